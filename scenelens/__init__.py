@@ -1,0 +1,1 @@
+"""See for yourself that object detectors emerge inside scene networks."""
