@@ -1,0 +1,4 @@
+"""Live figures, one file per widget: a plain model (state and pure functions) and a thin view of core ipywidgets.
+
+Nothing is computed here that a plain function of the package could not compute; nothing below imports from here.
+"""
