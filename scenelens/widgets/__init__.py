@@ -1,4 +1,5 @@
-"""Live figures, one file per widget: a plain model (state and pure functions) and a thin view of core ipywidgets.
+"""Live figures, one file per widget: a plain model (state and pure functions) and a thin view.
 
-Nothing is computed here that a plain function of the package could not compute; nothing below imports from here.
+The views are core ipywidgets. Nothing is computed here that a plain function of the package could not compute,
+and nothing below imports from here.
 """

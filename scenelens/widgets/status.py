@@ -23,7 +23,7 @@ R = TypeVar("R")
 class Status(ipywidgets.HTML):
     """One line of text beneath a widget.
 
-    The line carries the CSS class ``scenelens-status``, and ``scenelens-error`` for as long as it shows an error.
+    The line carries the CSS class ``scenelens-status``, and ``scenelens-error`` while it shows an error.
 
     Examples
     --------
