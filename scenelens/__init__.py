@@ -1,8 +1,8 @@
 """scenelens: see object detectors emerge inside scene networks.
 
-The helper package of the workbook on *Object Detectors Emerge in Deep Scene CNNs* (Zhou, Khosla, Lapedriza, Oliva,
-Torralba; ICLR 2015). A notebook writes ``import scenelens as sl`` and calls one function with a name the paper uses.
-Importing is cheap: torch and its kin are loaded when the first name that needs them is used.
+The helper package of the workbook on *Object Detectors Emerge in Deep Scene CNNs* (Zhou, Khosla, Lapedriza,
+Oliva, Torralba; ICLR 2015). A notebook writes ``import scenelens as sl`` and calls one function with a name
+the paper uses. Importing is cheap: torch and its kin are loaded when the first name that needs them is used.
 
 >>> import scenelens as sl
 >>> sl.SceneLensError.__mro__[1]

@@ -1,7 +1,8 @@
 """CaffeNet, the architecture of both of the paper's networks (section 2, Table 1), at any width.
 
-Layers are attributes under the paper's names and run in the order they are declared, so the file reads as the table does.
-Conv, ReLU, pool, norm: the order of the networks the paper used (bvlc_alexnet has norm before pool).
+Layers are attributes under the paper's names and run in the order they are declared, so the file reads as the
+table does. Conv, ReLU, pool, norm: the order of the networks the paper used (bvlc_alexnet has norm before
+pool).
 """
 
 from __future__ import annotations
@@ -31,15 +32,16 @@ class CaffeNet(nn.Module):
     Parameters
     ----------
     n_classes : outputs of fc8.
-    width : share of the paper's channels, 1.0 for the paper's own; every count must stay a positive even number,
-        because conv2, conv4 and conv5 work in two groups.
+    width : share of the paper's channels, 1.0 for the paper's own; every count must stay a positive even
+        number, because conv2, conv4 and conv5 work in two groups.
     fc : units of fc6 and of fc7 (4096 in the paper).
-    batch_norm : a BatchNorm behind conv1 ... fc7, to make training quick; `fold_batch_norm` takes it away again.
+    batch_norm : a BatchNorm behind conv1 ... fc7, to make training quick; `fold_batch_norm` takes it away
+        again.
 
     Notes
     -----
-    Input (N, 3, 227, 227) float32, output (N, n_classes) logits. Maps: conv1 55x55, pool1 27, conv2 27, pool2 13,
-    conv3-5 13, pool5 6. Pooling rounds up as Caffe's does; at 227 px that changes nothing.
+    Input (N, 3, 227, 227) float32, output (N, n_classes) logits. Maps: conv1 55x55, pool1 27, conv2 27, pool2
+    13, conv3-5 13, pool5 6. Pooling rounds up as Caffe's does; at 227 px that changes nothing.
 
     Examples
     --------
@@ -100,7 +102,8 @@ def _channels(full: int, width: float) -> int:
     n = round(full * width)
     if n < 2 or n % 2:
         raise SceneLensError(
-            f"width={width} would give {n} channels instead of {full}; take one that leaves an even number, such as 0.5"
+            f"width={width} would give {n} channels instead of {full}; "
+            "take a width that leaves an even number, such as 0.5."
         )
     return n
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 
 class SceneLensError(ValueError):
-    """Something the reader gave (a name, a file, a value) cannot be used; the message says why and what to do.
+    """Something the reader gave (a name, a file, a value) cannot be used; the message says why and what to
+    do.
 
     >>> raise SceneLensError("no study named 'real'")
     Traceback (most recent call last):

@@ -1,9 +1,11 @@
-"""Lets torchvision be imported where its compiled operators cannot load. Import this module before torchvision.
+"""Lets torchvision be imported where its compiled operators cannot load. Import this module before
+torchvision.
 
-A CPU build of torch beside the wheel of torchvision from the Python index is a common pair, and its compiled library does
-not load. torchvision then dies on import, because it registers a shape rule for ``torchvision::nms``, an operator that
-nobody has declared. Declaring the two schemas is enough: models, transforms and weights work; only the detection operators
-themselves stay missing, and scenelens uses none. Where torchvision is whole, nothing is done.
+A CPU build of torch beside the wheel of torchvision from the Python index is a common pair, and its compiled
+library does not load. torchvision then dies on import, because it registers a shape rule for
+``torchvision::nms``, an operator that nobody has declared. Declaring the two schemas is enough: models,
+transforms and weights work; only the detection operators themselves stay missing, and scenelens uses none.
+Where torchvision is whole, nothing is done.
 
 >>> from scenelens import torchvision_shim
 >>> import torchvision
@@ -44,7 +46,8 @@ def _compiled_operators_load() -> bool:
 
 
 def declare_missing_operators() -> bool:
-    """Declare ``torchvision::nms`` and ``torchvision::qnms`` unless they exist; True where that was needed."""
+    """Declare ``torchvision::nms`` and ``torchvision::qnms`` unless they exist; True where that was
+    needed."""
     global _library
     if "torchvision" in sys.modules or _compiled_operators_load():
         return False

@@ -1,0 +1,301 @@
+"""Borrow a network's activations: ``with record(network, layers) as acts: network(images)``.
+
+Three things go wrong when hooks are written by hand, and are settled here once. Hooks stay behind after an
+exception: these are removed whatever happens. In-place ReLUs overwrite what was recorded: these are copies.
+And the whole network is run for the sake of an early layer: the forward pass stops behind the deepest layer
+asked for.
+
+A unit's response in the paper is the rectified one, so a convolution or a fully connected layer is recorded
+behind its BatchNorm and its activation function where these follow it at once; fc8, which nothing follows, is
+recorded raw. Which module follows which is learnt from one forward pass (`trace`), never guessed from names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from scenelens.errors import SceneLensError, close_names
+
+if TYPE_CHECKING:
+    from scenelens.networks import Network
+
+#: Elementwise functions behind which a convolution's response is read.
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish)
+ACTIVATIONS += (nn.Hardswish, nn.Softplus, nn.Sigmoid, nn.Tanh)
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a layer's value is read: the output of a module's nth call, and what comes out there.
+
+    ``order`` counts all module calls of one forward pass; ``shape`` is that of one image's value, without N.
+    """
+
+    path: str
+    call: int
+    order: int
+    shape: tuple[int, ...]
+
+
+class _Tracer:
+    """Watches one forward pass and notes for each module where its value is to be read."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.points: dict[str, Point] = {}
+        self.calls: dict[str, int] = {}
+        self.order = 0
+        # id of an output -> (the output itself, its version, the layers whose value it is so far)
+        self.open: dict[int, tuple[Tensor, int, list[str]]] = {}
+        self.following: dict[str, list[str]] = {}
+        self.module = module
+
+    def hooks(self) -> Iterator[Any]:
+        for path, child in self.module.named_modules():
+            if path:
+                yield child.register_forward_pre_hook(self._before(path))
+                yield child.register_forward_hook(self._after(path))
+
+    def _before(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: tuple) -> None:
+            if inputs and isinstance(module, BATCH_NORMS + ACTIVATIONS):
+                tensor, version, layers = self.open.get(id(inputs[0]), (None, -1, []))
+                # A changed version means that something was added in place in between (a residual): not a
+                # follower.
+                self.following[path] = layers if tensor is not None and tensor._version == version else []
+
+        return hook
+
+    def _after(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: tuple, output: Any) -> None:
+            call = self.calls[path] = self.calls.get(path, -1) + 1
+            self.order += 1
+            if not isinstance(output, Tensor):
+                return
+            point = Point(path, call, self.order, tuple(output.shape[1:]))
+            self.points.setdefault(path, point)
+            layers = self.following.pop(path, [])
+            for layer in layers:
+                self.points[layer] = point
+            if isinstance(module, WEIGHTED) and call == 0:
+                layers = [path]
+            if isinstance(module, WEIGHTED + BATCH_NORMS):
+                self.open[id(output)] = (output, output._version, layers)
+
+        return hook
+
+
+#: Modules whose forward pass is a trace just now: other recorders stay out of it.
+_TRACED: set[int] = set()
+
+
+def trace(module: nn.Module, *inputs: Any, **options: Any) -> dict[str, Point]:
+    """Run one image through a module in eval mode and note where each of its layers is to be read.
+
+    Parameters
+    ----------
+    module : any torch module; its training flags are left as they were.
+    inputs, options : what its forward takes; tensors are cut to their first image.
+
+    Returns
+    -------
+    dict : module path -> `Point`, only modules that ran and gave a tensor. A module that runs several times
+        in one forward pass counts at its first call.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2))
+    >>> {layer: point.path for layer, point in trace(net, torch.zeros(1, 3, 8, 8)).items()}
+    {'0': '1', '1': '1', '2': '2'}
+    """
+    tracer = _Tracer(module)
+    flags = {child: child.training for child in module.modules()}
+    _TRACED.add(id(module))
+    with torch.inference_mode(False), torch.no_grad(), contextlib.ExitStack() as stack:
+        stack.callback(_TRACED.discard, id(module))
+        stack.callback(_restore, flags)
+        for handle in tracer.hooks():
+            stack.callback(handle.remove)
+        module.eval()
+        one = [value[:1].clone() if isinstance(value, Tensor) else value for value in inputs]
+        module(*one, **{k: v[:1].clone() if isinstance(v, Tensor) else v for k, v in options.items()})
+    return tracer.points
+
+
+def _restore(flags: dict[nn.Module, bool]) -> None:
+    for child, training in flags.items():
+        child.training = training
+
+
+class Activations(dict):
+    """What `record` lends: layer -> copy of its value in the latest forward pass, a tensor (N, units, h, w)
+    or (N, units)."""
+
+    def __missing__(self, layer: str) -> Tensor:
+        raise SceneLensError(
+            f"nothing is recorded for {layer!r}: ask for it in record(network, layers) and run the network "
+            f"inside the with block; recorded: {', '.join(self) or 'nothing yet'}."
+        )
+
+
+class _Stop(Exception):
+    """Ends a forward pass behind the deepest layer wanted; caught by `_lend_forward`, never seen outside."""
+
+
+class _Recorder:
+    def __init__(self, module: nn.Module, paths: dict[str, str], points: Any, keep: Any) -> None:
+        self.module, self.paths, self.keep = module, paths, keep
+        self.points: dict[str, Point] | None = points
+        self.acts = Activations()
+        self.handles: list[Any] = []
+        self.wanted: dict[tuple[str, int], list[str]] = {}
+        self.calls: dict[str, int] = {}
+        self.last: tuple[str, int] | None = None
+        self.done = False
+
+    def begin(self, inputs: tuple, options: dict) -> None:
+        if self.points is None:
+            self.points = trace(self.module, *inputs, **options)
+        if not self.handles:
+            self._attach(self.points)
+        self.calls, self.done = {}, False
+        self.acts.clear()
+
+    def _attach(self, points: dict[str, Point]) -> None:
+        for layer, path in self.paths.items():
+            if path not in points:
+                raise SceneLensError(f"layer {layer!r} gives no tensor in a forward pass: take another.")
+            point = points[path]
+            self.wanted.setdefault((point.path, point.call), []).append(layer)
+        deepest = max((points[path] for path in self.paths.values()), key=lambda point: point.order)
+        self.last = (deepest.path, deepest.call)
+        for path in {path for path, _ in self.wanted}:
+            module = self.module.get_submodule(path)
+            self.handles.append(module.register_forward_hook(self._hook(path)))
+
+    def _hook(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+            if id(self.module) in _TRACED:
+                return
+            call = self.calls[path] = self.calls.get(path, -1) + 1
+            for layer in self.wanted.get((path, call), []):
+                self.acts[layer] = self.keep(layer, output.detach())
+            if (path, call) == self.last:
+                self.done = True
+                if all(one.done for one in _ACTIVE[self.module]):
+                    raise _Stop
+
+        return hook
+
+    def remove(self) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+
+#: The recorders at work on each module: nested ones must not cut each other's forward pass short.
+_ACTIVE: weakref.WeakKeyDictionary[nn.Module, list[_Recorder]] = weakref.WeakKeyDictionary()
+
+
+@contextlib.contextmanager
+def _lend_forward(module: nn.Module) -> Iterator[None]:
+    """Stand in for module.forward while recorders are at work: prepare them, and swallow their stop sign."""
+    if "forward" in module.__dict__:  # an outer record has done it
+        yield
+        return
+    original = module.forward
+
+    def forward(*inputs: Any, **options: Any) -> Any:
+        if id(module) in _TRACED:
+            return original(*inputs, **options)
+        for recorder in _ACTIVE[module]:
+            recorder.begin(inputs, options)
+        try:
+            return original(*inputs, **options)
+        except _Stop:
+            return None
+
+    module.__dict__["forward"] = forward
+    try:
+        yield
+    finally:
+        del module.__dict__["forward"]
+
+
+def _copy(layer: str, value: Tensor) -> Tensor:
+    return value.clone()
+
+
+@contextlib.contextmanager
+def record(
+    network: Network | nn.Module,
+    layers: str | Iterable[str],
+    keep: Callable[[str, Tensor], Any] = _copy,
+) -> Iterator[Activations]:
+    """Lend the activations of some layers for the length of a ``with`` block (used from section 2 of the
+    paper on).
+
+    Parameters
+    ----------
+    network : a scenelens Network, or any torch module (then layers are module paths, as in
+    ``named_modules()``). layers : one layer's name or several.
+    keep : called as ``keep(layer, value)`` with the detached live tensor; what it returns is lent instead of
+        a copy. For those who need only a maximum or a sum. It must not hold on to the tensor, which the
+        network may overwrite.
+
+    Yields
+    ------
+    Activations : a dict, filled anew by every forward pass: layer -> float tensor (N, units, h, w), or (N,
+        units) for fully connected layers; detached copies on the network's device. Convolutions and fully
+        connected layers are read behind their activation function.
+
+    Raises
+    ------
+    SceneLensError : no such layer (close names are given), no layer at all, or a layer that gives no tensor.
+
+    Notes
+    -----
+    The forward pass ends behind the deepest layer asked for, and the call then returns None instead of
+    logits. Records of the same network may be nested. With a bare module the first call costs one more
+    forward pass, of a single image.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 9, 3))
+    >>> with record(net, ["0", "2"]) as acts:
+    ...     net(torch.zeros(5, 3, 8, 8))
+    >>> acts["2"].shape, bool((acts["0"] >= 0).all())
+    (torch.Size([5, 4, 3, 3]), True)
+    """
+    module, paths, points = _resolve(network, [layers] if isinstance(layers, str) else list(layers))
+    recorder = _Recorder(module, paths, points, keep)
+    active = _ACTIVE.setdefault(module, [])
+    with _lend_forward(module):
+        active.append(recorder)
+        try:
+            yield recorder.acts
+        finally:
+            active.remove(recorder)
+            recorder.remove()
+
+
+def _resolve(network: Any, layers: list[str]) -> tuple[nn.Module, dict[str, str], dict[str, Point] | None]:
+    """The module, layer -> module path, and the points where already known."""
+    if not layers:
+        raise SceneLensError("record was asked for no layer; name at least one, see network.layers.")
+    if not isinstance(network, nn.Module):
+        return network.module, {layer: network.module_path(layer) for layer in layers}, network.points
+    known = [path for path, _ in network.named_modules() if path]
+    for layer in layers:
+        if layer not in known:
+            raise SceneLensError(
+                f"no layer named {layer!r}; {close_names(layer, known)}. See dict(module.named_modules())."
+            )
+    return network, {layer: layer for layer in layers}, None
