@@ -1,0 +1,73 @@
+"""The paper's own numbers, quoted once, so that every table and figure sets the same ones beside ours.
+
+Zhou, Khosla, Lapedriza, Oliva and Torralba, *Object Detectors Emerge in Deep Scene CNNs*, ICLR 2015
+(https://arxiv.org/abs/1412.6856). Shares are fractions in 0..1.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+CITATION = (
+    "B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba. "
+    "Object Detectors Emerge in Deep Scene CNNs. ICLR 2015. arXiv:1412.6856"
+)
+
+# Table 1: layer, number of units, rows and columns of its map (1 for the fully connected layers).
+_TABLE_1 = [
+    ("conv1", 96, 55),
+    ("pool1", 96, 27),
+    ("conv2", 256, 27),
+    ("pool2", 256, 13),
+    ("conv3", 384, 13),
+    ("conv4", 384, 13),
+    ("conv5", 256, 13),
+    ("pool5", 256, 6),
+    ("fc6", 4096, 1),
+    ("fc7", 4096, 1),
+]
+
+# Section 2: share of object-centric (ImageNet) images among a layer's 100 strongest, per network.
+PREFERENCE = {
+    ("object", "pool2"): 0.55,
+    ("scene", "pool2"): 0.47,
+    ("object", "fc7"): 0.78,
+    ("scene", "fc7"): 0.24,
+}
+# About 100,000 object-centric images of ILSVRC 2012 and 108,000 scene-centric images of SUN.
+PREFERENCE_IMAGES = {"object-centric": 100_000, "scene-centric": 108_000}
+PREFERENCE_TOP = 100
+
+# Section 2: top-1 accuracy on the 205 scene categories: the scene network itself, and a linear SVM
+# on the features of the object network.
+SCENE_ACCURACY = {"scene": 0.500, "object": 0.408}
+# Section 2: top-1 accuracy of the object network on its own 1,000 classes.
+OBJECT_ACCURACY = {"object": 0.574}
+
+
+def table_1() -> pd.DataFrame:
+    """The paper's Table 1.
+
+    Returns
+    -------
+    DataFrame with one row per layer: layer (str), units (int), map (tuple of two ints).
+
+    Examples
+    --------
+    >>> table_1().set_index("layer").loc["pool5", "units"]
+    np.int64(256)
+    """
+    rows = [(layer, units, (side, side)) for layer, units, side in _TABLE_1]
+    return pd.DataFrame(rows, columns=["layer", "units", "map"])
+
+
+def preference_chance() -> float:
+    """Share of object-centric images among all the images the paper's Figure 1 was made from.
+
+    Examples
+    --------
+    >>> f"{preference_chance():.2f}"
+    '0.48'
+    """
+    counts = PREFERENCE_IMAGES
+    return counts["object-centric"] / sum(counts.values())

@@ -1,0 +1,166 @@
+"""A unit's top images as the network saw them: the frame, the place of the peak, the patch it could see.
+
+Section 2 and section 3 of the paper look at units through the images that drive them hardest. Every view
+of that kind (a figure, a widget, a page of the atlas) needs the same three things, and gets them here: the
+image cut exactly to the network's input, the centre of the position that peaked, and the box of the
+theoretical receptive field around it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scenelens.errors import SceneLensError, close_names
+
+if TYPE_CHECKING:
+    from scenelens.studies import Study
+
+
+@dataclass(frozen=True)
+class TopImage:
+    """One of a unit's top images.
+
+    Attributes
+    ----------
+    image : id of the image within its study.
+    rank : 0 for the image with the highest peak.
+    peak : the unit's response at its peak (in the layer's own units, as recorded).
+    frame : uint8 RGB (H, W, 3), the pixels the network was given, H and W its input size.
+    center : (row, col) of the peak's receptive centre in pixels of the frame; None in a fully connected layer.
+    box : (top, left, bottom, right) of the theoretical receptive field, cut off at the frame's edges; None
+        where there is none to draw: in a fully connected layer, or where it covers the whole frame.
+    source : 'scene-centric' or 'object-centric'.
+    category : the image's category in its study.
+    """
+
+    image: str
+    rank: int
+    peak: float
+    frame: np.ndarray
+    center: tuple[float, float] | None
+    box: tuple[float, float, float, float] | None
+    source: str
+    category: str
+
+
+def top_images(study: Study, network: str, layer: str, unit: int, n: int = 12) -> list[TopImage]:
+    """The `n` images of a study that drive one unit hardest, best first.
+
+    Parameters
+    ----------
+    study : an open study; its index of `network` is built first where it is missing.
+    network : 'scene', 'object', or another of `study.networks`.
+    layer, unit : a layer of that network and a unit of that layer (from 0).
+    n : number of images; fewer come back from a smaller study.
+
+    Raises
+    ------
+    SceneLensError : no such network, layer or unit.
+    """
+    row = layer_row(study, network, layer)
+    if not 0 <= unit < row["units"]:
+        raise SceneLensError(
+            f"{layer} of the {network} network has units 0 to {row['units'] - 1}, not {unit}."
+        )
+    table = study.index(network).top_images(layer, unit, n)
+    about = study.images.set_index("image")
+    return [_view(study, network, row, found, about) for found in table.to_dict("records")]
+
+
+def layer_row(study: Study, network: str, layer: str) -> dict[str, Any]:
+    """One row of a network's table of layers, as a dict.
+
+    Raises
+    ------
+    SceneLensError : no such network or layer, with the close names.
+    """
+    if network not in study.networks:
+        names = list(study.networks)
+        raise SceneLensError(f"no network named {network!r} in this study; {close_names(network, names)}.")
+    table = study.networks[network].layers
+    rows = table[table["layer"] == layer]
+    if rows.empty:
+        names = list(table["layer"])
+        raise SceneLensError(
+            f"the {network} network has no layer {layer!r}; {close_names(layer, names)}. See network.layers."
+        )
+    return rows.iloc[0].to_dict()
+
+
+def receptive_center(row: dict[str, Any], place: tuple[int, int]) -> tuple[float, float] | None:
+    """Where in the frame a position of a layer looks: the first centre plus the stride times the position.
+
+    Parameters
+    ----------
+    row : a row of `network.layers`: rf_start and rf_stride in pixels, map the layer's (rows, columns).
+    place : (row, col) within the map.
+
+    Returns
+    -------
+    (row, col) in pixels of the frame, or None where the layer has no map or its geometry is not known.
+
+    Examples
+    --------
+    >>> receptive_center({"map": (6, 6), "rf_start": 33, "rf_stride": 32}, (2, 0))
+    (97.0, 33.0)
+    >>> receptive_center({"map": (1, 1), "rf_start": math.nan, "rf_stride": math.nan}, (0, 0)) is None
+    True
+    """
+    if tuple(row["map"]) == (1, 1):
+        return None
+    start, stride = _pair(row["rf_start"]), _pair(row["rf_stride"])
+    if any(math.isnan(v) for v in (*start, *stride)):
+        return None
+    return (start[0] + stride[0] * place[0], start[1] + stride[1] * place[1])
+
+
+def receptive_box(
+    row: dict[str, Any], center: tuple[float, float] | None, frame: tuple[int, int]
+) -> tuple[float, float, float, float] | None:
+    """The theoretical receptive field around a centre, cut off at the frame's edges.
+
+    Returns
+    -------
+    (top, left, bottom, right) in pixel edges (pixel 0 lies between edges 0 and 1), or None where there is no
+    centre, no known size, or nothing of the frame is left outside the box.
+
+    Examples
+    --------
+    >>> receptive_box({"rf_size": 67}, (17.0, 97.0), (227, 227))
+    (0.0, 64.0, 51.0, 131.0)
+    """
+    if center is None:
+        return None
+    half = [size / 2 for size in _pair(row["rf_size"])]
+    if any(math.isnan(h) for h in half):
+        return None
+    low = [max(c + 0.5 - h, 0.0) for c, h in zip(center, half, strict=True)]
+    high = [min(c + 0.5 + h, float(edge)) for c, h, edge in zip(center, half, frame, strict=True)]
+    whole = low == [0.0, 0.0] and high == [float(edge) for edge in frame]
+    return None if whole else (low[0], low[1], high[0], high[1])
+
+
+def _view(study: Study, network: str, row: dict[str, Any], found: dict[str, Any], about: Any) -> TopImage:
+    frame = study.networks[network].show_input(study.load_image(found["image"]))
+    center = receptive_center(row, (int(found["row"]), int(found["col"])))
+    return TopImage(
+        image=found["image"],
+        rank=int(found["rank"]),
+        peak=float(found["peak"]),
+        frame=frame,
+        center=center,
+        box=receptive_box(row, center, frame.shape[:2]),
+        source=str(about.at[found["image"], "source"]),
+        category=str(about.at[found["image"], "category"]),
+    )
+
+
+def _pair(value: Any) -> tuple[float, float]:
+    """A number for both directions, or (rows, columns)."""
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return float(value[0]), float(value[1])
+    return float(value), float(value)

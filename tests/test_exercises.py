@@ -1,0 +1,85 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenelens.exercises import answer_hash, check_by, check_choice, check_hash, check_number, plain
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0.01, 10))
+def test_a_number_is_right_exactly_inside_its_tolerance(expected, tolerance):
+    assert check_number(expected + 0.99 * tolerance, expected, tolerance).right
+    assert not check_number(expected + 1.01 * tolerance, expected, tolerance).right
+    assert not check_number(expected - 1.01 * tolerance, expected, tolerance).right
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.int64(3), 3, np.array(7.0)])
+def test_numpy_numbers_count_as_numbers(number):
+    assert check_number(number, float(number)).right
+
+
+@pytest.mark.parametrize("nonsense", ["131", True, [1, 2], math.nan, math.inf, {}, b"1"])
+def test_what_is_no_number_is_said_to_be_none(nonsense):
+    verdict = check_number(nonsense, 1.0)
+    assert not verdict.right
+    assert "not one" in verdict
+
+
+@pytest.mark.parametrize("check", [
+    lambda a: check_number(a, 1.0),
+    lambda a: check_choice(a, "x", ["x"]),
+    lambda a: check_hash(a, answer_hash("x")),
+    lambda a: check_by(a, lambda _: True),
+])  # fmt: skip
+@pytest.mark.parametrize("unanswered", [None, ...])
+def test_an_untouched_exercise_is_not_called_wrong(check, unanswered):
+    verdict = check(unanswered)
+    assert not verdict.right
+    assert "Not answered yet" in verdict
+
+
+def test_a_wrong_number_tells_the_side_and_the_hint_but_not_the_answer():
+    verdict = check_number(67, 131, hint="Count the strides.")
+    assert verdict == "❌ 67 is too low. Count the strides."
+    assert "131" not in check_number(700, 131)
+
+
+def test_per_cent_in_place_of_a_fraction_is_told_apart_from_a_wrong_answer():
+    assert "per cent" in check_number(47, 0.47, 0.005)
+    assert "too high" in check_number(48, 0.47, 0.005)
+
+
+def test_a_choice_forgives_spelling_not_meaning():
+    choices = ["scene network", "object network"]
+    assert check_choice("Scene_Network ", "scene network", choices).right
+    assert not check_choice("object network", "scene network", choices).right
+    assert "Choose one of: scene network, object network." in check_choice("both", "scene network", choices)
+
+
+def test_a_hash_does_not_show_its_answer():
+    digest = answer_hash("receptive field")
+    assert "receptive" not in digest
+    assert check_hash("Receptive-Field", digest).right
+    assert not check_hash("perceptive field", digest).right
+
+
+@given(st.text("abcdefghij", min_size=2, max_size=20), st.sampled_from([" ", "_", "-"]))
+def test_plain_forgets_case_and_separators(word, separator):
+    assert plain(word[0] + separator + word[1:].upper() + " ") == plain(word)
+
+
+@given(st.text("abc", min_size=1), st.text("abc", min_size=1))
+def test_plain_keeps_different_words_apart(one, other):
+    assert (plain(one) == plain(other)) == (one == other)
+
+
+def test_a_property_that_fails_on_the_answer_is_a_wrong_answer():
+    assert check_by(3, lambda unit: unit < 4).right
+    assert not check_by(None or "three", lambda unit: unit < 4).right
+
+
+def test_a_verdict_is_shown_as_markdown_and_is_a_string():
+    verdict = check_number(1, 1)
+    assert verdict._repr_markdown_() == str(verdict) == "✅ Right: 1."

@@ -1,0 +1,30 @@
+from scenelens import paper
+
+
+def test_table_1_is_the_paper_s():
+    table = paper.table_1().set_index("layer")
+    assert list(table.index) == [
+        "conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7",
+    ]  # fmt: skip
+    assert list(table["units"]) == [96, 96, 256, 256, 384, 384, 256, 256, 4096, 4096]
+    assert list(table["map"].str[0]) == [55, 27, 27, 13, 13, 13, 13, 6, 1, 1]
+
+
+def test_the_papers_maps_follow_from_its_geometry():
+    """Second source: kernel, stride and padding at 227 px give the same sides."""
+    side, sides = 227, []
+    for kernel, stride, pad in [
+        (11, 4, 0), (3, 2, 0), (5, 1, 2), (3, 2, 0), (3, 1, 1), (3, 1, 1), (3, 1, 1), (3, 2, 0),
+    ]:  # fmt: skip
+        side = (side + 2 * pad - kernel) // stride + 1
+        sides.append((side, side))
+    assert list(paper.table_1()["map"])[:8] == sides
+
+
+def test_the_object_network_prefers_objects_more_at_both_layers():
+    for layer in ("pool2", "fc7"):
+        assert paper.PREFERENCE["object", layer] > paper.PREFERENCE["scene", layer]
+
+
+def test_chance_is_the_share_of_object_centric_images():
+    assert paper.preference_chance() == 100 / 208
