@@ -30,7 +30,7 @@ class TopImage:
     rank : 0 for the image with the highest peak.
     peak : the unit's response at its peak (in the layer's own units, as recorded).
     frame : uint8 RGB (H, W, 3), the pixels the network was given, H and W its input size.
-    center : (row, col) of the peak's receptive centre in pixels of the frame; None in a fully connected layer.
+    center : (row, col) of the peak's receptive centre in pixels of the frame; None if fully connected.
     box : (top, left, bottom, right) of the theoretical receptive field, cut off at the frame's edges; None
         where there is none to draw: in a fully connected layer, or where it covers the whole frame.
     source : 'scene-centric' or 'object-centric'.

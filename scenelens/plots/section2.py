@@ -69,14 +69,14 @@ def _network_block(plate: Plate, study: Study, rows: pd.DataFrame, top: float, s
 def _strongest_caption(study: Study, strongest: pd.DataFrame) -> str:
     counts = study.images["source"].value_counts()
     return (
-        f"The {strongest['rank'].nunique()} images with the largest response summed over all units and positions "
-        f"of a layer, among {counts.get('scene-centric', 0):,} scene-centric (blue frame) and "
-        f"{counts.get('object-centric', 0):,} object-centric (orange frame) images. After the paper's Figure 1."
+        f"The {strongest['rank'].nunique()} images with the largest response summed over all units and "
+        f"positions of a layer, among {counts.get('scene-centric', 0):,} scene-centric (blue frame) and "
+        f"{counts.get('object-centric', 0):,} object-centric (orange frame) images. After Figure 1."
     )
 
 
 def figure_1_preference(preference: pd.DataFrame) -> Plate:
-    """The share of object-centric images among each layer's strongest, per network, with intervals and chance.
+    """Share of object-centric images among each layer's strongest, per network, with intervals and chance.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     n, images = int(preference["n"].max()), int(preference["images"].max())
     caption = (
         f"Each point: the share among the {n} images that drive the layer hardest, of {images:,}; bars are "
-        "95% Wilson intervals. Dashed: the share among all images, what a layer without a preference would show."
+        "95% Wilson intervals. Dashed: the share among all images, what a layer without preference would show."
     )
     if preference["paper"].notna().any():
         caption += " Open diamonds: the paper, from its own images and networks."
@@ -147,7 +147,7 @@ def _share_axis(axes: Axes, preference: pd.DataFrame) -> None:
 
 
 def _direct_labels(axes: Axes, preference: pd.DataFrame) -> None:
-    """The networks' names and the chance level beside the ends of their lines, moved apart where they meet."""
+    """The networks' names and the chance level beside their lines' ends, moved apart where they meet."""
     last = preference[preference["depth"] == preference["depth"].max()]
     chance = float(preference["chance"].iloc[0])
     labels = [(r.share, f"{r.network} network", network_color(r.network), "bold") for r in last.itertuples()]

@@ -35,7 +35,7 @@ def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None) -> None:
 
 
 def mark_peak(axes: Axes, top: TopImage) -> None:
-    """Mark where the unit peaked: a ring at the receptive centre, the theoretical receptive field's outline."""
+    """Mark where the unit peaked: a ring at the receptive centre, the outline of the theoretical field."""
     for color, width in (("black", 2.4), ("white", 1.1)):  # light on dark: seen on any photograph
         if top.box is not None:
             y0, x0, y1, x1 = top.box
@@ -90,7 +90,7 @@ def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, c
     """The top images of one unit, each marked where the unit peaked (section 3's view of a unit).
 
     The ring stands at the receptive centre of the position that peaked, the box is the theoretical receptive
-    field around it, cut off at the edge of the frame. Fully connected layers see everything: nothing is marked.
+    field around it, cut off at the edge of the frame. Fully connected layers see everything: no mark.
 
     Raises
     ------
