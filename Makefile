@@ -33,7 +33,7 @@ test: check  ## all checks, then all tests (ARGS="-k sun" for some)
 check: $(READY)  ## lint, format, clean notebooks, types, and the examples in docstrings
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m nbstripout --verify $(NOTEBOOKS) tests/notebooks/*.ipynb
+	$(PY) -m nbstripout --keep-id --verify $(NOTEBOOKS) tests/notebooks/*.ipynb
 	$(PY) -m mypy
 	$(ONE_THREAD) $(PY) -m pytest -q -n 2 --doctest-modules scenelens
 

@@ -1,0 +1,101 @@
+"""Runs one notebook from a clean kernel of this very Python."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from scenelens.errors import SceneLensError
+from scenelens.workbook.problems import find_problems
+
+
+@dataclass
+class Run:
+    """One executed notebook: what came of it, how long it took, and what is wrong with it."""
+
+    name: str
+    notebook: NotebookNode
+    seconds: float
+    problems: list[str] = field(default_factory=list)
+
+
+class OwnPython(KernelSpecManager):
+    """Offers one kernel, this process's Python, whatever kernels the user has registered."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """Return the spec of a kernel run by ``sys.executable``; `kernel_name` makes no difference."""
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
+        return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Read a notebook of format 4, or say in one sentence why that cannot be done.
+
+    Raises
+    ------
+    SceneLensError
+        Where the file is missing or is no notebook.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> read_notebook(Path("no_such.ipynb"))
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: cannot read the notebook no_such.ipynb: No such file or directory.
+    """
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        return notebook
+    except OSError as error:
+        raise SceneLensError(f"cannot read the notebook {path}: {error.strerror}.") from error
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise SceneLensError(f"{path} is not a Jupyter notebook of format 4: {reason}") from error
+
+
+def run_notebook(path: Path, timeout: float = 600) -> Run:
+    """Execute the notebook at `path`, widgets' state included, and look for what went wrong.
+
+    The kernel starts in the notebook's own folder, as in JupyterLab, without the user's IPython
+    profile. `timeout` is in seconds, for each cell. The file itself is left alone.
+
+    Raises
+    ------
+    SceneLensError
+        Where `path` is no notebook. A notebook that fails is no error here: see ``Run.problems``.
+    """
+    notebook = read_notebook(path)
+    started = time.perf_counter()
+    unfinished = _execute(notebook, path.parent, timeout)
+    seconds = time.perf_counter() - started
+    return Run(path.stem, notebook, seconds, unfinished + find_problems(notebook))
+
+
+def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:
+    """Execute in place; return the problems that leave no trace in the notebook itself."""
+    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=OwnPython())
+    client = NotebookClient(notebook, km=kernel, timeout=timeout, store_widget_state=True)
+    with tempfile.TemporaryDirectory(prefix="scenelens-profile-") as profile:
+        env = {**os.environ, "IPYTHONDIR": profile, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+        try:
+            client.execute(cwd=str(folder), env=env)
+        except CellExecutionError:
+            return []  # the cell holds the error
+        except CellTimeoutError:
+            return [f"a cell ran longer than {timeout:.0f} s."]
+        except DeadKernelError:
+            return ["its kernel died, as it does when memory runs out."]
+    return []

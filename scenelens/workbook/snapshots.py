@@ -1,0 +1,153 @@
+"""A still picture of a widget, made from its saved state: HTML that needs no JavaScript and no network.
+
+The pages of the workbook are for reading. A widget stands in them as it was when its notebook ended: its
+images, its labels and the values of its controls, in the order of the view.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+Models = Mapping[str, Mapping[str, Any]]
+LIVE = '<p class="live">A still picture of the widget; it is live in JupyterLab: <code>make lab</code></p>'
+BOXES = {"HBoxModel": "row", "VBoxModel": "column", "BoxModel": "row", "GridBoxModel": "row"}
+STACKS = {"TabModel", "AccordionModel", "StackModel"}
+
+
+def snapshot(model_id: str, models: Models) -> str:
+    """Return the HTML of the widget `model_id`, one ``<div class="widget">``.
+
+    `models` are the saved models of the notebook (see `scenelens.workbook.problems.widget_models`).
+    A model that was not saved, or of a kind that has nothing to show, leaves no trace.
+
+    Examples
+    --------
+    >>> models = {
+    ...     "a": {"model_name": "VBoxModel", "state": {"children": ["IPY_MODEL_b"]}},
+    ...     "b": {"model_name": "LabelModel", "state": {"value": "conv5 < pool5"}},
+    ... }
+    >>> snapshot("a", models).partition('<p class="live">')[0]
+    '<div class="widget"><div class="column"><span>conv5 &lt; pool5</span></div>'
+    """
+    return f'<div class="widget">{_view(model_id, models)}{LIVE}</div>'
+
+
+def _view(model_id: str, models: Models) -> str:
+    model = models.get(model_id.removeprefix("IPY_MODEL_"))
+    if model is None or _hidden(model, models):
+        return ""
+    name, state = model["model_name"], model["state"]
+    if name in BOXES:
+        return _box(BOXES[name], state, models)
+    if name in STACKS:
+        return _stack(state, models)
+    if name == "OutputModel":
+        return "".join(map(_output, state.get("outputs", ())))
+    if name == "ImageModel":
+        return _image(model)
+    return VIEWS.get(name, _control)(state)
+
+
+def _hidden(model: Mapping[str, Any], models: Models) -> bool:
+    layout = models.get(model["state"].get("layout", "").removeprefix("IPY_MODEL_"), {}).get("state", {})
+    return layout.get("display") == "none" or layout.get("visibility") == "hidden"
+
+
+def _box(direction: str, state: Mapping[str, Any], models: Models) -> str:
+    inside = "".join(_view(child, models) for child in state.get("children", ()))
+    return f'<div class="{direction}">{inside}</div>' if inside else ""
+
+
+def _stack(state: Mapping[str, Any], models: Models) -> str:
+    """A tab or accordion: the page that was open, under its title."""
+    chosen, children = state.get("selected_index"), state.get("children", ())
+    if chosen is None or not 0 <= chosen < len(children):
+        return ""
+    titles = state.get("titles") or ()
+    title = titles[chosen] if chosen < len(titles) else ""
+    return f'<div class="column"><b>{escape(title)}</b>{_view(children[chosen], models)}</div>'
+
+
+def _image(model: Mapping[str, Any]) -> str:
+    data = next((b["data"] for b in model.get("buffers", ()) if b["path"] == ["value"]), "")
+    kind = model["state"].get("format", "png")
+    size = "".join(
+        f' {k}="{int(v)}"' for k in ("width", "height") if (v := model["state"].get(k, "")).isdigit()
+    )
+    return f'<img alt="" src="data:image/{escape(kind)};base64,{data.strip()}"{size}>' if data else ""
+
+
+def _output(output: Mapping[str, Any]) -> str:
+    data = output.get("data", {})
+    if "image/png" in data:
+        return f'<img alt="" src="data:image/png;base64,{data["image/png"].strip()}">'
+    return data.get("text/html") or f"<pre>{escape(output.get('text', data.get('text/plain', '')))}</pre>"
+
+
+def _html(state: Mapping[str, Any]) -> str:
+    return f"<div>{state.get('value', '')}</div>"
+
+
+def _label(state: Mapping[str, Any]) -> str:
+    return f"<span>{escape(state.get('value', ''))}</span>"
+
+
+def _button(state: Mapping[str, Any]) -> str:
+    return f'<span class="button">{escape(state.get("description") or state.get("tooltip") or "·")}</span>'
+
+
+def _slider(state: Mapping[str, Any]) -> str:
+    low, high, value = (float(state.get(key) or 0) for key in ("min", "max", "value"))
+    share = 100 * (value - low) / (high - low) if high > low else 0
+    track = f'<span class="track"><span style="left:{share:.0f}%"></span></span>'
+    return _control({**state, "value": state.get("value")}, before=track)
+
+
+def _choice(state: Mapping[str, Any]) -> str:
+    labels, index = state.get("_options_labels", ()), state.get("index")
+    chosen = [index] if isinstance(index, int) else (index or ())
+    return _control({**state, "value": ", ".join(labels[i] for i in chosen)})
+
+
+def _check(state: Mapping[str, Any]) -> str:
+    return f"<span>{'☑' if state.get('value') else '☐'} {escape(state.get('description', ''))}</span>"
+
+
+def _control(state: Mapping[str, Any], before: str = "") -> str:
+    value, description = state.get("value"), state.get("description", "")
+    if value is None and not description:
+        return ""
+    shown = escape("" if value is None else str(value))
+    label = f"<span>{escape(description)}</span>" if description else ""
+    return f'<span class="control">{label}{before}<span class="value">{shown}</span></span>'
+
+
+VIEWS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    **dict.fromkeys(("HTMLModel", "HTMLMathModel"), _html),
+    "LabelModel": _label,
+    **dict.fromkeys(("ButtonModel", "ToggleButtonModel"), _button),
+    **dict.fromkeys(
+        ("IntSliderModel", "FloatSliderModel", "IntProgressModel", "FloatProgressModel"), _slider
+    ),
+    **dict.fromkeys(("CheckboxModel", "ValidModel"), _check),
+    **dict.fromkeys(
+        ("DropdownModel", "SelectModel", "RadioButtonsModel", "ToggleButtonsModel", "SelectionSliderModel"),
+        _choice,
+    ),
+    "SelectMultipleModel": _choice,
+}
+
+
+def image_bytes(models: Models) -> list[bytes]:
+    """Return the bytes of the saved images of all widgets, in the order of the models.
+
+    Examples
+    --------
+    >>> image_bytes({"a": {"model_name": "LabelModel", "state": {"value": "no image"}}})
+    []
+    """
+    buffers = [b for m in models.values() if m["model_name"] == "ImageModel" for b in m.get("buffers", ())]
+    return [base64.b64decode(b["data"]) for b in buffers if b["path"] == ["value"]]
