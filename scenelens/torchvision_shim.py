@@ -1,5 +1,4 @@
-"""Lets torchvision be imported where its compiled operators cannot load. Import this module before
-torchvision.
+"""Lets torchvision be imported where its compiled operators cannot load. Take torchvision from here.
 
 A CPU build of torch beside the wheel of torchvision from the Python index is a common pair, and its compiled
 library does not load. torchvision then dies on import, because it registers a shape rule for
@@ -7,8 +6,7 @@ library does not load. torchvision then dies on import, because it registers a s
 transforms and weights work; only the detection operators themselves stay missing, and scenelens uses none.
 Where torchvision is whole, nothing is done.
 
->>> from scenelens import torchvision_shim
->>> import torchvision
+>>> from scenelens.torchvision_shim import torchvision
 >>> hasattr(torchvision.models, "squeezenet1_1")
 True
 """
@@ -59,3 +57,7 @@ def declare_missing_operators() -> bool:
 
 
 mended = declare_missing_operators()
+
+import torchvision  # noqa: E402  # only now
+
+__all__ = ["SCHEMAS", "declare_missing_operators", "mended", "torchvision"]

@@ -1,0 +1,184 @@
+"""Reads Caffe's .caffemodel and .binaryproto files without Caffe: a small reader of the protobuf wire format.
+
+Only arrays and names are taken out; nothing in a file is ever executed. The paper's networks were published
+this way, in the new layout (``layer``, field 100 of NetParameter) and in the old one (``layers``, field 2).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from scenelens.errors import SceneLensError
+
+_NEW, _OLD = 100, 2  # NetParameter's fields for layers
+_NAME = {_NEW: 1, _OLD: 4}
+_BLOBS = {_NEW: 7, _OLD: 6}
+_DATA, _SHAPE = 5, 7  # BlobProto: packed floats; BlobShape, whose field 1 is the sizes
+_OLD_SHAPE = (1, 2, 3, 4)  # num, channels, height, width
+
+
+class _Broken(Exception):
+    """The bytes are no protobuf message."""
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at >= len(data) or shift > 63:
+            raise _Broken
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """(field number, value) of one message; the value is an int, or the bytes of what is fixed or
+    length-delimited."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = _varint(data, at)
+            yield key >> 3, value
+            continue
+        size = {1: 8, 5: 4}.get(kind)
+        if kind == 2:
+            size, at = _varint(data, at)
+        if size is None or at + size > len(data):
+            raise _Broken
+        yield key >> 3, data[at : at + size]
+        at += size
+
+
+def _blob(data: memoryview) -> np.ndarray:
+    """BlobProto -> float32 array of its shape (old blobs are always four-dimensional)."""
+    values: list[np.ndarray] = []
+    shape: list[int] = []
+    old = dict.fromkeys(_OLD_SHAPE, 1)
+    for number, value in _fields(data):
+        if number == _DATA and isinstance(value, memoryview):
+            values.append(np.frombuffer(value, "<f4"))
+        elif number == _SHAPE and isinstance(value, memoryview):
+            shape = _sizes(value)
+        elif number in old and isinstance(value, int):
+            old[number] = value
+    array = np.concatenate(values) if values else np.zeros(0, np.float32)
+    shape = shape or list(old.values())
+    if array.size != np.prod(shape, dtype=np.int64):
+        raise _Broken
+    return array.reshape(shape)
+
+
+def _sizes(data: memoryview) -> list[int]:
+    """BlobShape's sizes, packed or one by one."""
+    sizes: list[int] = []
+    for number, value in _fields(data):
+        if number != 1:
+            continue
+        if isinstance(value, int):
+            sizes.append(value)
+            continue
+        at = 0
+        while at < len(value):
+            size, at = _varint(value, at)
+            sizes.append(size)
+    return sizes
+
+
+def _read(path: str | Path) -> memoryview:
+    try:
+        return memoryview(Path(path).read_bytes())
+    except OSError as error:
+        raise SceneLensError(f"the Caffe file {path} cannot be read: {error.strerror}.") from error
+
+
+def read_mean(path: str | Path) -> np.ndarray:
+    """A mean image from a .binaryproto file.
+
+    Parameters
+    ----------
+    path : a file holding one BlobProto of shape (1, 3, height, width).
+
+    Returns
+    -------
+    float32 array (3, height, width), BGR, 0..255.
+
+    Raises
+    ------
+    SceneLensError : the file is missing, truncated, or holds something else.
+
+    Examples
+    --------
+    >>> import tempfile; file = Path(tempfile.mkdtemp()) / "mean.binaryproto"
+    >>> pixels = struct.pack("<3f", 104, 117, 123)
+    >>> _ = file.write_bytes(bytes([8, 1, 16, 3, 24, 1, 32, 1, 42, 12]) + pixels)
+    >>> read_mean(file).ravel().tolist()
+    [104.0, 117.0, 123.0]
+    """
+    try:
+        blob = _blob(_read(path))
+    except (_Broken, ValueError, struct.error) as error:
+        if isinstance(error, SceneLensError):
+            raise
+        raise SceneLensError(f"{path} is not a whole .binaryproto file; fetch it again.") from error
+    mean = blob.reshape(blob.shape[-3:]) if blob.ndim >= 3 else blob
+    if mean.ndim != 3 or mean.shape[0] != 3:
+        raise SceneLensError(f"{path} holds an array {blob.shape}, not a mean image (1, 3, height, width).")
+    return np.array(mean)
+
+
+def read_caffemodel(path: str | Path) -> dict[str, np.ndarray]:
+    """The weights of a .caffemodel under the names torch uses: 'conv1.weight', 'conv1.bias', ...
+
+    Parameters
+    ----------
+    path : a .caffemodel, new or old layout.
+
+    Returns
+    -------
+    dict : name -> float32 array, in the file's order. Weights of convolutions are (n_out, n_in / groups, h,
+        w), those of fully connected layers (n_out, n_in), biases (n_out,). The first layer expects BGR.
+
+    Raises
+    ------
+    SceneLensError : the file is missing, truncated, or holds no layer with weights.
+    """
+    weights: dict[str, np.ndarray] = {}
+    try:
+        for number, value in _fields(_read(path)):
+            if number in _NAME and isinstance(value, memoryview):
+                name, blobs = _layer(value, _NAME[number], _BLOBS[number])
+                for part, blob in zip(("weight", "bias"), blobs, strict=False):
+                    weights[f"{name}.{part}"] = _squeezed(blob, part)
+    except (_Broken, ValueError, UnicodeDecodeError) as error:
+        if isinstance(error, SceneLensError):
+            raise
+        raise SceneLensError(f"{path} is not a whole .caffemodel file; fetch it again.") from error
+    if not weights:
+        raise SceneLensError(f"{path} holds no layer with weights; is it a .caffemodel?")
+    return weights
+
+
+def _layer(data: memoryview, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
+    name, blobs = "", []
+    for number, value in _fields(data):
+        if number == name_field and isinstance(value, memoryview):
+            name = bytes(value).decode("utf-8")
+        elif number == blobs_field and isinstance(value, memoryview):
+            blobs.append(_blob(value))
+    return name, blobs
+
+
+def _squeezed(blob: np.ndarray, part: str) -> np.ndarray:
+    """Old blobs have four sizes always: a bias is (1, 1, 1, n), a fully connected weight (1, 1, n_out,
+    n_in)."""
+    if part == "bias":
+        return blob.reshape(-1)
+    return blob.reshape(blob.shape[2:]) if blob.ndim == 4 and blob.shape[:2] == (1, 1) else blob
