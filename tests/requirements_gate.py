@@ -38,8 +38,4 @@ def require_browser() -> str:
             "SCENELENS_REQUIRE_BROWSER",
             "no Chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core",
         )
-    try:
-        import playwright.sync_api  # noqa: F401
-    except ImportError:
-        _lacking("SCENELENS_REQUIRE_BROWSER", "no playwright: pip install -e '.[browser]'")
     return str(chosen)

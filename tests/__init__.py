@@ -1,0 +1,1 @@
+"""The tests; helpers among them are imported as tests.<name>."""

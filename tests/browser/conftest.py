@@ -1,0 +1,60 @@
+"""Fixtures for tests in a real browser: the system's Chromium, a private JupyterLab, notebooks opened in it.
+
+pytest-playwright is not used: its session-wide Playwright leaves an event loop running in the main thread,
+which breaks every later asyncio.run() of the session. A ``with sync_playwright()`` per module cleans up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.notebook_page import NotebookPage
+from tests.browser.servers import Lab
+from tests.requirements_gate import ROOT, require_browser
+
+# Playwright passes the rest. This one makes sure that no name but 127.0.0.1 resolves.
+CHROMIUM_ARGUMENTS = ["--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = require_browser()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory) -> Iterator[Lab]:
+    root, state = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
+    with Lab(root, state) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def open_notebook(chromium: Browser, lab: Lab) -> Iterator[Callable[[str], NotebookPage]]:
+    """Open a copy of a notebook, given by its path below the project, in a page of its own.
+
+    The first page of a module costs seconds: the browser's cache is empty. Share a page among tests.
+    """
+    context = chromium.new_context(viewport={"width": 1400, "height": 1400})
+    yield lambda path: NotebookPage(context.new_page(), lab).open(lab.serve(ROOT / path))
+    context.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep a picture of the page when a test of it fails."""
+    report = (yield).get_result()
+    if report.when != "call" or not report.failed:
+        return
+    folder = Path(ROOT, "test-results")
+    for value in getattr(item, "funcargs", {}).values():
+        if isinstance(value, NotebookPage):
+            folder.mkdir(exist_ok=True)
+            value.page.screenshot(path=folder / f"{item.name}.png")

@@ -1,0 +1,75 @@
+"""A notebook open in JupyterLab, as a reader sees and touches it."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.servers import DONE, Lab
+
+PIXELS = """async image => { await image.decode();
+    const canvas = document.createElement('canvas');
+    canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+    const context = canvas.getContext('2d'); context.drawImage(image, 0, 0);
+    const bytes = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    let hash = 0; for (let i = 0; i < bytes.length; i++) hash = (hash * 31 + bytes[i]) >>> 0;
+    return [canvas.width, canvas.height, hash]; }"""
+
+
+class NotebookPage:
+    """One notebook in one browser page. `widget` finds our widgets by the CSS class the app gave them."""
+
+    def __init__(self, page: Page, lab: Lab) -> None:
+        self.page, self.lab = page, lab
+        self.requests: list[str] = []
+        self.script_errors: list[str] = []
+        page.set_default_timeout(20_000)
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.script_errors.append(str(error)))
+
+    def open(self, name: str) -> NotebookPage:
+        """Open the notebook `name` of the served folder and wait for its kernel."""
+        self.page.goto(self.lab.url(name))
+        self.page.locator(".jp-NotebookPanel .jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+        # Not the toolbar's data-status: on a reload it says idle while no kernel is attached yet.
+        kernel = self.page.locator("#jp-main-statusbar [title^='Change kernel']")
+        expect(kernel).to_have_text(re.compile(r"^(?!No Kernel).*\| Idle$"), timeout=60_000)
+        return self
+
+    def run_all(self, seconds: float = 120) -> NotebookPage:
+        """Run all cells and wait for the last; a failing cell is an AssertionError with its traceback."""
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        done = self.page.locator(".jp-OutputArea-output", has_text=DONE)
+        # Tracebacks carry this mime type too. Run All stops at the first cell that fails.
+        stderr = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']"
+        failed = self.page.locator(stderr, has_text="Traceback (most recent call last)")
+        done.or_(failed).first.wait_for(timeout=seconds * 1000)
+        if failed.count():
+            raise AssertionError("a cell failed:\n" + failed.first.inner_text()[-2000:])
+        return self
+
+    def widget(self, css_class: str) -> Locator:
+        """The widget that the app gave `css_class`."""
+        return self.page.locator(f".{css_class}")
+
+    def status(self) -> Locator:
+        """The text of our widgets' status line."""
+        return self.page.locator(".scenelens-status .widget-html-content")
+
+    def outside_requests(self) -> list[str]:
+        """Whatever the page asked for that this machine's own server did not give."""
+        return [url for url in self.requests if not url.startswith((self.lab.base, "blob:", "data:"))]
+
+
+def pixels(image: Locator) -> tuple[int, int, int]:
+    """Width, height and a hash of the pixels shown by an <img>: its src is only a blob: address."""
+    width, height, number = image.evaluate(PIXELS)
+    return width, height, number
+
+
+def type_value(readout: Locator, text: str) -> None:
+    """Type into a slider's readout or a number's box; without Enter nothing reaches the kernel."""
+    readout.fill(text)
+    readout.press("Enter")
