@@ -1,0 +1,1 @@
+"""SceneWorld: a world of scenes made of objects, drawn by the page, with every pixel's truth known."""

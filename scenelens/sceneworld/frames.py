@@ -1,0 +1,80 @@
+"""Placing things: 3x4 affine maps as plain tuples of 12 floats (fast enough for hundreds of primitives a picture)."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["Affine", "IDENTITY", "between", "compose", "move", "point", "pose", "rotation", "stretch"]
+
+Affine = tuple[float, ...]  # rows (a00 a01 a02 a03), (a10 ...), (a20 ...)
+Point = tuple[float, float, float]
+IDENTITY: Affine = (1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+def compose(a: Affine, b: Affine) -> Affine:
+    """First b, then a."""
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, aa, ab = a
+    b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, ba, bb = b
+    return (
+        a0 * b0 + a1 * b4 + a2 * b8, a0 * b1 + a1 * b5 + a2 * b9, a0 * b2 + a1 * b6 + a2 * ba, a0 * b3 + a1 * b7 + a2 * bb + a3,
+        a4 * b0 + a5 * b4 + a6 * b8, a4 * b1 + a5 * b5 + a6 * b9, a4 * b2 + a5 * b6 + a6 * ba, a4 * b3 + a5 * b7 + a6 * bb + a7,
+        a8 * b0 + a9 * b4 + aa * b8, a8 * b1 + a9 * b5 + aa * b9, a8 * b2 + a9 * b6 + aa * ba, a8 * b3 + a9 * b7 + aa * bb + ab,
+    )  # fmt: skip
+
+
+def move(a: Affine, x: float, y: float, z: float) -> Affine:
+    """a after a shift by (x, y, z)."""
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, aa, ab = a
+    return (
+        a0, a1, a2, a0 * x + a1 * y + a2 * z + a3,
+        a4, a5, a6, a4 * x + a5 * y + a6 * z + a7,
+        a8, a9, aa, a8 * x + a9 * y + aa * z + ab,
+    )  # fmt: skip
+
+
+def stretch(a: Affine, x: float, y: float, z: float) -> Affine:
+    """a after scaling the axes by x, y, z."""
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, aa, ab = a
+    return (a0 * x, a1 * y, a2 * z, a3, a4 * x, a5 * y, a6 * z, a7, a8 * x, a9 * y, aa * z, ab)
+
+
+def rotation(rx: float, ry: float, rz: float) -> Affine:
+    """Turn by degrees: first about z (rz > 0 tips to the left), then x (rx > 0 tips away), then y (ry > 0 turns to the right)."""
+    cx, sx = math.cos(math.radians(rx)), math.sin(math.radians(rx))
+    cy, sy = math.cos(math.radians(ry)), math.sin(math.radians(ry))
+    cz, sz = math.cos(math.radians(rz)), math.sin(math.radians(rz))
+    return (
+        cy * cz + sy * sx * sz, -cy * sz + sy * sx * cz, sy * cx, 0.0,
+        cx * sz, cx * cz, -sx, 0.0,
+        -sy * cz + cy * sx * sz, sy * sz + cy * sx * cz, cy * cx, 0.0,
+    )  # fmt: skip
+
+
+def pose(at: Point = (0, 0, 0), ry: float = 0.0, scale: float = 1.0) -> Affine:
+    """Scale, turn about y by degrees, then stand at a place."""
+    c, s = math.cos(math.radians(ry)) * scale, math.sin(math.radians(ry)) * scale
+    return (c, 0.0, s, at[0], 0.0, scale, 0.0, at[1], -s, 0.0, c, at[2])
+
+
+def between(start: Point, stop: Point) -> tuple[Affine, float]:
+    """The map that stands a unit-height thing from start to stop, unscaled, and the distance."""
+    x, y, z = (b - a for a, b in zip(start, stop, strict=True))
+    length = math.sqrt(x * x + y * y + z * z) or 1e-6
+    ux, uy, uz = x / length, y / length, z / length
+    if abs(uy) > 0.999:
+        sx, sy, sz = 1.0, 0.0, 0.0
+    else:
+        k = 1.0 / math.sqrt(ux * ux + uz * uz)
+        sx, sy, sz = uz * k, 0.0, -ux * k
+    tx, ty, tz = sy * uz - sz * uy, sz * ux - sx * uz, sx * uy - sy * ux
+    return (sx, ux, tx, start[0], sy, uy, ty, start[1], sz, uz, tz, start[2]), length
+
+
+def point(a: Affine, p: Point) -> Point:
+    """Where a takes the point p."""
+    x, y, z = p
+    return (
+        a[0] * x + a[1] * y + a[2] * z + a[3],
+        a[4] * x + a[5] * y + a[6] * z + a[7],
+        a[8] * x + a[9] * y + a[10] * z + a[11],
+    )

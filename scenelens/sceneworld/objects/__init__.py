@@ -1,0 +1,3 @@
+"""The object classes."""
+
+from scenelens.sceneworld.objects import samples  # noqa: F401

@@ -1,0 +1,184 @@
+"""Which triangle does each sample see? Numba kernels: a depth buffer from the camera and one from the light.
+
+Every triangle keeps the inverse of the matrix of its three corners in camera space (Olano & Greer 1997): its rows,
+applied to a viewing ray (x, y, 1), are the barycentric weights over depth, and their sum is 1 / depth. So nothing
+needs clipping, and shading can interpolate in perspective from nine numbers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+__all__ = ["COLUMNS", "draw", "draw_shadow", "place_vertices", "setup_triangles"]
+
+# Columns of the instance table: one row per primitive.
+COLUMNS = {
+    name: i
+    for i, name in enumerate(
+        "a00 a01 a02 a03 a10 a11 a12 a13 a20 a21 a22 a23 mesh material pattern r1 g1 b1 r2 g2 b2 "
+        "object part glow size round seed casts".split()
+    )
+}
+NEAR = 0.05
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def place_vertices(table, starts, counts, vertices, offsets, out):
+    """World positions of every instance's vertices; instance i writes from offsets[i] on."""
+    for i in range(table.shape[0]):
+        a = table[i]
+        mesh = int(a[12])
+        start, o = starts[mesh], offsets[i]
+        for k in range(counts[mesh]):
+            x, y, z = vertices[start + k, 0], vertices[start + k, 1], vertices[start + k, 2]
+            out[o + k, 0] = a[0] * x + a[1] * y + a[2] * z + a[3]
+            out[o + k, 1] = a[4] * x + a[5] * y + a[6] * z + a[7]
+            out[o + k, 2] = a[8] * x + a[9] * y + a[10] * z + a[11]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def setup_triangles(table, face_start, face_count, faces, closed, offsets, world, view, focal, cx, cy, edges, owner, face, box):
+    """Weights (9 numbers), owner instance, mesh face and pixel box of each triangle that may be seen; their number."""
+    n = 0
+    width, height = 2 * cx, 2 * cy
+    for i in range(table.shape[0]):
+        mesh, o, a = int(table[i, 12]), offsets[i], table[i]
+        flip = (
+            a[0] * (a[5] * a[10] - a[6] * a[9])
+            - a[1] * (a[4] * a[10] - a[6] * a[8])
+            + a[2] * (a[4] * a[9] - a[5] * a[8])
+        ) < 0
+        for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
+            x0, y0, z0 = to_view(view, world[o + faces[k, 0]])
+            x1, y1, z1 = to_view(view, world[o + faces[k, 1]])
+            x2, y2, z2 = to_view(view, world[o + faces[k, 2]])
+            if z0 < NEAR and z1 < NEAR and z2 < NEAR:
+                continue
+            ax, ay, az = y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2
+            det = x0 * ax + y0 * ay + z0 * az
+            if closed[mesh] and (det > 0) != flip:
+                continue
+            if abs(det) < 1e-14:
+                continue
+            left, right, top, bottom = 0.0, width, 0.0, height
+            if z0 > NEAR and z1 > NEAR and z2 > NEAR:
+                u0, u1, u2 = cx + focal * x0 / z0, cx + focal * x1 / z1, cx + focal * x2 / z2
+                v0, v1, v2 = cy - focal * y0 / z0, cy - focal * y1 / z1, cy - focal * y2 / z2
+                left, right = min(u0, min(u1, u2)), max(u0, max(u1, u2))
+                top, bottom = min(v0, min(v1, v2)), max(v0, max(v1, v2))
+                if right < 0 or bottom < 0 or left > width or top > height:
+                    continue
+            d = 1.0 / det
+            weights(edges[n, 0:3], ax * d, ay * d, az * d, focal, cx, cy)
+            weights(edges[n, 3:6], (y2 * z0 - z2 * y0) * d, (z2 * x0 - x2 * z0) * d, (x2 * y0 - y2 * x0) * d, focal, cx, cy)
+            weights(edges[n, 6:9], (y0 * z1 - z0 * y1) * d, (z0 * x1 - x0 * z1) * d, (x0 * y1 - y0 * x1) * d, focal, cx, cy)
+            owner[n], face[n] = i, k
+            box[n, 0], box[n, 1] = max(0, int(math.floor(left))), min(int(width) - 1, int(right) + 1)
+            box[n, 2], box[n, 3] = max(0, int(math.floor(top))), min(int(height) - 1, int(bottom) + 1)
+            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def to_view(view, p):
+    """A world point in camera space: right, up, ahead."""
+    x, y, z = p[0] - view[9], p[1] - view[10], p[2] - view[11]
+    return (
+        view[0] * x + view[1] * y + view[2] * z,
+        view[3] * x + view[4] * y + view[5] * z,
+        view[6] * x + view[7] * y + view[8] * z,
+    )
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def weights(out, rx, ry, rz, focal, cx, cy):
+    """Turn a row over rays into (per x, per y, constant) over pixel coordinates."""
+    out[0] = rx / focal
+    out[1] = -ry / focal
+    out[2] = rz - rx * cx / focal + ry * cy / focal
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def draw(n, edges, owner, box, stipple, depth, ids):
+    """Fill depth (1 / distance, starts at 0) and ids (triangle, starts at -1); stippled owners miss every other sample.
+
+    A later triangle wins a near tie, so that a picture laid flat on a wall is seen.
+    """
+    for t in range(n):
+        e = edges[t]
+        thin = stipple[owner[t]]
+        slope = e[0] + e[3] + e[6]
+        for y in range(box[t, 2], box[t, 3] + 1):
+            py = y + 0.5
+            low, high = float(box[t, 0]), float(box[t, 1])
+            r0, r1, r2 = e[1] * py + e[2], e[4] * py + e[5], e[7] * py + e[8]
+            low, high = span(low, high, e[0], r0)
+            low, high = span(low, high, e[3], r1)
+            low, high = span(low, high, e[6], r2)
+            base = r0 + r1 + r2
+            for x in range(int(math.ceil(low - 1e-4)), int(math.floor(high + 1e-4)) + 1):
+                inverse = base + slope * (x + 0.5)
+                if inverse > depth[y, x] * 0.9998 and inverse > 0 and not (thin and (x + y) & 1):
+                    depth[y, x] = inverse
+                    ids[y, x] = t
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def span(low, high, a, r):
+    """The part of [low, high] where a * (x + 0.5) + r >= 0."""
+    if a > 1e-15:
+        low = max(low, -r / a - 0.5)
+    elif a < -1e-15:
+        high = min(high, -r / a - 0.5)
+    elif r < 0:
+        high = low - 2
+    return low, high
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def draw_shadow(table, face_start, face_count, faces, offsets, world, light, shadow):
+    """Nearest distance to the light per texel. light: rows right, up, ahead, then origin x, y and texels per metre."""
+    size = shadow.shape[0]
+    for i in range(table.shape[0]):
+        if table[i, 27] == 0:
+            continue
+        mesh, o = int(table[i, 12]), offsets[i]
+        for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
+            x0, y0, z0 = to_light(light, world[o + faces[k, 0]])
+            x1, y1, z1 = to_light(light, world[o + faces[k, 1]])
+            x2, y2, z2 = to_light(light, world[o + faces[k, 2]])
+            area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+            if abs(area) < 1e-9:
+                continue
+            left, right = max(0.0, min(x0, min(x1, x2))), min(size - 1.0, max(x0, max(x1, x2)))
+            top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
+            dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
+            dz_y = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
+            s = 1.0 if area > 0 else -1.0
+            for y in range(int(top), int(bottom) + 1):
+                py = y + 0.5
+                low, high = span(left, right, -s * (y1 - y0), s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
+                low, high = span(low, high, -s * (y2 - y1), s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))
+                low, high = span(low, high, -s * (y0 - y2), s * ((x0 - x2) * (py - y2) + (y0 - y2) * x2))
+                for x in range(int(math.ceil(low)), int(math.floor(high)) + 1):
+                    z = z0 + dz_x * (x + 0.5 - x0) + dz_y * (py - y0)
+                    if z < shadow[y, x]:
+                        shadow[y, x] = z
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def to_light(light, p):
+    """A world point in the light's frame: texel x, texel y, distance along the light in metres."""
+    return (
+        (light[0] * p[0] + light[1] * p[1] + light[2] * p[2] - light[9]) * light[11],
+        (light[3] * p[0] + light[4] * p[1] + light[5] * p[2] - light[10]) * light[11],
+        light[6] * p[0] + light[7] * p[1] + light[8] * p[2],
+    )
+
+
+def empty_buffers(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Depth (size, size) float32 of zeros and ids (size, size) int32 of -1."""
+    return np.zeros((size, size), np.float32), np.full((size, size), -1, np.int32)

@@ -1,0 +1,164 @@
+"""Render a world: image and label maps, 227 x 227, from one camera and one light."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+from scenelens.sceneworld import grade, raster, shading
+from scenelens.sceneworld.camera import Camera
+from scenelens.sceneworld.lighting import Light
+from scenelens.sceneworld.materials import MATERIAL_NAMES, MATERIAL_TABLE
+from scenelens.sceneworld.noise import NOISE
+from scenelens.sceneworld.world import REGIONS, Placed, World, region_id
+
+__all__ = ["SIZE", "Rendered", "render"]
+
+SIZE = 227
+SHADOW = 448
+
+
+@dataclass
+class Rendered:
+    """A picture and what is in it.
+
+    image: (227, 227, 3) uint8 RGB. object_ids: (227, 227) int16, index into `objects`, negative for regions (-1 sky).
+    part_ids: index into `parts` ((object or region, part) pairs), -1 sky. material_ids: index into MATERIAL_NAMES.
+    """
+
+    image: np.ndarray
+    object_ids: np.ndarray
+    part_ids: np.ndarray
+    material_ids: np.ndarray
+    objects: list[Placed]
+    parts: list[tuple[str, str]]
+
+    def masks(self) -> dict[str, np.ndarray]:
+        """{object class: bool (227, 227)} of all classes that can be seen, all instances together."""
+        seen = set(np.unique(self.object_ids).tolist())
+        names = sorted({o.name for o in self.objects if o.id in seen})
+        return {name: np.isin(self.object_ids, [o.id for o in self.objects if o.name == name]) for name in names}
+
+    def region_masks(self) -> dict[str, np.ndarray]:
+        """{background region: bool (227, 227)} of the regions that can be seen."""
+        masks = {name: self.object_ids == region_id(name) for name in REGIONS}
+        return {name: mask for name, mask in masks.items() if mask.any()}
+
+    def material_masks(self) -> dict[str, np.ndarray]:
+        """{material: bool (227, 227)} of the materials that can be seen."""
+        return {MATERIAL_NAMES[i]: self.material_ids == i for i in np.unique(self.material_ids) if i >= 0}
+
+
+def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposure: float = 1.0) -> Rendered:
+    """Draw the world.
+
+    Parameters
+    ----------
+    world, camera, light : what, from where, under which light.
+    ink : darkness of the line where objects meet, 0 to 1.
+    exposure : factor on all light.
+
+    Returns
+    -------
+    Rendered, the same for the same world, camera and light.
+    """
+    table = world.table()
+    library = _library(world)
+    offsets, placed = _place(table, library)
+    size = 2 * SIZE
+    focal, centre = camera.focal(size), size / 2
+    view = camera.view()
+    edges, owner, face, box = _triangle_arrays(library["count"][table[:, 12].astype(int)].sum())
+    depth, ids = raster.empty_buffers(size)
+    n = raster.setup_triangles(
+        table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, view, focal, centre, centre,
+        edges, owner, face, box,
+    )  # fmt: skip
+    raster.draw(n, edges, owner, box, MATERIAL_TABLE[table[:, 13].astype(int), 7] > 0, depth, ids)
+    sun, shadow = _shadow(world, table, library, offsets, placed, camera, light)
+    image = np.empty((SIZE, SIZE, 3), np.float32)
+    labels = np.empty((3, SIZE, SIZE), np.int16)
+    fine = np.empty((size, size), np.int16)
+    environment = _environment(world, light, 1.0 / sun[11])
+    shading.shade_image(
+        NOISE, table, library["kinds"], library["lows"], library["extents"], library["vertices"], library["normals"],
+        library["vertex_start"], library["faces"], library["groups"], edges, owner, face, depth, ids, grade.WOBBLE, MATERIAL_TABLE,
+        view, focal, centre, centre, environment, shadow, sun, image, labels[0], labels[1], labels[2], fine,
+    )  # fmt: skip
+    out = np.empty((SIZE, SIZE, 3), np.uint8)
+    tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)
+    grade.finish(image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink, 0.028, out)
+    return Rendered(out, labels[0], labels[1], labels[2], world.objects, world.parts)
+
+
+def _library(world: World) -> dict[str, np.ndarray]:
+    """The meshes of this world joined into flat arrays."""
+    meshes = world.meshes
+    vertex_count = np.array([len(m.vertices) for m in meshes])
+    count = np.array([len(m.faces) for m in meshes])
+    return {
+        "vertices": np.concatenate([m.vertices for m in meshes]),
+        "normals": np.concatenate([m.normals for m in meshes]),
+        "faces": np.concatenate([m.faces for m in meshes]),
+        "groups": np.concatenate([m.groups for m in meshes]),
+        "vertex_count": vertex_count,
+        "vertex_start": np.cumsum(vertex_count) - vertex_count,
+        "count": count,
+        "start": np.cumsum(count) - count,
+        "closed": np.array([m.closed for m in meshes]),
+        "kinds": np.array([m.kind + (0 if m.closed else 10) for m in meshes]),
+        "lows": np.stack([m.low for m in meshes]),
+        "extents": np.stack([m.extent for m in meshes]),
+    }
+
+
+def _place(table: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets (instances,) and world positions (all vertices, 3)."""
+    counts = library["vertex_count"][table[:, 12].astype(int)]
+    offsets = np.cumsum(counts) - counts
+    placed = np.empty((int(counts.sum()), 3))
+    raster.place_vertices(table, library["vertex_start"], library["vertex_count"], library["vertices"], offsets, placed)
+    return offsets, placed
+
+
+def _triangle_arrays(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    return np.empty((n, 9)), np.empty(n, np.int32), np.empty(n, np.int32), np.empty((n, 4), np.int32)
+
+
+def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light) -> tuple[np.ndarray, np.ndarray]:
+    """The light's frame (12 numbers, see raster.to_light) fitted to what the camera sees, and the shadow map."""
+    ahead = -light.direction
+    right = np.cross((0.0, 1.0, 0.0), ahead)
+    right /= np.linalg.norm(right)
+    axes = np.stack([right, np.cross(ahead, right), ahead])
+    corners = _seen_corners(camera, world.shadow_depth) @ axes.T
+    low, high = corners.min(0)[:2], corners.max(0)[:2]
+    casting = np.repeat(table[:, 27] > 0, library["vertex_count"][table[:, 12].astype(int)])
+    if casting.any():
+        seen = placed[casting] @ axes[:2].T
+        low, high = np.maximum(low, seen.min(0) - 0.1), np.minimum(high, seen.max(0) + 0.1)
+    side = max(0.5, float((high - low).max()))
+    sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
+    sun[9:11] -= 4 / sun[11]
+    shadow = np.full((SHADOW, SHADOW), 1e9, np.float32)
+    raster.draw_shadow(table, library["start"], library["count"], library["faces"], offsets, placed, sun, shadow)
+    return sun, shadow
+
+
+def _seen_corners(camera: Camera, depth: float) -> np.ndarray:
+    """Corners of the pyramid the camera sees down to a depth, (5, 3)."""
+    half = camera.width_at(depth) / 2
+    rays = np.array([(0, 0, 0), *((x, y, depth) for x in (-half, half) for y in (-half, half))], float)
+    corners = rays @ camera.axes() + camera.eye
+    corners[:, 1] = np.clip(corners[:, 1], -0.5, 8.0)
+    return corners
+
+
+def _environment(world: World, light: Light, texel: float) -> np.ndarray:
+    values = (
+        *light.direction, *light.colour, *light.sky, *light.ground, *light.horizon, world.fog, *light.zenith, light.clouds,
+        0.0, 1.6 * texel + 0.006, world.reach, float(random.Random(world.seed).randrange(997)),
+    )  # fmt: skip
+    return np.array(values, np.float64)
