@@ -33,6 +33,20 @@ def percent(share: float) -> str:
     return "–" if share != share else f"{100 * share:.0f}%"
 
 
+def number(value: float) -> str:
+    """A measured value with about three digits, never in powers of ten above one.
+
+    Examples
+    --------
+    >>> number(14), number(0.1234), number(1234.5), number(3.14159)
+    ('14.0', '0.123', '1,234', '3.14')
+    """
+    size = abs(value)
+    if size >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else (f"{value:.2f}" if size >= 1 else f"{value:.3g}")
+
+
 def interval(low: float, high: float) -> str:
     """An interval of two fractions.
 

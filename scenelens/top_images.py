@@ -46,6 +46,15 @@ class TopImage:
     source: str
     category: str
 
+    @property
+    def ring(self) -> tuple[float, float] | None:
+        """The centre, if a ring is worth drawing: not in a box so small that it marks the place itself."""
+        if self.center is None or self.box is None:
+            return self.center
+        top, left, bottom, right = self.box
+        tiny = max((bottom - top) / self.frame.shape[0], (right - left) / self.frame.shape[1]) < 0.15
+        return None if tiny else self.center
+
 
 def top_images(study: Study, network: str, layer: str, unit: int, n: int = 12) -> list[TopImage]:
     """The `n` images of a study that drive one unit hardest, best first.

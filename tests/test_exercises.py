@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenelens.exercises import answer_hash, check_by, check_choice, check_hash, check_number, plain
+from scenelens.exercises import answer_hash, check, check_by, check_choice, check_hash, check_number
+from scenelens.exercises.checks import plain
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0.01, 10))

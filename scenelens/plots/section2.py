@@ -90,11 +90,13 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     n, images = int(preference["n"].max()), int(preference["images"].max())
     caption = (
         f"Each point: the share among the {n} images that drive the layer hardest, of {images:,}; bars are "
-        "95% Wilson intervals. Dashed: the share among all images, what a layer without preference would show."
+        "95% Wilson intervals. Dashed: the share among all images, what no preference would show."
     )
     if preference["paper"].notna().any():
         caption += " Open diamonds: the paper, from its own images and networks."
-    plate = Plate("Share of object-centric images among each layer's strongest", 3.3, caption)
+    names = preference.groupby("depth")["layer"].nunique().max()  # lines of layer names below the axes
+    title = "Share of object-centric images among each layer's strongest"
+    plate = Plate(title, 2.87 + 0.17 * names, caption)
     axes = plate.axes_at(0.55, 0.05, WIDTH - 1.75, 2.75)
     _chance(axes, preference)
     shifts = dict(zip(preference["network"].unique(), (-0.05, 0.05, 0.0), strict=False))
@@ -176,3 +178,46 @@ def _apart(values: list[float], gap: float) -> list[float]:
                 placed[k + 1] += missing / 2
         placed = [min(max(v, 0.02), 0.98) for v in placed]
     return placed
+
+
+def transfer_dots(table: pd.DataFrame) -> Plate:
+    """How well each network's features serve each task, with intervals, chance and the paper's two numbers.
+
+    Parameters
+    ----------
+    table : the table of `transfer.transfer`; tasks that could not be tried are left out.
+    """
+    tried = table[table["n"] > 0]
+    tasks = list(dict.fromkeys(tried["task"]))
+    counts = "; ".join(
+        f"{task} task: {rows['categories'].iloc[0]} categories, {rows['n_train'].iloc[0]:,} images to learn "
+        f"from, {rows['n'].iloc[0]:,} to test on"
+        for task, rows in tried.groupby("task", sort=False)
+    )
+    caption = f"Accuracy of a linear SVM. {counts}. Bars: 95% Wilson intervals; short dashes: chance; "
+    caption += "open diamonds: the paper, on 205 scene categories." if tried["paper"].notna().any() else ""
+    plate = Plate("Whose features serve which task?", 0.55 + 0.75 * max(1, len(tasks)), caption)
+    axes = plate.axes_at(1.35, 0.0, WIDTH - 1.35 - 1.25, 0.15 + 0.75 * max(1, len(tasks)))
+    for place, task in enumerate(tasks):
+        _task_dots(axes, tried[tried["task"] == task], place)
+    axes.set(xlim=(0, 1), ylim=(max(1, len(tasks)) - 0.45, -0.5))
+    axes.set_xticks(np.linspace(0, 1, 5), ["0%", "25%", "50%", "75%", "100%"])
+    axes.set_yticks(range(len(tasks)), [f"{task} categories" for task in tasks])
+    axes.xaxis.grid(True, color=HAIR, lw=0.5)
+    axes.set_axisbelow(True)
+    return plate
+
+
+def _task_dots(axes: Axes, rows: pd.DataFrame, place: int) -> None:
+    """One task: a dot and bar per network, its name at the right edge; the paper's diamond beside its dot."""
+    axes.plot([rows["chance"].iloc[0]] * 2, [place - 0.3, place + 0.3], color=SOFT, lw=1.2, ls=(0, (3, 2)))
+    for row, shift in zip(rows.to_dict("records"), (-0.16, 0.16), strict=False):
+        color, y = network_color(row["features"]), place + shift
+        bars = [[row["share"] - row["low"]], [row["high"] - row["share"]]]
+        axes.errorbar(row["share"], y, xerr=bars, color=color, marker="o", ms=6, elinewidth=1.2)
+        style = {"color": color, "weight": "bold", "size": BODY, "va": "center", "clip_on": False}
+        axes.text(1.02, y, f"{row['features']} network", **style)
+        if row["paper"] == row["paper"]:
+            axes.scatter(
+                [row["paper"]], [y], marker="D", s=46, facecolors="white", edgecolors=color, zorder=4
+            )

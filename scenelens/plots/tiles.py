@@ -11,7 +11,8 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from scenelens.errors import SceneLensError
-from scenelens.plots.style import DPI, SMALL, SOFT, WIDTH, Plate, bare, network_color
+from scenelens.plots.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare
+from scenelens.readings import number
 from scenelens.top_images import TopImage, top_images
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def mark_peak(axes: Axes, top: TopImage) -> None:
             y0, x0, y1, x1 = top.box
             box = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=width)
             axes.add_patch(box)
-        if top.center is not None:
-            row, col = (value + 0.5 for value in top.center)
+        if top.ring is not None:
+            row, col = (value + 0.5 for value in top.ring)
             axes.plot(col, row, "o", ms=6, mfc="none", mec=color, mew=width, clip_on=False)
 
 
@@ -86,6 +87,30 @@ def contact_sheet(
     return plate
 
 
+def category_sheet(study: Study, source: str, n: int = 24, columns: int = 6) -> Plate:
+    """One image of each category, as the scene network's frame shows it: a first look at a study's images.
+
+    Parameters
+    ----------
+    source : 'scene-centric' or 'object-centric'.
+    n : how many categories at most, evenly spread over their alphabetical order.
+
+    Raises
+    ------
+    SceneLensError : the study has no images of that source.
+    """
+    images = study.images[study.images["source"] == source]
+    if images.empty:
+        raise SceneLensError(f"study {study.name!r} has no {source} images.")
+    first = images.drop_duplicates("category").sort_values("category")
+    first = first.iloc[np.unique(np.linspace(0, len(first) - 1, min(n, len(first))).astype(int))]
+    show = next(iter(study.networks.values())).show_input
+    frames = [show(study.load_image(image)) for image in first["image"]]
+    kinds = images["category"].nunique()
+    caption = f"One {source} image of {len(first)} of the {kinds} categories; {len(images):,} images in all."
+    return contact_sheet(frames, list(first["category"]), columns=columns, caption=caption)
+
+
 def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, columns: int = 6) -> Plate:
     """The top images of one unit, each marked where the unit peaked (section 3's view of a unit).
 
@@ -101,11 +126,11 @@ def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, c
     plate = Plate(f"{layer}:{unit} of the {network} network", height, _unit_caption(study, tops), photo=True)
     for top, (left, y) in zip(tops, places, strict=True):
         axes = plate.axes_at(left, y, side, side)
-        show_tile(axes, top.frame, frame=network_color(network) if top.rank == 0 else None)
+        show_tile(axes, top.frame)
         mark_peak(axes, top)
         text = _fit(top.category, side - 0.36)
-        plate.words(left, y + side + 0.03, text, size=SMALL)
-        plate.words(left + side, y + side + 0.03, f"{top.peak:.3g}", size=SMALL, color=SOFT, ha="right")
+        plate.words(left, y + side + 0.03, text, size=SMALL, color=SOURCE_COLORS.get(top.source, INK))
+        plate.words(left + side, y + side + 0.03, number(top.peak), size=SMALL, color=SOFT, ha="right")
     return plate
 
 
@@ -113,12 +138,12 @@ def _unit_caption(study: Study, tops: list[TopImage]) -> str:
     if not tops:
         return "No image of the study could be read."
     text = f"The {len(tops)} images with the highest peaks, of {len(study.images):,}; the number is the peak."
-    if tops[0].center is not None:
-        text += " The ring marks the centre of the position that peaked"
-        text += ", the box the theoretical receptive field." if any(t.box for t in tops) else "."
-        if not any(t.box for t in tops):
-            text += " The theoretical receptive field covers the whole frame."
-    return text
+    if any(top.box for top in tops):
+        text += " The box is what the position that peaked can see, its theoretical receptive field"
+        text += "; the ring is its centre." if any(top.ring for top in tops) else "."
+    elif tops[0].center is not None:
+        text += " The ring is the centre of the position that peaked; it can see the whole frame."
+    return text + " Blue names: scene-centric images; orange: object-centric."
 
 
 def _grid(count: int, columns: int, label: float) -> tuple[float, list[tuple[float, float]], float]:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
-from scenelens.errors import SceneLensError
 from scenelens.plots.style import INK, SMALL, WIDTH, Plate
 
 _ROW = 0.152  # inches per object
@@ -21,9 +20,9 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     presence : share of a category's images that hold an object, in 0..1; one row per object, one column per
         scene category. Objects are shown from the most to the least frequent.
 
-    Raises
-    ------
-    SceneLensError : an empty table.
+    Returns
+    -------
+    Plate; from an empty table, as of a study without annotations, one that says so.
 
     Examples
     --------
@@ -32,15 +31,21 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     ['bed', 'lamp']
     """
     if presence.empty:
-        raise SceneLensError("the table of objects and scenes is empty; does the study have annotations?")
+        return Plate("", 0.1, "No table of objects and scenes: this study's images carry no annotations.")
     presence = presence.loc[presence.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     rows, columns = presence.shape
     plate = Plate(title, _TOP + _ROW * rows + 0.05, caption)
-    width = min(WIDTH - _NAMES - 0.3, 0.5 * columns)
+    width = min(WIDTH - _NAMES - 0.7, 0.5 * columns)
     axes = plate.axes_at(_NAMES, _TOP, width, _ROW * rows)
     ramp = LinearSegmentedColormap.from_list("presence", ["#ffffff", "#9cc3e0", "#0072b2", "#06304d"])
     axes.imshow(presence.to_numpy(float), cmap=ramp, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    axes.set_xticks(np.arange(columns), [_plain(c) for c in presence.columns], rotation=55, ha="left")
+    axes.set_xticks(
+        np.arange(columns),
+        [_plain(c) for c in presence.columns],
+        rotation=60,
+        ha="left",
+        rotation_mode="anchor",
+    )
     axes.set_yticks(np.arange(rows), [_plain(i) for i in presence.index])
     axes.tick_params(
         top=True, labeltop=True, bottom=False, labelbottom=False, length=0, labelsize=SMALL - 0.5, pad=2

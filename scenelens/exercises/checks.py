@@ -29,6 +29,11 @@ class Verdict(Reading):
         verdict.right = right
         return verdict
 
+    @classmethod
+    def unanswered(cls) -> Verdict:
+        """What an exercise says before the reader has touched it."""
+        return cls("✏️ Not answered yet: put your answer in place of the dots.")
+
 
 def check_number(answer: object, expected: float, tolerance: float = 0.0, hint: str = "") -> Verdict:
     """Whether a number is right to within a tolerance (in the number's own units).
@@ -47,10 +52,10 @@ def check_number(answer: object, expected: float, tolerance: float = 0.0, hint: 
     >>> check_number(67, 131, hint="Count the strides of all the layers below.").right
     False
     >>> check_number(..., 131)
-    '❌ Not answered yet: put your number in place of the dots.'
+    '✏️ Not answered yet: put your answer in place of the dots.'
     """
     if answer is None or answer is ...:
-        return Verdict.of(False, "Not answered yet: put your number in place of the dots.")
+        return Verdict.unanswered()
     number = _number(answer)
     if number is None:
         return Verdict.of(False, f"A number is asked for, and {answer!r} is not one.")
@@ -76,7 +81,7 @@ def check_choice(answer: object, expected: object, choices: Iterable[object], hi
     """
     names = {plain(choice): str(choice) for choice in choices}
     if answer is None or answer is ...:
-        return Verdict.of(False, "Not answered yet: put your choice in place of the dots.")
+        return Verdict.unanswered()
     if plain(answer) not in names:
         return Verdict.of(False, f"Choose one of: {', '.join(names.values())}.")
     if plain(answer) == plain(expected):
@@ -100,7 +105,7 @@ def check_hash(answer: object, digest: str, hint: str = "") -> Verdict:
     '❌ Not 4. Count again.'
     """
     if answer is None or answer is ...:
-        return Verdict.of(False, "Not answered yet: put your answer in place of the dots.")
+        return Verdict.unanswered()
     if answer_hash(answer) == digest:
         return Verdict.of(True, f"Right: {answer}.")
     return Verdict.of(False, _with_hint(f"Not {answer}.", hint))
@@ -119,7 +124,7 @@ def check_by(answer: object, accept: Callable[[object], bool], hint: str = "") -
     '❌ Not seven. Give a number.'
     """
     if answer is None or answer is ...:
-        return Verdict.of(False, "Not answered yet: put your answer in place of the dots.")
+        return Verdict.unanswered()
     try:
         right = bool(accept(answer))
     except Exception:

@@ -1,0 +1,56 @@
+"""The workbook's exercises: `check("02.1", study, answer)` tells right from wrong and gives a hint.
+
+What an exercise asks is in its notebook; what is right follows from the study, and is worked out here from
+the same results that the notebook shows. The checks of a notebook stand in one file, under its number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scenelens.errors import SceneLensError, close_names
+from scenelens.exercises import notebook_00, notebook_02
+from scenelens.exercises.checks import (
+    Verdict,
+    answer_hash,
+    check_by,
+    check_choice,
+    check_hash,
+    check_number,
+)
+
+if TYPE_CHECKING:
+    from scenelens.studies import Study
+
+__all__ = ["Verdict", "answer_hash", "check", "check_by", "check_choice", "check_hash", "check_number"]
+
+_CHECKS = {**notebook_00.CHECKS, **notebook_02.CHECKS}
+
+
+def check(exercise: str, study: Study, answer: object) -> Verdict:
+    """Whether an answer to one of the workbook's exercises is right, for the study at hand.
+
+    Parameters
+    ----------
+    exercise : the notebook's number and the exercise's, such as '02.1'.
+    study : the open study that the answer is about.
+    answer : the reader's; `...` counts as not answered yet.
+
+    Returns
+    -------
+    Verdict : text for a notebook to show; `.right` is True or False.
+
+    Raises
+    ------
+    SceneLensError : there is no such exercise.
+
+    Examples
+    --------
+    >>> check("02.1", None, ...)
+    '✏️ Not answered yet: put your answer in place of the dots.'
+    """
+    if exercise not in _CHECKS:
+        raise SceneLensError(f"no exercise {exercise!r}; {close_names(exercise, _CHECKS)}.")
+    if answer is None or answer is ...:
+        return Verdict.unanswered()
+    return _CHECKS[exercise](study, answer)

@@ -1,0 +1,100 @@
+"""A first walk through a study: what it holds, which objects are in its scenes, one unit worth a look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scenelens.readings import Reading, percent
+
+if TYPE_CHECKING:
+    from scenelens.networks import Network
+    from scenelens.studies import Study
+
+
+def read_study(study: Study) -> Reading:
+    """What a study holds, in a few lines: its images by source, its networks, its annotations."""
+    counts = study.images.groupby("source", sort=False)
+    lines = [f"**Study {study.name}**, {len(study.images):,} images."]
+    for source, images in counts:
+        lines.append(f"{len(images):,} {source} images in {images['category'].nunique()} categories.")
+    for name, network in study.networks.items():
+        height, width = network.input_size
+        size = f"{width} × {height} pixels, {len(network.classes):,} classes"
+        lines.append(f"The {name} network: {len(network.layers)} layers, {size}.")
+    lines.append("Objects are annotated." if study.annotations is not None else "Objects are not annotated.")
+    return Reading(lines[0] + "\n\n" + "\n".join(f"- {line}" for line in lines[1:]))
+
+
+def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:
+    """How often each annotated object is found in each category of scene.
+
+    Returns
+    -------
+    DataFrame of shares in 0..1: one row per object name, the most frequent first and at most `at_most` of
+    them, one column per category of the annotated images. Empty for a study without annotations.
+    """
+    if study.annotations is None:
+        return pd.DataFrame()
+    found = study.annotations.objects().drop_duplicates(["image", "object"])
+    category = study.images.set_index("image")["category"].reindex(found["image"]).to_numpy()
+    found = found.assign(category=category).dropna(subset=["category"])
+    annotated = study.images[study.images["image"].isin(found["image"])]
+    counts = pd.crosstab(found["object"], found["category"])
+    shares = counts / annotated.groupby("category").size().reindex(counts.columns)
+    order = shares.mean(axis=1).sort_values(ascending=False, kind="stable").index
+    return shares.loc[order[:at_most]]
+
+
+def read_presence(presence: pd.DataFrame) -> Reading:
+    """Which object is everywhere and which one tells the scene, from the table of objects and categories."""
+    if presence.empty:
+        return Reading("This study's images carry no annotations, so nobody can say which object is where.")
+    mean = presence.mean(axis=1)
+    common = mean.idxmax()
+    lift = presence.max(axis=1) - mean  # high where one category has what the others lack
+    rare = lift.idxmax()
+    where = str(presence.loc[rare].idxmax()).replace("_", " ")
+    return Reading(
+        f"The most frequent object is **{common}**, in {percent(mean[common])} of the images of an average "
+        f"category. The one that tells most about a scene is **{rare}**: in "
+        f"{percent(presence.loc[rare].max())} of the images of {where}, in {percent(mean[rare])} on average."
+    )
+
+
+def deepest_map_layer(network: Network) -> str:
+    """The deepest of a network's main layers whose units still have a map, so that a peak has a place."""
+    maps = network.layers.set_index("layer")["map"]
+    main = list(network.main_layers())
+    return next((layer for layer in reversed(main) if tuple(maps[layer]) != (1, 1)), main[-1])
+
+
+def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
+    """For each unit of a layer, the share of its `n` top images that belong to their most frequent category.
+
+    Returns
+    -------
+    Series of fractions, by unit; 0 for a unit that responds to no image at all.
+    """
+    peaks = np.nan_to_num(study.index(network).peaks(layer), nan=-np.inf)
+    codes, _ = pd.factorize(study.images["category"])
+    shares = np.zeros(peaks.shape[1])
+    for unit in np.flatnonzero(peaks.max(axis=0) > 0):
+        top = np.argsort(-peaks[:, unit], kind="stable")[:n]
+        shares[unit] = np.bincount(codes[top]).max() / len(top)
+    return pd.Series(shares, index=pd.RangeIndex(len(shares), name="unit"), name="tidiness")
+
+
+def tidiest_unit(study: Study, network: str = "scene") -> tuple[str, int]:
+    """The unit of the deepest layer with a map whose top images agree best on a category; ties: the first.
+
+    It is chosen to make a point, and so not a typical one.
+
+    Returns
+    -------
+    (layer, unit)
+    """
+    layer = deepest_map_layer(study.networks[network])
+    return layer, int(tidiness(study, network, layer).idxmax())

@@ -1,0 +1,279 @@
+"""Browse any unit of any layer of either network through its top images, each marked where the unit peaked.
+
+`UnitBrowser` is the model: which unit is looked at, and the picture of it as bytes; it needs no notebook.
+`browse_units` is the view: core ipywidgets bound to the model, and nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import numpy as np
+import traitlets
+from PIL import Image, ImageDraw, ImageFont
+
+from scenelens.plots.style import INK, SOFT, SOURCE_COLORS
+from scenelens.readings import number
+from scenelens.top_images import TopImage, layer_row, top_images
+from scenelens.tour import deepest_map_layer
+from scenelens.widgets.status import Status, guarded
+
+if TYPE_CHECKING:
+    from scenelens.studies import Study
+
+SIDE, GAP, STRIP, COLUMNS = 168, 8, 24, 6  # pixels of a tile, between tiles, for its label; tiles per row
+CSS_WIDTH = 720  # as wide as the figures: the picture is shown a little smaller than it is drawn
+
+
+class UnitBrowser(traitlets.HasTraits):
+    """The unit being looked at, and what there is to see of it.
+
+    Parameters
+    ----------
+    study : an open study.
+    network, layer, unit, n : where to begin; without a layer, at the network's deepest main layer with a map.
+
+    Attributes
+    ----------
+    network, layer, unit, n : traits; set them with `choose`, which keeps them fitting each other.
+
+    Raises
+    ------
+    SceneLensError : no such network, layer or unit.
+    """
+
+    network = traitlets.Unicode()
+    layer = traitlets.Unicode()
+    unit = traitlets.Int()
+    n = traitlets.Int(12)
+
+    def __init__(
+        self, study: Study, network: str = "scene", layer: str | None = None, unit: int = 0, n: int = 12
+    ) -> None:
+        self.study = study
+        super().__init__()
+        self.choose(network=network, layer=layer or self.deepest(network), unit=unit, n=n)
+        self.tops()  # a unit that does not exist is told at once
+
+    def networks(self) -> list[str]:
+        """Names of the study's networks."""
+        return list(self.study.networks)
+
+    def layers(self, network: str | None = None) -> list[str]:
+        """Names of a network's layers, early ones first."""
+        network = network or self.network
+        if network not in self.study.networks:
+            layer_row(self.study, network, "")  # says which names there are
+        return list(self.study.networks[network].layers["layer"])
+
+    def deepest(self, network: str) -> str:
+        """The deepest main layer that still has a map, so that a peak has a place."""
+        self.layers(network)
+        return deepest_map_layer(self.study.networks[network])
+
+    def units(self) -> int:
+        """How many units the layer has."""
+        return int(layer_row(self.study, self.network, self.layer)["units"])
+
+    def choose(self, **wanted: Any) -> None:
+        """Change some of network, layer, unit and n; what no longer fits moves to the nearest that does.
+
+        Another network keeps the layer of the same name, or else takes the one at the same depth; a unit
+        beyond the layer's last becomes its last.
+        """
+        network = wanted.get("network", self.network)
+        layer = wanted.get("layer") or self._same_depth(network)
+        last = int(layer_row(self.study, network, layer)["units"]) - 1
+        unit = wanted.get("unit", min(self.unit, last))
+        with self.hold_trait_notifications():
+            self.network, self.layer, self.unit, self.n = network, layer, unit, wanted.get("n", self.n)
+
+    def step(self, by: int) -> None:
+        """Go to the next or an earlier unit of the layer, round the end."""
+        self.choose(unit=(self.unit + by) % self.units())
+
+    def _same_depth(self, network: str) -> str:
+        names = self.layers(network)
+        if self.layer in names or not self.layer:
+            return self.layer or names[0]
+        before = self.layers(self.network)
+        return names[round(before.index(self.layer) / max(1, len(before) - 1) * (len(names) - 1))]
+
+    def tops(self) -> list[TopImage]:
+        """The unit's top images, best first."""
+        return top_images(self.study, self.network, self.layer, self.unit, self.n)
+
+    def sentence(self, tops: list[TopImage]) -> str:
+        """What the picture shows, in one line."""
+        name = f"{self.layer}:{self.unit} of the {self.network} network"
+        if not tops:
+            return f"{name}: no image of this study could be read"
+        if tops[0].peak == tops[-1].peak == 0:
+            return f"{name} responds to none of the {len(self.study.images):,} images"
+        span = f"peaks from {number(tops[0].peak)} to {number(tops[-1].peak)}"
+        place = "" if tops[0].center else " · a fully connected layer: a peak has no place"
+        return f"{name} · {len(tops)} of {len(self.study.images):,} images · {span}{place}"
+
+
+def mosaic(tops: list[TopImage], columns: int = COLUMNS, side: int = SIDE) -> np.ndarray:
+    """The top images in rows, each with its peak marked and labelled with its category and peak.
+
+    Returns
+    -------
+    uint8 RGB (rows * (side + label) ..., columns * side ..., 3): white where there is no tile.
+
+    Examples
+    --------
+    >>> mosaic([], columns=2, side=50).shape
+    (74, 108, 3)
+    """
+    rows = max(1, -(-len(tops) // columns))
+    size = (columns * (side + GAP) - GAP, rows * (side + STRIP + GAP) - GAP)
+    page = Image.new("RGB", size, "white")
+    for k, top in enumerate(tops):
+        corner = (k % columns * (side + GAP), k // columns * (side + STRIP + GAP))
+        page.paste(tile(top, side), corner)
+        _label(ImageDraw.Draw(page), top, corner[0], corner[1] + side + 3, side)
+    return np.asarray(page)
+
+
+def tile(top: TopImage, side: int = SIDE) -> Image.Image:
+    """One top image, `side` pixels square, with a ring at the peak's centre and the receptive field's box."""
+    frame = Image.fromarray(top.frame).resize((2 * side, 2 * side), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(frame)  # drawn at twice the size and then halved: smooth lines
+    rows, columns = top.frame.shape[:2]
+    for color, width in (("black", 6), ("white", 3)):  # light on dark is seen on any photograph
+        inset = (6 - width) / 2
+        if top.box is not None:
+            y0, x0, y1, x1 = (v * 2 * side / (rows, columns)[k % 2] for k, v in enumerate(top.box))
+            box = (x0 + inset, y0 + inset, max(x0, x1 - 1 - inset), max(y0, y1 - 1 - inset))
+            draw.rectangle(box, outline=color, width=width)
+        if top.ring is not None:
+            y, x = ((c + 0.5) * 2 * side / edge for c, edge in zip(top.ring, (rows, columns), strict=True))
+            r = 12 - inset
+            draw.ellipse((x - r, y - r, x + r, y + r), outline=color, width=width)
+    return frame.resize((side, side), Image.Resampling.BOX)
+
+
+def encode(picture: np.ndarray, quality: int = 88) -> bytes:
+    """A picture (uint8 RGB) as the bytes of a JPEG file."""
+    target = io.BytesIO()
+    Image.fromarray(picture).save(target, "JPEG", quality=quality)
+    return target.getvalue()
+
+
+def _label(draw: ImageDraw.ImageDraw, top: TopImage, left: int, y: int, side: int) -> None:
+    peak = number(top.peak)
+    room = side - 6 - draw.textlength(peak, font=_font())
+    text = top.category.replace("_", " ")
+    while text and draw.textlength(text, font=_font()) > room:
+        text = text.rstrip("…")[:-1].rstrip() + "…" if len(text.rstrip("…")) > 1 else ""
+    draw.text((left, y), text, fill=SOURCE_COLORS.get(top.source, INK), font=_font())
+    draw.text((left + side, y), peak, fill=SOFT, font=_font(), anchor="ra")
+
+
+@functools.cache
+def _font() -> Any:
+    return ImageFont.load_default(15)
+
+
+def browse_units(
+    study: Study, network: str = "scene", layer: str | None = None, unit: int = 0, n: int = 12
+) -> BrowseUnits:
+    """A live view of a study's units: choose network, layer and unit, see its top images.
+
+    Returns
+    -------
+    BrowseUnits, an ipywidgets.VBox that a notebook shows; `.model` is its `UnitBrowser`.
+
+    Raises
+    ------
+    SceneLensError : no such network, layer or unit.
+    """
+    return BrowseUnits(UnitBrowser(study, network, layer, unit, n))
+
+
+class BrowseUnits(ipywidgets.VBox):
+    """The view of a `UnitBrowser`. Each control carries a CSS class: sl-network, sl-layer, sl-unit ..."""
+
+    def __init__(self, model: UnitBrowser) -> None:
+        self.model = model
+        self.status = Status()
+        self.picture = _classed(ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}), "sl-mosaic")
+        self.picture.width = str(CSS_WIDTH)
+        self.controls = _controls(model)
+        self._shown: tuple | None = None
+        self._following = False
+        self._bind()
+        rows = [["network", "layer", "n"], ["previous", "unit", "next"]]
+        boxes = [ipywidgets.HBox([self.controls[name] for name in row]) for row in rows]
+        super().__init__([*boxes, self.picture, self.status])
+        self.add_class("sl-browse-units")
+        self._follow()
+
+    def _bind(self) -> None:
+        guard = guarded(self.status)
+        for name in ("network", "layer", "unit", "n"):
+            self.controls[name].observe(guard(functools.partial(self._chosen, name)), "value")
+        self.controls["previous"].on_click(guard(lambda _: self.model.step(-1)))
+        self.controls["next"].on_click(guard(lambda _: self.model.step(1)))
+        self.model.observe(guard(self._follow), ["network", "layer", "unit", "n"])
+
+    def _chosen(self, name: str, change: Any) -> None:
+        if not self._following:  # our own updates of the controls are no choices of the reader's
+            self.model.choose(**{name: change["new"]})
+
+    def _follow(self, change: Any = None) -> None:
+        """Bring controls, picture and status in line with the model, once per state."""
+        model = self.model
+        state = (model.network, model.layer, model.unit, model.n)
+        if state == self._shown:
+            return
+        self._set_controls()
+        tops = model.tops()
+        with self.picture.hold_sync():  # one message: the browser never sees half a picture
+            self.picture.value = encode(mosaic(tops))
+        self.status.show(model.sentence(tops))
+        self._shown = state
+
+    def _set_controls(self) -> None:
+        model, controls = self.model, self.controls
+        self._following = True
+        try:
+            controls["network"].value = model.network
+            if list(controls["layer"].options) != model.layers():
+                controls["layer"].options = model.layers()
+            controls["layer"].value = model.layer
+            with controls["unit"].hold_sync():
+                controls["unit"].max = model.units() - 1
+                controls["unit"].value = model.unit
+            controls["n"].value = model.n
+        finally:
+            self._following = False
+
+
+def _controls(model: UnitBrowser) -> dict[str, Any]:
+    wide, narrow = {"width": "440px"}, {"width": "44px"}
+    shown = sorted({6, 12, 24, 60, model.n})
+    made = {
+        "network": ipywidgets.Dropdown(options=model.networks(), value=model.network, description="Network"),
+        "layer": ipywidgets.Dropdown(options=model.layers(), value=model.layer, description="Layer"),
+        "n": ipywidgets.Dropdown(options=shown, value=model.n, description="Images"),
+        "previous": ipywidgets.Button(icon="arrow-left", tooltip="The unit before", layout=narrow),
+        "unit": ipywidgets.IntSlider(
+            max=model.units() - 1, value=model.unit, description="Unit", layout=wide
+        ),
+        "next": ipywidgets.Button(icon="arrow-right", tooltip="The next unit", layout=narrow),
+    }
+    for name in ("network", "layer", "n"):
+        made[name].layout.width = "230px"
+        made[name].style.description_width = "64px"
+    return {name: _classed(widget, f"sl-{name}") for name, widget in made.items()}
+
+
+def _classed(widget: Any, name: str) -> Any:
+    widget.add_class(name)
+    return widget
