@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from PIL import Image
 from pygments.formatters import HtmlFormatter
@@ -25,6 +26,7 @@ from scenelens.workbook.snapshots import image_bytes, snapshot
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 THUMBNAIL = (640, 360)  # pixels, at most
+HEADINGS = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
 NOTEBOOK_LINK = re.compile(r'href="(?!https?:)([^"#]+)\.ipynb(#[^"]*)?"')
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("scenelens.workbook"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -70,6 +72,7 @@ def body(notebook: NotebookNode) -> str:
         exclude_output_prompt=True,
         require_js_url="",
         mathjax_url="",
+        preprocessors=[CoalesceStreamsPreprocessor(enabled=True)],  # of a progress bar, the last line
     )
     html, _ = exporter.from_notebook_node(_without_scripts(notebook))
     return NOTEBOOK_LINK.sub(r'href="\1.html\2"', html)
@@ -92,14 +95,26 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _without_scripts(notebook: NotebookNode) -> NotebookNode:
-    """A copy in which every widget is its still picture."""
+    """A copy in which every widget is its still picture, and every figure has words beside it."""
     copy, models = deepcopy(notebook), widget_models(notebook)
+    _describe_figures(copy)
     for output in _outputs(copy):
         view = output.get("data", {}).pop(WIDGET_VIEW, None)
         if view:
             output["data"]["text/html"] = snapshot(view["model_id"], models)
     copy.metadata.pop("widgets", None)
     return copy
+
+
+def _describe_figures(notebook: NotebookNode) -> None:
+    """Give figures the heading they stand under as their text for those who cannot see them."""
+    heading = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            heading = (HEADINGS.findall(cell.source) or [heading])[-1]
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", {}):
+                output.metadata.setdefault("image/png", {}).setdefault("alt", f"Figure: {heading}")
 
 
 def _outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:

@@ -1,0 +1,309 @@
+"""The notebook runner must fail where a reader would stumble; its pages must need nothing from outside."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+import sys
+from html.parser import HTMLParser
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from scenelens.errors import SceneLensError
+from scenelens.workbook.__main__ import choose_study, estimate, main
+from scenelens.workbook.front import read_front
+from scenelens.workbook.pages import body, style_sheet, write_pages
+from scenelens.workbook.problems import WIDGET_STATE, find_problems
+from scenelens.workbook.running import Run, read_notebook, run_notebook
+from scenelens.workbook.snapshots import snapshot
+from tests.requirements_gate import ROOT
+
+FIXTURES = ROOT / "tests" / "notebooks"
+OUTPUT_ERROR = "a widget's callback failed, captured by an Output widget: "
+FAILING = {
+    "fails_in_cell": "cell 3 failed: KeyError: 'lamp'",
+    "fails_in_callback": "a widget's status line shows an error: ValueError: no such <unit>",
+    "fails_in_output_widget": OUTPUT_ERROR + "ValueError: no such unit",
+    "fails_in_button": "cell 3 failed: ValueError: no next unit",
+    "fails_in_thread": "cell 2 printed a traceback: ValueError: lost in a thread",
+    "empty": "it is empty: no code cell was run.",
+    "silent": "it is empty: its code cells show nothing at all.",
+}
+
+
+class Addresses(HTMLParser):
+    """Collects whatever a page would load or lead to, and its scripts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.links: list[str] = []
+        self.scripts = 0
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.scripts += tag == "script"
+        if tag == "a":
+            self.links.append(given.get("href") or "")
+        elif given.get("src") or tag == "link":
+            self.loaded.append(given.get("src") or given.get("href") or "")
+
+
+def addresses(html: str) -> Addresses:
+    found = Addresses()
+    found.feed(html)
+    return found
+
+
+@pytest.fixture(scope="module")
+def good_run() -> Run:
+    return run_notebook(FIXTURES / "good.ipynb")
+
+
+def executed(*cells, widgets=None):
+    """An executed notebook made by hand, with saved widget models by id."""
+    notebook = new_notebook(cells=list(cells))
+    if widgets is not None:
+        notebook.metadata["widgets"] = {WIDGET_STATE: {"state": widgets}}
+    return notebook
+
+
+def ran(source="1 + 1", *outputs, **metadata):
+    return new_code_cell(source, execution_count=1, outputs=list(outputs), metadata=metadata)
+
+
+PRINTED = new_output("stream", name="stdout", text="2")
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_each_kind_of_failure_is_noticed(name):
+    assert run_notebook(FIXTURES / f"{name}.ipynb").problems == [FAILING[name]]
+
+
+def test_every_fixture_notebook_is_accounted_for():
+    assert {path.stem for path in FIXTURES.glob("*.ipynb")} == {*FAILING, "good"}
+
+
+def test_a_good_notebook_passes_and_its_file_is_left_alone(good_run):
+    assert good_run.problems == []
+    source = nbformat.read(FIXTURES / "good.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in source.cells)
+
+
+def test_a_cell_that_runs_too_long_is_named(tmp_path):
+    path = tmp_path / "slow.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("import time\ntime.sleep(60)")]), path)
+    assert "a cell ran longer than 1 s." in run_notebook(path, timeout=1).problems
+
+
+def test_a_dead_kernel_is_named(tmp_path):
+    path = tmp_path / "dies.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("import os\nos._exit(1)")]), path)
+    assert "its kernel died, as it does when memory runs out." in run_notebook(path).problems
+
+
+def test_the_kernel_is_this_python_in_the_notebooks_folder(tmp_path):
+    path = tmp_path / "where.ipynb"
+    nbformat.write(
+        new_notebook(cells=[new_code_cell("import os, sys\nprint(sys.prefix, os.getcwd())")]), path
+    )
+    assert run_notebook(path).notebook.cells[0].outputs[0].text.split() == [sys.prefix, str(tmp_path)]
+
+
+def test_an_expected_exception_is_no_problem():
+    error = new_output("error", ename="SceneLensError", evalue="no layer named 'pol5'", traceback=[])
+    assert find_problems(executed(ran("x", error))) == [
+        "cell 1 failed: SceneLensError: no layer named 'pol5'"
+    ]
+    assert find_problems(executed(ran("x", error, tags=["raises-exception"]))) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({"_dom_classes": ["scenelens-error"], "value": "<b>ValueError: x</b><details>t</details>"}, 1),
+        ({"_dom_classes": ["scenelens-error"], "value": ""}, 0),
+        ({"_dom_classes": ["scenelens-status"], "value": "60 images"}, 0),
+        ({"outputs": [{"output_type": "stream", "text": "Traceback (most recent call last)\nE: x"}]}, 1),
+        ({"outputs": [{"output_type": "stream", "text": "all is well"}]}, 0),
+    ],
+)
+def test_widget_states(state, expected):
+    notebook = executed(ran("x", PRINTED), widgets={"a": {"model_name": "HTMLModel", "state": state}})
+    assert len(find_problems(notebook)) == expected
+
+
+def test_broken_notebooks_are_named(tmp_path):
+    path = tmp_path / "broken.ipynb"
+    path.write_text("{ not json")
+    with pytest.raises(SceneLensError, match=r"broken\.ipynb is not a Jupyter notebook of format 4"):
+        read_notebook(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# A `b` *c*\n\nSection 3.1 · about 20 min\n\n- one\n- two\n  more\n\n- three\n\nEnd", "A b c"),
+        ("no heading", "02_name"),
+    ],
+)
+def test_front(text, expected):
+    front = read_front(new_notebook(cells=[new_markdown_cell(text)]), "02_name")
+    assert front.title == expected
+    if expected == "A b c":
+        assert (front.section, front.minutes) == ("3.1", 20)
+        assert front.goals == ("one", "two more", "three")
+
+
+def test_pages_load_nothing_from_anywhere(good_run, tmp_path):
+    write_pages([good_run], tmp_path, "sceneworld")
+    for page in ("good.html", "index.html"):
+        found = addresses((tmp_path / page).read_text(encoding="utf-8"))
+        assert found.scripts == 0
+        assert found.loaded
+        assert all(address.startswith("data:image/") for address in found.loaded)
+    assert "@import" not in style_sheet()
+    assert "url(" not in style_sheet()
+
+
+def test_pages_lead_to_each_other_and_to_notebooks_pages(good_run, tmp_path):
+    other = Run("other", good_run.notebook, 1.0)
+    write_pages([good_run, other], tmp_path, "sceneworld")
+    links = addresses((tmp_path / "good.html").read_text(encoding="utf-8")).links
+    assert {"index.html", "other.html", "fails_in_cell.html"} <= set(links)
+    assert addresses((tmp_path / "index.html").read_text(encoding="utf-8")).links == [
+        "good.html",
+        "other.html",
+    ]
+
+
+def test_a_page_shows_the_widgets_last_state(good_run):
+    html = body(good_run.notebook)
+    assert "VBox(children" not in html
+    label, value, status = html.index("unit</span>"), html.index(">7</span>"), html.index("<div>unit 7</div>")
+    assert label < value < status
+    shown = [base64.b64decode(url.partition(",")[2]) for url in addresses(html).loaded]
+    pictures = [Image.open(io.BytesIO(data)).convert("RGB") for data in shown]
+    assert any(p.size == (120, 60) and p.getpixel((5, 5)) == (140, 90, 160) for p in pictures)
+
+
+def test_a_figure_is_described_by_the_heading_above_it(good_run):
+    assert 'alt="Figure: A good notebook"' in body(good_run.notebook)
+
+
+def test_problems_stand_on_the_page_escaped(tmp_path):
+    run = Run("bad", executed(ran("x", PRINTED)), 1.0, ["cell 1 failed: ValueError: no such <unit>"])
+    write_pages([run], tmp_path, "sceneworld")
+    for page in ("bad.html", "index.html"):
+        assert "no such &lt;unit&gt;" in (tmp_path / page).read_text(encoding="utf-8")
+
+
+def test_progress_bars_leave_their_last_line_only():
+    bar = new_output("stream", name="stderr", text="\r 10%|#   |\r100%|####|\n")
+    html = body(executed(ran("x", bar)))
+    assert "100%" in html
+    assert " 10%" not in html
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "shown"),
+    [
+        (
+            "DropdownModel",
+            {"description": "layer", "_options_labels": ["conv5", "pool5"], "index": 1},
+            "pool5",
+        ),
+        ("SelectMultipleModel", {"_options_labels": ["a", "b", "c"], "index": [0, 2]}, "a, c"),
+        ("DropdownModel", {"description": "none", "_options_labels": [], "index": None}, "none"),
+        ("IntSliderModel", {"description": "unit", "min": 0, "max": 10, "value": 4}, "left:40%"),
+        ("IntSliderModel", {"description": "unit", "min": 3, "max": 3, "value": 3}, "left:0%"),
+        ("CheckboxModel", {"description": "mark", "value": True}, "☑ mark"),
+        ("ButtonModel", {"description": "<next>"}, "&lt;next&gt;"),
+        ("TextModel", {"description": "concept", "value": "lamp"}, "lamp"),
+        (
+            "TabModel",
+            {"children": ["IPY_MODEL_l", "IPY_MODEL_m"], "titles": ["A", "B"], "selected_index": 1},
+            "M",
+        ),
+    ],
+)
+def test_controls_show_their_values(name, state, shown):
+    models = {
+        "x": {"model_name": name, "state": state},
+        "l": {"model_name": "LabelModel", "state": {"value": "L"}},
+        "m": {"model_name": "LabelModel", "state": {"value": "M"}},
+    }
+    assert shown in snapshot("x", models)
+
+
+def test_hidden_and_unknown_widgets_leave_no_trace():
+    models = {
+        "box": {"model_name": "VBoxModel", "state": {"children": ["IPY_MODEL_a", "IPY_MODEL_gone"]}},
+        "a": {"model_name": "LabelModel", "state": {"value": "secret", "layout": "IPY_MODEL_l"}},
+        "l": {"model_name": "LayoutModel", "state": {"display": "none"}},
+    }
+    assert snapshot("box", models) == snapshot("gone", models)
+
+
+def test_command_line_succeeds_on_a_good_notebook(tmp_path, capfd, monkeypatch):
+    monkeypatch.setenv("SCENELENS_STUDY", "sceneworld")
+    assert main([str(FIXTURES / "good.ipynb"), "--out", str(tmp_path)]) == 0
+    assert f"The workbook is in {tmp_path / 'index.html'}" in capfd.readouterr().out
+    times = json.loads((tmp_path / "times.json").read_text())
+    assert times["total"] == times["notebooks"]["good"] > 0
+    assert estimate([FIXTURES / "good.ipynb"], tmp_path).startswith("last time this took ")
+
+
+def test_command_line_fails_and_still_writes_all_pages(tmp_path, capfd, monkeypatch):
+    monkeypatch.setenv("SCENELENS_STUDY", "sceneworld")
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for name in ("empty", "fails_in_cell"):
+        shutil.copy(FIXTURES / f"{name}.ipynb", folder)
+    assert main([str(folder), "--out", str(tmp_path / "out")]) == 1
+    said = capfd.readouterr().err
+    assert "workbook: empty: it is empty: no code cell was run." in said
+    assert "workbook: fails_in_cell: cell 3 failed: KeyError: 'lamp'" in said
+    assert (tmp_path / "out" / "fails_in_cell.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["{tmp}"], "holds no notebook"),
+        (["{tmp}/nothing"], "there is no notebook or folder"),
+        (["{good}", "--study", "{tmp}/study.toml"], "cannot read the study"),
+    ],
+)
+def test_wrong_arguments_end_in_one_sentence(arguments, sentence, tmp_path, capfd):
+    filled = [one.format(tmp=tmp_path, good=FIXTURES / "good.ipynb") for one in arguments]
+    assert main([*filled, "--out", str(tmp_path / "out")]) == 2
+    said = capfd.readouterr().err.strip()
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "name"),
+    [
+        ("real/study.toml", "", "real"),
+        ("mine.toml", "", "mine"),
+        ("x.toml", 'name = "harbour"', "harbour"),
+    ],
+)
+def test_a_study_has_a_short_name(path, text, name, tmp_path):
+    file = tmp_path / path
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    assert choose_study(str(file)) == (str(file), name)
+
+
+def test_a_broken_study_file_is_named(tmp_path):
+    (tmp_path / "s.toml").write_text("= nonsense")
+    with pytest.raises(SceneLensError, match=r"s\.toml is not valid TOML"):
+        choose_study(str(tmp_path / "s.toml"))
