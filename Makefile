@@ -41,10 +41,10 @@ bench: $(READY)  ## measure against peers: one command each, results in build/be
 	for file in benchmarks/[a-z]*.py; do $(PY) -m benchmarks.$$(basename $$file .py) $(ARGS); done
 
 train: $(READY)  ## train SceneWorld's two networks again (up to an hour on two cores)
-	$(PY) -m scenelens.sceneworld.train $(ARGS)
+	$(PY) -m scenelens.sceneworld.training $(ARGS)
 
 readme-pictures: $(READY)  ## draw docs/sceneworld.jpg and docs/layer_preference.png again
-	$(PY) -m scenelens.readme_pictures docs
+	$(PY) docs/pictures.py
 
 clean:  ## remove what was generated; .venv stays
 	rm -rf build test-results .pytest_cache .ruff_cache .mypy_cache .hypothesis

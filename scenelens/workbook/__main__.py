@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import nbformat
 from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
+from scenelens.study_file import find_study, read_study_file
 from scenelens.workbook.pages import write_pages, write_text
 from scenelens.workbook.running import Run, run_notebook
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         paths = find_notebooks(asked.notebooks)
-        study, name = choose_study(asked.study or os.environ.get("SCENELENS_STUDY", DEFAULT_STUDY))
+        study, name = choose_study(asked.study)
         folder = asked.out or Path("build", "workbook" if name == DEFAULT_STUDY else f"workbook-{name}")
         os.environ["SCENELENS_STUDY"] = study
         runs = run_all(paths, folder, asked.timeout)
@@ -63,29 +63,21 @@ def find_notebooks(places: Sequence[Path]) -> list[Path]:
     return found
 
 
-def choose_study(given: str) -> tuple[str, str]:
-    """Return what the notebooks are told (a study's name, or the absolute path of its file) and a short name.
+def choose_study(given: str | None) -> tuple[str, str]:
+    """Return the absolute path of a study's file, and the study's short name, for a name, a path or None.
 
     Raises
     ------
     SceneLensError
-        Where `given` looks like a path and no file is there, or the file is no TOML.
+        Where there is no such study, or its file is not as it should be: before any notebook runs.
 
     Examples
     --------
-    >>> choose_study("sceneworld")
-    ('sceneworld', 'sceneworld')
+    >>> choose_study("sceneworld")[1]
+    'sceneworld'
     """
-    path = Path(given)
-    if path.suffix != ".toml":
-        return given, given
-    try:
-        name = tomllib.loads(path.read_text(encoding="utf-8")).get("name")
-    except OSError as error:
-        raise SceneLensError(f"cannot read the study {given}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SceneLensError(f"the study {given} is not valid TOML: {error}.") from error
-    return str(path.resolve()), str(name or (path.parent.name if path.stem == "study" else path.stem))
+    file = read_study_file(find_study(given))
+    return str(file.path), file.name
 
 
 def run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:

@@ -1,0 +1,57 @@
+"""What the README promises: its commands exist, its example is Python, and every dependency is pinned."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+
+import pytest
+
+from tests.requirements_gate import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def fenced(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def names(requirements: list[str]) -> set[str]:
+    found = (re.match(r"[\w-]+", line) for line in requirements)
+    return {match[0].lower().replace("_", "-") for match in found if match}
+
+
+def test_every_command_of_the_readme_is_a_verb_of_the_makefile():
+    promised = set(re.findall(r"\bmake ([a-z-]+)", README)) - {"beforehand"}
+    verbs = set(re.findall(r"^([a-z-]+):", MAKEFILE, flags=re.MULTILINE))
+    assert {"workbook", "lab", "test"} <= promised <= verbs
+
+
+def test_no_verb_hides_a_failure():
+    recipes = [line for line in MAKEFILE.splitlines() if line.startswith("\t")]
+    assert not [line for line in recipes if line.startswith("\t-") or "|| true" in line]
+    assert "-euo pipefail" in MAKEFILE
+
+
+@pytest.mark.parametrize("example", fenced("python"))
+def test_the_readmes_example_is_python(example):
+    ast.parse(example)
+
+
+@pytest.mark.parametrize("example", fenced("toml"))
+def test_the_readmes_study_is_a_study(example, tmp_path):
+    from scenelens.study_file import read_study_file
+
+    (tmp_path / "my_study.toml").write_text(example)
+    assert set(read_study_file(tmp_path / "my_study.toml").data["networks"]) == {"scene", "object"}
+
+
+def test_every_declared_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [line for line in pins if line and not line.startswith("#")]
+    assert names(declared) - {"scenelens"} <= names(pinned)
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pinned)
