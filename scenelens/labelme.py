@@ -1,0 +1,297 @@
+"""One LabelMe annotation file: read with everything that people and ten years of tools did to it.
+
+A LabelMe XML holds, for one photograph, objects with a name and a polygon. The files in the wild are not
+clean: names carry states ("person sitting crop"), polygons have one point, the image's size is missing or
+wrong. `parse_annotation` repairs what has one sensible reading, leaves out what has none, and notes either
+in the annotation's `report`; nothing is dropped in silence. `REPAIRS` lists every kind of note.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+from xml.etree.ElementTree import Element, ParseError
+
+import defusedxml.ElementTree as ElementTree
+import numpy as np
+from defusedxml import DefusedXmlException
+
+from scenelens.errors import SceneLensError
+from scenelens.object_names import normalise_name
+from scenelens.polygons import crosses_itself, has_area
+
+REPAIRS = {
+    "text encoding": "the file is not UTF-8; read as Latin-1",
+    "control characters": "characters that XML forbids were taken out",
+    "bare ampersand": "an & that begins no entity was read as an ampersand",
+    "deleted": "the object is marked deleted and was left out",
+    "no name": "the object has no name; called 'unnamed'",
+    "no area": "no polygon, or only points on one line; the object was left out",
+    "box": "the object has a box in place of a polygon; the box's corners were taken",
+    "frames": "several polygons of several points in time; those of the first were taken",
+    "bad point": "a point without two numbers was left out",
+    "crosses itself": "the outline crosses itself; filled by the even-odd rule",
+    "outside": "points outside the frame; what lies inside was kept",
+    "duplicate": "the same object is there twice; kept once",
+    "imagesize": "the size of the image is missing or no number",
+    "imagesize mistrusted": "the polygons fit the photograph, not the stated size; its own was taken",
+}
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"  # as they are, or as &#x1; or &#1;
+    "|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\\d|3[01]));",
+    re.I,
+)
+_BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
+_ARCHIVE = "users/antonio/static_sun_database/"
+
+
+class Repair(NamedTuple):
+    """One note of a report: its kind (a key of `REPAIRS`) and what it was about."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class AnnotatedObject:
+    """One object, or one visible piece of it.
+
+    Attributes:
+        name: what it is, lower case and without states; `raw_name` is what the file says.
+        polygons: (n, 2) float arrays of x and y in pixels.
+        instance: pieces of one thing share this number.
+        part_of: the instance of the object this one is a part of (a wheel of a car), or None.
+        states: the words taken off the name's end, such as ("sitting", "crop").
+    """
+
+    name: str
+    polygons: tuple[np.ndarray, ...]
+    raw_name: str = ""
+    instance: int | None = None
+    part_of: int | None = None
+    states: tuple[str, ...] = ()
+    attributes: str = ""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What people marked on one photograph; `size` is the (H, W) the polygons were drawn on, or None."""
+
+    filename: str
+    folder: str
+    size: tuple[int, int] | None
+    objects: tuple[AnnotatedObject, ...]
+    report: tuple[Repair, ...] = field(default=(), repr=False)
+
+    def drawn_on(self, photograph: tuple[int, int]) -> Annotation:
+        """The same annotation with a `size` that can be trusted, given the photograph's (H, W).
+
+        A missing size is the photograph's. A stated size stands, unless the polygons leave it by more than 2%
+        and fit the photograph: then somebody swapped or mistyped the numbers.
+        """
+        if self.size is None or self.size == photograph:
+            return replace(self, size=photograph)
+        points = [polygon.max(0) for one in self.objects for polygon in one.polygons]
+        reach = np.max(points, axis=0)[::-1] if points else np.zeros(2)
+        fits = [(reach <= 1.02 * np.array(size)).all() for size in (self.size, photograph)]
+        if fits == [False, True]:
+            note = Repair("imagesize mistrusted", f"{self.size} stated, {photograph} found")
+            return replace(self, size=photograph, report=(*self.report, note))
+        return self
+
+
+def parse_annotation(source: str | Path | bytes) -> Annotation:
+    """Read a LabelMe / SUN annotation.
+
+    Args:
+        source: a path, or the file's bytes.
+
+    Returns:
+        Annotation: the objects that have a name and an area, in the file's order, and the report of repairs.
+
+    Raises:
+        SceneLensError: the file is missing, is no XML even after repair, or is no LabelMe annotation.
+
+    >>> xml = b"<annotation><filename>a.jpg</filename><object><name>person sitting crop</name><polygon>"
+    >>> xml += b"".join(b"<pt><x>%d</x><y>%d</y></pt>" % p for p in [(0, 0), (9, 0), (9, 9)])
+    >>> annotation = parse_annotation(xml + b"</polygon></object></annotation>")
+    >>> annotation.objects[0].name, annotation.objects[0].states
+    ('person', ('sitting', 'crop'))
+    >>> [repair.kind for repair in annotation.report]
+    ['imagesize']
+    """
+    where = "the annotation" if isinstance(source, bytes) else str(source)
+    notes: list[Repair] = []
+    root = _root(_bytes(source), where, notes)
+    size = _size(root, notes)
+    objects = _without_duplicates(list(_objects(root, size, notes)), notes)
+    folder = unquote(_text(root, "folder")).replace("\\", "/").strip("/")
+    filename = unquote(_text(root, "filename")).replace("\\", "/").rpartition("/")[2]
+    return Annotation(filename, folder.removeprefix(_ARCHIVE), size, tuple(objects), tuple(notes))
+
+
+def _bytes(source: str | Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise SceneLensError(
+            f"{source} cannot be read ({error.strerror}); check the path to the annotation."
+        ) from None
+
+
+def _root(data: bytes, where: str, notes: list[Repair]) -> Element:
+    """The XML's root, after the repairs that an XML parser does not forgive."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+        notes.append(Repair("text encoding", where))
+    text = re.sub(r"^\s*<\?xml.*?\?>", "", text)  # it may name another encoding than the one that worked
+    for pattern, to, kind in (
+        (_FORBIDDEN, "", "control characters"),
+        (_BARE_AMPERSAND, "&amp;", "bare ampersand"),
+    ):
+        text, found = pattern.subn(to, text)
+        if found:
+            notes.append(Repair(kind, f"{found} times"))
+    try:
+        root = ElementTree.fromstring(text, forbid_dtd=True)
+    except ParseError as error:
+        raise SceneLensError(
+            f"{where} is no readable XML ({error}); repair the file or leave it out."
+        ) from None
+    except DefusedXmlException:
+        raise SceneLensError(
+            f"{where} declares its own XML entities, which annotations never need; leave it out."
+        ) from None
+    if root.tag != "annotation":
+        raise SceneLensError(
+            f"{where} is no LabelMe annotation: it begins with <{root.tag}>, not <annotation>."
+        )
+    return root
+
+
+def _text(element: Element, tag: str) -> str:
+    """The first text of a sub-element that is not blank (tags may be repeated), '' without one."""
+    found = (child.text.strip() for child in element.findall(tag) if child.text)
+    return next((text for text in found if text), "")
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
+
+
+def _size(root: Element, notes: list[Repair]) -> tuple[int, int] | None:
+    found = [_number(_text(root, f"imagesize/{tag}")) for tag in ("nrows", "ncols")]
+    if None in found or min(found) < 1:
+        notes.append(
+            Repair(
+                "imagesize", "/".join(_text(root, f"imagesize/{tag}") or "-" for tag in ("nrows", "ncols"))
+            )
+        )
+        return None
+    return int(found[0]), int(found[1])
+
+
+def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -> Iterator[AnnotatedObject]:
+    """The objects that stand, with the notes on those that do not."""
+    numbers = _instances(root)
+    for index, element in enumerate(root.findall("object")):
+        raw = _text(element, "name")
+        label = f"object {index} ({raw or 'no name'})"
+        if _text(element, "deleted") not in ("", "0"):
+            notes.append(Repair("deleted", label))
+            continue
+        polygons = tuple(_polygons(element, label, notes))
+        if not polygons:
+            notes.append(Repair("no area", label))
+            continue
+        name, states = normalise_name(raw)
+        if not name:
+            notes.append(Repair("no name", label))
+        _note_shapes(polygons, size, label, notes)
+        instance, part_of = numbers[index]
+        yield AnnotatedObject(
+            name or "unnamed", polygons, raw, instance, part_of, states, _text(element, "attributes")
+        )
+
+
+def _instances(root: Element) -> list[tuple[int, int | None]]:
+    """For each object its instance number (its <instance>, or one of its own) and that of its whole."""
+    elements = root.findall("object")
+    own = [_number(_text(element, "instance")) for element in elements]
+    free = int(max((n for n in own if n is not None), default=-1)) + 1
+    numbers = [free + i if n is None else int(n) for i, n in enumerate(own)]
+    by_id = {_text(element, "id"): number for element, number in zip(elements, numbers, strict=True)}
+    by_id.pop("", None)
+    return [(n, by_id.get(_text(e, "parts/ispartof"))) for e, n in zip(elements, numbers, strict=True)]
+
+
+def _polygons(element: Element, label: str, notes: list[Repair]) -> Iterator[np.ndarray]:
+    outlines = element.findall("polygon")
+    times = [_number(_text(outline, "t")) for outline in outlines]
+    if len(set(times)) > 1:
+        notes.append(Repair("frames", label))
+        first = min(time for time in times if time is not None)
+        outlines = [outline for outline, time in zip(outlines, times, strict=True) if time in (first, None)]
+    points = [_points(outline, label, notes) for outline in outlines]
+    points = [polygon for polygon in points if len(polygon) and has_area(polygon)]
+    if not points and (box := _box(element)) is not None:
+        notes.append(Repair("box", label))
+        points = [box]
+    yield from points
+
+
+def _points(outline: Element, label: str, notes: list[Repair]) -> np.ndarray:
+    pairs = [(_number(_text(pt, "x")), _number(_text(pt, "y"))) for pt in outline.findall("pt")]
+    good = [pair for pair in pairs if None not in pair]
+    notes.extend([Repair("bad point", label)] * (len(pairs) - len(good)))
+    return np.array(good, dtype=np.float64).reshape(-1, 2)
+
+
+def _box(element: Element) -> np.ndarray | None:
+    """The corners of <segm><box>, <bndbox> or <box>, or None."""
+    for path in ("segm/box", "bndbox", "box"):
+        left, top, right, bottom = (
+            _number(_text(element, f"{path}/{tag}")) for tag in ("xmin", "ymin", "xmax", "ymax")
+        )
+        if None not in (left, top, right, bottom) and left != right and top != bottom:
+            return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], dtype=np.float64)
+    return None
+
+
+def _note_shapes(
+    polygons: tuple[np.ndarray, ...], size: tuple[int, int] | None, label: str, notes: list[Repair]
+) -> None:
+    if any(crosses_itself(polygon) for polygon in polygons):
+        notes.append(Repair("crosses itself", label))
+    # The very edge (half a pixel, or one for files that count from 1) is no fault.
+    if size and any(
+        (polygon < -1).any() or (polygon > np.array(size[::-1]) + 0.5).any() for polygon in polygons
+    ):
+        notes.append(Repair("outside", label))
+
+
+def _without_duplicates(objects: list[AnnotatedObject], notes: list[Repair]) -> list[AnnotatedObject]:
+    """Each object once: same name, and boxes and lengths of outline that agree within a few percent."""
+    kept: list[tuple[AnnotatedObject, np.ndarray]] = []
+    for one in objects:
+        points = np.concatenate(one.polygons)
+        length = sum(np.hypot(*(p - np.roll(p, 1, axis=0)).T).sum() for p in one.polygons)
+        summary = np.array([*points.min(0), *points.max(0), length / 4])
+        margin = 0.02 * (points.max(0) - points.min(0)).max()
+        if any(one.name == other.name and (abs(summary - s) <= margin).all() for other, s in kept):
+            notes.append(Repair("duplicate", f"{one.raw_name} at {points.min(0).round().tolist()}"))
+        else:
+            kept.append((one, summary))
+    return [one for one, _ in kept]
