@@ -41,6 +41,7 @@ class Network:
     ----------
     module, name, classes, preprocessing : as given.
     input_size : (H, W) of the frame it sees.
+    card : its model card, a dict; empty where none came with the class names.
 
     Examples
     --------
@@ -63,6 +64,7 @@ class Network:
     ) -> None:
         self.module = module.eval()
         self.name = name
+        self.card: dict[str, Any] = {}
         self.preprocessing = preprocessing or Preprocessing()
         self.input_size = self.preprocessing.size
         outputs = self._output_shape()
