@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from scenelens.sceneworld.noise import kernel
 
 __all__ = ["PAPER", "WOBBLE", "finish", "screen_values"]
 
@@ -48,7 +49,7 @@ WOBBLE = hand_wobble(454)
 SCREEN = screen_values()
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def finish(image, fine, paper, screen, tint, exposure, ink, grain, out):
     """Write uint8 (S, S, 3) from linear light (S, S, 3); fine (2S, 2S) holds the object of each sample."""
     size = image.shape[0]

@@ -11,11 +11,18 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
-from scenelens.sceneworld.noise import hash01, noise2
+from scenelens.sceneworld.noise import hash01, kernel, noise2
 
-__all__ = ["MATERIALS", "MATERIAL_NAMES", "MATERIAL_TABLE", "PATTERNS", "Material", "material_index", "pattern_value"]
+__all__ = [
+    "MATERIALS",
+    "MATERIAL_NAMES",
+    "MATERIAL_TABLE",
+    "PATTERNS",
+    "Material",
+    "material_index",
+    "pattern_value",
+]
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,25 @@ class Material:
 MATERIALS: dict[str, Material] = {
     "plain": Material(strength=0.05),
     "paint": Material(shine=0.12, gloss=20, strength=0.07),
-    "wood": Material(grain=0.05, strength=0.16, stretch=9, shine=0.08, pattern="grain", size=0.09, colour="wood"),
+    "wood": Material(
+        grain=0.05, strength=0.16, stretch=9, shine=0.08, pattern="grain", size=0.09, colour="wood"
+    ),
     "cloth": Material(grain=0.10, strength=0.12, wrap=0.3, speckle=0.10, colour="cloth", second="cream"),
-    "brick": Material(grain=0.15, strength=0.16, pattern="bricks", size=0.22, colour="brick", second="mortar", speckle=0.1),
+    "brick": Material(
+        grain=0.15, strength=0.16, pattern="bricks", size=0.22, colour="brick", second="mortar", speckle=0.1
+    ),
     "stone": Material(grain=0.25, strength=0.20, speckle=0.10, colour="stone"),
     "rock": Material(grain=0.35, strength=0.30, speckle=0.12, colour="rock"),
-    "tile": Material(grain=0.2, strength=0.05, shine=0.25, gloss=40, pattern="tiles", size=0.2, colour="tile", second="white"),
+    "tile": Material(
+        grain=0.2,
+        strength=0.05,
+        shine=0.25,
+        gloss=40,
+        pattern="tiles",
+        size=0.2,
+        colour="tile",
+        second="white",
+    ),
     "plaster": Material(grain=0.6, strength=0.08, speckle=0.03, colour="plaster"),
     "paper": Material(grain=0.1, strength=0.04, wrap=0.25, colour="paper", second="dark"),
     "carpet": Material(grain=0.12, strength=0.10, wrap=0.3, speckle=0.16, colour="carpet", second="cream"),
@@ -60,10 +80,21 @@ MATERIALS: dict[str, Material] = {
     "straw": Material(grain=0.05, strength=0.22, stretch=7, wrap=0.25, colour="straw"),
     "sand": Material(grain=0.8, strength=0.08, speckle=0.08, colour="sand"),
     "soil": Material(grain=0.3, strength=0.18, speckle=0.12, colour="soil"),
-    "water": Material(grain=1.0, strength=0.10, shine=0.5, gloss=30, pattern="ripples", size=0.5, colour="water", second="white"),
+    "water": Material(
+        grain=1.0,
+        strength=0.10,
+        shine=0.5,
+        gloss=30,
+        pattern="ripples",
+        size=0.5,
+        colour="water",
+        second="white",
+    ),
     "snow": Material(grain=0.8, strength=0.05, wrap=0.4, speckle=0.03, colour="snow"),
     "road": Material(grain=0.7, strength=0.08, speckle=0.12, colour="road", second="white"),
-    "pavement": Material(grain=0.5, strength=0.10, pattern="tiles", size=0.6, colour="pavement", speckle=0.06),
+    "pavement": Material(
+        grain=0.5, strength=0.10, pattern="tiles", size=0.6, colour="pavement", speckle=0.06
+    ),
     "skin": Material(grain=0.1, strength=0.05, wrap=0.35, colour="skin"),
     "hair": Material(grain=0.03, strength=0.20, stretch=5, shine=0.12, wrap=0.3, colour="hair"),
     "fur": Material(grain=0.04, strength=0.22, stretch=3, wrap=0.4, speckle=0.10, colour="fur"),
@@ -84,7 +115,7 @@ PATTERNS: tuple[str, ...] = (
 )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def line(x, width, px):
     """Coverage of a line of the given width at every integer x, blurred by the footprint px (same unit)."""
     d = abs(x - math.floor(x + 0.5))
@@ -94,7 +125,7 @@ def line(x, width, px):
     return cover * min(1.0, width / soft + 0.2)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def square(x, px):
     """A square wave of period 1, blurred by the footprint px; 0.5 where too fine to see."""
     d = abs(x - math.floor(x) - 0.5) - 0.25
@@ -104,8 +135,8 @@ def square(x, px):
     return 0.5 + (wave - 0.5) * fade
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def pattern_value(table, pattern, p, q, u, v, size, px, seed):
+@kernel
+def pattern_value(pattern, p, q, u, v, size, px, seed):
     """Share of the second colour (0..1) and a factor on lightness, at (p, q) metres, (u, v) in 0..1 of the face."""
     x, y, f = p / size, q / size, px / size
     fade = 1.0 / (1.0 + 3 * f * f)
@@ -123,7 +154,7 @@ def pattern_value(table, pattern, p, q, u, v, size, px, seed):
         d = math.sqrt(dx * dx + dy * dy)
         return min(1.0, max(0.0, (0.28 - d) / (f + 0.02) + 0.5)) * fade, 1.0
     if pattern == 5:  # wood grain along q
-        wave = x * 1.6 + 0.9 * noise2(table, x * 0.7, y * 0.11, seed) + hash01(seed, 1, 2)
+        wave = x * 1.6 + 0.9 * noise2(x * 0.7, y * 0.11, seed) + hash01(seed, 1, 2)
         return 0.0, 1.0 - 0.13 * fade * (0.5 + 0.5 * math.sin(6.283 * wave)) ** 3
     if pattern == 6:  # planks running along q
         i = math.floor(x)
@@ -131,7 +162,7 @@ def pattern_value(table, pattern, p, q, u, v, size, px, seed):
         j = math.floor(y * 0.12 + shift)
         tone = 0.88 + 0.24 * hash01(int(i), int(j), seed)
         gap = max(line(x, 0.05, f), line(y * 0.12 + shift, 0.006, f * 0.12))
-        streak = noise2(table, x * 5.0, y * 0.4 + 7 * shift, seed) * 0.06 * fade
+        streak = noise2(x * 5.0, y * 0.4 + 7 * shift, seed) * 0.06 * fade
         return 0.0, (tone + streak) * (1 - 0.5 * gap)
     if pattern == 7:  # bricks
         row = math.floor(y * 2.6)
@@ -151,31 +182,31 @@ def pattern_value(table, pattern, p, q, u, v, size, px, seed):
         under = 1 - 0.30 * fade * max(0.0, 1 - 3.0 * (y - row))
         return 0.0, tone * under * (1 - 0.3 * line(x + shift, 0.07, f))
     if pattern == 10:  # dapple: dabs of a loaded brush
-        n = noise2(table, x, y, seed) + 0.6 * noise2(table, x * 2.3 + 3, y * 2.3, seed + 5)
+        n = noise2(x, y, seed) + 0.6 * noise2(x * 2.3 + 3, y * 2.3, seed + 5)
         return 0.0, 1.0 + fade * 0.36 * min(1.0, max(-1.0, 2.2 * n))
     if pattern == 11:  # blades
-        n = noise2(table, x * 1.7, y * 0.45, seed) + 0.7 * noise2(table, x * 0.21, y * 0.21, seed + 3)
+        n = noise2(x * 1.7, y * 0.45, seed) + 0.7 * noise2(x * 0.21, y * 0.21, seed + 3)
         return 0.0, 1.0 + 0.20 * n * (0.35 + 0.65 * fade)
     if pattern == 12:  # ripples
-        n = noise2(table, x * 0.5, y * 2.2, seed) + 0.5 * noise2(table, x * 1.2, y * 4.0, seed + 9)
+        n = noise2(x * 0.5, y * 2.2, seed) + 0.5 * noise2(x * 1.2, y * 4.0, seed + 9)
         return min(1.0, max(0.0, (n - 0.55) * 2.5)) * 0.7 * fade, 1.0 + 0.12 * n
-    return ornament(table, pattern, x, y, u, v, f, seed)
+    return ornament(pattern, x, y, u, v, f, seed)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def ornament(table, pattern, x, y, u, v, f, seed):
+@kernel
+def ornament(pattern, x, y, u, v, f, seed):
     """Patterns that fill one face or carry a figure."""
     if pattern == 13:  # a picture: horizon, sun, hills
-        horizon = 0.32 + 0.25 * hash01(seed, 7, 1) + 0.10 * noise2(table, u * 3.1, 0.5, seed)
+        horizon = 0.32 + 0.25 * hash01(seed, 7, 1) + 0.10 * noise2(u * 3.1, 0.5, seed)
         dx, dy = u - 0.2 - 0.6 * hash01(seed, 7, 2), v - 0.62 - 0.2 * hash01(seed, 7, 3)
         if dx * dx + dy * dy < 0.012:
             return 0.0, 1.35
-        dabs = noise2(table, u * 9, v * 9, seed + 2)
+        dabs = noise2(u * 9, v * 9, seed + 2)
         return (0.9 if v < horizon else 0.15 + 0.15 * v), 1.0 + 0.16 * dabs
     if pattern == 14:  # lines of writing
         j = math.floor(v * 9)
         inside = 0.1 < u < 0.55 + 0.38 * hash01(int(j), seed, 4) and 0.08 < v < 0.94
-        word = noise2(table, u * 22, j * 3.7, seed) > -0.45
+        word = noise2(u * 22, j * 3.7, seed) > -0.45
         return (0.75 if inside and word and 0.3 < v * 9 - j < 0.72 else 0.0), 1.0
     if pattern == 15:  # windows of a far building
         i, j = math.floor(x), math.floor(y)

@@ -11,12 +11,13 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = ["NOISE", "fbm2", "hash01", "noise2", "noise3"]
+__all__ = ["NOISE", "fbm2", "hash01", "kernel", "noise2", "noise3"]
 
+kernel = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 NOISE = np.random.default_rng(20150507).random((32, 32, 32)).astype(np.float32) * 2 - 1
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def hash01(a: int, b: int, c: int) -> float:
     """A repeatable pseudo-random number in [0, 1) of three integers."""
     h = (a * 73856093) ^ (b * 19349663) ^ (c * 83492791)
@@ -26,42 +27,42 @@ def hash01(a: int, b: int, c: int) -> float:
     return (h & 0xFFFFF) / 1048576.0
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def noise3(table, x, y, z):
+@kernel
+def noise3(x, y, z):
     """Value noise in [-1, 1] with period 32, trilinear on smoothed fractions."""
     fx, fy, fz = math.floor(x), math.floor(y), math.floor(z)
     x, y, z = x - fx, y - fy, z - fz
     x, y, z = x * x * (3 - 2 * x), y * y * (3 - 2 * y), z * z * (3 - 2 * z)
     i, j, k = int(fx) & 31, int(fy) & 31, int(fz) & 31
     i1, j1, k1 = (i + 1) & 31, (j + 1) & 31, (k + 1) & 31
-    a = table[i, j, k] + (table[i, j, k1] - table[i, j, k]) * z
-    b = table[i, j1, k] + (table[i, j1, k1] - table[i, j1, k]) * z
-    c = table[i1, j, k] + (table[i1, j, k1] - table[i1, j, k]) * z
-    d = table[i1, j1, k] + (table[i1, j1, k1] - table[i1, j1, k]) * z
+    a = NOISE[i, j, k] + (NOISE[i, j, k1] - NOISE[i, j, k]) * z
+    b = NOISE[i, j1, k] + (NOISE[i, j1, k1] - NOISE[i, j1, k]) * z
+    c = NOISE[i1, j, k] + (NOISE[i1, j, k1] - NOISE[i1, j, k]) * z
+    d = NOISE[i1, j1, k] + (NOISE[i1, j1, k1] - NOISE[i1, j1, k]) * z
     a = a + (b - a) * y
     c = c + (d - c) * y
     return a + (c - a) * x
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def noise2(table, x, y, slice_):
+@kernel
+def noise2(x, y, slice_):
     """Value noise in [-1, 1] on one slice of the table."""
     fx, fy = math.floor(x), math.floor(y)
     x, y = x - fx, y - fy
     x, y = x * x * (3 - 2 * x), y * y * (3 - 2 * y)
     i, j = int(fx) & 31, int(fy) & 31
     i1, j1 = (i + 1) & 31, (j + 1) & 31
-    s = table[slice_ & 31]
-    a = s[i, j] + (s[i, j1] - s[i, j]) * y
-    b = s[i1, j] + (s[i1, j1] - s[i1, j]) * y
+    k = slice_ & 31
+    a = NOISE[k, i, j] + (NOISE[k, i, j1] - NOISE[k, i, j]) * y
+    b = NOISE[k, i1, j] + (NOISE[k, i1, j1] - NOISE[k, i1, j]) * y
     return a + (b - a) * x
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def fbm2(table, x, y, slice_):
+@kernel
+def fbm2(x, y, slice_):
     """Four octaves of 2-D noise, about [-1, 1]."""
     total, gain = 0.0, 0.55
     for octave in range(4):
-        total += gain * noise2(table, x, y, slice_ + octave * 7)
+        total += gain * noise2(x, y, slice_ + octave * 7)
         x, y, gain = x * 2.03 + 5.1, y * 2.03 + 9.7, gain * 0.5
     return total

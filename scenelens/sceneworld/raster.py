@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from scenelens.sceneworld.noise import kernel
 
 __all__ = ["COLUMNS", "draw", "draw_shadow", "place_vertices", "setup_triangles"]
 
@@ -25,7 +26,7 @@ COLUMNS = {
 NEAR = 0.05
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def place_vertices(table, starts, counts, vertices, offsets, out):
     """World positions of every instance's vertices; instance i writes from offsets[i] on."""
     for i in range(table.shape[0]):
@@ -39,8 +40,10 @@ def place_vertices(table, starts, counts, vertices, offsets, out):
             out[o + k, 2] = a[8] * x + a[9] * y + a[10] * z + a[11]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def setup_triangles(table, face_start, face_count, faces, closed, offsets, world, view, focal, cx, cy, edges, owner, face, box):
+@kernel
+def setup_triangles(
+    table, face_start, face_count, faces, closed, offsets, world, view, focal, cx, cy, edges, owner, face, box
+):
     """Weights (9 numbers), owner instance, mesh face and pixel box of each triangle that may be seen; their number."""
     n = 0
     width, height = 2 * cx, 2 * cy
@@ -73,8 +76,24 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
                     continue
             d = 1.0 / det
             weights(edges[n, 0:3], ax * d, ay * d, az * d, focal, cx, cy)
-            weights(edges[n, 3:6], (y2 * z0 - z2 * y0) * d, (z2 * x0 - x2 * z0) * d, (x2 * y0 - y2 * x0) * d, focal, cx, cy)
-            weights(edges[n, 6:9], (y0 * z1 - z0 * y1) * d, (z0 * x1 - x0 * z1) * d, (x0 * y1 - y0 * x1) * d, focal, cx, cy)
+            weights(
+                edges[n, 3:6],
+                (y2 * z0 - z2 * y0) * d,
+                (z2 * x0 - x2 * z0) * d,
+                (x2 * y0 - y2 * x0) * d,
+                focal,
+                cx,
+                cy,
+            )
+            weights(
+                edges[n, 6:9],
+                (y0 * z1 - z0 * y1) * d,
+                (z0 * x1 - x0 * z1) * d,
+                (x0 * y1 - y0 * x1) * d,
+                focal,
+                cx,
+                cy,
+            )
             owner[n], face[n] = i, k
             box[n, 0], box[n, 1] = max(0, int(math.floor(left))), min(int(width) - 1, int(right) + 1)
             box[n, 2], box[n, 3] = max(0, int(math.floor(top))), min(int(height) - 1, int(bottom) + 1)
@@ -82,7 +101,7 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
     return n
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def to_view(view, p):
     """A world point in camera space: right, up, ahead."""
     x, y, z = p[0] - view[9], p[1] - view[10], p[2] - view[11]
@@ -93,7 +112,7 @@ def to_view(view, p):
     )
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def weights(out, rx, ry, rz, focal, cx, cy):
     """Turn a row over rays into (per x, per y, constant) over pixel coordinates."""
     out[0] = rx / focal
@@ -101,7 +120,7 @@ def weights(out, rx, ry, rz, focal, cx, cy):
     out[2] = rz - rx * cx / focal + ry * cy / focal
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def draw(n, edges, owner, box, stipple, depth, ids):
     """Fill depth (1 / distance, starts at 0) and ids (triangle, starts at -1); stippled owners miss every other sample.
 
@@ -126,7 +145,7 @@ def draw(n, edges, owner, box, stipple, depth, ids):
                     ids[y, x] = t
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def span(low, high, a, r):
     """The part of [low, high] where a * (x + 0.5) + r >= 0."""
     if a > 1e-15:
@@ -138,7 +157,7 @@ def span(low, high, a, r):
     return low, high
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def draw_shadow(table, face_start, face_count, faces, offsets, world, light, shadow):
     """Nearest distance to the light per texel. light: rows right, up, ahead, then origin x, y and texels per metre."""
     size = shadow.shape[0]
@@ -169,7 +188,7 @@ def draw_shadow(table, face_start, face_count, faces, offsets, world, light, sha
                         shadow[y, x] = z
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def to_light(light, p):
     """A world point in the light's frame: texel x, texel y, distance along the light in metres."""
     return (

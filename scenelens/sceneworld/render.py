@@ -11,7 +11,6 @@ from scenelens.sceneworld import grade, raster, shading
 from scenelens.sceneworld.camera import Camera
 from scenelens.sceneworld.lighting import Light
 from scenelens.sceneworld.materials import MATERIAL_NAMES, MATERIAL_TABLE
-from scenelens.sceneworld.noise import NOISE
 from scenelens.sceneworld.world import REGIONS, Placed, World, region_id
 
 __all__ = ["SIZE", "Rendered", "render"]
@@ -39,7 +38,9 @@ class Rendered:
         """{object class: bool (227, 227)} of all classes that can be seen, all instances together."""
         seen = set(np.unique(self.object_ids).tolist())
         names = sorted({o.name for o in self.objects if o.id in seen})
-        return {name: np.isin(self.object_ids, [o.id for o in self.objects if o.name == name]) for name in names}
+        return {
+            name: np.isin(self.object_ids, [o.id for o in self.objects if o.name == name]) for name in names
+        }
 
     def region_masks(self) -> dict[str, np.ndarray]:
         """{background region: bool (227, 227)} of the regions that can be seen."""
@@ -83,7 +84,7 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     fine = np.empty((size, size), np.int16)
     environment = _environment(world, light, 1.0 / sun[11])
     shading.shade_image(
-        NOISE, table, library["kinds"], library["lows"], library["extents"], library["vertices"], library["normals"],
+        table, library["kinds"], library["lows"], library["extents"], library["vertices"], library["normals"],
         library["vertex_start"], library["faces"], library["groups"], edges, owner, face, depth, ids, grade.WOBBLE, MATERIAL_TABLE,
         view, focal, centre, centre, environment, shadow, sun, image, labels[0], labels[1], labels[2], fine,
     )  # fmt: skip
@@ -119,7 +120,9 @@ def _place(table: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarra
     counts = library["vertex_count"][table[:, 12].astype(int)]
     offsets = np.cumsum(counts) - counts
     placed = np.empty((int(counts.sum()), 3))
-    raster.place_vertices(table, library["vertex_start"], library["vertex_count"], library["vertices"], offsets, placed)
+    raster.place_vertices(
+        table, library["vertex_start"], library["vertex_count"], library["vertices"], offsets, placed
+    )
     return offsets, placed
 
 
@@ -127,7 +130,9 @@ def _triangle_arrays(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     return np.empty((n, 9)), np.empty(n, np.int32), np.empty(n, np.int32), np.empty((n, 4), np.int32)
 
 
-def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light) -> tuple[np.ndarray, np.ndarray]:
+def _shadow(
+    world, table, library, offsets, placed, camera: Camera, light: Light
+) -> tuple[np.ndarray, np.ndarray]:
     """The light's frame (12 numbers, see raster.to_light) fitted to what the camera sees, and the shadow map."""
     ahead = -light.direction
     right = np.cross((0.0, 1.0, 0.0), ahead)
@@ -143,7 +148,9 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
     shadow = np.full((SHADOW, SHADOW), 1e9, np.float32)
-    raster.draw_shadow(table, library["start"], library["count"], library["faces"], offsets, placed, sun, shadow)
+    raster.draw_shadow(
+        table, library["start"], library["count"], library["faces"], offsets, placed, sun, shadow
+    )
     return sun, shadow
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from scenelens.sceneworld.materials import pattern_value
-from scenelens.sceneworld.noise import fbm2, hash01, noise2, noise3
+from scenelens.sceneworld.noise import fbm2, hash01, kernel, noise2, noise3
 from scenelens.sceneworld.raster import to_light
 
 __all__ = ["ENVIRONMENT", "shade_image"]
@@ -26,9 +25,14 @@ ENVIRONMENT = {
     )
 }
 SKY = -1
+# Eight taps on a spiral, and sixteen turns of it that neighbouring pixels share out.
+_k = np.arange(8)
+TAPS = (np.sqrt((_k + 0.6) / 8) * np.array([np.cos(2.399963 * _k), np.sin(2.399963 * _k)])).T.copy()
+_turn = np.random.default_rng(8).permutation(16).reshape(4, 4) * (2 * np.pi / 16)
+SPIN = np.stack([np.cos(_turn), np.sin(_turn)], -1)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def lit(shadow, light, p, n, bias):
     """Share of the light that reaches a point: 3x3 neighbouring texels, interpolated; 1 outside the map."""
     q = (p[0] + n[0] * bias, p[1] + n[1] * bias, p[2] + n[2] * bias)
@@ -40,7 +44,12 @@ def lit(shadow, light, p, n, bias):
     i, j = int(x), int(y)
     fx, fy = x - i, y - j
     z -= bias * 0.6
-    if shadow[j - 1, i - 1] >= z and shadow[j + 2, i + 2] >= z and shadow[j - 1, i + 2] >= z and shadow[j + 2, i - 1] >= z:
+    if (
+        shadow[j - 1, i - 1] >= z
+        and shadow[j + 2, i + 2] >= z
+        and shadow[j - 1, i + 2] >= z
+        and shadow[j + 2, i - 1] >= z
+    ):
         if shadow[j, i] >= z and shadow[j + 1, i + 1] >= z:
             return 1.0
     total = 0.0
@@ -55,22 +64,25 @@ def lit(shadow, light, p, n, bias):
     return total / 9.0
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def openness(depth, sx, sy, view_p, view_n, focal, cx, cy, reach):
     """How much of the surroundings is open (1) or hidden by near surfaces (towards 0): 8 taps in screen space."""
-    radius = focal * reach / view_p[2]
-    radius = min(44.0, max(3.0, radius))
-    turn = 6.2832 * ((0.06711056 * sx + 0.00583715 * sy) * 52.9829189 % 1.0)
+    radius = min(44.0, max(3.0, focal * reach / view_p[2]))
+    i, j = int(sy) & 3, int(sx) & 3
+    c, s = SPIN[i, j, 0] * radius, SPIN[i, j, 1] * radius
     size = depth.shape[0]
     hidden = 0.0
     for k in range(8):
-        r = radius * math.sqrt((k + 0.6) / 8.0)
-        angle = turn + k * 2.399963
-        x, y = int(sx + r * math.cos(angle)), int(sy + r * math.sin(angle))
+        x = int(sx + c * TAPS[k, 0] - s * TAPS[k, 1])
+        y = int(sy + s * TAPS[k, 0] + c * TAPS[k, 1])
         if x < 0 or y < 0 or x >= size or y >= size or depth[y, x] <= 0:
             continue
         z = 1.0 / depth[y, x]
-        vx, vy, vz = (x + 0.5 - cx) / focal * z - view_p[0], (cy - y - 0.5) / focal * z - view_p[1], z - view_p[2]
+        vx, vy, vz = (
+            (x + 0.5 - cx) / focal * z - view_p[0],
+            (cy - y - 0.5) / focal * z - view_p[1],
+            z - view_p[2],
+        )
         d2 = vx * vx + vy * vy + vz * vz
         rise = vx * view_n[0] + vy * view_n[1] + vz * view_n[2] - 0.01 * view_p[2] * 0.3
         if rise > 0:
@@ -79,27 +91,34 @@ def openness(depth, sx, sy, view_p, view_n, focal, cx, cy, reach):
     return max(0.0, 1.0 - 0.30 * hidden)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def sky_colour(noise, env, dx, dy, dz, out):
+@kernel
+def sky_colour(env, dx, dy, dz, out):
     """A gradient from horizon to zenith with soft painted clouds and a glow towards the light."""
     up = dy / math.sqrt(dx * dx + dy * dy + dz * dz)
     t = min(1.0, max(0.0, up * 1.6 + 0.05))
     t = math.sqrt(t)
     seed = int(env[23])
     plane = 1.0 / (max(up, 0.0) + 0.16)
-    body = fbm2(noise, dx * plane * 0.9 + seed % 31, dz * plane * 1.4 + up * 3, seed)
+    body = fbm2(dx * plane * 0.9 + seed % 31, dz * plane * 1.4 + up * 3, seed)
     cover = min(1.0, max(0.0, (body - 0.30 + env[19]) * 2.6)) * min(1.0, max(0.0, up * 7 + 0.25))
-    lift = min(1.0, max(0.0, 0.62 + 0.9 * fbm2(noise, dx * plane * 0.9 + seed % 31 + 0.12, dz * plane * 1.4 + up * 3 + 0.2, seed)))
+    lift = min(
+        1.0,
+        max(
+            0.0, 0.62 + 0.9 * fbm2(dx * plane * 0.9 + seed % 31 + 0.12, dz * plane * 1.4 + up * 3 + 0.2, seed)
+        ),
+    )
     for c in range(3):
         base = env[12 + c] + (env[16 + c] - env[12 + c]) * t
-        white = 0.55 * env[12 + c] + 0.45 * (0.72 + 0.28 * lift) * (0.5 + 0.5 * env[3 + c] / max(env[3], env[5]))
+        white = 0.55 * env[12 + c] + 0.45 * (0.72 + 0.28 * lift) * (
+            0.5 + 0.5 * env[3 + c] / max(env[3], env[5])
+        )
         white *= 0.86 + 0.2 * lift
         out[c] = base + (white * 1.12 - base) * cover * 0.85
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def surface(
-    noise, row, kind, mesh_low, mesh_extent, group, traits, p, n, world_p, eye, px, env, shadow, light, depth, sx, sy,
+    row, kind, mesh_low, mesh_extent, group, traits, p, n, world_p, eye, px, env, shadow, light, depth, sx, sy,
     view, focal, cx, cy, out,
 ):  # fmt: skip
     """Colour of one surface point. p, n: place and normal in the mesh's own frame; px: metres per output pixel."""
@@ -115,7 +134,11 @@ def surface(
     n0, n1, n2 = n0 * k, n1 * k, n2 * k
     ax, ay, az = abs(n0), abs(n1), abs(n2)
     # Layout of patterns on the face: p to the right, q up, in metres; u, v in 0..1.
-    ux, uy, uz = (p[0] - mesh_low[0]) / mesh_extent[0], (p[1] - mesh_low[1]) / mesh_extent[1], (p[2] - mesh_low[2]) / mesh_extent[2]
+    ux, uy, uz = (
+        (p[0] - mesh_low[0]) / mesh_extent[0],
+        (p[1] - mesh_low[1]) / mesh_extent[1],
+        (p[2] - mesh_low[2]) / mesh_extent[2],
+    )
     if kind == 1 and ay < 0.85:
         turn = math.atan2(p[2], p[0])
         pp, qq, u, v, wide, high = turn * 0.25 * (ex + ez), my, turn * 0.159155 + 0.5, uy, 3.14 * ex, ey
@@ -131,7 +154,7 @@ def surface(
         pp, qq = qq, pp
     share, tone = 0.0, 1.0
     if pattern > 0:
-        share, tone = pattern_value(noise, pattern, pp, qq, u, v, row[24], px, seed)
+        share, tone = pattern_value(pattern, pp, qq, u, v, row[24], px, seed)
     # Brush texture: value and a slight warm-cool drift.
     grain, stretch = traits[0], traits[2]
     gx, gy, gz = 1.0 / grain, 1.0 / grain, 1.0 / grain
@@ -143,8 +166,8 @@ def surface(
         gz /= stretch
     fine = 1.0 / (1.0 + (px / grain) ** 2)
     offset = (seed & 1023) * 0.37
-    a = noise3(noise, mx * gx + offset, my * gy, mz * gz)
-    b = noise3(noise, mx * gx * 0.31 + 7, my * gy * 0.31 + offset, mz * gz * 0.31)
+    a = noise3(mx * gx + offset, my * gy, mz * gz)
+    b = noise3(mx * gx * 0.31 + 7, my * gy * 0.31 + offset, mz * gz * 0.31)
     brush = traits[1] * (0.65 * a * fine + 0.6 * b)
     brush += traits[6] * (hash01(int(sx), int(sy), seed) - 0.5)
     tone *= 1.0 + brush
@@ -161,8 +184,8 @@ def surface(
         if axis != 2:
             n2 += bend(mz, h2, limit)
     if pattern == 12:
-        n0 += 0.10 * noise2(noise, pp * 2.1 / row[24], qq * 5.0 / row[24], seed)
-        n2 += 0.16 * noise2(noise, pp * 1.3 / row[24], qq * 6.0 / row[24], seed + 4)
+        n0 += 0.10 * noise2(pp * 2.1 / row[24], qq * 5.0 / row[24], seed)
+        n2 += 0.16 * noise2(pp * 1.3 / row[24], qq * 6.0 / row[24], seed + 4)
     wx = row[0] / s0 * n0 + row[1] / s1 * n1 + row[2] / s2 * n2
     wy = row[4] / s0 * n0 + row[5] / s1 * n1 + row[6] / s2 * n2
     wz = row[8] / s0 * n0 + row[9] / s1 * n1 + row[10] / s2 * n2
@@ -213,7 +236,7 @@ def surface(
         out[c] = glow + (env[12 + c] - glow) * haze
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def bend(m, half, limit):
     """Tilt of the normal near a box edge: m from -half to half."""
     r = min(limit, 0.4 * half)
@@ -224,9 +247,9 @@ def bend(m, half, limit):
     return (0.75 if m > 0 else -0.75) * t * t
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def shade_image(
-    noise, table, kinds, lows, extents, vertices, normals, vertex_start, faces, groups, edges, owner, face, depth, ids,
+    table, kinds, lows, extents, vertices, normals, vertex_start, faces, groups, edges, owner, face, depth, ids,
     wobble, traits, view, focal, cx, cy, env, shadow, light, image, objects, parts, materials, fine,
 ):  # fmt: skip
     """Fill image (S, S, 3) linear RGB, the label maps (S, S), and fine (2S, 2S): object of each sample."""
@@ -267,7 +290,7 @@ def shade_image(
                 t = tri[k]
                 if t < 0:
                     sky_colour(
-                        noise, env, view[0] * rx + view[3] * ry + view[6], view[1] * rx + view[4] * ry + view[7],
+                        env, view[0] * rx + view[3] * ry + view[6], view[1] * rx + view[4] * ry + view[7],
                         view[2] * rx + view[5] * ry + view[8], colour,
                     )  # fmt: skip
                 else:
@@ -283,7 +306,11 @@ def shade_image(
                     row = table[i]
                     mesh = int(row[12])
                     f = face[t]
-                    a, b, c = vertex_start[mesh] + faces[f, 0], vertex_start[mesh] + faces[f, 1], vertex_start[mesh] + faces[f, 2]
+                    a, b, c = (
+                        vertex_start[mesh] + faces[f, 0],
+                        vertex_start[mesh] + faces[f, 1],
+                        vertex_start[mesh] + faces[f, 2],
+                    )
                     p = (
                         w0 * vertices[a, 0] + w1 * vertices[b, 0] + w2 * vertices[c, 0],
                         w0 * vertices[a, 1] + w1 * vertices[b, 1] + w2 * vertices[c, 1],
@@ -300,7 +327,7 @@ def shade_image(
                         row[8] * p[0] + row[9] * p[1] + row[10] * p[2] + row[11],
                     )
                     surface(
-                        noise, row, kinds[mesh], lows[mesh], extents[mesh], groups[f], traits[int(row[13])], p, n, world_p,
+                        row, kinds[mesh], lows[mesh], extents[mesh], groups[f], traits[int(row[13])], p, n, world_p,
                         eye, 2.0 / (near * focal), env, shadow, light, depth, mean_x, mean_y, view, focal, cx, cy, colour,
                     )  # fmt: skip
                 for c in range(3):

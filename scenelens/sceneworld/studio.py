@@ -1,0 +1,142 @@
+"""One object, large and alone, on a varied plain background: the object-centric picture."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+
+from scenelens.sceneworld.camera import Camera
+from scenelens.sceneworld.lighting import Light
+from scenelens.sceneworld.palette import Palette
+from scenelens.sceneworld.registry import resolve
+from scenelens.sceneworld.render import Rendered, render
+from scenelens.sceneworld.world import World, stable_seed
+
+__all__ = ["render_object", "studio_picture"]
+
+INDOOR = (
+    (("wall", "plaster", "none"), ("floor", "wood", "planks")),
+    (("wall", "paper", "none"), ("floor", "carpet", "none")),
+    (("wall", "plaster", "none"), ("floor", "tile", "tiles")),
+    (("wall", "brick", "bricks"), ("floor", "pavement", "none")),
+)
+OUTDOOR = (
+    ("grass", "grass"),
+    ("sand", "sand"),
+    ("road", "road"),
+    ("pavement", "pavement"),
+    ("snow", "snow"),
+    ("soil", "soil"),
+)
+ROLES = {"wood": "floor", "plaster": "wall", "paper": "wall"}
+
+
+def render_object(name: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Draw one object alone.
+
+    Parameters
+    ----------
+    name : an object class ('lamp': any look) or a look ('lamp/floor').
+    seed : int; the same name and seed give the same picture.
+
+    Returns
+    -------
+    image : (227, 227, 3) uint8 RGB.
+    masks : {object class: bool (227, 227)}.
+
+    Examples
+    --------
+    >>> image, masks = render_object("chair/dining", seed=1)
+    >>> image.shape, bool(masks["chair"].any())
+    ((227, 227, 3), True)
+    """
+    picture = studio_picture(name, seed)
+    return picture.image, picture.masks()
+
+
+def studio_picture(name: str, seed: int) -> Rendered:
+    """As `render_object`, with all label maps."""
+    known, look = resolve(name)
+    rng = random.Random(stable_seed("studio", name, seed))
+    look = look or known.looks[int(rng.random() * len(known.looks))]
+    place, size = known.places[look], known.sizes[look]
+    palette, light = Palette(rng), Light.sample(rng)
+    big = max(size)
+    world = World(palette, rng.randrange(1 << 30), detail=18, reach=0.22 * big)
+    world.shadow_depth = 6 * big
+    turn = {"on_wall": rng.uniform(-4, 4), "far": rng.uniform(-15, 15)}.get(place, rng.uniform(-50, 50))
+    full = f"{known.name}/{look}"
+    foot = _foot(place, size)
+    world.add(full, at=(0, foot, 0), ry=turn if place != "on_wall" else 0)
+    _background(world, rng, place, size, big)
+    return render(world, _camera(rng, place, size, turn), light)
+
+
+def _foot(place: str, size: tuple[float, float, float]) -> float:
+    """Height of the object's origin above the studio's floor."""
+    return {"ceiling": size[1] * 1.25, "on_wall": size[1] * 0.9, "sky": size[1] * 1.2}.get(place, 0.0)
+
+
+def _background(world: World, rng: random.Random, place: str, size, big: float) -> None:
+    if place in ("ground", "sky", "far", "water") or (place in ("floor", "on_top") and rng.random() < 0.25):
+        region, material = (
+            ("water", "water") if place == "water" else OUTDOOR[int(rng.random() * len(OUTDOOR))]
+        )
+        world.fog = 0.02 / big
+        world.surface(region, material, (0, 0, 18 * big), (90 * big, 50 * big), "up")
+        if rng.random() < 0.6:
+            hills = world.region("hill")
+            for x in (-22, 4, 27):
+                hills.dome("hill", "grass", at=((x + rng.uniform(-6, 6)) * big, -0.5 * big, 38 * big), colour="hill",
+                           radius=(17 * big, rng.uniform(2.5, 6.5) * big, 6 * big), pattern_size=big)  # fmt: skip
+        return
+    wall, floor = INDOOR[int(rng.random() * len(INDOOR))]
+    back = 0.0 if place == "on_wall" else size[2] * 0.5 + big * rng.uniform(0.15, 0.9)
+    cell = max(0.08, 0.13 * big)
+    world.surface(
+        "wall",
+        wall[1],
+        (0, -3 * big, back),
+        (14 * big, 12 * big),
+        "front",
+        colour=ROLES.get(wall[1]),
+        pattern=wall[2],
+        pattern_size=cell,
+    )
+    if place not in ("on_wall", "ceiling"):
+        world.surface("floor", floor[1], (0, 0, back - 5 * big), (14 * big, 10 * big), "up", colour=ROLES.get(floor[1]),
+                      pattern=floor[2], pattern_size=cell)  # fmt: skip
+    if place == "ceiling":
+        world.surface(
+            "ceiling",
+            "plaster",
+            (0, size[1] * 1.25, back - 5 * big),
+            (14 * big, 10 * big),
+            "down",
+            colour="ceiling",
+        )
+
+
+def _camera(rng: random.Random, place: str, size: tuple[float, float, float], turn: float) -> Camera:
+    """A camera that sees the whole object, filling half to nearly all of the frame, from a varied height."""
+    c, s = abs(math.cos(math.radians(turn))), abs(math.sin(math.radians(turn)))
+    wide, high = size[0] * c + size[2] * s, size[1]
+    deep = size[0] * s + size[2] * c
+    fov = rng.uniform(34, 48)
+    fill = rng.uniform(0.62, 0.92)
+    distance = max(wide, high) / fill / 2 / math.tan(math.radians(fov / 2)) + deep / 2
+    low = {"ceiling": (-12, 4), "sky": (-16, -4), "on_wall": (-6, 10), "on_top": (10, 30), "far": (2, 6)}.get(
+        place, (6, 24)
+    )
+    rise = math.radians(rng.uniform(*low))
+    middle = high / 2 + {"ceiling": high * 0.25, "on_wall": high * 0.4, "sky": high * 1.2}.get(place, 0.0)
+    aside = rng.uniform(-0.12, 0.12) * max(wide, high)
+    target = (aside, middle + rng.uniform(-0.06, 0.06) * high, 0.0)
+    eye = (
+        aside + rng.uniform(-0.2, 0.2) * distance,
+        middle + distance * math.sin(rise),
+        -distance * math.cos(rise),
+    )
+    return Camera((eye[0], max(0.08 * high, eye[1]), eye[2]), target, fov)
