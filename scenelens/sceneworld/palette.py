@@ -16,7 +16,12 @@ __all__ = ["ROLES", "Colour", "Palette", "hex_colour", "mix", "oklch", "shade"]
 
 Colour = tuple[float, float, float]
 
-SCHEMES = {"analogous": (30, -30, 60), "complement": (180, 30, 205), "split": (150, 210, 25), "triad": (120, 240, 30)}
+SCHEMES = {
+    "analogous": (30, -30, 60),
+    "complement": (180, 30, 205),
+    "split": (150, 210, 25),
+    "triad": (120, 240, 30),
+}
 
 # role: lightness, chroma, hue in degrees (None: the ground hue; 'a', 'b', 'c': the scheme's accents), spread of lightness
 ROLES: dict[str, tuple[float, float, float | str | None, float]] = {
@@ -80,7 +85,14 @@ ROLES: dict[str, tuple[float, float, float | str | None, float]] = {
     "mountain": (0.56, 0.055, 265, 0.05),
     "hill": (0.62, 0.090, 135, 0.06),
 }
-SKINS = ((0.86, 0.045, 55), (0.80, 0.060, 58), (0.70, 0.075, 60), (0.58, 0.075, 55), (0.46, 0.060, 50), (0.37, 0.045, 48))
+SKINS = (
+    (0.86, 0.045, 55),
+    (0.80, 0.060, 58),
+    (0.70, 0.075, 60),
+    (0.58, 0.075, 55),
+    (0.46, 0.060, 50),
+    (0.37, 0.045, 48),
+)
 
 
 def oklch(lightness: float, chroma: float, hue: float) -> Colour:

@@ -165,7 +165,9 @@ def torus(ratio: float, segments: int = 18, tube_segments: int = 8) -> Mesh:
     """A ring of unit radius lying flat about the origin; ratio = tube radius / ring radius."""
     angle = np.arange(tube_segments) * (2 * math.pi / tube_segments)
     profile = np.stack([1 + ratio * np.cos(angle), ratio * np.sin(angle)], 1)
-    return assemble([(_turn(profile, segments), _grid_faces(tube_segments, segments, wrap_rows=True))], kind=1)
+    return assemble(
+        [(_turn(profile, segments), _grid_faces(tube_segments, segments, wrap_rows=True))], kind=1
+    )
 
 
 @lru_cache(maxsize=1)

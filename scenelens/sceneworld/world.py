@@ -119,7 +119,9 @@ class World:
         if object_id >= 0:
             self.objects[object_id].tops.append(Top(centre, width, depth))
 
-    def draw_object(self, name: str, frame: Affine, chance: float, within: Builder | None = None) -> Placed | None:
+    def draw_object(
+        self, name: str, frame: Affine, chance: float, within: Builder | None = None
+    ) -> Placed | None:
         """Draw an object in a frame; `within` a builder: as parts of that builder's object."""
         known, look = resolve(name)
         rng = random.Random(stable_seed(known.name, chance))
@@ -136,7 +138,9 @@ class World:
         return placed
 
     # -- what scene authors call ---------------------------------------------------------------------------------
-    def add(self, name: str, at: Point, ry: float = 0.0, scale: float = 1.0, seed: int | None = None) -> Placed:
+    def add(
+        self, name: str, at: Point, ry: float = 0.0, scale: float = 1.0, seed: int | None = None
+    ) -> Placed:
         """Place an object ('lamp' or 'lamp/floor') with its origin at a point, turned by ry degrees."""
         chance = self.rng.random() if seed is None else seed
         placed = self.draw_object(name, pose(at, ry, scale), chance)
@@ -155,7 +159,13 @@ class World:
         b = self._background
         b.object_id, b.label = region_id(region), region
         x, y, z = centre
-        turns = {"front": (0, 0, 0), "left": (0, 90, 0), "right": (0, -90, 0), "up": (90, 0, 0), "down": (-90, 0, 0)}
+        turns = {
+            "front": (0, 0, 0),
+            "left": (0, 90, 0),
+            "right": (0, -90, 0),
+            "up": (90, 0, 0),
+            "down": (-90, 0, 0),
+        }
         if facing not in turns:
             raise SceneLensError(f"no facing {facing!r}; {close_names(facing, turns)}")
         z += {"up": -size[1] / 2, "down": size[1] / 2}.get(facing, 0.0)
