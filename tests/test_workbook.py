@@ -196,6 +196,15 @@ def test_a_figure_is_described_by_the_heading_above_it(good_run):
     assert 'alt="Figure: A good notebook"' in body(good_run.notebook)
 
 
+def test_a_photograph_is_a_thumbnail_too(tmp_path):
+    buffer = io.BytesIO()
+    Image.new("RGB", (900, 300), "red").save(buffer, "JPEG")
+    data = {"image/jpeg": base64.b64encode(buffer.getvalue()).decode()}
+    write_pages([Run("a", executed(ran("x", new_output("display_data", data=data))), 1.0)], tmp_path, "real")
+    (thumbnail,) = addresses((tmp_path / "index.html").read_text(encoding="utf-8")).loaded
+    assert Image.open(io.BytesIO(base64.b64decode(thumbnail.partition(",")[2]))).size == (640, 213)
+
+
 def test_problems_stand_on_the_page_escaped(tmp_path):
     run = Run("bad", executed(ran("x", PRINTED)), 1.0, ["cell 1 failed: ValueError: no such <unit>"])
     write_pages([run], tmp_path, "sceneworld")

@@ -25,6 +25,7 @@ from scenelens.workbook.running import Run
 from scenelens.workbook.snapshots import image_bytes, snapshot
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+FIGURES = {"image/png", "image/jpeg"}
 THUMBNAIL = (640, 360)  # pixels, at most
 HEADINGS = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
 NOTEBOOK_LINK = re.compile(r'href="(?!https?:)([^"#]+)\.ipynb(#[^"]*)?"')
@@ -113,8 +114,8 @@ def _describe_figures(notebook: NotebookNode) -> None:
         if cell.cell_type == "markdown":
             heading = (HEADINGS.findall(cell.source) or [heading])[-1]
         for output in cell.get("outputs", ()):
-            if "image/png" in output.get("data", {}):
-                output.metadata.setdefault("image/png", {}).setdefault("alt", f"Figure: {heading}")
+            for kind in FIGURES.intersection(output.get("data", {})):
+                output.metadata.setdefault(kind, {}).setdefault("alt", f"Figure: {heading}")
 
 
 def _outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
@@ -135,10 +136,9 @@ def _card(run: Run) -> dict[str, Any]:
 
 def _thumbnail(notebook: NotebookNode) -> str:
     """The notebook's first figure, small, as a data: URL; without one its first widget's image, or ''."""
-    figures = [
-        output.data["image/png"] for output in _outputs(notebook) if "image/png" in output.get("data", {})
-    ]
-    pictures = [base64.b64decode(figures[0])] if figures else image_bytes(widget_models(notebook))
+    shown = (output.get("data", {}) for output in _outputs(notebook))
+    figures = [base64.b64decode(data[kind]) for data in shown for kind in FIGURES if kind in data]
+    pictures = figures or image_bytes(widget_models(notebook))
     if not pictures:
         return ""
     small = Image.open(io.BytesIO(pictures[0])).convert("RGBA")
