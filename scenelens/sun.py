@@ -1,0 +1,278 @@
+"""The SUN layout: Images/<folder>/x.jpg beside Annotations/<folder>/x.xml, in LabelMe's XML.
+
+SceneWorld is written in this layout and read back by the same code as SUN2012. Label maps that XML cannot
+hold (each pixel's object part and material) may lie beside: Labels/<folder>/x_parts.png, with the names of
+all codes in Labels/parts.json.
+
+Reading one file, with its traps, is `scenelens.labelme`'s work; `scenelens.polygons` knows what is inside an
+outline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+
+from scenelens.annotations import (
+    Instance,
+    InstanceAnnotations,
+    LabelMap,
+    Shape,
+    by_name,
+    photographs_below,
+    resize_codes,
+)
+from scenelens.errors import SceneLensError
+from scenelens.files import replace_file
+from scenelens.labelme import AnnotatedObject, Annotation, parse_annotation
+from scenelens.polygons import mask_to_polygons, paint_order, polygon_patch, rescale
+
+__all__ = [
+    "AnnotatedImages",
+    "AnnotatedObject",
+    "Annotation",
+    "mask_to_polygons",
+    "parse_annotation",
+    "rasterise",
+    "write_annotation",
+    "write_label_map",
+    "write_legend",
+]
+
+
+def rasterise(
+    annotation: Annotation, shape: Shape | None = None, visible: bool = True
+) -> dict[str, np.ndarray]:
+    """An annotation's objects as masks.
+
+    Parameters
+    ----------
+    annotation : as `parse_annotation` gives it.
+    shape : (H, W) of the masks; polygons are rescaled from the size they were drawn on. None takes that size.
+    visible : give a pixel to one object only, the one painted last (`polygons.paint_order`: background names
+        first, then larger before smaller); False gives every object all of its outline.
+
+    Returns
+    -------
+    dict from object name to bool (H, W), instances of one name joined; parts of other objects are left out.
+    What no polygon covers is in no mask. A name that is wholly covered has an empty mask.
+
+    Examples
+    --------
+    >>> wall = AnnotatedObject("wall", (np.array([(-.5, -.5), (3.5, -.5), (3.5, 3.5), (-.5, 3.5)]),))
+    >>> lamp = AnnotatedObject("lamp", (np.array([(.5, .5), (2.5, .5), (2.5, 2.5), (.5, 2.5)]),))
+    >>> masks = rasterise(Annotation("a.jpg", "", (4, 4), (lamp, wall)))
+    >>> {name: int(mask.sum()) for name, mask in masks.items()}
+    {'lamp': 4, 'wall': 12}
+    """
+    objects = [one for one in annotation.objects if one.part_of is None]
+    size = _shape(annotation, shape)
+    masks = {one.name: np.zeros(size, bool) for one in objects}
+    if visible:
+        ids = paint(annotation, objects, size)
+        for number, one in enumerate(objects, start=1):
+            masks[one.name] |= ids == number
+    else:
+        for one in objects:
+            for box, inside in _patches(annotation, one, size):
+                masks[one.name][box] |= inside
+    return masks
+
+
+def paint(annotation: Annotation, objects: list[AnnotatedObject], shape: Shape) -> np.ndarray:
+    """Objects painted over each other: (H, W) int32, k + 1 where the k-th of the list is on top, else 0."""
+    patches = [_patches(annotation, one, shape) for one in objects]
+    areas = [sum(int(inside.sum()) for _, inside in pieces) for pieces in patches]
+    ids = np.zeros(shape, np.int32)
+    for k in paint_order([one.name for one in objects], areas):
+        for box, inside in patches[k]:
+            ids[box][inside] = k + 1
+    return ids
+
+
+def _patches(annotation: Annotation, one: AnnotatedObject, shape: Shape) -> list:
+    size = annotation.size or shape
+    return [polygon_patch(rescale(polygon, size, shape), shape) for polygon in one.polygons]
+
+
+def _shape(annotation: Annotation, shape: Shape | None) -> Shape:
+    if annotation.size is None:
+        raise SceneLensError(
+            f"the annotation of {annotation.filename or 'this photograph'} does not say how large the "
+            "photograph is; give its size first: annotation.drawn_on((height, width))."
+        )
+    return shape or annotation.size
+
+
+def write_annotation(
+    path: str | Path, filename: str, folder: str, size: Shape, objects: Iterable[AnnotatedObject]
+) -> None:
+    """Write one photograph's objects as LabelMe XML, atomically.
+
+    A thing in several pieces becomes several <object>s that share one <instance>; a reader that does not know
+    the tag sees the pieces as objects of their own, as SUN's annotators marked them.
+
+    Parameters
+    ----------
+    path : of the XML, Annotations/<folder>/<stem>.xml.
+    size : (H, W) of the photograph in pixels.
+    objects : name and polygons are needed; `mask_to_polygons` makes polygons of a mask.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> bed = AnnotatedObject("bed", tuple(mask_to_polygons(np.ones((4, 4)))))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_annotation(f"{folder}/a.xml", "a.jpg", "bedroom", (4, 4), [bed])
+    ...     parse_annotation(f"{folder}/a.xml").objects[0].name
+    'bed'
+    """
+    root = ElementTree.Element("annotation")
+    _add(root, filename=filename, folder=folder)
+    _add(ElementTree.SubElement(root, "imagesize"), nrows=size[0], ncols=size[1])
+    things = list(objects)
+    numbers = [k if one.instance is None else one.instance for k, one in enumerate(things)]
+    pieces = [(one, number, p) for one, number in zip(things, numbers, strict=True) for p in one.polygons]
+    first = {number: str(k) for k, (_, number, _) in reversed(list(enumerate(pieces)))}
+    for k, (one, number, polygon) in enumerate(pieces):
+        element = ElementTree.SubElement(root, "object")
+        _add(
+            element,
+            name=one.raw_name or one.name,
+            deleted=0,
+            id=k,
+            instance=number,
+            attributes=one.attributes,
+        )
+        if one.part_of is not None:
+            _add(ElementTree.SubElement(element, "parts"), ispartof=first.get(one.part_of, ""))
+        outline = ElementTree.SubElement(element, "polygon")
+        for x, y in polygon.tolist():
+            _add(ElementTree.SubElement(outline, "pt"), x=f"{x:.7g}", y=f"{y:.7g}")
+    replace_file(path, ElementTree.tostring(root))
+
+
+def _add(element: ElementTree.Element, **texts: object) -> None:
+    for tag, text in texts.items():
+        if text != "":
+            ElementTree.SubElement(element, tag).text = str(text)
+
+
+def write_label_map(root: str | Path, image: str, kind: str, codes: np.ndarray) -> None:
+    """Keep a label map beside the annotations: (H, W) codes in 0..65535 as a PNG of 8 or 16 bits."""
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or codes.min() < 0 or codes.max() > 65535:
+        raise SceneLensError(f"a label map is (H, W) with codes in 0..65535; {image}'s {kind} are not.")
+    png = cv2.imencode(".png", codes.astype(np.uint8 if codes.max() < 256 else np.uint16))[1]
+    replace_file(_label_path(Path(root), image, kind), png.tobytes())
+
+
+def write_legend(root: str | Path, kind: str, names: Mapping[int, str]) -> None:
+    """Write what the codes of a kind of label map mean, for all images at once; 0 is unlabelled."""
+    content = json.dumps({str(code): name for code, name in names.items()}, indent=1)
+    replace_file(Path(root, "Labels", f"{kind}.json"), content.encode())
+
+
+def _label_path(root: Path, image: str, kind: str) -> Path:
+    return root / "Labels" / Path(image).parent / f"{Path(image).stem}_{kind}.png"
+
+
+class AnnotatedImages(InstanceAnnotations):
+    """A folder in the SUN layout; see `scenelens.annotations.Annotations` for what can be asked.
+
+    Photographs without an annotation, and annotations without a photograph, are left out and named in the
+    report.
+
+    Parameters
+    ----------
+    root : the folder that holds Images/ and Annotations/, and perhaps Labels/.
+    cache : where the table of objects is kept; None keeps it in memory.
+    """
+
+    def __init__(self, root: str | Path, cache: str | Path | None = None) -> None:
+        self.root = Path(root)
+        photographs = photographs_below(self.root / "Images")
+        sources = {image: self._xml(image) for image in photographs}
+        there = {image for image, path in sources.items() if path.exists()}
+        if not there:
+            raise SceneLensError(f"{self.root / 'Annotations'} holds no annotation of any image in Images.")
+        notes = [(image, "not annotated", str(sources[image])) for image in photographs if image not in there]
+        known = set(sources.values())
+        lone = (path for path in sorted((self.root / "Annotations").rglob("*.xml")) if path not in known)
+        notes += [(path.name, "no photograph", str(path)) for path in lone]
+        super().__init__(
+            {image: photographs[image] for image in there},
+            {image: sources[image] for image in there},
+            cache,
+            notes,
+        )
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:  # type: ignore[override]
+        """'objects', 'parts' (from polygons at least), and what there are legends for in Labels/."""
+        return tuple(dict.fromkeys(["objects", "parts", *sorted(self._legends)]))
+
+    def annotation(self, image: str) -> Annotation:
+        """One image's annotation, with a size that can be trusted."""
+        self._known(image)
+        return parse_annotation(self._sources[image]).drawn_on(self.size(image))
+
+    def instances(self, image: str, shape: Shape | None = None) -> tuple[np.ndarray, list[Instance]]:
+        """Which instance each pixel shows; see `InstanceAnnotations.instances`."""
+        annotation = self.annotation(image)
+        return self._painted(
+            annotation, [one for one in annotation.objects if one.part_of is None], image, shape
+        )
+
+    def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
+        """Objects, parts or materials; parts come from Labels/ where they lie, else from polygons."""
+        if kind in self._legends:
+            return self._stored(image, kind, shape)
+        if kind != "parts":
+            return super().label_map(image, kind, shape)
+        annotation = self.annotation(image)
+        parts = [one for one in annotation.objects if one.part_of is not None]
+        return by_name(*self._painted(annotation, parts, image, shape))
+
+    def repairs(self, image: str) -> list[tuple[str, str]]:
+        """The annotation's report."""
+        return [tuple(note) for note in self.annotation(image).report]
+
+    def _painted(self, annotation, objects, image, shape) -> tuple[np.ndarray, list[Instance]]:
+        ids = paint(annotation, objects, shape or self.size(image))
+        things = [
+            Instance(one.name, k if one.instance is None else one.instance) for k, one in enumerate(objects)
+        ]
+        distinct = list(dict.fromkeys(things))
+        codes = np.array([0, *(distinct.index(thing) + 1 for thing in things)], dtype=np.int32)
+        return codes[ids], distinct
+
+    def _stored(self, image: str, kind: str, shape: Shape | None) -> LabelMap:
+        self._known(image)
+        path = _label_path(self.root, image, kind)
+        codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.exists() else None
+        if codes is None or codes.ndim != 2:
+            raise SceneLensError(
+                f"{path} is missing or no greyscale PNG; write it again with write_label_map."
+            )
+        return LabelMap(resize_codes(codes, shape or self.size(image)).astype(np.int32), self._legends[kind])
+
+    def _xml(self, image: str) -> Path:
+        return (self.root / "Annotations" / image).with_suffix(".xml")
+
+    @cached_property
+    def _legends(self) -> dict[str, dict[int, str]]:
+        return {path.stem: _legend(path) for path in sorted((self.root / "Labels").glob("*.json"))}
+
+
+def _legend(path: Path) -> dict[int, str]:
+    try:
+        return {int(code): str(name) for code, name in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise SceneLensError(f"{path} is no legend: a JSON object from codes to names ({error}).") from None
