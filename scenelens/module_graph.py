@@ -84,6 +84,14 @@ class Slide:
         return out - 1 if self.ceil and (out - 1) * stride >= n + pad else out
 
 
+class Untraceable(SceneLensError):
+    """torch.fx cannot follow the module's forward pass, so its steps are not known."""
+
+
+def _nothing(*values: Any) -> None:
+    """What an input step calls: it has no value but the image's."""
+
+
 @dataclass(eq=False)
 class Step:
     """One step of a graph.
@@ -96,6 +104,7 @@ class Step:
     inputs : the steps whose maps it reads.
     module : the torch module that does it; None for input, add, cat, and for functions no module stands for.
     slide : kernel, stride and so on, for kind 'slide'.
+    call : the step itself: from the values of `inputs`, in their order, to its own.
     what : the words to name it by in a message.
     """
 
@@ -105,6 +114,7 @@ class Step:
     module: nn.Module | None = None
     slide: Slide | None = None
     what: str = ""
+    call: Callable[..., Any] = _nothing
 
 
 class Graph:
@@ -116,7 +126,7 @@ class Graph:
 
     Raises
     ------
-    SceneLensError : torch.fx cannot follow the module's forward pass.
+    Untraceable : (a SceneLensError) torch.fx cannot follow the module's forward pass.
 
     Examples
     --------
@@ -134,6 +144,7 @@ class Graph:
         for node in nodes:
             if node.op != "output":
                 self._steps[node] = self._step(node)
+                self._steps[node].call = _caller(node, module)
         self._calls = tracer.calls
 
     @property
@@ -196,7 +207,7 @@ def _trace(tracer: _Tracer, module: nn.Module) -> list[fx.Node]:
     try:
         return list(tracer.trace(module).nodes)
     except Exception as error:
-        raise SceneLensError(
+        raise Untraceable(
             f"the forward pass of {type(module).__name__} cannot be followed step by step ({error}): "
             "it decides by values, or takes other inputs than one batch of images."
         ) from error
@@ -205,9 +216,27 @@ def _trace(tracer: _Tracer, module: nn.Module) -> list[fx.Node]:
             child.training = training
 
 
+def _caller(node: fx.Node, root: nn.Module) -> Callable[..., Any]:
+    """A function from the values of a node's inputs to its own; it does not keep the root module alive."""
+    owner, inputs = weakref.ref(root), node.all_input_nodes
+
+    def call(*values: Any) -> Any:
+        known = dict(zip(inputs, values, strict=True))
+        args = fx.node.map_arg(node.args, known.__getitem__)
+        options = fx.node.map_arg(node.kwargs, known.__getitem__)
+        if node.op == "call_function":
+            return node.target(*args, **options)  # type: ignore[operator]
+        if node.op == "call_method":
+            return getattr(args[0], str(node.target))(*args[1:], **options)
+        held = operator.attrgetter(str(node.target))(owner())
+        return held(*args, **options) if node.op == "call_module" else held
+
+    return call
+
+
 def _module_step(name: str, module: nn.Module, inputs: list[Step]) -> Step:
     what = f"{type(module).__name__} ({name})"
-    if isinstance(module, SLIDING):
+    if isinstance(module, SLIDING) and getattr(module, "padding_mode", "zeros") == "zeros":
         return Step(name, "slide", inputs, module, _slide(module), what)
     return Step(name, _kind(module), inputs, module, what=what)
 
@@ -215,6 +244,8 @@ def _module_step(name: str, module: nn.Module, inputs: list[Step]) -> Step:
 def _kind(module: nn.Module) -> str:
     if isinstance(module, POINTWISE):
         return "pointwise"
+    if isinstance(module, nn.BatchNorm2d) and module.running_mean is None:
+        return "unknown"  # it normalises by the batch
     if isinstance(module, nn.BatchNorm2d | nn.LocalResponseNorm):
         return "norm"
     return "whole" if isinstance(module, (*WHOLE, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)) else "unknown"
