@@ -25,7 +25,18 @@ def read_study(study: Study) -> Reading:
         size = f"{width} × {height} pixels, {len(network.classes):,} classes"
         lines.append(f"The {name} network: {len(network.layers)} layers, {size}.")
     lines.append("Objects are annotated." if study.annotations is not None else "Objects are not annotated.")
+    lines.append(_read_kept(study))
     return Reading(lines[0] + "\n\n" + "\n".join(f"- {line}" for line in lines[1:]))
+
+
+def _read_kept(study: Study) -> str:
+    """Whether results of earlier runs will be used; an index is a folder named after its network."""
+    kept = [name for name in study.networks if any((study.cache / "index").glob(f"{name}-*/inputs.json"))]
+    if not kept:
+        return "Nothing has been computed yet; what will be is kept on disk for the next time."
+    names = ", ".join(kept[:-1]) + (" and " if kept[1:] else "") + kept[-1]
+    plural = "s" if kept[1:] else ""
+    return f"Used again, kept from earlier runs: the index of the {names} network{plural}."
 
 
 def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:

@@ -32,11 +32,13 @@ def table_1(network: Network) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row per layer: layer, units, map (rows, columns), paper_units and paper_map, both missing
-    where the paper has no layer of that name.
+    DataFrame, one row per layer: layer, units, map (rows, columns); for a network with all the paper's layers
+    also paper_units and paper_map, missing for fc8, which the paper's table leaves out.
     """
     ours = network.layers[["layer", "units", "map"]].copy()
     theirs = paper.table_1().rename(columns={"units": "paper_units", "map": "paper_map"})
+    if not set(theirs["layer"]) <= set(ours["layer"]):
+        return ours
     table = ours.merge(theirs, on="layer", how="left")
     table["paper_units"] = table["paper_units"].astype("Int64")
     return table
@@ -44,10 +46,10 @@ def table_1(network: Network) -> pd.DataFrame:
 
 def read_table_1(table: pd.DataFrame) -> Reading:
     """Where a network's layers agree with the paper's Table 1 and where they do not."""
+    if "paper_units" not in table:
+        text = "This is another architecture than the paper's Table 1: its layers go by their own names. "
+        return Reading(text + "The workbook reads it in the same way, early layers first.")
     known = table.dropna(subset=["paper_units"])
-    if known.empty:
-        text = "None of these layers carries a name of the paper's: this is another architecture, which the "
-        return Reading(text + "workbook reads in the same way, early layers first.")
     maps = sum(tuple(a) == tuple(b) for a, b in zip(known["map"], known["paper_map"], strict=True))
     ratios = sorted({float(r) for r in (known["units"] / known["paper_units"]).round(4)})
     text = f"**{maps} of {len(known)}** layers have exactly the paper's map size. "

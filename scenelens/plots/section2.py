@@ -114,19 +114,12 @@ def _chance(axes: Axes, preference: pd.DataFrame) -> None:
 def _network_line(axes: Axes, rows: pd.DataFrame, shift: float, color: str) -> None:
     x = rows["depth"].to_numpy(float) + shift
     share, low, high = (rows[c].to_numpy(float) for c in ("share", "low", "high"))
-    axes.errorbar(
-        x, share, yerr=[share - low, high - share], color=color, lw=1.8, elinewidth=1.0, marker="o", ms=5
-    )
+    style = {"color": color, "lw": 1.8, "elinewidth": 1.0, "marker": "o", "ms": 5, "clip_on": False}
+    axes.errorbar(x, share, yerr=[share - low, high - share], **style)
     paper = rows["paper"].to_numpy(float)
-    style = {
-        "marker": "D",
-        "s": 46,
-        "facecolors": "white",
-        "edgecolors": color,
-        "linewidths": 1.5,
-        "zorder": 4,
-    }
-    axes.scatter((x + np.sign(shift) * 0.09)[~np.isnan(paper)], paper[~np.isnan(paper)], **style)
+    known, aside = ~np.isnan(paper), np.sign(shift) * 0.09
+    style = {"marker": "D", "s": 46, "facecolors": "white", "linewidths": 1.5, "zorder": 4}
+    axes.scatter((x + aside)[known], paper[known], edgecolors=color, **style)
 
 
 def _share_axis(axes: Axes, preference: pd.DataFrame) -> None:
@@ -194,9 +187,11 @@ def transfer_dots(table: pd.DataFrame) -> Plate:
         f"from, {rows['n'].iloc[0]:,} to test on"
         for task, rows in tried.groupby("task", sort=False)
     )
-    caption = f"Accuracy of a linear SVM. {counts}. Bars: 95% Wilson intervals; short dashes: chance; "
-    caption += "open diamonds: the paper, on 205 scene categories." if tried["paper"].notna().any() else ""
-    plate = Plate("Whose features serve which task?", 0.55 + 0.75 * max(1, len(tasks)), caption)
+    caption = (
+        f"Accuracy of a linear SVM on the deepest layer compared; {counts}. Bars: 95% Wilson intervals; "
+    )
+    caption += "short dashes: chance; open diamonds: the paper, on 205 scene categories."
+    plate = Plate("Whose features serve which task?", 0.4 + 0.75 * max(1, len(tasks)), caption)
     axes = plate.axes_at(1.35, 0.0, WIDTH - 1.35 - 1.25, 0.15 + 0.75 * max(1, len(tasks)))
     for place, task in enumerate(tasks):
         _task_dots(axes, tried[tried["task"] == task], place)
@@ -218,6 +213,5 @@ def _task_dots(axes: Axes, rows: pd.DataFrame, place: int) -> None:
         style = {"color": color, "weight": "bold", "size": BODY, "va": "center", "clip_on": False}
         axes.text(1.02, y, f"{row['features']} network", **style)
         if row["paper"] == row["paper"]:
-            axes.scatter(
-                [row["paper"]], [y], marker="D", s=46, facecolors="white", edgecolors=color, zorder=4
-            )
+            style = {"marker": "D", "s": 46, "facecolors": "white", "edgecolors": color, "zorder": 4}
+            axes.scatter([row["paper"]], [y], **style)

@@ -24,7 +24,7 @@ SOURCE_COLORS = {"scene-centric": NETWORK_COLORS["scene"], "object-centric": NET
 
 TITLE, BODY, SMALL = 11.5, 9.0, 8.5  # points
 _MARGIN, _LINE = 0.08, 0.165  # inches
-_CHARACTERS_PER_INCH = 15.3  # of SMALL type, measured on English prose
+_CHARACTERS_PER_INCH = 16.0  # of SMALL type, measured on English prose
 
 
 def network_color(network: str) -> str:

@@ -158,6 +158,6 @@ def _grid(count: int, columns: int, label: float) -> tuple[float, list[tuple[flo
 
 def _fit(text: str, inches: float) -> str:
     """A label cut to a tile's width, with an ellipsis where something is missing."""
-    room = max(3, int(inches * 14))
+    room = max(3, int(inches * 15.5))
     text = text.replace("_", " ")
     return text if len(text) <= room else text[: room - 1].rstrip() + "…"
