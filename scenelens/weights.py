@@ -52,7 +52,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True, encoding="latin1")
+        data = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SceneLensError(
             f"{path} is not a plain file of weights: it is broken, or a pickle that wants to run code, "
