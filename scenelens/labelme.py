@@ -3,16 +3,14 @@
 A LabelMe XML holds, for one photograph, objects with a name and a polygon. The files in the wild are not
 clean: names carry states ("person sitting crop"), polygons have one point, the image's size is missing or
 wrong. `parse_annotation` repairs what has one sensible reading, leaves out what has none, and notes either
-in the annotation's `report`; nothing is dropped in silence. `REPAIRS` lists every kind of note.
+in the annotation's `report` (`annotated_objects.REPAIRS` lists the kinds); nothing is dropped in silence.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError
 
@@ -20,26 +18,17 @@ import defusedxml.ElementTree as ElementTree
 import numpy as np
 from defusedxml import DefusedXmlException
 
+from scenelens.annotated_objects import (
+    AnnotatedObject,
+    Annotation,
+    Repair,
+    note_shapes,
+    without_duplicates,
+)
 from scenelens.errors import SceneLensError
 from scenelens.object_names import normalise_name
-from scenelens.polygons import crosses_itself, has_area
+from scenelens.polygons import has_area
 
-REPAIRS = {
-    "text encoding": "the file is not UTF-8; read as Latin-1",
-    "control characters": "characters that XML forbids were taken out",
-    "bare ampersand": "an & that begins no entity was read as an ampersand",
-    "deleted": "the object is marked deleted and was left out",
-    "no name": "the object has no name; called 'unnamed'",
-    "no area": "no polygon, or only points on one line; the object was left out",
-    "box": "the object has a box in place of a polygon; the box's corners were taken",
-    "frames": "several polygons of several points in time; those of the first were taken",
-    "bad point": "a point without two numbers was left out",
-    "crosses itself": "the outline crosses itself; filled by the even-odd rule",
-    "outside": "points outside the frame; what lies inside was kept",
-    "duplicate": "the same object is there twice; kept once",
-    "imagesize": "the size of the image is missing or no number",
-    "imagesize mistrusted": "the polygons fit the photograph, not the stated size; its own was taken",
-}
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"  # as they are, or as &#x1; or &#1;
     "|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\\d|3[01]));",
@@ -49,73 +38,23 @@ _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)
 _ARCHIVE = "users/antonio/static_sun_database/"
 
 
-class Repair(NamedTuple):
-    """One note of a report: its kind (a key of `REPAIRS`) and what it was about."""
-
-    kind: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class AnnotatedObject:
-    """One object, or one visible piece of it.
-
-    Attributes:
-        name: what it is, lower case and without states; `raw_name` is what the file says.
-        polygons: (n, 2) float arrays of x and y in pixels.
-        instance: pieces of one thing share this number.
-        part_of: the instance of the object this one is a part of (a wheel of a car), or None.
-        states: the words taken off the name's end, such as ("sitting", "crop").
-    """
-
-    name: str
-    polygons: tuple[np.ndarray, ...]
-    raw_name: str = ""
-    instance: int | None = None
-    part_of: int | None = None
-    states: tuple[str, ...] = ()
-    attributes: str = ""
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """What people marked on one photograph; `size` is the (H, W) the polygons were drawn on, or None."""
-
-    filename: str
-    folder: str
-    size: tuple[int, int] | None
-    objects: tuple[AnnotatedObject, ...]
-    report: tuple[Repair, ...] = field(default=(), repr=False)
-
-    def drawn_on(self, photograph: tuple[int, int]) -> Annotation:
-        """The same annotation with a `size` that can be trusted, given the photograph's (H, W).
-
-        A missing size is the photograph's. A stated size stands, unless the polygons leave it by more than 2%
-        and fit the photograph: then somebody swapped or mistyped the numbers.
-        """
-        if self.size is None or self.size == photograph:
-            return replace(self, size=photograph)
-        points = [polygon.max(0) for one in self.objects for polygon in one.polygons]
-        reach = np.max(points, axis=0)[::-1] if points else np.zeros(2)
-        fits = [(reach <= 1.02 * np.array(size)).all() for size in (self.size, photograph)]
-        if fits == [False, True]:
-            note = Repair("imagesize mistrusted", f"{self.size} stated, {photograph} found")
-            return replace(self, size=photograph, report=(*self.report, note))
-        return self
-
-
 def parse_annotation(source: str | Path | bytes) -> Annotation:
     """Read a LabelMe / SUN annotation.
 
-    Args:
-        source: a path, or the file's bytes.
+    Parameters
+    ----------
+    source : a path, or the file's bytes.
 
-    Returns:
-        Annotation: the objects that have a name and an area, in the file's order, and the report of repairs.
+    Returns
+    -------
+    Annotation : the objects that have an area, in the file's order, and the report of repairs.
 
-    Raises:
-        SceneLensError: the file is missing, is no XML even after repair, or is no LabelMe annotation.
+    Raises
+    ------
+    SceneLensError : the file is missing, is no XML even after repair, or is no LabelMe annotation.
 
+    Examples
+    --------
     >>> xml = b"<annotation><filename>a.jpg</filename><object><name>person sitting crop</name><polygon>"
     >>> xml += b"".join(b"<pt><x>%d</x><y>%d</y></pt>" % p for p in [(0, 0), (9, 0), (9, 9)])
     >>> annotation = parse_annotation(xml + b"</polygon></object></annotation>")
@@ -128,7 +67,7 @@ def parse_annotation(source: str | Path | bytes) -> Annotation:
     notes: list[Repair] = []
     root = _root(_bytes(source), where, notes)
     size = _size(root, notes)
-    objects = _without_duplicates(list(_objects(root, size, notes)), notes)
+    objects = without_duplicates(list(_objects(root, size, notes)), notes)
     folder = unquote(_text(root, "folder")).replace("\\", "/").strip("/")
     filename = unquote(_text(root, "filename")).replace("\\", "/").rpartition("/")[2]
     return Annotation(filename, folder.removeprefix(_ARCHIVE), size, tuple(objects), tuple(notes))
@@ -219,7 +158,7 @@ def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -
         name, states = normalise_name(raw)
         if not name:
             notes.append(Repair("no name", label))
-        _note_shapes(polygons, size, label, notes)
+        note_shapes(polygons, size, label, notes)
         instance, part_of = numbers[index]
         yield AnnotatedObject(
             name or "unnamed", polygons, raw, instance, part_of, states, _text(element, "attributes")
@@ -268,30 +207,3 @@ def _box(element: Element) -> np.ndarray | None:
         if None not in (left, top, right, bottom) and left != right and top != bottom:
             return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], dtype=np.float64)
     return None
-
-
-def _note_shapes(
-    polygons: tuple[np.ndarray, ...], size: tuple[int, int] | None, label: str, notes: list[Repair]
-) -> None:
-    if any(crosses_itself(polygon) for polygon in polygons):
-        notes.append(Repair("crosses itself", label))
-    # The very edge (half a pixel, or one for files that count from 1) is no fault.
-    if size and any(
-        (polygon < -1).any() or (polygon > np.array(size[::-1]) + 0.5).any() for polygon in polygons
-    ):
-        notes.append(Repair("outside", label))
-
-
-def _without_duplicates(objects: list[AnnotatedObject], notes: list[Repair]) -> list[AnnotatedObject]:
-    """Each object once: same name, and boxes and lengths of outline that agree within a few percent."""
-    kept: list[tuple[AnnotatedObject, np.ndarray]] = []
-    for one in objects:
-        points = np.concatenate(one.polygons)
-        length = sum(np.hypot(*(p - np.roll(p, 1, axis=0)).T).sum() for p in one.polygons)
-        summary = np.array([*points.min(0), *points.max(0), length / 4])
-        margin = 0.02 * (points.max(0) - points.min(0)).max()
-        if any(one.name == other.name and (abs(summary - s) <= margin).all() for other, s in kept):
-            notes.append(Repair("duplicate", f"{one.raw_name} at {points.min(0).round().tolist()}"))
-        else:
-            kept.append((one, summary))
-    return [one for one, _ in kept]

@@ -34,13 +34,17 @@ BACKGROUND = frozenset(
 def polygon_patch(polygon: np.ndarray, shape: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
     """The pixels inside one polygon, only as large as its bounding box.
 
-    Args:
-        polygon: (n, 2) float, x and y in pixels; may reach outside the frame, which clips it.
-        shape: (H, W) of the frame.
+    Parameters
+    ----------
+    polygon : (n, 2) float, x and y in pixels; may reach outside the frame, which clips it.
+    shape : (H, W) of the frame.
 
-    Returns:
-        The box as two slices into an (H, W) array, and a bool array of the box's shape (possibly empty).
+    Returns
+    -------
+    The box as two slices into an (H, W) array, and a bool array of the box's shape (possibly empty).
 
+    Examples
+    --------
     >>> box, inside = polygon_patch([(1, 1), (4, 1), (4, 3), (1, 3)], (5, 5))
     >>> box, inside.astype(int).tolist()
     ((slice(1, 4, None), slice(1, 5, None)), [[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
@@ -150,15 +154,19 @@ def rescale(polygon: np.ndarray, source: tuple[int, int], target: tuple[int, int
 def mask_to_polygons(mask: np.ndarray, tolerance: float = 0.75, min_area: int = 1) -> list[np.ndarray]:
     """The outlines of a mask, one polygon for each connected piece (8-connected), holes cut in by a slit.
 
-    Args:
-        mask: (H, W) bool.
-        tolerance: how far, in pixels, the outline may leave the pixels' true edges; 0 keeps every corner and
-            makes the round trip exact. A piece whose IoU would fall below .97 keeps every corner anyway.
-        min_area: pieces of fewer pixels are left out.
+    Parameters
+    ----------
+    mask : (H, W) bool.
+    tolerance : how far, in pixels, the outline may leave the pixels' true edges; 0 keeps every corner and
+        makes the round trip exact. A piece whose IoU would fall below .97 keeps every corner anyway.
+    min_area : pieces of fewer pixels are left out.
 
-    Returns:
-        A list of (n, 2) float arrays, x and y in pixels on the pixels' edges (so they end in .5).
+    Returns
+    -------
+    list of (n, 2) float arrays, x and y in pixels on the pixels' edges (so they end in .5).
 
+    Examples
+    --------
     >>> ring = np.ones((5, 5), bool); ring[2, 2] = False
     >>> outline, = mask_to_polygons(ring)
     >>> bool((polygon_mask(outline, (5, 5)) == ring).all())

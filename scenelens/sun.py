@@ -19,19 +19,13 @@ from xml.etree import ElementTree
 import cv2
 import numpy as np
 
-from scenelens.annotations import (
-    Instance,
-    InstanceAnnotations,
-    LabelMap,
-    Shape,
-    by_name,
-    photographs_below,
-    resize_codes,
-)
+from scenelens.annotated_objects import AnnotatedObject, Annotation
+from scenelens.annotations import LabelMap, Shape, photographs_below, resize_codes
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
-from scenelens.labelme import AnnotatedObject, Annotation, parse_annotation
-from scenelens.polygons import mask_to_polygons, paint_order, polygon_patch, rescale
+from scenelens.labelme import parse_annotation
+from scenelens.polygon_annotations import PolygonAnnotations, rasterise
+from scenelens.polygons import mask_to_polygons
 
 __all__ = [
     "AnnotatedImages",
@@ -44,70 +38,6 @@ __all__ = [
     "write_label_map",
     "write_legend",
 ]
-
-
-def rasterise(
-    annotation: Annotation, shape: Shape | None = None, visible: bool = True
-) -> dict[str, np.ndarray]:
-    """An annotation's objects as masks.
-
-    Parameters
-    ----------
-    annotation : as `parse_annotation` gives it.
-    shape : (H, W) of the masks; polygons are rescaled from the size they were drawn on. None takes that size.
-    visible : give a pixel to one object only, the one painted last (`polygons.paint_order`: background names
-        first, then larger before smaller); False gives every object all of its outline.
-
-    Returns
-    -------
-    dict from object name to bool (H, W), instances of one name joined; parts of other objects are left out.
-    What no polygon covers is in no mask. A name that is wholly covered has an empty mask.
-
-    Examples
-    --------
-    >>> wall = AnnotatedObject("wall", (np.array([(-.5, -.5), (3.5, -.5), (3.5, 3.5), (-.5, 3.5)]),))
-    >>> lamp = AnnotatedObject("lamp", (np.array([(.5, .5), (2.5, .5), (2.5, 2.5), (.5, 2.5)]),))
-    >>> masks = rasterise(Annotation("a.jpg", "", (4, 4), (lamp, wall)))
-    >>> {name: int(mask.sum()) for name, mask in masks.items()}
-    {'lamp': 4, 'wall': 12}
-    """
-    objects = [one for one in annotation.objects if one.part_of is None]
-    size = _shape(annotation, shape)
-    masks = {one.name: np.zeros(size, bool) for one in objects}
-    if visible:
-        ids = paint(annotation, objects, size)
-        for number, one in enumerate(objects, start=1):
-            masks[one.name] |= ids == number
-    else:
-        for one in objects:
-            for box, inside in _patches(annotation, one, size):
-                masks[one.name][box] |= inside
-    return masks
-
-
-def paint(annotation: Annotation, objects: list[AnnotatedObject], shape: Shape) -> np.ndarray:
-    """Objects painted over each other: (H, W) int32, k + 1 where the k-th of the list is on top, else 0."""
-    patches = [_patches(annotation, one, shape) for one in objects]
-    areas = [sum(int(inside.sum()) for _, inside in pieces) for pieces in patches]
-    ids = np.zeros(shape, np.int32)
-    for k in paint_order([one.name for one in objects], areas):
-        for box, inside in patches[k]:
-            ids[box][inside] = k + 1
-    return ids
-
-
-def _patches(annotation: Annotation, one: AnnotatedObject, shape: Shape) -> list:
-    size = annotation.size or shape
-    return [polygon_patch(rescale(polygon, size, shape), shape) for polygon in one.polygons]
-
-
-def _shape(annotation: Annotation, shape: Shape | None) -> Shape:
-    if annotation.size is None:
-        raise SceneLensError(
-            f"the annotation of {annotation.filename or 'this photograph'} does not say how large the "
-            "photograph is; give its size first: annotation.drawn_on((height, width))."
-        )
-    return shape or annotation.size
 
 
 def write_annotation(
@@ -183,7 +113,7 @@ def _label_path(root: Path, image: str, kind: str) -> Path:
     return root / "Labels" / Path(image).parent / f"{Path(image).stem}_{kind}.png"
 
 
-class AnnotatedImages(InstanceAnnotations):
+class AnnotatedImages(PolygonAnnotations):
     """A folder in the SUN layout; see `scenelens.annotations.Annotations` for what can be asked.
 
     Photographs without an annotation, and annotations without a photograph, are left out and named in the
@@ -223,35 +153,11 @@ class AnnotatedImages(InstanceAnnotations):
         self._known(image)
         return parse_annotation(self._sources[image]).drawn_on(self.size(image))
 
-    def instances(self, image: str, shape: Shape | None = None) -> tuple[np.ndarray, list[Instance]]:
-        """Which instance each pixel shows; see `InstanceAnnotations.instances`."""
-        annotation = self.annotation(image)
-        return self._painted(
-            annotation, [one for one in annotation.objects if one.part_of is None], image, shape
-        )
-
     def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
         """Objects, parts or materials; parts come from Labels/ where they lie, else from polygons."""
         if kind in self._legends:
             return self._stored(image, kind, shape)
-        if kind != "parts":
-            return super().label_map(image, kind, shape)
-        annotation = self.annotation(image)
-        parts = [one for one in annotation.objects if one.part_of is not None]
-        return by_name(*self._painted(annotation, parts, image, shape))
-
-    def repairs(self, image: str) -> list[tuple[str, str]]:
-        """The annotation's report."""
-        return [tuple(note) for note in self.annotation(image).report]
-
-    def _painted(self, annotation, objects, image, shape) -> tuple[np.ndarray, list[Instance]]:
-        ids = paint(annotation, objects, shape or self.size(image))
-        things = [
-            Instance(one.name, k if one.instance is None else one.instance) for k, one in enumerate(objects)
-        ]
-        distinct = list(dict.fromkeys(things))
-        codes = np.array([0, *(distinct.index(thing) + 1 for thing in things)], dtype=np.int32)
-        return codes[ids], distinct
+        return super().label_map(image, kind, shape)
 
     def _stored(self, image: str, kind: str, shape: Shape | None) -> LabelMap:
         self._known(image)

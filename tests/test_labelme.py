@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scenelens.annotated_objects import REPAIRS, Annotation
 from scenelens.errors import SceneLensError
-from scenelens.labelme import REPAIRS, Annotation, parse_annotation
+from scenelens.labelme import parse_annotation
 from scenelens.object_names import normalise_name
 from tests.labelme_xml import annotation_xml, object_xml, polygon_xml
 
