@@ -26,7 +26,7 @@ def sink(b: Builder, look: str) -> None:
                 (0, 0.66)])  # fmt: skip
     else:
         wood = b.palette(b.choice(["wood", "white", "accent3"]))
-        b.box("cabinet", "wood", at=(0, 0.06, 0.02), size=(0.6, 0.64, 0.42), colour=wood)
+        b.box("cabinet", "wood", at=(0, 0, 0.02), size=(0.6, 0.7, 0.42), colour=wood)
         for side in (-1, 1):
             front(b, "door", side * 0.145, 0.09, -0.19, 0.28, 0.58, wood)
             knob(b, side * 0.05, 0.42, -0.22)

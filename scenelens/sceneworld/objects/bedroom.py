@@ -13,7 +13,7 @@ PLANK = ((-0.5, 0), (0.5, 0), (0.5, 1), (-0.5, 1))
 @object_class(
     "bed",
     looks=("double", "bunk", "four_poster"),
-    size={"double": (1.7, 1.1, 2.15), "bunk": (2.1, 1.75, 1.05), "four_poster": (1.8, 2.15, 2.15)},
+    size={"double": (1.7, 1.1, 2.15), "bunk": (2.1, 1.75, 1.2), "four_poster": (2.0, 2.2, 2.3)},
     place="against_wall",
 )
 def bed(b: Builder, look: str) -> None:
@@ -143,7 +143,7 @@ def _mobile(b: Builder) -> None:
                   "accent2", "accent3")[i])  # fmt: skip
 
 
-@object_class("wardrobe", size=(1.3, 2.1, 0.62), place="against_wall")
+@object_class("wardrobe", size=(1.42, 2.15, 0.66), place="against_wall")
 def wardrobe(b: Builder, look: str) -> None:
     """A cupboard for clothes: two tall doors, one perhaps with a mirror, drawers below, a cornice above."""
     w, h, z = b.uniform(1.05, 1.35), b.uniform(1.85, 2.0), -0.28

@@ -13,7 +13,7 @@ from scenelens.sceneworld.registry import object_class
 @object_class(
     "chair",
     looks=("wooden", "office", "stool"),
-    size={"wooden": (0.5, 0.95, 0.52), "office": (0.68, 1.05, 0.66), "stool": (0.46, 0.62, 0.46)},
+    size={"wooden": (0.5, 0.95, 0.52), "office": (0.68, 1.05, 0.66), "stool": (0.42, 0.7, 0.42)},
 )
 def chair(b: Builder, look: str) -> None:
     """A wooden chair, an office chair on castors, or a stool."""
@@ -86,7 +86,7 @@ def _stool(b: Builder) -> None:
 @object_class(
     "table",
     looks=("rectangular", "round"),
-    size={"rectangular": (1.5, 0.76, 0.86), "round": (1.06, 0.75, 1.06)},
+    size={"rectangular": (1.5, 0.76, 0.86), "round": (1.16, 0.76, 1.16)},
 )
 def table(b: Builder, look: str) -> None:
     """A table on four legs, or a round one on a turned foot; some wear a cloth."""

@@ -10,7 +10,7 @@ from scenelens.sceneworld.palette import hex_colour, shade
 from scenelens.sceneworld.registry import object_class
 
 
-@object_class("cupboard", size=(1.15, 1.85, 0.5), place="against_wall")
+@object_class("cupboard", size=(1.22, 1.85, 0.56), place="against_wall")
 def cupboard(b: Builder, look: str) -> None:
     """A kitchen dresser: doors and drawers below, plates and cups on open shelves above."""
     w, wood = b.uniform(1.0, 1.2), b.palette(b.choice(["wood", "white", "accent2", "accent3", "cream"]))
@@ -125,7 +125,7 @@ def refrigerator(b: Builder, look: str) -> None:
     b.box("badge", "metal", at=(-hinge * 0.22, h - 0.13, z - 0.058), size=(0.13, 0.03, 0.01), colour="metal")
 
 
-@object_class("counter", size=(1.9, 1.3, 0.65))
+@object_class("counter", size=(1.96, 1.35, 0.7))
 def counter(b: Builder, look: str) -> None:
     """A shop counter with a worktop, a till and a bell or a jar of sweets."""
     wood = b.palette(b.choice(["wood", "darkwood", "white", "accent", "accent3"]))
@@ -171,7 +171,7 @@ def _till(b: Builder, x: float) -> None:
 BOW = tuple((cos(t), 1.05 * sin(t), 0.0) for t in (0, 0.5, 1.0, 1.57, 2.14, 2.64, 3.1416))  # of unit radius
 
 
-@object_class("basket", size=(0.56, 0.56, 0.46))
+@object_class("basket", size=(0.62, 0.56, 0.56))
 def basket(b: Builder, look: str) -> None:
     """A woven basket of fruit, bread or linen, with a bow to carry it by or two grips."""
     straw, high, r = b.palette("straw", vary=0.9), b.uniform(0.2, 0.34), b.uniform(0.22, 0.26)

@@ -12,7 +12,7 @@ ARCH = ((-0.5, 1), (-0.5, 0), (-0.42, 0.42), (-0.2, 0.7), (0, 0.76), (0.2, 0.7),
         (0.5, 1))  # fmt: skip
 
 
-@object_class("sofa", size=(2.1, 0.9, 0.95), place="against_wall")
+@object_class("sofa", size=(2.2, 0.9, 1.0), place="against_wall")
 def sofa(b: Builder, look: str) -> None:
     """A sofa for two or three with loose cushions, perhaps a throw over one arm."""
     seats = b.choice([2, 3, 3])
@@ -71,7 +71,7 @@ def armchair(b: Builder, look: str) -> None:
                   colour=b.choice(["cream", "accent2", "yellow"]))  # fmt: skip
 
 
-@object_class("fireplace", size=(1.6, 1.35, 0.6), place="against_wall")
+@object_class("fireplace", size=(1.76, 1.2, 0.8), place="against_wall")
 def fireplace(b: Builder, look: str) -> None:
     """A fire on logs between two pillars, under a mantelpiece that things can stand on."""
     stuff = b.choice(["brick", "brick", "stone", "plaster"])

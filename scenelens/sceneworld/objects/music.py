@@ -17,7 +17,7 @@ BOW = ((-0.5, 0), (0.5, 0), (0.5, 0.34), (0.46, 0.48), (0.36, 0.58), (0.22, 0.66
 @object_class(
     "piano",
     looks=("upright", "grand"),
-    size={"upright": (1.5, 1.3, 0.7), "grand": (1.55, 1.6, 1.85)},
+    size={"upright": (1.5, 1.3, 0.7), "grand": (1.55, 1.8, 1.8)},
     place={"upright": "against_wall", "grand": "floor"},
 )
 def piano(b: Builder, look: str) -> None:
@@ -90,7 +90,7 @@ def _grand(b: Builder, wood: Colour) -> None:
         b.box("pedal", "metal", at=(x, 0.08, -0.38), size=(0.045, 0.025, 0.16), colour="gold")
 
 
-@object_class("drum_kit", size=(1.8, 1.35, 1.2))
+@object_class("drum_kit", size=(2.0, 1.4, 1.25))
 def drum_kit(b: Builder, look: str) -> None:
     """A bass drum with a sign on its skin, two toms, a floor tom, a snare and three cymbals."""
     shell = b.palette(b.choice(["accent", "accent2", "red", "blue", "accent3"]))
