@@ -17,7 +17,7 @@ REACHING_OUT = {
     "tent/camping",
     "boat/row",
     "gravestone",
-}  # guy ropes, oars and a plot beyond the thing itself
+}  # guy ropes, oars, a plot
 
 
 def drawn(name: str, seed: int) -> World:
@@ -67,9 +67,7 @@ def test_what_stands_on_the_floor_touches_it(name):
     known, look = resolve(name)
     low = corners(drawn(name, 1))[:, 1].min()
     if known.places[look or known.looks[0]] in ("floor", "against_wall", "on_top", "ground", "far"):
-        assert (
-            -0.6 * known.sizes[look or known.looks[0]][1] < low < 0.03
-        )  # rocks and roots go into the ground
+        assert -0.6 * known.sizes[look or known.looks[0]][1] < low < 0.03  # rocks sit in the ground
 
 
 @pytest.mark.parametrize("name", LOOKS)

@@ -142,7 +142,7 @@ def desk(b: Builder, look: str) -> None:
 
 
 def _pedestal(b: Builder, x: float, wood: Colour, metal: str) -> None:
-    b.box("pedestal", "wood", at=(x, 0.04, 0.02), size=(0.4, 0.67, 0.6), colour=wood)
+    b.box("pedestal", "wood", at=(x, 0, 0.02), size=(0.4, 0.71, 0.6), colour=wood)
     for i in range(3):
         front(b, "drawer", x, 0.06 + 0.215 * i, -0.28, 0.38, 0.21, wood, margin=0.04)
         knob(b, x, 0.16 + 0.215 * i, -0.31, radius=0.026, colour=metal)
