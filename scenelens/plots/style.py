@@ -6,13 +6,15 @@ a caption. At 7.2 inches it is as wide as a notebook's text column, and its smal
 
 from __future__ import annotations
 
+import functools
 import io
-import textwrap
 from typing import Any
 
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import ImageFont
 
 WIDTH = 7.2  # inches; 720 CSS pixels in a notebook
 DPI = 160  # twice the pixels of an ordinary screen at that width, nearly
@@ -24,7 +26,6 @@ SOURCE_COLORS = {"scene-centric": NETWORK_COLORS["scene"], "object-centric": NET
 
 TITLE, BODY, SMALL = 11.5, 9.0, 8.5  # points
 _MARGIN, _LINE = 0.08, 0.165  # inches
-_CHARACTERS_PER_INCH = 16.0  # of SMALL type, measured on English prose
 
 
 def network_color(network: str) -> str:
@@ -63,8 +64,8 @@ class Plate(Figure):
         self, title: str, body: float, caption: str = "", *, width: float = WIDTH, photo: bool = False
     ) -> None:
         self.photo, self.caption = photo, " ".join(caption.split())
-        titles = textwrap.wrap(title, int(width * 11.5))
-        lines = textwrap.wrap(self.caption, int(width * _CHARACTERS_PER_INCH))
+        titles = wrapped(title, 0.85 * (width - 2 * _MARGIN), TITLE)  # bold is wider
+        lines = wrapped(self.caption, width - 2 * _MARGIN, SMALL)
         self.head = _MARGIN + 0.24 * len(titles) + (0.06 if titles else 0.0)
         foot = _MARGIN + (_LINE * len(lines) + 0.10 if lines else 0.0)
         super().__init__(figsize=(width, self.head + body + foot), dpi=DPI, facecolor="white")
@@ -100,6 +101,41 @@ class Plate(Figure):
         kind = "image/jpeg" if self.photo else "image/png"
         about = {"width": round(100 * self.get_size_inches()[0]), "alt": self.caption}
         return {kind: self.encode(), "text/plain": self.caption}, {kind: about}
+
+
+def text_width(text: str, size: float = SMALL) -> float:
+    """How wide a line of text is in inches.
+
+    Examples
+    --------
+    >>> 0.3 < text_width("bedroom") < 0.8
+    True
+    """
+    return _ruler().getlength(text) / 100 * size / 72
+
+
+@functools.cache
+def _ruler() -> Any:
+    """The font that matplotlib draws with, at 100 points: Pillow measures it a thousand times faster."""
+    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 100)
+
+
+def wrapped(text: str, inches: float, size: float = SMALL) -> list[str]:
+    """A text in lines of at most that width, broken between words.
+
+    Examples
+    --------
+    >>> wrapped("a few words", 0.4)
+    ['a few', 'words']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= inches:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def thin(axes: Axes) -> None:

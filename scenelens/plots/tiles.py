@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from scenelens.errors import SceneLensError
-from scenelens.plots.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare
+from scenelens.plots.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare, text_width
 from scenelens.readings import number
 from scenelens.top_images import TopImage, top_images
 
@@ -128,7 +128,7 @@ def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, c
         axes = plate.axes_at(left, y, side, side)
         show_tile(axes, top.frame)
         mark_peak(axes, top)
-        text = _fit(top.category, side - 0.36)
+        text = _fit(top.category, side - text_width(number(top.peak)) - 0.08)
         plate.words(left, y + side + 0.03, text, size=SMALL, color=SOURCE_COLORS.get(top.source, INK))
         plate.words(left + side, y + side + 0.03, number(top.peak), size=SMALL, color=SOFT, ha="right")
     return plate
@@ -158,6 +158,9 @@ def _grid(count: int, columns: int, label: float) -> tuple[float, list[tuple[flo
 
 def _fit(text: str, inches: float) -> str:
     """A label cut to a tile's width, with an ellipsis where something is missing."""
-    room = max(3, int(inches * 15.5))
     text = text.replace("_", " ")
-    return text if len(text) <= room else text[: room - 1].rstrip() + "…"
+    if text_width(text) <= inches:
+        return text
+    while len(text) > 1 and text_width(text + "…") > inches:
+        text = text[:-1].rstrip()
+    return text + "…"

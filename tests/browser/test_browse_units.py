@@ -1,0 +1,103 @@
+"""The unit browser in a real browser: every control moved once, on a tiny study."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import expect
+
+from tests.browser.notebook_page import pixels, type_value
+from tests.tiny_study import write_tiny_study
+
+CODE = """
+import scenelens as sl
+from scenelens.widgets.browse_units import browse_units
+
+browse_units(sl.open_study("tiny/study.toml"), "scene", "conv4")
+"""
+KERNEL = {
+    "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"},
+    "language_info": {"name": "python"},
+}
+
+
+@pytest.fixture(scope="module")
+def notebook(open_notebook, lab, tmp_path_factory):
+    write_tiny_study(lab.root / "tiny")
+    path = tmp_path_factory.mktemp("browse") / "browse_units.ipynb"
+    cells = [new_code_cell(CODE.strip(), id="browse")]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
+    return open_notebook(path).run_all()
+
+
+def choose(notebook, css_class, option):
+    """Pick an option of a dropdown; return once the picture has changed."""
+    picture = notebook.widget("sl-mosaic")
+    before = picture.get_attribute("src")
+    notebook.widget(css_class).locator("select").select_option(option)
+    expect(picture).not_to_have_attribute("src", before)
+
+
+def test_it_shows_the_units_images(notebook):
+    expect(notebook.status()).to_contain_text("conv4:0 of the scene network · 12 of 20 images · peaks from")
+    width, height, _ = pixels(notebook.widget("sl-mosaic"))
+    assert (width, height) == (6 * 176 - 8, 2 * 200 - 8)
+
+
+def test_the_arrows_step_through_the_units_and_back(notebook):
+    picture = notebook.widget("sl-mosaic")
+    first = pixels(picture)
+    notebook.widget("sl-next").click()
+    expect(notebook.status()).to_contain_text("conv4:1 ")
+    expect(notebook.widget("sl-unit").locator(".widget-readout")).to_have_text("1")
+    assert pixels(picture) != first
+    notebook.widget("sl-previous").click()
+    expect(notebook.status()).to_contain_text("conv4:0 ")
+    assert pixels(picture) == first
+
+
+def test_the_slider_by_key_and_by_number(notebook):
+    handle = notebook.widget("sl-unit").locator(".noUi-handle")
+    handle.press("ArrowRight")
+    expect(notebook.status()).to_contain_text("conv4:1 ")
+    readout = notebook.widget("sl-unit").locator(".widget-readout")
+    type_value(readout, "17")
+    expect(notebook.status()).to_contain_text("conv4:17 ")
+    type_value(readout, "999")  # the last unit there is
+    expect(notebook.status()).to_contain_text("conv4:47 ")
+
+
+def test_held_keys_end_at_the_right_unit(notebook):
+    type_value(notebook.widget("sl-unit").locator(".widget-readout"), "30")
+    expect(notebook.status()).to_contain_text("conv4:30 ")
+    handle = notebook.widget("sl-unit").locator(".noUi-handle")
+    for _ in range(8):
+        handle.press("ArrowLeft")
+    expect(notebook.status()).to_contain_text("conv4:22 ")
+    expect(notebook.widget("sl-unit").locator(".widget-readout")).to_have_text("22")
+
+
+def test_another_layer_keeps_the_unit_where_it_can(notebook):
+    choose(notebook, "sl-layer", "pool5")
+    expect(notebook.status()).to_contain_text("pool5:22 of the scene network")
+    choose(notebook, "sl-layer", "conv1")
+    expect(notebook.status()).to_contain_text("conv1:11 of the scene network")
+
+
+def test_the_other_network(notebook):
+    choose(notebook, "sl-network", "object")
+    expect(notebook.status()).to_contain_text("conv1:11 of the object network")
+    choose(notebook, "sl-layer", "fc7")
+    expect(notebook.status()).to_contain_text("a peak has no place")
+
+
+def test_the_number_of_images(notebook):
+    choose(notebook, "sl-n", "6")
+    expect(notebook.status()).to_contain_text("6 of 20 images")
+    assert pixels(notebook.widget("sl-mosaic"))[1] == 192
+
+
+def test_nothing_is_asked_outside_and_no_script_fails(notebook):
+    assert notebook.outside_requests() == []
+    assert notebook.script_errors == []
