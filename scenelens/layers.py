@@ -12,7 +12,7 @@ from __future__ import annotations
 import pandas as pd
 from torch import nn
 
-from scenelens.hooks import Point
+from scenelens.tracing import Point
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 PAPER = {  # the order of conv, pool and fully connected layers in the paper's networks -> their names
@@ -49,7 +49,7 @@ def find_layers(module: nn.Module, points: dict[str, Point]) -> pd.DataFrame:
     Parameters
     ----------
     module : any torch module.
-    points : `scenelens.hooks.trace` of it.
+    points : `scenelens.tracing.trace` of it.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def find_layers(module: nn.Module, points: dict[str, Point]) -> pd.DataFrame:
         ('conv', 'pool', 'fc' or 'block').
     """
     modules = dict(module.named_modules())
-    rows = {}
+    rows: dict[str, str] = {}
     for path in points:
         kind = kind_of(modules[path])
         if kind is None or len(points[path].shape) not in (1, 3) or _keeps_map(path, kind, modules, points):

@@ -7,7 +7,7 @@ weights file.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.hooks import Point, trace
 from scenelens.layers import find_layers, spread_layers
 from scenelens.preprocessing import Preprocessing, checked_image
+from scenelens.tracing import Point, trace
 from scenelens.weights import weights_hash
 
 BATCH = 64
@@ -101,7 +101,7 @@ class Network:
 
     @cached_property
     def points(self) -> dict[str, Point]:
-        """Where each module's value is read in a forward pass: module path -> `scenelens.hooks.Point`."""
+        """Where each module's value is read in a forward pass: module path -> `scenelens.tracing.Point`."""
         return trace(self.module, self._example())
 
     @cached_property
@@ -123,12 +123,13 @@ class Network:
         return table
 
     def _receptive_field(self, layer: str) -> tuple[float, float, float]:
+        from scenelens.receptive_fields import theoretical_rf  # which imports this module
+
         try:
-            theoretical_rf = importlib.import_module("scenelens.receptive_fields").theoretical_rf
             field = theoretical_rf(self, layer)
-            return field.size, field.stride, field.start
-        except (ImportError, AttributeError, SceneLensError):
+        except SceneLensError:
             return (float("nan"),) * 3
+        return field.size, field.stride, field.start
 
     def module_path(self, layer: str) -> str:
         """The path in ``module`` of a layer in the table, or of any other module given by its path."""

@@ -41,16 +41,17 @@ if TYPE_CHECKING:
     from scenelens.index import ActivationIndex
 
 
-def _sun(root: Path) -> Any:
-    return importlib.import_module("scenelens.sun").AnnotatedImages(root)
+def _sun(root: Path, cache: Path) -> Any:
+    return importlib.import_module("scenelens.sun").AnnotatedImages(root, cache)
 
 
 def _sceneworld(root: Path, **numbers: int) -> None:
     importlib.import_module("scenelens.sceneworld.dataset").ensure_world(root, **numbers)
 
 
-#: Format of annotations -> what opens a folder of them. Add to it to bring another format.
-ANNOTATION_FORMATS: dict[str, Callable[[Path], Any]] = {"sun": _sun}
+#: Format of annotations -> what opens a folder of them, given a folder to cache in. Add to it to bring
+#: another format.
+ANNOTATION_FORMATS: dict[str, Callable[[Path, Path], Any]] = {"sun": _sun}
 #: Kind of generator -> what fills the root with images at first use, and does nothing when they are there.
 GENERATORS: dict[str, Callable[..., None]] = {"sceneworld": _sceneworld}
 
@@ -169,7 +170,7 @@ class Study:
         if opener is None:
             close = close_names(table["format"], ANNOTATION_FORMATS)
             raise self.file.error("annotations", f"format = {table['format']!r} is unknown; {close}.")
-        return opener(self.file.existing("annotations", table["root"]))
+        return opener(self.file.existing("annotations", table["root"]), self.cache / "annotations")
 
     def index(self, network: str = "scene") -> ActivationIndex:
         """The activation index of one of the networks over all images: opened, or built first (and said

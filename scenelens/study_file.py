@@ -58,7 +58,11 @@ SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
     "generator": {"kind": (str,), "root": (str,), "n_scenes": (int,), "n_objects": (int,)},
     "cache": {"path": (str,)},
 }
-REQUIRED = {"": ("networks", "images"), "images": ("path", "source"), "annotations": ("root", "format")}
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "": ("networks", "images"),
+    "images": ("path", "source"),
+    "annotations": ("root", "format"),
+}
 REQUIRED |= {"generator": ("kind", "root"), "cache": ("path",)}
 
 

@@ -102,7 +102,9 @@ def _preprocessing(file: StudyFile, section: str, given: Any) -> Preprocessing:
         if given not in PRESETS:
             raise file.error(section, f"preprocessing = {given!r} is unknown; {close_names(given, PRESETS)}.")
         return PRESETS[given]
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+    }
     if isinstance(values.get("size"), int):
         values["size"] = (values["size"],) * 2
     if "mean_image" in values:

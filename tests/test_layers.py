@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from scenelens.hooks import trace
 from scenelens.layers import find_layers, kind_of, spread_layers
 from scenelens.networks import build_module
+from scenelens.tracing import trace
 
 
 def table_of(module: nn.Module, side: int = 64):

@@ -129,7 +129,7 @@ def test_a_generator_fills_the_root_at_first_use(tmp_path, monkeypatch):
 def test_annotations(tmp_path, monkeypatch):
     path = write_tiny_study(tmp_path)
     assert open_study(path).annotations is None
-    monkeypatch.setitem(studies.ANNOTATION_FORMATS, "sun", lambda root: ("opened", root))
+    monkeypatch.setitem(studies.ANNOTATION_FORMATS, "sun", lambda root, cache: ("opened", root))
     path.write_text(STUDY + '[annotations]\nroot = "photos"\nformat = "sun"\n')
     assert open_study(path).annotations == ("opened", tmp_path / "photos")
     path.write_text(STUDY + '[annotations]\nroot = "photos"\nformat = "snu"\n')

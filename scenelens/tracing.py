@@ -1,0 +1,135 @@
+"""One watched forward pass: behind which module each layer's value is read, in which order, of which shape.
+
+A unit's response in the paper is the rectified one, so a convolution or a fully connected layer is read
+behind its BatchNorm and its activation function where these follow it at once. Whether they do is seen here
+from the tensors that travel, never guessed from the modules' names or their order in the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+#: Elementwise functions behind which a convolution's response is read.
+ACTIVATIONS: tuple[type[nn.Module], ...] = (
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.ELU,
+    nn.CELU,
+    nn.SELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+)
+ACTIVATIONS += (nn.Hardswish, nn.Softplus, nn.Sigmoid, nn.Tanh)
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a layer's value is read: the output of a module's nth call, and what comes out there.
+
+    ``order`` counts all module calls of one forward pass; ``shape`` is that of one image's value, without N.
+    """
+
+    path: str
+    call: int
+    order: int
+    shape: tuple[int, ...]
+
+
+class _Tracer:
+    """Watches one forward pass and notes for each module where its value is to be read."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.points: dict[str, Point] = {}
+        self.calls: dict[str, int] = {}
+        self.order = 0
+        # id of an output -> (the output itself, its version, the layers whose value it is so far)
+        self.open: dict[int, tuple[Tensor, int, list[str]]] = {}
+        self.following: dict[str, list[str]] = {}
+        self.module = module
+
+    def hooks(self) -> Iterator[Any]:
+        for path, child in self.module.named_modules():
+            if path:
+                yield child.register_forward_pre_hook(self._before(path))
+                yield child.register_forward_hook(self._after(path))
+
+    def _before(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: tuple) -> None:
+            if inputs and isinstance(module, BATCH_NORMS + ACTIVATIONS):
+                tensor, version, layers = self.open.get(id(inputs[0]), (None, -1, []))
+                # A changed version means that something was added in place in between (a residual): not a
+                # follower.
+                self.following[path] = layers if tensor is not None and tensor._version == version else []
+
+        return hook
+
+    def _after(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: tuple, output: Any) -> None:
+            call = self.calls[path] = self.calls.get(path, -1) + 1
+            self.order += 1
+            if not isinstance(output, Tensor):
+                return
+            point = Point(path, call, self.order, tuple(output.shape[1:]))
+            self.points.setdefault(path, point)
+            layers = self.following.pop(path, [])
+            for layer in layers:
+                self.points[layer] = point
+            if isinstance(module, WEIGHTED) and call == 0:
+                layers = [path]
+            if isinstance(module, WEIGHTED + BATCH_NORMS):
+                self.open[id(output)] = (output, output._version, layers)
+
+        return hook
+
+
+#: Modules whose forward pass is a trace just now: other recorders stay out of it.
+TRACED: set[int] = set()
+
+
+def trace(module: nn.Module, *inputs: Any, **options: Any) -> dict[str, Point]:
+    """Run one image through a module in eval mode and note where each of its layers is to be read.
+
+    Parameters
+    ----------
+    module : any torch module; its training flags are left as they were.
+    inputs, options : what its forward takes; tensors are cut to their first image.
+
+    Returns
+    -------
+    dict : module path -> `Point`, only modules that ran and gave a tensor. A module that runs several times
+        in one forward pass counts at its first call.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2))
+    >>> {layer: point.path for layer, point in trace(net, torch.zeros(1, 3, 8, 8)).items()}
+    {'0': '1', '1': '1', '2': '2'}
+    """
+    tracer = _Tracer(module)
+    flags = {child: child.training for child in module.modules()}
+    TRACED.add(id(module))
+    with torch.inference_mode(False), torch.no_grad(), contextlib.ExitStack() as stack:
+        stack.callback(TRACED.discard, id(module))
+        stack.callback(_restore, flags)
+        for handle in tracer.hooks():
+            stack.callback(handle.remove)
+        module.eval()
+        one = [value[:1].clone() if isinstance(value, Tensor) else value for value in inputs]
+        module(*one, **{k: v[:1].clone() if isinstance(v, Tensor) else v for k, v in options.items()})
+    return tracer.points
+
+
+def _restore(flags: dict[nn.Module, bool]) -> None:
+    for child, training in flags.items():
+        child.training = training
