@@ -86,7 +86,7 @@ def scene_setting(category: str) -> str:
 
 
 def scene_contents(category: str) -> dict[str, Chance]:
-    """Every object a scene may hold, with its chance.
+    """Every object (or look of one: "tent/camping") a scene may hold, with its chance.
 
     >>> scene_contents("bedroom")["bed"].presence
     0.94
@@ -96,25 +96,23 @@ def scene_contents(category: str) -> dict[str, Chance]:
 
 
 def truth_table() -> pd.DataFrame:
-    """The whole table, tidy: scene, setting, object, presence (0..1), expected instances per image.
+    """The whole table, tidy: scene, setting, object, look (or ""), presence (0..1), expected instances per image.
 
     >>> float(truth_table().query("scene == 'harbor' and object == 'boat'").expected.iloc[0].round(2))
     2.76
     """
     rows = [
-        (category, setting, name, chance.presence, chance.expected)
+        (category, setting, *name.partition("/")[::2], chance.presence, chance.expected)
         for category, setting in _table()[0].items()
         for name, chance in _table()[1][category].items()
     ]
-    return pd.DataFrame(rows, columns=["scene", "setting", "object", "presence", "expected"])
+    return pd.DataFrame(rows, columns=["scene", "setting", "object", "look", "presence", "expected"])
 
 
 def draw_contents(category: str, rng: np.random.Generator) -> list[str]:
     """The objects of one image of the scene, each as often as it appears; an empty draw is drawn again."""
     while True:
-        drawn = [
-            name for name, chance in scene_contents(category).items() for _ in range(chance.draw(rng))
-        ]
+        drawn = [name for name, chance in scene_contents(category).items() for _ in range(chance.draw(rng))]
         if drawn:
             return drawn
 
