@@ -119,10 +119,13 @@ class Network:
         """
         table = self._table.copy()
         fields = [self._receptive_field(layer) for layer in table.layer]
-        table[["rf_size", "rf_stride", "rf_start"]] = np.array(fields, dtype=float).reshape(-1, 3)
+        for column, values in zip(
+            ("rf_size", "rf_stride", "rf_start"), zip(*fields, strict=True), strict=True
+        ):
+            table[column] = list(values)
         return table
 
-    def _receptive_field(self, layer: str) -> tuple[float, float, float]:
+    def _receptive_field(self, layer: str) -> tuple[Any, Any, Any]:
         from scenelens.receptive_fields import theoretical_rf  # which imports this module
 
         try:

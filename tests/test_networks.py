@@ -86,6 +86,12 @@ def test_layers_shapes_and_names(tiny_network):
         tiny_network.layer_shape("pol5")
 
 
+def test_receptive_fields_that_are_not_square():
+    module = nn.Sequential(nn.Conv2d(3, 2, (3, 5)), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = Network(module, preprocessing=Preprocessing(size=(8, 12)))
+    assert network.layers.rf_size.tolist() == [(3, 5), (8, 12)]
+
+
 def test_class_names_must_fit():
     with pytest.raises(SceneLensError, match="2 outputs but 3 class names"):
         Network(Means(), "means", ["a", "b", "c"], Preprocessing(size=(8, 8)))
