@@ -172,9 +172,26 @@ def _far_away(world: World, rng: random.Random, kind: str) -> None:
         if kind == "hill":
             b.dome("hill", "grass", at=(x, -2, z), radius=(rng.uniform(20, 30), rng.uniform(6, 13), 12), colour="hill", pattern_size=1.5)
         elif kind == "mountain":
-            b.cone("mountain", "rock", at=(x, -2, z), r0=rng.uniform(15, 22), height=rng.uniform(14, 30), sides=7, colour="mountain", pattern_size=3)
+            b.cone(
+                "mountain",
+                "rock",
+                at=(x, -2, z),
+                r0=rng.uniform(15, 22),
+                height=rng.uniform(14, 30),
+                sides=7,
+                colour="mountain",
+                pattern_size=3,
+            )
         elif kind == "forest":
-            b.blob("forest", "leaves", at=(x, 1, z), radius=(6, rng.uniform(5, 8), 4), bumps=0.4, colour=rng.choice(["leaf", "needle"]), pattern_size=1.2)
+            b.blob(
+                "forest",
+                "leaves",
+                at=(x, 1, z),
+                radius=(6, rng.uniform(5, 8), 4),
+                bumps=0.4,
+                colour=rng.choice(["leaf", "needle"]),
+                pattern_size=1.2,
+            )
         else:
-            b.box("building", "plaster", at=(x, -1, z), size=(rng.uniform(5, 9), rng.uniform(7, 20), 6), colour=rng.choice(["wall", "stone", "brick"]),
-                  pattern="windows", pattern_size=2.2, colour2="dark")  # fmt: skip
+            b.box("building", "plaster", at=(x, -1, z), size=(rng.uniform(5, 9), rng.uniform(7, 20), 6),
+                  colour=rng.choice(["wall", "stone", "brick"]), pattern="windows", pattern_size=2.2, colour2="dark")  # fmt: skip

@@ -104,9 +104,7 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def batches(
-    images: np.ndarray, n_classes: int, recipe: Recipe, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(images: np.ndarray, n_classes: int, recipe: Recipe, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in random order; image ``i`` is of class ``i % n_classes``."""
     order = rng.permutation(len(images))
     for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
@@ -134,9 +132,7 @@ def fit(images: np.ndarray, n_classes: int, recipe: Recipe, checkpoint: Path) ->
     """Train on ``images``; after a crash it goes on from the last finished epoch in ``checkpoint``."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = network_in_training(n_classes, recipe).to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=recipe.peak_lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
-    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.peak_lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.peak_lr, epochs=recipe.epochs, steps_per_epoch=len(images) // recipe.batch
     )

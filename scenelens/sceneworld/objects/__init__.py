@@ -1,4 +1,4 @@
-'''The object classes, and how to write one.
+"""The object classes, and how to write one.
 
 An object is a function of a few declarative lines, registered under its name; every module in this folder is
 imported by itself, so a new file needs no entry anywhere::
@@ -62,7 +62,7 @@ at=(0, 1, 0), ry=10)`` stands one there as an object of its own; ``as_object=Fal
 **Style.** 10 to 40 primitives; big readable shapes, a few telling details, no part thinner than 2 cm where it
 matters; vary proportions, colours and patterns by chance; let nothing float and no two faces share a plane
 (lay a sheet 5 mm before the wall).
-'''
+"""
 
 import importlib
 import pkgutil

@@ -18,7 +18,7 @@ def person(b: Builder, look: str) -> None:
     top = b.palette(b.choice(["accent", "accent2", "red", "blue", "cream", "green", "yellow"]), vary=1)
     below = b.palette(b.choice(["dark", "blue", "brown", "accent3", "grey"]), vary=1)
     with b.at(scale={"woman": 0.95, "man": 1.03, "child": 0.68}[look]):
-        skirt = look == "woman" and b.chance(0.65) or look == "child" and b.chance(0.3)
+        skirt = b.chance({"woman": 0.65, "man": 0.0, "child": 0.3}[look])
         _legs(b, skin if skirt else below)
         if skirt:
             b.lathe("skirt", "cloth", profile=[(0.27, 0.48), (0.25, 0.6), (0.15, 1.02), (0, 1.02)], colour=below,
@@ -103,7 +103,9 @@ def dog(b: Builder, look: str) -> None:
     for side in (-1, 1):
         b.sphere("ear", "fur", at=(-0.33, 0.66, side * 0.14), radius=(0.07, 0.14, 0.035), colour=patch)
         b.sphere("eye", "rubber", at=(-0.49, 0.75, side * 0.075), radius=0.022, colour="black")
-    b.ring("collar", "leather", at=(-0.29, 0.58, 0), radius=0.115, tube=0.02, rotate=(0, 0, 45), colour=b.palette(b.choice(["red", "blue"])))
+    b.ring(
+        "collar", "leather", at=(-0.29, 0.58, 0), radius=0.115, tube=0.02, rotate=(0, 0, 45), colour=b.palette(b.choice(["red", "blue"]))
+    )
     b.rod("tail", "fur", start=(0.4, 0.52, 0), stop=(0.56, 0.74, 0), radius=0.04, end_radius=0.02, colour=coat)
 
 

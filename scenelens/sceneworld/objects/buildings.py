@@ -53,9 +53,13 @@ def house(b: Builder, look: str) -> None:
 def barn(b: Builder, look: str) -> None:
     paint = b.palette(b.choice(["red", "red", "brown"]), vary=1)
     gambrel = [(-0.5, 0), (0.5, 0), (0.5, 0.55), (0.33, 0.84), (0, 1), (-0.33, 0.84), (-0.5, 0.55)]
-    roof = [(-0.54, 0.5), (-0.5, 0.55), (-0.33, 0.84), (0, 1), (0.33, 0.84), (0.5, 0.55), (0.54, 0.5), (0.36, 0.89), (0, 1.06), (-0.36, 0.89)]
     b.extrude("wall", "wood", outline=gambrel, size=(7.0, 5.6, 6.2), colour=paint, pattern="planks", pattern_size=0.35)
-    for left, right in (((-0.56, 0.48), (-0.34, 0.86)), ((-0.34, 0.86), (0, 1.03)), ((0, 1.03), (0.34, 0.86)), ((0.34, 0.86), (0.56, 0.48))):
+    for left, right in (
+        ((-0.56, 0.48), (-0.34, 0.86)),
+        ((-0.34, 0.86), (0, 1.03)),
+        ((0, 1.03), (0.34, 0.86)),
+        ((0.34, 0.86), (0.56, 0.48)),
+    ):
         slab = [left, right, (right[0], right[1] + 0.035), (left[0], left[1] + 0.035)]
         b.extrude("roof", "wood", outline=slab, size=(7.0, 5.6, 6.9), colour="grey", pattern="shingles", pattern_size=0.5)
     b.box("door", "wood", at=(0, 0, -3.1), size=(2.8, 2.8, 0.12), colour=shade(paint, -0.25))
@@ -83,7 +87,14 @@ def lighthouse(b: Builder, look: str) -> None:
     b.ring("gallery", "metal", at=(0, 8.15, 0), radius=1.18, tube=0.05, colour="dark")
     for i in range(8):
         a = radians(45 * i)
-        b.rod("gallery", "metal", start=(1.18 * cos(a), 7.6, 1.18 * sin(a)), stop=(1.18 * cos(a), 8.15, 1.18 * sin(a)), radius=0.035, colour="dark")
+        b.rod(
+            "gallery",
+            "metal",
+            start=(1.18 * cos(a), 7.6, 1.18 * sin(a)),
+            stop=(1.18 * cos(a), 8.15, 1.18 * sin(a)),
+            radius=0.035,
+            colour="dark",
+        )
     b.cylinder("lantern", "light", at=(0, 7.65, 0), radius=0.62, height=1.15, glow=0.6, colour="yellow")
     b.dome("roof", "metal", at=(0, 8.8, 0), radius=(0.85, 0.75, 0.85), colour=paint)
     b.cone("roof", "metal", at=(0, 9.5, 0), r0=0.1, height=0.6, colour="dark")
@@ -100,8 +111,8 @@ def tent(b: Builder, look: str) -> None:
         b.wedge("canvas", "cloth", size=(2.3, 1.6, 2.2), rotate=(0, 90, 0), colour=cloth, ridge=1.0)
         b.extrude("opening", "cloth", outline="triangle", at=(0, 0, -1.17), size=(1.1, 1.28, 0.03), colour="dark")
         for side in (-1, 1):
-            b.extrude("flap", "cloth", outline=[(-0.5, 0), (0.5, 0), (0.5 * side, 1)], at=(side * 0.62, 0.0, -1.24), size=(0.55, 1.15, 0.03),
-                      colour=shade(cloth, 0.3), rotate=(0, -28 * side, 0))  # fmt: skip
+            b.extrude("flap", "cloth", outline=[(-0.5, 0), (0.5, 0), (0.5 * side, 1)], at=(side * 0.62, 0.0, -1.24),
+                      size=(0.55, 1.15, 0.03), colour=shade(cloth, 0.3), rotate=(0, -28 * side, 0))  # fmt: skip
             b.rod("rope", "cloth", start=(0, 1.58, side * 1.15), stop=(0, 0, side * 1.95), radius=0.02, colour="cream")
             b.rod("rope", "cloth", start=(side * 0.6, 0.85, -0.9), stop=(side * 1.6, 0.0, -1.2), radius=0.016, colour="cream")
         b.rod("pole", "wood", start=(0, 0, -1.18), stop=(0, 1.7, -1.18), radius=0.03)
@@ -125,12 +136,16 @@ def stall(b: Builder, look: str) -> None:
     b.box("counter", "wood", at=(0, 0, -0.35), size=(2.5, 0.85, 0.8), pattern="planks", pattern_size=0.2)
     b.box("awning", "cloth", at=(0, 2.22, -0.12), size=(2.8, 0.05, 1.85), rotate=(-14, 0, 0), colour=cloth, colour2="cream",
           pattern="stripes", pattern_size=0.4)  # fmt: skip
-    b.box("awning", "cloth", at=(0, 1.78, -1.02), size=(2.8, 0.26, 0.04), colour=cloth, colour2="cream", pattern="stripes", pattern_size=0.4)
+    b.box(
+        "awning", "cloth", at=(0, 1.78, -1.02), size=(2.8, 0.26, 0.04), colour=cloth, colour2="cream", pattern="stripes", pattern_size=0.4
+    )
     for i in range(4):
         x, fruit = -0.9 + 0.6 * i, b.palette(b.choice(wares), vary=1)
         b.box("tray", "wood", at=(x, 0.84, -0.4), size=(0.52, 0.12, 0.6), colour="straw")
         for j in range(5):
-            b.sphere("fruit", "food", at=(x - 0.15 + 0.15 * (j % 3), 1.0 + 0.03 * (j // 3), -0.56 + 0.2 * (j // 3)), radius=0.095, colour=fruit)
+            b.sphere(
+                "fruit", "food", at=(x - 0.15 + 0.15 * (j % 3), 1.0 + 0.03 * (j // 3), -0.56 + 0.2 * (j // 3)), radius=0.095, colour=fruit
+            )
     b.top(0.86, 0.1, 0.1)
 
 
@@ -149,7 +164,9 @@ def crane(b: Builder, look: str) -> None:
     for y, z in ((9.9, -0.25), (9.9, 0.25), (10.5, 0)):
         b.box("jib", "metal", at=(-1.7, y, z), size=(7.4, 0.13, 0.13), colour=paint)
     for i in range(10):
-        b.box("jib", "metal", at=(-5.0 + 0.72 * i, 10.22, -0.12), size=(0.85, 0.08, 0.08), rotate=(0, 0, 45 if i % 2 else -45), colour=paint)
+        b.box(
+            "jib", "metal", at=(-5.0 + 0.72 * i, 10.22, -0.12), size=(0.85, 0.08, 0.08), rotate=(0, 0, 45 if i % 2 else -45), colour=paint
+        )
     b.rod("tie", "metal", start=(0, 11.2, 0), stop=(-4.2, 10.5, 0), radius=0.04, colour="dark")
     b.rod("tie", "metal", start=(0, 11.2, 0), stop=(2.0, 10.0, 0), radius=0.04, colour="dark")
     b.box("mast", "metal", at=(0, 10.1, 0), size=(0.2, 1.1, 0.2), colour=paint)

@@ -58,7 +58,7 @@ def _palm(b: Builder) -> None:
 @object_class("bush", size=(1.3, 0.95, 1.0), place="ground")
 def bush(b: Builder, look: str) -> None:
     green = b.palette(b.choice(["leaf", "needle"]), vary=1)
-    for i in range(b.integer(3, 5)):
+    for _ in range(b.integer(3, 5)):
         r = b.uniform(0.32, 0.46)
         b.blob("foliage", "leaves", at=(b.uniform(-0.38, 0.38), r * 0.85, b.uniform(-0.22, 0.22)), radius=r, bumps=0.4,
                colour=shade(green, b.uniform(-0.1, 0.15)))  # fmt: skip
@@ -75,14 +75,24 @@ def flower(b: Builder, look: str) -> None:
         x, z, high = b.uniform(-0.24, 0.24), b.uniform(-0.16, 0.16), b.uniform(0.28, 0.5)
         b.rod("stem", "leaves", start=(x * 0.6, 0, z * 0.6), stop=(x, high, z), radius=0.016)
         b.sphere("leaf", "leaves", at=(x * 0.8, high * 0.4, z), radius=(0.09, 0.03, 0.05), rotate=(0, 60 * i, 25))
-        b.sphere("petal", "flower", at=(x, high, z), radius=(0.12, 0.05, 0.12), rotate=(-35, 0, 0), colour=shade(petal, b.uniform(-0.1, 0.2)))
+        b.sphere(
+            "petal", "flower", at=(x, high, z), radius=(0.12, 0.05, 0.12), rotate=(-35, 0, 0), colour=shade(petal, b.uniform(-0.1, 0.2))
+        )
         b.sphere("centre", "flower", at=(x, high + 0.03, z - 0.035), radius=0.05, colour="yellow")
 
 
 @object_class("rock", size=(1.2, 0.75, 0.9), place="ground")
 def rock(b: Builder, look: str) -> None:
     stone = b.palette("rock", vary=1)
-    b.blob("boulder", "rock", at=(0, 0.22, 0), radius=(0.6, b.uniform(0.35, 0.55), 0.45), bumps=0.5, colour=stone, rotate=(0, b.uniform(0, 180), 0))
+    b.blob(
+        "boulder",
+        "rock",
+        at=(0, 0.22, 0),
+        radius=(0.6, b.uniform(0.35, 0.55), 0.45),
+        bumps=0.5,
+        colour=stone,
+        rotate=(0, b.uniform(0, 180), 0),
+    )
     b.blob("boulder", "rock", at=(b.choice([-0.5, 0.5]), 0.1, -0.15), radius=b.uniform(0.16, 0.3), bumps=0.5, colour=shade(stone, 0.1))
     b.blob("pebble", "rock", at=(b.uniform(-0.4, 0.4), 0.03, -0.45), radius=0.09, bumps=0.4, colour=shade(stone, -0.1))
     b.blob("moss", "leaves", at=(b.uniform(-0.2, 0.2), 0.46, 0), radius=(0.3, 0.12, 0.25), bumps=0.4)
@@ -91,7 +101,15 @@ def rock(b: Builder, look: str) -> None:
 def _legs(b: Builder, coat: Colour, xs: tuple[float, float], z: float, high: float, thick: float) -> None:
     for x in xs:
         for side in (-z, z):
-            b.rod("leg", "fur", start=(x, high, side), stop=(x + b.uniform(-0.06, 0.06), 0.07, side), radius=thick, end_radius=thick * 0.7, colour=coat)
+            b.rod(
+                "leg",
+                "fur",
+                start=(x, high, side),
+                stop=(x + b.uniform(-0.06, 0.06), 0.07, side),
+                radius=thick,
+                end_radius=thick * 0.7,
+                colour=coat,
+            )
             b.cone("hoof", "leather", at=(x, 0, side), r0=thick * 0.95, r1=thick * 0.8, height=0.1, colour="dark")
 
 
@@ -156,7 +174,12 @@ def campfire(b: Builder, look: str) -> None:
     for i in range(5):
         a = radians(72 * i + 20)
         b.rod("log", "bark", start=(0.36 * cos(a), 0.06, 0.36 * sin(a)), stop=(-0.08 * cos(a), 0.36, -0.08 * sin(a)), radius=0.06)
-    for x, z, high, colour in ((0, 0, 0.85, "orange"), (-0.12, 0.05, 0.6, "red"), (0.13, -0.04, 0.65, "orange"), (0.0, -0.1, 0.5, "yellow")):
+    for x, z, high, colour in (
+        (0, 0, 0.85, "orange"),
+        (-0.12, 0.05, 0.6, "red"),
+        (0.13, -0.04, 0.65, "orange"),
+        (0.0, -0.1, 0.5, "yellow"),
+    ):
         b.lathe("flame", "light", at=(x, 0.1, z), colour=colour, glow=0.9,
                 profile=[(0, 0), (0.13, 0.1 * high), (0.15, 0.25 * high), (0.07, 0.65 * high), (0, high)])  # fmt: skip
 
@@ -179,7 +202,7 @@ def parasol(b: Builder, look: str) -> None:
     b.cylinder("pole", "wood", radius=0.035, height=2.2, colour="white")
     for i in range(8):  # eight segments, colours in turn
         a, c = radians(45 * i), radians(45 * (i + 1))
-        b.extrude("canopy", "cloth", outline=[(-0.5, 0), (0.5, 0), (0, 1)], at=(1.08 * (cos(a) + cos(c)) / 2, 1.72, 1.08 * (sin(a) + sin(c)) / 2),
+        b.extrude("canopy", "cloth", outline="triangle", at=(0.54 * (cos(a) + cos(c)), 1.72, 0.54 * (sin(a) + sin(c))),
                   size=(0.85, 1.12, 0.02), rotate=(62, -(45 * i + 22.5) - 90, 0), colour=first if i % 2 else second)  # fmt: skip
     b.sphere("knob", "wood", at=(0, 2.27, 0), radius=0.06)
     b.cone("foot", "stone", r0=0.22, r1=0.12, height=0.1)

@@ -34,10 +34,14 @@ def ferris_wheel(b: Builder, look: str) -> None:
 def carousel(b: Builder, look: str) -> None:
     first, second = b.palette(b.choice(["red", "accent", "blue", "pink"]), vary=1), b.palette("cream")
     b.cylinder("platform", "wood", radius=2.8, height=0.35, colour="brown")
-    b.cylinder("column", "paint", at=(0, 0.35, 0), radius=0.65, height=2.6, colour=second, pattern="stripes", colour2="gold", pattern_size=0.4)
+    b.cylinder(
+        "column", "paint", at=(0, 0.35, 0), radius=0.65, height=2.6, colour=second, pattern="stripes", colour2="gold", pattern_size=0.4
+    )
     b.lathe("roof", "cloth", at=(0, 2.95, 0), profile=[(2.95, 0), (1.7, 0.75), (0.6, 1.45), (0, 1.85)], colour=first, colour2=second,
             pattern="stripes", pattern_size=1.1)  # fmt: skip
-    b.cylinder("trim", "paint", at=(0, 2.65, 0), radius=2.95, height=0.34, colour=second, colour2="gold", pattern="zigzag", pattern_size=0.4)
+    b.cylinder(
+        "trim", "paint", at=(0, 2.65, 0), radius=2.95, height=0.34, colour=second, colour2="gold", pattern="zigzag", pattern_size=0.4
+    )
     b.sphere("finial", "metal", at=(0, 4.9, 0), radius=0.16, colour="gold")
     for i in range(7):
         a = 2 * pi * i / 7 + 0.3
@@ -160,18 +164,29 @@ def traffic_light(b: Builder, look: str) -> None:
 @object_class("sign", size=(0.9, 2.3, 0.2), place="ground")
 def sign(b: Builder, look: str) -> None:
     b.cylinder("post", "metal", radius=0.045, height=2.2, colour=b.palette(b.choice(["grey", "metal", "white"])))
-    shape, colour = b.choice([("circle", "red"), ("triangle", "red"), ("circle", "blue"), ("diamond", "yellow"), ("square", "blue"), ("square", "green")])
+    shape, colour = b.choice(
+        [("circle", "red"), ("triangle", "red"), ("circle", "blue"), ("diamond", "yellow"), ("square", "blue"), ("square", "green")]
+    )
     outline = shape if shape != "square" else [(-0.5, 0), (0.5, 0), (0.5, 1), (-0.5, 1)]
     paint = b.palette(colour)
     b.extrude("plate", "metal", outline=outline, at=(0, 1.45, -0.06), size=(0.88, 0.86, 0.04), colour=paint)
     inner = "white" if colour == "red" else shade(paint, 0.65)
     b.extrude("plate", "metal", outline=outline, at=(0, 1.56, -0.085), size=(0.62, 0.6, 0.03), colour=inner)
-    b.extrude("symbol", "metal", outline=b.choice(["arrow", "cross", "heart", "star", "fish"]), at=(0, 1.68, -0.11), size=(0.28, 0.32, 0.02), colour="dark")
+    b.extrude(
+        "symbol",
+        "metal",
+        outline=b.choice(["arrow", "cross", "heart", "star", "fish"]),
+        at=(0, 1.68, -0.11),
+        size=(0.28, 0.32, 0.02),
+        colour="dark",
+    )
 
 
 @object_class("traffic_cone", size=(0.5, 0.75, 0.5), place="ground")
 def traffic_cone(b: Builder, look: str) -> None:
     b.box("base", "rubber", size=(0.5, 0.06, 0.5), colour="dark")
-    for i, (colour, r0, r1) in enumerate((("orange", 0.2, 0.155), ("white", 0.155, 0.12), ("orange", 0.12, 0.08), ("white", 0.08, 0.055), ("orange", 0.055, 0.025))):
+    for i, (colour, r0, r1) in enumerate(
+        (("orange", 0.2, 0.155), ("white", 0.155, 0.12), ("orange", 0.12, 0.08), ("white", 0.08, 0.055), ("orange", 0.055, 0.025))
+    ):
         b.cone("cone", "plastic", at=(0, 0.06 + 0.14 * i, 0), r0=r0, r1=r1, height=0.142, colour=colour)
     b.sphere("tip", "plastic", at=(0, 0.76, 0), radius=0.03, colour="orange")

@@ -32,7 +32,7 @@ def _floor_lamp(b: Builder) -> None:
 
 def _table_lamp(b: Builder) -> None:
     b.lathe("base", "ceramic", colour=b.palette(b.choice(["accent", "accent3", "ceramic", "blue"]), vary=1),
-            profile=[(0, 0), (0.09, 0), (0.1, 0.02), (0.06, 0.05), (0.115, 0.14), (0.11, 0.2), (0.03, 0.28), (0.02, 0.33), (0, 0.33)])  # fmt: skip
+            profile=[(0, 0), (0.09, 0), (0.1, 0.02), (0.06, 0.05), (0.115, 0.14), (0.11, 0.2), (0.03, 0.28), (0, 0.33)])  # fmt: skip
     b.cylinder("pole", "metal", at=(0, 0.28, 0), radius=0.012, height=0.1, colour="gold")
     b.cone("shade", "cloth", at=(0, 0.3, 0), r0=0.18, r1=0.11, height=0.22, glow=b.uniform(0.25, 0.5),
            colour=b.palette(b.choice(["cream", "accent2", "accent"])))  # fmt: skip
@@ -65,7 +65,17 @@ def plant(b: Builder, look: str) -> None:
     b.disc("soil", "soil", at=(0, 0.315, 0), radius=0.19)
     green = b.palette("leaf", vary=1)
     if look == "cactus":
-        b.rod("stem", "leaves", start=(0, 0.25, 0), stop=(0, 1.02, 0), radius=0.14, soft=True, colour=green, pattern="stripes", pattern_size=0.06)
+        b.rod(
+            "stem",
+            "leaves",
+            start=(0, 0.25, 0),
+            stop=(0, 1.02, 0),
+            radius=0.14,
+            soft=True,
+            colour=green,
+            pattern="stripes",
+            pattern_size=0.06,
+        )
         for side, y in ((-1, 0.52), (1, 0.64)):
             b.rod("arm", "leaves", start=(0, y, 0), stop=(side * 0.27, y + 0.03, 0), radius=0.075, soft=True, colour=green)
             b.rod("arm", "leaves", start=(side * 0.27, y, 0), stop=(side * 0.27, y + 0.28, 0), radius=0.075, soft=True, colour=green)
@@ -111,7 +121,15 @@ def book(b: Builder, look: str) -> None:
         y += thick + 0.002
     cover = b.palette(b.choice(["red", "accent", "yellow", "blue"]))
     for side in (-1, 1):  # an open one on top
-        b.box("pages", "paper", at=(side * 0.08, y + 0.03, 0), size=(0.16, 0.012, 0.22), rotate=(0, 0, side * 16), pattern="text", pattern_size=0.03)
+        b.box(
+            "pages",
+            "paper",
+            at=(side * 0.08, y + 0.03, 0),
+            size=(0.16, 0.012, 0.22),
+            rotate=(0, 0, side * 16),
+            pattern="text",
+            pattern_size=0.03,
+        )
         b.box("cover", "leather", at=(side * 0.085, y + 0.015, 0), size=(0.18, 0.01, 0.235), rotate=(0, 0, side * 16), colour=cover)
 
 
@@ -120,17 +138,38 @@ def computer(b: Builder, look: str) -> None:
     case, screen = b.palette(b.choice(["dark", "grey", "white", "cream"])), b.palette(b.choice(["sky", "blue", "green", "accent"]))
     if look == "laptop":
         b.box("keyboard", "metal", size=(0.4, 0.025, 0.28), colour=case)
-        b.box("keys", "plastic", at=(0, 0.024, 0.03), size=(0.34, 0.006, 0.15), colour="dark", pattern="tiles", pattern_size=0.035, colour2="grey")
+        b.box(
+            "keys",
+            "plastic",
+            at=(0, 0.024, 0.03),
+            size=(0.34, 0.006, 0.15),
+            colour="dark",
+            pattern="tiles",
+            pattern_size=0.035,
+            colour2="grey",
+        )
         b.box("screen", "metal", at=(0, 0.02, 0.14), size=(0.4, 0.28, 0.018), rotate=(16, 0, 0), colour=case)
-        b.box("screen", "glass", at=(0, 0.035, 0.128), size=(0.36, 0.235, 0.012), rotate=(16, 0, 0), colour=screen, glow=0.5, pattern="text",
-              pattern_size=0.05, colour2="white")  # fmt: skip
+        b.box("screen", "glass", at=(0, 0.035, 0.128), size=(0.36, 0.235, 0.012), rotate=(16, 0, 0), colour=screen, glow=0.5,
+              pattern="text", pattern_size=0.05, colour2="white")  # fmt: skip
         return
     b.box("screen", "plastic", at=(0, 0.14, 0.1), size=(0.6, 0.4, 0.06), colour=case, round=0.02)
-    b.box("screen", "glass", at=(0, 0.165, 0.064), size=(0.54, 0.345, 0.012), colour=screen, glow=0.5, pattern="text", pattern_size=0.07, colour2="white")
+    b.box(
+        "screen",
+        "glass",
+        at=(0, 0.165, 0.064),
+        size=(0.54, 0.345, 0.012),
+        colour=screen,
+        glow=0.5,
+        pattern="text",
+        pattern_size=0.07,
+        colour2="white",
+    )
     b.box("stand", "plastic", at=(0, 0.02, 0.12), size=(0.08, 0.16, 0.04), colour=case)
     b.box("stand", "plastic", at=(0, 0, 0.1), size=(0.26, 0.02, 0.2), colour=case)
     b.box("keyboard", "plastic", at=(-0.04, 0, -0.16), size=(0.42, 0.025, 0.15), colour=case)
-    b.box("keys", "plastic", at=(-0.04, 0.022, -0.16), size=(0.38, 0.012, 0.12), colour=shade(case, 0.4), pattern="tiles", pattern_size=0.035)
+    b.box(
+        "keys", "plastic", at=(-0.04, 0.022, -0.16), size=(0.38, 0.012, 0.12), colour=shade(case, 0.4), pattern="tiles", pattern_size=0.035
+    )
     b.cushion("mouse", "plastic", at=(0.27, 0, -0.16), size=(0.06, 0.035, 0.1), colour=case)
 
 
@@ -212,7 +251,9 @@ def candle(b: Builder, look: str) -> None:
         high = b.uniform(0.16, 0.24)
         b.disc("holder", "metal", at=(x, 0.14, 0), radius=0.045, height=0.015, colour=brass)
         b.cylinder("wax", "plain", at=(x, 0.15, 0), radius=0.028, height=high, colour=wax)
-        b.lathe("flame", "light", at=(x, 0.16 + high, 0), profile=[(0, 0), (0.022, 0.025), (0.012, 0.06), (0, 0.1)], colour="orange", glow=1.2)
+        b.lathe(
+            "flame", "light", at=(x, 0.16 + high, 0), profile=[(0, 0), (0.022, 0.025), (0.012, 0.06), (0, 0.1)], colour="orange", glow=1.2
+        )
 
 
 @object_class("bottle", size=(0.3, 0.36, 0.2), place="on_top")

@@ -45,7 +45,9 @@ def car(b: Builder, look: str) -> None:
     x = 0.15 if not tall else 0.18
     b.extrude("cabin", "metal", outline=cabin, at=(x, base - 0.08, 0), size=(long, 0.62 if not tall else 1.05, 1.5), colour=paint)
     wide, n = (0.86, 2) if not tall else (1.0, 3)
-    panes(b, n, x - wide * (n - 1) / 2 - 0.04, wide + 0.06, base + (0.02 if not tall else 0.3), (wide - 0.12, 0.42 if not tall else 0.5), 0.75)
+    panes(
+        b, n, x - wide * (n - 1) / 2 - 0.04, wide + 0.06, base + (0.02 if not tall else 0.3), (wide - 0.12, 0.42 if not tall else 0.5), 0.75
+    )
     b.box("windscreen", "glass", at=(x - long * 0.41, base + 0.03, 0), size=(0.05, 0.5 if not tall else 0.78, 1.3),
           rotate=(0, 0, -40 if not tall else -17), colour="dark")  # fmt: skip
     wheels(b, (-1.3, 1.25), 0.8, 0.38, 0.2)

@@ -29,7 +29,16 @@ def window(b: Builder, look: str) -> None:
         b.rod("rail", "metal", start=(-0.98, h + 0.12, -0.12), stop=(0.98, h + 0.12, -0.12), radius=0.025, colour="gold")
         for side in (-1, 1):
             for i in range(3):
-                b.cone("curtain", "cloth", at=(side * (0.56 + 0.15 * i), -0.18, -0.12), r0=0.11, r1=0.075, height=h + 0.3, depth=0.6, colour=cloth)
+                b.cone(
+                    "curtain",
+                    "cloth",
+                    at=(side * (0.56 + 0.15 * i), -0.18, -0.12),
+                    r0=0.11,
+                    r1=0.075,
+                    height=h + 0.3,
+                    depth=0.6,
+                    colour=cloth,
+                )
 
 
 @object_class("door", size=(1.1, 2.15, 0.12), place="against_wall")
@@ -66,7 +75,9 @@ def _portrait(b: Builder, w: float, h: float) -> None:
     b.box("canvas", "paint", size=(w, h, 0.02), colour=b.palette(b.choice(["dark", "green", "brown", "accent3"])))
     skin, coat = b.palette("skin"), b.palette(b.choice(["red", "blue", "accent", "white"]))
     b.extrude("motif", "paint", outline="half", at=(0, 0, -0.013), size=(0.78 * w, 0.4 * h, 0.01), colour=coat)
-    b.extrude("motif", "paint", outline="circle", at=(0, 0.42 * h, -0.014), size=(0.46 * w, 0.48 * h, 0.01), colour=b.palette("hair", vary=1))
+    b.extrude(
+        "motif", "paint", outline="circle", at=(0, 0.42 * h, -0.014), size=(0.46 * w, 0.48 * h, 0.01), colour=b.palette("hair", vary=1)
+    )
     b.extrude("motif", "paint", outline="circle", at=(0, 0.38 * h, -0.02), size=(0.36 * w, 0.4 * h, 0.012), colour=skin)
     for x in (-0.075, 0.075):
         b.box("motif", "paint", at=(x * w, 0.6 * h, -0.028), size=(0.04, 0.025, 0.01), colour="dark")
@@ -86,7 +97,14 @@ def _abstract(b: Builder, w: float, h: float) -> None:
 @object_class("mirror", size=(0.75, 1.1, 0.08), place="on_wall")
 def mirror(b: Builder, look: str) -> None:
     outline = b.choice(["circle", "arch", [(-0.5, 0), (0.5, 0), (0.5, 1), (-0.5, 1)]])
-    b.extrude("frame", "wood", outline=outline, at=(0, 0, -0.03), size=(0.75, 1.1, 0.06), colour=b.palette(b.choice(["gold", "darkwood", "white", "metal"])))
+    b.extrude(
+        "frame",
+        "wood",
+        outline=outline,
+        at=(0, 0, -0.03),
+        size=(0.75, 1.1, 0.06),
+        colour=b.palette(b.choice(["gold", "darkwood", "white", "metal"])),
+    )
     b.extrude("glass", "ceramic", outline=outline, at=(0, 0.06, -0.05), size=(0.62, 0.97, 0.04), colour=shade(b.palette("glass"), 0.25))
     for x in (-0.08, 0.06):
         b.box("shine", "ceramic", at=(x, 0.36, -0.07), size=(0.045, 0.4, 0.01), rotate=(0, 0, -30), colour="white")
@@ -96,7 +114,15 @@ def mirror(b: Builder, look: str) -> None:
               place={"round": "on_wall", "grandfather": "against_wall"})  # fmt: skip
 def clock(b: Builder, look: str) -> None:
     if look == "round":
-        b.disc("case", "wood", at=(0, 0.27, 0), radius=0.27, height=0.06, rotate=TO_VIEWER, colour=b.palette(b.choice(["accent", "dark", "red", "wood"])))
+        b.disc(
+            "case",
+            "wood",
+            at=(0, 0.27, 0),
+            radius=0.27,
+            height=0.06,
+            rotate=TO_VIEWER,
+            colour=b.palette(b.choice(["accent", "dark", "red", "wood"])),
+        )
         _dial(b, 0.27, -0.062, 0.22)
         return
     wood = b.palette(b.choice(["wood", "darkwood", "brown"]), vary=1)
@@ -114,22 +140,39 @@ def _dial(b: Builder, y: float, z: float, radius: float) -> None:
     b.disc("dial", "ceramic", at=(0, y, z), radius=radius, height=0.015, rotate=TO_VIEWER, colour="cream")
     for i in range(0, 12, 3):
         a = radians(30 * i)
-        b.box("mark", "metal", at=(radius * 0.8 * cos(a), y + radius * 0.8 * sin(a) - 0.02, z - 0.02), size=(0.025, 0.04, 0.01), colour="dark")
+        b.box(
+            "mark", "metal", at=(radius * 0.8 * cos(a), y + radius * 0.8 * sin(a) - 0.02, z - 0.02), size=(0.025, 0.04, 0.01), colour="dark"
+        )
     for length, turn in ((0.5, b.uniform(0, 360)), (0.72, b.uniform(0, 360))):
         a = radians(turn)
-        b.rod("hand", "metal", start=(0, y, z - 0.022), stop=(radius * length * cos(a), y + radius * length * sin(a), z - 0.022), radius=0.014, colour="dark")
+        b.rod(
+            "hand",
+            "metal",
+            start=(0, y, z - 0.022),
+            stop=(radius * length * cos(a), y + radius * length * sin(a), z - 0.022),
+            radius=0.014,
+            colour="dark",
+        )
 
 
 @object_class("rug", looks=("round", "rectangular"), size={"round": (1.9, 0.02, 1.9), "rectangular": (2.2, 0.02, 1.5)}, place="floor")
 def rug(b: Builder, look: str) -> None:
-    first, second = b.palette(b.choice(["accent", "accent2", "red", "carpet", "blue"]), vary=1), b.palette(b.choice(["cream", "accent3", "straw"]))
+    first, second = (
+        b.palette(b.choice(["accent", "accent2", "red", "carpet", "blue"]), vary=1),
+        b.palette(b.choice(["cream", "accent3", "straw"])),
+    )
     if look == "round":
-        for radius, part, colour in ((0.95, "border", second), (0.84, "field", first), (0.5, "border", second), (0.4, "medallion", shade(first, 0.25))):
+        for radius, part, colour in (
+            (0.95, "border", second),
+            (0.84, "field", first),
+            (0.5, "border", second),
+            (0.4, "medallion", shade(first, 0.25)),
+        ):
             b.disc(part, "carpet", radius=radius, height=0.008 + 0.006 * (1 - radius), colour=colour)
         return
     b.box("border", "carpet", size=(2.2, 0.01, 1.5), colour=second)
-    b.box("field", "carpet", size=(1.95, 0.014, 1.25), colour=first, colour2=second, pattern=b.choice(["stripes", "zigzag", "flowers", "checks", "none"]),
-          pattern_size=0.25)  # fmt: skip
+    b.box("field", "carpet", size=(1.95, 0.014, 1.25), colour=first, colour2=second,
+          pattern=b.choice(["stripes", "zigzag", "flowers", "checks", "none"]), pattern_size=0.25)  # fmt: skip
     b.box("medallion", "carpet", size=(0.55, 0.018, 0.55), rotate=(0, 45, 0), colour=shade(second, 0.2))
     for x in (-1.13, 1.13):
         b.box("fringe", "carpet", at=(x, 0, 0), size=(0.08, 0.006, 1.45), colour="cream", pattern="checks", pattern_size=0.05)
@@ -145,5 +188,15 @@ def television(b: Builder, look: str) -> None:
         b.box("foot", "wood", at=(1.7 * x, 0, 0), size=(0.1, 0.09, 0.3), colour="darkwood")
     b.box("stand", "plastic", at=(0, 0.5, 0), size=(0.3, 0.06, 0.2), colour="dark")
     b.box("case", "plastic", at=(0, 0.55, 0), size=(1.25, 0.74, 0.08), colour="dark", round=0.02)
-    b.box("screen", "plastic", at=(0, 0.6, -0.045), size=(1.14, 0.63, 0.012), colour=show, glow=0.5, pattern="picture", colour2="white", pattern_size=0.5)
+    b.box(
+        "screen",
+        "plastic",
+        at=(0, 0.6, -0.045),
+        size=(1.14, 0.63, 0.012),
+        colour=show,
+        glow=0.5,
+        pattern="picture",
+        colour2="white",
+        pattern_size=0.5,
+    )
     b.top(0.5, 0.2, 0.1, x=0.55)
