@@ -48,7 +48,7 @@ def render_object(name: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarra
 
     Examples
     --------
-    >>> image, masks = render_object("chair/dining", seed=1)
+    >>> image, masks = render_object("chair/wooden", seed=1)
     >>> image.shape, bool(masks["chair"].any())
     ((227, 227, 3), True)
     """
@@ -76,7 +76,7 @@ def studio_picture(name: str, seed: int) -> Rendered:
 
 def _foot(place: str, size: tuple[float, float, float]) -> float:
     """Height of the object's origin above the studio's floor."""
-    return {"ceiling": size[1] * 1.25, "on_wall": size[1] * 0.9, "sky": size[1] * 1.2}.get(place, 0.0)
+    return {"ceiling": size[1] * 1.25, "on_wall": size[1] * 0.4, "sky": size[1] * 1.2}.get(place, 0.0)
 
 
 def _background(world: World, rng: random.Random, place: str, size, big: float) -> None:

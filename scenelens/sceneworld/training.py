@@ -228,6 +228,7 @@ def train(kind: str, recipe: Recipe, work: Path, out: Path) -> dict:
 
 
 def main() -> None:
+    """Train the networks named on the command line with the recipe given there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("kinds", nargs="*", default=["scene", "object"])
     parser.add_argument("--work", type=Path, default=Path("build/train"))

@@ -14,7 +14,7 @@ imported by itself, so a new file needs no entry anywhere::
 See it: ``python -m scenelens.sceneworld.preview lamp bed --out sheet.png`` draws every look with several seeds.
 
 **Space.** Metres; x right, y up, z away from the viewer. An object stands at the origin on y = 0 with its front
-to the viewer (-z). A thing on a wall has its back at z = 0 and its middle at y = 0; a thing on a ceiling hangs
+to the viewer (-z). A thing on a wall has its back at z = 0 and its foot at y = 0; a thing on a ceiling hangs
 from y = 0 downwards. `size` is (width, height, depth); `place` one of `registry.PLACES`: floor, against_wall,
 on_wall, on_top, ceiling, ground, water, sky, far. `looks` are appearances a viewer would call different kinds.
 

@@ -65,8 +65,7 @@ def blackboard(b: Builder, look: str) -> None:
     w, h = b.uniform(1.8, 2.2), b.uniform(1.0, 1.2)
     board = b.palette(b.choice(["black", "green", "green"]), vary=0.1)
     board, wood = shade(board, -0.45), b.palette("wood")
-    with b.at(0, -h / 2, 0):
-        _board(b, w, h, board, wood)
+    _board(b, w, h, board, wood)
 
 
 def _board(b: Builder, w: float, h: float, board: Colour, wood: Colour) -> None:
