@@ -66,7 +66,6 @@ class Annotation:
     Attributes
     ----------
     size : (H, W) that the polygons were drawn on, None where the file does not say.
-    ordered : whether the objects stand in painting order, the hindmost first; LabelMe does not keep it.
     report : what was repaired or left out.
     """
 
@@ -75,7 +74,6 @@ class Annotation:
     size: tuple[int, int] | None
     objects: tuple[AnnotatedObject, ...]
     report: tuple[Repair, ...] = field(default=(), repr=False)
-    ordered: bool = False
 
     def drawn_on(self, photograph: tuple[int, int]) -> Annotation:
         """The same annotation with a `size` that can be trusted, given the photograph's (H, W).

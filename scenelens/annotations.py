@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import cv2
@@ -187,13 +189,24 @@ class InstanceAnnotations:
 
     def _read_all(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         rows, notes = [], list(self._notes)
-        for image in tqdm(self.images, desc="reading annotations", unit="image", disable=len(self) < 100):
+        many = len(self) >= 100
+        if many:
+            print(f"Reading {len(self)} annotations takes about {self._seconds():.0f} s.", flush=True)
+        for image in tqdm(self.images, desc="reading annotations", unit="image", disable=not many):
             try:
                 rows += self._rows(image)
                 notes += [(image, *repair) for repair in self.repairs(image)]
             except SceneLensError as error:
                 notes.append((image, "unreadable", str(error)))
         return pd.DataFrame(rows, columns=_TABLE), pd.DataFrame(notes, columns=_REPORT)
+
+    def _seconds(self, sample: int = 5) -> float:
+        """How long reading all annotations will take, going by a few spread over the list."""
+        start = perf_counter()
+        for image in self.images[:: max(1, len(self) // sample)][:sample]:
+            with suppress(SceneLensError):
+                self.instances(image)
+        return (perf_counter() - start) / sample * len(self)
 
     def _rows(self, image: str) -> list[tuple[Any, ...]]:
         ids, things = self.instances(image)

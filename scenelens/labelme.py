@@ -131,15 +131,12 @@ def _number(text: str | None) -> float | None:
 
 
 def _size(root: Element, notes: list[Repair]) -> tuple[int, int] | None:
-    found = [_number(_text(root, f"imagesize/{tag}")) for tag in ("nrows", "ncols")]
-    if None in found or min(found) < 1:
-        notes.append(
-            Repair(
-                "imagesize", "/".join(_text(root, f"imagesize/{tag}") or "-" for tag in ("nrows", "ncols"))
-            )
-        )
+    texts = [_text(root, f"imagesize/{tag}") for tag in ("nrows", "ncols")]
+    numbers = [number for number in map(_number, texts) if number is not None and number >= 1]
+    if len(numbers) < 2:
+        notes.append(Repair("imagesize", "/".join(text or "-" for text in texts)))
         return None
-    return int(found[0]), int(found[1])
+    return int(numbers[0]), int(numbers[1])
 
 
 def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -> Iterator[AnnotatedObject]:
@@ -192,10 +189,14 @@ def _polygons(element: Element, label: str, notes: list[Repair]) -> Iterator[np.
 
 
 def _points(outline: Element, label: str, notes: list[Repair]) -> np.ndarray:
-    pairs = [(_number(_text(pt, "x")), _number(_text(pt, "y"))) for pt in outline.findall("pt")]
-    good = [pair for pair in pairs if None not in pair]
-    notes.extend([Repair("bad point", label)] * (len(pairs) - len(good)))
-    return np.array(good, dtype=np.float64).reshape(-1, 2)
+    texts = [(pt.findtext("x"), pt.findtext("y")) for pt in outline.findall("pt")]
+    try:
+        points = np.array(texts, dtype=np.float64).reshape(-1, 2)  # nearly always all is well
+    except (TypeError, ValueError):
+        points = np.array([[_number(text) for text in pair] for pair in texts], dtype=np.float64)
+    good = np.isfinite(points).all(axis=1)
+    notes.extend([Repair("bad point", label)] * int((~good).sum()))
+    return points[good]
 
 
 def _box(element: Element) -> np.ndarray | None:

@@ -204,7 +204,9 @@ def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.
     kept = ~np.isnan(values)
     values, names = values[kept], names[kept]
     top = names[np.argsort(-values, kind="stable")[:n]]
-    rows = [_share(group, np.count_nonzero(top == group), len(top)) for group in sorted(set(names), key=str)]
+    rows = [
+        _share(group, int(np.count_nonzero(top == group)), len(top)) for group in sorted(set(names), key=str)
+    ]
     return pd.DataFrame(rows, columns=["group", "n", "count", "share", "low", "high"]).assign(
         chance=[np.count_nonzero(names == group) / len(names) for group in sorted(set(names), key=str)]
     )

@@ -23,9 +23,8 @@ def rasterise(
     ----------
     annotation : as `parse_annotation` gives it.
     shape : (H, W) of the masks; polygons are rescaled from the size they were drawn on, which None takes.
-    visible : give a pixel to one object only, the one painted last (in the annotation's own order if it has
-        one, else by `polygons.paint_order`: background names first, then larger before smaller); False gives
-        every object all of its outline.
+    visible : give a pixel to one object only, the one painted last (`polygons.paint_order`: background names
+        first, then larger before smaller); False gives every object all of its outline.
 
     Returns
     -------
@@ -63,9 +62,8 @@ def paint(annotation: Annotation, objects: Sequence[AnnotatedObject], shape: Sha
     """Objects painted over each other: (H, W) int32, k + 1 where the k-th of the list is on top, else 0."""
     patches = [_patches(annotation, one, shape) for one in objects]
     areas = [sum(int(inside.sum()) for _, inside in pieces) for pieces in patches]
-    order = range(len(objects)) if annotation.ordered else paint_order([one.name for one in objects], areas)
     ids = np.zeros(shape, np.int32)
-    for k in order:
+    for k in paint_order([one.name for one in objects], areas):
         for box, inside in patches[k]:
             ids[box][inside] = k + 1
     return ids
@@ -109,7 +107,7 @@ class PolygonAnnotations(InstanceAnnotations):
 
     def repairs(self, image: str) -> list[tuple[str, str]]:
         """The annotation's report."""
-        return [tuple(note) for note in self.annotation(image).report]
+        return [(note.kind, note.detail) for note in self.annotation(image).report]
 
     @staticmethod
     def _painted(

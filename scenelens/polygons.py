@@ -124,21 +124,21 @@ def crosses_itself(polygon: np.ndarray) -> bool:
     edges = np.concatenate([a, np.roll(a, -1, axis=0)], axis=1)
     known = {tuple(edge) for edge in edges.tolist()}
     edges = edges[[(x1, y1, x0, y0) not in known for x0, y0, x1, y1 in edges.tolist()]]
-    a, b = edges[:, :2], edges[:, 2:]
-    step = (
-        200_000 // max(1, len(a)) + 1
-    )  # edges at a time: memory stays flat for outlines of thousands of points
-    return any(
-        _any_crossing(a[i : i + step, None], b[i : i + step, None], a, b) for i in range(0, len(a), step)
-    )
+    return _any_crossing(edges)
 
 
-def _any_crossing(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> bool:
-    def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
-        u, v = q - p, r - p
-        return np.sign(u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0])
-
-    return bool(((side(a, b, c) * side(a, b, d) < 0) & (side(c, d, a) * side(c, d, b) < 0)).any())
+@njit(cache=True)
+def _any_crossing(edges: np.ndarray) -> bool:
+    """Whether any two edges (x0, y0, x1, y1) have each other's ends strictly on both sides."""
+    for i in range(len(edges)):
+        x0, y0, x1, y1 = edges[i]
+        for j in range(i):
+            u0, v0, u1, v1 = edges[j]
+            a, b, c, d = x1 - x0, y1 - y0, u1 - u0, v1 - v0
+            across = (a * (v0 - y0) - b * (u0 - x0)) * (a * (v1 - y0) - b * (u1 - x0)) < 0
+            if across and (c * (y0 - v0) - d * (x0 - u0)) * (c * (y1 - v0) - d * (x1 - u0)) < 0:
+                return True
+    return False
 
 
 def rescale(polygon: np.ndarray, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
@@ -175,8 +175,13 @@ def mask_to_polygons(mask: np.ndarray, tolerance: float = 0.75, min_area: int = 
     mask = np.asarray(mask)
     if mask.ndim != 2:
         raise SceneLensError(f"a mask has two dimensions (H, W); this one has the shape {mask.shape}.")
+    pixels = (mask != 0).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(pixels)
+    pixels = pixels[top : top + height, left : left + width]
+    if not pixels.size:
+        return []
     # Doubled, a pixel is a block of 2 by 2 whose two sides cv2 reports apart: they become the pixel's edges.
-    doubled = cv2.resize((mask != 0).view(np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    doubled = cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
     contours, tree = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     rings = [(contour[:, 0] + 1) // 2 - 0.5 for contour in contours]
     pieces = [
@@ -184,8 +189,8 @@ def mask_to_polygons(mask: np.ndarray, tolerance: float = 0.75, min_area: int = 
         for i in range(len(rings))
         if tree[0, i, 3] < 0
     ]
-    outlines = (_outline(piece, tolerance, mask.shape, min_area) for piece in pieces)
-    return [outline for outline in outlines if outline is not None]
+    outlines = (_outline(piece, tolerance, pixels.shape, min_area) for piece in pieces)
+    return [outline + (left, top) for outline in outlines if outline is not None]
 
 
 def _outline(

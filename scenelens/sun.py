@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
@@ -63,35 +63,25 @@ def write_annotation(
     ...     parse_annotation(f"{folder}/a.xml").objects[0].name
     'bed'
     """
-    root = ElementTree.Element("annotation")
-    _add(root, filename=filename, folder=folder)
-    _add(ElementTree.SubElement(root, "imagesize"), nrows=size[0], ncols=size[1])
     things = list(objects)
     numbers = [k if one.instance is None else one.instance for k, one in enumerate(things)]
     pieces = [(one, number, p) for one, number in zip(things, numbers, strict=True) for p in one.polygons]
-    first = {number: str(k) for k, (_, number, _) in reversed(list(enumerate(pieces)))}
+    first = {number: k for k, (_, number, _) in reversed(list(enumerate(pieces)))}
+    imagesize = _tags(nrows=size[0], ncols=size[1])
+    texts = [_tags(filename=filename, folder=folder), f"<imagesize>{imagesize}</imagesize>"]
     for k, (one, number, polygon) in enumerate(pieces):
-        element = ElementTree.SubElement(root, "object")
-        _add(
-            element,
-            name=one.raw_name or one.name,
-            deleted=0,
-            id=k,
-            instance=number,
-            attributes=one.attributes,
+        about = _tags(
+            name=one.raw_name or one.name, deleted=0, id=k, instance=number, attributes=one.attributes
         )
-        if one.part_of is not None:
-            _add(ElementTree.SubElement(element, "parts"), ispartof=first.get(one.part_of, ""))
-        outline = ElementTree.SubElement(element, "polygon")
-        for x, y in polygon.tolist():
-            _add(ElementTree.SubElement(outline, "pt"), x=f"{x:.7g}", y=f"{y:.7g}")
-    replace_file(path, ElementTree.tostring(root))
+        whole = "" if one.part_of is None else f"<parts>{_tags(ispartof=first.get(one.part_of, ''))}</parts>"
+        points = "".join(f"<pt><x>{x:.7g}</x><y>{y:.7g}</y></pt>" for x, y in np.asarray(polygon).tolist())
+        texts.append(f"<object>{about}{whole}<polygon>{points}</polygon></object>")
+    replace_file(path, f"<annotation>{''.join(texts)}</annotation>".encode())
 
 
-def _add(element: ElementTree.Element, **texts: object) -> None:
-    for tag, text in texts.items():
-        if text != "":
-            ElementTree.SubElement(element, tag).text = str(text)
+def _tags(**texts: object) -> str:
+    """XML elements with text, in this order; those without text are left out."""
+    return "".join(f"<{tag}>{escape(str(text))}</{tag}>" for tag, text in texts.items() if text != "")
 
 
 def write_label_map(root: str | Path, image: str, kind: str, codes: np.ndarray) -> None:
@@ -151,7 +141,8 @@ class AnnotatedImages(PolygonAnnotations):
     def annotation(self, image: str) -> Annotation:
         """One image's annotation, with a size that can be trusted."""
         self._known(image)
-        return parse_annotation(self._sources[image]).drawn_on(self.size(image))
+        source = self._sources[image]
+        return _parsed(source, source.stat().st_mtime_ns).drawn_on(self.size(image))
 
     def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
         """Objects, parts or materials; parts come from Labels/ where they lie, else from polygons."""
@@ -175,6 +166,12 @@ class AnnotatedImages(PolygonAnnotations):
     @cached_property
     def _legends(self) -> dict[str, dict[int, str]]:
         return {path.stem: _legend(path) for path in sorted((self.root / "Labels").glob("*.json"))}
+
+
+@lru_cache(maxsize=2)
+def _parsed(path: Path, changed: int) -> Annotation:
+    """The annotation last read: one image's masks, parts and report are often asked for in a row."""
+    return parse_annotation(path)
 
 
 def _legend(path: Path) -> dict[int, str]:

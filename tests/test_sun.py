@@ -148,6 +148,15 @@ def test_a_broken_annotation_is_named_and_the_others_counted(world):
         annotated.masks("b/bedroom/one.jpg")
 
 
+def test_many_annotations_say_how_long_they_take(world, capsys):
+    xml = (world / "Annotations/b/bedroom/one.xml").read_text()
+    for k in range(100):
+        Image.new("RGB", (W, H)).save(world / f"Images/b/bedroom/{k}.jpg")
+        (world / f"Annotations/b/bedroom/{k}.xml").write_text(xml)
+    assert len(AnnotatedImages(world).objects()) == 306
+    assert "Reading 102 annotations takes about" in capsys.readouterr().out
+
+
 def test_label_maps_from_files(world):
     codes = np.zeros((H, W), int)
     codes[:5], codes[5:9] = 300, 2
