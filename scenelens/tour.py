@@ -40,23 +40,44 @@ def _read_kept(study: Study) -> str:
 
 
 def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:
-    """How often each annotated object is found in each category of scene.
+    """How often each object is found in each category of scene.
+
+    For SceneWorld this is the table that the scenes were drawn from: the known truth. For any other study it
+    is counted from the annotations of its scene-centric images.
 
     Returns
     -------
     DataFrame of shares in 0..1: one row per object name, the most frequent first and at most `at_most` of
-    them, one column per category of the annotated images. Empty for a study without annotations.
+    them, one column per category of scene. Empty for a study without annotations.
     """
-    if study.annotations is None:
+    if study.file.data.get("generator", {}).get("kind") == "sceneworld":
+        shares = _true_presence()
+    elif study.annotations is None:
         return pd.DataFrame()
-    found = study.annotations.objects().drop_duplicates(["image", "object"])
-    category = study.images.set_index("image")["category"].reindex(found["image"]).to_numpy()
-    found = found.assign(category=category).dropna(subset=["category"])
-    annotated = study.images[study.images["image"].isin(found["image"])]
-    counts = pd.crosstab(found["object"], found["category"])
-    shares = counts / annotated.groupby("category").size().reindex(counts.columns)
+    else:
+        shares = _counted_presence(study)
     order = shares.mean(axis=1).sort_values(ascending=False, kind="stable").index
     return shares.loc[order[:at_most]]
+
+
+def _true_presence() -> pd.DataFrame:
+    """The world's table by object: present in any of its looks, which are drawn independently."""
+    from scenelens.sceneworld.truth import truth_table
+
+    table = truth_table()
+    absent = (1 - table["presence"]).groupby([table["object"], table["scene"]]).prod()
+    shares = (1 - absent).unstack(fill_value=0.0)
+    return shares[list(dict.fromkeys(table["scene"]))]
+
+
+def _counted_presence(study: Study) -> pd.DataFrame:
+    """The share of a category's annotated scene-centric images that show the object at least once."""
+    found = study.annotations.objects().drop_duplicates(["image", "object"])
+    scenes = study.images[study.images["source"] == "scene-centric"].set_index("image")["category"]
+    found = found.assign(category=scenes.reindex(found["image"]).to_numpy()).dropna(subset=["category"])
+    counts = pd.crosstab(found["object"], found["category"])
+    annotated = found.drop_duplicates("image").groupby("category").size()
+    return counts / annotated.reindex(counts.columns)
 
 
 def read_presence(presence: pd.DataFrame) -> Reading:
@@ -67,11 +88,11 @@ def read_presence(presence: pd.DataFrame) -> Reading:
     common = mean.idxmax()
     lift = presence.max(axis=1) - mean  # high where one category has what the others lack
     rare = lift.idxmax()
-    where = str(presence.loc[rare].idxmax()).replace("_", " ")
+    names = [str(one).replace("_", " ") for one in (common, rare, presence.loc[rare].idxmax())]
     return Reading(
-        f"The most frequent object is **{common}**, in {percent(mean[common])} of the images of an average "
-        f"category. The one that tells most about a scene is **{rare}**: in "
-        f"{percent(presence.loc[rare].max())} of the images of {where}, in {percent(mean[rare])} on average."
+        f"The most frequent object is **{names[0]}**, in {percent(mean[common])} of the images of an average "
+        f"category. The one that tells most about a scene is **{names[1]}**: in "
+        f"{percent(presence.loc[rare].max())} of the images of {names[2]}, {percent(mean[rare])} on average."
     )
 
 

@@ -1,12 +1,24 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenelens.exercises import answer_hash, check, check_by, check_choice, check_hash, check_number
+from scenelens.errors import SceneLensError
+from scenelens.exercises import (
+    answer_hash,
+    check,
+    check_by,
+    check_choice,
+    check_hash,
+    check_number,
+    notebook_02,
+)
 from scenelens.exercises.checks import plain
+from scenelens.studies import open_study
+from tests.tiny_study import write_tiny_study
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0.01, 10))
@@ -28,15 +40,15 @@ def test_what_is_no_number_is_said_to_be_none(nonsense):
     assert "not one" in verdict
 
 
-@pytest.mark.parametrize("check", [
+@pytest.mark.parametrize("ask", [
     lambda a: check_number(a, 1.0),
     lambda a: check_choice(a, "x", ["x"]),
     lambda a: check_hash(a, answer_hash("x")),
     lambda a: check_by(a, lambda _: True),
 ])  # fmt: skip
 @pytest.mark.parametrize("unanswered", [None, ...])
-def test_an_untouched_exercise_is_not_called_wrong(check, unanswered):
-    verdict = check(unanswered)
+def test_an_untouched_exercise_is_not_called_wrong(ask, unanswered):
+    verdict = ask(unanswered)
     assert not verdict.right
     assert "Not answered yet" in verdict
 
@@ -84,3 +96,48 @@ def test_a_property_that_fails_on_the_answer_is_a_wrong_answer():
 def test_a_verdict_is_shown_as_markdown_and_is_a_string():
     verdict = check_number(1, 1)
     assert verdict._repr_markdown_() == str(verdict) == "✅ Right: 1."
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return open_study(write_tiny_study(tmp_path_factory.mktemp("tiny")))
+
+
+def test_every_exercise_has_a_right_answer_and_a_wrong_one(study):
+    """The right answers, each worked out in another way than its check does."""
+    import scenelens.two_networks as tn
+    from scenelens.tour import tidiest_unit, tidiness
+
+    layer, shown = tidiest_unit(study)
+    tidy = tidiness(study, "scene", layer).drop(shown)
+    ten = tn.strongest_images(study, n=10)
+    deep = ten[(ten["network"] == "object") & (ten["depth"] == ten["depth"].max())]
+    right = {
+        "00.1": study.networks["scene"].layer_shape("pool5")[0],
+        "00.2": int(tidy.idxmax()),
+        "02.1": 8 / 20,
+        "02.2": (deep["source"] == "object-centric").sum() / 10,
+        "02.3": "wider",
+        "02.4": "never",  # two random networks do not part
+    }
+    wrong = {"00.1": 7, "00.2": shown, "02.1": 0.6, "02.2": 2, "02.3": "narrower", "02.4": "fc7"}
+    for exercise, answer in right.items():
+        assert check(exercise, study, answer).right, exercise
+        assert not check(exercise, study, wrong[exercise]).right, exercise
+
+
+def test_an_unknown_exercise_is_told():
+    with pytest.raises(SceneLensError, match=r"no exercise '02\.9'"):
+        check("02.9", None, 1)
+
+
+@pytest.mark.parametrize(("gaps", "expected"), [
+    ([False, True, True], 1), ([True, False, True], 2), ([True, True, True], 0), ([True, True, False], None),
+])  # fmt: skip
+def test_a_gap_must_last_to_the_end(monkeypatch, gaps, expected):
+    rows = []
+    for depth, gap in enumerate(gaps):
+        rows += [("scene", depth, 0.2, 0.3), ("object", depth, *((0.4, 0.5) if gap else (0.25, 0.35)))]
+    table = pd.DataFrame(rows, columns=["network", "depth", "low", "high"])
+    monkeypatch.setattr(notebook_02, "layer_preference", lambda study: table)
+    assert notebook_02.first_lasting_gap(None) == expected

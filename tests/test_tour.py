@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,15 +19,20 @@ class Annotated:
     """A stand-in for a study whose annotations are known by hand."""
 
     images = pd.DataFrame(
-        {"image": ["a", "b", "c", "d"], "category": ["bedroom", "bedroom", "street", "street"]}
+        {
+            "image": ["a", "b", "c", "d", "o"],
+            "category": ["bedroom", "bedroom", "street", "street", "car"],
+            "source": ["scene-centric"] * 4 + ["object-centric"],
+        }
     )
+    file = SimpleNamespace(data={})
 
     class annotations:
         @staticmethod
         def objects():
             rows = [
                 ("a", "bed"), ("a", "bed"), ("a", "person"), ("b", "bed"),
-                ("c", "person"), ("d", "person"), ("d", "car"), ("z", "car"),
+                ("c", "person"), ("d", "person"), ("d", "car"), ("z", "car"), ("o", "car"),
             ]  # fmt: skip
             return pd.DataFrame(rows, columns=["image", "object"])
 
@@ -42,7 +49,21 @@ def test_presence_is_the_share_of_a_categorys_images():
 def test_presence_is_read_aloud():
     text = tour.read_presence(tour.object_presence(Annotated()))
     assert "The most frequent object is **person**, in 75%" in text
-    assert "most about a scene is **bed**: in 100% of the images of bedroom, in 50% on average" in text
+    assert "most about a scene is **bed**: in 100% of the images of bedroom, 50% on average" in text
+
+
+def test_sceneworlds_presence_is_the_table_it_was_drawn_from():
+    from scenelens.sceneworld.truth import scene_categories, scene_contents
+
+    study = SimpleNamespace(file=SimpleNamespace(data={"generator": {"kind": "sceneworld"}}))
+    table = tour.object_presence(study, at_most=1000)
+    assert list(table.columns) == scene_categories()
+    for scene in scene_categories():
+        plain = {name: chance.presence for name, chance in scene_contents(scene).items() if "/" not in name}
+        looks = {name.partition("/")[0] for name in scene_contents(scene) if "/" in name}
+        for name in plain.keys() - looks:
+            assert table.loc[name, scene] == pytest.approx(plain[name])
+    assert ((table >= 0) & (table <= 1)).all(axis=None)
 
 
 def test_a_study_without_annotations_says_so(study):

@@ -34,7 +34,8 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
         return Plate("", 0.1, "No table of objects and scenes: this study's images carry no annotations.")
     presence = presence.loc[presence.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     rows, columns = presence.shape
-    plate = Plate(title, _TOP + _ROW * rows + 0.05, caption)
+    scale = f"White: in no image of the scene; darkest: in every one. {rows} objects, {columns} scenes."
+    plate = Plate(title, _TOP + _ROW * rows + 0.05, caption or scale)
     width = min(WIDTH - _NAMES - 0.7, 0.5 * columns)
     axes = plate.axes_at(_NAMES, _TOP, width, _ROW * rows)
     ramp = LinearSegmentedColormap.from_list("presence", ["#ffffff", "#9cc3e0", "#0072b2", "#06304d"])
