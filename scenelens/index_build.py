@@ -126,7 +126,7 @@ class Writer:
 
     def __init__(self, files: IndexFiles) -> None:
         self.files = files
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self.pool = ThreadPoolExecutor(1)
         self.pending: Future[None] | None = None
 
     def __enter__(self) -> Writer:
@@ -190,7 +190,8 @@ def _batches(network: Network, files: IndexFiles, load: Load, numbers: Sequence[
         for rows in [files.rows(number)]
         for start in range(0, len(rows), size)
     )
-    pool = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
+    # one torch thread each: a second team of them would only get in the way of the forward pass
+    pool = ThreadPoolExecutor(DECODERS, initializer=torch.set_num_threads, initargs=(1,))
     pending: deque[Future[Batch]] = deque()
     try:
         for number, rows in jobs:
@@ -208,12 +209,12 @@ def _read_batch(network: Network, files: IndexFiles, load: Load, number: int, ro
     images = []
     for row in rows:
         try:
-            images.append(network.prepare(load(files.images[row])))  # one by one: a bad image names itself
+            images.append(load(files.images[row]))
             batch.rows.append(row - number * files.block)
         except (SceneLensError, OSError) as error:
             batch.skipped.append((files.images[row], str(error)))
     if images:
-        batch.inputs = torch.cat(images)
+        batch.inputs = network.prepare(images)
     return batch
 
 

@@ -108,6 +108,7 @@ class IndexFiles:
                     dtype=DTYPES[kind],
                     fill_value=FILLS[kind],
                     compressors=None,
+                    chunk_key_encoding={"name": "default", "separator": "."},  # one folder per array
                     attributes={"map": shape, "axes": ["image", "unit"]},
                 )
         with contextlib.suppress(OSError):  # another process was first: its folder is as good as ours
