@@ -55,7 +55,7 @@ def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:
     elif study.annotations is None:
         return pd.DataFrame()
     else:
-        shares = _counted_presence(study)
+        shares = _counted_presence(study.annotations.objects(), study.images)
     order = shares.mean(axis=1).sort_values(ascending=False, kind="stable").index
     return shares.loc[order[:at_most]]
 
@@ -70,10 +70,10 @@ def _true_presence() -> pd.DataFrame:
     return shares[list(dict.fromkeys(table["scene"]))]
 
 
-def _counted_presence(study: Study) -> pd.DataFrame:
+def _counted_presence(objects: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """The share of a category's annotated scene-centric images that show the object at least once."""
-    found = study.annotations.objects().drop_duplicates(["image", "object"])
-    scenes = study.images[study.images["source"] == "scene-centric"].set_index("image")["category"]
+    found = objects.drop_duplicates(["image", "object"])
+    scenes = images[images["source"] == "scene-centric"].set_index("image")["category"]
     found = found.assign(category=scenes.reindex(found["image"]).to_numpy()).dropna(subset=["category"])
     counts = pd.crosstab(found["object"], found["category"])
     annotated = found.drop_duplicates("image").groupby("category").size()
