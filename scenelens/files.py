@@ -8,11 +8,11 @@ from pathlib import Path
 from scenelens.errors import SceneLensError
 
 
-def replace_file(path: str | Path, content: bytes) -> None:
+def replace_file(path: str | Path, content: bytes, durable: bool = False) -> None:
     """Write a file beside its place and move it there in one step; its folder is made where it is missing.
 
-    A reader, or a process that is killed, sees the old file or the new one. Nothing is forced to the disk:
-    for thousands of files that can be made again, waiting for it would cost more than it saves.
+    A reader, or a process that is killed, sees the old file or the new one. Nothing is forced to the disk
+    unless it must be `durable`: for thousands of files that can be made again, waiting costs too much.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -24,7 +24,11 @@ def replace_file(path: str | Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(content)
+        with open(draft, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
         draft.unlink(missing_ok=True)

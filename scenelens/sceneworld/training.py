@@ -28,10 +28,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from scenelens.caffenet import CaffeNet, fold_batch_norm
+from scenelens.files import replace_file
 from scenelens.metrics import wilson_interval
-from scenelens.networks import weights_hash
 from scenelens.sceneworld import object_classes, render_object, render_scene, scene_categories
-from scenelens.studies import DATA, write_atomic
+from scenelens.study_file import data_folder
+from scenelens.weights import weights_hash
 
 SIZE = 227
 MEAN = (123.0, 117.0, 104.0)  # subtracted from R, G, B on a 0..255 scale, as Caffe's networks do
@@ -87,7 +88,7 @@ def rendered_images(path: Path, kind: str, n: int, first_seed: int, workers: int
 
 def prepare(images: np.ndarray) -> Tensor:
     """uint8 (N, 227, 227, 3) -> float32 (N, 3, 227, 227), mean subtracted, in channels-last memory."""
-    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float()
     return (x - torch.tensor(MEAN).view(1, 3, 1, 1)).contiguous(memory_format=torch.channels_last)
 
 
@@ -210,7 +211,7 @@ def model_card(kind: str, model: CaffeNet, recipe: Recipe, right: int, seconds: 
 
 def train(kind: str, recipe: Recipe, work: Path, out: Path) -> dict:
     """Render, train, measure and write one network; returns its model card."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     start, n_classes = time.perf_counter(), len(class_names(kind))
     train_images = rendered_images(work / f"{kind}_train.npy", kind, recipe.n_images, TRAIN_SEEDS)
@@ -219,10 +220,9 @@ def train(kind: str, recipe: Recipe, work: Path, out: Path) -> dict:
     right = correct_answers(model, held_out, n_classes)
     card = model_card(kind, model, recipe, right, time.perf_counter() - start)
     half = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    out.mkdir(parents=True, exist_ok=True)
-    save_file(half, out / f"{kind}.safetensors.part", metadata={"weights_hash": card["weights_hash"]})
-    (out / f"{kind}.safetensors.part").replace(out / f"{kind}.safetensors")
-    write_atomic(out / f"{kind}.json", json.dumps(card, indent=2) + "\n")
+    weights = save(half, metadata={"weights_hash": card["weights_hash"]})
+    replace_file(out / f"{kind}.safetensors", weights, durable=True)
+    replace_file(out / f"{kind}.json", (json.dumps(card, indent=2) + "\n").encode())
     print(f"{kind}: top-1 {card['held_out']['top1']:.3f} on {recipe.n_held_out} held-out images")
     return card
 
@@ -232,7 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("kinds", nargs="*", default=["scene", "object"])
     parser.add_argument("--work", type=Path, default=Path("build/train"))
-    parser.add_argument("--out", type=Path, default=DATA / "sceneworld")
+    parser.add_argument("--out", type=Path, default=data_folder() / "sceneworld")
     for name, value in asdict(Recipe()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     args = vars(parser.parse_args())

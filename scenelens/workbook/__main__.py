@@ -13,8 +13,9 @@ import nbformat
 from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
+from scenelens.files import replace_file
 from scenelens.study_file import find_study, read_study_file
-from scenelens.workbook.pages import write_pages, write_text
+from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run, run_notebook
 
 DEFAULT_STUDY = "sceneworld"
@@ -86,13 +87,15 @@ def run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
     runs = []
     for path in tqdm(paths, desc="notebooks", unit="notebook", disable=None):
         run = run_notebook(path, timeout)
-        write_text(folder / path.name, nbformat.writes(run.notebook))
+        replace_file(folder / path.name, nbformat.writes(run.notebook).encode())
         slow = f" (more than {SECONDS_EACH} s)" if run.seconds > SECONDS_EACH else ""
         tqdm.write(f"  {run.name:<32} {run.seconds:6.1f} s{slow}{'  FAILED' * bool(run.problems)}")
         runs.append(run)
     times = {run.name: round(run.seconds, 1) for run in runs}
     total = round(sum(run.seconds for run in runs), 1)
-    write_text(folder / "times.json", json.dumps({"notebooks": times, "total": total}, indent=1) + "\n")
+    replace_file(
+        folder / "times.json", (json.dumps({"notebooks": times, "total": total}, indent=1) + "\n").encode()
+    )
     return runs
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -19,6 +18,7 @@ from nbformat import NotebookNode
 from PIL import Image
 from pygments.formatters import HtmlFormatter
 
+from scenelens.files import replace_file
 from scenelens.workbook.front import read_front
 from scenelens.workbook.problems import widget_models
 from scenelens.workbook.running import Run
@@ -50,10 +50,10 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
             after=cards[place + 1] if place + 1 < len(cards) else None,
             body=Markup(body(run.notebook)),
         )
-        write_text(folder / f"{run.name}.html", page)
+        replace_file(folder / f"{run.name}.html", page.encode())
     total = sum(run.seconds for run in runs)
     index = TEMPLATES.get_template("index.html.j2").render(shared, total=total)
-    write_text(folder / "index.html", index)
+    replace_file(folder / "index.html", index.encode())
     return folder / "index.html"
 
 
@@ -85,14 +85,6 @@ def style_sheet() -> str:
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
     sheet = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{sheet}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step, so that nobody reads half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
 
 
 def _without_scripts(notebook: NotebookNode) -> NotebookNode:
