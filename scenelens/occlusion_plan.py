@@ -25,19 +25,17 @@ Span = tuple[int, int]
 
 @dataclass
 class AxisPlan:
-    """The windows along one axis, for the occluders that can reach the watched position.
+    """The windows along one axis for some neighbouring occluders.
 
     Attributes
     ----------
     occluders : (n,) indices into the grid of occluder positions along this axis.
-    need : step name -> [low, high) of its map that the watched position is connected to.
     starts, size : step name -> (n,) first position of each window, and the windows' common length.
     spread : names of convolutions that compute all outputs an input window reaches (padding k - 1); the
         others read all inputs their output window needs (no padding).
     """
 
     occluders: np.ndarray
-    need: dict[str, Span]
     starts: dict[str, np.ndarray] = field(default_factory=dict)
     size: dict[str, int] = field(default_factory=dict)
     spread: set[str] = field(default_factory=set)
@@ -106,10 +104,8 @@ def reached(slide: Slide, low: np.ndarray, high: np.ndarray, axis: int) -> tuple
     return first, np.where(high > low, last + 1, first)
 
 
-def plan_axis(
-    steps: list[Step], sizes: dict[str, tuple[int, int]], axis: int, target: str, place: int, grid: Span
-) -> AxisPlan:
-    """Plan one axis.
+class Axis:
+    """Both cones along one axis.
 
     Parameters
     ----------
@@ -120,35 +116,50 @@ def plan_axis(
         positions the place is 0.
     grid : (length of an occluder, distance between neighbours), in pixels; the first stands at 0, and none
         is cut off.
+
+    Attributes
+    ----------
+    occluders : (n,) the occluders that can change the target at the place.
     """
-    lengths = {name: size[axis] for name, size in sizes.items()}
-    need = needs(steps, lengths, axis, target, (place, place + 1))
-    image = next(step.name for step in steps if step.kind == "input")
-    offsets = np.arange(0, lengths[image] - grid[0] + 1, grid[1])
-    changed = _changed(steps, lengths, axis, need, offsets, grid[0])
-    low, high = changed.get(target, (np.zeros_like(offsets), np.ones_like(offsets)))
-    reaching = np.flatnonzero(high > low)
-    plan = AxisPlan(reaching, need)
-    plan.starts[image], plan.size[image] = offsets[reaching], grid[0]
-    for step in steps:
-        if step.name in lengths and step.kind != "input" and reaching.size:
-            _plan_step(plan, step, axis, *(bound[reaching] for bound in changed[step.name]))
-    return plan
+
+    def __init__(
+        self,
+        steps: list[Step],
+        sizes: dict[str, tuple[int, int]],
+        axis: int,
+        target: str,
+        place: int,
+        grid: Span,
+    ) -> None:
+        self.axis, self.grid = axis, grid
+        self.steps = [step for step in steps if step.name in sizes]
+        lengths = {name: size[axis] for name, size in sizes.items()}
+        self.need = needs(steps, lengths, axis, target, (place, place + 1))
+        image = next(step.name for step in steps if step.kind == "input")
+        self.offsets = np.arange(0, lengths[image] - grid[0] + 1, grid[1])
+        self.changed = _changed(self.steps, axis, self.need, self.offsets, grid[0])
+        low, high = self.changed.get(target, (0 * self.offsets, 0 * self.offsets + 1))
+        self.occluders = np.flatnonzero(high > low)
+
+    def plan(self, part: slice) -> AxisPlan:
+        """The windows of some of `occluders`, as small as these allow."""
+        occluders = self.occluders[part]
+        plan = AxisPlan(occluders)
+        for step in self.steps:
+            if step.kind == "input":
+                plan.starts[step.name], plan.size[step.name] = self.offsets[occluders], self.grid[0]
+            else:
+                low, high = self.changed[step.name]
+                _plan_step(plan, step, self.axis, self.need[step.name], low[occluders], high[occluders])
+        return plan
 
 
 def _changed(
-    steps: list[Step],
-    lengths: dict[str, int],
-    axis: int,
-    need: dict[str, Span],
-    offsets: np.ndarray,
-    length: int,
+    steps: list[Step], axis: int, need: dict[str, Span], offsets: np.ndarray, length: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The intersection of both cones: step name -> bounds (low, high) of what each occluder changes."""
     changed: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for step in steps:
-        if step.name not in lengths:
-            continue
         if step.kind == "input":
             low, high = offsets, offsets + length
         elif step.slide is not None:
@@ -167,8 +178,8 @@ def _hull(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.nd
     return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
-def _plan_step(plan: AxisPlan, step: Step, axis: int, low: np.ndarray, high: np.ndarray) -> None:
-    first, last = plan.need[step.name]
+def _plan_step(plan: AxisPlan, step: Step, axis: int, need: Span, low: np.ndarray, high: np.ndarray) -> None:
+    first, last = need
     size = int(max(1, (high - low).max()))
     before = step.inputs[0].name
     if step.kind == "slide" and _spreads(step, axis, plan.size[before], size):

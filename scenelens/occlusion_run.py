@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.module_graph import Slide, Step, ancestors
-from scenelens.occlusion_plan import AxisPlan, map_sizes, needs, plan_axis, reads
+from scenelens.occlusion_plan import Axis, AxisPlan, map_sizes, needs, reads
 from scenelens.occlusion_steps import WindowStep, window_steps
 from scenelens.occlusion_windows import Original, Windows, read_changes, read_values
 
@@ -169,30 +170,29 @@ class Watch:
         (rows, columns, values) : indices (n_y,), (n_x,) into the grid of occluders, and (n_y, n_x, units)
         float.
         """
-        plans = [
-            plan_axis(self.steps, self.sizes, axis, self.target.name, place[axis], (length, patches.stride))
+        axes = [
+            Axis(self.steps, self.sizes, axis, self.target.name, place[axis], (length, patches.stride))
             for axis, length in enumerate(patches.values.shape[:2])
         ]
-        for rows, columns in self._blocks(plans, originals):
-            block = _Block(self, originals, plans, (rows, columns))
-            values = block.run(patches, place).view(rows.stop - rows.start, columns.stop - columns.start, -1)
-            yield plans[0].occluders[rows], plans[1].occluders[columns], values
-
-    def _blocks(self, plans: list[AxisPlan], originals: dict[str, Any]) -> Iterator[tuple[slice, slice]]:
-        """Blocks of the grid whose windows fit into memory together."""
-        n_y, n_x = (len(plan.occluders) for plan in plans)
-        if not n_y or not n_x:
+        if not len(axes[0].occluders) or not len(axes[1].occluders):
             return
+        down, across = self._parts(axes, originals)
+        for rows in down:
+            for columns in across:
+                values = _Block(self, originals, (rows, columns)).run(patches, place)
+                shape = (len(rows.occluders), len(columns.occluders), -1)
+                yield rows.occluders, columns.occluders, values.view(shape)
+
+    def _parts(self, axes: list[Axis], originals: dict[str, Any]) -> list[list[AxisPlan]]:
+        """Both axes cut into parts, so that the windows of a block, a part of the rows by one of the
+        columns, fit into memory together; and so that they are hardly larger than each occluder's own."""
+        plans = [axis.plan(slice(None)) for axis in axes]
         windows = sum(plans[0].size[n] * plans[1].size[n] * len(c) for n, c in self.channels.items())
         dense = sum(value.numel() for value in originals.values() if isinstance(value, Tensor))
         whole = sum(self._whole(step) for step in self.steps if step.name not in self.sizes)
         device = next(one.table.device.type for one in originals.values() if isinstance(one, Original))
-        batch = max(1, FLOATS.get(device, FLOATS["cpu"]) // (windows + dense + whole))
-        width = min(n_x, batch)
-        height = max(1, batch // width)
-        for top in range(0, n_y, height):
-            for left in range(0, n_x, width):
-                yield slice(top, min(n_y, top + height)), slice(left, min(n_x, left + width))
+        side = max(1, int((FLOATS.get(device, FLOATS["cpu"]) / (windows + dense + whole)) ** 0.5))
+        return [_cut(axis, side) for axis in axes]
 
     def _whole(self, step: Step) -> int:
         """Floats of the whole maps that a step without positions reads."""
@@ -200,13 +200,18 @@ class Watch:
         return sum(int(np.prod(self.sizes[name])) * len(self.channels[name]) for name in names)
 
 
+def _cut(axis: Axis, side: int) -> list[AxisPlan]:
+    """Parts of about `side` occluders each."""
+    n = len(axis.occluders)
+    edges = np.linspace(0, n, -(-n // side) + 1).round().astype(int)
+    return [axis.plan(slice(low, high)) for low, high in itertools.pairwise(edges)]
+
+
 class _Block:
     """The windows of one block of occluders, from the image up to the target."""
 
-    def __init__(
-        self, watch: Watch, originals: dict[str, Any], plans: list[AxisPlan], cut: tuple[slice, slice]
-    ) -> None:
-        self.watch, self.originals, self.plans, self.cut = watch, originals, plans, cut
+    def __init__(self, watch: Watch, originals: dict[str, Any], plans: tuple[AxisPlan, AxisPlan]) -> None:
+        self.watch, self.originals, self.plans = watch, originals, plans
         self.found: dict[str, Any] = {}
 
     def run(self, patches: Patches, place: Place) -> Tensor:
@@ -225,10 +230,10 @@ class _Block:
         return there[..., place[0], place[1]] if there.ndim == 4 else there.flatten(1)
 
     def _n(self, axis: int) -> int:
-        return self.cut[axis].stop - self.cut[axis].start
+        return len(self.plans[axis].occluders)
 
     def _starts(self, step: Step) -> list[np.ndarray]:
-        return [plan.starts[step.name][part] for plan, part in zip(self.plans, self.cut, strict=True)]
+        return [plan.starts[step.name] for plan in self.plans]
 
     def _step(self, step: Step, patches: Patches) -> Any:
         if step.kind == "input":

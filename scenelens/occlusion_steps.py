@@ -94,6 +94,7 @@ class Convolve(WindowStep):
         everything = len(self.channels) == conv.out_channels
         weight = conv.weight.detach() if everything else conv.weight.detach()[chosen]
         self.weight = weight.contiguous(memory_format=torch.channels_last)
+        self.matrix = self.weight.permute(2, 3, 1, 0).reshape(-1, len(self.channels))
         self.bias = None if conv.bias is None else conv.bias.detach()[chosen]
 
     def __call__(
@@ -101,10 +102,27 @@ class Convolve(WindowStep):
     ) -> Tensor:
         """As in the base class, `spread` zeros around the windows; without bias, since differences have
         none."""
-        x = windows[0].permute(0, 3, 1, 2)
         constant = self.bias if bias else None
+        if self.groups == 1 and not any(spread):
+            return self._multiply(windows[0], constant)
+        x = windows[0].permute(0, 3, 1, 2)
         y = F.conv2d(x, self.weight, constant, self.stride, spread, self.dilation, self.groups)
         return y.permute(0, 2, 3, 1).contiguous()
+
+    def _multiply(self, x: Tensor, constant: Tensor | None) -> Tensor:
+        """The same as one matrix product: on windows this small twice as fast as the library's
+        convolution."""
+        (n, height, width, _), (n_out, n_in, *kernel) = x.shape, self.weight.shape
+        size = [
+            (length - d * (k - 1) - 1) // s + 1
+            for length, k, s, d in zip((height, width), kernel, self.stride, self.dilation, strict=True)
+        ]
+        each, row, column, channel = x.stride()
+        steps: tuple[int, ...] = (each, row * self.stride[0], column * self.stride[1])
+        steps += (row * self.dilation[0], column * self.dilation[1], channel)
+        patches = x.as_strided((n, *size, *kernel, n_in), steps).reshape(-1, self.matrix.shape[0])
+        y = patches @ self.matrix if constant is None else torch.addmm(constant, patches, self.matrix)
+        return y.view(n, *size, n_out)
 
 
 class Pool(WindowStep):
@@ -154,6 +172,7 @@ class LocalResponse(WindowStep):
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
         super().__init__(step, wanted, n_inputs)
         norm: Any = step.module
+        self.norm = norm
         low, high = norm.size // 2, (norm.size - 1) // 2
         near = (wanted[:, None] + np.arange(-low, high + 1)).ravel()
         taken = np.unique(near[(near >= 0) & (near < n_inputs[0])])
@@ -166,10 +185,15 @@ class LocalResponse(WindowStep):
 
     def __call__(self, windows: list[Tensor], **_: Any) -> Tensor:
         """As in the base class."""
-        x, norm = windows[0], self.step.module
+        x, norm = windows[0], self.norm
         band, own = self.band.to(x), self.own.to(x.device)
-        size = (x.square() @ band).add_(norm.k).pow_(-norm.beta)  # type: ignore[union-attr, arg-type, operator]
-        return size.mul_(x if self.same else x.index_select(-1, own))
+        sums = ((x * x) @ band).add_(norm.k)
+        if norm.beta == 0.75:  # everybody's choice, and roots are ten times faster than powers
+            factor = sums.rsqrt_()
+            factor *= factor.sqrt()
+        else:
+            factor = sums.pow_(-norm.beta)
+        return factor.mul_(x if self.same else x.index_select(-1, own))
 
 
 class Add(WindowStep):

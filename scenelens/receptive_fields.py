@@ -1,162 +1,353 @@
-"""Receptive fields: what of the image a unit can see by its architecture, and what it uses (section 3.2 of
-the paper)."""
+"""Receptive fields: what of the image a unit uses, measured by occlusion (section 3.2 of the paper).
+
+A discrepancy map says for one image where occluders change a unit's response. Units respond at different
+places in different images, so each map is moved until the theoretical centre of its peak lies in the middle;
+the average over the unit's top images is its empirical receptive field. `scenelens.reach` says how large it
+could be at most.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+import torch
 from torch import nn
+from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
-from scenelens.module_graph import Slide, Step, ancestors, layer_step
+from scenelens.hooks import record
+from scenelens.occlusion import STRIDE, Discrepancy, Occlusion, Place
+from scenelens.reach import RF, theoretical_rf
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
 
-Number = float | tuple[float, float]
+__all__ = ["RF", "EmpiricalRF", "estimate_rf", "estimate_rfs", "rf_table", "theoretical_rf"]
+
+N_IMAGES = 25  # K in the paper
+TABLE = ["unit", "n_images", "size", "low", "high", "theoretical", "share", "peak", "reason"]
 
 
 @dataclass(frozen=True)
-class RF:
-    """A theoretical receptive field, in pixels of the network's input.
+class EmpiricalRF:
+    """What one unit uses of the image, from its discrepancy maps.
 
     Attributes
     ----------
-    size : side of the square a unit sees, edges of the image left aside.
-    stride : distance between the centres of neighbouring positions.
-    start : centre of the first position's field, in 0-based pixels; half numbers where the side is even.
-
-    Each is one number, or (rows, columns) where the two differ. A unit that sees the whole image whatever
-    its position (behind a fully connected layer) has the image's size, stride 0, and the image's centre.
+    layer, unit : whose it is.
+    maps : (n, n_y, n_x) float32 discrepancy maps of the images on which the unit responds at all.
+    places, peaks, centers : of each such image the peak's (row, col) in the layer's map, its height, and its
+        theoretical centre (row, col) in pixels: (n, 2), (n,), (n, 2).
+    images : (n,) which of the images given these are.
+    input_size : (H, W) in pixels.
+    occluder, stride : (height, width) of the occluder, and the distance between neighbours, in pixels.
+    theoretical : what the unit could see at most.
+    asked : how many images were asked for.
     """
 
-    size: Number
-    stride: Number
-    start: Number
-
-    def center(self, row: float, col: float) -> tuple[float, float]:
-        """The centre (row, column) in pixels of the field of the unit's position (row, col).
-
-        >>> RF(195, 32, 33).center(2, 3)
-        (97, 129)
-        """
-        (start_y, start_x), (stride_y, stride_x) = _both(self.start), _both(self.stride)
-        return (start_y + stride_y * row, start_x + stride_x * col)
-
-
-@dataclass(frozen=True)
-class _Reach:
-    """Along one axis: the pixels [low, high] that position 0 sees, the step between positions, and the map's
-    length."""
-
-    low: int
-    high: int
+    layer: str
+    unit: int
+    maps: np.ndarray
+    places: np.ndarray
+    peaks: np.ndarray
+    centers: np.ndarray
+    images: np.ndarray
+    input_size: tuple[int, int]
+    occluder: tuple[int, int]
     stride: int
-    length: int | None
+    theoretical: RF
+    asked: int
 
-    def slide(self, step: Step, axis: int) -> _Reach:
-        slide = step.slide or Slide((1, 1))
-        low = self.low - slide.padding[axis] * self.stride
-        high = self.high + (slide.extent(axis) - 1 - slide.padding[axis]) * self.stride
-        length = None if self.length is None else slide.out_size((self.length, self.length))[axis]
-        return _Reach(low, high, self.stride * slide.stride[axis], length)
+    @cached_property
+    def map(self) -> np.ndarray:
+        """(H, W) float32, the re-centred average; NaN where no occluder's centre came to lie in any image.
+
+        Pixel ((H - 1) / 2, (W - 1) / 2) is the theoretical centre.
+        """
+        return _average(*_sums(self._moved))
+
+    @cached_property
+    def _moved(self) -> np.ndarray:
+        moved = [self.recentered(n) for n in range(len(self.maps))]
+        return np.stack(moved or [np.full(self.input_size, np.nan, np.float32)])
+
+    def recentered(self, n: int) -> np.ndarray:
+        """(H, W) float32: the nth image's map, moved; NaN where no occluder's centre came to lie.
+
+        Between the centres of occluders values are interpolated bilinearly, beyond the outermost ones
+        nothing is known. So a peak at the image's border leaves a part of the field unseen, and the average
+        counts only what was seen.
+        """
+        n_y, n_x = self.maps.shape[1:]
+        axes = [self._axis(0, n_y, self.centers[n, 0]), self._axis(1, n_x, self.centers[n, 1])]
+        moved = axes[0] @ np.nan_to_num(self.maps[n]) @ axes[1].T
+        return moved.astype(np.float32)
+
+    def _axis(self, axis: int, n: int, center: float) -> np.ndarray:
+        return _interpolation(n, self.input_size[axis], center, self.occluder[axis], self.stride)
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """(H, W) bool: where the average is at least half of its maximum."""
+        return _half(self.map)
+
+    @cached_property
+    def size(self) -> float:
+        """Side in pixels of the square of the same area as `mask`; NaN for a unit without a field (see
+        `reason`)."""
+        return _size(self.map)
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """95% bootstrap interval of `size` over the images, 200 resamples; NaN with fewer than two images."""
+        return self.bootstrap()
+
+    def bootstrap(
+        self, n_resamples: int = 200, seed: int = 0, confidence: float = 0.95
+    ) -> tuple[float, float]:
+        """The interval in which `size` lies when the images are drawn anew, with replacement."""
+        n = len(self.maps)
+        if n < 2 or self.reason:
+            return (math.nan, math.nan)
+        draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
+        sizes = [_size(_average(*_sums(self._moved[draw > 0], draw[draw > 0]))) for draw in draws]
+        low, high = np.nanquantile(sizes, [(1 - confidence) / 2, (1 + confidence) / 2])
+        return float(low), float(high)
+
+    @property
+    def reason(self) -> str:
+        """Why there is no field, in words; empty where there is one."""
+        if not len(self.maps):
+            return f"unit {self.unit} of {self.layer} is silent on all images given"
+        if not np.nanmax(self.map) > 0:
+            return f"no occluder changes unit {self.unit} of {self.layer} at its peaks"
+        return ""
+
+    def convergence(self) -> pd.DataFrame:
+        """How the estimate settles with the number of images: for K = 1 ... n the field of the first K
+        images.
+
+        Returns
+        -------
+        DataFrame : n_images (K), size (pixels), similarity (correlation of its map with that of all images).
+        """
+        rows = []
+        for k in range(1, len(self.maps) + 1):
+            average = _average(*_sums(self._moved[:k]))
+            rows.append((k, _size(average), _correlation(average, self.map)))
+        return pd.DataFrame(rows, columns=["n_images", "size", "similarity"])
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """This unit's line in a table: see `rf_table`."""
+        theoretical = float(np.mean(self.theoretical.size))
+        values = (self.unit, len(self.maps), self.size, *self.interval, theoretical, self.size / theoretical)
+        peak = float(self.peaks.max()) if len(self.peaks) else math.nan
+        return dict(zip(TABLE, (*values, peak, self.reason), strict=True))
 
 
-def theoretical_rf(network: Network | nn.Module, layer: str, input_size: tuple[int, int] | None = None) -> RF:
-    """The size of the region a layer's units are connected to, its stride and the first centre (Table 2's
-    first rows).
+def estimate_rf(
+    network: Network | nn.Module,
+    layer: str,
+    unit: int,
+    images: Sequence[np.ndarray] | Iterable[np.ndarray],
+    n_images: int = N_IMAGES,
+    *,
+    places: Sequence[Place] | None = None,
+    occluder: np.ndarray | None = None,
+    stride: int = STRIDE,
+    seed: int = 0,
+    progress: bool = False,
+) -> EmpiricalRF:
+    """A unit's empirical receptive field (Figure 3; its size is what Table 2 lists).
 
     Parameters
     ----------
-    network : a Network, or any torch module that torch.fx can trace; then `layer` is a module path.
-    layer : any layer, also one inside a block or a block as a whole.
-    input_size : (H, W) of the input in pixels; a Network knows its own. Needed only behind adaptive pooling
-        and fully connected layers.
+    network, layer, unit : the unit.
+    images : uint8 RGB (h, w, 3) each, the unit's top images, best first, as `ActivationIndex.top_images`
+        names them. Of more than `n_images` those with the highest peaks are taken.
+    n_images : how many images to average over.
+    places : for each image the peak's (row, col) in the layer's map, where known (the index knows it).
+    occluder, stride, seed : see `scenelens.discrepancy_map`.
+    progress : show a bar.
 
     Returns
     -------
-    RF : size, stride, start (first centre), in pixels.
+    EmpiricalRF : `.map` (H, W), `.size` in pixels with `.interval`, `.maps`, `.centers` and more. A unit
+        that responds to none of the images has size NaN and says so in `.reason`.
 
     Raises
     ------
-    SceneLensError : an unknown layer, a module of unknown reach, or a missing input size.
+    SceneLensError : no image, an unknown layer or unit.
 
     Notes
     -----
-    Read from the live module: position 0 of a sliding window with kernel k, dilation d, padding p on a map
-    with stride S and extent [low, high] extends to [low - p S, high + (d (k - 1) - p) S]. Where branches meet
-    (concatenation, residual) the extent is the union of theirs. Functions of single positions (ReLU, LRN,
-    BatchNorm, dropout) change nothing.
+    K in the paper is `n_images`. Images on which the unit's peak is exactly 0 are left out (`.images` names
+    those kept). Of equal peaks in one image the first in reading order counts. The size is the side of the
+    square of equal area to {map >= half of its maximum}.
 
     Examples
     --------
-    >>> net = nn.Sequential(nn.Conv2d(3, 4, 11, stride=4), nn.ReLU(), nn.MaxPool2d(3, 2))
-    >>> theoretical_rf(net, "2")
-    RF(size=19, stride=8, start=9)
+    >>> net = nn.Sequential(nn.Conv2d(3, 1, 5, bias=False), nn.ReLU())
+    >>> _ = nn.init.ones_(net[0].weight)
+    >>> images = torch.rand(4, 3, 33, 33)
+    >>> rf = estimate_rf(net, "0", 0, images, occluder=np.zeros((1, 1, 3)), stride=1)
+    >>> rf.map.shape, rf.theoretical.size
+    ((33, 33), 5)
     """
-    if input_size is None and not isinstance(network, nn.Module):
-        input_size = network.input_size
-    target = layer_step(network, layer)
-    axes = [_reach(target, axis, input_size) for axis in (0, 1)]
-    sizes = [one.high - one.low + 1 for one in axes]
-    starts = [(one.low + one.high) / 2 for one in axes]
-    return RF(_one(sizes), _one([one.stride for one in axes]), _one(starts))
+    occlusion = Occlusion(network, layer, occluder, stride, seed)
+    return _estimate(occlusion, unit, list(images), n_images, places, progress)
 
 
-def _reach(target: Step, axis: int, input_size: tuple[int, int] | None) -> _Reach:
-    length = None if input_size is None else input_size[axis]
-    reaches: dict[str, _Reach] = {}
-    for step in ancestors(target):
-        before = [reaches[one.name] for one in step.inputs]
-        reaches[step.name] = _after(step, before, axis, length)
-    return reaches[target.name]
+def estimate_rfs(
+    network: Network | nn.Module,
+    layer: str,
+    units: Sequence[int],
+    images_of: Callable[[int], Iterable[np.ndarray]],
+    n_images: int = N_IMAGES,
+    *,
+    stride: int = STRIDE,
+    seed: int = 0,
+    progress: bool = True,
+) -> dict[int, EmpiricalRF]:
+    """The empirical receptive fields of several units of a layer: unit -> `EmpiricalRF`.
+
+    Parameters
+    ----------
+    images_of : unit -> its top images, best first; called when the unit's turn comes.
+    progress : a bar, and before it about how long it will take, measured on one image.
+
+    Other parameters are `estimate_rf`'s; `rf_table` makes a table of the result.
+    """
+    occlusion, found = Occlusion(network, layer, None, stride, seed), {}
+    for number, unit in enumerate(tqdm(units, desc=f"fields of {layer}", unit="unit", disable=not progress)):
+        images = list(images_of(unit))
+        if number == 0 and progress and images:
+            began = time.perf_counter()
+            occlusion.of(images[0], [unit])
+            minutes = (time.perf_counter() - began) * n_images * len(units) / 60
+            tqdm.write(f"{len(units)} units of {layer} on {n_images} images each: about {minutes:.1f} min")
+        found[unit] = _estimate(occlusion, unit, images, n_images, None, False)
+    return found
 
 
-def _after(step: Step, before: list[_Reach], axis: int, pixels: int | None) -> _Reach:
-    if step.kind == "input":
-        return _Reach(0, 0, 1, pixels)
-    if step.kind == "slide":
-        return before[0].slide(step, axis)
-    if step.kind == "whole":
-        return before[0] if _changes_nothing(step, before[0], axis) else _whole(step, pixels)
-    if step.kind == "unknown":
+def rf_table(fields: Iterable[EmpiricalRF]) -> pd.DataFrame:
+    """One row per unit: unit, n_images, size and its 95% interval low and high (pixels), theoretical
+    (pixels), share (size / theoretical), peak (the highest over the images), reason (why size is NaN; else
+    empty)."""
+    return pd.DataFrame([field.row for field in fields], columns=TABLE)
+
+
+def _estimate(
+    occlusion: Occlusion,
+    unit: int,
+    images: list,
+    n_images: int,
+    places: Sequence[Place] | None,
+    progress: bool,
+) -> EmpiricalRF:
+    if not images:
         raise SceneLensError(
-            f"the reach of {step.what} is not known, so no theoretical receptive field behind it."
+            "a receptive field needs images: give the unit's top images, see index.top_images."
         )
-    return _union(before)
+    if len(images) > n_images:
+        chosen = _highest(occlusion, unit, images, n_images)
+    else:
+        chosen = list(range(len(images)))
+        if len(images) < n_images:
+            text = f"{n_images} images were asked for and {len(images)} given: the average is over these."
+            warnings.warn(text, stacklevel=3)
+    found = []
+    for number in tqdm(chosen, desc=f"{occlusion.layer}:{unit}", unit="image", disable=not progress):
+        place = None if places is None else places[number]
+        found.append((number, occlusion.of(images[number], [unit], [place])[0]))
+    return _field(occlusion, unit, images[0], [one for one in found if one[1].peak != 0], n_images)
 
 
-def _whole(step: Step, pixels: int | None) -> _Reach:
-    if pixels is None:
-        raise SceneLensError(f"{step.what} sees the whole image: give input_size=(H, W).")
-    return _Reach(0, pixels - 1, 0, 1)
+def _field(
+    occlusion: Occlusion, unit: int, image: Any, found: list[tuple[int, Discrepancy]], asked: int
+) -> EmpiricalRF:
+    network = occlusion.network
+    size = tuple(image.shape[-2:]) if isinstance(network, nn.Module) else network.input_size
+    field = theoretical_rf(network, occlusion.layer, size)
+    seen = [one for _, one in found]
+    n_y, n_x = ((size[axis] - occlusion.occluder.shape[axis]) // occlusion.stride + 1 for axis in (0, 1))
+    return EmpiricalRF(
+        layer=occlusion.layer,
+        unit=int(unit),
+        maps=np.stack([one.map for one in seen]) if seen else np.zeros((0, n_y, n_x), np.float32),
+        places=np.array([one.place for one in seen], int).reshape(-1, 2),
+        peaks=np.array([one.peak for one in seen], np.float32),
+        centers=np.array([field.center(*one.place) for one in seen], float).reshape(-1, 2),
+        images=np.array([number for number, _ in found], int),
+        input_size=size,
+        occluder=occlusion.occluder.shape[:2],
+        stride=occlusion.stride,
+        theoretical=field,
+        asked=asked,
+    )
 
 
-def _changes_nothing(step: Step, before: _Reach, axis: int) -> bool:
-    """Adaptive pooling to the size the map has already, as in torchvision's AlexNet; layers of single
-    positions."""
-    if not isinstance(step.module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
-        return False
-    size = step.module.output_size
-    wanted = size[axis] if isinstance(size, tuple) else size
-    return before.length is not None and wanted in (None, before.length)
+def _highest(occlusion: Occlusion, unit: int, images: list, n: int) -> list[int]:
+    """Which images have a unit's n highest peaks, highest first."""
+    peaks = [float(responses(occlusion.network, occlusion.layer, unit, image).max()) for image in images]
+    return [int(one) for one in np.argsort(-np.array(peaks), kind="stable")[:n]]
 
 
-def _union(parts: list[_Reach]) -> _Reach:
-    if len({part.stride for part in parts}) > 1:
-        raise SceneLensError(
-            "branches with different strides meet: their receptive field has no single stride."
+def responses(network: Network | nn.Module, layer: str, unit: int, image: Any) -> np.ndarray:
+    """One unit's responses to one image over the layer's map: float32 (h, w), (1, 1) for fully connected
+    layers."""
+    with torch.no_grad(), record(network, layer) as acts:
+        network(
+            torch.as_tensor(image, dtype=torch.float32)[None] if isinstance(network, nn.Module) else image
         )
-    return _Reach(min(p.low for p in parts), max(p.high for p in parts), parts[0].stride, parts[0].length)
+    values = acts[layer][0]
+    if not 0 <= unit < len(values):
+        raise SceneLensError(f"layer {layer!r} has units 0 to {len(values) - 1}, and no unit {unit}.")
+    return np.atleast_2d(values[unit].cpu().numpy())
 
 
-def _one(values: Sequence[float]) -> Number:
-    """One number where rows and columns agree, and whole numbers as int."""
-    numbers = [int(value) if value == int(value) else value for value in values]
-    return numbers[0] if numbers[0] == numbers[1] else (numbers[0], numbers[1])
+def _interpolation(n: int, length: int, center: float, occluder: int, stride: int) -> np.ndarray:
+    """(length, n) weights: from values at occluders' centres to pixels of the moved axis; NaN rows where
+    nothing is known."""
+    pixel = np.arange(length) - (length - 1) / 2 + center
+    at = (pixel - (occluder - 1) / 2) / stride
+    weights = np.maximum(0.0, 1 - np.abs(at[:, None] - np.arange(n)))
+    weights[(at < 0) | (at > n - 1)] = np.nan
+    return weights
 
 
-def _both(value: Number) -> tuple[float, float]:
-    return value if isinstance(value, tuple) else (value, value)
+def _sums(moved: np.ndarray, times: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Sum over images and how many there are for each pixel, each image counted `times`."""
+    times = np.ones(len(moved)) if times is None else times
+    seen = ~np.isnan(moved)
+    return np.tensordot(times, np.where(seen, moved, 0), 1), np.tensordot(times, seen, 1)
+
+
+def _average(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (sums / counts).astype(np.float32)
+
+
+def _half(average: np.ndarray) -> np.ndarray:
+    highest = np.nanmax(average) if not np.isnan(average).all() else math.nan
+    return average >= highest / 2 if highest > 0 else np.zeros(average.shape, bool)
+
+
+def _size(average: np.ndarray) -> float:
+    area = int(_half(average).sum())
+    return math.sqrt(area) if area else math.nan
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    both = ~(np.isnan(one) | np.isnan(other))
+    a, b = one[both], other[both]
+    return float(np.corrcoef(a, b)[0, 1]) if a.size > 1 and a.std() > 0 and b.std() > 0 else math.nan
