@@ -30,8 +30,8 @@ def paper_grain(size: int) -> np.ndarray:
 
 
 def hand_wobble(size: int) -> np.ndarray:
-    """By how many samples (x, y) a hand-drawn outline strays, (size, size, 2) int8, at most 1."""
-    return np.stack([np.rint(_smooth((size, size), 17, seed) * 1.3) for seed in (4, 5)], -1).astype(np.int8)
+    """By how many samples (x, y) a hand-drawn outline strays at each pixel, (size, size, 2) int8, at most 1."""
+    return np.stack([np.rint(_smooth((size, size), 9, seed) * 1.2) for seed in (4, 5)], -1).astype(np.int8)
 
 
 def screen_values(n: int = 4096) -> np.ndarray:
@@ -45,7 +45,7 @@ def screen_values(n: int = 4096) -> np.ndarray:
 
 
 PAPER = paper_grain(227)
-WOBBLE = hand_wobble(454)
+WOBBLE = hand_wobble(227)
 SCREEN = screen_values()
 
 
@@ -57,12 +57,19 @@ def finish(image, fine, paper, screen, tint, exposure, ink, grain, out):
     for y in range(size):
         for x in range(size):
             centre, other = fine[2 * y, 2 * x], 0
-            for j in range(2 * y - 1, 2 * y + 3):
-                for i in range(2 * x - 1, 2 * x + 3):
-                    if fine[min(last, max(0, j)), min(last, max(0, i))] != centre:
-                        other += 1
-            share = other / 16.0
-            line = 1.0 - ink * min(1.0, 4.0 * share * (1.0 - share))
+            low_y, high_y, low_x, high_x = max(0, 2 * y - 1), min(last, 2 * y + 2), max(0, 2 * x - 1), min(last, 2 * x + 2)
+            for k in range(4):
+                if fine[high_y if k & 1 else low_y, high_x if k & 2 else low_x] != centre:
+                    other += 1
+            line = 1.0
+            if other > 0:
+                other = 0
+                for j in range(low_y, high_y + 1):
+                    for i in range(low_x, high_x + 1):
+                        if fine[j, i] != centre:
+                            other += 1
+                share = other / 16.0
+                line = 1.0 - ink * min(1.0, 4.0 * share * (1.0 - share))
             dx, dy = (x + 0.5) / size - 0.5, (y + 0.5) / size - 0.5
             corner = 1.0 - 0.45 * max(0.0, math.sqrt(dx * dx + dy * dy) - 0.38)
             k = exposure * line * corner * (1.0 + grain * paper[y, x])

@@ -51,7 +51,7 @@ class Light:
             elevation=34 + 24 * rng.random(),
             colour=tuple(v * strength for v in key),  # type: ignore[arg-type]
             sky=tuple(v * fill for v in cool),  # type: ignore[arg-type]
-            ground=tuple(v * 0.52 for v in mix(key, cool, 0.35)),  # type: ignore[arg-type]
+            ground=tuple(v * 0.58 for v in mix(key, cool, 0.35)),  # type: ignore[arg-type]
             horizon=mix(oklch(0.93, 0.030, 210), oklch(0.92, 0.065, 75), warmth),
             zenith=oklch(0.66 + 0.12 * rng.random(), 0.075 + 0.03 * rng.random(), zenith_hue),
             clouds=-0.25 + 0.5 * rng.random(),

@@ -45,13 +45,9 @@ class Material:
 MATERIALS: dict[str, Material] = {
     "plain": Material(strength=0.05),
     "paint": Material(shine=0.12, gloss=20, strength=0.07),
-    "wood": Material(
-        grain=0.05, strength=0.16, stretch=9, shine=0.08, pattern="grain", size=0.09, colour="wood"
-    ),
+    "wood": Material(grain=0.05, strength=0.16, stretch=9, shine=0.08, pattern="grain", size=0.09, colour="wood"),
     "cloth": Material(grain=0.10, strength=0.12, wrap=0.3, speckle=0.10, colour="cloth", second="cream"),
-    "brick": Material(
-        grain=0.15, strength=0.16, pattern="bricks", size=0.22, colour="brick", second="mortar", speckle=0.1
-    ),
+    "brick": Material(grain=0.15, strength=0.16, pattern="bricks", size=0.22, colour="brick", second="mortar", speckle=0.1),
     "stone": Material(grain=0.25, strength=0.20, speckle=0.10, colour="stone"),
     "rock": Material(grain=0.35, strength=0.30, speckle=0.12, colour="rock"),
     "tile": Material(
@@ -92,9 +88,7 @@ MATERIALS: dict[str, Material] = {
     ),
     "snow": Material(grain=0.8, strength=0.05, wrap=0.4, speckle=0.03, colour="snow"),
     "road": Material(grain=0.7, strength=0.08, speckle=0.12, colour="road", second="white"),
-    "pavement": Material(
-        grain=0.5, strength=0.10, pattern="tiles", size=0.6, colour="pavement", speckle=0.06
-    ),
+    "pavement": Material(grain=0.5, strength=0.10, pattern="tiles", size=0.6, colour="pavement", speckle=0.06),
     "skin": Material(grain=0.1, strength=0.05, wrap=0.35, colour="skin"),
     "hair": Material(grain=0.03, strength=0.20, stretch=5, shine=0.12, wrap=0.3, colour="hair"),
     "fur": Material(grain=0.04, strength=0.22, stretch=3, wrap=0.4, speckle=0.10, colour="fur"),
@@ -185,8 +179,8 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
         n = noise2(x, y, seed) + 0.6 * noise2(x * 2.3 + 3, y * 2.3, seed + 5)
         return 0.0, 1.0 + fade * 0.36 * min(1.0, max(-1.0, 2.2 * n))
     if pattern == 11:  # blades
-        n = noise2(x * 1.7, y * 0.45, seed) + 0.7 * noise2(x * 0.21, y * 0.21, seed + 3)
-        return 0.0, 1.0 + 0.20 * n * (0.35 + 0.65 * fade)
+        tuft, patch = noise2(x * 2.6, y * 1.1, seed), noise2(x * 0.21, y * 0.21, seed + 3)
+        return 0.0, 1.0 + 0.22 * fade * tuft + 0.10 * patch
     if pattern == 12:  # ripples
         n = noise2(x * 0.5, y * 2.2, seed) + 0.5 * noise2(x * 1.2, y * 4.0, seed + 9)
         return min(1.0, max(0.0, (n - 0.55) * 2.5)) * 0.7 * fade, 1.0 + 0.12 * n

@@ -41,19 +41,13 @@ def place_vertices(table, starts, counts, vertices, offsets, out):
 
 
 @kernel
-def setup_triangles(
-    table, face_start, face_count, faces, closed, offsets, world, view, focal, cx, cy, edges, owner, face, box
-):
+def setup_triangles(table, face_start, face_count, faces, closed, offsets, world, view, focal, cx, cy, edges, owner, face, box):
     """Weights (9 numbers), owner instance, mesh face and pixel box of each triangle that may be seen; their number."""
     n = 0
     width, height = 2 * cx, 2 * cy
     for i in range(table.shape[0]):
         mesh, o, a = int(table[i, 12]), offsets[i], table[i]
-        flip = (
-            a[0] * (a[5] * a[10] - a[6] * a[9])
-            - a[1] * (a[4] * a[10] - a[6] * a[8])
-            + a[2] * (a[4] * a[9] - a[5] * a[8])
-        ) < 0
+        flip = (a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) + a[2] * (a[4] * a[9] - a[5] * a[8])) < 0
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
             x0, y0, z0 = to_view(view, world[o + faces[k, 0]])
             x1, y1, z1 = to_view(view, world[o + faces[k, 1]])
@@ -122,7 +116,7 @@ def weights(out, rx, ry, rz, focal, cx, cy):
 
 @kernel
 def draw(n, edges, owner, box, stipple, depth, ids):
-    """Fill depth (1 / distance, starts at 0) and ids (triangle, starts at -1); stippled owners miss every other sample.
+    """Fill depth (1 / distance, starts far away) and ids (triangle, starts at -1); stippled owners miss every other sample.
 
     A later triangle wins a near tie, so that a picture laid flat on a wall is seen.
     """
@@ -155,6 +149,23 @@ def span(low, high, a, r):
     elif r < 0:
         high = low - 2
     return low, high
+
+
+@kernel
+def fit_to_casters(table, counts, offsets, world, axes, low, high):
+    """Shrink the light's window (low, high: 2 numbers each, metres) to what casts a shadow."""
+    a0, a1, b0, b1 = 1e9, 1e9, -1e9, -1e9
+    for i in range(table.shape[0]):
+        if table[i, 27] == 0:
+            continue
+        for k in range(offsets[i], offsets[i] + counts[int(table[i, 12])]):
+            p = world[k]
+            x = axes[0, 0] * p[0] + axes[0, 1] * p[1] + axes[0, 2] * p[2]
+            y = axes[1, 0] * p[0] + axes[1, 1] * p[1] + axes[1, 2] * p[2]
+            a0, a1, b0, b1 = min(a0, x), min(a1, y), max(b0, x), max(b1, y)
+    if a0 < b0:
+        low[0], low[1] = max(low[0], a0 - 0.1), max(low[1], a1 - 0.1)
+        high[0], high[1] = min(high[0], b0 + 0.1), min(high[1], b1 + 0.1)
 
 
 @kernel
@@ -199,5 +210,5 @@ def to_light(light, p):
 
 
 def empty_buffers(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Depth (size, size) float32 of zeros and ids (size, size) int32 of -1."""
-    return np.zeros((size, size), np.float32), np.full((size, size), -1, np.int32)
+    """Depth (size, size) float32 of 10 km and ids (size, size) int32 of -1."""
+    return np.full((size, size), 1e-4, np.float32), np.full((size, size), -1, np.int32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenelens.sceneworld import grade, raster, shading
+from scenelens.sceneworld import grade, nearness, raster, shading, surfaces
 from scenelens.sceneworld.camera import Camera
 from scenelens.sceneworld.lighting import Light
 from scenelens.sceneworld.materials import MATERIAL_NAMES, MATERIAL_TABLE
@@ -16,7 +16,7 @@ from scenelens.sceneworld.world import REGIONS, Placed, World, region_id
 __all__ = ["SIZE", "Rendered", "render"]
 
 SIZE = 227
-SHADOW = 448
+SHADOW = 400
 
 
 @dataclass
@@ -38,9 +38,7 @@ class Rendered:
         """{object class: bool (227, 227)} of all classes that can be seen, all instances together."""
         seen = set(np.unique(self.object_ids).tolist())
         names = sorted({o.name for o in self.objects if o.id in seen})
-        return {
-            name: np.isin(self.object_ids, [o.id for o in self.objects if o.name == name]) for name in names
-        }
+        return {name: np.isin(self.object_ids, [o.id for o in self.objects if o.name == name]) for name in names}
 
     def region_masks(self) -> dict[str, np.ndarray]:
         """{background region: bool (227, 227)} of the regions that can be seen."""
@@ -79,14 +77,19 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     )  # fmt: skip
     raster.draw(n, edges, owner, box, MATERIAL_TABLE[table[:, 13].astype(int), 7] > 0, depth, ids)
     sun, shadow = _shadow(world, table, library, offsets, placed, camera, light)
+    open_ = np.empty((2, size // 4 + 1, size // 4 + 1), np.float32)
+    nearness.openness(depth, focal, centre, world.reach, open_[0], open_[1])
     image = np.empty((SIZE, SIZE, 3), np.float32)
     labels = np.empty((3, SIZE, SIZE), np.int16)
     fine = np.empty((size, size), np.int16)
     environment = _environment(world, light, 1.0 / sun[11])
+    traits = MATERIAL_TABLE[table[:, 13].astype(int)]
+    prims = surfaces.primitive_frames(table, library["extents"][table[:, 12].astype(int)], traits)
     shading.shade_image(
-        table, library["kinds"], library["lows"], library["extents"], library["vertices"], library["normals"],
-        library["vertex_start"], library["faces"], library["groups"], edges, owner, face, depth, ids, grade.WOBBLE, MATERIAL_TABLE,
-        view, focal, centre, centre, environment, shadow, sun, image, labels[0], labels[1], labels[2], fine,
+        table, prims, library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"],
+        library["vertex_start"], library["faces"], library["groups"], edges, owner, face, depth, ids, grade.WOBBLE,
+        MATERIAL_TABLE, view, focal, centre, environment, shadow, sun, image, labels[0], labels[1], labels[2], fine,
+        np.empty((2, 4), np.int64), np.empty((3, 4)), open_[1],
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
     tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)
@@ -110,8 +113,8 @@ def _library(world: World) -> dict[str, np.ndarray]:
         "start": np.cumsum(count) - count,
         "closed": np.array([m.closed for m in meshes]),
         "kinds": np.array([m.kind + (0 if m.closed else 10) for m in meshes]),
-        "lows": np.stack([m.low for m in meshes]),
-        "extents": np.stack([m.extent for m in meshes]),
+        "lows": np.array([m.low for m in meshes]),
+        "extents": np.array([m.extent for m in meshes]),
     }
 
 
@@ -120,9 +123,7 @@ def _place(table: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarra
     counts = library["vertex_count"][table[:, 12].astype(int)]
     offsets = np.cumsum(counts) - counts
     placed = np.empty((int(counts.sum()), 3))
-    raster.place_vertices(
-        table, library["vertex_start"], library["vertex_count"], library["vertices"], offsets, placed
-    )
+    raster.place_vertices(table, library["vertex_start"], library["vertex_count"], library["vertices"], offsets, placed)
     return offsets, placed
 
 
@@ -130,27 +131,20 @@ def _triangle_arrays(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     return np.empty((n, 9)), np.empty(n, np.int32), np.empty(n, np.int32), np.empty((n, 4), np.int32)
 
 
-def _shadow(
-    world, table, library, offsets, placed, camera: Camera, light: Light
-) -> tuple[np.ndarray, np.ndarray]:
+def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light) -> tuple[np.ndarray, np.ndarray]:
     """The light's frame (12 numbers, see raster.to_light) fitted to what the camera sees, and the shadow map."""
     ahead = -light.direction
     right = np.cross((0.0, 1.0, 0.0), ahead)
     right /= np.linalg.norm(right)
     axes = np.stack([right, np.cross(ahead, right), ahead])
     corners = _seen_corners(camera, world.shadow_depth) @ axes.T
-    low, high = corners.min(0)[:2], corners.max(0)[:2]
-    casting = np.repeat(table[:, 27] > 0, library["vertex_count"][table[:, 12].astype(int)])
-    if casting.any():
-        seen = placed[casting] @ axes[:2].T
-        low, high = np.maximum(low, seen.min(0) - 0.1), np.minimum(high, seen.max(0) + 0.1)
+    low, high = corners.min(0)[:2].copy(), corners.max(0)[:2].copy()
+    raster.fit_to_casters(table, library["vertex_count"], offsets, placed, axes, low, high)
     side = max(0.5, float((high - low).max()))
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
     shadow = np.full((SHADOW, SHADOW), 1e9, np.float32)
-    raster.draw_shadow(
-        table, library["start"], library["count"], library["faces"], offsets, placed, sun, shadow
-    )
+    raster.draw_shadow(table, library["start"], library["count"], library["faces"], offsets, placed, sun, shadow)
     return sun, shadow
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -30,12 +30,12 @@ class Mesh:
     closed: bool = True  # False: seen from both sides
     kind: int = 0  # 0: flat sides, 1: turned about y, 2: a box (the shader rounds its edges)
 
-    @property
+    @cached_property
     def low(self) -> np.ndarray:
         """Smallest corner of the bounding box, (3,)."""
         return self.vertices.min(0)
 
-    @property
+    @cached_property
     def extent(self) -> np.ndarray:
         """Sides of the bounding box, (3,), never zero."""
         return np.maximum(self.vertices.max(0) - self.vertices.min(0), 1e-6)
@@ -165,9 +165,7 @@ def torus(ratio: float, segments: int = 18, tube_segments: int = 8) -> Mesh:
     """A ring of unit radius lying flat about the origin; ratio = tube radius / ring radius."""
     angle = np.arange(tube_segments) * (2 * math.pi / tube_segments)
     profile = np.stack([1 + ratio * np.cos(angle), ratio * np.sin(angle)], 1)
-    return assemble(
-        [(_turn(profile, segments), _grid_faces(tube_segments, segments, wrap_rows=True))], kind=1
-    )
+    return assemble([(_turn(profile, segments), _grid_faces(tube_segments, segments, wrap_rows=True))], kind=1)
 
 
 @lru_cache(maxsize=1)

@@ -119,9 +119,7 @@ class World:
         if object_id >= 0:
             self.objects[object_id].tops.append(Top(centre, width, depth))
 
-    def draw_object(
-        self, name: str, frame: Affine, chance: float, within: Builder | None = None
-    ) -> Placed | None:
+    def draw_object(self, name: str, frame: Affine, chance: float, within: Builder | None = None) -> Placed | None:
         """Draw an object in a frame; `within` a builder: as parts of that builder's object."""
         known, look = resolve(name)
         rng = random.Random(stable_seed(known.name, chance))
@@ -138,9 +136,7 @@ class World:
         return placed
 
     # -- what scene authors call ---------------------------------------------------------------------------------
-    def add(
-        self, name: str, at: Point, ry: float = 0.0, scale: float = 1.0, seed: int | None = None
-    ) -> Placed:
+    def add(self, name: str, at: Point, ry: float = 0.0, scale: float = 1.0, seed: int | None = None) -> Placed:
         """Place an object ('lamp' or 'lamp/floor') with its origin at a point, turned by ry degrees."""
         chance = self.rng.random() if seed is None else seed
         placed = self.draw_object(name, pose(at, ry, scale), chance)
@@ -170,7 +166,7 @@ class World:
             raise SceneLensError(f"no facing {facing!r}; {close_names(facing, turns)}")
         z += {"up": -size[1] / 2, "down": size[1] / 2}.get(facing, 0.0)
         b.panel(region, material, at=(x, y, z), size=size, rotate=turns[facing], colour=colour, colour2=colour2, pattern=pattern,
-                pattern_size=pattern_size, casts=casts)  # fmt: skip
+                pattern_size=pattern_size, casts=casts, glow=0.25 if facing == "down" else 0.0)  # fmt: skip
 
     def region(self, name: str) -> Builder:
         """A builder for background solids (hills, far houses): all it draws belongs to the region."""
