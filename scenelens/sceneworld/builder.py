@@ -98,9 +98,7 @@ class Builder:
         scale = (self.frame[0] ** 2 + self.frame[4] ** 2 + self.frame[8] ** 2) ** 0.5
         self.world.add_top(self.object_id, point(self.frame, (x, y, z)), width * scale, depth * scale)
 
-    def use(
-        self, name: str, at: Point = (0, 0, 0), ry: float = 0, scale: float = 1, as_object: bool = True
-    ) -> None:
+    def use(self, name: str, at: Point = (0, 0, 0), ry: float = 0, scale: float = 1, as_object: bool = True) -> None:
         """Draw another object here: as an object of its own (default), or as parts of this one."""
         with self.at(*at, ry=ry, scale=scale):
             self.world.draw_object(name, self.frame, self.rng.random(), None if as_object else self)
@@ -117,9 +115,7 @@ class Builder:
         if pattern not in PATTERN_INDEX:
             raise SceneLensError(f"no pattern named {pattern!r}; {close_names(pattern, PATTERNS)}")
         first = self.colour(colour, look.colour)
-        second = (
-            shade(first, -0.35) if colour2 is None and not look.second else self.colour(colour2, look.second)
-        )
+        second = shade(first, -0.35) if colour2 is None and not look.second else self.colour(colour2, look.second)
         world = self.world
         self._seed += 1
         world.rows.append(
@@ -139,9 +135,7 @@ class Builder:
             pattern_size: float | None = None, glow: float = 0, casts: bool = True) -> None:  # fmt: skip
         """A box of size (w, h, d); `at` is the centre of its bottom; `round`: radius of the edges that catch light."""
         frame = self._frame(at, rotate, *size)
-        self._put(
-            shapes.box(), part, material, frame, colour, colour2, pattern, pattern_size, glow, round, casts
-        )
+        self._put(shapes.box(), part, material, frame, colour, colour2, pattern, pattern_size, glow, round, casts)
 
     def cushion(self, part: str, material: str, *, at: Point = (0, 0, 0), size: Point, power: float = 0.5, rotate: Point | None = None,
                 colour: Look = None, colour2: Look = None, pattern: str | None = None, pattern_size: float | None = None,
@@ -172,9 +166,7 @@ class Builder:
                glow: float = 0) -> None:  # fmt: skip
         """A ball about its centre `at`; radius one number or (rx, ry, rz)."""
         frame = self._frame(at, rotate, *_three(radius))
-        self._put(
-            shapes.sphere(self.detail), part, material, frame, colour, colour2, pattern, pattern_size, glow
-        )
+        self._put(shapes.sphere(self.detail), part, material, frame, colour, colour2, pattern, pattern_size, glow)
 
     def dome(self, part: str, material: str, *, at: Point = (0, 0, 0), radius: float | Point, rotate: Point | None = None,
              colour: Look = None, colour2: Look = None, pattern: str | None = None, pattern_size: float | None = None,
@@ -221,18 +213,14 @@ class Builder:
               glow: float = 0, casts: bool = True) -> None:  # fmt: skip
         """A sheet (w, h) without thickness, upright on `at`, facing the viewer; seen from both sides."""
         frame = self._frame(at, rotate, size[0], size[1], 1.0)
-        self._put(
-            shapes.panel(), part, material, frame, colour, colour2, pattern, pattern_size, glow, casts=casts
-        )
+        self._put(shapes.panel(), part, material, frame, colour, colour2, pattern, pattern_size, glow, casts=casts)
 
     def wedge(self, part: str, material: str, *, at: Point = (0, 0, 0), size: Point, ridge: float = 1.0, lean: float = 0.0,
               rotate: Point | None = None, colour: Look = None, colour2: Look = None, pattern: str | None = None,
               pattern_size: float | None = None, glow: float = 0) -> None:  # fmt: skip
         """A roof of size (w, h, d), ridge along x over the middle; ridge < 1 hips the ends; lean 1 / -1: a ramp."""
         frame = self._frame(at, rotate, *size)
-        self._put(
-            shapes.wedge(ridge, lean), part, material, frame, colour, colour2, pattern, pattern_size, glow
-        )
+        self._put(shapes.wedge(ridge, lean), part, material, frame, colour, colour2, pattern, pattern_size, glow)
 
     def lathe(self, part: str, material: str, *, at: Point = (0, 0, 0), profile: Sequence[tuple[float, float]], closed: bool = True,
               rotate: Point | None = None, colour: Look = None, colour2: Look = None, pattern: str | None = None,
@@ -290,9 +278,7 @@ class Builder:
                 pattern: str | None = None, pattern_size: float | None = None, glow: float = 0) -> None:  # fmt: skip
         """A slab cut along a named or given outline, upright on `at`, facing the viewer; size (w, h, thickness)."""
         mesh = extruded(outline_points(outline))  # type: ignore[arg-type]
-        self._put(
-            mesh, part, material, self._frame(at, rotate, *size), colour, colour2, pattern, pattern_size, glow
-        )
+        self._put(mesh, part, material, self._frame(at, rotate, *size), colour, colour2, pattern, pattern_size, glow)
 
 
 def _three(radius: float | Point) -> Point:

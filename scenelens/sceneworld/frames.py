@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["Affine", "IDENTITY", "between", "compose", "move", "point", "pose", "rotation", "stretch"]
+__all__ = ["IDENTITY", "Affine", "between", "compose", "move", "point", "pose", "rotation", "stretch"]
 
 Affine = tuple[float, ...]  # rows (a00 a01 a02 a03), (a10 ...), (a20 ...)
 Point = tuple[float, float, float]

@@ -166,7 +166,7 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
         gap = max(line(x + shift, 0.06, f), line(y * 2.6, 0.15, f * 2.6))
         return 0.8 * gap, tone
     if pattern == 8:  # tiles
-        tone = 1 + (hash01(int(math.floor(x)), int(math.floor(y)), seed) - 0.5) * 0.12 * fade
+        tone = 1 + (hash01(math.floor(x), math.floor(y), seed) - 0.5) * 0.12 * fade
         return 0.75 * max(line(x, 0.045, f), line(y, 0.045, f)), tone
     if pattern == 9:  # shingles
         row = math.floor(y)

@@ -114,9 +114,7 @@ def _is_ear(flat: np.ndarray, a: int, b: int, c: int, left: list[int]) -> bool:
     if _turns(flat[a], flat[b], flat[c]) <= 1e-12:
         return False
     return not any(
-        _turns(flat[a], flat[b], flat[p]) >= 0
-        and _turns(flat[b], flat[c], flat[p]) >= 0
-        and _turns(flat[c], flat[a], flat[p]) >= 0
+        _turns(flat[a], flat[b], flat[p]) >= 0 and _turns(flat[b], flat[c], flat[p]) >= 0 and _turns(flat[c], flat[a], flat[p]) >= 0
         for p in left
         if p not in (a, b, c)
     )

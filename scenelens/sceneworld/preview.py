@@ -20,20 +20,14 @@ def contact_sheet(names: list[str], seeds: int = 5, first: int = 0) -> np.ndarra
     rows = []
     for name in names:
         images = [render_object(name, first + i)[0] for i in range(seeds)]
-        rows.append(
-            np.concatenate(
-                [np.pad(image, ((0, 2), (0, 2), (0, 0)), constant_values=255) for image in images], 1
-            )
-        )
+        rows.append(np.concatenate([np.pad(image, ((0, 2), (0, 2), (0, 0)), constant_values=255) for image in images], 1))
     return np.concatenate(rows)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Draw the looks of the classes (or single looks) named on the command line; all looks without a name."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", help="object classes or looks, such as lamp or lamp/floor; none: all"
-    )
+    parser.add_argument("names", nargs="*", help="object classes or looks, such as lamp or lamp/floor; none: all")
     parser.add_argument("--out", type=Path, default=Path("build/preview.png"))
     parser.add_argument("--seeds", type=int, default=5, help="pictures per look")
     parser.add_argument("--first", type=int, default=0, help="first seed")
@@ -43,9 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     sheet = contact_sheet(names, given.seeds, given.first)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(sheet)
-    picture.resize((picture.width * given.zoom, picture.height * given.zoom), Image.Resampling.BICUBIC).save(
-        given.out
-    )
+    picture.resize((picture.width * given.zoom, picture.height * given.zoom), Image.Resampling.BICUBIC).save(given.out)
     print(f"{given.out}: {len(names)} looks, one row each: {', '.join(names)}")
 
 

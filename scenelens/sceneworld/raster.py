@@ -16,13 +16,9 @@ from scenelens.sceneworld.noise import kernel
 __all__ = ["COLUMNS", "draw", "draw_shadow", "place_vertices", "setup_triangles"]
 
 # Columns of the instance table: one row per primitive.
-COLUMNS = {
-    name: i
-    for i, name in enumerate(
-        "a00 a01 a02 a03 a10 a11 a12 a13 a20 a21 a22 a23 mesh material pattern r1 g1 b1 r2 g2 b2 "
-        "object part glow size round seed casts".split()
-    )
-}
+NAMES = """a00 a01 a02 a03 a10 a11 a12 a13 a20 a21 a22 a23 mesh material pattern r1 g1 b1 r2 g2 b2
+object part glow size round seed casts"""
+COLUMNS = {name: i for i, name in enumerate(NAMES.split())}
 NEAR = 0.05
 
 
@@ -89,8 +85,8 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
                 cy,
             )
             owner[n], face[n] = i, k
-            box[n, 0], box[n, 1] = max(0, int(math.floor(left))), min(int(width) - 1, int(right) + 1)
-            box[n, 2], box[n, 3] = max(0, int(math.floor(top))), min(int(height) - 1, int(bottom) + 1)
+            box[n, 0], box[n, 1] = max(0, math.floor(left)), min(int(width) - 1, int(right) + 1)
+            box[n, 2], box[n, 3] = max(0, math.floor(top)), min(int(height) - 1, int(bottom) + 1)
             n += 1
     return n
 
@@ -132,7 +128,7 @@ def draw(n, edges, owner, box, stipple, depth, ids):
             low, high = span(low, high, e[3], r1)
             low, high = span(low, high, e[6], r2)
             base = r0 + r1 + r2
-            for x in range(int(math.ceil(low - 1e-4)), int(math.floor(high + 1e-4)) + 1):
+            for x in range(math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1):
                 inverse = base + slope * (x + 0.5)
                 if inverse > depth[y, x] * 0.9998 and inverse > 0 and not (thin and (x + y) & 1):
                     depth[y, x] = inverse
@@ -193,7 +189,7 @@ def draw_shadow(table, face_start, face_count, faces, offsets, world, light, sha
                 low, high = span(left, right, -s * (y1 - y0), s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
                 low, high = span(low, high, -s * (y2 - y1), s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))
                 low, high = span(low, high, -s * (y0 - y2), s * ((x0 - x2) * (py - y2) + (y0 - y2) * x2))
-                for x in range(int(math.ceil(low)), int(math.floor(high)) + 1):
+                for x in range(math.ceil(low), math.floor(high) + 1):
                     z = z0 + dz_x * (x + 0.5 - x0) + dz_y * (py - y0)
                     if z < shadow[y, x]:
                         shadow[y, x] = z

@@ -15,12 +15,9 @@ from scenelens.sceneworld.surfaces import surface
 __all__ = ["ENVIRONMENT", "shade_image"]
 
 # Numbers of the environment vector, by name.
-ENVIRONMENT = {
-    name: i
-    for i, name in enumerate(
-        "lx ly lz lr lg lb skyr skyg skyb gndr gndg gndb fogr fogg fogb fog zenr zeng zenb cloud outdoor bias reach seed".split()
-    )
-}
+NAMES = """lx ly lz lr lg lb skyr skyg skyb gndr gndg gndb fogr fogg fogb fog zenr zeng zenb cloud outdoor bias reach
+seed"""
+ENVIRONMENT = {name: i for i, name in enumerate(NAMES.split())}
 SKY = -1
 
 

@@ -81,9 +81,7 @@ def _foot(place: str, size: tuple[float, float, float]) -> float:
 
 def _background(world: World, rng: random.Random, place: str, size, big: float) -> None:
     if place in ("ground", "sky", "far", "water") or (place in ("floor", "on_top") and rng.random() < 0.25):
-        region, material = (
-            ("water", "water") if place == "water" else OUTDOOR[int(rng.random() * len(OUTDOOR))]
-        )
+        region, material = ("water", "water") if place == "water" else OUTDOOR[int(rng.random() * len(OUTDOOR))]
         world.fog = 0.02 / big
         world.surface(region, material, (0, 0, 18 * big), (90 * big, 50 * big), "up")
         if rng.random() < 0.6:
@@ -127,9 +125,7 @@ def _camera(rng: random.Random, place: str, size: tuple[float, float, float], tu
     fov = rng.uniform(34, 48)
     fill = rng.uniform(0.62, 0.92)
     distance = max(wide, high) / fill / 2 / math.tan(math.radians(fov / 2)) + deep / 2
-    low = {"ceiling": (-12, 4), "sky": (-16, -4), "on_wall": (-6, 10), "on_top": (10, 30), "far": (2, 6)}.get(
-        place, (6, 24)
-    )
+    low = {"ceiling": (-12, 4), "sky": (-16, -4), "on_wall": (-6, 10), "on_top": (10, 30), "far": (2, 6)}.get(place, (6, 24))
     rise = math.radians(rng.uniform(*low))
     middle = high / 2 + {"ceiling": high * 0.25, "on_wall": high * 0.4, "sky": high * 1.2}.get(place, 0.0)
     aside = rng.uniform(-0.12, 0.12) * max(wide, high)
