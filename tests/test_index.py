@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -371,6 +372,29 @@ def test_only_shards_of_the_same_index_merge(pictures, tmp_path):
         here.merge([other.folder])
     with pytest.raises(SceneLensError, match="holds no index"):
         here.merge([tmp_path / "nowhere"])
+
+
+def test_reading_never_runs_far_ahead(tmp_path, monkeypatch):
+    """Memory is flat in the number of images: decoded images wait in a few batches, whatever is to come."""
+    pictures = picture_folder(tmp_path / "pictures", 60)
+    read, ahead = [], []
+    compute = index_build.compute_block
+
+    def slow(network, files, layers, number, *rest):
+        time.sleep(0.05)  # long enough for the reader to run away
+        ahead.append(len(read) - files.rows(number).start)
+        return compute(network, files, layers, number, *rest)
+
+    def counted_load(path):
+        read.append(path)
+        return load(path)
+
+    monkeypatch.setattr(index_build, "compute_block", slow)
+    build(pictures, tmp_path / "cache", load=counted_load)
+    assert len(ahead) == 15
+    assert (
+        max(ahead) <= (1 + index_build.AHEAD + 1) * 2
+    )  # the batch in hand, those waiting, the next block's first
 
 
 # ---- what it depends on
