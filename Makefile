@@ -21,7 +21,7 @@ help:  ## list these verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
 
 workbook: $(READY)  ## run every notebook and write build/workbook/index.html (STUDY=path for another study)
-	$(PY) -m scenelens.workbook notebooks $(if $(STUDY),--study "$(STUDY)")
+	$(PY) -m scenelens.workbook notebooks --prepare $(if $(STUDY),--study "$(STUDY)")
 
 lab: $(READY)  ## open the workbook in JupyterLab (STUDY=path for another study)
 	$(if $(STUDY),SCENELENS_STUDY="$(or $(realpath $(STUDY)),$(STUDY))") $(PY) -m jupyterlab \

@@ -8,30 +8,40 @@ from pathlib import Path
 from scenelens.errors import SceneLensError
 
 
-def replace_file(path: str | Path, content: bytes, durable: bool = False) -> None:
+def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
     """Write a file beside its place and move it there in one step; its folder is made where it is missing.
 
     A reader, or a process that is killed, sees the old file or the new one. Nothing is forced to the disk
     unless it must be `durable`: for thousands of files that can be made again, waiting costs too much.
 
+    Raises
+    ------
+    OSError : the file cannot be written; nothing is left behind.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     replace_file(Path(folder, "new", "a.txt"), b"hello")
+    ...     write_whole(Path(folder, "new", "a.txt"), b"hello")
     ...     Path(folder, "new", "a.txt").read_bytes()
     b'hello'
     """
-    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with open(draft, "wb") as file:
             file.write(content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(draft, path)
-    except OSError as error:
+    finally:
         draft.unlink(missing_ok=True)
+
+
+def replace_file(path: str | Path, content: bytes, durable: bool = False) -> None:
+    """As `write_whole`, for what a reader asked for: a file that cannot be written ends in one sentence."""
+    try:
+        write_whole(Path(path), content, durable)
+    except OSError as error:
         raise SceneLensError(
             f"{path} cannot be written ({error.strerror}); free space or choose a folder."
         ) from None

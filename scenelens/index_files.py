@@ -27,24 +27,11 @@ import numpy as np
 import zarr
 
 from scenelens.errors import SceneLensError
+from scenelens.files import write_whole
 
 DTYPES = {"peak": np.dtype("<f4"), "place": np.dtype("<i4"), "sum": np.dtype("<f4"), "value": np.dtype("<f4")}
 #: What stands in the rows of images that could not be read.
 FILLS: dict[str, float | int] = {"peak": np.nan, "place": -1, "sum": np.nan, "value": np.nan}
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole and durable, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(draft, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 class IndexFiles:
@@ -96,8 +83,10 @@ class IndexFiles:
             return cls(folder)
         draft = folder.with_name(f".{folder.name}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
-        write_atomically(draft / "inputs.json", json.dumps(inputs, indent=1).encode())
-        write_atomically(draft / "images.json", json.dumps([list(pair) for pair in digests]).encode())
+        write_whole(draft / "inputs.json", json.dumps(inputs, indent=1).encode(), durable=True)
+        write_whole(
+            draft / "images.json", json.dumps([list(pair) for pair in digests]).encode(), durable=True
+        )
         group = zarr.open_group(draft / "arrays", mode="w")
         for layer, (units, *shape) in layers.items():
             for kind in ("value",) if shape == [1, 1] else ("peak", "place", "sum"):
@@ -153,13 +142,13 @@ class IndexFiles:
             chunk = np.full(array.chunks, FILLS[kind], DTYPES[kind])  # edge chunks have full size in Zarr
             chunk[: len(values[name])] = values[name]
             path = self._chunk_path(name, number)
-            write_atomically(path, chunk.tobytes())
+            write_whole(path, chunk.tobytes(), durable=True)
         self._mark(number, note)
 
     def _mark(self, number: int, note: Mapping[str, Any]) -> None:
         marker = self._marker(number)
         rows = self.rows(number)
-        write_atomically(marker, json.dumps({"images": [rows.start, rows.stop], **note}).encode())
+        write_whole(marker, json.dumps({"images": [rows.start, rows.stop], **note}).encode(), durable=True)
 
     def finished(self) -> dict[int, dict[str, Any]]:
         """Per finished block its marker's note; a block whose chunks are gone or cut short is none."""
@@ -194,7 +183,7 @@ class IndexFiles:
         for number in missing:
             for name in self.arrays:
                 path = self._chunk_path(name, number)
-                write_atomically(path, other._chunk_path(name, number).read_bytes())
+                write_whole(path, other._chunk_path(name, number).read_bytes(), durable=True)
             self._mark(number, {k: v for k, v in notes[number].items() if k != "images"})
         return len(missing)
 

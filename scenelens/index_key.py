@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from scenelens.index_files import write_atomically
+from scenelens.files import write_whole
 
 #: Raise it when the meaning of what is stored changes.
 FORMAT = 1
@@ -159,7 +159,7 @@ def image_digests(ids: Iterable[str], paths: Iterable[str | Path], memory: Path)
         fresh[name] = _stamped_digest(name, known.get(name))
         digests.append((str(image), fresh[name][2]))
     if any(known.get(name) != entry for name, entry in fresh.items()):
-        write_atomically(memory, json.dumps(known | fresh).encode())
+        write_whole(memory, json.dumps(known | fresh).encode())
     return digests
 
 

@@ -255,19 +255,19 @@ def test_a_damaged_block_is_computed_again(pictures, tmp_path, monkeypatch):
 
 def test_full_disk_is_one_sentence_and_keeps_what_is_finished(pictures, tmp_path, monkeypatch):
     whole = arrays_of(build(pictures, tmp_path / "elsewhere"))
-    write = index_files.write_atomically
+    write = index_files.write_whole
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, durable: bool) -> None:
         if path.parts[-2:] == ("peak", "c.2.0"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, content)
+        write(path, content, durable)
 
-    monkeypatch.setattr(index_files, "write_atomically", full)
+    monkeypatch.setattr(index_files, "write_whole", full)
     with pytest.raises(
         SceneLensError, match=r"disk is full .* The 2 finished of 3 blocks are kept\. Free some"
     ):
         build(pictures, tmp_path / "cache")
-    monkeypatch.setattr(index_files, "write_atomically", write)
+    monkeypatch.setattr(index_files, "write_whole", write)
     computed = counting(monkeypatch)
     assert arrays_of(build(pictures, tmp_path / "cache")) == whole
     assert computed == [2]
