@@ -1,38 +1,53 @@
 """Where objects go: against walls, on tables, at the depth where they can be seen.
 
-Positions are drawn and tried: an instance is put where it neither stands in another one nor hides it.
-What finds no place after a number of tries is left out and named, so that the world's table can be held
-against what the pictures really show.
+Places are drawn and tried: an instance is put where it neither stands in another one nor hides it. What
+finds no place at first is tried again when all else stands, closer to its neighbours and a little smaller;
+what finds none then is left out and named, so that the world's table can be held against the pictures.
 """
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from scenelens.sceneworld.registry import OBJECTS
+from scenelens.sceneworld.spots import Spot, covered, footprint, in_frame, overlap, screen_box, share_wall
 from scenelens.sceneworld.stages import Stage
 from scenelens.sceneworld.world import Placed
 
-TRIES = 48
-TALLEST = 0.8  # nothing on the floor may fill more than this share of the picture's height
-HIDDEN = 0.7  # an object may be hidden by a nearer one up to this share of its box
+__all__ = ["Layout", "choose_look", "place_all"]
+
+TALLEST = {"indoor": 0.62, "outdoor": 0.78, "wall": 0.76}  # share of the picture's height: not before one's nose
 OUTDOOR_ONLY = ("ground", "water", "far", "sky")
 INDOOR_ONLY = ("ceiling", "on_wall", "against_wall", "on_top")
-BESIDE = {"chair": ("table", "desk", "counter", "piano"), "computer": ("desk",)}
+BESIDE = {"chair": ("table", "desk", "counter", "piano")}
+FRONT_ONLY = ("desk", "counter", "piano")  # one sits at their front
+HOSTS = ("table", "desk", "counter", "piano", "fireplace")
+VEHICLES = ("car", "truck", "bus", "boat", "bicycle")
+TURNS = {"fence": 12.0, "train": 9.0, "airplane": 20.0, "bus": 18.0}  # degrees, where 32 would be too much
+# how much of its box a thing fills, and how much of its footprint is in the way of others
+SOLID = {
+    "tree": 0.75, "parasol": 0.5, "swing": 0.3, "fence": 0.45, "scaffold": 0.4, "ferris_wheel": 0.5, "roller_coaster": 0.4,
+    "crane": 0.3, "bicycle": 0.5, "chair": 0.5, "lamp": 0.35, "table": 0.5, "crib": 0.6, "traffic_light": 0.4, "sign": 0.6,
+    "plant": 0.7, "person": 0.75, "deck_chair": 0.6, "desk": 0.7, "slide": 0.5, "lighthouse": 0.7,
+}  # fmt: skip
+FOOT = {"tree": 0.42, "parasol": 0.2, "crane": 0.45, "lamp": 0.7, "plant": 0.8, "bush": 0.85}
 
 
-@dataclass
-class Spot:
-    """Where one instance was put: its box in the picture and its footprint on the ground, in metres."""
+@dataclass(frozen=True)
+class Round:
+    """How strict a round of tries is: gap in metres, shares hidden and in the frame, and the size of things."""
 
-    name: str
-    screen: tuple[float, float, float, float]  # left, top, right, bottom in pixels
-    depth: float
-    foot: tuple[float, float, float, float] | None  # x0, z0, x1, z1; None if it stands on nothing
-    wall: str = ""
-    flat: bool = False
+    tries: int
+    gap: float
+    hidden: float
+    frame: float
+    scale: float
+
+
+ROUNDS = (Round(16, 0.04, 0.5, 0.78, 1.0), Round(16, 0.01, 0.62, 0.66, 0.9), Round(22, -0.02, 0.72, 0.55, 0.8))
 
 
 @dataclass
@@ -47,118 +62,136 @@ class Layout:
     used_tops: list[tuple[float, float, float, float]] = field(default_factory=list)  # x, y, z, radius
 
 
-def choose_look(name: str, indoor: bool, rng: random.Random) -> str:
-    """An appearance of the object that belongs indoors or outdoors; any, if none does."""
+@dataclass(eq=False)
+class Thing:
+    """An instance that looks for its place."""
+
+    name: str
+    look: str
+    size: tuple[float, float, float]
+    place: str
+
+
+Putter = Callable[[Layout, Thing, Round], bool]
+
+
+def place_all(stage: Stage, names: list[str], rng: random.Random, common: Collection[str] = ()) -> Layout:
+    """Put the named objects on the stage: what tells the scene first, then what is `common`, small things last."""
+    layout = Layout(stage, rng)
+    things = [_thing(name, names, stage.indoor, rng) for name in names]
+    things.sort(key=lambda thing: _order(thing, thing.name in common), reverse=True)
+    telling = [thing for thing in things if thing.name not in common and _order(thing, False)[0] > 1]
+    for group in (telling, [thing for thing in things if thing not in telling]):
+        for strictness in ROUNDS:
+            group = [thing for thing in group if not _putter(thing.place, stage.indoor)(layout, thing, strictness)]
+        layout.left_out += [thing.name for thing in group]
+    return layout
+
+
+def choose_look(name: str, indoor: bool, rng: random.Random, hosts: bool = True) -> str:
+    """An appearance of the object that belongs indoors or outdoors; any, if none does.
+
+    hosts : whether anything is there for small things to stand on.
+    """
     known = OBJECTS[name]
     foreign = OUTDOOR_ONLY if indoor else INDOOR_ONLY
     fitting = [look for look in known.looks if known.places[look] not in foreign]
     if not indoor:  # a street lamp rather than a floor lamp
         fitting = [look for look in fitting if known.places[look] in OUTDOOR_ONLY] or fitting
+    if not hosts:
+        fitting = [look for look in fitting if known.places[look] != "on_top"] or fitting
     return rng.choice(fitting or list(known.looks))
 
 
-def _named(name: str, indoor: bool, rng: random.Random) -> tuple[str, str]:
-    """(object, look) of a name such as 'tent/camping', or of 'tent' with a look drawn."""
+def _thing(name: str, names: list[str], indoor: bool, rng: random.Random) -> Thing:
+    """What a name such as 'tent/camping' means; of 'tent' a look is drawn."""
     head, _, look = name.partition("/")
-    return head, look or choose_look(head, indoor, rng)
+    look = look or choose_look(head, indoor, rng, any(host in names for host in HOSTS))
+    known = OBJECTS[head]
+    return Thing(head, look, known.sizes[look], known.places[look])
 
 
-def place_all(stage: Stage, names: list[str], rng: random.Random) -> Layout:
-    """Put the named objects on the stage, the big ones first, small things on top of them last."""
-    layout = Layout(stage, rng)
-    chosen = [_named(name, stage.indoor, rng) for name in names]
-    chosen.sort(key=lambda pair: _order(*pair), reverse=True)
-    for name, look in chosen:
-        put = _putter(OBJECTS[name].places[look], stage.indoor)
-        if not put(layout, name, look):
-            layout.left_out.append(name)
-    return layout
+def _order(thing: Thing, common: bool) -> tuple[float, float]:
+    """Standing things come first, the big before the small; then what hangs; then what goes beside or on top."""
+    width, height, depth = thing.size
+    rank = {"on_top": 0, "on_wall": 2 if width < 2 else 5, "against_wall": 4.4}.get(thing.place, 4)
+    rank = 1 if thing.name in BESIDE else rank
+    return rank - (0.5 if common else 0), width * max(depth, 0.3) * max(height, 0.2)
 
 
-def _order(name: str, look: str) -> tuple[int, float]:
-    """What stands comes first, the big before the small; then what hangs; then what goes on top or beside."""
-    width, height, depth = OBJECTS[name].sizes[look]
-    rank = {"on_top": 0, "on_wall": 2}.get(OBJECTS[name].places[look], 3)
-    return (1 if name in BESIDE and rank == 3 else rank, width * max(depth, 0.3) * max(height, 0.2))
-
-
-def _putter(place: str, indoor: bool):
+def _putter(place: str, indoor: bool) -> Putter:
     if indoor:
-        return {"against_wall": _against_wall, "on_wall": _on_wall, "on_top": _on_top, "ceiling": _on_ceiling}.get(place, _on_floor)
+        known = {"against_wall": _against_wall, "on_wall": _on_wall, "on_top": _on_top, "ceiling": _on_ceiling}
+        return known.get(place, _on_floor)
     return {"sky": _in_sky, "water": _on_water, "far": _far}.get(place, _on_ground)
 
 
-# ------------------------------------------------------------------------------------------- the checks
+# ------------------------------------------------------------------------------------------- trying a place
 
 
-def _size(layout: Layout, name: str, look: str) -> tuple[float, float, float]:
-    return OBJECTS[name].sizes[look]
+def _try(
+    layout: Layout, thing: Thing, r: Round, at: tuple[float, float, float], ry: float, scale: float, wall: str = "",
+    stands: bool = True, frame: float = 1.0, host: Spot | None = None,
+) -> bool:  # fmt: skip
+    """Put the thing there if it fits; cheap checks come first."""
+    stage, (x, y, z) = layout.stage, at
+    width, height, depth = (scale * side for side in thing.size)
+    foot = footprint(x, z, width, depth, ry)
+    room = 0.0 if wall else 0.03
+    if stands and stage.indoor and not _inside(stage, foot, room):
+        return False
+    flat, share = height < 0.06, FOOT.get(thing.name, 1.0)
+    ground = (x, z, foot[2] * share, foot[3] * share, foot[4], foot[5]) if stands else None
+    if ground and any(o.foot and o.flat == flat and overlap(ground, o.foot, r.gap) for o in layout.spots):
+        return False
+    low = y - height if thing.place == "ceiling" else y
+    box, ahead = screen_box(stage.view, foot, low, height)
+    if box is None or in_frame(box) < r.frame * frame:
+        return False
+    if stands and box[3] - box[1] > TALLEST["wall" if wall else stage.setting] * 227:
+        return False
+    spot = Spot(box, ahead, ground, wall, flat=flat, solid=0.0 if flat else SOLID.get(thing.name, 1.0))
+    spot.allowed = 0.85 if flat else 0.75 if host else r.hidden
+    if wall and not stands:
+        along = x if wall == "back" else z
+        spot.stretch = (along - width / 2, y, along + width / 2, y + height)
+        if any(not o.foot and share_wall(spot, o, 0.05) for o in layout.spots):
+            return False
+    return _seen(layout, spot, r.hidden, host) and _put(layout, thing, at, ry, scale, spot)
 
 
-def _turned(width: float, depth: float, ry: float) -> tuple[float, float]:
-    """Sides of the axis-parallel box about a footprint turned by ry degrees."""
-    c, s = abs(math.cos(math.radians(ry))), abs(math.sin(math.radians(ry)))
-    return width * c + depth * s, width * s + depth * c
+def _inside(stage: Stage, foot, room: float) -> bool:
+    x, z, w, d, c, s = foot
+    wide, deep = w * abs(c) + d * abs(s), w * abs(s) + d * abs(c)
+    return abs(x) + wide + room <= stage.width / 2 and z + deep + room <= stage.depth
 
 
-def _screen_box(stage: Stage, x: float, y: float, z: float, wide: float, high: float, deep: float):
-    """The box (left, top, right, bottom) that encloses an upright block in the picture, and its depth."""
-    (rx, ry, rz), (ux, uy, uz), (ax, ay, az) = stage.axes
-    ex, ey, ez = stage.camera.eye
-    left = top = math.inf
-    right = bottom = -math.inf
-    for sx in (-wide / 2, wide / 2):
-        for sy in (0.0, high):
-            for sz in (-deep / 2, deep / 2):
-                dx, dy, dz = x + sx - ex, y + sy - ey, z + sz - ez
-                ahead = ax * dx + ay * dy + az * dz
-                if ahead < 0.4:  # beside or behind the viewer
-                    return None, 0.0
-                scale = stage.focal / ahead
-                column = 113.5 + (rx * dx + ry * dy + rz * dz) * scale
-                row = 113.5 - (ux * dx + uy * dy + uz * dz) * scale
-                left, right = min(left, column), max(right, column)
-                top, bottom = min(top, row), max(bottom, row)
-    return (left, top, right, bottom), ax * (x - ex) + ay * (y - ey) + az * (z - ez)
+def _seen(layout: Layout, spot: Spot, allowed: float, host: Spot | None) -> bool:
+    """Whether enough can be seen of the new spot and of all it would stand before; if so, what it hides is noted.
 
-
-def _covered(box, by) -> float:
-    """Share of a box covered by another."""
-    width = min(box[2], by[2]) - max(box[0], by[0])
-    height = min(box[3], by[3]) - max(box[1], by[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / max(1e-6, (box[2] - box[0]) * (box[3] - box[1]))
-
-
-def _in_frame(box, share: float) -> bool:
-    return _covered(box, (0.0, 0.0, 227.0, 227.0)) >= share
-
-
-def _clash(a, b, gap: float) -> bool:
-    return a[0] < b[2] + gap and b[0] < a[2] + gap and a[1] < b[3] + gap and b[1] < a[3] + gap
-
-
-def _free(layout: Layout, spot: Spot, gap: float = 0.02) -> bool:
-    """Whether a spot stands in nothing, hides nothing and can be seen."""
-    hidden = 0.0
+    host : what it stands on, which does not hide it.
+    """
+    hides = []
     for other in layout.spots:
-        if spot.foot and other.foot and not spot.flat and not other.flat and _clash(spot.foot, other.foot, gap):
-            return False
-        if spot.flat and other.flat and spot.foot and other.foot and _clash(spot.foot, other.foot, gap):
-            return False
-        if spot.wall and spot.wall == other.wall and _clash(spot.screen, other.screen, 3.0):
-            return False
+        if other is host:
+            continue
         if other.depth < spot.depth:
-            hidden += _covered(spot.screen, other.screen)
-        elif _covered(other.screen, spot.screen) > HIDDEN and not spot.flat:
-            return False
-    return hidden <= HIDDEN or spot.flat
+            spot.hidden += other.solid * covered(spot.screen, other.screen)
+            if spot.hidden > spot.allowed:
+                return False
+        elif more := spot.solid * covered(other.screen, spot.screen):
+            if other.hidden + more > max(other.allowed, allowed):
+                return False
+            hides.append((other, more))
+    for other, more in hides:
+        other.hidden += more
+    return True
 
 
-def _put(layout: Layout, name: str, look: str, at, ry: float, spot: Spot, scale: float = 1.0) -> bool:
+def _put(layout: Layout, thing: Thing, at, ry: float, scale: float, spot: Spot) -> bool:
     seed = layout.rng.randrange(1 << 30)
-    layout.placed.append(layout.stage.world.add(f"{name}/{look}" if len(OBJECTS[name].looks) > 1 else name, at, ry, scale, seed=seed))
+    full = f"{thing.name}/{thing.look}" if len(OBJECTS[thing.name].looks) > 1 else thing.name
+    layout.placed.append(layout.stage.world.add(full, at, ry, scale, seed=seed))
     layout.spots.append(spot)
     return True
 
@@ -166,161 +199,166 @@ def _put(layout: Layout, name: str, look: str, at, ry: float, spot: Spot, scale:
 # --------------------------------------------------------------------------------------------- indoors
 
 
-def _try_floor(layout: Layout, name: str, look: str, x: float, z: float, ry: float, wall: str = "", frame: float = 0.72) -> bool:
-    stage, (width, height, depth) = layout.stage, _size(layout, name, look)
-    wide, deep = _turned(width, depth, ry)
-    if not wall and stage.indoor and (abs(x) + wide / 2 > stage.width / 2 or z + deep / 2 > stage.depth):
-        return False
-    box, away = _screen_box(stage, x, 0, z, wide, height, deep)
-    if box is None or not _in_frame(box, frame) or box[3] - box[1] > TALLEST * 227:
-        return False
-    foot = (x - wide / 2, z - deep / 2, x + wide / 2, z + deep / 2)
-    spot = Spot(name, box, away, foot, wall, flat=height < 0.06)
-    return _free(layout, spot) and _put(layout, name, look, (x, 0.0, z), ry, spot)
-
-
-def _against_wall(layout: Layout, name: str, look: str) -> bool:
-    stage, rng, (width, _, depth) = layout.stage, layout.rng, _size(layout, name, look)
-    for _ in range(TRIES):
-        wall = rng.choice(["back", "back", "back", "left", "right"])
-        if wall == "back":
-            x, z, ry = rng.uniform(-1, 1) * (stage.width - width) / 2, stage.depth - depth / 2 - 0.03, 0.0
-        else:
-            side = -1 if wall == "left" else 1
-            x, z, ry = side * (stage.width / 2 - depth / 2 - 0.03), rng.uniform(0.9, stage.depth - width / 2), 90.0 * side
-        if _try_floor(layout, name, look, x, z, ry, wall, 0.6):
-            return True
-    return False
-
-
-def _on_wall(layout: Layout, name: str, look: str) -> bool:
-    stage, rng, (width, height, depth) = layout.stage, layout.rng, _size(layout, name, look)
-    for _ in range(TRIES):
-        wall = rng.choice(["back", "back", "left", "right"])
-        low = rng.uniform(0.95, max(1.0, min(1.55, stage.height - height - 0.2)))
-        if wall == "back":
-            x, z, ry = rng.uniform(-1, 1) * (stage.width - width) / 2, stage.depth - 0.01, 0.0
-        else:
-            side = -1 if wall == "left" else 1
-            x, z, ry = side * (stage.width / 2 - 0.01), rng.uniform(1.2, stage.depth - width / 2 - 0.1), 90.0 * side
-        wide, deep = _turned(width, depth, ry)
-        box, away = _screen_box(stage, x, low, z, wide, height, deep)
-        if box is not None and _in_frame(box, 0.7):
-            spot = Spot(name, box, away, None, wall)
-            if _free(layout, spot):
-                return _put(layout, name, look, (x, low, z), ry, spot)
-    return False
-
-
-def _on_floor(layout: Layout, name: str, look: str) -> bool:
+def _wall_place(layout: Layout, width: float, off: float) -> tuple[str, float, float, float]:
+    """A wall (back, left, right) and x, z, ry of a thing whose middle is `off` metres before it."""
     stage, rng = layout.stage, layout.rng
-    if name in BESIDE and _beside(layout, name, look):
+    wall = rng.choice(("back", "back", "left", "right"))
+    side = -1 if wall == "left" else 1
+    first, last = stage.wall_from(side) + 0.2 * width, stage.depth - width / 2 - 0.05
+    if wall == "back" or first > last:
+        return "back", rng.uniform(-1, 1) * max(0.0, stage.width - width - 0.06) / 2, stage.depth - off, 0.0
+    return wall, side * (stage.width / 2 - off), rng.uniform(first, last), 90.0 * side
+
+
+def _against_wall(layout: Layout, thing: Thing, r: Round) -> bool:
+    width, _, depth = (r.scale * side for side in thing.size)
+    for _ in range(r.tries):
+        wall, x, z, ry = _wall_place(layout, width, depth / 2 + 0.03)
+        if _try(layout, thing, r, (x, 0.0, z), ry, r.scale, wall, frame=0.85):
+            return True
+    return False
+
+
+def _on_wall(layout: Layout, thing: Thing, r: Round) -> bool:
+    width, height, _ = (r.scale * side for side in thing.size)
+    room = layout.stage.height - height - 0.12
+    for _ in range(r.tries):
+        wall, x, z, ry = _wall_place(layout, width, 0.01)
+        low = min(layout.rng.uniform(1.5, 1.85) - height / 2, room)
+        if _try(layout, thing, r, (x, low, z), ry, r.scale, wall, stands=False, frame=0.9):
+            return True
+    return False
+
+
+def _on_floor(layout: Layout, thing: Thing, r: Round) -> bool:
+    stage, rng = layout.stage, layout.rng
+    if thing.name in BESIDE and _beside(layout, thing, r):
         return True
-    for _ in range(TRIES):
-        ry = rng.gauss(0, 35) if _size(layout, name, look)[1] > 0.06 else rng.gauss(0, 8)
-        x, z = rng.uniform(-0.5, 0.5) * stage.width, rng.uniform(0.6, stage.depth - 0.3)
-        if _try_floor(layout, name, look, x, z, ry):
+    turn = 6 if thing.size[1] < 0.06 else 14 if max(thing.size) > 1.9 else 32
+    bulky = min(thing.size) > 1.2  # a piano or drums leave room before and beside them
+    first = 0.5 * stage.depth if bulky else 0.7
+    for _ in range(r.tries):
+        z = rng.uniform(first, stage.depth - 0.1 - r.scale * thing.size[2] / 2)
+        half = min(stage.width / 2, 0.92 * stage.seen_half(z)) - 0.3 * thing.size[0]
+        x = rng.choice((-half, half)) * rng.uniform(0.4, 1) if bulky else rng.uniform(-half, half)
+        if _try(layout, thing, r, (x, 0.0, z), rng.gauss(0, turn), r.scale):
             return True
     return False
 
 
-def _beside(layout: Layout, name: str, look: str) -> bool:
-    """Beside a table, facing it."""
-    hosts = [o for o in layout.placed if o.name in BESIDE[name]]
-    for _ in range(TRIES // 3 if hosts else 0):
-        host = layout.rng.choice(hosts)
-        width, _, depth = _size(layout, host.name, host.look)
-        a = math.radians(layout.rng.choice([0, 90, 180, 270]) + layout.rng.gauss(0, 12) + host.ry)
-        reach = 0.34 + (width * abs(math.sin(a)) + depth * abs(math.cos(a))) / 2
-        x, z = host.at[0] + reach * math.sin(a), host.at[2] - reach * math.cos(a)
-        if _try_floor(layout, name, look, x, z, math.degrees(math.atan2(x - host.at[0], z - host.at[2])) + layout.rng.gauss(0, 10)):
+def _beside(layout: Layout, thing: Thing, r: Round) -> bool:
+    """Beside a table, facing it; at a desk or a piano before its front."""
+    rng, hosts = layout.rng, [o for o in layout.placed if o.name in BESIDE[thing.name]]
+    for _ in range(r.tries // 2 if hosts else 0):
+        host = rng.choice(hosts)
+        width, _, depth = OBJECTS[host.name].sizes[host.look]
+        a = math.radians((0 if host.name in FRONT_ONLY else rng.choice((0, 90, 180, 270))) + rng.gauss(0, 10))
+        reach = 0.36 + (width * abs(math.sin(a)) + depth * abs(math.cos(a))) / 2 * host.scale
+        x, z = _turned(reach * math.sin(a), -reach * math.cos(a), host.ry)
+        facing = math.degrees(math.atan2(x, z)) + rng.gauss(0, 8)
+        if _try(layout, thing, r, (host.at[0] + x, 0.0, host.at[2] + z), facing, r.scale):
             return True
     return False
 
 
-def _on_top(layout: Layout, name: str, look: str) -> bool:
+def _turned(x: float, z: float, ry: float) -> tuple[float, float]:
+    """A point of an object's own ground after the object is turned by ry degrees."""
+    c, s = math.cos(math.radians(ry)), math.sin(math.radians(ry))
+    return x * c + z * s, z * c - x * s
+
+
+def _on_top(layout: Layout, thing: Thing, r: Round) -> bool:
     """On a table, a shelf or a cupboard with room on it; else on the floor."""
-    width, height, depth = _size(layout, name, look)
-    need = max(width, depth) / 2
-    tops = [top for o in layout.placed for top in o.tops if min(top.width, top.depth) > 0.8 * need]
-    for _ in range(TRIES if tops else 0):
-        top = layout.rng.choice(tops)
-        x = top.centre[0] + layout.rng.uniform(-0.5, 0.5) * max(0.0, min(top.width, top.depth * 3) - width)
-        z = top.centre[2] + layout.rng.uniform(-0.5, 0.5) * max(0.0, top.depth - depth)
-        y = top.centre[1]
-        if any(abs(y - v) < 0.3 and math.hypot(x - u, z - w) < 0.8 * (need + r) for u, v, w, r in layout.used_tops):
+    rng, (width, _, depth) = layout.rng, (r.scale * side for side in thing.size)
+    pairs = zip(layout.placed, layout.spots, strict=True)
+    tops = [(o, spot, top) for o, spot in pairs for top in o.tops if _carries(o, top, thing, width, depth)]
+    for _ in range(r.tries if tops else 0):
+        host, below, top = rng.choice(tops)
+        x, z = _turned(
+            rng.uniform(-0.5, 0.5) * max(0.0, top.width - width),
+            rng.uniform(-0.5, 0.5) * (top.depth - depth) if depth < top.depth else (top.depth - depth) / 2,
+            host.ry,
+        )
+        x, y, z = top.centre[0] + x, top.centre[1] + 0.008, top.centre[2] + z
+        need = 0.42 * (width + depth) / 2 if r.scale < 1 else 0.5 * max(width, depth)
+        if any(abs(y - v) < 0.3 and math.hypot(x - u, z - w) < need + n for u, v, w, n in layout.used_tops):
             continue
-        box, away = _screen_box(layout.stage, x, y, z, width, height, depth)
-        if box is None or not _in_frame(box, 0.8):
-            continue
-        spot = Spot(name, box, away, None)
-        if _free(layout, spot):
+        turn = host.ry + rng.gauss(0, 5 if thing.name == "computer" else 20)
+        if _try(layout, thing, r, (x, y, z), turn, r.scale, stands=False, host=below):
             layout.used_tops.append((x, y, z, need))
-            return _put(layout, name, look, (x, y, z), layout.rng.gauss(0, 20), spot)
-    return _on_floor(layout, name, look)
+            return True
+    return _on_floor(layout, thing, r)
 
 
-def _on_ceiling(layout: Layout, name: str, look: str) -> bool:
-    stage, (width, height, depth) = layout.stage, _size(layout, name, look)
-    for _ in range(TRIES):
-        x, z = layout.rng.uniform(-0.35, 0.35) * stage.width, layout.rng.uniform(1.8, stage.depth - 0.8)
-        box, away = _screen_box(stage, x, stage.height - height, z, width, height, depth)
-        if box is not None and _in_frame(box, 0.75):
-            spot = Spot(name, box, away, None, "ceiling")
-            if _free(layout, spot):
-                return _put(layout, name, look, (x, stage.height, z), 0.0, spot)
+def _carries(host: Placed, top, thing: Thing, width: float, depth: float) -> bool:
+    """Whether a thing may stand on a top; a computer has its place on a desk, however full that is."""
+    if thing.name == "computer" and host.name == "desk":
+        return True
+    return width < 1.25 * top.width and depth < 1.5 * top.depth
+
+
+def _on_ceiling(layout: Layout, thing: Thing, r: Round) -> bool:
+    stage, rng = layout.stage, layout.rng
+    for _ in range(r.tries):
+        x, z = rng.uniform(-0.35, 0.35) * stage.width, rng.uniform(1.8, stage.depth - 0.8)
+        if _try(layout, thing, r, (x, stage.height, z), 0.0, r.scale, "ceiling", stands=False):
+            return True
     return False
 
 
 # -------------------------------------------------------------------------------------------- outdoors
 
 
-def _depth_for(stage: Stage, size, share: float, low: float) -> float:
-    """How far away an object must stand to take a share of the picture's height (or width)."""
-    extent = max(size[1], 0.75 * size[0])
-    return max(low, extent * stage.focal / (share * 227))
-
-
-def _stand(layout: Layout, name: str, look: str, shares, nearest: float, turn: float, span=None) -> bool:
-    stage, rng, size = layout.stage, layout.rng, _size(layout, name, look)
-    nearest = max(nearest, stage.nearest + size[2] / 2)
-    for i in range(TRIES):  # the foreground fills up: later tries go farther away
-        z = _depth_for(stage, size, rng.uniform(*shares), nearest) * rng.uniform(1.0, 1.25 + 1.5 * i / TRIES)
-        if span is not None:
-            z = min(max(z, span[0] + size[2] / 2 + 0.3), span[1])
-        z = min(z, 55.0)
-        x = rng.uniform(-0.5, 0.5) * stage.camera.width_at(z) * 0.95
-        ry = rng.gauss(0, turn) + (180 if name in ("car", "truck", "bus", "boat", "bicycle") and rng.random() < 0.5 else 0)
-        if _try_floor(layout, name, look, x, z, ry):
+def _stand(layout: Layout, thing: Thing, r: Round, shares: tuple[float, float], nearest: float, afloat: bool = False) -> bool:
+    """Where the thing takes such a share of the picture; the foreground fills up, so later tries go farther."""
+    stage, rng, (width, height, depth) = layout.stage, layout.rng, (r.scale * side for side in thing.size)
+    nearest = max(nearest, stage.nearest + depth / 2)
+    turn = TURNS.get(thing.name, 32.0 if nearest < 8 else 16.0)
+    for i in range(r.tries):
+        away = max(height, 0.75 * width) * stage.focal / (rng.uniform(*shares) * 227)
+        away = max(nearest, away) * rng.uniform(1.0, 1.2 + (1.3 + 0.6 * (r.scale < 1)) * i / r.tries)
+        z = min(_ashore(stage, away, depth, nearest) if not afloat else _afloat(stage, away, depth), 58.0)
+        x = rng.uniform(-0.5, 0.5) * stage.camera.width_at(z) * 0.92
+        ry = rng.gauss(0, turn) + (180 if thing.name in VEHICLES and rng.random() < 0.5 else 0)
+        if _try(layout, thing, r, (x, 0.0, z), ry, r.scale):
             return True
     return False
 
 
-def _on_ground(layout: Layout, name: str, look: str) -> bool:
-    width, height, _ = _size(layout, name, look)
-    extent = max(height, 0.75 * width)
-    shares = (0.09, 0.24) if extent < 0.8 else (0.18, 0.44) if extent < 2.2 else (0.30, 0.62)
-    return _stand(layout, name, look, shares, 3.2, 32)
+def _ashore(stage: Stage, z: float, depth: float, nearest: float) -> float:
+    """A distance outside the water: the near bank if it is nearer and far enough from the viewer, or the far one."""
+    if stage.water is None or not stage.water[0] - depth / 2 < z < stage.water[1] + depth / 2:
+        return z
+    near, far = stage.water[0] - depth / 2 - 0.3, stage.water[1] + depth / 2 + 0.5
+    return near if near >= nearest and near > 0.7 * z else far + 0.3 * (z - stage.water[0])
 
 
-def _far(layout: Layout, name: str, look: str) -> bool:
-    return _stand(layout, name, look, (0.36, 0.72), 8.0, 16)
+def _afloat(stage: Stage, z: float, depth: float) -> float:
+    """A distance on the water where there is some; boats are drawn up on land elsewhere."""
+    return min(max(z, stage.water[0] + depth / 2 + 0.3), stage.water[1] - depth / 2) if stage.water else z
 
 
-def _on_water(layout: Layout, name: str, look: str) -> bool:
-    """Afloat where there is water; else drawn up on the shore."""
-    return _stand(layout, name, look, (0.18, 0.5), 4.0, 30, layout.stage.water)
+def _on_ground(layout: Layout, thing: Thing, r: Round) -> bool:
+    extent = max(thing.size[1], 0.75 * thing.size[0])
+    shares = (0.09, 0.22) if extent < 1.0 else (0.18, 0.42) if extent < 2.2 else (0.30, 0.60)
+    shares = (0.42, 0.72) if extent > 6 else shares  # trains, buses and airplanes: long, so they may be near
+    return _stand(layout, thing, r, shares, 3.2)
 
 
-def _in_sky(layout: Layout, name: str, look: str) -> bool:
-    stage, rng, size = layout.stage, layout.rng, _size(layout, name, look)
-    for _ in range(TRIES):
-        z = _depth_for(stage, size, rng.uniform(0.12, 0.3), 10.0)
+def _far(layout: Layout, thing: Thing, r: Round) -> bool:
+    return _stand(layout, thing, r, (0.36, 0.68), 8.0)
+
+
+def _on_water(layout: Layout, thing: Thing, r: Round) -> bool:
+    return _stand(layout, thing, r, (0.18, 0.5), 4.0, afloat=True)
+
+
+def _in_sky(layout: Layout, thing: Thing, r: Round) -> bool:
+    stage, rng = layout.stage, layout.rng
+    for _ in range(r.tries):
+        z = max(10.0, thing.size[1] * stage.focal / (rng.uniform(0.12, 0.3) * 227))
         x = rng.uniform(-0.45, 0.45) * stage.camera.width_at(z)
         y = stage.camera.eye[1] + rng.uniform(0.1, 0.32) * stage.camera.width_at(z)
-        box, away = _screen_box(stage, x, y, z, *size)
-        if box is not None and _in_frame(box, 0.85):
-            spot = Spot(name, box, away, None, "sky")
-            if _free(layout, spot):
-                return _put(layout, name, look, (x, y, z), rng.gauss(0, 30), spot)
+        if _try(layout, thing, r, (x, y, z), rng.gauss(0, 30), r.scale, stands=False):
+            return True
     return False

@@ -14,7 +14,7 @@ from scenelens.sceneworld.placing import Layout, place_all
 from scenelens.sceneworld.registry import OBJECTS
 from scenelens.sceneworld.render import Rendered, render
 from scenelens.sceneworld.stages import Stage, build_stage
-from scenelens.sceneworld.truth import draw_contents, scene_setting
+from scenelens.sceneworld.truth import common_objects, draw_contents, scene_setting
 from scenelens.sceneworld.world import stable_seed
 
 __all__ = ["Scene", "compose_scene", "render_background", "render_scene"]
@@ -60,7 +60,8 @@ def compose_scene(category: str, seed: int, without: Collection[str] = ()) -> Sc
             raise SceneLensError(f"no object class named {name!r}; {close_names(name, OBJECTS)}")
     stage = build_stage(scene_setting(category), seed)
     contents = draw_contents(category, np.random.default_rng(stable_seed("contents", category, seed)))
-    layout = place_all(stage, contents, random.Random(stable_seed("layout", category, seed)))
+    rng = random.Random(stable_seed("layout", category, seed))
+    layout = place_all(stage, contents, rng, common_objects(stage.setting))
     _take_away(stage, layout, without)
     return Scene(category, render(stage.world, stage.camera, stage.light), contents, layout.left_out)
 

@@ -58,9 +58,10 @@ class Stage:
     water: tuple[float, float] | None = None
 
     @cached_property
-    def axes(self) -> list[list[float]]:
-        """The camera's axes (right, up, ahead) as plain numbers: thousands of tries project with them."""
-        return self.camera.axes().tolist()
+    def view(self) -> tuple[float, ...]:
+        """The camera as twelve plain numbers, for `spots.screen_box`: right (x, z), up, ahead, eye, focal length."""
+        (rx, _, rz), up, ahead = self.camera.axes().tolist()
+        return rx, rz, *up, *ahead, *self.camera.eye, self.focal
 
     @cached_property
     def focal(self) -> float:
@@ -72,6 +73,15 @@ class Stage:
         """z of the ground seen at the foot of the picture: nothing nearer shows its feet."""
         seen = self.camera.ground_point(113.5, 222.0)
         return seen[2] if seen else 3.0
+
+    def seen_half(self, z: float) -> float:
+        """Metres from the middle to the side of what is seen at z."""
+        return self.camera.width_at(max(0.5, z - self.camera.eye[2])) / 2
+
+    def wall_from(self, side: int) -> float:
+        """z from which on the left (-1) or right (1) wall of a room is seen."""
+        ahead = (self.width / 2 - side * self.camera.eye[0]) / self.seen_half(self.camera.eye[2] + 1.0)
+        return self.camera.eye[2] + ahead
 
     @property
     def indoor(self) -> bool:
@@ -93,7 +103,7 @@ def build_stage(setting: str, seed: int) -> Stage:
 
 
 def _room(world: World, rng: random.Random) -> Stage:
-    width, depth, height = rng.uniform(4.3, 5.4), rng.uniform(4.0, 5.2), rng.uniform(2.45, 2.9)
+    width, depth, height = rng.uniform(4.1, 5.1), rng.uniform(3.7, 4.7), rng.uniform(2.45, 2.85)
     world.shadow_depth = depth + 5
     floor, wall = rng.choice(FLOORS), rng.choice(WALLS)
     long = depth + 4  # walls go on behind the camera
@@ -105,9 +115,9 @@ def _room(world: World, rng: random.Random) -> Stage:
     _finish(world, "wall", side, (-width / 2, 0, middle), (long, height), "right")
     _finish(world, "wall", side, (width / 2, 0, middle), (long, height), "left")
     _trimmings(world, rng, width, depth, height, long)
-    eye = (rng.uniform(-0.22, 0.22) * width, rng.uniform(1.35, 1.8), rng.uniform(-1.25, -0.7))
+    eye = (rng.uniform(-0.22, 0.22) * width, rng.uniform(1.35, 1.8), rng.uniform(-1.2, -0.8))
     target = (rng.uniform(-0.12, 0.12) * width, rng.uniform(0.8, 1.05), depth * 0.6)
-    camera = Camera(eye, target, rng.uniform(52, 60))
+    camera = Camera(eye, target, rng.uniform(57, 64))
     return Stage("indoor", world, camera, Light.sample(rng), width, depth, height)
 
 
@@ -148,9 +158,9 @@ def _band(world: World, rng: random.Random, kind: str | None) -> tuple[float, fl
     """A road, a square, a stretch of water across the middle distance, or a road that leads away."""
     if kind is None:
         return None
-    start, deep = rng.uniform(8, 12), rng.uniform(4, 9)
-    if kind == "water":
-        deep = rng.uniform(10, 60)
+    start, deep = rng.uniform(8, 13), rng.uniform(4, 9)
+    if kind == "water":  # a lake or a river, with a far bank for what is too big for the near one
+        deep = rng.uniform(6, 14)
     elif kind in ("road", "pavement") and rng.random() < 0.4:
         x, w = rng.uniform(-4, 4), rng.uniform(2.4, 4)
         world.surface(kind, kind, (x, 0.012, 60), (w, 130), "up")

@@ -54,6 +54,16 @@ def read_chance(text: str) -> Chance:
 
 
 @cache
+def common_objects(setting: str) -> frozenset[str]:
+    """The objects that appear in every ``"indoor"`` or ``"outdoor"`` scene and so say little.
+
+    >>> "person" in common_objects("indoor"), "bed" in common_objects("indoor")
+    (True, False)
+    """
+    return frozenset(tomllib.loads(TABLE.read_text())["everywhere"][setting])
+
+
+@cache
 def _table() -> tuple[dict[str, str], dict[str, dict[str, Chance]]]:
     """({category: setting}, {category: {object: Chance}}), objects that are everywhere included."""
     raw = tomllib.loads(TABLE.read_text())
