@@ -115,7 +115,10 @@ class Builder:
         if pattern not in PATTERN_INDEX:
             raise SceneLensError(f"no pattern named {pattern!r}; {close_names(pattern, PATTERNS)}")
         first = self.colour(colour, look.colour)
-        second = shade(first, -0.35) if colour2 is None and not look.second else self.colour(colour2, look.second)
+        second = first
+        if pattern != "none":
+            plain = colour2 is None and not look.second
+            second = shade(first, -0.35) if plain else self.colour(colour2, look.second)
         world = self.world
         self._seed += 1
         world.rows.append(

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-__all__ = ["Camera"]
+__all__ = ["Camera", "look"]
 
 Point = tuple[float, float, float]
+
+
+def look(ahead: Point) -> tuple[Point, Point, Point]:
+    """Unit vectors right, up, ahead of someone who looks along `ahead` with a level head."""
+    x, y, z = ahead
+    k = 1.0 / math.sqrt(x * x + y * y + z * z)
+    x, y, z = x * k, y * k, z * k
+    k = 1.0 / max(1e-9, math.hypot(x, z))
+    rx, rz = z * k, -x * k
+    return (rx, 0.0, rz), (y * rz, z * rx - x * rz, -y * rx), (x, y, z)
 
 
 @dataclass(frozen=True)
@@ -32,17 +43,17 @@ class Camera:
     target: Point
     fov: float = 50.0
 
+    @cached_property
+    def _axes(self) -> tuple[Point, Point, Point]:
+        return look(tuple(b - a for a, b in zip(self.eye, self.target, strict=True)))  # type: ignore[arg-type]
+
     def axes(self) -> np.ndarray:
         """Rows right, up, ahead of the camera, (3, 3)."""
-        ahead = np.subtract(self.target, self.eye).astype(float)
-        ahead /= np.linalg.norm(ahead)
-        right = np.cross((0.0, 1.0, 0.0), ahead)
-        right /= np.linalg.norm(right)
-        return np.stack([right, np.cross(ahead, right), ahead])
+        return np.array(self._axes)
 
     def view(self) -> np.ndarray:
         """The 12 numbers kernels use: the three axes, then the eye."""
-        return np.concatenate([self.axes().ravel(), self.eye])
+        return np.array([*self._axes[0], *self._axes[1], *self._axes[2], *self.eye], float)
 
     def focal(self, size: int) -> float:
         """Focal length in pixels of a picture `size` pixels wide."""
@@ -50,9 +61,10 @@ class Camera:
 
     def project(self, point: Point, size: int = 227) -> tuple[float, float, float]:
         """Column and row (pixels; centres at .5) where a point appears, and its depth in metres (<= 0: behind)."""
-        right, up, ahead = self.axes() @ (np.asarray(point, float) - self.eye)
+        x, y, z = (p - e for p, e in zip(point, self.eye, strict=True))
+        right, up, ahead = (a * x + b * y + c * z for a, b, c in self._axes)
         scale = self.focal(size) / ahead if ahead else math.inf
-        return size / 2 + right * scale, size / 2 - up * scale, float(ahead)
+        return size / 2 + right * scale, size / 2 - up * scale, ahead
 
     def ground_point(self, column: float, row: float, size: int = 227, height: float = 0.0) -> Point | None:
         """The point on the horizontal plane y = height seen at a pixel, or None above the horizon."""

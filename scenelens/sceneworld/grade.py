@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from scenelens.sceneworld.noise import kernel
@@ -44,13 +42,19 @@ def screen_values(n: int = 4096) -> np.ndarray:
     return np.clip(np.rint(screen * 255), 0, 255).astype(np.uint8)
 
 
-PAPER = paper_grain(227)
+def vignette(size: int) -> np.ndarray:
+    """Brightness towards the corners, (size, size) float32: 1 in the middle."""
+    y, x = (np.mgrid[:size, :size] + 0.5) / size - 0.5
+    return (1.0 - 0.45 * np.maximum(0.0, np.hypot(x, y) - 0.38)).astype(np.float32)
+
+
+PAPER = vignette(227) * (1.0 + 0.028 * paper_grain(227))
 WOBBLE = hand_wobble(227)
 SCREEN = screen_values()
 
 
 @kernel
-def finish(image, fine, paper, screen, tint, exposure, ink, grain, out):
+def finish(image, fine, paper, screen, tint, exposure, ink, out):
     """Write uint8 (S, S, 3) from linear light (S, S, 3); fine (2S, 2S) holds the object of each sample."""
     size = image.shape[0]
     last = 2 * size - 1
@@ -70,9 +74,7 @@ def finish(image, fine, paper, screen, tint, exposure, ink, grain, out):
                             other += 1
                 share = other / 16.0
                 line = 1.0 - ink * min(1.0, 4.0 * share * (1.0 - share))
-            dx, dy = (x + 0.5) / size - 0.5, (y + 0.5) / size - 0.5
-            corner = 1.0 - 0.45 * max(0.0, math.sqrt(dx * dx + dy * dy) - 0.38)
-            k = exposure * line * corner * (1.0 + grain * paper[y, x])
+            k = exposure * line * paper[y, x]
             for c in range(3):
                 value = image[y, x, c] * k * tint[c] * (1.0 if c < 2 else 1.0 + (1.0 - line) * 0.3)
                 out[y, x, c] = screen[min(screen.shape[0] - 1, max(0, int(value * 0.5 * screen.shape[0])))]

@@ -13,7 +13,7 @@ import numpy as np
 
 from scenelens.sceneworld.noise import kernel
 
-__all__ = ["COLUMNS", "draw", "draw_shadow", "place_vertices", "setup_triangles"]
+__all__ = ["COLUMNS", "clear", "draw", "draw_shadow", "place_vertices", "setup_triangles"]
 
 # Columns of the instance table: one row per primitive.
 NAMES = """a00 a01 a02 a03 a10 a11 a12 a13 a20 a21 a22 a23 mesh material pattern r1 g1 b1 r2 g2 b2
@@ -205,6 +205,7 @@ def to_light(light, p):
     )
 
 
-def empty_buffers(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Depth (size, size) float32 of 10 km and ids (size, size) int32 of -1."""
-    return np.full((size, size), 1e-4, np.float32), np.full((size, size), -1, np.int32)
+def clear(depth: np.ndarray, ids: np.ndarray) -> None:
+    """Start a picture: depth 1 / 10 km, no triangle (-1)."""
+    depth.fill(1e-4)
+    ids.fill(-1)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import threading
 from dataclasses import dataclass
 
 import numpy as np
 
 from scenelens.sceneworld import grade, nearness, raster, shading, surfaces
-from scenelens.sceneworld.camera import Camera
+from scenelens.sceneworld.camera import Camera, look
 from scenelens.sceneworld.lighting import Light
 from scenelens.sceneworld.materials import MATERIAL_NAMES, MATERIAL_TABLE
 from scenelens.sceneworld.world import REGIONS, Placed, World, region_id
@@ -17,6 +18,7 @@ __all__ = ["SIZE", "Rendered", "render"]
 
 SIZE = 227
 SHADOW = 400
+_kept = threading.local()
 
 
 @dataclass
@@ -70,7 +72,7 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     focal, centre = camera.focal(size), size / 2
     view = camera.view()
     edges, owner, face, box = _triangle_arrays(library["count"][table[:, 12].astype(int)].sum())
-    depth, ids = raster.empty_buffers(size)
+    depth, ids, fine, image = _buffers()
     n = raster.setup_triangles(
         table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, view, focal, centre, centre,
         edges, owner, face, box,
@@ -79,9 +81,7 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     sun, shadow = _shadow(world, table, library, offsets, placed, camera, light)
     open_ = np.empty((2, size // 4 + 1, size // 4 + 1), np.float32)
     nearness.openness(depth, focal, centre, world.reach, open_[0], open_[1])
-    image = np.empty((SIZE, SIZE, 3), np.float32)
     labels = np.empty((3, SIZE, SIZE), np.int16)
-    fine = np.empty((size, size), np.int16)
     environment = _environment(world, light, 1.0 / sun[11])
     traits = MATERIAL_TABLE[table[:, 13].astype(int)]
     prims = surfaces.primitive_frames(table, library["extents"][table[:, 12].astype(int)], traits)
@@ -93,8 +93,18 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
     tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)
-    grade.finish(image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink, 0.028, out)
+    grade.finish(image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink, out)
     return Rendered(out, labels[0], labels[1], labels[2], world.objects, world.parts)
+
+
+def _buffers() -> tuple[np.ndarray, ...]:
+    """Depth, triangle, object per sample and linear image: kept per thread, since fresh memory costs time."""
+    if not hasattr(_kept, "buffers"):
+        size = 2 * SIZE
+        shapes = ((size, size, np.float32), (size, size, np.int32), (size, size, np.int16))
+        _kept.buffers = (*(np.empty((h, w), kind) for h, w, kind in shapes), np.empty((SIZE, SIZE, 3), np.float32))
+    raster.clear(*_kept.buffers[:2])
+    return _kept.buffers
 
 
 def _library(world: World) -> dict[str, np.ndarray]:
@@ -133,10 +143,7 @@ def _triangle_arrays(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
 
 def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light) -> tuple[np.ndarray, np.ndarray]:
     """The light's frame (12 numbers, see raster.to_light) fitted to what the camera sees, and the shadow map."""
-    ahead = -light.direction
-    right = np.cross((0.0, 1.0, 0.0), ahead)
-    right /= np.linalg.norm(right)
-    axes = np.stack([right, np.cross(ahead, right), ahead])
+    axes = np.array(look(tuple(-light.direction)))
     corners = _seen_corners(camera, world.shadow_depth) @ axes.T
     low, high = corners.min(0)[:2].copy(), corners.max(0)[:2].copy()
     raster.fit_to_casters(table, library["vertex_count"], offsets, placed, axes, low, high)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from scenelens.sceneworld.noise import fbm2, kernel
+from scenelens.sceneworld.noise import fbm2, kernel, noise2
 from scenelens.sceneworld.surfaces import surface
 
 __all__ = ["ENVIRONMENT", "shade_image"]
@@ -31,10 +31,9 @@ def sky_colour(env, dx, dy, dz, out):
     plane = 1.0 / (max(up, 0.0) + 0.16)
     body = fbm2(dx * plane * 0.9 + seed % 31, dz * plane * 1.4 + up * 3, seed)
     cover = min(1.0, max(0.0, (body - 0.30 + env[19]) * 2.6)) * min(1.0, max(0.0, up * 7 + 0.25))
-    lift = min(
-        1.0,
-        max(0.0, 0.62 + 0.9 * fbm2(dx * plane * 0.9 + seed % 31 + 0.12, dz * plane * 1.4 + up * 3 + 0.2, seed)),
-    )
+    u, v = dx * plane * 0.9 + seed % 31 + 0.12, dz * plane * 1.4 + up * 3 + 0.2
+    lift = 0.62 + 0.5 * noise2(u, v, seed) + 0.25 * noise2(2.03 * u + 5.1, 2.03 * v + 9.7, seed + 7)
+    lift = min(1.0, max(0.0, lift))
     for c in range(3):
         base = env[12 + c] + (env[16 + c] - env[12 + c]) * t
         white = 0.55 * env[12 + c] + 0.45 * (0.72 + 0.28 * lift) * (0.5 + 0.5 * env[3 + c] / max(env[3], env[5]))
