@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 
@@ -70,8 +71,9 @@ def studio_picture(name: str, seed: int) -> Rendered:
     full = f"{known.name}/{look}"
     foot = _foot(place, size)
     world.add(full, at=(0, foot, 0), ry=turn if place != "on_wall" else 0)
+    corners = _corners(world)
     _background(world, rng, place, size, big)
-    return render(world, _camera(rng, place, size, turn), light)
+    return render(world, _camera(rng, place, corners), light)
 
 
 def _foot(place: str, size: tuple[float, float, float]) -> float:
@@ -117,22 +119,32 @@ def _background(world: World, rng: random.Random, place: str, size, big: float) 
         )
 
 
-def _camera(rng: random.Random, place: str, size: tuple[float, float, float], turn: float) -> Camera:
-    """A camera that sees the whole object, filling half to nearly all of the frame, from a varied height."""
-    c, s = abs(math.cos(math.radians(turn))), abs(math.sin(math.radians(turn)))
-    wide, high = size[0] * c + size[2] * s, size[1]
-    deep = size[0] * s + size[2] * c
-    fov = rng.uniform(34, 48)
-    fill = rng.uniform(0.62, 0.92)
-    distance = max(wide, high) / fill / 2 / math.tan(math.radians(fov / 2)) + deep / 2
-    low = {"ceiling": (-12, 4), "sky": (-16, -4), "on_wall": (-6, 10), "on_top": (10, 30), "far": (2, 6)}.get(place, (6, 24))
-    rise = math.radians(rng.uniform(*low))
-    middle = high / 2 + {"ceiling": high * 0.25, "on_wall": high * 0.4, "sky": high * 1.2}.get(place, 0.0)
-    aside = rng.uniform(-0.12, 0.12) * max(wide, high)
-    target = (aside, middle + rng.uniform(-0.06, 0.06) * high, 0.0)
-    eye = (
-        aside + rng.uniform(-0.2, 0.2) * distance,
-        middle + distance * math.sin(rise),
-        -distance * math.cos(rise),
-    )
-    return Camera((eye[0], max(0.08 * high, eye[1]), eye[2]), target, fov)
+def _corners(world: World) -> np.ndarray:
+    """Corners of the boxes round the primitives drawn so far, (8 * primitives, 3) metres."""
+    table = world.table()
+    meshes = [world.meshes[int(i)] for i in table[:, 12]]
+    low = np.array([m.low for m in meshes])
+    extent = np.array([m.extent for m in meshes])
+    unit = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
+    local = low[:, None] + unit[None] * extent[:, None]
+    affine = table[:, :12].reshape(-1, 3, 4)
+    return (np.einsum("nij,nkj->nki", affine[:, :, :3], local) + affine[:, None, :, 3]).reshape(-1, 3)
+
+
+def _camera(rng: random.Random, place: str, corners: np.ndarray) -> Camera:
+    """A camera that sees the whole object, filling two thirds to nearly all of the frame, from a varied height."""
+    low, high = corners.min(0), corners.max(0)
+    middle, reach = (low + high) / 2, float(np.linalg.norm(high - low))
+    distance = reach * rng.uniform(1.2, 1.9)
+    below = {"ceiling": (-12, 4), "sky": (-16, -4), "on_wall": (-6, 10), "on_top": (10, 30), "far": (2, 6)}.get(place, (6, 24))
+    rise = math.radians(rng.uniform(*below))
+    eye = middle + distance * np.array([rng.uniform(-0.2, 0.2), math.sin(rise), -math.cos(rise)])
+    if place not in ("ceiling", "on_wall", "sky"):
+        eye[1] = max(eye[1], 0.08 * reach)
+    right, up, ahead = Camera(tuple(eye), tuple(middle)).axes()
+    x, y = ((corners - eye) @ axis / ((corners - eye) @ ahead) for axis in (right, up))
+    half = max(np.ptp(x), np.ptp(y)) / 2 / rng.uniform(0.68, 0.94)
+    spare = [max(0.0, half - np.ptp(v) / 2) * rng.uniform(-0.5, 0.5) for v in (x, y)]
+    aim = ahead + right * ((x.min() + x.max()) / 2 + spare[0]) + up * ((y.min() + y.max()) / 2 + spare[1])
+    fov = 2 * math.degrees(math.atan(half / np.linalg.norm(aim)))
+    return Camera(tuple(map(float, eye)), tuple(map(float, eye + aim)), fov)
