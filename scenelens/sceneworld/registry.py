@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -76,6 +77,8 @@ def object_class(
 def resolve(name: str) -> tuple[ObjectClass, str | None]:
     """The class and look of 'lamp/floor'; look None for 'lamp' where there are several (any will do)."""
     head, _, look = name.partition("/")
+    if head not in OBJECTS:
+        importlib.import_module("scenelens.sceneworld.objects")  # registers them; not at the top: it imports us
     if head not in OBJECTS:
         raise SceneLensError(f"no object class named {head!r}; {close_names(head, OBJECTS)}")
     known = OBJECTS[head]

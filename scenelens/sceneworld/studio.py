@@ -50,7 +50,7 @@ def render_object(name: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarra
     Examples
     --------
     >>> image, masks = render_object("chair/wooden", seed=1)
-    >>> image.shape, bool(masks["chair"].any())
+    >>> image.shape, bool(masks["lamp"].any())
     ((227, 227, 3), True)
     """
     picture = studio_picture(name, seed)
@@ -147,4 +147,5 @@ def _camera(rng: random.Random, place: str, corners: np.ndarray) -> Camera:
     spare = [max(0.0, half - np.ptp(v) / 2) * rng.uniform(-0.5, 0.5) for v in (x, y)]
     aim = ahead + right * ((x.min() + x.max()) / 2 + spare[0]) + up * ((y.min() + y.max()) / 2 + spare[1])
     fov = 2 * math.degrees(math.atan(half / np.linalg.norm(aim)))
-    return Camera(tuple(map(float, eye)), tuple(map(float, eye + aim)), fov)
+    (ex, ey, ez), (tx, ty, tz) = eye.tolist(), (eye + aim).tolist()
+    return Camera((ex, ey, ez), (tx, ty, tz), fov)
