@@ -265,7 +265,7 @@ def annotated(picture: Rendered) -> Iterator[AnnotatedObject]:
 
 def _outlined(name: str, mask: np.ndarray, number: int, about: str) -> Iterator[AnnotatedObject]:
     if np.count_nonzero(mask) >= SMALLEST:
-        polygons = tuple(mask_to_polygons(mask, min_area=2 if name not in REGIONS else 6))
+        polygons = tuple(mask_to_polygons(mask, min_area=6 if name not in REGIONS else 16))
         if polygons:
             yield AnnotatedObject(name, polygons, instance=number, attributes="" if about == "plain" else about)
 

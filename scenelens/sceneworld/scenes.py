@@ -10,7 +10,8 @@ import numpy as np
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.sceneworld import objects  # noqa: F401  (registers every object class)
-from scenelens.sceneworld.placing import Layout, place_all
+from scenelens.sceneworld.layout import Layout
+from scenelens.sceneworld.placing import place_all
 from scenelens.sceneworld.registry import OBJECTS
 from scenelens.sceneworld.render import Rendered, render
 from scenelens.sceneworld.stages import Stage, build_stage

@@ -7,6 +7,7 @@ are) can be checked against the way the world was made.
 
 from __future__ import annotations
 
+import argparse
 import re
 import tomllib
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
 
+SEEN = 30  # pixels of an object that count as seeing it
 TABLE = Path(__file__).with_name("world.toml")
 _CHANCE = re.compile(r"^(\d+(?:\.\d+)?)%(?: (\d+)(?:-(\d+))?)?$")
 
@@ -127,6 +129,64 @@ def draw_contents(category: str, rng: np.random.Generator) -> list[str]:
             return drawn
 
 
+def realised_table(n_images: int = 20, first_seed: int = 0) -> pd.DataFrame:
+    """`truth_table` held against pictures: what finds no place, or is hidden, makes the two differ.
+
+    Parameters
+    ----------
+    n_images : pictures to be rendered of every scene.
+    first_seed : seed of the first of them.
+
+    Returns
+    -------
+    DataFrame: scene, object, drawn and seen (shares of the pictures, 0..1: the table asked for the object; at
+    least `SEEN` pixels show it), instances and lost (numbers over all the pictures).
+    """
+    from tqdm.auto import tqdm
+
+    rows = []
+    for category in tqdm(scene_categories(), desc="scenes", disable=None):
+        counts: dict[str, list[int]] = {}
+        for seed in range(first_seed, first_seed + n_images):
+            _count(category, seed, counts)
+        rows += [(category, name, *values) for name, values in sorted(counts.items())]
+    table = pd.DataFrame(rows, columns=["scene", "object", "drawn", "seen", "instances", "lost"])
+    return table.assign(drawn=table.drawn / n_images, seen=table.seen / n_images)
+
+
+def _count(category: str, seed: int, counts: dict[str, list[int]]) -> None:
+    """Add one picture's objects to {object: [pictures that ask for it, that show it, instances, lost]}."""
+    from scenelens.sceneworld.scenes import compose_scene
+
+    scene = compose_scene(category, seed)
+    asked = [name.partition("/")[0] for name in scene.contents]
+    seen = {name for name, mask in scene.picture.masks().items() if mask.sum() >= SEEN}
+    for name in set(asked):
+        values = counts.setdefault(name, [0, 0, 0, 0])
+        more = (1, name in seen, asked.count(name), scene.left_out.count(name))
+        values[:] = [a + b for a, b in zip(values, more, strict=True)]
+
+
+def main() -> None:
+    """Print the table and how the pictures keep to it."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--images", type=int, default=20, help="pictures of every scene")
+    given = parser.parse_args()
+    found = realised_table(given.images)
+    asked = truth_table().groupby(["scene", "object"], sort=False).presence.max().rename("table")
+    found = found.join(asked, on=["scene", "object"])
+    columns = found.sort_values(["scene", "table"], ascending=[True, False])[
+        ["scene", "object", "table", "drawn", "seen", "instances", "lost"]
+    ]
+    print(columns.to_string(index=False, float_format="{:.2f}".format))
+    print(f"{given.images} pictures of each scene. Of {found.instances.sum()} instances {found.lost.sum()} found no place:",
+          f"{found.lost.sum() / found.instances.sum():.1%}.")  # fmt: skip
+
+
 def _known(category: str) -> None:
     if category not in _table()[0]:
         raise SceneLensError(f"no scene named {category!r}; {close_names(category, _table()[0])}")
+
+
+if __name__ == "__main__":
+    main()
