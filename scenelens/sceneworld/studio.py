@@ -50,7 +50,7 @@ def render_object(name: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarra
     Examples
     --------
     >>> image, masks = render_object("chair/wooden", seed=1)
-    >>> image.shape, bool(masks["lamp"].any())
+    >>> image.shape, bool(masks["chair"].any())
     ((227, 227, 3), True)
     """
     picture = studio_picture(name, seed)
