@@ -346,7 +346,8 @@ def _discrepancies(
     peaks = watch.peaks(originals, place)
     changed = peaks.new_zeros(*grid, len(watch.units))
     for rows, columns, values in watch.responses(originals, patches, place):
-        changed[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = (values - peaks).abs_()
+        at = torch.from_numpy(rows)[:, None], torch.from_numpy(columns)[None]
+        changed[at] = (values - peaks).abs_()
     maps = changed.permute(2, 0, 1).contiguous().cpu().numpy()
     return [Discrepancy(maps[n], int(unit), place, float(peaks[n])) for n, unit in enumerate(watch.units)]
 

@@ -189,6 +189,9 @@ def _plan_step(plan: AxisPlan, step: Step, axis: int, need: Span, low: np.ndarra
         plan.starts[step.name] = plan.starts[before] + slide.padding[axis] - wider
         plan.size[step.name] = plan.size[before] + wider
         return
+    if step.slide is None and len(step.inputs) == 1:  # nothing moves: the very same windows
+        plan.starts[step.name], plan.size[step.name] = plan.starts[before], plan.size[before]
+        return
     plan.starts[step.name] = np.clip(np.where(high > low, low, first), first, max(first, last - size))
     plan.size[step.name] = size
 

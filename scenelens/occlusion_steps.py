@@ -211,6 +211,9 @@ class Concatenate(WindowStep):
         super().__init__(step, wanted, n_inputs)
         ends = np.cumsum(n_inputs)
         begins = ends - np.array(n_inputs)
+        # a branch that nobody wants gives one channel all the same: no step has to do without channels
+        idle = [b for b, e in zip(begins, ends, strict=True) if not ((wanted >= b) & (wanted < e)).any()]
+        self.channels = wanted = np.union1d(wanted, np.array(idle, int))
         self.takes = [wanted[(wanted >= b) & (wanted < e)] - b for b, e in zip(begins, ends, strict=True)]
 
     def __call__(self, windows: list[Tensor], **_: Any) -> Tensor:
