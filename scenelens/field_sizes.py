@@ -94,7 +94,8 @@ def table_2(atlas: Atlas) -> pd.DataFrame:
 
 
 def mean_interval(sizes: np.ndarray, units: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean over all `units` of a layer, when `sizes` are those of some drawn by lot.
+    """Interval of the mean over all `units` of a layer, when `sizes` are those of some drawn by lot; at
+    least 0.
 
     Examples
     --------
@@ -111,7 +112,7 @@ def mean_interval(sizes: np.ndarray, units: int, confidence: float = 0.95) -> tu
         return math.nan, math.nan
     error = float(np.std(sizes, ddof=1)) / math.sqrt(n) * math.sqrt(1 - n / units)
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
-    return mean - half, mean + half
+    return max(0.0, mean - half), mean + half
 
 
 def _summary(found: pd.DataFrame, units: int) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def atlas_layers(network: Network) -> list[str]:
     table = network.layers.set_index("layer")
     if set(paper.RF_SIZES) <= set(table.index):
         return list(paper.RF_SIZES)
-    usable = [layer for layer in network.main_layers(6) if _has_field(table.loc[layer])]
+    usable = [layer for layer in network.main_layers(6) if has_field(table.loc[layer])]
     places = np.linspace(0, len(usable) - 1, min(4, len(usable))).round().astype(int)
     return [usable[k] for k in places]
 
@@ -204,7 +204,7 @@ def _agree(kept: np.ndarray, now: np.ndarray) -> bool:
     return len(kept) == len(now) and np.allclose(-np.sort(-kept), now, rtol=PEAKS_AGREE, atol=1e-6)
 
 
-def _has_field(row: Any) -> bool:
+def has_field(row: Any) -> bool:
     """Whether a layer has positions and a theoretical field, and its units do not all see everything."""
     return (
         tuple(row["map"]) != (1, 1)

@@ -4,6 +4,7 @@ show."""
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from scenelens.receptive_fields import EmpiricalRF
     from scenelens.studies import Study
 
-_GAP = 0.06  # inches between tiles
+_GAP, _SCALE = 0.06, 0.6  # inches between tiles, and for an axis with its name
 _EDGE = "#7fe0ff"  # outlines on heat: light blue is on none of its colours
 
 
@@ -70,7 +71,7 @@ def _pipeline_column(
         _draw_occluder(axes[0], field, top)
     frame = top.frame.shape[:2]
     show_tile(axes[1], heat(map_in_frame(field.maps[k], frame, field.occluder, field.stride)))
-    mark_peak(axes[1], top)
+    mark_peak(axes[1], replace(top, center=None))  # the box alone: a ring would hide what it marks
     show_tile(axes[2], heat(field.recentered(k)))
 
 
@@ -125,7 +126,7 @@ def convergence(field: EmpiricalRF) -> Plate:
         f"{field.layer}:{field.unit}, its images added one by one, best first. Above: size in pixels, and "
         f"the 95% interval of the last. Below: correlation with the map of all {len(curve)} images."
     )
-    plate = Plate("How many images does it take?", 2.6, caption)
+    plate = Plate("How many images does it take?", 3.0, caption)
     above, below = (plate.axes_at(0.6, top, WIDTH - 0.8, 1.1) for top in (0.0, 1.4))
     interval = size_interval(field)
     above.axhspan(*interval, color=HAIR, alpha=0.5, lw=0)
@@ -157,8 +158,8 @@ def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
     if table["paper"].notna().any():
         caption += " Open diamonds: the mean that the paper found in its scene network."
     depths = table["depth"].nunique()
-    plate = Plate("How large a field is, and how large it could be", 3.6, caption)
-    axes = plate.axes_at(0.5, 0.2, WIDTH - 0.6, 2.7)
+    plate = Plate("How large a field is, and how large it could be", 3.45, caption)
+    axes = plate.axes_at(_SCALE, 0.2, WIDTH - _SCALE - 0.1, 2.7)
     rng, shifts = np.random.default_rng(0), dict(zip(table["network"].unique(), (-0.2, 0.2), strict=False))
     for row in table.to_dict("records"):
         x, color = row["depth"] + shifts[row["network"]], network_color(row["network"])
@@ -185,9 +186,9 @@ def _spread(row: dict[Any, Any]) -> float:
 
 def _size_labels(plate: Plate, table: pd.DataFrame, shifts: dict, depths: int) -> None:
     """Under each column: the layer's name, mean ± s.d., n of all; above, the networks by colour."""
-    step = (WIDTH - 0.6) / depths
+    step = (WIDTH - _SCALE - 0.1) / depths
     for row in table.to_dict("records"):
-        x = 0.5 + (row["depth"] + 0.5 + shifts[row["network"]] * 1.2) * step
+        x = _SCALE + (row["depth"] + 0.5 + shifts[row["network"]]) * step
         spread = f" ± {row['sd']:.0f}" if row["sd"] == row["sd"] else ""
         mean = "–" if math.isnan(row["mean"]) else f"{row['mean']:.0f}{spread}"
         style = {"ha": "center", "size": SMALL, "color": network_color(row["network"])}
@@ -196,11 +197,11 @@ def _size_labels(plate: Plate, table: pd.DataFrame, shifts: dict, depths: int) -
     for depth, rows in table.groupby("depth"):
         names = list(dict.fromkeys(rows["layer"]))
         plate.words(
-            0.5 + (depth + 0.5) * step, 2.95, " · ".join(names), ha="center", weight="bold", size=SMALL
+            _SCALE + (depth + 0.5) * step, 2.95, " · ".join(names), ha="center", weight="bold", size=SMALL
         )
     for k, network in enumerate(shifts):
         style = {"color": network_color(network), "weight": "bold", "size": BODY}
-        plate.words(0.62 + 1.25 * k, 0.0, f"{network} network", **style)
+        plate.words(_SCALE + 0.12 + 1.3 * k, 0.0, f"{network} network", **style)
 
 
 def figure_4_fields(study: Study, atlas: Atlas, network: str, n_units: int = 3, n_patches: int = 9) -> Plate:
