@@ -107,6 +107,7 @@ def on_top(layout: Layout, thing: Thing, r: Round) -> bool:
         turn = host.ry + rng.gauss(0, 5 if thing.name == "computer" else 20)
         if try_place(layout, thing, r, (x, y, z), turn, r.scale, stands=False, host=below):
             layout.used_tops.append((x, y, z, need))
+            layout.placed[-1].parent = host.id
             return True
     return on_floor(layout, thing, r)
 

@@ -69,19 +69,9 @@ def compose_scene(category: str, seed: int, without: Collection[str] = ()) -> Sc
 
 def _take_away(stage: Stage, layout: Layout, without: Collection[str]) -> None:
     """Drop the rows of some objects, and of what stands on them, after everything has found its place."""
-    gone = [o for o in layout.placed if o.name in without]
-    gone += [o for o in layout.placed if o not in gone and any(_stands_on(o, host) for host in gone)]
-    drop = {row for o in gone for row in range(*o.rows)}
-    stage.world.rows = [row for i, row in enumerate(stage.world.rows) if i not in drop]
-
-
-def _stands_on(thing, host) -> bool:
-    return any(
-        abs(thing.at[1] - top.centre[1]) < 1e-6
-        and abs(thing.at[0] - top.centre[0]) <= top.width / 2
-        and abs(thing.at[2] - top.centre[2]) <= top.depth / 2
-        for top in host.tops
-    )
+    gone = {o.id for o in layout.placed if o.name in without}
+    rows = {row for o in layout.placed if o.id in gone or o.parent in gone for row in range(*o.rows)}
+    stage.world.rows = [row for i, row in enumerate(stage.world.rows) if i not in rows]
 
 
 def render_scene(category: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:

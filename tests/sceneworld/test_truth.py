@@ -1,4 +1,4 @@
-"""The world's table: what it says, that its objects exist, and that their frequencies fall off like Zipf's."""
+"""The world's table: what it says, that its objects exist, that their frequencies fall off like Zipf's."""
 
 import numpy as np
 import pytest
