@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +21,8 @@ from scenelens.occlusion_windows import Original, Windows, read_changes, read_va
 Place = tuple[int, int]
 #: Floats that the windows of one batch of occluders may take, together: on a CPU little enough to stay near
 #: the cores.
-FLOATS = {"cpu": 12_000_000, "cuda": 400_000_000}
+FLOATS = {"cpu": 6_000_000, "cuda": 400_000_000}
+WORTHWHILE = 200_000  # floats of a block that another thread is worth starting for
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Watch:
         self.made: dict[str, WindowStep] = window_steps(self.steps, self.sizes, target.name, units, n_image)
         self.channels = {name: made.channels for name, made in self.made.items()}
         self.channels |= {one.name: np.arange(n_image) for one in self.steps if one.kind == "input"}
+        self._parts = functools.lru_cache(maxsize=8)(self._make_parts)  # places come back, image after image
         self.last_use = {before.name: step.name for step in self.steps for before in step.inputs}
 
     # ---- the original ----------------------------------------------------------------------------
@@ -170,34 +174,57 @@ class Watch:
         (rows, columns, values) : indices (n_y,), (n_x,) into the grid of occluders, and (n_y, n_x, units)
         float.
         """
-        axes = [
-            Axis(self.steps, self.sizes, axis, self.target.name, place[axis], (length, patches.stride))
-            for axis, length in enumerate(patches.values.shape[:2])
-        ]
-        if not len(axes[0].occluders) or not len(axes[1].occluders):
-            return
-        down, across = self._parts(axes, originals)
-        for rows in down:
-            for columns in across:
-                values = _Block(self, originals, (rows, columns)).run(patches, place)
-                shape = (len(rows.occluders), len(columns.occluders), -1)
-                yield rows.occluders, columns.occluders, values.view(shape)
-
-    def _parts(self, axes: list[Axis], originals: dict[str, Any]) -> list[list[AxisPlan]]:
-        """Both axes cut into parts, so that the windows of a block, a part of the rows by one of the
-        columns, fit into memory together; and so that they are hardly larger than each occluder's own."""
-        plans = [axis.plan(slice(None)) for axis in axes]
-        windows = sum(plans[0].size[n] * plans[1].size[n] * len(c) for n, c in self.channels.items())
+        device = patches.values.device.type
+        threads = torch.get_num_threads() if device == "cpu" else 1
         dense = sum(value.numel() for value in originals.values() if isinstance(value, Tensor))
-        whole = sum(self._whole(step) for step in self.steps if step.name not in self.sizes)
-        device = next(one.table.device.type for one in originals.values() if isinstance(one, Original))
-        side = max(1, int((FLOATS.get(device, FLOATS["cpu"]) / (windows + dense + whole)) ** 0.5))
+        extent = tuple(patches.values.shape[:2])
+        down, across = self._parts(place, extent, patches.stride, dense, device, threads)
+
+        def block(plans: tuple[AxisPlan, AxisPlan]) -> tuple[np.ndarray, np.ndarray, Tensor]:
+            rows, columns = (plan.occluders for plan in plans)
+            values = _Block(self, originals, plans).run(patches, place)
+            return rows, columns, values.view(len(rows), len(columns), -1)
+
+        yield from _at_once(block, [(rows, columns) for rows in down for columns in across], threads)
+
+    def _make_parts(
+        self, place: Place, extent: tuple[int, int], stride: int, dense: int, device: str, threads: int
+    ) -> list[list[AxisPlan]]:
+        """Both axes cut into parts. A block, a part of the rows by one of the columns, is computed at once:
+        small enough for memory and for windows hardly larger than each occluder's own, so that all threads
+        have work."""
+        axes = [
+            Axis(self.steps, self.sizes, axis, self.target.name, place[axis], (extent[axis], stride))
+            for axis in (0, 1)
+        ]
+        n = len(axes[0].occluders) * len(axes[1].occluders)
+        if not n:
+            return [[], []]
+        plans = [axis.plan(slice(None)) for axis in axes]
+        windows = sum(plans[0].size[k] * plans[1].size[k] * len(c) for k, c in self.channels.items())
+        each = windows + dense + sum(self._whole(step) for step in self.steps if step.name not in self.sizes)
+        share = max(WORTHWHILE, each * n // (2 * threads)) if threads > 1 else each * n
+        side = max(1, int((min(FLOATS[device], share) / each) ** 0.5))
         return [_cut(axis, side) for axis in axes]
 
     def _whole(self, step: Step) -> int:
         """Floats of the whole maps that a step without positions reads."""
         names = [before.name for before in step.inputs if before.name in self.sizes]
         return sum(int(np.prod(self.sizes[name])) * len(self.channels[name]) for name in names)
+
+
+def _at_once(call: Callable[[Any], Any], blocks: list[Any], threads: int) -> Iterator[Any]:
+    """The calls' results in order; several blocks at a time, each in one thread, which suits small windows
+    better than many threads to a block."""
+    if threads < 2 or len(blocks) < 2:
+        yield from map(call, blocks)
+        return
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield from pool.map(torch.inference_mode()(call), blocks)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _cut(axis: Axis, side: int) -> list[AxisPlan]:
