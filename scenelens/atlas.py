@@ -89,7 +89,8 @@ class Atlas:
 
         Parameters
         ----------
-        seconds : after these no new unit is begun; None for no limit. What was computed is kept.
+        seconds : no unit is begun that would end after these, going by the last of its layer; None for no
+            limit. What was computed is kept.
         sure : this many units of each layer are computed whatever the time.
 
         Returns
@@ -102,13 +103,15 @@ class Atlas:
         limit = "" if seconds is None else f", for {seconds:.0f} s at most once {sure} of each layer is there"
         say_on_stderr(f"{len(todo)} receptive fields to compute on {self.n_images} images each{limit}.")
         ends = time.monotonic() + (float("inf") if seconds is None else seconds)
+        took: dict[tuple[str, str], float] = {}  # of each layer's last unit, in seconds
         done = 0
-        with tqdm(todo, desc="receptive fields", unit="unit", smoothing=0.05) as bar:
-            for k, network, layer, unit in bar:
-                if k >= sure and time.monotonic() > ends:
-                    break
-                self.parts[network].field(layer, unit, progress=False)
-                done += 1
+        for k, network, layer, unit in tqdm(todo, desc="receptive fields", unit="unit", smoothing=0.05):
+            began = time.monotonic()
+            if k >= sure and began + took.get((network, layer), 0.0) > ends:
+                continue  # another layer's may still fit in
+            self.parts[network].field(layer, unit, progress=False)
+            took[network, layer] = time.monotonic() - began
+            done += 1
         return done
 
     def table(self) -> pd.DataFrame:

@@ -99,6 +99,12 @@ class NetworkAtlas:
         """The layer's units in the order in which the atlas takes them: by lot, always the same."""
         return np.random.default_rng(0).permutation(self.units(layer))
 
+    def example(self, layer: str) -> int:
+        """The first unit by lot that responds to any image; the first of all where none does."""
+        highest = np.nanmax(self.study.index(self.name).peaks(layer), axis=0)
+        order = self.order(layer)
+        return int(next((unit for unit in order if highest[unit] > 0), order[0]))
+
     def held(self, layer: str) -> dict[int, EmpiricalRF]:
         """Unit -> field, of all that are held and still true."""
         if layer not in self._held:
