@@ -204,7 +204,7 @@ class Watch:
         windows = sum(plans[0].size[k] * plans[1].size[k] * len(c) for k, c in self.channels.items())
         each = windows + dense + sum(self._whole(step) for step in self.steps if step.name not in self.sizes)
         share = max(WORTHWHILE, each * n // (2 * threads)) if threads > 1 else each * n
-        side = max(1, int((min(FLOATS[device], share) / each) ** 0.5))
+        side = max(1, int((min(FLOATS.get(device, FLOATS["cpu"]), share) / each) ** 0.5))
         return [_cut(axis, side) for axis in axes]
 
     def _whole(self, step: Step) -> int:

@@ -258,6 +258,8 @@ def _estimate(
         raise SceneLensError(
             "a receptive field needs images: give the unit's top images, see index.top_images."
         )
+    if places is not None and len(places) != len(images):
+        raise SceneLensError(f"{len(places)} places for {len(images)} images: give one (row, col) for each.")
     if len(images) > n_images:
         chosen = _highest(occlusion, unit, images, n_images)
     else:
