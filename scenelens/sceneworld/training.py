@@ -44,9 +44,9 @@ TRAIN_SEEDS, HELD_OUT_SEEDS = 10_000_000, 20_000_000
 class Recipe:
     """What both networks are trained with; everything here goes into the model card."""
 
-    n_images: int = 14_000
+    n_images: int = 16_000
     n_held_out: int = 2_000
-    epochs: int = 10
+    epochs: int = 7
     batch: int = 64
     peak_lr: float = 0.05
     weight_decay: float = 5e-4
