@@ -1,0 +1,171 @@
+"""The annotated images on disk: complete, read back by scenelens.sun, resumed, replaced when they must be."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from scenelens.errors import SceneLensError
+from scenelens.sceneworld import dataset
+from scenelens.sceneworld.dataset import ensure_world
+from scenelens.sceneworld.materials import MATERIAL_NAMES
+from scenelens.sceneworld.scenes import compose_scene
+from scenelens.sceneworld.studio import render_object
+from scenelens.sun import AnnotatedImages
+
+FIRST = "scene/bedroom/bedroom_0000"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return ensure_world(tmp_path_factory.mktemp("world"), n_scenes=26, n_objects=4, workers=1)
+
+
+def contents(root):
+    return {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_the_layout_and_the_numbers(world):
+    assert len(list((world / "Images/scene").rglob("*.jpg"))) == 26
+    assert len(list((world / "Images/object").rglob("*.jpg"))) == 4
+    names = {path.name for path in (world / "Images/scene/bedroom").iterdir()}
+    assert names == {
+        "bedroom_0000.jpg",
+        "bedroom_0001.jpg",
+    }
+    assert json.loads((world / "sceneworld.json").read_text())["finished"]
+
+
+def test_the_images_are_the_worlds(world):
+    image = cv2.imread(str(world / "Images" / f"{FIRST}.jpg"))[:, :, ::-1].astype(int)
+    assert abs(image - compose_scene("bedroom", 0).image).mean() < 4  # what JPEG takes away
+
+
+def test_masks_read_back_are_the_renderers(world):
+    found = AnnotatedImages(world)
+    assert len(found) == 30
+    for image in sorted(
+        image for image in found if image.endswith("_0000.jpg") and image.startswith("scene")
+    )[:5]:
+        category = found.scene(image)
+        picture = compose_scene(category, dataset.scene_categories().index(category)).picture
+        masks, truth = found.masks(image), picture.masks() | picture.region_masks()
+        truth = {
+            name.replace("_", " "): mask for name, mask in truth.items()
+        }  # as every reader of SUN has it
+        for name, mask in truth.items():
+            if mask.sum() > 150:
+                assert (masks[name] & mask).sum() / (masks[name] | mask).sum() > 0.85, (image, name)
+        assert set(masks) <= set(truth)
+
+
+def test_parts_and_materials_are_kept_beside(world):
+    found, picture = AnnotatedImages(world), compose_scene("bedroom", 0).picture
+    assert {"objects", "parts", "materials"} <= set(found.kinds)
+    materials = found.label_map(f"{FIRST}.jpg", "materials").masks()
+    truth = picture.material_masks()
+    assert {name for name, mask in materials.items() if mask.any()} == set(truth)
+    assert all((materials[name] == mask).all() for name, mask in truth.items())
+    assert set(truth) <= set(MATERIAL_NAMES)
+    parts = found.label_map(f"{FIRST}.jpg", "parts").masks()
+    for i, (thing, part) in enumerate(picture.parts):
+        assert (
+            not (picture.part_ids == i).any() or (parts[f"{thing}: {part}"] == (picture.part_ids == i)).all()
+        )
+
+
+def test_object_centric_images_are_filed_under_their_class(world):
+    image = next(iter(sorted((world / "Images/object").rglob("*.jpg"))))
+    name = image.parent.relative_to(world / "Images/object").as_posix()
+    assert name in dataset.object_classes()
+    _, masks = render_object(name, dataset.object_classes().index(name))
+    found = AnnotatedImages(world).masks(image.relative_to(world / "Images").as_posix())
+    assert {name.replace("_", " ") for name in masks} <= set(found)
+
+
+def test_the_number_of_processes_changes_nothing(world, tmp_path):
+    other = ensure_world(tmp_path / "two", n_scenes=26, n_objects=4, workers=2)
+    assert contents(other) == contents(world)
+
+
+def test_finished_images_are_left_alone(world, monkeypatch):
+    monkeypatch.setattr(dataset, "_render_all", lambda *_: pytest.fail("rendered again"))
+    ensure_world(world, n_scenes=26, n_objects=4)
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    whole = contents(ensure_world(tmp_path / "whole", n_scenes=6, n_objects=0, workers=1))
+    render, root, made = dataset._render, tmp_path / "stopped", []
+
+    def stops(folder, job):
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        made.append(job.image)
+        return render(folder, job)
+
+    monkeypatch.setattr(dataset, "_render", stops)
+    with pytest.raises(KeyboardInterrupt):
+        ensure_world(root, n_scenes=6, n_objects=0, workers=1)
+    assert not json.loads((root / "sceneworld.json").read_text())["finished"]
+    monkeypatch.setattr(dataset, "_render", lambda folder, job: made.append(job.image) or render(folder, job))
+    ensure_world(root, n_scenes=6, n_objects=0, workers=1)
+    assert len(made) == len(set(made)) == 6
+    assert contents(root) == whole
+
+
+def test_images_of_another_world_are_replaced(tmp_path, monkeypatch, capsys):
+    root = ensure_world(tmp_path, n_scenes=2, n_objects=0, workers=1)
+    stale = root / "Images/scene/bedroom/bedroom_0000.jpg"
+    fresh = stale.read_bytes()
+    stale.write_bytes(b"old")
+    monkeypatch.setattr(dataset, "_source_key", lambda: "another")
+    monkeypatch.setattr(dataset, "_code_key", lambda: "world")
+    ensure_world(root, n_scenes=2, n_objects=0, workers=1)
+    assert stale.read_bytes() == fresh
+    assert "rendered again" in capsys.readouterr().out
+
+
+def test_a_changed_comment_replaces_nothing(tmp_path, monkeypatch):
+    root = ensure_world(tmp_path, n_scenes=1, n_objects=0, workers=1)
+    monkeypatch.setattr(dataset, "_source_key", lambda: "same code, other comments")
+    monkeypatch.setattr(dataset, "_render_all", lambda *_: pytest.fail("rendered again"))
+    ensure_world(root, n_scenes=1, n_objects=0, workers=1)
+
+
+def test_code_counts_and_words_do_not():
+    same = dataset._without_words('def f():\n    """Say."""\n    return 1  # why\n')
+    assert same == dataset._without_words("def f():\n    return 1\n")
+    assert same != dataset._without_words("def f():\n    return 2\n")
+
+
+def test_fewer_images_leave_none_over(tmp_path):
+    ensure_world(tmp_path, n_scenes=3, n_objects=0, workers=1)
+    ensure_world(tmp_path, n_scenes=1, n_objects=0, workers=1)
+    assert len(list(tmp_path.rglob("*.jpg"))) == 1
+
+
+def test_a_folder_with_other_images_is_refused(tmp_path):
+    (tmp_path / "Images").mkdir()
+    (tmp_path / "Images/holiday.jpg").write_bytes(b"mine")
+    with pytest.raises(SceneLensError, match="choose another folder"):
+        ensure_world(tmp_path, n_scenes=1, n_objects=0)
+    assert (tmp_path / "Images/holiday.jpg").read_bytes() == b"mine"
+
+
+def test_a_seed_out_of_range_is_refused(tmp_path):
+    with pytest.raises(SceneLensError, match="0 to 9"):
+        ensure_world(tmp_path, seed=10)
+
+
+def test_shown_images_were_never_trained_on():
+    from scenelens.sceneworld.training import HELD_OUT_SEEDS, TRAIN_SEEDS
+
+    seeds = [job.seed for seed in (0, 9) for job in dataset._jobs(2000, 2000, seed)]
+    assert max(seeds) < min(TRAIN_SEEDS, HELD_OUT_SEEDS)
+
+
+def test_every_pixel_of_the_labels_has_a_code(world):
+    codes = cv2.imread(str(world / "Labels" / f"{FIRST}_parts.png"), cv2.IMREAD_UNCHANGED)
+    legend = json.loads((world / "Labels/parts.json").read_text())
+    assert set(np.unique(codes)) - {0} <= {int(code) for code in legend}
