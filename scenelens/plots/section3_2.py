@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from scenelens.errors import SceneLensError
 from scenelens.field_views import dimmed, heat, map_in_frame, patch
 from scenelens.kept_fields import size_interval
 from scenelens.plots.style import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, bare, network_color
@@ -37,9 +38,13 @@ def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4
     ----------
     field : with its single maps, as `estimate_rf` or `NetworkAtlas.compute` gives it.
     n : how many of its images to show; all are averaged.
+
+    Raises
+    ------
+    SceneLensError : a unit without a field.
     """
-    n = max(1, min(n, len(field.peaks)))
-    tops = top_images(study, network, field.layer, field.unit, field.asked)
+    n = _shown(field, n)
+    tops = top_images(study, network, field.layer, field.unit, int(field.images[:n].max()) + 1)
     side = min(1.15, (WIDTH - 2.9 - _GAP * n) / n)
     rows = ("image", "discrepancy", "re-centred")
     plate = Plate(
@@ -49,7 +54,7 @@ def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4
     for k, name in enumerate(rows):
         y = k * (side + _GAP) + side / 2
         plate.words(0.17, y, name, rotation=90, ha="center", va="center", weight="bold")
-    for k in range(min(n, len(field.peaks))):
+    for k in range(n):
         _pipeline_column(plate, tops[int(field.images[k])], field, k, 0.34 + k * (side + _GAP), side)
     large = WIDTH - 0.34 - n * (side + _GAP) - 0.3
     axes = plate.axes_at(WIDTH - large - 0.08, 0.24, large, large)
@@ -59,6 +64,13 @@ def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4
     about = f"side {number(field.size)} px, of {np.mean(field.theoretical.size):.0f} possible"
     plate.words(middle, large + 0.3, about, ha="center", size=SMALL)
     return plate
+
+
+def _shown(field: EmpiricalRF, n: int = 1) -> int:
+    """How many of a field's images to show, at most n; a SceneLensError where it has none."""
+    if field.reason:
+        raise SceneLensError(f"there is no receptive field to draw: {field.reason}.")
+    return max(1, min(n, len(field.peaks)))
 
 
 def _pipeline_column(
@@ -121,6 +133,7 @@ def show_field(axes: Axes, field: EmpiricalRF) -> None:
 
 def convergence(field: EmpiricalRF) -> Plate:
     """How a field settles as images are added: its size, and how much its map is like the final one."""
+    _shown(field)
     curve = field.convergence()
     caption = (
         f"{field.layer}:{field.unit}, its images added one by one, best first. Above: size in pixels, and "
