@@ -130,7 +130,8 @@ def pack(fields: Sequence[EmpiricalRF], about: dict[str, Any] | None = None) -> 
     target = io.BytesIO()
     text = json.dumps({"about": about or {}, "common": common})
     units = np.array([field.unit for field in fields], np.int32)
-    np.savez_compressed(target, json=np.array(text), unit=units, **stacked)
+    everything: dict[str, Any] = {"json": np.array(text), "unit": units, **stacked}
+    np.savez_compressed(target, **everything)
     return target.getvalue()
 
 

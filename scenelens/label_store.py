@@ -212,7 +212,7 @@ class LabelStore:
 
     def _sentence(self, error: Exception, write: bool) -> str:
         code = getattr(error, "sqlite_errorcode", None)
-        primary = None if code is None else code & 0xFF
+        primary = -1 if code is None else code & 0xFF
         what = {
             sqlite3.SQLITE_FULL: "the disk is full: free some space",
             sqlite3.SQLITE_READONLY: "it is read-only, or its folder: allow writing, or choose another file",

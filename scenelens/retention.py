@@ -287,7 +287,7 @@ class _Search:
 
     def _key(self, image: str, photograph: np.ndarray, regions: Regions) -> str:
         """Names everything that a search's outcome depends on."""
-        pixels = hashlib.sha256(np.ascontiguousarray(photograph)).hexdigest()
+        pixels = hashlib.sha256(photograph.tobytes()).hexdigest()
         about = [_VERSION, self.provenance(), image, photograph.shape, pixels, regions.hash]
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
 
@@ -323,7 +323,7 @@ def _survival(image: str, greedy: MinimalImage, random: MinimalImage) -> Surviva
 def _read(path: Path, image: str) -> Survival | None:
     """A search as it was kept, or None where there is none that can be read."""
     try:
-        found = {
+        found: dict[str, Any] = {
             name: tuple(v) if isinstance(v, list) else v for name, v in json.loads(path.read_text()).items()
         }
         return Survival(**found) if found["image"] == image else None

@@ -174,13 +174,14 @@ def _code_key() -> str:
 def _without_words(source: str) -> str:
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        for statement in list(getattr(node, "body", None) or []) if isinstance(node, _WITH_DOCSTRING) else []:
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                node.body.remove(statement)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = [one for one in node.body if not _is_text(one)]
     return ast.dump(tree)
 
 
-_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef)
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a docstring, or any other bare constant."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 # ------------------------------------------------------------------------------------------------- rendering

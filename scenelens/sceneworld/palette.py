@@ -158,8 +158,7 @@ class Palette:
     def __call__(self, role: str, rng: random.Random, vary: float = 0.25) -> Colour:
         """The image's colour for a role, with a little variation (vary 0: none, 1: the role's whole range)."""
         if role == "skin":
-            lightness, chroma, hue = SKINS[int(rng.random() * len(SKINS))]
-            return oklch(lightness, chroma, hue)
+            return oklch(*SKINS[int(rng.random() * len(SKINS))])
         if role not in ROLES:
             raise SceneLensError(f"no palette colour named {role!r}; {close_names(role, [*ROLES, 'skin'])}")
         lightness, chroma, hue, spread = ROLES[role]

@@ -79,7 +79,8 @@ def screen_box(view: tuple[float, ...], foot: Foot, y: float, high: float) -> tu
     # the half sides of the block, (w c, -w s) and (d s, d c) on the ground, as the camera sees them
     wr, wu, wa = w * (rx * c - rz * s), w * (ux * c - uz * s), w * (ax * c - az * s)
     dr, du, da = d * (rx * s + rz * c), d * (ux * s + uz * c), d * (ax * s + az * c)
-    columns, rows = [], []
+    columns: list[float] = []
+    rows: list[float] = []
     for p, q in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
         r, u, a = right + p * wr + q * dr, up + p * wu + q * du, ahead + p * wa + q * da
         top = a + ay * high
