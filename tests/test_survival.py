@@ -18,9 +18,9 @@ from scenelens.errors import SceneLensError
 from scenelens.metrics import wilson_interval
 from scenelens.minimal_images import minimal_image
 from scenelens.polygons import mask_to_polygons
-from scenelens.retention import Survival, retention, retention_table
 from scenelens.segmentation import regions_from_annotation
 from scenelens.sun import AnnotatedImages, write_annotation
+from scenelens.survival import Survival, retention, retention_table
 from tests.small_network import SIZE, photograph, small_network
 from tests.test_cut_image import grid
 
