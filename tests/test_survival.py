@@ -46,7 +46,7 @@ def test_no_image_no_object():
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=7))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_chance_is_the_share_of_all_choices(segments):
     names, kept = zip(*segments, strict=True)
     one = Survival("x", "", names, (1 / len(names),) * len(names), kept, kept)
