@@ -56,7 +56,7 @@ def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4
         plate.words(0.17, y, name, rotation=90, ha="center", va="center", weight="bold")
     for k in range(n):
         _pipeline_column(plate, tops[int(field.images[k])], field, k, 0.34 + k * (side + _GAP), side)
-    large = WIDTH - 0.34 - n * (side + _GAP) - 0.3
+    large = min(2.9, WIDTH - 0.34 - n * (side + _GAP) - 0.3)
     axes = plate.axes_at(WIDTH - large - 0.08, 0.24, large, large)
     show_field(axes, field)
     middle = WIDTH - large / 2 - 0.08
@@ -149,11 +149,19 @@ def convergence(field: EmpiricalRF) -> Plate:
     below.set(ylim=(min(0.0, curve["similarity"].min()), 1.05), ylabel="similarity", xlabel="images (K)")
     for axes in (above, below):
         axes.set_xlim(0.5, len(curve) + 0.5)
+        axes.set_xticks(np.unique(np.linspace(1, len(curve), min(len(curve), 9)).round()))
+        _inner_ticks(axes)
         axes.yaxis.grid(True, color=HAIR, lw=0.5)
         axes.yaxis.label.set_size(SMALL)
         axes.xaxis.label.set_size(SMALL)
     above.set_xticklabels([])
     return plate
+
+
+def _inner_ticks(axes: Axes) -> None:
+    """Keep the heights' ticks that lie on the axis: matplotlib also makes one beyond either end."""
+    low, high = axes.get_ylim()
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
 
 
 def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
@@ -187,6 +195,7 @@ def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
     highest = max(table["theoretical"].max(), sizes["size"].max())
     axes.set(xlim=(-0.5, depths - 0.5), ylim=(0, highest * 1.08), xticks=[])
     axes.set_ylabel("side (px)", size=SMALL)
+    _inner_ticks(axes)
     axes.yaxis.grid(True, color=HAIR, lw=0.5)
     axes.set_axisbelow(True)
     _size_labels(plate, table, shifts, depths)
