@@ -57,35 +57,43 @@ def cell_openness(depth, x, y, focal, centre, reach):
         sy = int(min(last, max(0.0, y + 0.5 + s * TAPS[t, 0] + c * TAPS[t, 1])))
         z = near / depth[sy, sx]
         vx, vy, vz = (sx + 0.5 - centre) * per * z - rx, (centre - sy - 0.5) * per * z - ry, z - 1.0
-        d2 = vx * vx + vy * vy + vz * vz + 1e-7
         rise = vx * nx + vy * ny + vz * nz - 0.004
-        hidden += max(0.0, 1.0 - d2 * fade) * max(0.0, rise) / math.sqrt(d2)
+        d2 = vx * vx + vy * vy + vz * vz + 1e-7
+        if rise > 0.0 and d2 * fade < 1.0:
+            hidden += (1.0 - d2 * fade) * rise / math.sqrt(d2)
     return max(0.0, 1.0 - 0.52 * hidden)
 
 
 @kernel
-def openness(depth, focal, centre, reach, raw, out):
-    """Fill out (S, S) for depth (about 4S, 4S): the raw values averaged over the 4x4 cells around, of like depth."""
+def openness(depth, focal, centre, reach, raw, near, out):
+    """Fill out (S, S) for depth (about 4S, 4S): the raw values averaged over the 4x4 cells around, of like depth.
+
+    raw, near (S, S): working space, the values and the depths of the cells.
+    """
     size, last = out.shape[0], depth.shape[0] - 1
     for y in range(size):
         for x in range(size):
+            near[y, x] = depth[min(last, 4 * y + 2), min(last, 4 * x + 2)]
             raw[y, x] = cell_openness(depth, min(last, 4 * x + 2), min(last, 4 * y + 2), focal, centre, reach)
     for y in range(size):
         for x in range(size):
-            near = depth[min(last, 4 * y + 2), min(last, 4 * x + 2)]
-            total, weight = 0.0, 1e-9
+            here, total, weight = near[y, x], np.float32(0.0), np.float32(0.0)
+            like = np.float32(0.08) * here
             for j in range(max(0, y - 2), min(size, y + 2)):
                 for i in range(max(0, x - 2), min(size, x + 2)):
-                    if abs(depth[min(last, 4 * j + 2), min(last, 4 * i + 2)] - near) < 0.08 * near:
-                        total += raw[j, i]
-                        weight += 1.0
-            out[y, x] = total / weight if weight > 0.5 else raw[y, x]
+                    k = np.float32(abs(near[j, i] - here) < like)
+                    total += k * raw[j, i]
+                    weight += k
+            out[y, x] = total / weight
 
 
 @kernel
 def openness_at(open_, depth, sx, sy, near):
     """Openness at a sample position, from the four cells around it that lie at a like depth."""
     size, last = open_.shape[0], depth.shape[0] - 1
+    i, j = int(sx * 0.25), int(sy * 0.25)
+    if abs(depth[min(last, 4 * j + 2), min(last, 4 * i + 2)] - near) < 0.02 * near:
+        return open_[j, i]
     gx, gy = min(size - 1.001, max(0.0, sx * 0.25 - 0.5)), min(size - 1.001, max(0.0, sy * 0.25 - 0.5))
     i, j = int(gx), int(gy)
     fx, fy = gx - i, gy - j

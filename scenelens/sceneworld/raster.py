@@ -128,11 +128,15 @@ def draw(n, edges, owner, box, stipple, depth, ids):
             low, high = span(low, high, e[3], r1)
             low, high = span(low, high, e[6], r2)
             base = r0 + r1 + r2
-            for x in range(math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1):
+            first, stop = math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1
+            if first >= stop:
+                continue
+            near, seen = depth[y], ids[y]
+            for x in range(first, stop):
                 inverse = base + slope * (x + 0.5)
-                if inverse > depth[y, x] * 0.9998 and inverse > 0 and not (thin and (x + y) & 1):
-                    depth[y, x] = inverse
-                    ids[y, x] = t
+                if inverse > near[x] * 0.9998 and inverse > 0 and not (thin and (x + y) & 1):
+                    near[x] = inverse
+                    seen[x] = t
 
 
 @kernel

@@ -72,15 +72,15 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     focal, centre = camera.focal(size), size / 2
     view = camera.view()
     edges, owner, face, box = _triangle_arrays(library["count"][table[:, 12].astype(int)].sum())
-    depth, ids, fine, image = _buffers()
+    depth, ids, fine, image, shown, lights, blocks = _buffers()
     n = raster.setup_triangles(
         table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, view, focal, centre, centre,
         edges, owner, face, box,
     )  # fmt: skip
     raster.draw(n, edges, owner, box, MATERIAL_TABLE[table[:, 13].astype(int), 7] > 0, depth, ids)
     sun, shadow = _shadow(world, table, library, offsets, placed, camera, light)
-    open_ = np.empty((2, size // 4 + 1, size // 4 + 1), np.float32)
-    nearness.openness(depth, focal, centre, world.reach, open_[0], open_[1])
+    open_ = np.empty((3, size // 4 + 1, size // 4 + 1), np.float32)
+    nearness.openness(depth, focal, centre, world.reach, *open_)
     labels = np.empty((3, SIZE, SIZE), np.int16)
     environment = _environment(world, light, 1.0 / sun[11])
     traits = MATERIAL_TABLE[table[:, 13].astype(int)]
@@ -88,8 +88,8 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     shading.shade_image(
         table, prims, library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"],
         library["vertex_start"], library["faces"], library["groups"], edges, owner, face, depth, ids, grade.WOBBLE,
-        MATERIAL_TABLE, view, focal, centre, environment, shadow, sun, image, labels[0], labels[1], labels[2], fine,
-        np.empty((2, 4), np.int64), np.empty((3, 4)), open_[1],
+        MATERIAL_TABLE, view, focal, centre, environment, shadow, sun, image, labels, fine, *_surfaces(table, library, owner[:n], face),
+        shown, lights, blocks, np.empty((3, 4), np.int64), np.empty((7, 8)), open_[2],
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
     tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)
@@ -98,13 +98,26 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
 
 
 def _buffers() -> tuple[np.ndarray, ...]:
-    """Depth, triangle, object per sample and linear image: kept per thread, since fresh memory costs time."""
+    """Depth, triangle, object per sample, linear image and shading's own: kept per thread, since fresh memory costs time."""
     if not hasattr(_kept, "buffers"):
         size = 2 * SIZE
-        shapes = ((size, size, np.float32), (size, size, np.int32), (size, size, np.int16))
-        _kept.buffers = (*(np.empty((h, w), kind) for h, w, kind in shapes), np.empty((SIZE, SIZE, 3), np.float32))
+        blocks = SIZE // 2 + 1
+        shapes = (
+            ((size, size), np.float32), ((size, size), np.int32), ((size, size), np.int16), ((SIZE, SIZE, 3), np.float32),
+            ((SIZE, SIZE), np.int32), ((blocks, blocks, 8), np.float32), ((blocks, blocks), np.int32),
+        )  # fmt: skip
+        _kept.buffers = tuple(np.zeros(shape, kind) for shape, kind in shapes)
     raster.clear(*_kept.buffers[:2])
     return _kept.buffers
+
+
+def _surfaces(table, library, owner: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each triangle's surface number, and its object, part and material; a last row for the sky. See `shading`."""
+    keys = np.full(len(owner) + 1, -1, np.int32)
+    keys[:-1] = owner * 64 + library["groups"][face[: len(owner)]]
+    names = np.full((len(owner) + 1, 3), -1, np.int16)
+    names[:-1] = table[:, (21, 22, 13)].astype(np.int16)[owner]
+    return keys, names
 
 
 def _library(world: World) -> dict[str, np.ndarray]:

@@ -1,4 +1,7 @@
-"""One surface point under the one light: texture, shadow, nearness of other surfaces, shine, haze."""
+"""One surface point under the one light: where it is, shadow, nearness of other surfaces, shine, haze.
+
+Light on a point is two colours: what is seen there is `paint * strength + gleam`, whatever the paint.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,11 @@ import math
 
 import numpy as np
 
-from scenelens.sceneworld.materials import pattern_value
-from scenelens.sceneworld.nearness import openness_at
-from scenelens.sceneworld.noise import hash01, kernel, noise2, noise3
+from scenelens.sceneworld.brushwork import bent
+from scenelens.sceneworld.noise import kernel
 from scenelens.sceneworld.raster import to_light
 
-__all__ = ["primitive_frames", "surface"]
+__all__ = ["along", "flat_map", "light_on", "point_of", "primitive_frames"]
 
 
 def primitive_frames(table: np.ndarray, extents: np.ndarray, traits: np.ndarray) -> np.ndarray:
@@ -61,78 +63,40 @@ def lit(shadow, light, p, n, bias):
 
 
 @kernel
-def layout(kind, group, n, m, uvw, extent):
-    """Where a point lies on its face: p right and q up in metres, u and v in 0..1, and the face's width and height."""
-    ax, ay, az = abs(n[0]), abs(n[1]), abs(n[2])
-    if kind == 1 and ay < 0.85:
-        turn = math.atan2(m[2], m[0])
-        return turn * 0.25 * (extent[0] + extent[2]), m[1], turn * 0.159155 + 0.5, uvw[1], 3.14 * extent[0], extent[1]
-    if ay >= ax and ay >= az:
-        return m[0], m[2], uvw[0], uvw[2], extent[0], extent[2]
-    if ax >= az:
-        return m[2], m[1], uvw[2], uvw[1], extent[2], extent[1]
-    return m[0], m[1], uvw[0], uvw[1], extent[0], extent[1]
+def weights_at(e, sx, sy):
+    """Barycentric weights of a sample position in a triangle, and 1 / depth."""
+    w0, w1, w2 = e[0] * sx + e[1] * sy + e[2], e[3] * sx + e[4] * sy + e[5], e[6] * sx + e[7] * sy + e[8]
+    near = max(1e-6, w0 + w1 + w2)
+    far = 1.0 / near
+    return w0 * far, w1 * far, w2 * far, near
 
 
 @kernel
-def bend(m, half, limit):
-    """Tilt of the normal near a box edge: m from -half to half."""
-    r = min(limit, 0.4 * half)
-    d = half - abs(m)
-    if d >= r:
-        return 0.0
-    t = 1 - max(0.0, d) / r
-    return (0.75 if m > 0 else -0.75) * t * t
-
-
-@kernel
-def texture(row, prim, traits, kind, group, n, m, uvw, px, sx, sy):
-    """Share of the second colour, factor on lightness, warm-cool drift, and the normal bent by edges and ripples."""
-    extent = (prim[15], prim[16], prim[17])
-    p, q, u, v, wide, high = layout(kind, group, n, m, uvw, extent)
-    seed, pattern = int(row[26]), int(row[14])
-    share, tone = 0.0, 1.0
-    if pattern > 0:
-        if wide > high and (pattern == 5 or pattern == 6):
-            p, q = q, p
-        share, tone = pattern_value(pattern, p, q, u, v, row[24], px, seed)
-    gx, gy, gz, fine = m[0] * prim[18], m[1] * prim[19], m[2] * prim[20], px * prim[21]
-    offset = (seed & 1023) * 0.37
-    a = noise3(gx + offset, gy, gz)
-    b = noise3(gx * 0.31 + 7, gy * 0.31 + offset, gz * 0.31)
-    tone *= 1.0 + traits[1] * (0.65 * a / (1.0 + fine * fine) + 0.6 * b)
-    if traits[6] > 0:
-        tone *= 1.0 + traits[6] * (hash01(int(sx), int(sy), seed) - 0.5)
-    n0, n1, n2 = n
-    if kind == 2:
-        limit, axis = max(row[25], 0.9 * px), group // 2
-        if axis != 0:
-            n0 += bend(m[0], 0.5 * extent[0], limit)
-        if axis != 1:
-            n1 += bend(m[1] - 0.5 * extent[1], 0.5 * extent[1], limit)
-        if axis != 2:
-            n2 += bend(m[2], 0.5 * extent[2], limit)
-    elif pattern == 12:
-        n0 += 0.10 * noise2(p * 2.1 / row[24], q * 5.0 / row[24], seed)
-        n2 += 0.16 * noise2(p * 1.3 / row[24], q * 6.0 / row[24], seed + 4)
-    return share, tone, 0.35 * traits[1] * b + 0.02 * a, n0, n1, n2
-
-
-@kernel
-def surface(
-    row, prim, kind, low, inverse_extent, group, traits, p, n, world_p, ray, near, env, shadow, light, depth, sx, sy,
-    view, focal, open_, out,
-):  # fmt: skip
-    """Colour of one surface point into out (3,), linear RGB.
-
-    p, n: place and normal in the mesh's own frame; ray: viewing ray (x, y, 1) in camera space; near: 1 / depth.
-    """
-    m = (p[0] * prim[9], p[1] * prim[10], p[2] * prim[11])
-    n0, n1, n2 = n[0] * prim[12], n[1] * prim[13], n[2] * prim[14]
+def point_of(w, corners, prim, low, inverse_extent, vertices, normals):
+    """Place p in the mesh's own frame, place m in metres, place uvw in 0..1 and unit normal n of weights w."""
+    a, b, c = corners
+    w0, w1, w2 = w
+    p = (
+        w0 * vertices[a, 0] + w1 * vertices[b, 0] + w2 * vertices[c, 0],
+        w0 * vertices[a, 1] + w1 * vertices[b, 1] + w2 * vertices[c, 1],
+        w0 * vertices[a, 2] + w1 * vertices[b, 2] + w2 * vertices[c, 2],
+    )
+    n0 = (w0 * normals[a, 0] + w1 * normals[b, 0] + w2 * normals[c, 0]) * prim[12]
+    n1 = (w0 * normals[a, 1] + w1 * normals[b, 1] + w2 * normals[c, 1]) * prim[13]
+    n2 = (w0 * normals[a, 2] + w1 * normals[b, 2] + w2 * normals[c, 2]) * prim[14]
     k = 1.0 / math.sqrt(n0 * n0 + n1 * n1 + n2 * n2 + 1e-20)
+    m = (p[0] * prim[9], p[1] * prim[10], p[2] * prim[11])
     uvw = ((p[0] - low[0]) * inverse_extent[0], (p[1] - low[1]) * inverse_extent[1], (p[2] - low[2]) * inverse_extent[2])
-    px = 2.0 / (near * focal)
-    share, tone, drift, n0, n1, n2 = texture(row, prim, traits, kind % 10, group, (n0 * k, n1 * k, n2 * k), m, uvw, px, sx, sy)
+    return p, m, uvw, (n0 * k, n1 * k, n2 * k)
+
+
+@kernel
+def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, env, shadow, light, view, out):
+    """Into out: strength of the light on the paint (0..2) and the gleam added to it (3..5), linear RGB.
+
+    n: unit normal in the mesh's own frame; ray: viewing ray (x, y, 1) in camera space; ao: openness.
+    """
+    n0, n1, n2 = bent(row, prim, kind % 10, group, n, m, uvw, px)
     wx = prim[0] * n0 + prim[1] * n1 + prim[2] * n2
     wy = prim[3] * n0 + prim[4] * n1 + prim[5] * n2
     wz = prim[6] * n0 + prim[7] * n1 + prim[8] * n2
@@ -146,30 +110,67 @@ def surface(
     if kind >= 10 and facing < 0:
         k, facing = -k, -facing
     wx, wy, wz, facing = wx * k, wy * k, wz * k, max(0.0, facing)
-    cos_l = wx * env[0] + wy * env[1] + wz * env[2]
-    direct = max(0.0, (cos_l + traits[5]) / (1.0 + traits[5]))
+    direct = max(0.0, (wx * env[0] + wy * env[1] + wz * env[2] + traits[5]) / (1.0 + traits[5]))
     if direct > 0:
-        direct *= lit(shadow, light, world_p, (wx, wy, wz), env[21])
-    ao = openness_at(open_, depth, sx, sy, near)
+        place = (
+            row[0] * p[0] + row[1] * p[1] + row[2] * p[2] + row[3],
+            row[4] * p[0] + row[5] * p[1] + row[6] * p[2] + row[7],
+            row[8] * p[0] + row[9] * p[1] + row[10] * p[2] + row[11],
+        )
+        direct *= lit(shadow, light, place, (wx, wy, wz), env[21])
     up = 0.5 + 0.5 * wy
     fill = max(0.0, -wx * env[0] - wz * env[2]) * 0.22
-    shine = traits[3]
-    high_light, mirror, seen = 0.0, 0.0, 0.0
-    if shine > 0:
-        hx, hy, hz = env[0] + vx, env[1] + vy, env[2] + vz
-        k = 1.0 / math.sqrt(hx * hx + hy * hy + hz * hz + 1e-9)
-        high_light = shine * 0.55 * max(0.0, (wx * hx + wy * hy + wz * hz) * k) ** traits[4] * min(1.0, direct * 3)
-        mirror = min(0.6, 0.7 * shine * (0.25 + 0.75 * (1 - facing) ** 3))
-        seen = min(1.0, max(0.0, 0.5 + 1.4 * (2 * facing * wy - vy)))
+    sun = direct * (0.55 + 0.45 * ao)
+    for c in range(3):
+        out[c] = (env[9 + c] + (env[6 + c] - env[9 + c]) * up + fill * env[6 + c]) * ao + env[3 + c] * sun
+        out[3 + c] = 0.0
+    if traits[3] > 0:
+        gleam(traits[3], traits[4], env, (wx, wy, wz), (vx, vy, vz), facing, direct, ao, out)
     haze = 1.0 - math.exp(-env[15] * length / near) if env[15] > 0 else 0.0
     for c in range(3):
-        colour = row[15 + c] + (row[18 + c] - row[15 + c]) * share
-        colour *= tone * (1.0 + drift * (1 - c))
-        ambient = env[9 + c] + (env[6 + c] - env[9 + c]) * up + fill * env[6 + c]
-        glow = colour * (ambient * ao + env[3 + c] * direct * (0.55 + 0.45 * ao))
-        if shine > 0:
-            around = (env[9 + c] * 0.8 + (env[6 + c] * 1.5 - env[9 + c] * 0.8) * seen) * ao
-            tint = 0.35 + 0.65 * colour if shine > 0.6 else 1.0
-            glow += (around * tint - glow * 0.8) * mirror + high_light * env[3 + c]
-        glow += colour * row[23]
-        out[c] = glow + (env[12 + c] - glow) * haze
+        out[c] = (out[c] + row[23]) * (1.0 - haze)
+        out[3 + c] += (env[12 + c] - out[3 + c]) * haze
+
+
+@kernel
+def gleam(shine, gloss, env, n, v, facing, direct, ao, out):
+    """What a shining surface mirrors of the light and of its surroundings."""
+    hx, hy, hz = env[0] + v[0], env[1] + v[1], env[2] + v[2]
+    k = 1.0 / math.sqrt(hx * hx + hy * hy + hz * hz + 1e-9)
+    spot = max(0.0, (n[0] * hx + n[1] * hy + n[2] * hz) * k)
+    high_light = 0.0
+    if spot > 0.5 and direct > 0:
+        high_light = shine * 0.55 * spot**gloss * min(1.0, direct * 3)
+    edge = 1.0 - facing
+    mirror = min(0.6, 0.7 * shine * (0.25 + 0.75 * edge * edge * edge))
+    seen = min(1.0, max(0.0, 0.5 + 1.4 * (2 * facing * n[1] - v[1])))
+    through, paint = (0.35, 0.65) if shine > 0.6 else (1.0, 0.0)
+    for c in range(3):
+        around = (env[9 + c] * 0.8 + (env[6 + c] * 1.5 - env[9 + c] * 0.8) * seen) * ao * mirror
+        out[c] = out[c] * (1.0 - 0.8 * mirror) + around * paint
+        out[3 + c] = around * through + high_light * env[3 + c]
+
+
+@kernel
+def flat_map(t, drawn, meshes):
+    """Place m times 1 / depth, and 1 / depth, as (per column, per row, constant) over sample positions of triangle t."""
+    e, i, f = drawn[0][t], drawn[1][t], drawn[2][t]
+    mesh, prim, vertices, faces = int(drawn[3][i, 12]), drawn[4][i], meshes[3], meshes[6]
+    start = meshes[5][mesh]
+    a, b, c = vertices[start + faces[f, 0]], vertices[start + faces[f, 1]], vertices[start + faces[f, 2]]
+    x, y, z = prim[9], prim[10], prim[11]
+    return (
+        (x * (e[0] * a[0] + e[3] * b[0] + e[6] * c[0]), x * (e[1] * a[0] + e[4] * b[0] + e[7] * c[0]),
+         x * (e[2] * a[0] + e[5] * b[0] + e[8] * c[0])),
+        (y * (e[0] * a[1] + e[3] * b[1] + e[6] * c[1]), y * (e[1] * a[1] + e[4] * b[1] + e[7] * c[1]),
+         y * (e[2] * a[1] + e[5] * b[1] + e[8] * c[1])),
+        (z * (e[0] * a[2] + e[3] * b[2] + e[6] * c[2]), z * (e[1] * a[2] + e[4] * b[2] + e[7] * c[2]),
+         z * (e[2] * a[2] + e[5] * b[2] + e[8] * c[2])),
+        (e[0] + e[3] + e[6], e[1] + e[4] + e[7], e[2] + e[5] + e[8]),
+    )  # fmt: skip
+
+
+@kernel
+def along(line, x, y):
+    """A value of `flat_map` at a sample position."""
+    return line[0] * x + line[1] * y + line[2]
