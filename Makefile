@@ -48,6 +48,7 @@ readme-pictures: $(READY)  ## draw docs/sceneworld.jpg and docs/layer_preference
 
 clean:  ## remove what was generated; .venv stays
 	rm -rf build test-results .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find scenelens -name "*.nb[ci]" -delete
 
 # torch first and by its exact version, so that no other package's needs choose a build.
 $(READY): pyproject.toml constraints.txt
