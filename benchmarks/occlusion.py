@@ -2,10 +2,10 @@
 
 One unit at the centre of its layer's map, one image, 11x11 px of noise, stride 3: 5,329 occluders at 227 px.
 Both run on the same network, cut off behind the layer, in one process, with the same number of threads.
-captum gets the batch size that is best for it on a hundred occluders. The limit is arithmetic: the
-multiply-adds of whole passes over those at positions an occluder can change and the unit can see, all
-channels counted; channels that the unit cannot see are left out by ours, so the limit can be passed. Writes
-build/bench/occlusion.json.
+captum gets the batch size that is best for it on a hundred occluders, and on SqueezeNet is timed on these
+alone. The limit is arithmetic: the multiply-adds of whole passes over those at positions an occluder can
+change and the unit can see, all channels counted; channels that the unit cannot see are left out by ours, so
+the limit can be passed. Writes build/bench/occlusion.json.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from torch import nn
 
 from scenelens import torchvision_shim  # noqa: F401  (before torchvision)
 from scenelens.caffenet import CaffeNet
-from scenelens.occlusion import Occlusion, exactly, plain_discrepancies
+from scenelens.occlusion import Occlusion
+from scenelens.occlusion_plain import exactly, plain_discrepancies
 from scenelens.occlusion_plan import Axis, map_sizes
 
 from torchvision.models import squeezenet1_1  # isort: skip
@@ -154,7 +155,7 @@ def measure(network: str, layer: str, net: nn.Module, side: int, args: argparse.
     clock, processor = (statistics.median(column) for column in zip(*times[1:], strict=True))
     with exactly(net):
         batch, each = captum_best(net, images[0], place, args.device)
-        if args.quick:
+        if args.quick or network != "CaffeNet":
             whole = each * ((side - SIZE) // STRIDE + 1) ** 2
             theirs = (whole, whole * torch.get_num_threads())
         else:
@@ -183,7 +184,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("layers", nargs="*", help="only these layers, e.g. pool2 conv4")
     parser.add_argument(
-        "--quick", action="store_true", help="captum's time from a hundred occluders, not from all"
+        "--quick",
+        action="store_true",
+        help="captum's time from a hundred occluders, not from all (so on SqueezeNet)",
     )
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int, default=2)

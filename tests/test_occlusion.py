@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from scenelens import torchvision_shim  # noqa: F401  (before torchvision)
 from scenelens.errors import SceneLensError
 from scenelens.networks import Network
-from scenelens.occlusion import Occlusion, discrepancy_map, noise_occluder, peak_places, plain_discrepancies
+from scenelens.occlusion import Occlusion, discrepancy_map, noise_occluder
+from scenelens.occlusion_plain import peak_places, plain_discrepancies
 from scenelens.preprocessing import Preprocessing
 
 import torchvision.models as models  # isort: skip
