@@ -41,9 +41,7 @@ def _double(b: Builder, wood: Colour, cover: Colour) -> None:
     _bedding(b, 1.6, 2.0, 0.28, cover, (-0.38, 0.38))
 
 
-def _bedding(
-    b: Builder, width: float, length: float, y: float, cover: Colour, pillows: tuple[float, ...]
-) -> None:
+def _bedding(b: Builder, width: float, length: float, y: float, cover: Colour, pillows: tuple[float, ...]) -> None:
     """Mattress, blanket with a turned-down edge and pillows; the head end at +z."""
     pattern, size = b.choice(["none", "stripes", "checks", "flowers", "dots"]), b.uniform(0.14, 0.24)
     b.cushion("mattress", "cloth", at=(0, y, 0), size=(width - 0.03, 0.22, length - 0.05), power=0.22,

@@ -36,24 +36,18 @@ def front(
         b.box(part, material, at=(x, y + margin, z - 0.03), size=size, colour=shade(colour, 0.13))
 
 
-def knob(
-    b: Builder, x: float, y: float, z: float, *, radius: float = 0.022, colour: str | Colour = "gold"
-) -> None:
+def knob(b: Builder, x: float, y: float, z: float, *, radius: float = 0.022, colour: str | Colour = "gold") -> None:
     """A round knob standing out of the plane z."""
     b.sphere("handle", "metal", at=(x, y, z - radius * 1.5), radius=radius, colour=colour)
 
 
-def pull(
-    b: Builder, start: Point, stop: Point, *, radius: float = 0.014, colour: str | Colour = "metal"
-) -> None:
+def pull(b: Builder, start: Point, stop: Point, *, radius: float = 0.014, colour: str | Colour = "metal") -> None:
     """A bar handle between two points."""
     b.rod("handle", "metal", start=start, stop=stop, radius=radius, colour=colour, soft=True)
 
 
 @contextmanager
-def stretched(
-    b: Builder, x: float = 1.0, y: float = 1.0, z: float = 1.0, at: Point = (0, 0, 0)
-) -> Iterator[None]:
+def stretched(b: Builder, x: float = 1.0, y: float = 1.0, z: float = 1.0, at: Point = (0, 0, 0)) -> Iterator[None]:
     """Work in a frame at a point that is stretched along its axes: turned shapes become oval."""
     with b.at(*at):
         b.frame = stretch(b.frame, x, y, z)
