@@ -15,7 +15,7 @@ NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 # One thread per test process: two processes on two cores otherwise fight over four threads.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: help workbook lab test check bench train readme-pictures clean
+.PHONY: help workbook lab test check bench train atlas readme-pictures clean
 
 help:  ## list these verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
@@ -42,6 +42,9 @@ bench: $(READY)  ## measure against peers: one command each, results in build/be
 
 train: $(READY)  ## train SceneWorld's two networks again (up to an hour on two cores)
 	$(PY) -m scenelens.sceneworld.training $(ARGS)
+
+atlas: $(READY)  ## receptive fields of all units, resumable (STUDY=path, ARGS="--minutes 30")
+	$(PY) -m scenelens.atlas $(if $(STUDY),--study "$(STUDY)") $(ARGS)
 
 readme-pictures: $(READY)  ## draw docs/sceneworld.jpg and docs/layer_preference.png again
 	$(PY) docs/pictures.py
