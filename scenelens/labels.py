@@ -210,7 +210,7 @@ def unit_types(labels: pd.DataFrame, rule: str | Rule = "majority", threshold: f
     >>> answers = pd.DataFrame({"network": "scene", "layer": "pool5", "unit": 17, "annotator": list("abc"),
     ...     "concept": ["bed", "bed", "bedroom"], "type": ["object", "object", "scene"],
     ...     "precision": [0.7, 0.8, 0.9]})
-    >>> unit_types(answers, "majority")[["type", "concept", "precision"]].values.tolist()
+    >>> unit_types(answers, "majority")[["type", "concept", "precision"]].round(2).values.tolist()
     [['object', 'bed', 0.8]]
     >>> unit_types(answers, "any").type.tolist()
     ['scene', 'object']

@@ -107,12 +107,12 @@ def read_amt(path: str | Path, network: str | None = None) -> pd.DataFrame:
 def _mat(path: Path) -> dict:
     from scipy.io import loadmat
 
-    try:
-        return loadmat(path, appendmat=False)
-    except FileNotFoundError:
+    if not path.is_file():
         raise SceneLensError(
             f"there is no file {path} (the answers are in github.com/zhoubolei/cnnvisualizer)."
-        ) from None
+        )
+    try:
+        return loadmat(path, appendmat=False)
     except Exception as error:  # scipy raises a dozen kinds, down to zlib's
         raise SceneLensError(f"{path} is no readable MATLAB 5 file ({error}); fetch it again.") from None
 
@@ -132,10 +132,11 @@ def _answers(path: Path, network: str, layer: str, table) -> list[dict]:
                 raise SceneLensError(
                     f"{path}: {layer}:{unit} has type {code!r}; types are 1 to {len(TYPES)}."
                 )
+            concept = str(concept if concept is not None else "").strip()
+            if not concept:
+                raise SceneLensError(f"{path}: {layer}:{unit} has an answer without a word.")
             row = {"network": network, "layer": layer, "unit": unit, "annotator": f"worker {worker + 1}"}
-            rows.append(
-                row | {"concept": str(concept).strip(), "type": TYPES[int(code) - 1], "precision": precision}
-            )
+            rows.append(row | {"concept": concept, "type": TYPES[int(code) - 1], "precision": precision})
     return rows
 
 
