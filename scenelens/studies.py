@@ -32,26 +32,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scenelens.annotation_sets import JoinedAnnotations, open_sets
 from scenelens.errors import SceneLensError, close_names
 from scenelens.images import category_of, find_images, load_image, spread
 from scenelens.study_file import StudyFile, find_study, read_study_file
 from scenelens.study_networks import StudyNetworks
 
 if TYPE_CHECKING:
+    from scenelens.annotations import Annotations
     from scenelens.index import ActivationIndex
-
-
-def _sun(root: Path, cache: Path) -> Any:
-    return importlib.import_module("scenelens.sun").AnnotatedImages(root, cache)
 
 
 def _sceneworld(root: Path, **numbers: int) -> None:
     importlib.import_module("scenelens.sceneworld.dataset").ensure_world(root, **numbers)
 
 
-#: Format of annotations -> what opens a folder of them, given a folder to cache in. Add to it to bring
-#: another format.
-ANNOTATION_FORMATS: dict[str, Callable[[Path, Path], Any]] = {"sun": _sun}
 #: Kind of generator -> what fills the root with images at first use, and does nothing when they are there.
 GENERATORS: dict[str, Callable[..., None]] = {"sceneworld": _sceneworld}
 
@@ -159,18 +154,20 @@ class Study:
         return pd.DataFrame(problems, columns=["image", "problem"])
 
     @cached_property
-    def annotations(self) -> Any | None:
-        """What is known about the images (see `scenelens.sun.AnnotatedImages`), or None where the study has
-        none."""
-        table = self.file.data.get("annotations")
-        if table is None:
-            return None
-        self.prepare()
-        opener = ANNOTATION_FORMATS.get(table["format"])
-        if opener is None:
-            close = close_names(table["format"], ANNOTATION_FORMATS)
-            raise self.file.error("annotations", f"format = {table['format']!r} is unknown; {close}.")
-        return opener(self.file.existing("annotations", table["root"]), self.cache / "annotations")
+    def annotation_sets(self) -> dict[str, Annotations]:
+        """Name -> what is known about one folder of images, in the order of the study's file."""
+        if self.file.annotations:
+            self.prepare()
+        return open_sets(self.file, self.cache / "annotations")
+
+    @cached_property
+    def annotations(self) -> Annotations | None:
+        """What is known about the images; several sets are joined (`JoinedAnnotations`), without any it is
+        None."""
+        sets = self.annotation_sets
+        if len(sets) > 1:
+            return JoinedAnnotations(sets)
+        return next(iter(sets.values()), None)
 
     def index(self, network: str = "scene") -> ActivationIndex:
         """The activation index of one of the networks over all images: opened, or built first (and said
@@ -213,8 +210,8 @@ def _check_files(file: StudyFile) -> None:
     if "generator" not in file.data:
         for entry in file.data["images"]:
             file.existing("images", entry["path"])
-        if "annotations" in file.data:
-            file.existing("annotations", file.data["annotations"]["root"])
+        for entry in file.annotations:
+            file.existing("annotations", entry["root"])
 
 
 def _listed(entry: dict, folder: Path) -> pd.DataFrame:

@@ -21,7 +21,7 @@ SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
         "title": (str,),
         "networks": (dict,),
         "images": (list,),
-        "annotations": (dict,),
+        "annotations": (dict, list),
         "generator": (dict,),
         "cache": (dict,),
     },
@@ -54,7 +54,7 @@ SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
         "category": (str,),
         "categories": (dict,),
     },
-    "annotations": {"root": (str,), "format": (str,)},
+    "annotations": {"name": (str,), "root": (str,), "format": (str,), "colours": (dict,)},
     "generator": {"kind": (str,), "root": (str,), "n_scenes": (int,), "n_objects": (int,)},
     "cache": {"path": (str,)},
 }
@@ -113,6 +113,12 @@ class StudyFile:
         fallback = self.path.parent.name if self.path.stem == "study" else self.path.stem
         return self.data.get("name", fallback)
 
+    @property
+    def annotations(self) -> list[dict[str, Any]]:
+        """The [annotations] table, or the [[annotations]] tables, as a list."""
+        given = self.data.get("annotations", [])
+        return [given] if isinstance(given, dict) else given
+
     def resolve(self, path: str) -> Path:
         """A path of the file as an absolute one."""
         return (self.path.parent / Path(path).expanduser()).resolve()
@@ -157,7 +163,9 @@ def read_study_file(path: Path) -> StudyFile:
         _check_network(file, f"networks.{name}", table)
     for number, entry in enumerate(data["images"], start=1):
         _check_images(file, f"images, number {number}", entry)
-    for section in ("annotations", "generator", "cache"):
+    for entry in file.annotations:
+        _check(file, "annotations", entry, "annotations")
+    for section in ("generator", "cache"):
         if section in data:
             _check(file, section, data[section], section)
     if not data["images"] or not data["networks"]:

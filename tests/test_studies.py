@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from scenelens import studies
+from scenelens import annotation_sets, studies
 from scenelens.class_names import same_class
 from scenelens.errors import SceneLensError
 from scenelens.studies import open_study
@@ -129,7 +129,9 @@ def test_a_generator_fills_the_root_at_first_use(tmp_path, monkeypatch):
 def test_annotations(tmp_path, monkeypatch):
     path = write_tiny_study(tmp_path)
     assert open_study(path).annotations is None
-    monkeypatch.setitem(studies.ANNOTATION_FORMATS, "sun", lambda root, cache: ("opened", root))
+    monkeypatch.setitem(
+        annotation_sets.ANNOTATION_FORMATS, "sun", lambda root, cache, entry: ("opened", root)
+    )
     path.write_text(STUDY + '[annotations]\nroot = "photos"\nformat = "sun"\n')
     assert open_study(path).annotations == ("opened", tmp_path / "photos")
     path.write_text(STUDY + '[annotations]\nroot = "photos"\nformat = "snu"\n')

@@ -1,0 +1,151 @@
+"""A study's annotations: one folder or several, each in a format of its own, behind one interface."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scenelens.annotations import Annotations, LabelMap, Shape
+from scenelens.errors import SceneLensError, close_names
+from scenelens.study_file import StudyFile
+
+
+def _sun(root: Path, cache: Path, entry: Mapping[str, Any]) -> Annotations:
+    return importlib.import_module("scenelens.sun").AnnotatedImages(root, cache)
+
+
+def _ade20k(root: Path, cache: Path, entry: Mapping[str, Any]) -> Annotations:
+    return importlib.import_module("scenelens.annotation_formats").ADE20K(root, cache)
+
+
+def _colour_mask(root: Path, cache: Path, entry: Mapping[str, Any]) -> Annotations:
+    colours = entry.get("colours", {})
+    return importlib.import_module("scenelens.annotation_formats").ColourMasks(root, colours, cache)
+
+
+#: Format of annotations -> what opens a folder of them, given a folder to cache in and the study's table.
+#: Add to it to bring another format.
+ANNOTATION_FORMATS: dict[str, Callable[[Path, Path, Mapping[str, Any]], Annotations]] = {
+    "sun": _sun,
+    "ade20k": _ade20k,
+    "colour-mask": _colour_mask,
+}
+
+
+def set_name(entry: Mapping[str, Any]) -> str:
+    """What an [[annotations]] table is called: its key ``name``, or else its folder's name.
+
+    >>> set_name({"root": "photos/facade"})
+    'facade'
+    """
+    return entry.get("name") or Path(entry["root"]).name
+
+
+def open_sets(file: StudyFile, cache: Path) -> dict[str, Annotations]:
+    """Open every annotated folder that a study names, in the file's order; none is an empty dict.
+
+    Raises
+    ------
+    SceneLensError : an unknown format (close names are given), a missing folder, one without annotations, a
+        name given twice.
+    """
+    opened: dict[str, Annotations] = {}
+    for entry in file.annotations:
+        opener = ANNOTATION_FORMATS.get(entry["format"])
+        if opener is None:
+            close = close_names(entry["format"], ANNOTATION_FORMATS)
+            raise file.error("annotations", f"format = {entry['format']!r} is unknown; {close}.")
+        name = set_name(entry)
+        if name in opened:
+            raise file.error("annotations", f"two sets are called {name!r}; give each its own name.")
+        opened[name] = opener(file.existing("annotations", entry["root"]), cache, entry)
+    return opened
+
+
+class JoinedAnnotations:
+    """Several sets of annotated images as one; an image is called "<set>/<its id in the set>".
+
+    What a set's annotations never name counts as absent from its images: a vocabulary of nine classes says
+    nothing of lamps, and a lamp on such an image is missed. Ask the single sets where that matters.
+
+    Parameters
+    ----------
+    sets : name to annotations, two or more, none of them empty.
+
+    Examples
+    --------
+    >>> JoinedAnnotations({})
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: there are no annotations to join; give one set at least.
+    """
+
+    def __init__(self, sets: Mapping[str, Annotations]) -> None:
+        if not sets:
+            raise SceneLensError("there are no annotations to join; give one set at least.")
+        self.sets = dict(sets)
+        self._homes = {f"{name}/{image}": (name, image) for name, one in sets.items() for image in one.images}
+        self.images = list(self._homes)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The label maps that any of the sets has."""
+        return tuple(dict.fromkeys(kind for one in self.sets.values() for kind in one.kinds))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.images)
+
+    def home(self, image: str) -> tuple[Annotations, str]:
+        """The set that an image belongs to, and its id there."""
+        if image not in self._homes:
+            raise SceneLensError(f"no annotated image {image!r}; {close_names(image, self._homes)}.")
+        name, own = self._homes[image]
+        return self.sets[name], own
+
+    def path(self, image: str) -> Path:
+        """Where the photograph lies."""
+        one, own = self.home(image)
+        return one.path(own)
+
+    def scene(self, image: str) -> str:
+        """The scene category, empty where the set has none."""
+        one, own = self.home(image)
+        return one.scene(own)
+
+    def size(self, image: str) -> Shape:
+        """The photograph's (H, W)."""
+        one, own = self.home(image)
+        return one.size(own)
+
+    def masks(self, image: str, shape: Shape | None = None) -> dict[str, np.ndarray]:
+        """Object name to bool (H, W) mask; see `Annotations.masks`."""
+        one, own = self.home(image)
+        return one.masks(own, shape)
+
+    def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
+        """One of the image's label maps; wholly unlabelled where its set has none of this kind."""
+        one, own = self.home(image)
+        if kind in self.kinds and kind not in one.kinds:
+            return LabelMap(np.zeros(shape or one.size(own), np.int32), {})
+        return one.label_map(own, kind, shape)
+
+    def objects(self) -> pd.DataFrame:
+        """One row per instance of any set; see `Annotations.objects`."""
+        return self._joined({name: one.objects() for name, one in self.sets.items()})
+
+    def report(self) -> pd.DataFrame:
+        """What was repaired, left out or unreadable in any set."""
+        return self._joined({name: one.report() for name, one in self.sets.items()})
+
+    @staticmethod
+    def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        named = [table.assign(image=f"{name}/" + table.image) for name, table in tables.items()]
+        return pd.concat([table for table in named if len(table)] or named[:1], ignore_index=True)
