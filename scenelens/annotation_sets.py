@@ -91,11 +91,8 @@ class JoinedAnnotations:
         self.sets = dict(sets)
         self._homes = {f"{name}/{image}": (name, image) for name, one in sets.items() for image in one.images}
         self.images = list(self._homes)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The label maps that any of the sets has."""
-        return tuple(dict.fromkeys(kind for one in self.sets.values() for kind in one.kinds))
+        # the label maps that any of the sets has
+        self.kinds = tuple(dict.fromkeys(kind for one in sets.values() for kind in one.kinds))
 
     def __len__(self) -> int:
         return len(self.images)
