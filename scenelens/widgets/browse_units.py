@@ -7,10 +7,8 @@
 from __future__ import annotations
 
 import functools
-import io
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
 import numpy as np
 import traitlets
 from PIL import Image, ImageDraw, ImageFont
@@ -19,13 +17,12 @@ from scenelens.plots.style import INK, SOFT, SOURCE_COLORS
 from scenelens.readings import number
 from scenelens.top_images import TopImage, layer_row, top_images
 from scenelens.tour import deepest_map_layer
-from scenelens.widgets.status import Status, guarded
+from scenelens.widgets.unit_view import UnitView, dropdown
 
 if TYPE_CHECKING:
     from scenelens.studies import Study
 
 SIDE, GAP, STRIP, COLUMNS = 168, 8, 24, 6  # pixels of a tile, between tiles, for its label; tiles per row
-CSS_WIDTH = 720  # as wide as the figures: the picture is shown a little smaller than it is drawn
 
 
 class UnitBrowser(traitlets.HasTraits):
@@ -158,13 +155,6 @@ def tile(top: TopImage, side: int = SIDE) -> Image.Image:
     return frame.resize((side, side), Image.Resampling.BOX)
 
 
-def encode(picture: np.ndarray, quality: int = 88) -> bytes:
-    """A picture (uint8 RGB) as the bytes of a JPEG file."""
-    target = io.BytesIO()
-    Image.fromarray(picture).save(target, "JPEG", quality=quality)
-    return target.getvalue()
-
-
 def _label(draw: ImageDraw.ImageDraw, top: TopImage, left: int, y: int, side: int) -> None:
     peak = number(top.peak)
     room = side - 6 - draw.textlength(peak, font=_font())
@@ -196,84 +186,20 @@ def browse_units(
     return BrowseUnits(UnitBrowser(study, network, layer, unit, n))
 
 
-class BrowseUnits(ipywidgets.VBox):
-    """The view of a `UnitBrowser`. Each control carries a CSS class: sl-network, sl-layer, sl-unit ..."""
+class BrowseUnits(UnitView):
+    """The view of a `UnitBrowser`."""
+
+    traits_shown = ("n",)
+    rows = (("network", "layer", "n"), ("previous", "unit", "next"))
 
     def __init__(self, model: UnitBrowser) -> None:
-        self.model = model
-        self.status = Status()
-        self.picture = _classed(ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}), "sl-mosaic")
-        self.picture.width = str(CSS_WIDTH)
-        self.controls = _controls(model)
-        self._shown: tuple | None = None
-        self._following = False
-        self._bind()
-        rows = [["network", "layer", "n"], ["previous", "unit", "next"]]
-        boxes = [ipywidgets.HBox([self.controls[name] for name in row]) for row in rows]
-        super().__init__([*boxes, self.picture, self.status])
-        self.add_class("sl-browse-units")
-        self._follow()
+        super().__init__(model, "sl-browse-units", "sl-mosaic")
 
-    def _bind(self) -> None:
-        guard = guarded(self.status)
-        for name in ("network", "layer", "unit", "n"):
-            self.controls[name].observe(guard(functools.partial(self._chosen, name)), "value")
-        self.controls["previous"].on_click(guard(lambda _: self.model.step(-1)))
-        self.controls["next"].on_click(guard(lambda _: self.model.step(1)))
-        self.model.observe(guard(self._follow), ["network", "layer", "unit", "n"])
+    def more_controls(self) -> dict[str, Any]:
+        """How many top images are shown."""
+        return {"n": dropdown("Images", sorted({6, 12, 24, 60, self.model.n}), self.model.n)}
 
-    def _chosen(self, name: str, change: Any) -> None:
-        if not self._following:  # our own updates of the controls are no choices of the reader's
-            self.model.choose(**{name: change["new"]})
-
-    def _follow(self, change: Any = None) -> None:
-        """Bring controls, picture and status in line with the model, once per state."""
-        model = self.model
-        state = (model.network, model.layer, model.unit, model.n)
-        if state == self._shown:
-            return
-        self._set_controls()
-        tops = model.tops()
-        with self.picture.hold_sync():  # one message: the browser never sees half a picture
-            self.picture.value = encode(mosaic(tops))
-        self.status.show(model.sentence(tops))
-        self._shown = state
-
-    def _set_controls(self) -> None:
-        model, controls = self.model, self.controls
-        self._following = True
-        try:
-            controls["network"].value = model.network
-            if list(controls["layer"].options) != model.layers():
-                controls["layer"].options = model.layers()
-            controls["layer"].value = model.layer
-            with controls["unit"].hold_sync():
-                controls["unit"].max = model.units() - 1
-                controls["unit"].value = model.unit
-            controls["n"].value = model.n
-        finally:
-            self._following = False
-
-
-def _controls(model: UnitBrowser) -> dict[str, Any]:
-    wide, narrow = {"width": "440px"}, {"width": "44px"}
-    shown = sorted({6, 12, 24, 60, model.n})
-    made = {
-        "network": ipywidgets.Dropdown(options=model.networks(), value=model.network, description="Network"),
-        "layer": ipywidgets.Dropdown(options=model.layers(), value=model.layer, description="Layer"),
-        "n": ipywidgets.Dropdown(options=shown, value=model.n, description="Images"),
-        "previous": ipywidgets.Button(icon="arrow-left", tooltip="The unit before", layout=narrow),
-        "unit": ipywidgets.IntSlider(
-            max=model.units() - 1, value=model.unit, description="Unit", layout=wide
-        ),
-        "next": ipywidgets.Button(icon="arrow-right", tooltip="The next unit", layout=narrow),
-    }
-    for name in ("network", "layer", "n"):
-        made[name].layout.width = "230px"
-        made[name].style.description_width = "64px"
-    return {name: _classed(widget, f"sl-{name}") for name, widget in made.items()}
-
-
-def _classed(widget: Any, name: str) -> Any:
-    widget.add_class(name)
-    return widget
+    def look(self) -> tuple[np.ndarray, str]:
+        """The top images as a mosaic, and what it shows."""
+        tops = self.model.tops()
+        return mosaic(tops), self.model.sentence(tops)

@@ -25,8 +25,9 @@ from scenelens.plots.style import INK, SOFT
 from scenelens.readings import number
 from scenelens.top_images import TopImage, top_images
 from scenelens.unit_segmentation import segment_unit
-from scenelens.widgets.browse_units import CSS_WIDTH, UnitBrowser, encode, tile
-from scenelens.widgets.status import Status, guarded
+from scenelens.widgets.browse_units import UnitBrowser, tile
+from scenelens.widgets.status import guarded
+from scenelens.widgets.unit_view import WIDE, UnitView, dropdown
 
 if TYPE_CHECKING:
     from scenelens.receptive_fields import EmpiricalRF
@@ -194,97 +195,36 @@ def explore_fields(
     return ExploreFields(FieldExplorer(atlas, network, layer, unit))
 
 
-class ExploreFields(ipywidgets.VBox):
-    """The view of a `FieldExplorer`. Each control carries a CSS class: sl-network, sl-layer, sl-unit ..."""
+class ExploreFields(UnitView):
+    """The view of a `FieldExplorer`."""
+
+    traits_shown = ("image", "threshold")
+    rows = (("network", "layer", "image"), ("previous", "unit", "next"), ("threshold", "compute"))
+    live = False
 
     def __init__(self, model: FieldExplorer) -> None:
-        self.model, self.status = model, Status()
-        self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
-        self.picture.add_class("sl-field")
-        self.picture.width = str(CSS_WIDTH)
-        self.controls = _controls(model)
-        self._shown: tuple | None = None
-        self._following = False
-        self._bind()
-        rows = [["network", "layer", "image"], ["previous", "unit", "next"], ["threshold", "compute"]]
-        boxes = [ipywidgets.HBox([self.controls[name] for name in row]) for row in rows]
-        super().__init__([*boxes, self.picture, self.status])
-        self.add_class("sl-explore-fields")
-        self._follow()
+        super().__init__(model, "sl-explore-fields", "sl-field")
+        self.controls["compute"].on_click(guarded(self.status)(self._compute))
 
-    def _bind(self) -> None:
-        guard = guarded(self.status)
-        for name in ("network", "layer", "unit", "image", "threshold"):
-            self.controls[name].observe(guard(functools.partial(self._chosen, name)), "value")
-        self.controls["previous"].on_click(guard(lambda _: self.model.step(-1)))
-        self.controls["next"].on_click(guard(lambda _: self.model.step(1)))
-        self.controls["compute"].on_click(guard(self._compute))
-        self.model.observe(guard(self._follow), ["network", "layer", "unit", "image", "threshold"])
+    def more_controls(self) -> dict[str, Any]:
+        """Which top image, the threshold of the segmentation, and a button for a field that is not held."""
+        images = [(str(k + 1), k) for k in range(self.model.n)]
+        return {
+            "image": dropdown("Image", images, self.model.image),
+            "threshold": ipywidgets.FloatSlider(
+                min=0.05, max=1, step=0.05, value=self.model.threshold, description="Threshold", layout=WIDE
+            ),
+            "compute": ipywidgets.Button(description="Compute the average", tooltip="Keeps it in the atlas"),
+        }
 
-    def _chosen(self, name: str, change: Any) -> None:
-        if self._following:  # our own updates of the controls are no choices of the reader's
-            return
-        if name in ("image", "threshold"):
-            setattr(self.model, name, change["new"])
-        else:
-            self.model.choose(**{name: change["new"]})
+    def look(self) -> tuple[np.ndarray, str]:
+        """The four panels, and what they show."""
+        picture = page(self.model.panels())
+        self.controls["compute"].disabled = self.model.field() is not None
+        return picture, self.model.say()
 
     def _compute(self, _: Any) -> None:
         self.status.show(f"computing {self.model.layer}:{self.model.unit} ...")
         self.model.compute()
         self._shown = None
-        self._follow()
-
-    def _follow(self, change: Any = None) -> None:
-        """Bring controls, picture and status in line with the model, once per state."""
-        model = self.model
-        state = (model.network, model.layer, model.unit, model.image, model.threshold)
-        if state == self._shown:
-            return
-        self._set_controls()
-        panels = model.panels()
-        with self.picture.hold_sync():
-            self.picture.value = encode(page(panels))
-        self.controls["compute"].disabled = model.field() is not None
-        self.status.show(model.say())
-        self._shown = state
-
-    def _set_controls(self) -> None:
-        model, controls = self.model, self.controls
-        self._following = True
-        try:
-            controls["network"].value = model.network
-            if list(controls["layer"].options) != model.layers():
-                controls["layer"].options = model.layers()
-            controls["layer"].value = model.layer
-            with controls["unit"].hold_sync():
-                controls["unit"].max = model.units() - 1
-                controls["unit"].value = model.unit
-            controls["image"].value, controls["threshold"].value = model.image, model.threshold
-        finally:
-            self._following = False
-
-
-def _controls(model: FieldExplorer) -> dict[str, Any]:
-    wide, narrow = {"width": "440px"}, {"width": "44px"}
-    images = [(str(k + 1), k) for k in range(model.n)]
-    made = {
-        "network": ipywidgets.Dropdown(options=model.networks(), value=model.network, description="Network"),
-        "layer": ipywidgets.Dropdown(options=model.layers(), value=model.layer, description="Layer"),
-        "image": ipywidgets.Dropdown(options=images, value=model.image, description="Image"),
-        "previous": ipywidgets.Button(icon="arrow-left", tooltip="The unit before", layout=narrow),
-        "unit": ipywidgets.IntSlider(
-            max=model.units() - 1, value=model.unit, description="Unit", layout=wide, continuous_update=False
-        ),
-        "next": ipywidgets.Button(icon="arrow-right", tooltip="The next unit", layout=narrow),
-        "threshold": ipywidgets.FloatSlider(
-            min=0.05, max=1, step=0.05, value=model.threshold, description="Threshold", layout=wide
-        ),
-        "compute": ipywidgets.Button(description="Compute the average", tooltip="Keeps it in the atlas"),
-    }
-    for name in ("network", "layer", "image"):
-        made[name].layout.width = "230px"
-        made[name].style.description_width = "64px"
-    for name, widget in made.items():
-        widget.add_class(f"sl-{name}")
-    return made
+        self.follow()

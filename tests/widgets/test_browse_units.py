@@ -16,10 +16,10 @@ from scenelens.widgets.browse_units import (
     STRIP,
     UnitBrowser,
     browse_units,
-    encode,
     mosaic,
     tile,
 )
+from scenelens.widgets.unit_view import encode
 from tests.tiny_study import write_tiny_study
 
 
