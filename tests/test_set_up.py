@@ -7,6 +7,7 @@ import re
 import tomllib
 
 import pytest
+import yaml
 
 from tests.requirements_gate import ROOT
 
@@ -56,3 +57,11 @@ def test_every_declared_dependency_is_pinned():
     pinned = [line for line in pins if line and not line.startswith("#")]
     assert names(declared) - {"scenelens"} <= names(pinned)
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pinned)
+
+
+def test_conda_gets_what_make_installs():
+    packages = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    by_pip = next(entry["pip"] for entry in packages if isinstance(entry, dict))
+    torch_pin = re.search(r"^torch==.*$", (ROOT / "constraints.txt").read_text("utf-8"), flags=re.MULTILINE)
+    assert by_pip == [torch_pin[0], "-c constraints.txt", "-e .[dev]"]
+    assert "-c constraints.txt -e '.[dev]'" in MAKEFILE
