@@ -1,6 +1,7 @@
 """What an occlusion map costs beside captum's Occlusion and the plain loop: python -m benchmarks.occlusion
 
-One unit at the centre of its layer's map, one image, 11x11 px of noise, stride 3: 5,329 occluders at 227 px.
+The unit that responds most at the centre of its layer's map, one image, 11x11 px of noise, stride 3: 5,329
+occluders at 227 px.
 Both run on the same network, cut off behind the layer, in one process, with the same number of threads.
 captum gets the batch size that is best for it on a hundred occluders, and on SqueezeNet is timed on these
 alone. The limit is arithmetic: the multiply-adds of whole passes over those at positions an occluder can
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,7 +35,7 @@ from scenelens.occlusion_plan import Axis, map_sizes
 from torchvision.models import squeezenet1_1  # isort: skip
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
-SIZE, STRIDE, UNIT = 11, 3, 3
+SIZE, STRIDE = 11, 3
 BATCHES = (1, 16, 64)
 WANTED = {"pool1": 5000, "pool2": 800, "conv4": 80, "pool5": 16}
 
@@ -44,6 +46,7 @@ class Row:
 
     network: str
     layer: str
+    unit: int
     ours: float
     ours_first: float
     captum: float
@@ -55,6 +58,22 @@ class Row:
     processor_speedup: float
     limit: float
     error: float
+
+
+class Where(NamedTuple):
+    """The unit that is watched, and where in its layer's map."""
+
+    unit: int
+    place: tuple[int, int]
+
+
+def loudest_at_centre(net: nn.Module, image: torch.Tensor) -> Where:
+    """The unit that responds most at the map's centre: one that is silent there would stay silent, and any
+    answer be right."""
+    with torch.no_grad():
+        response = net(image)[0]
+    row, column = (n // 2 for n in response.shape[1:])
+    return Where(int(response[:, row, column].argmax()), (row, column))
 
 
 def caffenet_until(layer: str) -> nn.Module:
@@ -82,10 +101,10 @@ def timed(call: Callable[[], object], device: str) -> tuple[float, float]:
 
 
 def captum_run(
-    net: nn.Module, image: torch.Tensor, place: tuple[int, int], batch: int, window: int, stride: int
+    net: nn.Module, image: torch.Tensor, where: Where, batch: int, window: int, stride: int
 ) -> None:
     def unit(x: torch.Tensor) -> torch.Tensor:
-        return net(x)[:, UNIT, place[0], place[1]]
+        return net(x)[:, where.unit, where.place[0], where.place[1]]
 
     shape = (image.shape[0], window, window)
     with torch.inference_mode():
@@ -94,16 +113,14 @@ def captum_run(
         )
 
 
-def captum_best(
-    net: nn.Module, image: torch.Tensor, place: tuple[int, int], device: str
-) -> tuple[int, float]:
+def captum_best(net: nn.Module, image: torch.Tensor, where: Where, device: str) -> tuple[int, float]:
     """The best batch size, and clock seconds per occluder with it: the window's size does not matter for the
     time."""
     coarse = image.shape[1] // 10 + 1
-    captum_run(net, image, place, 16, coarse, coarse)
+    captum_run(net, image, where, 16, coarse, coarse)
     tried = {
         batch: min(
-            timed(lambda batch=batch: captum_run(net, image, place, batch, coarse, coarse), device)[0]
+            timed(lambda batch=batch: captum_run(net, image, where, batch, coarse, coarse), device)[0]
             for _ in range(2)
         )
         for batch in (BATCHES if device == "cpu" else (64, 512, 1024))
@@ -113,13 +130,16 @@ def captum_best(
     return best, tried[best] / n**2
 
 
-def limit(net: nn.Module, image: torch.Tensor, place: tuple[int, int]) -> float:
+def limit(net: nn.Module, image: torch.Tensor, where: Where) -> float:
     """Multiply-adds of whole passes over those that can matter."""
     watch = Occlusion(net, str(len(net) - 1), np.zeros((SIZE, SIZE, 3)), STRIDE)._watch(
-        tuple(image.shape), (UNIT,)
+        tuple(image.shape), (where.unit,)
     )
     sizes = map_sizes(watch.steps, tuple(image.shape[1:]))
-    axes = [Axis(watch.steps, sizes, axis, watch.target.name, place[axis], (SIZE, STRIDE)) for axis in (0, 1)]
+    axes = [
+        Axis(watch.steps, sizes, axis, watch.target.name, where.place[axis], (SIZE, STRIDE))
+        for axis in (0, 1)
+    ]
     whole = matter = 0.0
     for step in watch.steps:
         if isinstance(step.module, nn.Conv2d):
@@ -134,13 +154,11 @@ def limit(net: nn.Module, image: torch.Tensor, place: tuple[int, int]) -> float:
     return whole / matter
 
 
-def worst_error(
-    net: nn.Module, layer: str, image: torch.Tensor, place: tuple[int, int], patch: np.ndarray
-) -> float:
+def worst_error(net: nn.Module, layer: str, image: torch.Tensor, where: Where, patch: np.ndarray) -> float:
     """Largest difference to the plain loop on 289 occluders, as a share of the response."""
     coarse = Occlusion(net, layer, patch, stride=13)
-    ours = coarse.of(image, [UNIT], [place])[0]
-    plain = plain_discrepancies(net, layer, *coarse._prepared(image), [(UNIT, place)])[0]
+    ours = coarse.of(image, [where.unit], [where.place])[0]
+    plain = plain_discrepancies(net, layer, *coarse._prepared(image), [(where.unit, where.place)])[0]
     return float(np.abs(ours.map - plain.map).max() / max(abs(plain.peak), plain.map.max(), 1e-6))
 
 
@@ -148,22 +166,25 @@ def measure(network: str, layer: str, net: nn.Module, side: int, args: argparse.
     net = net.to(args.device)
     images = torch.randn(args.repeats + 1, 3, side, side, device=args.device)
     path, patch = str(len(net) - 1), np.random.default_rng(0).normal(size=(SIZE, SIZE, 3))
-    with torch.no_grad():
-        place = tuple(n // 2 for n in net(images[:1]).shape[2:])
+    where = loudest_at_centre(net, images[:1])
     ours = Occlusion(net, path, patch, STRIDE)
-    times = [timed(lambda image=image: ours.of(image, [UNIT], [place]), args.device) for image in images]
+    times = [
+        timed(lambda image=image: ours.of(image, [where.unit], [where.place]), args.device)
+        for image in images
+    ]
     clock, processor = (statistics.median(column) for column in zip(*times[1:], strict=True))
     with exactly(net):
-        batch, each = captum_best(net, images[0], place, args.device)
+        batch, each = captum_best(net, images[0], where, args.device)
         if args.quick or network != "CaffeNet":
             whole = each * ((side - SIZE) // STRIDE + 1) ** 2
             theirs = (whole, whole * torch.get_num_threads())
         else:
-            theirs = timed(lambda: captum_run(net, images[0], place, batch, SIZE, STRIDE), args.device)
+            theirs = timed(lambda: captum_run(net, images[0], where, batch, SIZE, STRIDE), args.device)
     return Row(
-        network, layer, clock, times[0][0], theirs[0], batch, theirs[0] / clock, WANTED.get(layer),
-        processor, theirs[1], theirs[1] / processor, limit(net, images[0], place),
-        worst_error(net, path, images[0], place, patch),
+        network, layer, where.unit, clock, times[0][0], theirs[0], batch, theirs[0] / clock,
+        WANTED.get(layer),
+        processor, theirs[1], theirs[1] / processor, limit(net, images[0], where),
+        worst_error(net, path, images[0], where, patch),
     )  # fmt: skip
 
 
