@@ -16,6 +16,7 @@ from scipy import stats
 
 from scenelens import paper
 from scenelens.errors import SceneLensError
+from scenelens.occlusion import SIZE
 from scenelens.readings import Reading, number, percent
 
 if TYPE_CHECKING:
@@ -170,6 +171,13 @@ def read_table_2(table: pd.DataFrame) -> Reading:
         quoted = " / ".join(f"{value:.1f}" for value in paper.RF_SIZES.values())
         names = ", ".join(paper.RF_SIZES)
         lines.append(f"The paper's layers have no namesake here. It found {quoted} px at {names}.")
+    small = table[table["theoretical"] < SIZE]
+    if len(small):
+        names = ", ".join(f"{r.layer} ({r.network} network)" for r in small.itertuples())
+        lines.append(
+            f"In {names} the theoretical size is less than the occluder's {SIZE} px: what is measured "
+            "there is the occluder, not the unit."
+        )
     silent = int(table["silent"].sum())
     if silent:
         lines.append(f"{silent} units measured respond to no image or to no occluder: they have no field.")

@@ -74,6 +74,14 @@ def test_the_reading_reports_either_way():
     assert "1 units measured respond to no image" in text
 
 
+def test_a_field_below_the_occluders_size_is_said_to_be_the_occluders():
+    text = fs.read_table_2(
+        table([("scene", 0, "conv1", 3.0, 10.6, 1.0, 10.0, 11.2, 8, 64, 0), *AS_PAPER[1:]])
+    )
+    assert "In conv1 (scene network) the theoretical size is less than the occluder's 11 px" in text
+    assert "the occluder's" not in fs.read_table_2(table(AS_PAPER))
+
+
 def test_all_smaller_is_said_in_one_sentence():
     assert "Yes: in every layer the mean lies below" in fs.read_table_2(table(AS_PAPER[:4]))
 
