@@ -12,7 +12,7 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from scenelens.segmentation import regions_from_annotation
 if TYPE_CHECKING:
     from scenelens.networks import Network
 
+SAME_SHARE = 0.002  # of the pixels: a segment of another size is another segment
 _VERSION = 1  # of the cached searches: raise it when a rule of cutting or searching changes
 _COLUMNS = [
     *("object", "n", "kept", "share", "low", "high", "random", "random_low", "random_high"),
@@ -58,6 +59,10 @@ class Survival:
     shares: tuple[float, ...] = ()
     greedy: tuple[bool, ...] = ()
     random: tuple[bool, ...] = ()
+
+    def of(self, regions: Regions) -> bool:
+        """Whether these are the segments that the search was about, by name and size."""
+        return self.names == regions.names and np.allclose(self.shares, regions.shares, atol=SAME_SHARE)
 
     def has(self, name: str, kept: tuple[bool, ...]) -> bool:
         """Whether any segment of this name is among the kept ones."""
@@ -190,6 +195,7 @@ def retention(
     at_most: int = 60,
     seed: int = 0,
     cache: str | Path | None = None,
+    known: Mapping[str, Survival] | None = None,
     progress: bool = True,
 ) -> Retention:
     """Which objects minimal images keep, over a scene category's annotated images.
@@ -203,6 +209,8 @@ def retention(
     by, at_most : how objects become segments, see `regions_from_annotation`.
     seed : of the random orders.
     cache : folder in which each image's search is kept: what is done is not done again.
+    known : searches at hand from elsewhere, by image; one counts where its segments are still the image's, by
+        name and size.
     progress : say how long it will take, and show a bar.
 
     Returns
@@ -218,27 +226,35 @@ def retention(
     -----
     Section 3.1; see `retention_table` for the baselines.
     """
-    images = _images_of(annotations, category)
-    if n_images is not None and n_images < 1:
-        raise SceneLensError(f"n_images={n_images}: a share needs at least one image.")
-    n = min(len(images), n_images or len(images))
-    images = [images[k * len(images) // n] for k in range(n)]
+    images = images_of(annotations, category, n_images)
     name = network.classes[class_number(network, category if target is None else target)]
     rules = {"by": by, "at_most": at_most, "seed": seed}
-    one = _Search(network, annotations, name, rules, None if cache is None else Path(cache))
-    if progress and n >= 5:
-        print(f"Simplifying {n} images takes up to about {one.seconds(images):.0f} s.", flush=True)
-    bar = tqdm(images, desc=f"minimal images of {category}", unit="image", disable=not progress or n < 5)
-    return Retention(category, name, tuple(map(one.survival, bar)), one.provenance(n))
+    one = _Search(network, annotations, name, rules, None if cache is None else Path(cache), known or {})
+    todo = [image for image in images if image not in one.known]
+    if progress and len(todo) >= 5:
+        print(f"Simplifying {len(todo)} images takes up to about {one.seconds(todo):.0f} s.", flush=True)
+    bar = tqdm(
+        images, desc=f"minimal images of {category}", unit="image", disable=not progress or len(todo) < 5
+    )
+    return Retention(category, name, tuple(map(one.survival, bar)), one.provenance(len(images)))
 
 
-def _images_of(annotations: Annotations, category: str) -> list[str]:
+def images_of(annotations: Annotations, category: str, n: int | None = None) -> list[str]:
+    """The annotated images of a scene category, or `n` of them, spread evenly.
+
+    Raises
+    ------
+    SceneLensError : no such category (close names are given), or fewer than one image asked for.
+    """
+    if n is not None and n < 1:
+        raise SceneLensError(f"n_images={n}: a share needs at least one image.")
     scenes = {image: annotations.scene(image) for image in annotations.images}
     images = [image for image, scene in scenes.items() if scene == category]
     if not images:
         known = sorted(set(scenes.values()))
         raise SceneLensError(f"no annotated image shows a {category!r}; {close_names(category, known)}.")
-    return images
+    count = min(len(images), n or len(images))
+    return [images[k * len(images) // count] for k in range(count)]
 
 
 @dataclass
@@ -250,6 +266,7 @@ class _Search:
     target: str
     rules: dict[str, Any]
     cache: Path | None
+    known: Mapping[str, Survival] = field(default_factory=dict)
     load: Callable[[Path], np.ndarray] = load_image
 
     def survival(self, image: str) -> Survival:
@@ -258,14 +275,17 @@ class _Search:
             regions = self._regions(image)
         except SceneLensError as error:
             return Survival(image, f"unreadable: {error}")
+        told = self.known.get(image)
+        if told is not None and told.of(regions):
+            return told
         kept = (
             None
             if self.cache is None
             else self.cache / f"minimal-{self._key(image, photograph, regions)}.json"
         )
-        known = kept and _read(kept, image)
-        if known:
-            return known
+        done = kept and _read(kept, image)
+        if done:
+            return done
         found = self._searched(image, photograph, regions)
         if kept:
             replace_file(kept, json.dumps(asdict(found)).encode())
