@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenelens.annotations import Annotations, LabelMap, Shape
+from scenelens.annotations import Annotations, Instance, LabelMap, Shape
 from scenelens.errors import SceneLensError, close_names
 from scenelens.study_file import StudyFile
 
@@ -133,6 +133,11 @@ class JoinedAnnotations:
         if kind in self.kinds and kind not in one.kinds:
             return LabelMap(np.zeros(shape or one.size(own), np.int32), {})
         return one.label_map(own, kind, shape)
+
+    def instances(self, image: str, shape: Shape | None = None) -> tuple[np.ndarray, list[Instance]]:
+        """Which instance each pixel shows; see `InstanceAnnotations.instances`."""
+        one, own = self.home(image)
+        return one.instances(own, shape)  # type: ignore[attr-defined]
 
     def objects(self) -> pd.DataFrame:
         """One row per instance of any set; see `Annotations.objects`."""

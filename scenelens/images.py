@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Iterable
@@ -49,6 +50,30 @@ def load_image(path: str | Path) -> np.ndarray:
         raise SceneLensError(
             f"the image {path} is unreadable or truncated ({error}); replace or remove it."
         ) from error
+
+
+def load_upload(name: str, content: bytes) -> np.ndarray:
+    """An image file that is in memory, as a reader uploads it; otherwise as `load_image`.
+
+    Examples
+    --------
+    >>> load_upload("holiday.jpg", b"no picture")
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: the image holiday.jpg is unreadable or truncated ...
+    """
+    return load_image(_NamedBytes(name, content))  # type: ignore[arg-type]
+
+
+class _NamedBytes(io.BytesIO):
+    """Bytes that are called by their file's name in a message."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        super().__init__(content)
+        self.file_name = name
+
+    def __str__(self) -> str:
+        return self.file_name
 
 
 def _rgb(image: Image.Image) -> Image.Image:

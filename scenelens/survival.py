@@ -343,9 +343,13 @@ def _survival(image: str, greedy: MinimalImage, random: MinimalImage) -> Surviva
 def _read(path: Path, image: str) -> Survival | None:
     """A search as it was kept, or None where there is none that can be read."""
     try:
-        found: dict[str, Any] = {
-            name: tuple(v) if isinstance(v, list) else v for name, v in json.loads(path.read_text()).items()
-        }
-        return Survival(**found) if found["image"] == image else None
+        found = survival_from(json.loads(path.read_text()))
+        return found if found.image == image else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def survival_from(stored: Mapping[str, Any]) -> Survival:
+    """A `Survival` as JSON kept it, with lists for tuples."""
+    columns: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    return Survival(**columns)

@@ -68,6 +68,9 @@ def test_several_sets_are_one(folder):
     assert both.size(street) == (4, 6)
     assert both.scene(street) == ""
     assert both.path(street) == folder / "masks" / "images" / "a.png"
+    ids, things = both.instances(street)
+    assert [thing.name for thing in things] == ["road", "sky"]
+    assert np.bincount(ids.ravel()).tolist() == [0, 12, 12]
     table = both.objects()
     assert table[table.image == street].object.tolist() == ["road", "sky"]
     assert set(table.image.str.split("/").str[0]) == {"rooms", "streets"}

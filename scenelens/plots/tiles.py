@@ -82,7 +82,7 @@ def contact_sheet(
     for k, (image, (left, top)) in enumerate(zip(images, places, strict=True)):
         show_tile(plate.axes_at(left, top, side, side), image)
         if labels is not None:
-            text = _fit(labels[k], side)
+            text = fit(labels[k], side)
             plate.words(left + side / 2, top + side + 0.03, text, size=SMALL, ha="center")
     return plate
 
@@ -128,7 +128,7 @@ def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, c
         axes = plate.axes_at(left, y, side, side)
         show_tile(axes, top.frame)
         mark_peak(axes, top)
-        text = _fit(top.category, side - text_width(number(top.peak)) - 0.08)
+        text = fit(top.category, side - text_width(number(top.peak)) - 0.08)
         plate.words(left, y + side + 0.03, text, size=SMALL, color=SOURCE_COLORS.get(top.source, INK))
         plate.words(left + side, y + side + 0.03, number(top.peak), size=SMALL, color=SOFT, ha="right")
     return plate
@@ -156,7 +156,7 @@ def _grid(count: int, columns: int, label: float) -> tuple[float, list[tuple[flo
     return side, places, step * rows - _GAP
 
 
-def _fit(text: str, inches: float) -> str:
+def fit(text: str, inches: float) -> str:
     """A label cut to a tile's width, with an ellipsis where something is missing."""
     text = text.replace("_", " ")
     if text_width(text) <= inches:
