@@ -276,7 +276,7 @@ class _Search:
         except SceneLensError as error:
             return Survival(image, f"unreadable: {error}")
         told = self.known.get(image)
-        if told is not None and told.of(regions):
+        if told is not None and told.of(regions.within(self.network.preprocessing)):
             return told
         kept = (
             None

@@ -32,8 +32,12 @@ def notebook(open_notebook, lab, tmp_path_factory):
 
 
 def changed(notebook, act):
-    """Do something and wait until the picture is another."""
-    picture = notebook.widget("sl-field")
+    changed_picture(notebook, "sl-field", act)
+
+
+def changed_picture(notebook, name, act):
+    """Do something and wait until the picture of that CSS class is another."""
+    picture = notebook.widget(name)
     before = picture.get_attribute("src")
     act()
     expect(picture).not_to_have_attribute("src", before, timeout=60_000)

@@ -1,0 +1,80 @@
+"""Taking an image apart in a real browser: every control moved once."""
+
+from __future__ import annotations
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.notebook_page import pixels
+from tests.browser.test_browse_units import KERNEL
+from tests.browser.test_receptive_field import changed_picture
+from tests.tiny_study import write_tiny_study
+
+CODE = """
+import numpy as np
+import scenelens as sl
+from scenelens.cut_image import CutImage
+from scenelens.widgets.minimal_image import take_apart
+
+study = sl.open_study("tiny_apart/study.toml")
+image = study.load_image(study.images.image[0])
+labels = np.arange(60)[:, None] // 20 * 4 + np.arange(80)[None] // 20
+take_apart(CutImage(study.networks["scene"], image, labels))
+"""
+
+
+@pytest.fixture(scope="module")
+def notebook(open_notebook, lab, tmp_path_factory):
+    write_tiny_study(lab.root / "tiny_apart")
+    path = tmp_path_factory.mktemp("apart") / "take_apart.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(CODE.strip(), id="apart")], metadata=KERNEL), path)
+    return open_notebook(path).run_all()
+
+
+def changed(notebook, act):
+    changed_picture(notebook, "sl-apart", act)
+
+
+def test_it_shows_both_pictures_and_a_button_for_each_segment(notebook):
+    expect(notebook.status()).to_contain_text("100% of the pixels kept")
+    assert pixels(notebook.widget("sl-apart"))[:2] == (810, 400)
+    expect(notebook.widget("sl-segments").locator("button")).to_have_count(12)
+
+
+def test_a_segment_goes_and_comes_back(notebook):
+    button = notebook.widget("sl-segment-3")
+    changed(notebook, button.click)
+    expect(notebook.status()).to_contain_text("92% of the pixels kept")
+    changed(notebook, button.click)
+    expect(notebook.status()).to_contain_text("100% of the pixels kept")
+
+
+def test_the_slider_and_back(notebook):
+    handle = notebook.widget("sl-step").locator(".noUi-handle")
+    changed(notebook, lambda: handle.press("ArrowRight"))
+    expect(notebook.status()).not_to_contain_text("100% of the pixels kept")
+    changed(notebook, notebook.widget("sl-all").click)
+    expect(notebook.status()).to_contain_text("100% of the pixels kept")
+
+
+def test_a_photograph_of_the_readers_own(notebook, tmp_path):
+    rng = np.random.default_rng(5)
+    blocks = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(20, 0).repeat(20, 1)
+    Image.fromarray(blocks).save(tmp_path / "mine.png")
+
+    def upload():
+        with notebook.page.expect_file_chooser() as chooser:
+            notebook.widget("sl-upload").click()
+        chooser.value.set_files(tmp_path / "mine.png")
+
+    changed(notebook, upload)
+    expect(notebook.widget("sl-segment-13")).to_be_visible(timeout=60_000)
+
+
+def test_nothing_is_asked_outside_and_no_script_fails(notebook):
+    assert notebook.outside_requests() == []
+    assert notebook.script_errors == []

@@ -1,0 +1,159 @@
+"""What scenes keep, for a whole study: examples, the headed network, the paper beside it, what is shipped."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenelens import kept_objects, paper, scene_examples
+from scenelens.errors import SceneLensError
+from scenelens.exercises import check
+from scenelens.scene_probe import scene_probe
+from scenelens.studies import open_study
+from scenelens.survival import Retention, Survival
+from tests.annotated_study import annotated_study
+from tests.tiny_study import write_tiny_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return annotated_study(tmp_path_factory.mktemp("annotated"))
+
+
+@pytest.fixture(scope="module")
+def favourite(study):
+    """The class that the random scene network gives to most images."""
+    network = study.networks["scene"]
+    seen = network.predict([study.load_image(image) for image in study.images.image[:27]], top=1)
+    return seen.predicted.mode()[0]
+
+
+def test_categories_are_the_papers_or_the_most_frequent(study, monkeypatch):
+    assert sorted(scene_examples.choose_categories(study)) == ["attic", "beach", "cave"]
+    assert len(scene_examples.choose_categories(study, n=2)) == 2
+    monkeypatch.setitem(paper.RETENTION, "cave", {"rock": 0.5})
+    assert scene_examples.choose_categories(study) == ["cave"]
+    assert scene_examples.known_categories(study) == ["attic", "beach", "cave"]
+
+
+def test_an_example_is_one_that_is_recognised(study, favourite):
+    one = scene_examples.example(study, favourite)
+    assert study.networks["scene"].predict(one.photograph, top=1).predicted[0] == favourite
+    assert {"lamp"} < set(one.regions.names)
+    with pytest.raises(SceneLensError, match="close names: attic"):
+        scene_examples.example(study, "atic")
+
+
+def test_both_ways_of_cutting(study, favourite):
+    (by_hand, first), (by_eye, second) = scene_examples.both_ways(study, favourite)
+    assert "objects" in by_hand
+    assert "edges" in by_eye
+    assert len(first.kept) == 4
+    assert len(second.kept) > 4
+
+
+def test_a_study_without_annotations_still_has_examples(tmp_path):
+    bare = open_study(write_tiny_study(tmp_path))
+    assert scene_examples.known_categories(bare) == ["attic", "beach", "cave"]
+    assert scene_examples.example(bare, "cave").regions is None
+    assert [words for words, _ in scene_examples.both_ways(bare, "cave")] == ["cut by edges and regions"]
+    assert kept_objects.compare(bare, ["cave"]) == {}
+    assert "no annotations" in kept_objects.read_all({})
+    with pytest.raises(SceneLensError, match="add an \\[annotations\\] table"):
+        kept_objects.keeps(bare, "cave")
+
+
+def test_the_head_is_a_linear_layer_on_the_others_features(study):
+    probe = scene_probe(study, "object")
+    assert probe.classes == ["attic", "beach", "cave"]
+    assert probe.module.trained_on == 27
+    images = [study.load_image(image) for image in study.images.image[:27]]
+    frames = np.stack([probe.show_input(one) for one in images])
+    logits = probe(frames, framed=True).numpy()
+    values = study.index("object").values(probe.module.layer)[:27]
+    by_hand = values @ probe.module.head.weight.detach().numpy().T + probe.module.head.bias.detach().numpy()
+    np.testing.assert_allclose(logits, by_hand, rtol=1e-3, atol=1e-4)
+
+
+def test_the_head_never_saw_what_it_is_judged_by(study):
+    probe = kept_objects.headed(study, ["attic"], n=1)
+    assert probe is not None
+    assert probe.module.trained_on == 26
+    assert kept_objects.headed(study, ["attic"], n=9) is None  # no attic is left to learn from
+
+
+def test_too_few_scenes_for_a_head(tmp_path):
+    with pytest.raises(SceneLensError, match="no two scene categories of 8 images"):
+        scene_probe(open_study(write_tiny_study(tmp_path)))
+
+
+def test_comparing_and_reading(study, favourite):
+    found = kept_objects.compare(study, [favourite], n=1)
+    assert [one.category for one in found["scene"]] == [favourite]
+    assert found["object"][0].target == favourite
+    text = kept_objects.read_all(found)
+    assert text.count(f"**{favourite}**") == 2
+    assert "with a head for scenes" in text
+
+
+def test_a_table_beside_the_paper(monkeypatch):
+    monkeypatch.setitem(paper.RETENTION, "attic", {"lamp": 0.25, "stairs": 1.0})
+    one = Survival("a", "", ("bed", "lamp"), (0.5, 0.5), (True, False), (True, True))
+    found = Retention("attic", "attic", (one,) * 5 + (Survival("b", "not classified"),), {})
+    table = kept_objects.beside_paper(found).set_index("object")
+    assert table.index.tolist() == ["bed", "lamp"]
+    assert (table.paper["lamp"], np.isnan(table.paper["bed"])) == (0.25, True)
+    assert kept_objects.beside_paper(found, least=6).object.tolist() == ["lamp"]  # the paper names it
+    text = kept_objects.read_keeps(found)
+    assert "5 of 6 annotated images" in text
+    assert "lamp 0%" in text
+    assert "(the paper: 25%)" in text
+
+
+def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favourite, tmp_path, monkeypatch):
+    path = tmp_path / "retention.json"
+    monkeypatch.setattr(kept_objects, "shipped_file", lambda _: path)
+    monkeypatch.setattr(kept_objects, "choose_categories", lambda _: [favourite])
+    assert kept_objects.ship(study, n=9) == path
+    live = kept_objects.keeps(study, favourite, n=9)
+    monkeypatch.setattr(study, "cache", tmp_path / "empty")
+
+    def never(*_):
+        raise AssertionError("searched again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scenelens.survival._survival", never)
+        again = kept_objects.keeps(study, favourite, n=9).table
+    pd.testing.assert_frame_equal(again, live.table, atol=1e-4)
+    assert live.counted
+    stored = json.loads(path.read_text())
+    for rows in stored.values():
+        for row in rows:
+            row["names"][0] = "another"
+    path.write_text(json.dumps(stored) + " ")
+    with monkeypatch.context() as patch:
+        patch.setattr("scenelens.survival._survival", never)
+        with pytest.raises(AssertionError, match="searched again"):
+            kept_objects.keeps(study, favourite, n=9)
+    path.write_text("broken")
+    again = kept_objects.keeps(study, favourite, n=9).table
+    pd.testing.assert_frame_equal(again, live.table, atol=1e-4)
+
+
+def test_nothing_ships_with_a_readers_study(study):
+    with pytest.raises(SceneLensError, match="lies outside data/studies"):
+        kept_objects.ship(study)
+
+
+def test_every_exercise_has_a_right_answer_and_a_wrong_one(study, favourite, monkeypatch):
+    monkeypatch.setattr("scenelens.exercises.notebook_03_1.choose_categories", lambda _: [favourite])
+    table = kept_objects.keeps(study, favourite).table
+    often = table[table.n >= 4].object
+    right = {"03_1.1": 27, "03_1.2": often.iloc[0], "03_1.3": "it stops early", "03_1.4": "one colour"}
+    wrong = {"03_1.1": 10, "03_1.2": often.iloc[-1], "03_1.3": "it is wiser", "03_1.4": "black"}
+    for exercise, answer in right.items():
+        assert check(exercise, study, answer).right, exercise
+        assert not check(exercise, study, wrong[exercise]).right, exercise
