@@ -43,8 +43,9 @@ bench: $(READY)  ## measure against peers: one command each, results in build/be
 train: $(READY)  ## train SceneWorld's two networks again (up to an hour on two cores)
 	$(PY) -m scenelens.sceneworld.training $(ARGS)
 
-atlas: $(READY)  ## receptive fields of all units, resumable (STUDY=path, ARGS="--minutes 30")
+atlas: $(READY)  ## receptive fields of all units and minimal images of all scenes (STUDY=path, ARGS="--minutes 30")
 	$(PY) -m scenelens.atlas $(if $(STUDY),--study "$(STUDY)") $(ARGS)
+	$(PY) -m scenelens.kept_objects $(STUDY)
 
 readme-pictures: $(READY)  ## draw docs/sceneworld.jpg and docs/layer_preference.png again
 	$(PY) docs/pictures.py

@@ -159,7 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from scenelens.studies import open_study
 
     try:
-        atlas = Atlas(open_study(asked.study), asked.images)
+        study = open_study(asked.study)
+        atlas = Atlas(study, asked.images or _shipped_images(study) or N_IMAGES)
         _estimate(atlas, asked.units)
         try:
             atlas.grow(asked.units, None if asked.minutes is None else 60 * asked.minutes, sure=0)
@@ -202,7 +203,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scenelens.atlas", description=__doc__)
     parser.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
     parser.add_argument(
-        "--images", type=int, default=N_IMAGES, help="top images per unit, K in the paper (%(default)s)"
+        "--images",
+        type=int,
+        help=f"top images per unit, K in the paper (default: as in the atlas that is there, or {N_IMAGES})",
     )
     parser.add_argument("--units", type=int, help="units per layer, drawn by lot (default: all)")
     parser.add_argument("--minutes", type=float, help="begin no new unit after this time (default: no limit)")

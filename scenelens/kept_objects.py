@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,7 @@ from scenelens.object_names import normalise_name
 from scenelens.readings import Reading, share_text
 from scenelens.scene_examples import choose_categories, known_categories
 from scenelens.scene_probe import scene_probe
+from scenelens.studies import open_study
 from scenelens.survival import Retention, Survival, images_of, retention, survival_from
 
 if TYPE_CHECKING:
@@ -204,3 +206,18 @@ def ship(study: Study, n: int = N_IMAGES) -> Path:
 
 def _rounded(one: Survival) -> dict[str, Any]:
     return asdict(one) | {"shares": [round(share, 5) for share in one.shares]}
+
+
+def main() -> int:
+    """``python -m scenelens.kept_objects [study]``: search, and write what was found where it belongs."""
+    study = open_study(sys.argv[1] if len(sys.argv) > 1 else None)
+    if shipped_file(study) is not None:
+        print(ship(study))
+        return 0
+    for category in known_categories(study):
+        print(read_keeps(keeps(study, category)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def choose_categories(study: Study, n: int = 4) -> list[str]:
-    """The paper's four scene categories where the study's images and scene network have them; else the most
-    frequent ones that both have, at most `n`. Annotated images are asked for where there are any.
+    """The paper's four scene categories where the study's images and scene network have them, then the most
+    frequent of the others that both have; `n` at most. Annotated images are asked for where there are any.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def choose_categories(study: Study, n: int = 4) -> list[str]:
             "name the folders of images as the network names its classes."
         )
     known = [category for category in paper.RETENTION if category in counts]
-    return (known or list(counts.index))[:n]
+    return [*known, *(category for category in counts.index if category not in known)][:n]
 
 
 def known_categories(study: Study) -> list[str]:

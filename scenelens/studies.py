@@ -40,6 +40,7 @@ from scenelens.study_networks import StudyNetworks
 
 if TYPE_CHECKING:
     from scenelens.annotations import Annotations
+    from scenelens.automatic_labels import AutomaticLabels
     from scenelens.index import ActivationIndex
 
 
@@ -92,6 +93,7 @@ class Study:
         self.networks = StudyNetworks(file)
         self.cache = self._cache_folder()
         self._indexes: dict[str, ActivationIndex] = {}
+        self._automatic: dict[str, AutomaticLabels] = {}
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, networks: {', '.join(self.networks)})"
@@ -180,6 +182,23 @@ class Study:
                 net, self.images, self.cache / "index", load=self.load_image
             )
         return self._indexes[network]
+
+    def automatic_labels(self, network: str = "scene") -> AutomaticLabels:
+        """Every unit of one network beside every annotated concept; see
+        `scenelens.study_labels.automatic_labels`."""
+        if network not in self._automatic:
+            from scenelens.study_labels import automatic_labels
+
+            self._automatic[network] = automatic_labels(self, network)
+        return self._automatic[network]
+
+    @property
+    def labels(self) -> pd.DataFrame:
+        """All labels of the study's units, automatic ones and people's: see
+        `scenelens.study_labels.study_labels`."""
+        from scenelens.study_labels import study_labels
+
+        return study_labels(self)
 
     def provenance(self, **more: Any) -> dict[str, Any]:
         """Where a result comes from, to be kept beside it: study, weights, number of images, versions, and

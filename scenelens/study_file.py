@@ -24,6 +24,7 @@ SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
         "annotations": (dict, list),
         "generator": (dict,),
         "cache": (dict,),
+        "labels": (dict,),
     },
     "networks.*": {
         "architecture": (str,),
@@ -57,13 +58,14 @@ SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
     "annotations": {"name": (str,), "root": (str,), "format": (str,), "colours": (dict,)},
     "generator": {"kind": (str,), "root": (str,), "n_scenes": (int,), "n_objects": (int,)},
     "cache": {"path": (str,)},
+    "labels": {"store": (str,)},
 }
 REQUIRED: dict[str, tuple[str, ...]] = {
     "": ("networks", "images"),
     "images": ("path", "source"),
     "annotations": ("root", "format"),
 }
-REQUIRED |= {"generator": ("kind", "root"), "cache": ("path",)}
+REQUIRED |= {"generator": ("kind", "root"), "cache": ("path",), "labels": ("store",)}
 
 
 def data_folder() -> Path:
@@ -165,7 +167,7 @@ def read_study_file(path: Path) -> StudyFile:
         _check_images(file, f"images, number {number}", entry)
     for entry in file.annotations:
         _check(file, "annotations", entry, "annotations")
-    for section in ("generator", "cache"):
+    for section in ("generator", "cache", "labels"):
         if section in data:
             _check(file, section, data[section], section)
     if not data["images"] or not data["networks"]:

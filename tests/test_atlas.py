@@ -209,5 +209,28 @@ def test_a_caffenet_gives_table_2s_layers():
     ]
 
 
-def test_the_command_asks_for_25_images_unless_told():
-    assert atlas_module._parser().parse_args([]).images == 25
+def test_the_command_goes_on_with_the_atlas_that_is_there(study, shipped, made_up, monkeypatch):
+    assert main(["--study", "tiny", "--images", "2", "--units", "1"]) == 0
+    asked = []
+
+    class Noted(Atlas):
+        def grow(self, *_, **__):
+            asked.append(self.n_images)
+
+    monkeypatch.setattr(atlas_module, "Atlas", Noted)
+    monkeypatch.setattr(atlas_module, "_estimate", lambda *_: None)
+    monkeypatch.setattr(atlas_module, "_report", lambda *_: 0)
+    assert atlas_module.main(["--study", str(study.file.path)]) == 0
+    assert atlas_module.main(["--study", "tiny"]) == 0
+    assert atlas_module.main(["--study", "tiny", "--images", "7"]) == 0
+    assert asked == [25, 2, 7]
+
+
+@pytest.mark.parametrize(("off", "held"), [(0.005, 2), (0.02, 0)])
+def test_peaks_that_differ_in_the_last_digits_are_the_same(study, made_up, monkeypatch, off, held):
+    """Another machine renders and computes a little differently; other pictures differ by more."""
+    Atlas(study, 3).grow(2)
+    index = study.index("scene")
+    true = index.peaks
+    monkeypatch.setattr(index, "peaks", lambda layer: true(layer) * (1 + off))
+    assert len(Atlas(study, 3).parts["scene"].held("pool2")) == held

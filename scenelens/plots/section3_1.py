@@ -93,7 +93,7 @@ def _score_line(axes: Axes, found: MinimalImage) -> None:
     axes.set(ylim=(0, 1.03), xlim=(-0.2, max(1, len(steps) - 1) + 0.2))
     axes.set_xlabel("segments removed", fontsize=SMALL, color=SOFT)
     axes.set_ylabel("score", fontsize=SMALL, color=SOFT)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set(yticks=[0, 0.25, 0.5, 0.75, 1], xticks=np.arange(0, len(steps), max(1, len(steps) // 10)))
 
 
 def _removal_caption(found: MinimalImage) -> str:

@@ -215,7 +215,8 @@ def _size_labels(plate: Plate, table: pd.DataFrame, shifts: dict, depths: int) -
         mean = "–" if math.isnan(row["mean"]) else f"{row['mean']:.0f}{spread}"
         style = {"ha": "center", "size": SMALL, "color": network_color(row["network"])}
         plate.words(x, 3.12, mean, **style)
-        plate.words(x, 3.28, f"n={row['n']}/{row['units']}", **style | {"color": SOFT})
+        of_all = "" if row["n"] == row["units"] else f"/{row['units']}"  # no room where all are there
+        plate.words(x, 3.28, f"n={row['n']}{of_all}", **style | {"color": SOFT})
     for depth, rows in table.groupby("depth"):
         names = list(dict.fromkeys(rows["layer"]))
         plate.words(
