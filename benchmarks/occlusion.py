@@ -6,7 +6,8 @@ Both run on the same network, cut off behind the layer, in one process, with the
 captum gets the batch size that is best for it on a hundred occluders, and on SqueezeNet is timed on these
 alone. The limit is arithmetic: the multiply-adds of whole passes over those at positions an occluder can
 change and the unit can see, all channels counted; channels that the unit cannot see are left out by ours, so
-the limit can be passed, and by more where captum spends longer on a multiply-add. Writes build/bench/occlusion.json.
+the limit can be passed, and by more where captum spends longer on a multiply-add. Writes
+build/bench/occlusion.json.
 """
 
 from __future__ import annotations
