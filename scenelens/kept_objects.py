@@ -116,7 +116,10 @@ def read_keeps(found: Retention) -> Reading:
         f"keeps {done.kept_share.mean():.0%} of the pixels on average; removed in random order, "
         f"{done.random_share.mean():.0%}. "
     )
-    return Reading(text + "Kept most often: " + "; ".join(_object(row) for row in _first(found)) + ".")
+    objects = [_object(row) for row in _first(found)]
+    if not objects:
+        return Reading(text + "No object is in enough of them to be counted.")
+    return Reading(text + "Kept most often: " + "; ".join(objects) + ".")
 
 
 def read_all(found: dict[str, list[Retention]]) -> Reading:

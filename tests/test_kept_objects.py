@@ -111,6 +111,8 @@ def test_a_table_beside_the_paper(monkeypatch):
     assert "5 of 6 annotated images" in text
     assert "lamp 0%" in text
     assert "(the paper: 25%)" in text
+    few = Retention("cave", "cave", (one,), {})
+    assert kept_objects.read_keeps(few).endswith("No object is in enough of them to be counted.")
 
 
 def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favourite, tmp_path, monkeypatch):
