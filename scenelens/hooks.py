@@ -44,8 +44,10 @@ class _Stop(Exception):
 
 
 class _Recorder:
-    def __init__(self, module: nn.Module, paths: dict[str, str], points: Any, keep: Any) -> None:
-        self.module, self.paths, self.keep = module, paths, keep
+    def __init__(
+        self, module: nn.Module, paths: dict[str, str], points: Any, keep: Any, stop: bool = True
+    ) -> None:
+        self.module, self.paths, self.keep, self.stop = module, paths, keep, stop
         self.points: dict[str, Point] | None = points
         self.acts = Activations()
         self.handles: list[Any] = []
@@ -82,7 +84,7 @@ class _Recorder:
             for layer in self.wanted.get((path, call), []):
                 self.acts[layer] = self.keep(layer, output.detach())
             if (path, call) == self.last:
-                self.done = True
+                self.done = self.stop
                 if all(one.done for one in _ACTIVE[self.module]):
                     raise _Stop
 
@@ -131,6 +133,7 @@ def record(
     network: Network | nn.Module,
     layers: str | Iterable[str],
     keep: Callable[[str, Tensor], Any] = _copy,
+    stop: bool = True,
 ) -> Iterator[Activations]:
     """Lend the activations of some layers for the length of a ``with`` block (used from section 2 of the
     paper on).
@@ -142,6 +145,7 @@ def record(
     keep : called as ``keep(layer, value)`` with the detached live tensor; what it returns is lent instead of
         a copy. For those who need only a maximum or a sum. It must not hold on to the tensor, which the
         network may overwrite.
+    stop : end the forward pass behind the deepest layer; False lets it run on and return its logits.
 
     Yields
     ------
@@ -169,7 +173,7 @@ def record(
     (torch.Size([5, 4, 3, 3]), True)
     """
     module, paths, points = _resolve(network, [layers] if isinstance(layers, str) else list(layers))
-    recorder = _Recorder(module, paths, points, keep)
+    recorder = _Recorder(module, paths, points, keep, stop)
     active = _ACTIVE.setdefault(module, [])
     with _lend_forward(module):
         active.append(recorder)

@@ -159,3 +159,13 @@ def test_a_network_is_recorded_by_the_papers_names(tiny_network):
         record(tiny_network, "pol5"),
     ):
         pass
+
+
+@torch.no_grad()
+def test_a_pass_that_is_not_stopped_returns_its_logits():
+    net = _net()
+    with record(net, "0", stop=False) as acts:
+        logits = net(IMAGES)
+        assert acts["0"].shape == (5, 4, 10, 10)
+    assert torch.equal(logits, net(IMAGES))
+    assert _hooks_on(net) == 0
