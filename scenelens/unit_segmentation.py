@@ -16,6 +16,7 @@ import numpy as np
 from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.reach import RF
 from scenelens.receptive_fields import EmpiricalRF, responses
 
 if TYPE_CHECKING:
@@ -148,12 +149,24 @@ def segment_unit(
         threshold = share_of_peak(threshold, float(rf.peaks.max()))
     values = responses(network, rf.layer, rf.unit, image)
     fires = (values >= threshold.value) & (values > 0)
-    mask = _union(rf, fires) if way == WAYS[0] else _interpolated(rf, values, threshold.value)
+    if way == WAYS[0]:
+        mask = union_of_fields(rf, fires)
+    else:
+        mask = interpolated(values, rf.theoretical, rf.input_size, threshold.value)
     return Segmentation(mask, threshold, way, int(fires.sum()), float(values.max()))
 
 
-def _union(rf: EmpiricalRF, fires: np.ndarray) -> np.ndarray:
-    """The unit's field at every position that fires; what lies beyond the image is cut off."""
+def union_of_fields(rf: EmpiricalRF, fires: np.ndarray) -> np.ndarray:
+    """The unit's field at every position that fires; what lies beyond the image is cut off.
+
+    Parameters
+    ----------
+    fires : (h, w) bool, positions of the layer's map.
+
+    Returns
+    -------
+    (H, W) bool, pixels of the frame.
+    """
     mask = np.zeros(rf.input_size, bool)
     rows, columns = (np.flatnonzero(rf.mask.any(axis)) for axis in (1, 0))
     field = rf.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -170,11 +183,25 @@ def _stamp(mask: np.ndarray, field: np.ndarray, top: int, left: int) -> None:
     part |= field[down : down + part.shape[0], across : across + part.shape[1]]
 
 
-def _interpolated(rf: EmpiricalRF, values: np.ndarray, level: float) -> np.ndarray:
-    first, last = rf.theoretical.center(0, 0), rf.theoretical.center(1, 1)
+def interpolated(values: np.ndarray, theoretical: RF, frame: tuple[int, int], level: float) -> np.ndarray:
+    """Where a map, interpolated bilinearly, reaches a level above 0.
+
+    Parameters
+    ----------
+    values : (h, w) responses, each standing at its theoretical centre. frame : (H, W) in pixels.
+
+    Returns
+    -------
+    (H, W) bool.
+
+    Examples
+    --------
+    >>> interpolated(np.array([[0.0, 1.0]]), RF(3, 4, 1), (1, 8), 0.5)[0].tolist()
+    [False, False, False, True, True, True, True, True]
+    """
+    first, last = theoretical.center(0, 0), theoretical.center(1, 1)
     weights = [
-        _bilinear(values.shape[axis], rf.input_size[axis], first[axis], last[axis] - first[axis])
-        for axis in (0, 1)
+        _bilinear(values.shape[axis], frame[axis], first[axis], last[axis] - first[axis]) for axis in (0, 1)
     ]
     pixels = weights[0] @ values @ weights[1].T
     return (pixels >= level) & (pixels > 0)
