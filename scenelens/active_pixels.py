@@ -138,29 +138,24 @@ def _count(
     top_fits,
     fits,
 ):
-    units, h, w = maps.shape
     found = np.zeros(shared.shape[1], np.int64)  # of one unit in this image
     upper, lower = np.empty(codes.shape[1], np.float32), np.empty(codes.shape[1], np.float32)
-    for unit in range(units):
+    for unit in range(len(maps)):
         peak = maps[unit].max()
         n = 0
         if peak > thresholds[unit]:
-            for i in range(h):
-                for j in range(w):
-                    n += _cell(
-                        maps[unit],
-                        i,
-                        j,
-                        thresholds[unit],
-                        codes,
-                        first_y,
-                        share_y,
-                        first_x,
-                        share_x,
-                        upper,
-                        lower,
-                        found,
-                    )
+            n = _region(
+                maps[unit],
+                thresholds[unit],
+                codes,
+                first_y,
+                share_y,
+                first_x,
+                share_x,
+                upper,
+                lower,
+                found,
+            )
             found[0] = 0
             if scene:
                 found[scene] += n
@@ -174,24 +169,30 @@ def _count(
             _settle(n, found, shared[unit], slots, enters, top_fits[unit, slot], fits)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _cell(values, i, j, threshold, codes, first_y, share_y, first_x, share_x, upper, lower, found):
-    """Count the active pixels between four neighbours of a map; returns how many."""
-    below, right = min(i + 1, values.shape[0] - 1), min(j + 1, values.shape[1] - 1)
-    a, b, c, d = values[i, j], values[i, right], values[below, j], values[below, right]
-    if not (a > threshold or b > threshold or c > threshold or d > threshold):
-        return 0
+@njit(cache=True, nogil=True)
+def _region(values, threshold, codes, first_y, share_y, first_x, share_x, upper, lower, found):
+    """Count one unit's active pixels by concept, cell after cell of its map; returns how many there are."""
+    h, w = values.shape
+    kinds = codes.shape[2]
     n = 0
-    for x in range(first_x[j], first_x[j + 1]):
-        upper[x] = a * (1 - share_x[x]) + b * share_x[x]
-        lower[x] = c * (1 - share_x[x]) + d * share_x[x]
-    for y in range(first_y[i], first_y[i + 1]):
-        down = share_y[y]
-        for x in range(first_x[j], first_x[j + 1]):
-            if np.float32(upper[x] * (1 - down) + lower[x] * down) > threshold:
-                n += 1
-                for kind in range(codes.shape[2]):
-                    found[codes[y, x, kind]] += 1
+    for i in range(h):
+        below = min(i + 1, h - 1)
+        for j in range(w):
+            right = min(j + 1, w - 1)
+            a, b, c, d = values[i, j], values[i, right], values[below, j], values[below, right]
+            if not (a > threshold or b > threshold or c > threshold or d > threshold):
+                continue
+            start, end = first_x[j], first_x[j + 1]
+            for x in range(start, end):
+                upper[x] = a * (1 - share_x[x]) + b * share_x[x]
+                lower[x] = c * (1 - share_x[x]) + d * share_x[x]
+            for y in range(first_y[i], first_y[i + 1]):
+                down = share_y[y]
+                for x in range(start, end):
+                    if np.float32(upper[x] * (1 - down) + lower[x] * down) > threshold:
+                        n += 1
+                        for kind in range(kinds):
+                            found[codes[y, x, kind]] += 1
     return n
 
 

@@ -160,20 +160,17 @@ def element_map(image: np.ndarray) -> LabelMap:
     )
     middle, half = (dxx + dyy) / 2, np.hypot((dxx - dyy) / 2, dxy)
     # the principal curvatures are middle + half and middle - half
-    strongest = np.abs(middle) + half
-    weaker = np.abs(np.abs(middle) - half)
-    responses = np.stack(
-        [
-            SIGMA * np.hypot(dx, dy),
-            SIGMA**2 * (strongest - weaker),
-            1.5 * SIGMA**2 * np.where(np.abs(middle) > half, weaker, 0),
-        ]
-    )
-    kind = responses.argmax(0)
-    codes = np.choose(
-        kind, [1 + _along_edge(dx, dy), 5 + _along_line(dxx, dyy, dxy), np.where(middle < 0, 9, 10)]
-    )
-    codes = np.where(responses.max(0) >= WEAKEST, codes, 0).astype(np.int32)
+    size = np.abs(middle)
+    edge = SIGMA * np.hypot(dx, dy)
+    line = SIGMA**2 * (size + half - np.abs(size - half))
+    blob = 1.5 * SIGMA**2 * np.where(size > half, size - half, 0)
+    # of equally strong ones the first; directions are worked out only where they are wanted
+    is_edge = (edge >= line) & (edge >= blob) & (edge >= WEAKEST)
+    is_line = (line > edge) & (line >= blob) & (line >= WEAKEST)
+    is_blob = (blob > edge) & (blob > line) & (blob >= WEAKEST)
+    codes = np.where(is_blob, np.where(middle < 0, 9, 10), 0).astype(np.int32)
+    codes[is_edge] = 1 + _along_edge(dx[is_edge], dy[is_edge])
+    codes[is_line] = 5 + _along_line(dxx[is_line], dyy[is_line], dxy[is_line])
     return LabelMap(codes, dict(enumerate(ELEMENTS, start=1)))
 
 
