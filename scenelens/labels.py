@@ -8,12 +8,12 @@ on the rule that makes one answer of several, so the rule is an argument (`unit_
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.label_rules import RULES, UNIT, Rule, speaking
 
 #: The six types that workers chose from, in the order (1 to 6) of the released answers.
 TYPES = (
@@ -50,10 +50,6 @@ COLUMNS = (
     *("network", "layer", "unit", "annotator", "concept", "type"),
     *("precision", "n_images", "source", "when"),
 )
-UNIT = ["network", "layer", "unit"]
-
-#: A unit's answers (rows of one unit) and the wanted precision -> the answers that speak for it.
-Rule = Callable[[pd.DataFrame, float], pd.DataFrame]
 
 
 def check_labels(labels: pd.DataFrame) -> pd.DataFrame:
@@ -147,40 +143,6 @@ def current(labels: pd.DataFrame) -> pd.DataFrame:
 # --------------------------------------------------------------------------- one meaning from several answers
 
 
-def any_answer(answers: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Every answer of at least the wanted precision speaks: a unit may have several types."""
-    return answers[answers.precision >= threshold].sort_values("precision", ascending=False, kind="stable")
-
-
-def majority(answers: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """The type of more than half of the answers, where the mean precision of all of them is high enough."""
-    counts = answers.type.value_counts()
-    if 2 * counts.iloc[0] <= len(answers) or not answers.precision.mean() >= threshold:
-        return answers[:0]
-    chosen = answers[answers.type == counts.index[0]]
-    return chosen.assign(precision=answers.precision.mean())
-
-
-def unanimous(answers: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """The type, where all answers share it and their mean precision is high enough."""
-    if answers.type.nunique() > 1 or not answers.precision.mean() >= threshold:
-        return answers[:0]
-    return answers.assign(precision=answers.precision.mean())
-
-
-def most_precise(answers: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """The answer of the highest precision alone, where it is high enough."""
-    return any_answer(answers, threshold)[:1]
-
-
-RULES: dict[str, Rule] = {
-    "any": any_answer,
-    "majority": majority,
-    "unanimous": unanimous,
-    "most precise": most_precise,
-}
-
-
 def unit_types(labels: pd.DataFrame, rule: str | Rule = "majority", threshold: float = 0.75) -> pd.DataFrame:
     """What each unit means, once a rule has made one answer of several (Figures 7 and 8).
 
@@ -220,18 +182,23 @@ def unit_types(labels: pd.DataFrame, rule: str | Rule = "majority", threshold: f
         raise SceneLensError(f"no rule named {rule!r}; {close_names(rule, RULES)}, or pass a function.")
     if not 0 <= threshold <= 1:
         raise SceneLensError(f"threshold={threshold}: a precision is a share, 0..1.")
-    rows = []
-    for unit, answers in current(labels).groupby(UNIT, sort=False):
-        rows += [(*unit, *meaning) for meaning in _meanings(choose(answers, threshold))]
-    return pd.DataFrame(rows, columns=[*UNIT, "type", "level", "concept", "precision"])
+    chosen = speaking(current(labels), choose, threshold)
+    groups = chosen.groupby([*UNIT, "type"], sort=False).precision.max().reset_index()
+    table = groups.merge(_common_concepts(chosen), on=[*UNIT, "type"], how="left")
+    return table.assign(level=table.type.map(LEVELS))[[*UNIT, "type", "level", "concept", "precision"]]
 
 
-def _meanings(chosen: pd.DataFrame) -> list[tuple[str, str, str, float]]:
-    """Type, level, concept and precision of each type among the rows that speak for a unit."""
-    return [
-        (kind, LEVELS[kind], common_concept(rows), float(rows.precision.max()))
-        for kind, rows in chosen.groupby("type", sort=False)
-    ]
+def _common_concepts(answers: pd.DataFrame) -> pd.DataFrame:
+    """`common_concept` of each unit's answers of one type: network, layer, unit, type, concept."""
+    key = [*UNIT, "type", "concept"]
+    names = answers.assign(concept=_plain(answers.concept), precision=answers.precision.fillna(0))
+    found = names.groupby(key, sort=False).precision.agg(["size", "max"]).reset_index()
+    found = found.sort_values(["size", "max"], ascending=False, kind="stable")
+    return found.drop_duplicates([*UNIT, "type"])[key]
+
+
+def _plain(concepts: pd.Series) -> pd.Series:
+    return concepts.astype(str).str.strip().str.lower()
 
 
 def common_concept(answers: pd.DataFrame) -> str:
@@ -240,8 +207,7 @@ def common_concept(answers: pd.DataFrame) -> str:
     >>> common_concept(pd.DataFrame({"concept": ["Bed", "sofa", "bed "], "precision": [0.1, 0.9, 0.2]}))
     'bed'
     """
-    names = answers.concept.astype(str).str.strip().str.lower()
-    found = answers.precision.fillna(0).groupby(names, sort=False).agg(["size", "max"])
+    found = answers.precision.fillna(0).groupby(_plain(answers.concept), sort=False).agg(["size", "max"])
     return str(found.sort_values(["size", "max"], ascending=False, kind="stable").index[0])
 
 
