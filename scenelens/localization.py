@@ -1,0 +1,299 @@
+"""One forward pass says which scene a picture shows and where its objects are (section 4.2 of the paper).
+
+Nothing is trained for it. The network's last layer names the scene; the units on the way there that have
+become object detectors say, under the names they were given, what they have found, and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numba import njit
+
+from scenelens.calibration import Calibration, checked_tags
+from scenelens.errors import SceneLensError, close_names
+from scenelens.hooks import record
+from scenelens.layer_maps import Maps
+from scenelens.unit_boxes import OVERLAP, field_boxes, find_boxes, layer_grid, merge_boxes
+
+if TYPE_CHECKING:
+    from scenelens.networks import Network
+    from scenelens.receptive_fields import EmpiricalRF
+
+TOP, BATCH = 5, 32
+COLUMNS = (
+    *("layer", "concept", "type", "confidence", "top", "left", "bottom", "right"),
+    *("row", "col", "unit", "units", "response"),
+)
+
+
+@dataclass(frozen=True)
+class Localization:
+    """What one forward pass said about one picture.
+
+    Attributes
+    ----------
+    frame : uint8 RGB (H, W, 3), the picture as the network saw it.
+    logits : (n_classes,) float32.
+    classes : the names of the network's classes.
+    """
+
+    frame: np.ndarray
+    logits: np.ndarray
+    classes: Sequence[str]
+    _found: Mapping[str, Any]
+
+    @cached_property
+    def scene(self) -> pd.DataFrame:
+        """The five most probable scenes: rank (1 ...), predicted, probability (0..1)."""
+        scores = np.exp(self.logits - self.logits.max(), dtype=np.float64)
+        best = np.argsort(-scores, kind="stable")[:TOP]
+        return pd.DataFrame(
+            {
+                "rank": np.arange(1, len(best) + 1),
+                "predicted": [self.classes[number] for number in best],
+                "probability": scores[best] / scores.sum(),
+            }
+        )
+
+    @cached_property
+    def boxes(self) -> pd.DataFrame:
+        """One row per box, layer by layer, most confident first; empty where no unit is above its threshold.
+
+        layer, concept, type; confidence (0..1); top, left, bottom, right (edges in pixels of the frame); row,
+        col (pixel of the strongest response); unit (the most confident one), units (all that are in the box),
+        response (of that unit).
+        """
+        return pd.DataFrame(self._found, columns=COLUMNS)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One layer's labelled units, as arrays for `find_boxes`."""
+
+    name: str
+    units: np.ndarray  # (n,) int64
+    concepts: np.ndarray  # (n,) int64, numbers of names
+    names: np.ndarray  # (n,) object, concept
+    types: np.ndarray  # (n,) object
+    thresholds: np.ndarray  # (n,) float32
+    fields: np.ndarray  # (n, 4) float64
+    start: tuple[float, float]
+    stride: tuple[float, float]
+    at: np.ndarray  # (n + 1,) int64, where each unit's curve begins
+    curve: np.ndarray  # (2, points) float64, responses and confidences
+
+
+class Localizer:
+    """A network with its units' names, fields and calibration, ready to read pictures.
+
+    Parameters
+    ----------
+    network : the network.
+    labels : what its units are called, in the schema of `labels.COLUMNS`; one row per unit counts.
+    calibration : of these labels, see `scenelens.calibration.calibrate`. Units that it does not know under
+        their name stay silent (`silent` counts them).
+    layers : those to read, of the labels'; all without it.
+    fields : layer -> unit -> empirical field, as `NetworkAtlas.held` gives it. Where a unit's is missing, the
+        middle half of its theoretical field is taken.
+    least : boxes of lower confidence are left out, 0..1.
+
+    Raises
+    ------
+    SceneLensError : labels of another network, unknown layers or units, a calibration with other weights.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        labels: pd.DataFrame,
+        calibration: Calibration,
+        layers: Sequence[str] | None = None,
+        fields: Mapping[str, Mapping[int, EmpiricalRF]] | None = None,
+        least: float = 0.0,
+    ) -> None:
+        if calibration.weights != str(network.weights_hash):
+            raise SceneLensError(
+                f"the calibration is of other weights than the {network.name} network's: calibrate again."
+            )
+        if not 0 <= least <= 1:
+            raise SceneLensError(f"least={least} is a confidence, between 0 and 1.")
+        self.network, self.calibration, self.least = network, calibration, least
+        tags = checked_tags(network, labels)
+        self.labels = self._calibrated(tags)
+        self.silent = len(tags) - len(self.labels)
+        self.layers = self._chosen(layers)
+        self._layers = [self._ready(layer, (fields or {}).get(layer)) for layer in self.layers]
+        self._index = {one.name: torch.tensor(one.units) for one in self._layers}
+
+    def _calibrated(self, tags: pd.DataFrame) -> pd.DataFrame:
+        known = self.calibration.units.reset_index(names="curve")
+        known = known[["layer", "unit", "concept", "threshold", "curve"]]
+        tags = tags.drop(columns=["threshold", "curve"], errors="ignore")
+        found = tags.merge(known, on=["layer", "unit", "concept"], how="inner")
+        if found.empty:
+            raise SceneLensError(
+                "no labelled unit was calibrated under its name: calibrate with these labels."
+            )
+        return found
+
+    def _chosen(self, layers: Sequence[str] | None) -> list[str]:
+        order = {layer: k for k, layer in enumerate(self.network.layers.layer)}
+        there = sorted(set(self.labels.layer), key=lambda layer: order.get(layer, len(order)))
+        for layer in layers or ():
+            self.network.module_path(layer)  # an unknown one is told
+            if layer not in there:
+                raise SceneLensError(
+                    f"no unit of {layer} is labelled and calibrated; {close_names(layer, there)}."
+                )
+        return [layer for layer in there if layers is None or layer in layers]
+
+    def _ready(self, layer: str, fields: Mapping[int, EmpiricalRF] | None) -> _Layer:
+        rows = self.labels[self.labels.layer == layer]
+        curves = [self.calibration.curves[k] for k in rows.curve]
+        names = rows.concept.to_numpy(object)
+        grid = layer_grid(self.network, layer)
+        return _Layer(
+            layer,
+            rows.unit.to_numpy(np.int64),
+            np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64),
+            names,
+            rows.type.to_numpy(object),
+            rows.threshold.to_numpy(np.float32),
+            field_boxes(self.network, layer, rows.unit.to_numpy(), fields),
+            grid.start,
+            grid.stride,
+            np.cumsum([0, *(len(one.response) for one in curves)]).astype(np.int64),
+            np.concatenate([np.stack([one.response, one.confidence]) for one in curves], 1),
+        )
+
+    def __call__(self, image: np.ndarray, framed: bool = False) -> Localization:
+        """Read one picture, uint8 RGB (h, w, 3), in one forward pass.
+
+        Parameters
+        ----------
+        framed : it comes from `network.show_input`: neither resize nor crop it again.
+        """
+        return self._read([image if framed else self.network.show_input(image)])[0]
+
+    def several(self, images: Iterable[np.ndarray], framed: bool = False) -> list[Localization]:
+        """Read many pictures, one forward pass for every 32 of them; the same as one by one."""
+        frames = [one if framed else self.network.show_input(one) for one in images]
+        return [one for at in range(0, len(frames), BATCH) for one in self._read(frames[at : at + BATCH])]
+
+    def _read(self, frames: list[np.ndarray]) -> list[Localization]:
+        with record(self.network, self.layers, keep=self._labelled, stop=False) as maps, torch.no_grad():
+            logits = self.network.module(self.network.prepare(np.stack(frames), framed=True))
+        scores = logits.float().cpu().numpy()
+        return [
+            Localization(
+                frame, scores[k], self.network.classes, self.find({layer: maps[layer][k] for layer in maps})
+            )
+            for k, frame in enumerate(frames)
+        ]
+
+    def _labelled(self, layer: str, value: torch.Tensor) -> np.ndarray:
+        return value.index_select(1, self._index[layer].to(value.device)).float().cpu().numpy()
+
+    def labelled(self, maps: Maps) -> Maps:
+        """Of one image's maps (units, h, w) by layer, those of the labelled units."""
+        return {one.name: np.ascontiguousarray(maps[one.name][one.units]) for one in self._layers}
+
+    def find(self, maps: Maps) -> dict[str, Any]:
+        """The columns of the table of boxes, from the labelled units' maps of one image."""
+        height, width = self.network.input_size
+        parts = [
+            _rows(one, maps[one.name], (float(height), float(width)), self.least) for one in self._layers
+        ]
+        return {name: [value for part in parts for value in part[name]] for name in COLUMNS}
+
+
+def _rows(layer: _Layer, maps: np.ndarray, frame: tuple[float, float], least: float) -> dict[str, Any]:
+    """The boxes of one layer, most confident first, column by column."""
+    owner, response, places, boxes = find_boxes(
+        maps, layer.thresholds, layer.fields, layer.start, layer.stride, frame
+    )
+    confidence = _confidences(owner, response, layer.at, layer.curve)
+    leader, merged = merge_boxes(boxes, layer.concepts[owner], confidence, OVERLAP)
+    firsts = np.flatnonzero((leader == np.arange(len(leader))) & (confidence >= least))
+    firsts = firsts[np.argsort(-confidence[firsts], kind="stable")]
+    unit, edges = owner[firsts], merged[firsts].T.tolist()
+    units = layer.units[owner]
+    return {
+        "layer": [layer.name] * len(firsts),
+        "concept": layer.names[unit],
+        "type": layer.types[unit],
+        "confidence": confidence[firsts].tolist(),
+        **dict(zip(("top", "left", "bottom", "right"), edges, strict=True)),
+        "row": (layer.start[0] + layer.stride[0] * places[firsts, 0]).tolist(),
+        "col": (layer.start[1] + layer.stride[1] * places[firsts, 1]).tolist(),
+        "unit": layer.units[unit].tolist(),
+        "units": [tuple(dict.fromkeys(units[leader == first].tolist())) for first in firsts],
+        "response": response[firsts].tolist(),
+    }
+
+
+@njit(cache=True, nogil=True)
+def _confidences(owner, response, at, curve):
+    """What each box's response is worth, (n,) float64: its unit's curve, interpolated."""
+    found = np.empty(len(owner))
+    for k in range(len(owner)):
+        first, last = at[owner[k]], at[owner[k] + 1]
+        found[k] = np.interp(response[k], curve[0, first:last], curve[1, first:last])
+    return found
+
+
+def localize(
+    network: Network,
+    image: np.ndarray,
+    labels: pd.DataFrame,
+    calibration: Calibration,
+    layers: Sequence[str] | None = None,
+    fields: Mapping[str, Mapping[int, EmpiricalRF]] | None = None,
+    least: float = 0.0,
+) -> Localization:
+    """Name the scene and find objects, in one forward pass (Figure 10).
+
+    Parameters
+    ----------
+    image : uint8 RGB (h, w, 3).
+
+    Others are `Localizer`'s, which spares the preparation where there is more than one picture, and which
+    `study_localization.localizer` makes for a study.
+
+    Returns
+    -------
+    Localization : `.scene`, the top 5, and `.boxes`, with the names of the units that fire in them.
+
+    Raises
+    ------
+    SceneLensError : labels of another network, unknown layers or units, a calibration with other weights.
+
+    Notes
+    -----
+    Section 4.2. A unit fires where its response is above its threshold. Touching positions give one box, what
+    their fields span. Boxes of one concept and layer merge: the most confident takes all that share half of
+    the smaller one with it, and its edges become their mean, weighted by confidence. A box's confidence is
+    that of its most confident unit: units of one name are no independent witnesses.
+
+    Examples
+    --------
+    >>> from scenelens.caffenet import CaffeNet
+    >>> from scenelens.calibration import Curve
+    >>> from scenelens.networks import Network
+    >>> net = Network(CaffeNet(3, width=1 / 8, fc=16), "scene", ["attic", "beach", "cave"])
+    >>> label = {"layer": ["pool5"], "unit": [3], "concept": ["bed"]}
+    >>> units = pd.DataFrame({**label, "threshold": [1e9]})
+    >>> known = Calibration("scene", net.weights_hash, units, (Curve(np.zeros(1), np.ones(1)),))
+    >>> labels = pd.DataFrame({**label, "network": ["scene"], "type": ["object"]})
+    >>> found = localize(net, np.zeros((90, 90, 3), np.uint8), labels, known)
+    >>> len(found.scene), len(found.boxes)
+    (3, 0)
+    """
+    return Localizer(network, labels, calibration, layers, fields, least)(image)

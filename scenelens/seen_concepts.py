@@ -1,0 +1,96 @@
+"""Annotated images beside what a network makes of them: which concepts they show where, and layers' maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scenelens.annotations import Annotations
+from scenelens.concept_maps import ConceptMaps, Looked
+from scenelens.layer_maps import Announcer, LayerMaps, Maps, read_ahead
+
+if TYPE_CHECKING:
+    from scenelens.networks import Network
+
+Where = tuple[slice, slice]
+
+
+class Seen:
+    """What an annotated image shows, by the names of its concepts.
+
+    Parameters
+    ----------
+    looked : the image's frame and maps of concepts, as numbers. numbers : each concept's numbers by its plain
+        name, and by its kind and name.
+    """
+
+    def __init__(self, looked: Looked, numbers: dict[str, list[int]]) -> None:
+        self.looked, self._numbers = looked, numbers
+
+    @cached_property
+    def _present(self) -> set[int]:
+        return set(np.flatnonzero(np.bincount(self.looked.codes.ravel())).tolist())
+
+    def numbers(self, concept: str, kind: str = "") -> list[int]:
+        """The numbers under which a concept is on this image, none where it is not."""
+        name = plain_name(concept)
+        known = self._numbers.get(f"{kind}/{name}" if kind else name, [])
+        return [number for number in known if number in self._present]
+
+    def shows(self, concept: str, kind: str = "", where: Where | None = None) -> bool:
+        """Whether a concept is on the image, or on a part of it (rows, columns)."""
+        numbers = self.numbers(concept, kind)
+        if where is None or not numbers:
+            return bool(numbers)
+        part = self.looked.codes[where]
+        return any(bool((part == number).any()) for number in numbers)
+
+    def mask(self, concept: str, kind: str = "") -> np.ndarray:
+        """bool (H, W): the pixels of the frame that show a concept."""
+        found = np.zeros(self.looked.codes.shape[:2], bool)
+        for number in self.numbers(concept, kind):
+            found |= (self.looked.codes == number).any(2)
+        return found
+
+
+def looks(
+    network: Network, annotations: Annotations, layers: list[str], images: list[str], progress: bool = True
+) -> Iterator[tuple[list[str], list[Seen], Maps]]:
+    """Annotated images in batches: their ids, what they show, and the layers' maps (N, units, h, w).
+
+    Images that cannot be read are left out; `study.annotations.report()` tells which.
+    """
+    concepts = ConceptMaps(annotations, network, located_kinds(annotations))
+    say = Announcer(progress)
+    forward = LayerMaps(network, layers, say)
+    with say.bar(len(images), f"{network.name} network, annotated images") as bar:
+        for names, looked, skipped in read_ahead(concepts.look, images):
+            if names:
+                numbers, frames = _numbers(concepts), [one.frame for one in looked]
+                yield names, [Seen(one, numbers) for one in looked], forward.maps(frames)
+            bar.update(len(names) + len(skipped))
+
+
+def located_kinds(annotations: Annotations) -> list[str]:
+    """The kinds of concepts that lie somewhere in an image and that people outlined."""
+    return [kind for kind in ("objects", "parts", "materials") if kind in annotations.kinds]
+
+
+def _numbers(concepts: ConceptMaps) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for number, row in enumerate(concepts.concepts.itertuples(), start=1):
+        found.setdefault(plain_name(row.concept), []).append(number)
+        found.setdefault(f"{row.kind}/{plain_name(row.concept)}", []).append(number)
+    return found
+
+
+def plain_name(concept: str) -> str:
+    """A concept without capitals and underscores.
+
+    >>> plain_name("Roller_coaster")
+    'roller coaster'
+    """
+    return concept.strip().lower().replace("_", " ")

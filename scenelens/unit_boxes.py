@@ -1,0 +1,210 @@
+"""From a layer's map to boxes in the picture: where units fire, within their receptive fields.
+
+Neighbouring positions at which a unit fires belong together. Each stands for the unit's field, a square as
+large as the field that was measured; the box is what these squares span. Several units may find the same
+thing, so boxes of one concept that lie on each other become one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from scenelens.errors import SceneLensError
+
+if TYPE_CHECKING:
+    from scenelens.networks import Network
+    from scenelens.receptive_fields import EmpiricalRF
+
+#: What a unit is taken to use of what it could see, where its field was not measured: of the theoretical side
+#: about what Table 2 of the paper found at pool2 to pool5 (.56, .46 and .37).
+ASSUMED_SHARE = 0.5
+#: Boxes of one concept become one where they share at least this part of the smaller.
+OVERLAP = 0.5
+
+
+class Grid(NamedTuple):
+    """Where a layer's positions lie: (rows, columns) of the first and between them, in pixels."""
+
+    start: tuple[float, float]
+    stride: tuple[float, float]
+
+    def center(self, row: float, col: float) -> tuple[float, float]:
+        """The pixel (row, col), in fractions, that a position of the map stands for.
+
+        >>> Grid((33, 33), (32, 32)).center(1, 0)
+        (65, 33)
+        """
+        return self.start[0] + self.stride[0] * row, self.start[1] + self.stride[1] * col
+
+    def cell(self, row: float, col: float, frame: tuple[int, int]) -> tuple[slice, slice]:
+        """The pixels no farther than half a stride from a position's centre, at least one.
+
+        >>> Grid((5, 5), (4, 4)).cell(0, 1, (227, 227))
+        (slice(3, 8, None), slice(7, 12, None))
+        """
+        spans = []
+        for center, stride, length in zip(self.center(row, col), self.stride, frame, strict=True):
+            first = int(np.clip(np.ceil(center - stride / 2), 0, length - 1))
+            last = int(np.clip(np.floor(center + stride / 2), first, length - 1))
+            spans.append(slice(first, last + 1))
+        return spans[0], spans[1]
+
+
+def layer_grid(network: Network, layer: str) -> Grid:
+    """A layer's grid: the centres of its theoretical receptive fields, or evenly spread where these are not
+    known or all the same.
+
+    Raises
+    ------
+    SceneLensError : an unknown layer, or one without a map.
+    """
+    shape = network.layer_shape(layer)[1:]
+    if shape == (1, 1):
+        raise SceneLensError(f"layer {layer!r} has no map, so its units have no place; take one with a map.")
+    rows = network.layers[network.layers.layer == layer]
+    if len(rows):
+        start, stride = (np.broadcast_to(rows.iloc[0][name], 2) for name in ("rf_start", "rf_stride"))
+        if np.isfinite(start).all() and (stride > 0).all():
+            return Grid(_pair(start), _pair(stride))
+    stride = np.divide(network.input_size, shape)
+    return Grid(_pair((stride - 1) / 2), _pair(stride))
+
+
+def _pair(values: Iterable[float]) -> tuple[float, float]:
+    first, second = values
+    return float(first), float(second)
+
+
+def field_boxes(
+    network: Network, layer: str, units: Sequence[int], fields: Mapping[int, EmpiricalRF] | None = None
+) -> np.ndarray:
+    """Each unit's field as a square around a position's centre: (units, 4) float, top, left, bottom, right.
+
+    Parameters
+    ----------
+    fields : unit -> its empirical field, for those that were measured. Such a field's square has its area,
+        around its centre of gravity. For the others the middle half of the theoretical field is taken.
+    """
+    whole = np.array(network.input_size, float)
+    rows = network.layers[network.layers.layer == layer]
+    size = np.broadcast_to(rows.iloc[0]["rf_size"], 2) if len(rows) else np.full(2, np.nan)
+    side = np.where(np.isfinite(size), np.minimum(size, whole), whole) * ASSUMED_SHARE
+    boxes = np.tile(np.concatenate([-side / 2, side / 2]), (len(units), 1))
+    for k, unit in enumerate(units):
+        field = (fields or {}).get(int(unit))
+        if field is not None and not field.reason and field.mask.any():
+            middle = np.argwhere(field.mask).mean(0) - (np.array(field.mask.shape) - 1) / 2
+            boxes[k] = np.concatenate([middle - field.size / 2, middle + field.size / 2])
+    return boxes
+
+
+@njit(cache=True, nogil=True)
+def find_boxes(maps, thresholds, fields, start, stride, frame):
+    """One box for each group of touching positions (also by a corner) at which a unit is above its threshold.
+
+    Parameters
+    ----------
+    maps : (units, h, w) float32. thresholds : (units,) float32. fields : (units, 4) from `field_boxes`.
+    start, stride : the layer's grid. frame : (H, W) in pixels, as floats.
+
+    Returns
+    -------
+    owner : (n,) int64, number of the unit in `maps`. response : (n,) float32, the group's highest.
+    places : (n, 2) int64, where in the map that is. boxes : (n, 4) float64, top, left, bottom, right in pixel
+        edges, cut off at the frame.
+    """
+    units, h, w = maps.shape
+    most = units * ((h + 1) // 2) * ((w + 1) // 2)  # groups do not touch
+    owner, response = np.empty(most, np.int64), np.empty(most, np.float32)
+    places, boxes = np.empty((most, 2), np.int64), np.empty((most, 4))
+    free, stack, span = np.empty((h, w), np.bool_), np.empty((h * w, 2), np.int64), np.empty(4, np.int64)
+    n = 0
+    for unit in range(units):
+        if maps[unit].max() <= thresholds[unit]:
+            continue
+        free[:] = maps[unit] > thresholds[unit]
+        for i in range(h):
+            for j in range(w):
+                if free[i, j]:
+                    owner[n], places[n] = unit, _group(maps[unit], free, i, j, stack, span)
+                    response[n] = maps[unit, places[n, 0], places[n, 1]]
+                    for edge in range(4):  # rows, columns, rows, columns
+                        at = start[edge % 2] + stride[edge % 2] * span[edge] + 0.5 + fields[unit, edge]
+                        least, largest = (0.0, frame[edge % 2] - 1) if edge < 2 else (1.0, frame[edge % 2])
+                        boxes[n, edge] = min(max(at, least), largest)
+                    n += 1
+    return owner[:n], response[:n], places[:n], boxes[:n]
+
+
+@njit(cache=True, nogil=True)
+def _group(values, free, i, j, stack, span):
+    """Take the group of touching free positions around (i, j); its highest place. `span` gets its extent."""
+    best = np.array((i, j))
+    span[0], span[1], span[2], span[3] = i, j, i, j
+    stack[0], free[i, j], n = (i, j), False, 1
+    while n:
+        n -= 1
+        y, x = stack[n]
+        span[0], span[1], span[2], span[3] = (
+            min(span[0], y),
+            min(span[1], x),
+            max(span[2], y),
+            max(span[3], x),
+        )
+        if values[y, x] > values[best[0], best[1]]:
+            best[0], best[1] = y, x
+        for b in range(max(0, y - 1), min(len(free), y + 2)):
+            for a in range(max(0, x - 1), min(free.shape[1], x + 2)):
+                if free[b, a]:
+                    stack[n], free[b, a] = (b, a), False
+                    n += 1
+    return best
+
+
+@njit(cache=True, nogil=True)
+def merge_boxes(boxes, concepts, confidence, overlap):
+    """Boxes of one concept that lie on each other become one.
+
+    The rule: the most confident box takes all that share with it at least `overlap` of the smaller box's
+    area; its edges become their mean, weighted by confidence. Then the most confident of the rest, and so
+    on.
+
+    Parameters
+    ----------
+    boxes : (n, 4) top, left, bottom, right. concepts : (n,) int64. confidence : (n,) float64.
+
+    Returns
+    -------
+    leader : (n,) int64, the box that took each one (its own number for the leaders).
+    merged : (n, 4) float64, the new edges of the leaders; those of the others mean nothing.
+    """
+    n = len(boxes)
+    leader, merged = np.full(n, -1, np.int64), boxes.copy()
+    for first in np.argsort(-confidence, kind="mergesort"):
+        if leader[first] >= 0:
+            continue
+        weight, edges = 0.0, np.zeros(4)
+        for k in range(n):
+            alike = leader[k] < 0 and concepts[k] == concepts[first]
+            if alike and (k == first or _shared(boxes[first], boxes[k]) >= overlap):
+                leader[k] = first
+                share = max(confidence[k], 1e-6)
+                weight += share
+                edges += share * boxes[k]
+        merged[first] = edges / weight
+    return leader, merged
+
+
+@njit(cache=True, nogil=True)
+def _shared(one, other):
+    """The part of the smaller box that lies on the other one, 0..1."""
+    height = min(one[2], other[2]) - max(one[0], other[0])
+    width = min(one[3], other[3]) - max(one[1], other[1])
+    if height <= 0 or width <= 0:
+        return 0.0
+    areas = (one[2] - one[0]) * (one[3] - one[1]), (other[2] - other[0]) * (other[3] - other[1])
+    return height * width / max(min(areas[0], areas[1]), 1e-9)
