@@ -56,6 +56,26 @@ RETENTION = {
     "bookstore": {"bookcase": 0.96, "book": 0.68, "shelf": 0.67},
 }
 
+# Section 4.1: Pearson correlation of the number of units per object with what else is known of the objects,
+# and the units of the scene network's pool5 that detect no object, of all of them.
+EMERGENCE_CORRELATION = {"frequency": 0.54, "informativeness": 0.84}
+NO_OBJECT = {"pool5": (115, 256)}
+# Network Dissection (Bau et al., CVPR 2017): conv5 units whose best concept is an object with IoU above .04,
+# and the classes of object among them.
+DISSECTED_OBJECTS = {"places205-alexnet": (64, 30), "imagenet-alexnet": (32, 17)}
+
+# Section 4.2, Figure 11a: Jaccard index and average precision of the scene network's pool5 units on SUN.
+SEGMENTATIONS = {
+    "fireplace": (0.053, 0.229),
+    "bed": (0.246, 0.811),
+    "wardrobe": (0.042, 0.127),
+    "mountain": (0.113, 0.476),
+    "billiard table": (0.032, 0.426),
+    "sofa": (0.108, 0.362),
+    "building": (0.146, 0.472),
+    "washing machine": (0.032, 0.344),
+}
+
 
 def table_1() -> pd.DataFrame:
     """The paper's Table 1.
