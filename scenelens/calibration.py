@@ -201,6 +201,8 @@ class _Watch:
     def add(self, seen: Seen, maps: Maps) -> None:
         """Take one image."""
         for rows, tag in zip(self.rows, self.tags.itertuples(), strict=True):
+            if not seen.asked(tag.concept):
+                continue
             values = maps[tag.layer][tag.unit]
             row, col = np.unravel_index(int(values.argmax()), values.shape)
             present = seen.shows(tag.concept, tag.kind)

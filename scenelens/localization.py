@@ -130,6 +130,12 @@ class Localizer:
         self.silent = len(tags) - len(self.labels)
         self.layers = self._chosen(layers)
         self._layers = [self._ready(layer, (fields or {}).get(layer)) for layer in self.layers]
+        columns = (
+            self.labels.layer,
+            self.labels.unit,
+            self.labels.get("kind", pd.Series("", self.labels.index)),
+        )
+        self.kinds = {(layer, unit): kind for layer, unit, kind in zip(*columns, strict=True)}
         self._index = {one.name: torch.tensor(one.units) for one in self._layers}
 
     def _calibrated(self, tags: pd.DataFrame) -> pd.DataFrame:

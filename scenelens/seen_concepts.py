@@ -24,11 +24,22 @@ class Seen:
     Parameters
     ----------
     looked : the image's frame and maps of concepts, as numbers. numbers : each concept's numbers by its plain
-        name, and by its kind and name.
+        name, and by its kind and name. vocabulary : plain names of the objects that its set of annotations
+        ever names; None where there is one set.
     """
 
-    def __init__(self, looked: Looked, numbers: dict[str, list[int]]) -> None:
-        self.looked, self._numbers = looked, numbers
+    def __init__(
+        self, looked: Looked, numbers: dict[str, list[int]], vocabulary: frozenset[str] | None = None
+    ) -> None:
+        self.looked, self._numbers, self._vocabulary = looked, numbers, vocabulary
+
+    def asked(self, concept: str) -> bool:
+        """Whether those who annotated this image would have named the concept, had they seen it.
+
+        Of several sets of annotations, one may know nine classes and another a hundred: that a lamp is not
+        named where lamps are never named says nothing.
+        """
+        return self._vocabulary is None or plain_name(concept) in self._vocabulary
 
     @cached_property
     def _present(self) -> set[int]:
@@ -65,13 +76,35 @@ def looks(
     """
     concepts = ConceptMaps(annotations, network, located_kinds(annotations))
     say = Announcer(progress)
-    forward = LayerMaps(network, layers, say)
+    forward, words = LayerMaps(network, layers, say), Vocabularies(annotations)
     with say.bar(len(images), f"{network.name} network, annotated images") as bar:
         for names, looked, skipped in read_ahead(concepts.look, images):
             if names:
                 numbers, frames = _numbers(concepts), [one.frame for one in looked]
-                yield names, [Seen(one, numbers) for one in looked], forward.maps(frames)
+                seen = [Seen(one, numbers, words.of(name)) for name, one in zip(names, looked, strict=True)]
+                yield names, seen, forward.maps(frames)
             bar.update(len(names) + len(skipped))
+
+
+class Vocabularies:
+    """Which names each of several joined sets of annotations ever uses."""
+
+    def __init__(self, annotations: Annotations) -> None:
+        self._sets = dict(getattr(annotations, "sets", {}))
+        self._words = {name: self._all(one) for name, one in self._sets.items()}
+
+    @staticmethod
+    def _all(annotations: Annotations) -> frozenset[str]:
+        named = {plain_name(name) for name in annotations.objects().object.unique()}
+        for kind in located_kinds(annotations):
+            if kind != "objects":  # these are not in the table of objects
+                maps = (annotations.label_map(image, kind) for image in annotations.images)
+                named |= {plain_name(name) for one in maps for name in one.names.values()}
+        return frozenset(named)
+
+    def of(self, image: str) -> frozenset[str] | None:
+        """The names that an image's set uses; None where there is one set."""
+        return self._words[image.partition("/")[0]] if self._sets else None
 
 
 def located_kinds(annotations: Annotations) -> list[str]:

@@ -1,0 +1,237 @@
+"""Section 4.2 for a study: which images choose names, which calibrate, which judge; all of it kept.
+
+The annotated images of scenes are dealt by lot into three hands. On the first, half of them, units get their
+names and thresholds. On the second, their responses are calibrated. On the third, everything is judged. No
+image serves two purposes, or a unit would be praised for what it was chosen by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scenelens import study_labels
+from scenelens.atlas import PAIR, open_atlas
+from scenelens.automatic_labels import AutomaticLabels
+from scenelens.calibration import Calibration, Curve, calibrate
+from scenelens.detector_scores import Detector, DetectorScores, judge
+from scenelens.errors import SceneLensError
+from scenelens.files import replace_file
+from scenelens.label_units import label_units
+from scenelens.localization import Localizer
+from scenelens.seen_concepts import located_kinds
+
+if TYPE_CHECKING:
+    from scenelens.annotations import Annotations
+    from scenelens.networks import Network
+    from scenelens.studies import Study
+
+VERSION = 1  # of what is kept: raise it when a rule changes its numbers
+READ = ("pool2", "conv4", "pool5")  # Figure 10
+DISCOVERED = 0.04  # IoU above which a unit counts as a detector of its object (Network Dissection)
+LIMITS = {"choose": 1000, "calibrate": 500, "judge": 500}  # images, at most
+
+
+@dataclass(frozen=True)
+class StudyLocalizer:
+    """One network of a study, ready to read pictures, and how well it does.
+
+    Attributes
+    ----------
+    localizer : reads pictures; `call` it with one.
+    chosen : what was measured of its units on the images that chose their names.
+    scores : of its detectors and boxes, on the images that judge.
+    hands : 'choose', 'calibrate', 'judge' -> ids of images.
+    """
+
+    localizer: Localizer
+    chosen: AutomaticLabels
+    scores: DetectorScores
+    hands: dict[str, list[str]]
+
+
+def reading_layers(network: Network) -> list[str]:
+    """Three layers to read a picture by: the paper's pool2, conv4 and pool5 where the network has them, else
+    three of its main layers that have a map, up to the deepest."""
+    main = [layer for layer in network.main_layers(6) if network.layer_shape(layer)[1:] != (1, 1)]
+    if set(READ) <= set(network.layers.layer):
+        return list(READ)
+    places = np.linspace(min(1, len(main) - 1), len(main) - 1, min(3, len(main))).round().astype(int)
+    return [main[k] for k in dict.fromkeys(places.tolist())]
+
+
+def deal(study: Study, seed: int = 0) -> dict[str, list[str]]:
+    """The annotated images of scenes in three hands: 'choose' (half), 'calibrate' and 'judge' (a quarter
+    each), by lot; not more than 1,000, 500 and 500.
+
+    Raises
+    ------
+    SceneLensError : the study has no annotations, or fewer than four annotated images of scenes.
+    """
+    known = study.annotations
+    if known is None:
+        raise SceneLensError(
+            f"study {study.name!r} has no annotations, so nothing tells where its objects are: add an "
+            f"[annotations] table to {study.file.path.name}."
+        )
+    lone = set(study.images.path[study.images.source == "object-centric"].astype(str))
+    scenes = [image for image in known.images if str(known.path(image)) not in lone]
+    if len(scenes) < 4:
+        raise SceneLensError(f"{len(scenes)} annotated scenes are too few to choose, calibrate and judge by.")
+    order = [scenes[k] for k in np.random.default_rng(seed).permutation(len(scenes))]
+    half, quarter = len(order) // 2, len(order) // 4
+    ends = {"choose": (0, half), "calibrate": (half, half + quarter), "judge": (half + quarter, len(order))}
+    return {name: order[a:b][: LIMITS[name]] for name, (a, b) in ends.items()}
+
+
+_OPEN: dict[tuple[str, str], StudyLocalizer] = {}
+
+
+def study_localizer(study: Study, network: str = "scene", progress: bool = True) -> StudyLocalizer:
+    """A network of a study ready to read pictures: chosen, calibrated and judged, or read from the cache.
+
+    Takes about two minutes the first time where there are thousands of images; then the cache has it.
+
+    Raises
+    ------
+    SceneLensError : no such network, or the study has no annotations.
+    """
+    hands, net = deal(study), study.networks[network]
+    known = study.annotations
+    assert known is not None  # `deal` has told
+    key = _key(net, known, hands)
+    if (key, network) not in _OPEN:
+        folder = study.cache / "localization"
+        chosen = _chosen(net, known, hands["choose"], folder / f"{network}-{key}-names.npz", progress)
+        labels = names_of_units(chosen)
+        fields = _fields(study, network)
+        path = folder / f"{network}-{key}.npz"
+        kept = _read(path)
+        if kept is None:
+            calibration = calibrate(net, known, labels, hands["calibrate"], progress)
+            localizer = Localizer(net, labels, calibration, fields=fields)
+            scores = judge(net, known, detectors(chosen), hands["judge"], localizer, progress)
+            replace_file(path, _packed(calibration, scores))
+            kept = calibration, scores
+        localizer = Localizer(net, labels, kept[0], fields=fields)
+        _OPEN[key, network] = StudyLocalizer(localizer, chosen, kept[1], hands)
+    return _OPEN[key, network]
+
+
+def prepare(study: Study) -> None:
+    """Make what notebook 04.2 needs and keep it; nothing where the study has no annotations."""
+    if study.annotations is not None:
+        for network in study.networks:
+            study_localizer(study, network)
+
+
+def names_of_units(chosen: AutomaticLabels) -> pd.DataFrame:
+    """Each unit's best concept by IoU, among objects, parts and materials, with its threshold."""
+    labels = chosen.labels("iou")
+    values = [chosen.counts[row.layer].thresholds[row.unit] for row in labels.itertuples()]
+    return labels.assign(threshold=np.array(values, float))
+
+
+def detectors(chosen: AutomaticLabels, layer: str | None = None) -> list[Detector]:
+    """What is judged of a layer (the deepest without it): each unit under its object's name where the IoU is
+    above 0.04, all the units of a name together, and for each object the layer's best unit."""
+    layer = layer or chosen.layers[-1]
+    objects = chosen.concepts.index[chosen.concepts.kind == "objects"].to_numpy()
+    if not len(objects):
+        raise SceneLensError("the annotations name no objects, so there is nothing to detect.")
+    values = np.nan_to_num(chosen.measures(layer)["iou"][:, objects])
+    names = chosen.concepts.concept.to_numpy()[objects]
+    levels = chosen.counts[layer].thresholds
+    own, best = values.argmax(1), values.argmax(0)
+
+    def made(name: int, how: str, units: list[int]) -> Detector:
+        return Detector(
+            str(names[name]), "objects", how, layer, tuple(units), tuple(float(levels[u]) for u in units)
+        )
+
+    found = [int(unit) for unit in np.flatnonzero(values.max(1) > DISCOVERED)]
+    named = {
+        name: [unit for unit in found if own[unit] == name] for name in sorted({int(own[u]) for u in found})
+    }
+    return [
+        *(made(int(own[unit]), "unit", [unit]) for unit in found),
+        *(made(name, "union", units) for name, units in named.items()),
+        *(made(name, "best unit", [int(best[name])]) for name in range(len(names))),
+    ]
+
+
+def _chosen(
+    network: Network, known: Annotations, images: list[str], path: Path, progress: bool
+) -> AutomaticLabels:
+    found = study_labels._read(path)
+    if found is None:
+        layers, kinds = reading_layers(network), located_kinds(known)
+        found = label_units(network, known, layers, images, kinds=kinds, progress=progress)
+        replace_file(path, study_labels._packed(found))
+    return found
+
+
+def _fields(study: Study, network: str) -> dict[str, Any]:
+    """The empirical fields that the atlas holds of the layers read; nothing is computed for it."""
+    if network not in PAIR:
+        return {}
+    part = open_atlas(study).part(network)
+    if not part.folder.exists() and not any(part._shipped(layer) for layer in part.layers):
+        return {}
+    return {
+        layer: part.held(layer) for layer in reading_layers(study.networks[network]) if layer in part.layers
+    }
+
+
+def _key(network: Network, known: Annotations, hands: dict[str, list[str]]) -> str:
+    parts = [VERSION, study_labels._key(network, known), hands, reading_layers(network)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+
+
+def _packed(calibration: Calibration, scores: DetectorScores) -> bytes:
+    target = io.BytesIO()
+    about = {
+        "network": calibration.network,
+        "weights": calibration.weights,
+        "units": calibration.units.to_dict("list"),
+        "detectors": scores.detectors.to_dict("list"),
+        "images": scores.images,
+        "boxes": scores.boxes.to_dict("list"),
+    }
+    ends = np.cumsum([len(one.response) for one in calibration.curves])
+    curves = np.concatenate([np.stack(one) for one in calibration.curves], 1)
+    arrays = {name: getattr(scores, name) for name in ("peaks", "pixels", "bins")}
+    text = json.dumps(about, default=_plain)
+    everything: dict[str, Any] = {"ends": ends, "curves": curves, **arrays}
+    np.savez_compressed(target, about=np.frombuffer(text.encode(), np.uint8), **everything)
+    return target.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else list(value)
+
+
+def _read(path: Path) -> tuple[Calibration, DetectorScores] | None:
+    """What was kept; None where there is nothing that can be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(file["about"].tobytes())
+            parts = np.split(file["curves"], file["ends"][:-1], axis=1)
+            arrays = {name: file[name] for name in ("peaks", "pixels", "bins")}
+        table = pd.DataFrame(about["detectors"])
+        table["units"] = [tuple(units) for units in table["units"]]
+        boxes = pd.DataFrame(about["boxes"], columns=["layer", "concept", "confidence", "right"])
+        curves = tuple(Curve(*part) for part in parts)
+        calibration = Calibration(about["network"], about["weights"], pd.DataFrame(about["units"]), curves)
+        scores = DetectorScores(table, tuple(about["images"]), boxes=boxes, **arrays)
+        return calibration, scores
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return None
