@@ -232,7 +232,7 @@ def _r(pairs: np.ndarray, measure: str) -> float:
 
 
 def permutation_p(pairs: np.ndarray, measure: str = "pearson", seed: int = 0, n: int = 2000) -> float:
-    """How often a correlation at least as strong arises when one column is shuffled: (1 + how often) / (1 + n).
+    """How often a correlation at least as strong arises by shuffling one column: (1 + how often) / (1 + n).
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def permutation_p(pairs: np.ndarray, measure: str = "pearson", seed: int = 0, n:
 
     Examples
     --------
-    >>> permutation_p([[k, k] for k in range(9)], n=999)
+    >>> permutation_p([[k, k] for k in range(9)], n=999, seed=1)
     0.001
     """
     pairs = np.asarray(pairs, float)
