@@ -19,6 +19,7 @@ from scenelens.active_pixels import Axis
 from scenelens.annotations import Annotations
 from scenelens.detection_metrics import counted_average_precision, counted_precision_recall, jaccard
 from scenelens.errors import SceneLensError, close_names
+from scenelens.hooks import record
 from scenelens.label_units import map_axes
 from scenelens.localization import Localizer
 from scenelens.metrics import PrecisionRecall, average_precision, bootstrap_interval, precision_recall
@@ -237,6 +238,34 @@ class _Judging:
         boxes = pd.DataFrame(self.boxes, columns=["layer", "concept", "confidence", "right"])
         pixels = np.stack(self.pixels)
         return DetectorScores(table, tuple(self.names), np.stack(self.peaks), pixels, self.bins, boxes)
+
+
+def fires(
+    network: Network, layer: str, units: Sequence[int], thresholds: Sequence[float], frame: np.ndarray
+) -> np.ndarray:
+    """Where a detector fires in one picture: bool (H, W).
+
+    Parameters
+    ----------
+    thresholds : of the same units. frame : uint8 RGB (H, W, 3), from `network.show_input`.
+    """
+    with record(network, layer) as acts:
+        network(frame, framed=True)
+    scales = np.maximum(np.asarray(thresholds, np.float32), 1e-6)
+    values = (acts[layer][0].float().cpu().numpy()[list(units)] / scales[:, None, None]).max(0)
+    rows, columns = (_weights(one, n) for one, n in zip(map_axes(network, layer), values.shape, strict=True))
+    return rows @ values @ columns.T > 1
+
+
+def _weights(axis: Axis, n: int) -> np.ndarray:
+    """(pixels, n): what each of a side's positions contributes to each pixel."""
+    cell = np.searchsorted(axis.first, np.arange(len(axis.share)), side="right") - 1
+    cell = np.minimum(cell, n - 1)
+    weights = np.zeros((len(axis.share), n))
+    pixels = np.arange(len(axis.share))
+    weights[pixels, cell] += 1 - axis.share
+    weights[pixels, np.minimum(cell + 1, n - 1)] += axis.share
+    return weights
 
 
 def count_scores(

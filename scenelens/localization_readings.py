@@ -190,7 +190,7 @@ def read_beside_paper(one: StudyLocalizer) -> Reading:
     higher = int((judged.ap > judged.ap_paper).sum())
     inside = int(((judged.ap_low <= judged.ap_paper) & (judged.ap_paper <= judged.ap_high)).sum())
     return Reading(
-        f"Of {len(judged)} objects that the paper shows too, our AP is higher for {higher}; the paper's "
+        f"Of {len(judged)} object{'s' if len(judged) > 1 else ''} that the paper shows too, our AP is higher for {higher}; the paper's "
         f"lies inside our interval for {inside}. Other pictures and other units: this compares worlds, not "
         "methods."
     )

@@ -134,8 +134,11 @@ def prepare(study: Study) -> None:
 
 
 def names_of_units(chosen: AutomaticLabels) -> pd.DataFrame:
-    """Each unit's best concept by IoU, among objects, parts and materials, with its threshold."""
+    """Each unit's best concept by IoU, among objects, parts and materials, with its threshold: of the units
+    whose IoU is above 0.04, and of each layer's best unit where none is."""
     labels = chosen.labels("iou")
+    best = labels.groupby("layer").iou.transform("max")
+    labels = labels[(labels.iou > DISCOVERED) | (labels.iou == best)].reset_index(drop=True)
     values = [chosen.counts[row.layer].thresholds[row.unit] for row in labels.itertuples()]
     return labels.assign(threshold=np.array(values, float))
 
