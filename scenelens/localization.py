@@ -125,11 +125,12 @@ class Localizer:
         if not 0 <= least <= 1:
             raise SceneLensError(f"least={least} is a confidence, between 0 and 1.")
         self.network, self.calibration, self.least = network, calibration, least
+        self.fields = {layer: dict(one) for layer, one in (fields or {}).items()}
         tags = checked_tags(network, labels)
         self.labels = self._calibrated(tags)
         self.silent = len(tags) - len(self.labels)
         self.layers = self._chosen(layers)
-        self._layers = [self._ready(layer, (fields or {}).get(layer)) for layer in self.layers]
+        self._layers = [self._ready(layer, self.fields.get(layer)) for layer in self.layers]
         columns = (
             self.labels.layer,
             self.labels.unit,

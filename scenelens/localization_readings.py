@@ -189,10 +189,10 @@ def read_beside_paper(one: StudyLocalizer) -> Reading:
         return Reading(f"None of the paper's {n} objects is on {ENOUGH} of this study's judging images.")
     higher = int((judged.ap > judged.ap_paper).sum())
     inside = int(((judged.ap_low <= judged.ap_paper) & (judged.ap_paper <= judged.ap_high)).sum())
+    what = f"Of {len(judged)} object{'s' if len(judged) > 1 else ''} that the paper shows too"
     return Reading(
-        f"Of {len(judged)} object{'s' if len(judged) > 1 else ''} that the paper shows too, our AP is higher for {higher}; the paper's "
-        f"lies inside our interval for {inside}. Other pictures and other units: this compares worlds, not "
-        "methods."
+        f"{what}, our AP is higher for {higher}; the paper's lies inside our interval for {inside}. Other "
+        "pictures and other units: this compares worlds, not methods."
     )
 
 

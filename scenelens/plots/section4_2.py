@@ -105,7 +105,7 @@ def draw_boxes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int], side: fl
     for k, row in enumerate(boxes.itertuples()):
         words = f"{fit(row.concept, 1.3)} {percent(row.confidence)}"
         width, height = (text_width(words) + 0.08) * scale, 0.165 * scale
-        x, y = _room(row, (width, height), frame, taken)
+        x, y = room_for(row, (width, height), frame, taken)
         taken.append((x, y, width, height))
         color = BOX_COLORS[k % len(BOX_COLORS)]
         axes.add_patch(Rectangle((x, y), width, height, fc=color, ec="black", lw=0.5, zorder=5))
@@ -113,7 +113,7 @@ def draw_boxes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int], side: fl
         axes.text(x + width / 2, y + height / 2, words, **style)
 
 
-def _room(
+def room_for(
     box: Any, size: tuple[float, float], frame: tuple[int, int], taken: list[tuple[float, ...]]
 ) -> tuple[float, float]:
     """Left and top of a name: at one of the box's corners, inside it, or else as near as there is room."""
@@ -212,7 +212,7 @@ def figure_11bc_precision(found: Mapping[str, StudyLocalizer], of: str = "scene"
     if table.empty:
         plate.words(0.75, 1.2, "no unit bears an object's name", color=SOFT, size=SMALL)
     plate.words(3.95, 0.0, "c  AP of all objects", weight="bold")
-    _histograms(plate, found, 4.25, 0.3, WIDTH - 4.25 - 0.15, 2.3)
+    _histograms(plate, found, 4.3, 0.3, WIDTH - 4.3 - 0.15, 2.44)
     return plate
 
 
@@ -225,21 +225,21 @@ def _histograms(
     highest = max(np.histogram(one.ap, edges)[0].max(initial=1) for one in tables.values())
     step = height / len(tables)
     for k, (name, table) in enumerate(tables.items()):
-        axes, color = plate.axes_at(left, top + k * step, width, step - 0.1), network_color(name)
+        axes, color = plate.axes_at(left, top + k * step + 0.16, width, step - 0.3), network_color(name)
         named = set(found[name].scores.detectors.query("how == 'union'").concept)
         axes.hist(table.ap, edges, color=color, alpha=0.3, lw=0)
         axes.hist(table.ap[table.concept.isin(named)], edges, color=color, lw=0)
         axes.axvline(rows.ap[name], color=INK, lw=1.2)
         axes.axvline(rows.chance[name], color=INK, lw=1.0, ls=":")
-        axes.set(xlim=(0, 1), ylim=(0, highest * 1.3), xticks=(0, 0.5, 1), yticks=(0, int(highest)))
+        axes.set(xlim=(0, 1), ylim=(0, highest), xticks=(0, 0.5, 1), yticks=(0, int(highest)))
         if k < len(tables) - 1:
             axes.set_xticklabels([])
         row = rows.loc[name]
         between = f"{100 * row.ap_low:.0f}–{100 * row.ap_high:.0f}"
-        words = f"{name}: mean {percent(row.ap)} ({between}), n = {row.objects}"
-        plate.words(left + width, top + k * step - 0.02, words, color=color, size=SMALL, ha="right")
+        words = f"{name}: mean {percent(row.ap)} ({between}), n = {int(row.objects)}"
+        plate.words(left, top + k * step - 0.03, words, color=color, size=SMALL)
     axes.set_xlabel("average precision", size=SMALL)
-    axes.set_ylabel("objects", size=SMALL)
+    plate.words(left - 0.3, top + height / 2, "objects", size=SMALL, rotation=90, ha="center", va="center")
 
 
 def reliability_figure(found: Mapping[str, StudyLocalizer]) -> Plate:
@@ -253,16 +253,21 @@ def reliability_figure(found: Mapping[str, StudyLocalizer]) -> Plate:
         "Up: the share that is right, with its 95% interval: the concept shows within half a stride of "
         "the box's strongest position. On the line, promise and truth are the same."
     )
-    plate = Plate("Does confidence mean what it says?", 3.35, caption)
-    axes = plate.axes_at(0.6, 0.1, 2.75, 2.75)
-    axes.plot([0, 1], [0, 1], color=HAIR, lw=1.2, zorder=1)
-    for k, (name, rows) in enumerate(table.groupby("network", sort=False)):
-        color = network_color(str(name))
-        bars = [rows.right - rows.low, rows.high - rows.right]
+    networks = list(found)
+    side = min(2.3, (WIDTH - 0.6 - 0.3 * len(networks)) / len(networks))
+    plate = Plate("Does confidence mean what it says?", side + 0.75, caption)
+    for k, name in enumerate(networks):
+        rows, color, left = table[table.network == name], network_color(name), 0.6 + k * (side + 0.3)
+        axes = plate.axes_at(left, 0.25, side, side)
+        axes.plot([0, 1], [0, 1], color=HAIR, lw=1.2, zorder=1)
+        bars = np.abs([rows.right - rows.low, rows.high - rows.right])
         axes.errorbar(rows.confidence, rows.right, yerr=bars, fmt="o", ms=4.5, lw=1.2, color=color)
-        words = f"{name} network, {int(rows.n.sum()):,} boxes"
-        plate.words(3.75, 0.3 + 0.24 * k, words, color=color, weight="bold", size=BODY)
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-    axes.set_xlabel("promised: mean confidence", size=SMALL)
-    axes.set_ylabel("kept: share that is right", size=SMALL)
+        plate.words(left, 0.0, f"{name} network", color=color, weight="bold", size=BODY)
+        plate.words(left + side, 0.01, f"{int(rows.n.sum()):,} boxes", color=SOFT, size=SMALL, ha="right")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        axes.set_xlabel("promised: mean confidence", size=SMALL)
+        if k == 0:
+            axes.set_ylabel("kept: share that is right", size=SMALL)
+        else:
+            axes.set_yticklabels([])
     return plate
