@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.exercises import notebook_00, notebook_02, notebook_03_1, notebook_03_2
+from scenelens.exercises import (
+    notebook_00,
+    notebook_02,
+    notebook_03_1,
+    notebook_03_2,
+    notebook_03_3,
+)
 from scenelens.exercises.checks import (
     Verdict,
     answer_hash,
@@ -24,7 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Verdict", "answer_hash", "check", "check_by", "check_choice", "check_hash", "check_number"]
 
-_CHECKS = {**notebook_00.CHECKS, **notebook_02.CHECKS, **notebook_03_1.CHECKS, **notebook_03_2.CHECKS}
+_CHECKS = {
+    **notebook_00.CHECKS,
+    **notebook_02.CHECKS,
+    **notebook_03_1.CHECKS,
+    **notebook_03_2.CHECKS,
+    **notebook_03_3.CHECKS,
+}
 
 
 def check(exercise: str, study: Study, answer: object) -> Verdict:
