@@ -16,6 +16,7 @@ import pandas as pd
 from scenelens import assets
 from scenelens.errors import SceneLensError
 from scenelens.labels import COLUMNS, current, merge
+from scenelens.paper import PRECISION_WANTED
 from scenelens.readings import Reading
 from scenelens.released_labels import ROLES, read_amt, read_netdissect
 from scenelens.study_labels import label_store
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 PAIR = ("scene", "object")
 AMT, DISSECTION = "unit_annotation", "netdissect"  # names of assets
 LEAST_IOU = 0.04  # from which Network Dissection counts a unit as a detector
+#: From which value of a measure a label counts, unless the reader says otherwise.
+LEAST = {"iou": LEAST_IOU, "precision": PRECISION_WANTED}
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class LabelSet:
     labels: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(COLUMNS)))
     units: Mapping[tuple[str, str], int] = field(default_factory=dict)
     measure: str = "precision"
-    least: float = 0.75
+    least: float = PRECISION_WANTED
     missing: str = ""
 
     def __bool__(self) -> bool:
@@ -140,13 +143,14 @@ def dissected_labels(folder: str | Path | None = None, layer: str = "pool5") -> 
     return LabelSet("Network Dissection's labels", pd.concat(labels), units, "iou", LEAST_IOU)
 
 
-def automatic_set(study: Study, by: str = "iou", least: float = LEAST_IOU) -> LabelSet:
+def automatic_set(study: Study, by: str = "iou", least: float | None = None) -> LabelSet:
     """A study's automatic labels: each unit's best concept in the annotations, no person asked.
 
     Parameters
     ----------
     by : the measure that chooses a unit's concept and says how well it fits; see `AutomaticLabels.measures`.
-    least : from which value of it the label counts; a unit below keeps its label but is not counted.
+    least : from which value of it the label counts; a unit below keeps its label but is not counted. Without
+        it Network Dissection's 0.04 for the IoU, the paper's 0.75 for precision, and half for the others.
 
     Raises
     ------
@@ -163,7 +167,7 @@ def automatic_set(study: Study, by: str = "iou", least: float = LEAST_IOU) -> La
         for network, one in found.items()
         for layer in one.layers
     }
-    return LabelSet(name, labels, units, by, least)
+    return LabelSet(name, labels, units, by, LEAST.get(by, 0.5) if least is None else least)
 
 
 def people_set(study: Study) -> LabelSet:

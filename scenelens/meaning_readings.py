@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import Any
 
 from scenelens.agreement import agreement, score_student
 from scenelens.errors import SceneLensError
@@ -51,8 +51,8 @@ def read_headline(labels: LabelSet, kind: str = "object") -> Reading:
         gap = apart(*ends.loc[(rule, "scene")], *ends.loc[(rule, "object")])
         name = f"by the rule *{rule}*: " if len(counts) > 1 else ""
         lines.append(
-            f"- {name}**{row['scene']}** in the scene network, **{row['object']}** in the object network; the "
-            f"intervals of their shares {'leave a gap' if gap else 'overlap'}"
+            f"- {name}**{row['scene']}** in the scene network, **{row['object']}** in the object network; "
+            f"the intervals of their shares {'leave a gap' if gap else 'overlap'}"
         )
     more = (counts["scene"] > counts["object"]).sum()
     verdict = f"\n\nThe scene network has more by {more} of {len(counts)} rules." if len(counts) > 1 else ""
@@ -84,19 +84,18 @@ def _high(labels: LabelSet, rule: str) -> str:
     return text
 
 
-def beside(
-    people: LabelSet, machine: LabelSet, network: str = "scene", n: int = 8, seed: int = 0
-) -> pd.DataFrame:
+def beside(people: LabelSet, machine: LabelSet, network: str = "scene", n: int = 8, seed: int = 0) -> Any:
     """People's answers and automatic labels of the same units: `n` units by lot, one column per annotator.
 
     Returns
     -------
-    DataFrame : see `labels.side_by_side`; empty where one of the sets is.
+    DataFrame : see `labels.side_by_side`; where one of the sets is empty, the sentence that says why.
     """
     if not people or not machine:
-        return pd.DataFrame()
+        return Reading(people.missing or machine.missing)
     table = side_by_side(people.of(network), machine.of(network))
-    return table.sample(min(n, len(table)), random_state=seed).sort_index().droplevel([0, 1])
+    drawn = table.sample(min(n, len(table)), random_state=seed).sort_index()
+    return drawn.droplevel([0, 1]).droplevel("source", axis=1)
 
 
 def read_beside(people: LabelSet, machine: LabelSet) -> Reading:
@@ -111,8 +110,8 @@ def read_beside(people: LabelSet, machine: LabelSet) -> Reading:
         words = share_text(said / len(table), *wilson_interval(said, len(table)), len(table))
         low, high = bootstrap_interval(table.shared.to_numpy())
         lines.append(
-            f"{network} network: the automatic concept shares a word with at least one person's in {words}. Its "
-            f"type is that of {percent(table.shared.mean())} of the people ({interval(low, high)}); one "
+            f"{network} network: the automatic concept shares a word with at least one person's in {words}. "
+            f"Its type is that of {percent(table.shared.mean())} of the people ({interval(low, high)}); one "
             f"person's is that of {percent(table.expected.mean())} of the others."
         )
     return Reading("\n".join(f"- {line}" for line in lines))

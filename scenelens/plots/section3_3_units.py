@@ -127,8 +127,8 @@ def figure_6_answers(
     block = _LINE * (answers + (2 if other is not None else 1)) + 0.12
     caption = source_words(labels) + (
         f"Each line is one person's answer: concept, type, and the share of the images that fit. On the left "
-        f"units with a mean precision of at least {percent(labels.least)} ({len(sides[0])} of {len(mean)}), on "
-        f"the right with less; {n} of each drawn by lot. After Figure 6, whose images were not released."
+        f"units with a mean precision of at least {percent(labels.least)} ({len(sides[0])} of {len(mean)}), "
+        f"on the right with less; {n} of each drawn by lot. After Figure 6, whose images were not released."
     )  # fmt: skip
     layer = labels.deepest(network)
     title = f"What people called units of {layer}: {network} network"
