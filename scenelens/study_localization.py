@@ -86,10 +86,16 @@ def deal(study: Study, seed: int = 0) -> dict[str, list[str]]:
     scenes = [image for image in known.images if str(known.path(image)) not in lone]
     if len(scenes) < 4:
         raise SceneLensError(f"{len(scenes)} annotated scenes are too few to choose, calibrate and judge by.")
-    order = [scenes[k] for k in np.random.default_rng(seed).permutation(len(scenes))]
-    half, quarter = len(order) // 2, len(order) // 4
-    ends = {"choose": (0, half), "calibrate": (half, half + quarter), "judge": (half + quarter, len(order))}
-    return {name: order[a:b][: LIMITS[name]] for name, (a, b) in ends.items()}
+    several = len(study.annotation_sets) > 1
+    hands: dict[str, list[str]] = {name: [] for name in LIMITS}
+    for name in study.annotation_sets:  # each set by itself, so that every hand has some of it
+        own = [image for image in scenes if not several or image.startswith(f"{name}/")]
+        order = [own[k] for k in np.random.default_rng(seed).permutation(len(own))]
+        half, quarter = len(order) // 2, len(order) // 4
+        ends = {"choose": (0, half), "calibrate": (half, half + quarter), "judge": (half + quarter, None)}
+        for hand, (first, last) in ends.items():
+            hands[hand] += order[first:last]
+    return {name: images[: LIMITS[name]] for name, images in hands.items()}
 
 
 _OPEN: dict[tuple[str, str], StudyLocalizer] = {}
