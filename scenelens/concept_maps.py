@@ -6,6 +6,7 @@ cloth, red and a horizontal edge. Within a kind a pixel shows one concept, so a 
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -99,7 +100,7 @@ class ConceptMaps:
         size = resized(self.network, photograph.shape[:2])
         maps = [self._numbered(kind, self._map(kind, image, frame, size)) for kind in self.kinds]
         codes = np.stack(maps, -1) if maps else np.zeros((*frame.shape[:2], 0), np.int32)
-        scene = self.annotations.scene(image) if self.scenes else ""
+        scene = self.annotations.scene(image) if self.scenes and shows_scene(image) else ""
         return Looked(frame, np.ascontiguousarray(codes), self._number(SCENES, scene) if scene else 0)
 
     def _map(self, kind: str, image: str, frame: np.ndarray, size: Shape) -> LabelMap:
@@ -139,6 +140,15 @@ class ConceptMaps:
             [1.0, *(PRESENT.get(kind, 0) * n_pixels for kind, _ in self._order[: len(areas) - 1])]
         )
         return areas >= np.maximum(least, 1)
+
+
+def shows_scene(image: str) -> bool:
+    """Whether an image's category is a scene, going by its id: not in a folder of objects' portraits.
+
+    >>> shows_scene("scene/airport/1.jpg"), shows_scene("object/airplane/1.jpg")
+    (True, False)
+    """
+    return PurePosixPath(image).parts[-3:-2] != ("object",)
 
 
 def resized(network: Network, size: Shape) -> Shape:

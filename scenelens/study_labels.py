@@ -31,7 +31,7 @@ from scenelens.study_file import data_folder
 if TYPE_CHECKING:
     from scenelens.studies import Study
 
-VERSION = 1  # of what is kept: raise it when a rule of labelling changes its numbers
+VERSION = 2  # of what is kept: raise it when a rule of labelling changes its numbers
 _COUNTS = ("thresholds", "active", "shared", "fitting", "ap")
 
 

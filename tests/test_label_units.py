@@ -244,3 +244,31 @@ def test_maps_follow_the_frame_that_the_network_sees(squares, network):
     thing, colour = looked.codes[..., 0] > 0, (looked.frame.max(-1) > 180)
     assert looked.codes.shape == (32, 32, 2)
     assert np.mean(thing != colour) < 0.08  # the borders are blurred in the frame
+
+
+def test_portraits_of_objects_show_no_scene(tmp_path, network):
+    """Images filed as object-centric are of no scene: else a unit for airplanes would be a scene detector."""
+    annotations = Squares(tmp_path)
+    for image in [image for image in annotations.images if image.startswith("attic")]:
+        filed = f"object/{image}"
+        (tmp_path / filed).parent.mkdir(parents=True, exist_ok=True)
+        annotations.path(image).rename(tmp_path / filed)
+        annotations.boxes[filed] = annotations.boxes.pop(image)
+    paths = {image: tmp_path / image for image in annotations.boxes}
+    InstanceAnnotations.__init__(annotations, paths, paths)
+    maps = ConceptMaps(annotations, network)
+    scenes = {image: maps.look(image).scene for image in annotations.images}
+    assert {image.partition("/")[0] for image, scene in scenes.items() if scene} == {"beach"}
+    assert maps.concepts.query("kind == 'scenes'").concept.tolist() == ["beach"]
+
+
+def test_a_full_disk_is_said_with_a_way_out(squares, network, monkeypatch):
+    class Full:
+        name = "/tmp/peaks"
+
+        def write(self, content):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "open", lambda *_, **__: Full(), raising=False)
+    with pytest.raises(SceneLensError, match=r"No space left on device.*set TMPDIR"):
+        label_units(network, squares, ["see"], progress=False)

@@ -1,0 +1,130 @@
+"""Sentences about labels: they say what the tables say, and go on where a source is missing."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from scenelens.label_sets import LabelSet, dissected_labels, released_answers
+from scenelens.meaning_readings import (
+    beside,
+    read_agreement,
+    read_beside,
+    read_headline,
+    read_levels,
+    read_score,
+    read_worker,
+)
+from tests.made_up_labels import made_up_answers
+from tests.requirements_gate import require_real
+
+MISSING = LabelSet("nothing", missing="Not at hand: fetch it.")
+
+
+@pytest.fixture(scope="module")
+def released():
+    return released_answers(require_real("unit_annotation"))
+
+
+@pytest.fixture(scope="module")
+def dissected():
+    return dissected_labels(require_real("netdissect"))
+
+
+def automatic(measure="iou", n_units=6):
+    """One label a unit: even ones of the scene network are lamps, all others walls of low IoU."""
+    rows = []
+    for network in ("scene", "object"):
+        for unit in range(n_units):
+            lamp = network == "scene" and unit % 2 == 0
+            name, kind = ("lamp", "object") if lamp else ("wall", "region or surface")
+            rows.append((network, "pool5", unit, name, kind, 0.3, 0.2 if lamp else 0.01))
+    columns = ["network", "layer", "unit", "concept", "type", "precision", "iou"]
+    who = {"annotator": "automatic (iou)", "source": "automatic"}
+    labels = pd.DataFrame(rows, columns=columns).assign(**who)
+    units = {("scene", "pool5"): n_units, ("object", "pool5"): n_units}
+    return LabelSet("automatic labels", labels, units, measure, 0.04)
+
+
+@pytest.mark.parametrize("read", [
+    read_agreement, read_headline, read_worker,
+    lambda one: read_beside(one, automatic()), lambda one: read_beside(made_up_answers(), one),
+    lambda one: read_score(one, automatic()), lambda one: beside(made_up_answers(), one),
+])  # fmt: skip
+def test_a_missing_source_is_said(read):
+    assert read(MISSING) == "Not at hand: fetch it."
+
+
+def test_agreement_of_the_released_workers(released):
+    text = read_agreement(released)
+    assert "scene network, pool5: all agree on a unit's type in 23% (95% interval 18–29%, n = 256)" in text
+    assert "object network, pool5: all agree on a unit's type in 26%" in text
+    assert "alpha 0.2" in text
+
+
+def test_one_annotator_cannot_agree_with_anybody():
+    assert read_agreement(automatic()).count("no unit has two answers yet") == 2
+
+
+def test_the_headline_of_the_released_answers(released):
+    text = read_headline(released)
+    assert "*any*: **103** in the scene network, **75** in the object network" in text
+    assert (
+        "*majority*: **59** in the scene network, **30** in the object network; the intervals of their"
+        in text
+    )
+    assert "by 4 of 4 rules" in text
+
+
+def test_one_label_a_unit_needs_no_rule():
+    text = read_headline(automatic())
+    assert "**3** in the scene network, **0** in the object network" in text
+    assert "rule" not in text
+
+
+def test_one_network_cannot_be_compared():
+    both = automatic()
+    one = LabelSet("half", both.labels[both.labels.network == "scene"], {("scene", "pool5"): 6}, "iou", 0.04)
+    assert "nothing to compare" in read_headline(one)
+    assert "50%" in read_levels(one, MISSING)
+
+
+def test_levels_of_this_study_beside_the_papers(released):
+    text = read_levels(automatic(), released)
+    mine, paper = text.splitlines()
+    assert "scene network 50%" in mine
+    assert "object network 0%" in mine
+    assert "The scene network has more**, but the intervals overlap" in mine
+    assert "scene network 30% (95% interval 25–36%, n = 256)" in paper
+    assert "more**, and the intervals do not touch" in paper
+
+
+def test_people_and_machine_side_by_side(released, dissected):
+    table = beside(released, dissected, n=5)
+    assert table.columns.tolist() == ["worker 1", "worker 2", "worker 3", "Network Dissection"]
+    assert len(table) == 5
+    text = read_beside(released, dissected)
+    assert text.count("n = 256") == 2
+
+
+def test_an_automatic_label_that_shares_a_word():
+    text = read_beside(made_up_answers(layers=("pool5",)), automatic())
+    assert "scene network: the automatic concept shares a word with at least one person's in 100%" in text
+
+
+def test_a_student_is_scored_by_name_or_by_most_answers():
+    answers = made_up_answers(layers=("pool5",))
+    named = read_score(answers, automatic(), "worker 2")
+    assert named.startswith("**worker 2** beside automatic labels, 12 units")
+    assert read_score(answers, automatic()).startswith("**worker 1**")
+    assert "no answers by 'Bob'" in read_score(answers, automatic(), "Bob")
+
+
+def test_a_released_worker_beside_the_other_two(released):
+    text = read_worker(released)
+    assert text.startswith("**worker 1** beside the other two workers, 256 units")
+    table = released.of("scene").pivot(index="unit", columns="annotator", values="type")
+    shared = (table.iloc[:, 1:].eq(table.iloc[:, 0], axis=0)).to_numpy().mean()
+    assert f"agrees with {100 * shared:.0f}% of the others' answers" in text
+    apart = (table.iloc[:, 1] == table.iloc[:, 2]).mean()
+    assert f"one of them agrees with {100 * apart:.0f}% of the rest" in text
