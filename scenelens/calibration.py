@@ -1,19 +1,23 @@
 """What a unit's response is worth: how often the concept it is named after is really there.
 
 A response of 7.3 says nothing to a reader, and a response of 7.3 of two units says two things. So the units
-are watched on annotated images that had no part in naming them: at the unit's peak, is its concept there?
-"There" means within the cell of the peak's position, no farther from its centre than half a stride. The share
-of such hits, as a function of the response that may only rise, is the unit's confidence.
+are watched on annotated images that had no part in naming them: wherever one fires, is its concept there?
+"There" means within the cell of the strongest position, no farther from its centre than half a stride. The
+share of such hits, as a function of the response that may only rise, is the unit's confidence.
 
 Isotonic regression fits that function: it pools neighbouring responses until their shares rise. Pools of
-fewer than ten images are joined with the next, and a pool of k hits in n images stands for (k + 1) / (n + 2),
-so that no confidence is 0 or 1 and few images promise little. Between the pools' means it is interpolated.
+fewer than ten cases are joined with the next, and a pool of k hits in n cases stands for (k + 1) / (n + 2),
+so that no confidence is 0 or 1 and few cases promise little. Between the pools' means it is interpolated.
+
+Where boxes of one name merge, the most confident unit speaks for all, and whoever picks the most confident of
+many is disappointed on average. So a second function of the same kind, one per layer, says how often merged
+boxes that promise so much are right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,12 +29,12 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.labels import check_labels
 from scenelens.layer_maps import Maps
 from scenelens.seen_concepts import Seen, looks
-from scenelens.unit_boxes import Grid, layer_grid
+from scenelens.unit_boxes import OVERLAP, Fields, Grid, field_boxes, find_boxes, layer_grid, merge_boxes
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
 
-POOL = 10  # images, at least, behind every confidence
+POOL = 10  # cases, at least, behind every confidence
 UNIT_TAG = ["layer", "unit", "concept"]
 
 
@@ -51,11 +55,11 @@ def fit_curve(responses: np.ndarray, right: np.ndarray, pool: int = POOL) -> Cur
     Parameters
     ----------
     responses : (n,) finite numbers. right : (n,) bool, whether the concept was there.
-    pool : images, at least, behind each value; with fewer in all there is one value.
+    pool : cases, at least, behind each value; with fewer in all there is one value.
 
     Raises
     ------
-    SceneLensError : no image.
+    SceneLensError : no case.
 
     Examples
     --------
@@ -66,7 +70,7 @@ def fit_curve(responses: np.ndarray, right: np.ndarray, pool: int = POOL) -> Cur
     values, hits = np.asarray(responses, float), np.asarray(right, bool)
     if not len(values) or values.shape != hits.shape:
         raise SceneLensError(
-            "a confidence needs one response and one hit or miss per image, of one at least."
+            "a confidence needs a response and a hit or miss per case, of one case at least."
         )
     fitted = IsotonicRegression().fit_transform(values, hits)
     order = np.argsort(values, kind="stable")
@@ -101,17 +105,19 @@ class Calibration:
     ----------
     network, weights : the network's name, and its weights' hash.
     units : DataFrame, one row per unit: layer, unit, concept, type, threshold (above which it fires), n
-        (images it was watched on), present (of them show the concept), right (peaks that lie on it).
-    curves : of the same units.
+        (times that it fired), right (of them on its concept).
+    curves : of the same units, confidence as a function of the response.
+    merged : layer -> confidence after merging as a function of the most confident unit's.
     """
 
     network: str
     weights: str
     units: pd.DataFrame
     curves: tuple[Curve, ...]
+    merged: dict[str, Curve] = field(default_factory=dict)
 
     def confidence(self, layer: str, unit: int, response: float) -> float:
-        """What a response of a unit is worth, 0..1.
+        """What a response of a unit is worth, 0..1, before boxes are merged.
 
         Raises
         ------
@@ -129,6 +135,7 @@ def calibrate(
     annotations: Annotations,
     labels: pd.DataFrame,
     images: Sequence[str] | None = None,
+    fields: Fields | None = None,
     progress: bool = True,
 ) -> Calibration:
     """Watch labelled units on annotated images that had no part in naming them.
@@ -138,10 +145,11 @@ def calibrate(
     labels : in the schema of `labels.COLUMNS`, one row per unit, with a further column `threshold`: the
         response above which the unit fires. A column `kind` says among which concepts to look.
     images : ids in `annotations`; all without it.
+    fields : layer -> unit -> empirical field, as the localizer will get them: they decide which boxes merge.
 
     Returns
     -------
-    Calibration : of the units whose concept these images show; the others' responses cannot be judged.
+    Calibration : of the units that fire on these images and whose concept these show; no others.
 
     Raises
     ------
@@ -156,11 +164,11 @@ def calibrate(
     if "threshold" not in tags:
         raise SceneLensError("the labels have no column threshold, so nobody knows when their units fire.")
     ids = list(annotations.images if images is None else images)
-    watch = _Watch(network, tags)
+    watch = _Watch(network, tags, fields or {})
     for names, looked, maps in looks(network, annotations, watch.layers, ids, progress):
         for k in range(len(names)):
             watch.add(looked[k], {layer: values[k] for layer, values in maps.items()})
-    return watch.result(network)
+    return watch.result()
 
 
 def checked_tags(network: Network, labels: pd.DataFrame) -> pd.DataFrame:
@@ -189,37 +197,84 @@ def checked_tags(network: Network, labels: pd.DataFrame) -> pd.DataFrame:
 
 
 class _Watch:
-    """Each unit's peaks, and whether its concept is there."""
+    """Where labelled units fire, and whether their concepts are there."""
 
-    def __init__(self, network: Network, tags: pd.DataFrame) -> None:
+    def __init__(self, network: Network, tags: pd.DataFrame, fields: Fields) -> None:
+        self.network = network
         self.tags = tags.assign(kind=tags.kind.fillna("") if "kind" in tags else "")
         self.layers = list(dict.fromkeys(tags.layer))
         self.grids: dict[str, Grid] = {layer: layer_grid(network, layer) for layer in self.layers}
-        self.frame = network.input_size
-        self.rows: list[list[tuple[float, bool, bool]]] = [[] for _ in range(len(tags))]
+        self.rows = {layer: np.flatnonzero(tags.layer == layer) for layer in self.layers}
+        units = {layer: tags.unit.to_numpy(np.int64)[rows] for layer, rows in self.rows.items()}
+        self.units = units
+        self.fields = {
+            layer: field_boxes(network, layer, own, fields.get(layer)) for layer, own in units.items()
+        }
+        self.present = np.zeros(len(tags), bool)
+        self.fired: dict[str, list[_Fired]] = {layer: [] for layer in self.layers}
 
     def add(self, seen: Seen, maps: Maps) -> None:
         """Take one image."""
-        for rows, tag in zip(self.rows, self.tags.itertuples(), strict=True):
-            if not seen.asked(tag.concept):
-                continue
-            values = maps[tag.layer][tag.unit]
-            row, col = np.unravel_index(int(values.argmax()), values.shape)
-            present = seen.shows(tag.concept, tag.kind)
-            cell = self.grids[tag.layer].cell(float(row), float(col), self.frame)
-            rows.append(
-                (float(values[row, col]), present and seen.shows(tag.concept, tag.kind, cell), present)
-            )
+        tags = list(self.tags.itertuples())
+        asked = np.array([seen.asked(tag.concept) for tag in tags])
+        shown = np.array([seen.shows(tag.concept, tag.kind) for tag in tags])
+        self.present |= asked & shown
+        height, width = self.network.input_size
+        thresholds = self.tags.threshold.to_numpy(np.float32)
+        for layer, rows in self.rows.items():
+            grid, own = self.grids[layer], np.ascontiguousarray(maps[layer][self.units[layer]], np.float32)
+            frame = (float(height), float(width))
+            found = find_boxes(own, thresholds[rows], self.fields[layer], grid.start, grid.stride, frame)
+            owner, response, places, boxes = (one[asked[rows[found[0]]]] for one in found)
+            right = [
+                bool(shown[row])
+                and seen.shows(tags[row].concept, tags[row].kind, grid.cell(*place, (height, width)))
+                for row, place in zip(rows[owner], places.tolist(), strict=True)
+            ]
+            self.fired[layer].append(_Fired(rows[owner], response, boxes, np.array(right, bool)))
 
-    def result(self, network: Network) -> Calibration:
-        """Curves of the units whose concept was on any image."""
-        arrays = [np.array(rows, float).reshape(-1, 3) for rows in self.rows]
-        kept = [k for k, one in enumerate(arrays) if one[:, 2].any()]
-        if not kept:
+    def result(self) -> Calibration:
+        """Curves of the units that fired and whose concept was on any image, then those of merged boxes."""
+        everything = [one for several in self.fired.values() for one in several]
+        rows, response, right = (
+            np.concatenate([one[k] for one in everything]) if everything else np.zeros(0) for k in (0, 1, 3)
+        )
+        n = np.bincount(rows.astype(int), minlength=len(self.tags))
+        kept = np.flatnonzero(self.present & (n > 0))
+        if not len(kept):
             raise SceneLensError("none of the labels' concepts is on any of these images: nothing to watch.")
+        curves = {int(row): fit_curve(response[rows == row], right[rows == row]) for row in kept}
         columns = [name for name in (*UNIT_TAG, "type", "kind", "threshold") if name in self.tags]
         units = self.tags.loc[kept, columns].reset_index(drop=True)
-        totals = np.array([arrays[k].sum(0) for k in kept]).astype(int)
-        units = units.assign(n=[len(arrays[k]) for k in kept], present=totals[:, 2], right=totals[:, 1])
-        curves = tuple(fit_curve(arrays[k][:, 0], arrays[k][:, 1] > 0) for k in kept)
-        return Calibration(network.name, str(network.weights_hash), units, curves)
+        hits = np.bincount(rows.astype(int), right, minlength=len(self.tags)).astype(int)
+        units = units.assign(n=n[kept], right=hits[kept])
+        weights = str(self.network.weights_hash)
+        return Calibration(self.network.name, weights, units, tuple(curves.values()), self._merged(curves))
+
+    def _merged(self, curves: dict[int, Curve]) -> dict[str, Curve]:
+        names = np.unique(self.tags.concept.to_numpy(str), return_inverse=True)[1]
+        found = {}
+        for layer, several in self.fired.items():
+            said, came = [], []
+            for one in several:
+                known = np.array([row in curves for row in one.rows], bool)
+                rows, boxes, right = one.rows[known], one.boxes[known], one.right[known]
+                promised = [curves[row](value) for row, value in zip(rows, one.response[known], strict=True)]
+                confidence = np.array(promised, float)
+                leader = merge_boxes(boxes, names[rows], confidence, OVERLAP)[0]
+                first = leader == np.arange(len(leader))
+                said += confidence[first].tolist()
+                came += right[first].tolist()
+            if said:
+                found[layer] = fit_curve(np.array(said), np.array(came))
+        return found
+
+
+class _Fired(NamedTuple):
+    """One image's groups of touching positions of one layer: the rows of their tags, highest responses,
+    boxes, and whether the concept was there."""
+
+    rows: np.ndarray
+    response: np.ndarray
+    boxes: np.ndarray
+    right: np.ndarray

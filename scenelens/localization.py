@@ -16,17 +16,18 @@ import pandas as pd
 import torch
 from numba import njit
 
-from scenelens.calibration import Calibration, checked_tags
+from scenelens.calibration import Calibration, Curve, checked_tags
 from scenelens.errors import SceneLensError, close_names
 from scenelens.hooks import record
 from scenelens.layer_maps import Maps
-from scenelens.unit_boxes import OVERLAP, field_boxes, find_boxes, layer_grid, merge_boxes
+from scenelens.unit_boxes import OVERLAP, Fields, field_boxes, find_boxes, layer_grid, merge_boxes
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
     from scenelens.receptive_fields import EmpiricalRF
 
 TOP, BATCH = 5, 32
+SAME = Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))  # merging changes nothing
 COLUMNS = (
     *("layer", "concept", "type", "confidence", "top", "left", "bottom", "right"),
     *("row", "col", "unit", "units", "response"),
@@ -88,6 +89,7 @@ class _Layer:
     stride: tuple[float, float]
     at: np.ndarray  # (n + 1,) int64, where each unit's curve begins
     curve: np.ndarray  # (2, points) float64, responses and confidences
+    merged: np.ndarray  # (2, points) float64, confidences before and after merging
 
 
 class Localizer:
@@ -115,7 +117,7 @@ class Localizer:
         labels: pd.DataFrame,
         calibration: Calibration,
         layers: Sequence[str] | None = None,
-        fields: Mapping[str, Mapping[int, EmpiricalRF]] | None = None,
+        fields: Fields | None = None,
         least: float = 0.0,
     ) -> None:
         if calibration.weights != str(network.weights_hash):
@@ -178,6 +180,7 @@ class Localizer:
             grid.stride,
             np.cumsum([0, *(len(one.response) for one in curves)]).astype(np.int64),
             np.concatenate([np.stack([one.response, one.confidence]) for one in curves], 1),
+            np.stack(self.calibration.merged.get(layer, SAME)),
         )
 
     def __call__(self, image: np.ndarray, framed: bool = False) -> Localization:
@@ -228,6 +231,7 @@ def _rows(layer: _Layer, maps: np.ndarray, frame: tuple[float, float], least: fl
     )
     confidence = _confidences(owner, response, layer.at, layer.curve)
     leader, merged = merge_boxes(boxes, layer.concepts[owner], confidence, OVERLAP)
+    confidence = np.interp(confidence, *layer.merged)
     firsts = np.flatnonzero((leader == np.arange(len(leader))) & (confidence >= least))
     firsts = firsts[np.argsort(-confidence[firsts], kind="stable")]
     unit, edges = owner[firsts], merged[firsts].T.tolist()
@@ -262,7 +266,7 @@ def localize(
     labels: pd.DataFrame,
     calibration: Calibration,
     layers: Sequence[str] | None = None,
-    fields: Mapping[str, Mapping[int, EmpiricalRF]] | None = None,
+    fields: Fields | None = None,
     least: float = 0.0,
 ) -> Localization:
     """Name the scene and find objects, in one forward pass (Figure 10).
@@ -286,8 +290,9 @@ def localize(
     -----
     Section 4.2. A unit fires where its response is above its threshold. Touching positions give one box, what
     their fields span. Boxes of one concept and layer merge: the most confident takes all that share half of
-    the smaller one with it, and its edges become their mean, weighted by confidence. A box's confidence is
-    that of its most confident unit: units of one name are no independent witnesses.
+    the smaller one with it, and its edges become their mean, weighted by confidence. A box's confidence goes
+    by its most confident unit, since units of one name are no independent witnesses; see
+    `scenelens.calibration`.
 
     Examples
     --------

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scenelens.localization import Localization
     from scenelens.studies import Study
 
-ENOUGH = 5  # images that show an object: with fewer its AP is a matter of luck
+ENOUGH = 5  # images that show an object, and that do not: with fewer its AP is a matter of luck
 Found = Mapping[str, StudyLocalizer]
 
 
@@ -89,9 +89,9 @@ def read_calibration(found: Found) -> Reading:
 
 
 def objects_table(one: StudyLocalizer, how: str = "best unit", intervals: bool = True) -> pd.DataFrame:
-    """`DetectorScores.table` of the objects that at least 5 judging images show, best AP first."""
+    """`DetectorScores.table` of the objects that 5 judging images or more show and 5 do not, best first."""
     table = one.scores.table(how, intervals)
-    return table[table.images >= ENOUGH].sort_values("ap", ascending=False, ignore_index=True)
+    return table[_enough(table)].sort_values("ap", ascending=False, ignore_index=True)
 
 
 def compare_networks(found: Found) -> pd.DataFrame:
@@ -121,7 +121,7 @@ def differences(found: Found, of: str = "scene") -> pd.DataFrame:
     for measure in ("ap", "jaccard"):
         for name in [name for name in found if of in found and name != of]:
             both = tables[of].merge(tables[name], on="concept", suffixes=("", "_other"))
-            both = both[(both.images >= ENOUGH) & (both.images_other >= ENOUGH)]
+            both = both[_enough(both) & _enough(both, "_other")]
             found_ = paired_difference(both[measure].to_numpy(), both[f"{measure}_other"].to_numpy())
             rows.append((measure, name, *found_))
     return pd.DataFrame(rows, columns=["measure", "than", "difference", "low", "high", "n"])
@@ -159,8 +159,8 @@ def _why(study: Study, found: Found, table: pd.DataFrame) -> list[str]:
     images = len(one.scores.images)
     return [
         f"**No advantage of the scene network over the object network shows here.** The test is small: "
-        f"{objects} objects that at least {ENOUGH} of {images} judging images show, in {max(1, len(scenes))} "
-        f"kind{'s' if len(scenes) > 1 else ''} of scene. Objects that are in nearly every image "
+        f"{objects} objects that at least {ENOUGH} of {images} judging images show and {ENOUGH} do not, in "
+        f"{max(1, len(scenes))} kind{'s' if len(scenes) > 1 else ''} of scene. Objects that are in nearly every image "
         "tell no scene from another, so a scene network has no reason to find them better."
     ]
 
@@ -224,6 +224,11 @@ def example_image(study: Study, one: StudyLocalizer, n: int = 60) -> str:
         if score > highest:
             best, highest = image, score
     return best
+
+
+def _enough(table: pd.DataFrame, suffix: str = "") -> pd.Series:
+    with_it, n = table[f"images{suffix}"], table[f"n{suffix}"]
+    return (with_it >= ENOUGH) & (n - with_it >= ENOUGH)
 
 
 def _words(name: str) -> str:

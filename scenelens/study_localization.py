@@ -122,7 +122,7 @@ def study_localizer(study: Study, network: str = "scene", progress: bool = True)
         path = folder / f"{network}-{key}.npz"
         kept = _read(path)
         if kept is None:
-            calibration = calibrate(net, known, labels, hands["calibrate"], progress)
+            calibration = calibrate(net, known, labels, hands["calibrate"], fields, progress)
             localizer = Localizer(net, labels, calibration, fields=fields)
             scores = judge(net, known, detectors(chosen), hands["judge"], localizer, progress)
             replace_file(path, _packed(calibration, scores))
@@ -217,9 +217,10 @@ def _packed(calibration: Calibration, scores: DetectorScores) -> bytes:
     }
     ends = np.cumsum([len(one.response) for one in calibration.curves])
     curves = np.concatenate([np.stack(one) for one in calibration.curves], 1)
+    merged = {f"merged-{layer}": np.stack(one) for layer, one in calibration.merged.items()}
     arrays = {name: getattr(scores, name) for name in ("peaks", "pixels", "bins")}
     text = json.dumps(about, default=_plain)
-    everything: dict[str, Any] = {"ends": ends, "curves": curves, **arrays}
+    everything: dict[str, Any] = {"ends": ends, "curves": curves, **merged, **arrays}
     np.savez_compressed(target, about=np.frombuffer(text.encode(), np.uint8), **everything)
     return target.getvalue()
 
@@ -235,11 +236,18 @@ def _read(path: Path) -> tuple[Calibration, DetectorScores] | None:
             about = json.loads(file["about"].tobytes())
             parts = np.split(file["curves"], file["ends"][:-1], axis=1)
             arrays = {name: file[name] for name in ("peaks", "pixels", "bins")}
+            merged = {
+                name.removeprefix("merged-"): Curve(*file[name])
+                for name in file
+                if name.startswith("merged-")
+            }
         table = pd.DataFrame(about["detectors"])
         table["units"] = [tuple(units) for units in table["units"]]
         boxes = pd.DataFrame(about["boxes"], columns=["layer", "concept", "confidence", "right"])
         curves = tuple(Curve(*part) for part in parts)
-        calibration = Calibration(about["network"], about["weights"], pd.DataFrame(about["units"]), curves)
+        calibration = Calibration(
+            about["network"], about["weights"], pd.DataFrame(about["units"]), curves, merged
+        )
         scores = DetectorScores(table, tuple(about["images"]), boxes=boxes, **arrays)
         return calibration, scores
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from scenelens.networks import Network
     from scenelens.receptive_fields import EmpiricalRF
 
+#: Layer -> unit -> its empirical field.
+Fields = Mapping[str, Mapping[int, "EmpiricalRF"]]
 #: What a unit is taken to use of what it could see, where its field was not measured: of the theoretical side
 #: about what Table 2 of the paper found at pool2 to pool5 (.56, .46 and .37).
 ASSUMED_SHARE = 0.5
