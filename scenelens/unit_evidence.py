@@ -21,6 +21,8 @@ from scenelens.receptive_fields import responses
 from scenelens.top_images import TopImage, top_images
 
 if TYPE_CHECKING:
+    from scenelens.annotations import Annotations
+    from scenelens.networks import Network
     from scenelens.studies import Study
 
 FITS = 0.5  # more than this share of the active area lies on the concept
@@ -88,14 +90,13 @@ def _weights(along: Axis, n: int) -> np.ndarray:
 def _judged(study: Study, label: Any, image: str, mask: np.ndarray) -> bool | None:
     if study.annotations is None or image not in set(study.annotations.images) or not mask.any():
         return None
-    maps = _concept_maps(study, label.network)
-    looked = maps.look(image)
-    return fits(looked, maps, mask, label.kind, label.concept)
+    maps = _concept_maps(study.annotations, study.networks[label.network])
+    return fits(maps.look(image), maps, mask, label.kind, label.concept)
 
 
 @lru_cache(maxsize=4)
-def _concept_maps(study: Study, network: str) -> ConceptMaps:
-    return ConceptMaps(study.annotations, study.networks[network])
+def _concept_maps(annotations: Annotations, network: Network) -> ConceptMaps:
+    return ConceptMaps(annotations, network)
 
 
 def fits(looked: Looked, maps: ConceptMaps, mask: np.ndarray, kind: str, concept: str) -> bool:
