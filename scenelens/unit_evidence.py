@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +20,6 @@ from scenelens.receptive_fields import responses
 from scenelens.top_images import TopImage, top_images
 
 if TYPE_CHECKING:
-    from scenelens.annotations import Annotations
-    from scenelens.networks import Network
     from scenelens.studies import Study
 
 FITS = 0.5  # more than this share of the active area lies on the concept
@@ -56,11 +53,12 @@ def evidence(study: Study, label: Any, n: int = 6) -> list[Evidence]:
     network = study.networks[label.network]
     axes = map_axes(network, label.layer)
     threshold = float(found.counts[label.layer].thresholds[label.unit])
+    maps = ConceptMaps(study.annotations, network) if study.annotations is not None else None
     shown = []
     for top in top_images(study, label.network, label.layer, int(label.unit), n):
         values = responses(network, label.layer, int(label.unit), study.load_image(top.image))
         mask = active_area(values, threshold, axes)
-        shown.append(Evidence(top, mask, _judged(study, label, top.image, mask)))
+        shown.append(Evidence(top, mask, _judged(maps, label, top.image, mask)))
     return shown
 
 
@@ -87,16 +85,10 @@ def _weights(along: Axis, n: int) -> np.ndarray:
     return weights
 
 
-def _judged(study: Study, label: Any, image: str, mask: np.ndarray) -> bool | None:
-    if study.annotations is None or image not in set(study.annotations.images) or not mask.any():
+def _judged(maps: ConceptMaps | None, label: Any, image: str, mask: np.ndarray) -> bool | None:
+    if maps is None or image not in maps.annotations.images or not mask.any():
         return None
-    maps = _concept_maps(study.annotations, study.networks[label.network])
     return fits(maps.look(image), maps, mask, label.kind, label.concept)
-
-
-@lru_cache(maxsize=4)
-def _concept_maps(annotations: Annotations, network: Network) -> ConceptMaps:
-    return ConceptMaps(annotations, network)
 
 
 def fits(looked: Looked, maps: ConceptMaps, mask: np.ndarray, kind: str, concept: str) -> bool:
