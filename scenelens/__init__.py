@@ -40,6 +40,7 @@ _HOMES = {
     "CutImage": "cut_image",
     "retention": "survival",
     "localize": "localization",
+    "Localizer": "localization",
     "parse_annotation": "sun",
     "rasterise": "sun",
 }

@@ -11,17 +11,20 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.detection_metrics import calibration_error, paired_difference, reliability
+from scenelens.images import load_image
 from scenelens.metrics import bootstrap_interval
 from scenelens.readings import Reading, interval, percent
 from scenelens.seen_concepts import plain_name
 from scenelens.study_localization import StudyLocalizer, study_localizer
 
 if TYPE_CHECKING:
-    from scenelens.localization import Localization
+    from scenelens.localization import Localization, Localizer
     from scenelens.studies import Study
 
 ENOUGH = 5  # images that show an object, and that do not: with fewer its AP is a matter of luck
 Found = Mapping[str, StudyLocalizer]
+#: What a cell shows where a study has nothing to show.
+NOTHING = Reading("This study has no annotations, so no unit has a name, and there is nothing to show here.")
 
 
 def localizers(study: Study) -> dict[str, StudyLocalizer]:
@@ -160,8 +163,8 @@ def _why(study: Study, found: Found, table: pd.DataFrame) -> list[str]:
     return [
         f"**No advantage of the scene network over the object network shows here.** The test is small: "
         f"{objects} objects that at least {ENOUGH} of {images} judging images show and {ENOUGH} do not, in "
-        f"{max(1, len(scenes))} kind{'s' if len(scenes) > 1 else ''} of scene. Objects that are in nearly every image "
-        "tell no scene from another, so a scene network has no reason to find them better."
+        f"{max(1, len(scenes))} kind{'s' if len(scenes) > 1 else ''} of scene. Objects that are in nearly "
+        "every image tell no scene from another, so a scene network has no reason to find them better."
     ]
 
 
@@ -209,21 +212,41 @@ def read_networks(found: Found) -> Reading:
     return Reading("\n".join(lines) or "Nothing is annotated, so no unit has a name.")
 
 
-def example_image(study: Study, one: StudyLocalizer, n: int = 60) -> str:
-    """A judging image to begin with: of the first `n`, recognised where one is, the one with the highest sum
-    of its three most confident boxes at the deepest layer."""
-    known, best, highest = study.annotations, one.hands["judge"][0], -np.inf
-    ids = one.hands["judge"][:n]
-    from scenelens.images import load_image
+def example(study: Study, found: Found, n: int = 24) -> np.ndarray:
+    """A picture to begin with, uint8 RGB: of the first `n` judging images, one whose scene the scene network
+    recognises where there is one, with the most confident boxes at its deepest layer.
 
-    assert known is not None
-    for image, seen in zip(ids, one.localizer.several(load_image(known.path(i)) for i in ids), strict=True):
-        boxes = seen.boxes[seen.boxes.layer == one.localizer.layers[-1]].drop_duplicates("concept")
-        right = plain_name(seen.scene.predicted[0]) == plain_name(known.scene(image))
-        score = boxes.confidence.head(3).sum() + 3 * right
-        if score > highest:
-            best, highest = image, score
-    return best
+    Without annotations it is the study's first picture.
+    """
+    known = study.annotations
+    if known is None or not found:
+        return study.load_image(study.images.image.iloc[0])
+    one = found.get("scene") or next(iter(found.values()))
+    ids = one.hands["judge"][:n]
+    pictures = [load_image(known.path(image)) for image in ids]
+    seen = one.localizer.several(pictures)
+    worth = [
+        _worth(each, one.localizer.layers[-1], known.scene(i)) for i, each in zip(ids, seen, strict=True)
+    ]
+    return pictures[int(np.argmax(worth))]
+
+
+def _worth(seen: Localization, layer: str, scene: str) -> float:
+    boxes = seen.boxes[seen.boxes.layer == layer].drop_duplicates("concept")
+    recognised = plain_name(seen.scene.predicted[0]) == plain_name(scene)
+    return float(boxes.confidence.nlargest(3).sum() + 3 * recognised)
+
+
+def read_passes(localizer: Localizer, picture: np.ndarray) -> Reading:
+    """How many forward passes one picture takes: counted."""
+    passes: list[int] = []
+    handle = localizer.network.module.register_forward_pre_hook(lambda *_: passes.append(1))
+    try:
+        seen = localizer(picture)
+    finally:
+        handle.remove()
+    text = f"{len(passes)} forward pass{'es' if len(passes) != 1 else ''}"
+    return Reading(f"**{text}** gave {len(seen.scene)} scenes and {len(seen.boxes)} boxes.")
 
 
 def _enough(table: pd.DataFrame, suffix: str = "") -> pd.Series:

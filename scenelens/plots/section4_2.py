@@ -116,9 +116,12 @@ def draw_boxes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int], side: fl
 def room_for(
     box: Any, size: tuple[float, float], frame: tuple[int, int], taken: list[tuple[float, ...]]
 ) -> tuple[float, float]:
-    """Left and top of a name: at one of the box's corners, inside it, or else as near as there is room."""
+    """Left and top of a name: at one of the box's corners, inside it (outside where it is small), or else as
+    near as there is room."""
     width, height = size
-    tops = [box.top, box.bottom - height, *(box.top + k * height for k in range(1, 40))]
+    small = box.bottom - box.top < 2 * height  # a name inside would hide it
+    tops = [box.top - height, box.bottom] if small else [box.top, box.bottom - height]
+    tops += [box.top + k * height for k in range(1, 40)]
     tops += [box.top - k * height for k in range(1, 40)]
     for top in tops:
         for left in (box.left, box.right - width):
