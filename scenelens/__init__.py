@@ -41,6 +41,10 @@ _HOMES = {
     "retention": "survival",
     "localize": "localization",
     "Localizer": "localization",
+    "object_frequency": "frequency",
+    "informative_objects": "informativeness",
+    "unit_counts": "emergence",
+    "correlations": "emergence",
     "parse_annotation": "sun",
     "rasterise": "sun",
 }

@@ -99,8 +99,9 @@ def emergence_table(
     Returns
     -------
     DataFrame : object; units_<network> for each network; frequency (instances, 0 for an object that no image
-        contains), images, area; informativeness (categories it tells best, NaN throughout without
-        `informative`). Most units of the first network first, then of the next, then the more frequent.
+        contains), images, area; informativeness (categories it tells best) and ap (its highest for any
+        category), both NaN throughout without `informative`. Most units of the first network first, then of
+        the next, then the more frequent.
     """
     names = dict.fromkeys([*frequency.object, *(one for table in counts.values() for one in table.object)])
     table = pd.DataFrame({"object": list(names)})
@@ -114,10 +115,11 @@ def emergence_table(
     table["images"] = table.object.map(about.images).fillna(0).astype(int)
     table["area"] = table.object.map(about.area)
     if informative is None:
-        table["informativeness"] = math.nan
+        table["informativeness"] = table["ap"] = math.nan
     else:
-        told = informative.objects.set_index("object").categories
-        table["informativeness"] = table.object.map(told).fillna(0).astype(int)
+        told = informative.objects.set_index("object")
+        table["informativeness"] = table.object.map(told.categories).fillna(0).astype(int)
+        table["ap"] = table.object.map(told.ap)
     units = [f"units_{network}" for network in counts]
     order = table.sort_values([*units, "frequency", "object"], ascending=[*[False] * len(units), False, True])
     return order.reset_index(drop=True)

@@ -12,8 +12,8 @@ from scipy import stats
 from scenelens import paper
 from scenelens.emergence import correlations, detector_share, emergence_table, permutation_p, unit_counts
 from scenelens.errors import SceneLensError
+from scenelens.frequency import object_frequency
 from scenelens.informativeness import informative_objects
-from scenelens.object_frequency import object_frequency
 from tests.presence import presence
 from tests.small_network import small_network
 from tests.test_detectors import measured

@@ -15,6 +15,7 @@ from scenelens.exercises import (
     notebook_03_1,
     notebook_03_2,
     notebook_03_3,
+    notebook_04_1,
     notebook_04_2,
 )
 from scenelens.exercises.checks import (
@@ -37,6 +38,7 @@ _CHECKS = {
     **notebook_03_1.CHECKS,
     **notebook_03_2.CHECKS,
     **notebook_03_3.CHECKS,
+    **notebook_04_1.CHECKS,
     **notebook_04_2.CHECKS,
 }
 

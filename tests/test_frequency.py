@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenelens.object_frequency import object_frequency, zipf_exponent, zipf_fit, zipf_line
+from scenelens.frequency import object_frequency, zipf_exponent, zipf_fit, zipf_line
 from tests.presence import presence
 
 SEEN = presence([("den", ("bed", "bed", "lamp")), ("den", ("lamp",)), ("sea", ()), ("sea", ("boat",))])

@@ -1,0 +1,105 @@
+"""What object detectors look at: the top images of all units of one object, and where each unit is active."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scenelens.active_pixels import Axis
+from scenelens.field_views import dimmed
+from scenelens.hooks import record
+from scenelens.label_units import map_axes
+from scenelens.top_images import top_images
+
+if TYPE_CHECKING:
+    from scenelens.automatic_labels import AutomaticLabels
+    from scenelens.networks import Network
+    from scenelens.studies import Study
+
+
+@dataclass(frozen=True)
+class DetectorView:
+    """One unit: its number, the score its label has, and its top images with all but its active region dark
+    (uint8 RGB, the network's frame); where nothing is active, the whole frame in full light."""
+
+    unit: int
+    score: float
+    pictures: tuple[np.ndarray, ...]
+
+
+def detector_views(
+    study: Study, labels: AutomaticLabels, units: pd.DataFrame, objects: list[str], most: int = 3, n: int = 5
+) -> dict[str, list[DetectorView]]:
+    """The units of some objects, best first, with their top images.
+
+    Parameters
+    ----------
+    labels : the network's automatic labels: a unit is active above the threshold that they were counted with.
+    units : rows of `detectors.object_units` of one network and layer.
+    objects : which to show. most : units of each. n : images of each unit.
+
+    Returns
+    -------
+    Object to its `DetectorView`s; an object that no unit detects has none.
+    """
+    found: dict[str, list[DetectorView]] = {}
+    for name in objects:
+        own = units[units.object == name].sort_values("score", ascending=False, kind="stable").head(most)
+        found[name] = [_view(study, labels, row.layer, row.unit, row.score, n) for row in own.itertuples()]
+    return found
+
+
+def _view(study: Study, labels: AutomaticLabels, layer: str, unit: int, score: float, n: int) -> DetectorView:
+    network = study.networks[labels.network]
+    frames = [top.frame for top in top_images(study, labels.network, layer, unit, n)]
+    maps = _maps(network, layer, unit, frames)
+    axes, threshold = map_axes(network, layer), float(labels.counts[layer].thresholds[unit])
+    masks = [active_mask(one, threshold, axes) for one in maps]
+    pictures = [
+        dimmed(frame, mask) if mask.any() else frame for frame, mask in zip(frames, masks, strict=True)
+    ]
+    return DetectorView(int(unit), float(score), tuple(pictures))
+
+
+def _maps(network: Network, layer: str, unit: int, frames: list[np.ndarray]) -> list[np.ndarray]:
+    """The unit's map on each frame, (h, w)."""
+    if not frames:
+        return []
+    with record(network, [layer]) as acts:
+        network(np.stack(frames), framed=True)
+    return list(acts[layer][:, unit].float().cpu().numpy())
+
+
+def active_mask(values: np.ndarray, threshold: float, axes: tuple[Axis, Axis]) -> np.ndarray:
+    """Where a map, interpolated bilinearly, exceeds a threshold: the pixels that automatic labels count.
+
+    Parameters
+    ----------
+    values : (h, w). axes : how pixels lie between its positions, of rows and of columns; see `map_axes`.
+
+    Returns
+    -------
+    (H, W) bool.
+
+    Examples
+    --------
+    >>> from scenelens.active_pixels import axis
+    >>> active_mask(np.array([[0.0, 1.0]]), 0.4, (axis(1, 1, 0, 1), axis(2, 3, 0, 2))).tolist()
+    [[False, True, True]]
+    """
+    rows, columns = (_weights(one) for one in axes)
+    return rows @ values @ columns.T > threshold
+
+
+def _weights(one: Axis) -> np.ndarray:
+    """(pixels, positions): what each position adds to each pixel."""
+    n = len(one.first) - 1
+    cell = np.repeat(np.arange(n), np.diff(one.first))
+    weights = np.zeros((len(cell), n))
+    pixels = np.arange(len(cell))
+    weights[pixels, cell] += 1 - one.share
+    weights[pixels, np.minimum(cell + 1, n - 1)] += one.share
+    return weights

@@ -1,0 +1,111 @@
+"""The paper's own networks, by what was published about their units: people's answers and measured labels.
+
+Their weights are not needed for it. Neither file comes with this package; see `scenelens.assets`.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from scenelens import paper
+from scenelens.assets import advice, find
+from scenelens.detectors import DetectorRule, by_iou, by_people, object_units
+from scenelens.metrics import wilson_interval
+from scenelens.readings import Reading, apart, share_text
+from scenelens.released_labels import read_amt, read_netdissect
+
+UNITS = 256  # of pool5, and of conv5 whose channels they are
+#: Published network -> its part in a study, and the file's name for it.
+NETWORKS = {"places205-alexnet": "scene", "imagenet-alexnet": "object"}
+
+
+def published_labels() -> dict[str, pd.DataFrame]:
+    """What is at hand, by source: 'released answers' of people about pool5, 'Network Dissection' of conv5.
+    Networks go by their part, 'scene' and 'object'. Empty where nothing is at hand."""
+    found = {}
+    answers, measured = find("unit_annotation"), find("netdissect")
+    if answers is not None:
+        tables = [read_amt(answers / f"unitAnnotation_{name}.mat", part) for name, part in NETWORKS.items()]
+        table = pd.concat(tables, ignore_index=True)
+        found["released answers"] = table[table.layer == "pool5"].reset_index(drop=True)
+    if measured is not None:
+        names = {name.removesuffix("-alexnet"): part for name, part in NETWORKS.items()}
+        tables = [
+            read_netdissect(measured / f"caffe_reference_{name}.csv", part) for name, part in names.items()
+        ]
+        found["Network Dissection"] = pd.concat(tables, ignore_index=True)
+    return found
+
+
+def published_rules() -> dict[str, DetectorRule]:
+    """Which rule speaks for which source."""
+    return {"released answers": by_people(), "Network Dissection": by_iou()}
+
+
+def published_units(labels: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The paper's units that detect an object, by either source.
+
+    Returns
+    -------
+    DataFrame : source, rule, network, layer, unit, object, score.
+    """
+    parts = []
+    for source, table in labels.items():
+        rule = published_rules()[source]
+        parts.append(object_units(table, rule).assign(source=source, rule=rule.text))
+    names = ["source", "rule", "network", "layer", "unit", "object", "score"]
+    return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
+
+
+def published_shares(labels: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """How many of the paper's 256 units detect an object.
+
+    Returns
+    -------
+    DataFrame : source, rule, network, n, detectors, none, share with its 95% Wilson interval low and high,
+        objects (distinct ones, after folding), paper (its number of classes for Network Dissection's names).
+    """
+    units = published_units(labels)
+    rows = []
+    for source, table in labels.items():
+        for network in dict.fromkeys(table.network):
+            own = units[(units.source == source) & (units.network == network)]
+            low, high = wilson_interval(len(own), UNITS)
+            row = {"source": source, "rule": published_rules()[source].text, "network": network, "n": UNITS}
+            row |= {"detectors": len(own), "none": UNITS - len(own), "share": len(own) / UNITS}
+            rows.append(row | {"low": low, "high": high, "objects": own.object.nunique()})
+    names = ["source", "rule", "network", "n", "detectors", "none", "share", "low", "high", "objects"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def read_published(labels: dict[str, pd.DataFrame]) -> Reading:
+    """What the published labels say about the claim, source by source; what is missing and how to get it."""
+    lines = []
+    shares = published_shares(labels)
+    for source, rows in shares.groupby("source", sort=False):
+        scene, other = (rows[rows.network == name].iloc[0] for name in ("scene", "object"))
+        gap = apart(scene.low, scene.high, other.low, other.high)
+        text = f"**{source}** ({scene.rule}): in the scene network {_told(scene)}; in the object network "
+        text += f"{_told(other)}. "
+        text += "The intervals leave a gap." if gap else "The intervals overlap."
+        lines.append(text + _beside(source, scene, other))
+    missing = {"unit_annotation": "released answers", "netdissect": "Network Dissection"}
+    lines += [advice(name) for name, source in missing.items() if source not in labels]
+    return Reading("\n".join(f"- {line}" for line in lines))
+
+
+def _told(row: pd.Series) -> str:
+    share = share_text(row.share, row.low, row.high, int(row.n))
+    return f"{row.detectors} units detect {row.objects} objects, {share}; {row['none']} detect none"
+
+
+def _beside(source: str, scene: pd.Series, other: pd.Series) -> str:
+    """What was published, for the units where the very same count was."""
+    if source != "Network Dissection":
+        none, units = paper.NO_OBJECT["pool5"]
+        return f" The paper, by its own count: {none} of {units} units of the scene network detect none."
+    told = [paper.DISSECTED_OBJECTS[name] for name in NETWORKS]
+    return (
+        f" Published: {told[0][0]} units over {told[0][1]} classes, and {told[1][0]} over {told[1][1]}, "
+        "before synonyms are folded."
+    )
