@@ -129,9 +129,9 @@ def test_answers_where_all_fit():
 
 
 def test_units_show_where_they_are_active_and_whether_that_fits(study, live):
-    plate = figures.figure_6_units(live, study, "scene", n_units=2, n_images=4)
-    row = next(choose_units(live.of("scene", "pool1"), "iou", 2).itertuples())
-    first = evidence(study, row, 4)
+    plate = figures.figure_6_units(live, study, "scene", n_units=1, n_images=3)
+    row = next(choose_units(live.of("scene", "pool1"), "iou", 1).itertuples())
+    first = evidence(study, row, 3)
     color = {None: None, True: RIGHT, False: WRONG}[first[0].fits]
     assert plate.axes[0].spines["left"].get_visible() == (color is not None)
     if color:

@@ -207,7 +207,7 @@ def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: 
     )  # fmt: skip
     width, height = (WIDTH - 0.15) / 3, 1.2
     names = _layer_names(table)
-    foot = 0.62 if names else 0.25
+    foot = 0.52 if names else 0.25
     title = "Six kinds of meaning, layer by layer"
     plate = Plate(title, 2 * (height + 0.32) + foot + 0.15, caption + _numbered(table) + "After Figure 8.")
     highest = min(1.0, 1.05 * float(table["high"].max()))

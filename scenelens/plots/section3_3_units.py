@@ -43,8 +43,10 @@ def or_why(draw: Callable[..., Plate]) -> Callable[..., Plate | Reading]:
 
 def source_words(labels: LabelSet) -> str:
     """A caption's first words: where the labels come from."""
-    automatic = set(labels.labels.source) == {"automatic"}
-    return f"From {labels.name}" + (": no person said any of it. " if automatic else ". ")
+    if set(labels.labels.source) != {"automatic"}:
+        return f"From {labels.name}. "
+    measure = SPOKEN.get(labels.measure, labels.measure)
+    return f"From {labels.name}, chosen by {measure}: no person said any of it. "
 
 
 @or_why
@@ -93,8 +95,8 @@ def _unit_words(plate: Plate, row: Any, top: float, side: float) -> None:
 def _evidence_caption(labels: LabelSet, shown: Sequence[Sequence[Evidence]]) -> str:
     fitting, judged = np.sum([agreeing(line) for line in shown], axis=0)
     text = source_words(labels) + (
-        f"Of each layer the unit whose label fits best by {SPOKEN.get(labels.measure, labels.measure)}, and "
-        "others down to the median. In full light: where the unit is active. "
+        "Of each layer the unit whose label fits best, and others down to the median. In full light: where the "
+        "unit is active. "
     )
     if judged:
         text += (
