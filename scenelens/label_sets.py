@@ -6,7 +6,7 @@ and what would fill it, so that a notebook goes on without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,7 +143,9 @@ def dissected_labels(folder: str | Path | None = None, layer: str = "pool5") -> 
     return LabelSet("Network Dissection's labels", pd.concat(labels), units, "iou", LEAST_IOU)
 
 
-def automatic_set(study: Study, by: str = "iou", least: float | None = None) -> LabelSet:
+def automatic_set(
+    study: Study, by: str = "iou", least: float | None = None, networks: Sequence[str] = PAIR
+) -> LabelSet:
     """A study's automatic labels: each unit's best concept in the annotations, no person asked.
 
     Parameters
@@ -151,6 +153,7 @@ def automatic_set(study: Study, by: str = "iou", least: float | None = None) -> 
     by : the measure that chooses a unit's concept and says how well it fits; see `AutomaticLabels.measures`.
     least : from which value of it the label counts; a unit below keeps its label but is not counted. Without
         it Network Dissection's 0.04 for the IoU, the paper's 0.75 for precision, and half for the others.
+    networks : those of them that the study has.
 
     Raises
     ------
@@ -160,7 +163,9 @@ def automatic_set(study: Study, by: str = "iou", least: float | None = None) -> 
     if study.annotations is None:
         return LabelSet(name, missing=f"Study {study.name} has no annotations to label units by: its "
                                       "study.toml can name some in an [annotations] table.")  # fmt: skip
-    found = {network: study.automatic_labels(network) for network in PAIR if network in study.networks}
+    found = {network: study.automatic_labels(network) for network in networks if network in study.networks}
+    if not found:
+        return LabelSet(name, missing=f"Study {study.name} has no {' or '.join(networks)} network.")
     labels = merge(*(one.labels(by) for one in found.values()))
     units = {
         (network, layer): study.networks[network].layer_shape(layer)[0]

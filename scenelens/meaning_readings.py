@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scenelens.agreement import agreement, score_student
 from scenelens.errors import SceneLensError
-from scenelens.label_sets import LabelSet
+from scenelens.label_sets import LabelSet, automatic_set
 from scenelens.labels import side_by_side
 from scenelens.meanings import headline, level_counts
 from scenelens.metrics import bootstrap_interval, wilson_interval
 from scenelens.readings import Reading, apart, interval, percent, share_text
+from scenelens.two_networks import CONTROL
+
+if TYPE_CHECKING:
+    from scenelens.studies import Study
 
 _WORKER = "worker 1"
 
@@ -65,6 +69,14 @@ def read_levels(live: LabelSet, released: LabelSet, rule: str = "majority") -> R
     parts = [_high(labels, rule) for labels in (live, released) if labels]
     parts += [labels.missing for labels in (live, released) if not labels]
     return Reading("\n".join(f"- {part}" for part in parts))
+
+
+def read_control(study: Study, by: str = "iou") -> Reading:
+    """Units of high meaning at the deepest layer of the untrained network: what no training at all gives."""
+    control = automatic_set(study, by, networks=[CONTROL])
+    if not control:
+        return Reading(f"There is no control: {control.missing}")
+    return Reading(f"The control, before it has seen any image. {_high(control, 'any')}")
 
 
 def _high(labels: LabelSet, rule: str) -> str:

@@ -10,11 +10,14 @@ from scenelens.meaning_readings import (
     beside,
     read_agreement,
     read_beside,
+    read_control,
     read_headline,
     read_levels,
     read_score,
     read_worker,
 )
+from scenelens.studies import open_study
+from tests.annotated_study import annotated_study
 from tests.made_up_labels import made_up_answers
 from tests.requirements_gate import require_real
 
@@ -97,6 +100,18 @@ def test_levels_of_this_study_beside_the_papers(released):
     assert "The scene network has more**, but the intervals overlap" in mine
     assert "scene network 30% (95% interval 25–36%, n = 256)" in paper
     assert "more**, and the intervals do not touch" in paper
+
+
+def test_the_control_is_read_where_a_study_has_one(tmp_path):
+    study = annotated_study(tmp_path, per_category=2)
+    assert "There is no control: Study tiny has no untrained network." in read_control(study)
+    text = study.file.path.read_text()
+    again = text.replace("[[images]]", '[networks.untrained]\narchitecture = "caffenet"\nwidth = 0.125\n'
+                         'fc = 16\nseed = 9\nclasses = ["attic", "beach"]\n\n[[images]]', 1)  # fmt: skip
+    study.file.path.write_text(again)
+    said = read_control(open_study(study.file.path))
+    assert "untrained network" in said
+    assert "n = 32" in said
 
 
 def test_people_and_machine_side_by_side(released, dissected):

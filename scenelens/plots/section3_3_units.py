@@ -95,8 +95,8 @@ def _unit_words(plate: Plate, row: Any, top: float, side: float) -> None:
 def _evidence_caption(labels: LabelSet, shown: Sequence[Sequence[Evidence]]) -> str:
     fitting, judged = np.sum([agreeing(line) for line in shown], axis=0)
     text = source_words(labels) + (
-        "Of each layer the unit whose label fits best, and others down to the median. In full light: where the "
-        "unit is active. "
+        "Of each layer the unit whose label fits best, and others down to the median. In full light: "
+        "where the unit is active. "
     )
     if judged:
         text += (
