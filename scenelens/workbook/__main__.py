@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
+from scenelens import study_localization
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.studies import open_study
@@ -85,7 +87,8 @@ def choose_study(given: str | None) -> tuple[str, str]:
 
 
 def prepare(study: str) -> None:
-    """Make what all notebooks share before the first one runs: the images, and the index of each network.
+    """Make what notebooks share before the first one runs: the images; of each network the index and, where
+    images are annotated, its units' labels and their calibration.
 
     Each notebook can do so by itself; but the first one would then take minutes, and seem slow.
     """
@@ -93,6 +96,13 @@ def prepare(study: str) -> None:
     opened.prepare()
     for name in opened.networks:
         opened.index(name)
+    if opened.annotations is not None:
+        with contextlib.suppress(
+            SceneLensError
+        ):  # annotations of little use: the notebooks say which, and go on
+            for name in opened.networks:
+                opened.automatic_labels(name)
+            study_localization.prepare(opened)
 
 
 def run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
@@ -151,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", type=float, default=600, help="seconds a cell may take (default: %(default)s)"
     )
     parser.add_argument(
-        "--prepare", action="store_true", help="make the images and the indexes before the first notebook"
+        "--prepare", action="store_true", help="make images, indexes and labels before the first notebook"
     )
     return parser
 
