@@ -97,9 +97,7 @@ def prepare(study: str) -> None:
     for name in opened.networks:
         opened.index(name)
     if opened.annotations is not None:
-        with contextlib.suppress(
-            SceneLensError
-        ):  # annotations of little use: the notebooks say which, and go on
+        with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and go on
             for name in opened.networks:
                 opened.automatic_labels(name)
             study_localization.prepare(opened)
