@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -108,18 +109,36 @@ class DetectorScores:
         asked = self.asked[:, number]
         return precision_recall(self.present[asked, number], self.peaks[asked, number])
 
-    def table(self, how: str = "best unit", intervals: bool = True) -> pd.DataFrame:
+    def table(
+        self, how: str = "best unit", intervals: bool = True, concepts: Sequence[str] | None = None
+    ) -> pd.DataFrame:
         """One row per detector: concept, kind, layer, units, n (images), images (that show it), share (of n);
         jaccard, ap (over images) with their 95% bootstrap intervals over images, pixel_ap.
 
         An object that no image shows has no AP (NaN); its Jaccard index is 0 where the detector fires.
+
+        Parameters
+        ----------
+        how : which detectors. intervals : compute these too; it takes a while. concepts : only of these.
         """
         if how not in HOW:
             raise SceneLensError(f"no detectors of kind {how!r}; {close_names(how, HOW)}.")
-        numbers = self.detectors.index[self.detectors.how == how]
-        rows = [self._row(int(number), intervals) for number in numbers]
+        chosen = self.detectors.how == how
+        if concepts is not None:
+            chosen &= self.detectors.concept.isin(list(concepts))
+        numbers = self.detectors.index[chosen]
+        rows = [self._kept_row(int(number), intervals) for number in numbers]
         about = self.detectors.loc[numbers, ["concept", "kind", "layer", "units"]].reset_index(drop=True)
         return pd.concat([about, pd.DataFrame(rows, columns=_MEASURES)], axis=1)
+
+    @cached_property
+    def _rows(self) -> dict[tuple[int, bool], dict[str, Any]]:
+        return {}
+
+    def _kept_row(self, number: int, intervals: bool) -> dict[str, Any]:
+        if (number, intervals) not in self._rows:
+            self._rows[number, intervals] = self._row(number, intervals)
+        return self._rows[number, intervals]
 
     def _row(self, number: int, intervals: bool) -> dict[str, Any]:
         asked = self.asked[:, number]

@@ -97,6 +97,27 @@ def objects_table(one: StudyLocalizer, how: str = "best unit", intervals: bool =
     return table[_enough(table)].sort_values("ap", ascending=False, ignore_index=True)
 
 
+def named_objects(one: StudyLocalizer) -> pd.DataFrame:
+    """The rows of `objects_table` whose objects units were named after (IoU above 0.04)."""
+    detectors = one.scores.detectors
+    named = set(detectors.concept[detectors.how == "union"])
+    table = objects_table(one, intervals=False)
+    return table[table.concept.isin(named)].reset_index(drop=True)
+
+
+def read_union(one: StudyLocalizer) -> Reading:
+    """Whether all the units of a name together do better than the best of them."""
+    both = named_objects(one).merge(objects_table(one, "union", intervals=False), on="concept")
+    several = both[[len(units) > 1 for units in both.units_y]]
+    if several.empty:
+        return Reading("No object has two units of its name, so there is no union to compare with.")
+    ap, jaccard = (int((several[f"{m}_y"] > several[f"{m}_x"]).sum()) for m in ("ap", "jaccard"))
+    return Reading(
+        f"{len(several)} objects have two units or more. All of them together have a higher AP than the best "
+        f"one for {ap} of these objects, and a higher Jaccard index for {jaccard}."
+    )
+
+
 def compare_networks(found: Found) -> pd.DataFrame:
     """One row per network: network, units (named after an object, IoU above 0.04), discovered (objects),
     objects (judged), n (images), ap and jaccard (mean over the objects' best units) with 95% bootstrap
@@ -136,13 +157,13 @@ def read_differences(study: Study, found: Found) -> Reading:
     for row in table.to_dict("records"):
         verdict = "more than"
         if row["low"] <= 0 <= row["high"]:
-            verdict = "no clear difference from"
+            verdict = "neither clearly more nor less than"
         elif row["high"] < 0:
             verdict = "less than"
         if math.isnan(row["low"]):
-            verdict = "too few objects to compare with"
+            verdict = "on too few objects a mean to compare with"
         lines.append(
-            f"- {level[row['measure']]}: the scene network's best units have {verdict} the {row['than']} "
+            f"- {level[row['measure']]}: the scene network's best units reach {verdict} the {row['than']} "
             f"network's ({100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to "
             f"{100 * row['high']:+.1f}, {row['n']} objects)."
         )
@@ -171,7 +192,8 @@ def _why(study: Study, found: Found, table: pd.DataFrame) -> list[str]:
 def beside_paper(one: StudyLocalizer, how: str = "best unit") -> pd.DataFrame:
     """The objects of the paper's Figure 11a that this study has too: concept, images, and J and AP, ours with
     their intervals, the paper's."""
-    table = one.scores.table(how)
+    named = [name for name in one.scores.detectors.concept if plain_name(name) in paper.SEGMENTATIONS]
+    table = one.scores.table(how, concepts=named)
     table = table.assign(name=[plain_name(concept) for concept in table.concept]).set_index("name")
     rows = []
     for concept, (j, ap) in paper.SEGMENTATIONS.items():
@@ -212,7 +234,7 @@ def read_networks(found: Found) -> Reading:
     return Reading("\n".join(lines) or "Nothing is annotated, so no unit has a name.")
 
 
-def example(study: Study, found: Found, n: int = 24) -> np.ndarray:
+def example(study: Study, found: Found, n: int = 48) -> np.ndarray:
     """A picture to begin with, uint8 RGB: of the first `n` judging images, one whose scene the scene network
     recognises where there is one, with the most confident boxes at its deepest layer.
 

@@ -14,7 +14,12 @@ from scenelens.detector_scores import fires
 from scenelens.errors import SceneLensError
 from scenelens.field_views import dimmed
 from scenelens.images import load_image
-from scenelens.localization_readings import compare_networks, objects_table, reliability_tables
+from scenelens.localization_readings import (
+    compare_networks,
+    named_objects,
+    objects_table,
+    reliability_tables,
+)
 from scenelens.plots.style import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color, text_width
 from scenelens.plots.tiles import fit, show_tile
 from scenelens.readings import percent
@@ -145,22 +150,20 @@ def figure_11a_segmentations(study: Study, one: StudyLocalizer, n: int = 8) -> P
     ------
     SceneLensError : no unit was named after an object that the judging images show.
     """
-    table = objects_table(one, "union", intervals=False).head(n)
-    network, columns = one.localizer.network, 4
+    table, network, columns = named_objects(one).head(n), one.localizer.network, 4
     if table.empty:
         raise SceneLensError(
-            f"no unit of the {network.name} network bears an object's name: nothing to segment."
+            f"no unit of the {network.name} network bears an object's name: nothing to show."
         )
     side = (WIDTH - 0.16 - 0.07 * (columns - 1)) / columns
     step = side + 0.44
     caption = (
-        f"In full light: where any of the {table.layer[0]} units of that name fires, in the image that it "
-        f"fits best, so these are the best cases. J: Jaccard index of the pixels, AP: average precision of "
-        f"the images, both over all {int(table.n.max()):,} judging images. After Figure 11a."
+        f"In full light: where the object's best {table.layer[0]} unit fires, in the image that it fits "
+        f"best, so these are the best cases. J: Jaccard index of the pixels, AP: average precision of the images, "
+        f"both over all {int(table.n.max()):,} judging images. After Figure 11a."
     )
-    plate = Plate(
-        f"What the {network.name} network finds", step * -(-len(table) // columns), caption, photo=True
-    )
+    rows = -(-len(table) // columns)
+    plate = Plate(f"What units of the {network.name} network find", step * rows, caption, photo=True)
     for k, row in enumerate(table.itertuples()):
         left, top = 0.08 + (k % columns) * (side + 0.07), (k // columns) * step
         frame, mask = _best_case(study, one, row)
@@ -174,7 +177,7 @@ def figure_11a_segmentations(study: Study, one: StudyLocalizer, n: int = 8) -> P
 def _best_case(study: Study, one: StudyLocalizer, row: Any) -> tuple[np.ndarray, np.ndarray]:
     """The frame and the mask of the judging image whose object a detector's region fits best."""
     scores, network = one.scores, one.localizer.network
-    shared, active, truth = scores.pixels[:, scores.find(row.concept, "union")].T.astype(float)
+    shared, active, truth = scores.pixels[:, scores.find(row.concept, "best unit")].T.astype(float)
     fits = np.where(truth > 0, shared / np.maximum(active + truth - shared, 1), -1)
     image = scores.images[int(fits.argmax())]
     known = study.annotations
@@ -191,13 +194,12 @@ def figure_11bc_precision(found: Mapping[str, StudyLocalizer], of: str = "scene"
     ----------
     found : network -> its detectors. of : whose curves are drawn. n : curves, evenly spread over the ranks.
     """
-    table = objects_table(found[of], "union", intervals=False)
-    images = len(found[of].scores.images)
+    table, scores = named_objects(found[of]), found[of].scores
     caption = (
-        f"Left: images ranked by the peak of a detector, all the {of} network's units of that name together; "
-        f"objects evenly spread from the best AP to the worst, n = {images:,} images. Right: each object's "
-        "best unit of the deepest layer; dark, objects that units were named after (IoU above 0.04). Lines: "
-        "means; dotted: the mean of detectors that know nothing. After Figure 11b and c."
+        f"Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
+        f"evenly spread from the best AP to the worst of those that units were named after (IoU above 0.04), "
+        f"n = {len(scores.images):,} images. Right: all objects; dark, those that units were named after. "
+        "Lines: means; dotted: the mean of detectors that know nothing. After Figure 11b and c."
     )
     plate = Plate("How well units find their objects", 3.1, caption)
     plate.words(0.1, 0.0, f"b  precision and recall, {of} network", weight="bold")
@@ -207,8 +209,7 @@ def figure_11bc_precision(found: Mapping[str, StudyLocalizer], of: str = "scene"
     axes.set_ylabel("precision", size=SMALL)
     rows = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(n, len(table))).round().astype(int))]
     for k, row in enumerate(rows.itertuples()):
-        curve = found[of].scores.curve(found[of].scores.find(row.concept, "union"))
-        color = LINE_COLORS[k % len(LINE_COLORS)]
+        curve, color = scores.curve(scores.find(row.concept)), LINE_COLORS[k % len(LINE_COLORS)]
         axes.plot(curve.recall, curve.precision, color=color, lw=1.3, clip_on=False)
         words = f"{fit(row.concept, 0.75)} {percent(row.ap)}"
         plate.words(2.62, 0.32 + 0.2 * k, words, color=color, size=SMALL)
@@ -229,9 +230,8 @@ def _histograms(
     step = height / len(tables)
     for k, (name, table) in enumerate(tables.items()):
         axes, color = plate.axes_at(left, top + k * step + 0.16, width, step - 0.3), network_color(name)
-        named = set(found[name].scores.detectors.query("how == 'union'").concept)
         axes.hist(table.ap, edges, color=color, alpha=0.3, lw=0)
-        axes.hist(table.ap[table.concept.isin(named)], edges, color=color, lw=0)
+        axes.hist(named_objects(found[name]).ap, edges, color=color, lw=0)
         axes.axvline(rows.ap[name], color=INK, lw=1.2)
         axes.axvline(rows.chance[name], color=INK, lw=1.0, ls=":")
         axes.set(xlim=(0, 1), ylim=(0, highest), xticks=(0, 0.5, 1), yticks=(0, int(highest)))
