@@ -98,10 +98,10 @@ def union_mask(masks: Sequence[np.ndarray]) -> np.ndarray:
     return np.logical_or.reduce([np.asarray(mask, dtype=bool) for mask in masks])
 
 
-def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 5) -> pd.DataFrame:
-    """Whether confidence means what it says: cases in bins of equal number, what was promised, what came.
+def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> pd.DataFrame:
+    """Whether confidence means what it says: cases in bins of equal width, what was promised, what came.
 
-    Edge cases: equal confidences stay in one bin, so there may be fewer bins; without a case no row.
+    Edge cases: a bin without a case gives no row; a confidence between two bins counts in the higher.
 
     Parameters
     ----------
@@ -122,8 +122,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 5) -> p
     columns = ["n", "confidence", "right", "low", "high"]
     if not len(said):
         return pd.DataFrame(columns=columns)
-    edges = np.unique(np.quantile(said, np.linspace(0, 1, n_bins + 1)[1:-1]))
-    bins = np.searchsorted(edges, said, side="right")
+    bins = np.minimum((said * n_bins).astype(int), n_bins - 1)
     rows = []
     for number in np.unique(bins):
         chosen = bins == number
@@ -132,7 +131,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 5) -> p
     return pd.DataFrame(rows, columns=columns)
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 5) -> float:
+def calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> float:
     """How far confidence is off on average (expected calibration error), 0..1; NaN without a case.
 
     Examples

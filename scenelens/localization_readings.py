@@ -65,7 +65,7 @@ def read_picture(seen: Localization) -> Reading:
     return Reading(f"{scene} {len(seen.boxes)} boxes; the most confident: {things}.")
 
 
-def reliability_tables(found: Found, n_bins: int = 5) -> pd.DataFrame:
+def reliability_tables(found: Found, n_bins: int = 10) -> pd.DataFrame:
     """`detection_metrics.reliability` of every network's boxes on the judging images: network first."""
     tables = [
         reliability(one.scores.boxes.confidence, one.scores.boxes.right, n_bins).assign(network=name)
@@ -236,7 +236,7 @@ def read_networks(found: Found) -> Reading:
 
 def example(study: Study, found: Found, n: int = 48) -> np.ndarray:
     """A picture to begin with, uint8 RGB: of the first `n` judging images, one whose scene the scene network
-    recognises where there is one, with the most confident boxes at its deepest layer.
+    recognises where there is one, with many confident boxes at its deepest layer.
 
     Without annotations it is the study's first picture.
     """
@@ -256,7 +256,7 @@ def example(study: Study, found: Found, n: int = 48) -> np.ndarray:
 def _worth(seen: Localization, layer: str, scene: str) -> float:
     boxes = seen.boxes[seen.boxes.layer == layer].drop_duplicates("concept")
     recognised = plain_name(seen.scene.predicted[0]) == plain_name(scene)
-    return float(boxes.confidence.nlargest(3).sum() + 3 * recognised)
+    return float(boxes.confidence[boxes.confidence >= 0.3].sum() + 3 * recognised)
 
 
 def read_passes(localizer: Localizer, picture: np.ndarray) -> Reading:

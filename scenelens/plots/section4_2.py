@@ -43,20 +43,23 @@ def best_boxes(seen: Localization, layer: str, n: int, least: float = 0.0) -> pd
     return pd.concat([boxes[~again], boxes[again]]).head(n)
 
 
-def figure_10_reading(seen: Localization, layers: Sequence[str], network: str = "scene", n: int = 5) -> Plate:
+def figure_10_reading(
+    seen: Localization, layers: Sequence[str], network: str = "scene", n: int = 5, least: float = 0.2
+) -> Plate:
     """Figure 10: one picture as a network's layers read it: the scene's scores, then boxes with their names.
 
     Parameters
     ----------
     seen : what one forward pass said. layers : one panel each. n : boxes in a panel, at most.
+    least : confidence that a box must have.
     """
     side = (WIDTH - 0.16 - _GAP) / 2
     panels = 1 + len(layers)
     lines = -(-panels // 2)
     caption = (
         f"One forward pass of the {network} network. First panel: its five most probable scenes. Others: the "
-        f"{n} most confident boxes of a layer, one of each name first. A box is what the fields of touching "
-        "positions span; the number is its calibrated confidence. After Figure 10."
+        f"{n} most confident boxes of a layer, from {percent(least)} on, one of each name first. A box is what "
+        "the fields of touching positions span; the number is its calibrated confidence. After Figure 10."
     )
     plate = Plate("One picture, read by each layer", lines * (side + _HEAD + _GAP), caption, photo=True)
     for k in range(panels):
@@ -67,7 +70,7 @@ def figure_10_reading(seen: Localization, layers: Sequence[str], network: str = 
             plate.words(left, top + 0.03, "the scene", weight="bold", color=network_color(network))
             _scene_scores(axes, seen)
             continue
-        boxes = best_boxes(seen, layers[k - 1], n)
+        boxes = best_boxes(seen, layers[k - 1], n, least)
         n_all = int((seen.boxes.layer == layers[k - 1]).sum())
         plate.words(left, top + 0.03, layers[k - 1], weight="bold", color=network_color(network))
         about = f"{len(boxes)} of {n_all} boxes" if n_all else "no unit above its threshold"
@@ -159,8 +162,8 @@ def figure_11a_segmentations(study: Study, one: StudyLocalizer, n: int = 8) -> P
     step = side + 0.44
     caption = (
         f"In full light: where the object's best {table.layer[0]} unit fires, in the image that it fits "
-        f"best, so these are the best cases. J: Jaccard index of the pixels, AP: average precision of the images, "
-        f"both over all {int(table.n.max()):,} judging images. After Figure 11a."
+        f"best, so these are the best cases. J: Jaccard index of the pixels, AP: average precision of the "
+        f"images, both over all {int(table.n.max()):,} judging images. After Figure 11a."
     )
     rows = -(-len(table) // columns)
     plate = Plate(f"What units of the {network.name} network find", step * rows, caption, photo=True)
@@ -248,11 +251,11 @@ def _histograms(
 def reliability_figure(found: Mapping[str, StudyLocalizer]) -> Plate:
     """Whether confidence keeps its promise: the share of right boxes beside what was promised.
 
-    A point is a fifth of a network's boxes; its bar is the 95% interval of the share.
+    A point is a group of boxes of about the same confidence; its bar is the 95% interval of the share.
     """
     table = reliability_tables(found)
     caption = (
-        "Boxes on the judging images, in five groups by confidence. Across: what they promise on average. "
+        "Boxes on the judging images, in ten groups by confidence. Across: what they promise on average. "
         "Up: the share that is right, with its 95% interval: the concept shows within half a stride of "
         "the box's strongest position. On the line, promise and truth are the same."
     )
