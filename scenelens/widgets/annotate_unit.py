@@ -20,6 +20,7 @@ from scenelens.atlas import Atlas
 from scenelens.errors import SceneLensError
 from scenelens.labels import TYPES
 from scenelens.widgets.annotation_session import AnnotationSession, default_units
+from scenelens.widgets.message_order import handle_in_order
 from scenelens.widgets.status import Status, guarded
 from scenelens.widgets.unit_view import NARROW, classed, encode
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from scenelens.label_store import LabelStore
     from scenelens.studies import Study
 
-SIDE = 176  # pixels of a picture; on screen it is about half as wide
+SIDE = 176  # pixels of a picture
+SIZES = (72, 200, 88)  # of a picture on screen, in CSS pixels: least, most, at first
 REFUSED = "sl-refused"  # the status line's class while it says why an answer is not accepted
 KEEP = {"width": "max-content"}
 
@@ -89,7 +91,7 @@ class AnnotateUnits(ipywidgets.VBox):
     """The view of an `AnnotationSession`.
 
     Its parts carry CSS classes: sl-annotator, sl-progress, sl-previous, sl-next, sl-concept, sl-marks,
-    sl-types, sl-accept, sl-export, and sl-tile-1, sl-tile-2 ... for the images' buttons.
+    sl-types, sl-accept, sl-export, sl-size, and sl-tile-1, sl-tile-2 ... for the images' buttons.
     """
 
     def __init__(self, model: AnnotationSession) -> None:
@@ -109,12 +111,14 @@ class AnnotateUnits(ipywidgets.VBox):
         self._bind()
         super().__init__(self._rows())
         classed(self, "sl-annotate")
+        handle_in_order(self)
+        self._resize()
         self.follow()
 
     def _rows(self) -> list[Any]:
         one, said = self.controls, [classed(ipywidgets.HTML(text), "sl-step") for text in STEPS]
         top = ipywidgets.HBox([one["annotator"], one["previous"], one["next"], one["progress"]])
-        answers = ipywidgets.HBox([one["accept"], one["export"]])
+        answers = ipywidgets.HBox([one["accept"], one["export"], one["size"]])
         form = [said[0], one["concept"], said[1], one["marks"], said[2], one["types"]]
         return [
             _style(),
@@ -135,6 +139,7 @@ class AnnotateUnits(ipywidgets.VBox):
         one["next"].on_click(guard(lambda _: self._step(1)))
         one["accept"].on_click(guard(self._accept))
         one["export"].on_click(guard(self._export))
+        one["size"].observe(guard(lambda change: self._resize()), "value")
         for name, then in (("annotator", "concept"), ("concept", "marks")):
             one[name].on_msg(functools.partial(_on_enter, one[then]))
         model.observe(guard(self.follow), ["annotator", "place", "concept", "marked", "type"])
@@ -192,6 +197,11 @@ class AnnotateUnits(ipywidgets.VBox):
         path = self.model.export_csv()
         self._say(f"{len(self.model.store.labels())} answers written to {path}")
 
+    def _resize(self) -> None:
+        """As many columns of at least this width as there is room for."""
+        width = self.controls["size"].value
+        self.sheet.layout.grid_template_columns = f"repeat(auto-fill, minmax({width}px, 1fr))"
+
     def _say(self, text: str, refused: bool = False) -> None:
         (self.status.add_class if refused else self.status.remove_class)(REFUSED)
         self.status.show(text)
@@ -224,12 +234,14 @@ class AnnotateUnits(ipywidgets.VBox):
             image.value = encode(picture, quality=82)
         if len(self.sheet.children) != len(pictures):
             tiles = zip(self.images, self.buttons, strict=True)
-            boxes = [classed(ipywidgets.Box(pair, layout=self._shared["tile"]), "sl-tile") for pair in tiles]
+            boxes = [classed(ipywidgets.VBox(pair, layout=self._shared["tile"]), "sl-tile") for pair in tiles]
             self.sheet.children = boxes[: len(pictures)]
+            handle_in_order(self.sheet)
         self._shown = self.model.place
 
     def _add_tile(self, place: int) -> None:
         image = ipywidgets.Image(format="jpeg", layout=self._shared["image"])
+        image.width = str(SIDE // 2)  # where there is no style sheet, as in a page for reading
         button = ipywidgets.ToggleButton(
             description=str(place + 1),
             tooltip="does not fit",
@@ -259,6 +271,9 @@ def _controls() -> dict[str, Any]:
         "types": ipywidgets.ToggleButtons(options=TYPES, value=None, tooltips=MEANINGS),
         "accept": button(description="Save and go on", button_style="primary", layout=KEEP),
         "export": button(description="Export a table", tooltip="All answers, as a CSV file", layout=KEEP),
+        "size": ipywidgets.IntSlider(
+            SIZES[2], *SIZES[:2], step=8, description="Image size", readout=False, layout={"width": "240px"}
+        ),
     }
     return {name: classed(widget, f"sl-{name}") for name, widget in made.items()}
 

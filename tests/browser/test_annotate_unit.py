@@ -19,12 +19,25 @@ from tests.tiny_study import write_tiny_study
 
 UNITS = [("scene", "pool5", 4), ("object", "pool5", 1), ("scene", "conv4", 7)]
 CODE = f"""
+import threading
+
+import ipywidgets
 import scenelens as sl
 from scenelens.label_store import LabelStore
 from scenelens.widgets.annotate_unit import annotate_units
 
 study = sl.open_study("tiny_annotate/study.toml")
-annotate_units(study, {UNITS}, store=LabelStore("tiny_annotate/labels.db"))
+view = annotate_units(study, {UNITS}, store=LabelStore("tiny_annotate/labels.db"))
+threads = ipywidgets.HTML()
+threads.add_class("t-threads")
+seen = set()
+
+def note(change):
+    seen.add(threading.current_thread().name)
+    threads.value = ", ".join(sorted(seen))
+
+view.model.observe(note)
+ipywidgets.VBox([view, threads])
 """
 
 
@@ -105,6 +118,7 @@ def test_an_image_is_marked_by_a_click_by_space_and_by_number(notebook, study):
     button.focus()
     notebook.page.keyboard.press("Space")
     expect(button).to_have_class(re.compile("mod-active"))
+    expect(field(notebook, "marks")).to_have_value(", ".join(str(place + 1) for place in catch[:2]))
     numbers = ", ".join(str(place + 1) for place in catch)
     field(notebook, "marks").fill(numbers)
     field(notebook, "marks").press("Enter")
@@ -155,10 +169,25 @@ def test_back_and_forth_through_the_queue(notebook):
     expect(field(notebook, "concept")).to_have_value("")
 
 
+def test_the_images_become_larger(notebook):
+    handle = notebook.widget("sl-size").locator(".noUi-handle")
+    before = notebook.widget("sl-tile").first.bounding_box()["width"]
+    for _ in range(8):
+        handle.press("ArrowRight")
+    expect(handle).to_have_attribute("aria-valuenow", "152.0")
+    notebook.page.wait_for_function(
+        "width => document.querySelector('.sl-tile').getBoundingClientRect().width > width", arg=before + 30
+    )
+
+
 def test_the_table_can_be_exported(notebook, store):
     notebook.widget("sl-export").click()
     expect(notebook.status()).to_contain_text("2 answers written to")
     assert pd.read_csv(store.path.with_suffix(".csv")).concept.tolist() == ["red blocks", "a corner"]
+
+
+def test_what_the_reader_did_was_handled_in_order_in_one_thread(notebook):
+    expect(notebook.widget("t-threads").locator(".widget-html-content")).to_have_text("MainThread")
 
 
 def test_nothing_is_asked_outside_and_no_script_fails(notebook):

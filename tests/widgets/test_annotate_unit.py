@@ -176,6 +176,12 @@ def test_the_export_says_where_the_table_is(view, store):
     assert view.status.value == f"1 answers written to {store.path.with_suffix('.csv')}"
 
 
+def test_the_images_can_be_made_larger(view):
+    assert view.sheet.layout.grid_template_columns == "repeat(auto-fill, minmax(88px, 1fr))"
+    view.controls["size"].value = 160
+    assert view.sheet.layout.grid_template_columns == "repeat(auto-fill, minmax(160px, 1fr))"
+
+
 def test_enter_goes_on_to_the_next_field(view, monkeypatch):
     asked = []
     for name in ("concept", "marks"):
