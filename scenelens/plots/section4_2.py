@@ -58,8 +58,9 @@ def figure_10_reading(
     lines = -(-panels // 2)
     caption = (
         f"One forward pass of the {network} network. First panel: its five most probable scenes. Others: the "
-        f"{n} most confident boxes of a layer, from {percent(least)} on, one of each name first. A box is what "
-        "the fields of touching positions span; the number is its calibrated confidence. After Figure 10."
+        f"{n} most confident boxes of a layer, from {percent(least)} on, one of each name first. A box is "
+        "what the fields of touching positions span; the number is its calibrated confidence. After Figure "
+        "10."
     )
     plate = Plate("One picture, read by each layer", lines * (side + _HEAD + _GAP), caption, photo=True)
     for k in range(panels):
