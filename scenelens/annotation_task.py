@@ -242,10 +242,13 @@ def _frames(study: Study, network: str, images: Sequence[str]) -> list[np.ndarra
 
 def _maps(network: Network, layer: str, unit: int, frames: Sequence[np.ndarray]) -> np.ndarray:
     """(N, h, w) float32: the unit's responses."""
+
+    def keep(_: str, value: torch.Tensor) -> np.ndarray:
+        return value[:, unit].float().cpu().numpy().copy()
+
     found = []
     for start in range(0, len(frames), BATCH):
-        keep = {"keep": lambda _, value: value[:, unit].float().cpu().numpy().copy()}
-        with record(network, layer, **keep) as acts, torch.no_grad():
+        with record(network, layer, keep=keep) as acts, torch.no_grad():
             network(np.stack(frames[start : start + BATCH]), framed=True)
         found.append(acts[layer])
     values = np.concatenate(found)
