@@ -14,6 +14,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from scenelens.calibration import Calibration, Curve, calibrate
 from scenelens.detector_scores import Detector, DetectorScores, judge
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
+from scenelens.index_key import stable_text
 from scenelens.label_units import label_units
 from scenelens.localization import Localizer
 from scenelens.seen_concepts import located_kinds
@@ -98,7 +100,9 @@ def deal(study: Study, seed: int = 0) -> dict[str, list[str]]:
     return {name: images[: LIMITS[name]] for name, images in hands.items()}
 
 
-_OPEN: dict[tuple[str, str], StudyLocalizer] = {}
+#: What is open of each study: network -> its localizer; and the digest of its photographs and annotations.
+_OPEN: WeakKeyDictionary[Study, dict[str, StudyLocalizer]] = WeakKeyDictionary()
+_DIGESTS: WeakKeyDictionary[Study, str] = WeakKeyDictionary()
 
 
 def study_localizer(study: Study, network: str = "scene", progress: bool = True) -> StudyLocalizer:
@@ -110,26 +114,27 @@ def study_localizer(study: Study, network: str = "scene", progress: bool = True)
     ------
     SceneLensError : no such network, or the study has no annotations.
     """
-    hands, net = deal(study), study.networks[network]
-    known = study.annotations
+    opened = _OPEN.setdefault(study, {})
+    if network not in opened:
+        opened[network] = _opened(study, network, deal(study), progress)
+    return opened[network]
+
+
+def _opened(study: Study, network: str, hands: dict[str, list[str]], progress: bool) -> StudyLocalizer:
+    net, known = study.networks[network], study.annotations
     assert known is not None  # `deal` has told
-    key = _key(net, known, hands)
-    if (key, network) not in _OPEN:
-        folder = study.cache / "localization"
-        chosen = _chosen(net, known, hands["choose"], folder / f"{network}-{key}-names.npz", progress)
-        labels = names_of_units(chosen)
-        fields = _fields(study, network)
-        path = folder / f"{network}-{key}.npz"
-        kept = _read(path)
-        if kept is None:
-            calibration = calibrate(net, known, labels, hands["calibrate"], fields, progress)
-            localizer = Localizer(net, labels, calibration, fields=fields)
-            scores = judge(net, known, detectors(chosen), hands["judge"], localizer, progress)
-            replace_file(path, _packed(calibration, scores))
-            kept = calibration, scores
-        localizer = Localizer(net, labels, kept[0], fields=fields)
-        _OPEN[key, network] = StudyLocalizer(localizer, chosen, kept[1], hands)
-    return _OPEN[key, network]
+    key, folder = _key(study, net, hands), study.cache / "localization"
+    chosen = _chosen(net, known, hands["choose"], folder / f"{network}-{key}-names.npz", progress)
+    labels, fields = names_of_units(chosen), _fields(study, network)
+    path = folder / f"{network}-{key}.npz"
+    kept = _read(path)
+    if kept is None:
+        calibration = calibrate(net, known, labels, hands["calibrate"], fields, progress)
+        localizer = Localizer(net, labels, calibration, fields=fields)
+        scores = judge(net, known, detectors(chosen), hands["judge"], localizer, progress)
+        replace_file(path, _packed(calibration, scores))
+        kept = calibration, scores
+    return StudyLocalizer(Localizer(net, labels, kept[0], fields=fields), chosen, kept[1], hands)
 
 
 def prepare(study: Study) -> None:
@@ -200,9 +205,17 @@ def _fields(study: Study, network: str) -> dict[str, Any]:
     }
 
 
-def _key(network: Network, known: Annotations, hands: dict[str, list[str]]) -> str:
-    parts = [VERSION, study_labels._key(network, known), hands, reading_layers(network)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+def _key(study: Study, network: Network, hands: dict[str, list[str]]) -> str:
+    """Names everything that is kept depends on: weights, preprocessing, photographs, annotations, rules."""
+    if study not in _DIGESTS:
+        digest = hashlib.sha256()
+        assert study.annotations is not None
+        for path in study_labels._files(study.annotations):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        _DIGESTS[study] = digest.hexdigest()
+    parts = [VERSION, study_labels.VERSION, str(network.weights_hash), stable_text(network.preprocessing)]
+    text = json.dumps([*parts, _DIGESTS[study], hands, reading_layers(network)])
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def _packed(calibration: Calibration, scores: DetectorScores) -> bytes:

@@ -84,7 +84,7 @@ def test_detectors_are_the_layers_best(found):
 
 
 def test_what_is_kept_is_what_was_measured(study, found, monkeypatch):
-    monkeypatch.setattr(module, "_OPEN", {})
+    monkeypatch.setitem(module._OPEN, study, {})
     monkeypatch.setattr(module, "label_units", None)
     monkeypatch.setattr(module, "judge", None)
     again, one = study_localizer(study, "scene"), found["scene"]
@@ -98,7 +98,7 @@ def test_what_is_kept_is_what_was_measured(study, found, monkeypatch):
 
 
 def test_a_broken_file_is_made_again(study, found, monkeypatch):
-    monkeypatch.setattr(module, "_OPEN", {})
+    monkeypatch.setitem(module._OPEN, study, {})
     folder = study.cache / "localization"
     path = next(path for path in folder.glob("object-*.npz") if not path.stem.endswith("names"))
     path.write_bytes(path.read_bytes()[:100])
