@@ -110,7 +110,9 @@ class AutomaticLabels:
         values = {name: value.ravel() for name, value in found.items()}
         return pairs[["layer", "unit", "concept", "kind", "type"]].assign(**values)
 
-    def labels(self, by: str = "iou", least: float = 0.0, types: list[str] | None = None) -> pd.DataFrame:
+    def labels(
+        self, by: str = "iou", least: float = 0.0, types: list[str] | None = None, shown: int = 1
+    ) -> pd.DataFrame:
         """Each unit's best concept, in the schema of `labels.COLUMNS` and with the measures behind it.
 
         Parameters
@@ -118,6 +120,7 @@ class AutomaticLabels:
         by : the measure that decides (`MEASURES`); Network Dissection's is the IoU.
         least : units whose best concept does not exceed this get no label (Network Dissection: IoU 0.04).
         types : only concepts of these semantic types may win.
+        shown : only concepts that so many images show may win (in Network Dissection's Broden, 10).
 
         Returns
         -------
@@ -131,6 +134,7 @@ class AutomaticLabels:
         if by not in MEASURES:
             raise SceneLensError(f"no measure named {by!r}; {close_names(by, MEASURES)}.")
         allowed = self.concepts.type.isin(types).to_numpy() if types else np.ones(len(self.concepts), bool)
+        allowed = allowed & (self.concepts.images >= shown).to_numpy()
         tables = [self._best(layer, by, least, allowed) for layer in self.layers]
         when = datetime.now(UTC).isoformat(timespec="seconds")
         who = {"network": self.network, "annotator": f"automatic ({by})", "source": "automatic", "when": when}

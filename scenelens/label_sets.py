@@ -15,13 +15,14 @@ import pandas as pd
 
 from scenelens import assets
 from scenelens.errors import SceneLensError
-from scenelens.labels import COLUMNS, current, merge
+from scenelens.labels import COLUMNS, TYPES, current, merge
 from scenelens.paper import PRECISION_WANTED
 from scenelens.readings import Reading
 from scenelens.released_labels import ROLES, read_amt, read_netdissect
 from scenelens.study_labels import label_store
 
 if TYPE_CHECKING:
+    from scenelens.automatic_labels import AutomaticLabels
     from scenelens.studies import Study
 
 PAIR = ("scene", "object")
@@ -29,6 +30,7 @@ AMT, DISSECTION = "unit_annotation", "netdissect"  # names of assets
 LEAST_IOU = 0.04  # from which Network Dissection counts a unit as a detector
 #: From which value of a measure a label counts, unless the reader says otherwise.
 LEAST = {"iou": LEAST_IOU, "precision": PRECISION_WANTED}
+SHOWN = 10  # images that have to show a concept, as in Network Dissection; a tenth of them where they are few
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class LabelSet:
     labels : the schema of `labels.COLUMNS`; `network` is the part a network plays, 'scene' or 'object'.
     units : (network, layer) to the number of units the layer has, labelled or not, in the networks' order.
     measure, least : the column that says how well a label fits, and from which value it counts.
+    note : what the labels could be chosen from, and what could not be; for captions.
     missing : why there are no labels, and what to do; empty where there are some.
     """
 
@@ -49,6 +52,7 @@ class LabelSet:
     units: Mapping[tuple[str, str], int] = field(default_factory=dict)
     measure: str = "precision"
     least: float = PRECISION_WANTED
+    note: str = ""
     missing: str = ""
 
     def __bool__(self) -> bool:
@@ -88,7 +92,8 @@ class LabelSet:
         parts = [f"{network} network: {', '.join(self.layers(network))}" for network in self.networks]
         units = len(self.labels.drop_duplicates(["network", "layer", "unit"]))
         said = f"{len(self.labels):,} labels of {units:,} units by {people} annotator{'s' * (people > 1)}"
-        return Reading(f"**{self.name[0].upper()}{self.name[1:]}**: {said}; {'; '.join(parts)}.")
+        text = f"**{self.name[0].upper()}{self.name[1:]}**: {said}; {'; '.join(parts)}. {self.note}"
+        return Reading(text.strip())
 
 
 def released_answers(folder: str | Path | None = None) -> LabelSet:
@@ -148,6 +153,8 @@ def automatic_set(
 ) -> LabelSet:
     """A study's automatic labels: each unit's best concept in the annotations, no person asked.
 
+    A concept that hardly any image shows (`SHOWN`) cannot win: its overlap with a unit would be chance.
+
     Parameters
     ----------
     by : the measure that chooses a unit's concept and says how well it fits; see `AutomaticLabels.measures`.
@@ -166,13 +173,24 @@ def automatic_set(
     found = {network: study.automatic_labels(network) for network in networks if network in study.networks}
     if not found:
         return LabelSet(name, missing=f"Study {study.name} has no {' or '.join(networks)} network.")
-    labels = merge(*(one.labels(by) for one in found.values()))
+    first = next(iter(found.values()))
+    shown = max(1, min(SHOWN, first.n_images // 10))
+    labels = merge(*(one.labels(by, shown=shown) for one in found.values()))
     units = {
         (network, layer): study.networks[network].layer_shape(layer)[0]
         for network, one in found.items()
         for layer in one.layers
     }
-    return LabelSet(name, labels, units, by, LEAST.get(by, 0.5) if least is None else least)
+    wanted = LEAST.get(by, 0.5) if least is None else least
+    return LabelSet(name, labels, units, by, wanted, note=_choice(first, shown))
+
+
+def _choice(found: AutomaticLabels, shown: int) -> str:
+    """What automatic labels could be chosen from, and which types could not win."""
+    there = found.concepts[found.concepts.images >= shown]
+    lacking = [kind for kind in TYPES if kind not in set(there.type)]
+    text = f"{len(there)} concepts, each on at least {shown} of {found.n_images:,} annotated images"
+    return text + (f"; none of these types: {', '.join(lacking)}." if lacking else ".")
 
 
 def people_set(study: Study) -> LabelSet:

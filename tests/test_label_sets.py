@@ -72,6 +72,17 @@ def test_automatic_labels_of_both_networks(study):
         automatic_set(study, "precison")
 
 
+def test_a_concept_that_hardly_any_image_shows_cannot_win(study):
+    found = study.automatic_labels("scene")
+    assert "each on at least 1 of 9 annotated images; none of these types:" in automatic_set(study).note
+    common = found.concepts.images >= 9
+    assert 0 < common.sum() < len(common)
+    labels = found.labels("iou", shown=9)
+    assert set(labels.concept) <= set(found.concepts.concept[common])
+    assert not set(found.labels("iou").concept) <= set(labels.concept)
+    assert found.labels("iou", shown=10).empty
+
+
 def test_a_study_without_annotations_says_so(tiny_study):
     found = automatic_set(tiny_study)
     assert not found

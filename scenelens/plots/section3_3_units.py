@@ -46,7 +46,9 @@ def source_words(labels: LabelSet) -> str:
     if set(labels.labels.source) != {"automatic"}:
         return f"From {labels.name}. "
     measure = SPOKEN.get(labels.measure, labels.measure)
-    return f"From {labels.name}, chosen by {measure}: no person said any of it. "
+    return f"From {labels.name}, chosen by {measure}: no person said any of it. " + (
+        f"To choose from: {labels.note} " if labels.note else ""
+    )
 
 
 @or_why
