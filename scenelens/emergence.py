@@ -19,7 +19,7 @@ from scenelens import paper
 from scenelens.detectors import DetectorRule, object_units
 from scenelens.errors import SceneLensError, close_names
 from scenelens.informativeness import Informativeness
-from scenelens.metrics import bootstrap_interval, wilson_interval
+from scenelens.metrics import wilson_interval
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
@@ -187,9 +187,9 @@ def _row(table: pd.DataFrame, measure: str, of: str, name: str, seed: int, n_res
     if reason:
         return row | {"r": math.nan, "low": math.nan, "high": math.nan, "p": math.nan, "reason": reason}
     values = table[[of, name]].to_numpy(float)
-    low, high = bootstrap_interval(values, lambda drawn: _r(drawn, measure), seed, n_resamples)
+    low, high = _interval(_r(_draws(values, seed, n_resamples), measure))
     p = permutation_p(values, measure, seed, n_resamples)
-    return row | {"r": _r(values, measure), "low": low, "high": high, "p": p, "reason": ""}
+    return row | {"r": float(_r(values, measure)), "low": low, "high": high, "p": p, "reason": ""}
 
 
 def _difference(
@@ -200,13 +200,24 @@ def _difference(
     reason = next((one["reason"] for one in rows if one["reason"]), "")
     if reason:
         return row | {"r": math.nan, "low": math.nan, "high": math.nan, "reason": reason}
+    drawn = _draws(table[[of, *against]].to_numpy(float), seed, n)
+    low, high = _interval(_r(drawn[..., [0, 2]], measure) - _r(drawn[..., [0, 1]], measure))
+    return row | {"r": rows[1]["r"] - rows[0]["r"], "low": low, "high": high, "reason": ""}
 
-    def less(drawn: np.ndarray) -> float:
-        return _r(drawn[:, [0, 2]], measure) - _r(drawn[:, [0, 1]], measure)
 
-    values = table[[of, *against]].to_numpy(float)
-    low, high = bootstrap_interval(values, less, seed, n)
-    return row | {"r": less(values), "low": low, "high": high, "reason": ""}
+def _draws(values: np.ndarray, seed: int, n_resamples: int) -> np.ndarray:
+    """(n_resamples, n, columns): whole rows drawn anew, with replacement."""
+    chosen = np.random.default_rng(seed).integers(len(values), size=(n_resamples, len(values)))
+    return values[chosen]
+
+
+def _interval(found: np.ndarray) -> tuple[float, float]:
+    """The middle 95%, by the rules of `metrics.bootstrap_interval`: draws without a correlation are left out;
+    with more than half of them there is no interval."""
+    if np.isnan(found).mean() > 0.5:
+        return math.nan, math.nan
+    low, high = np.nanquantile(found, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def _no_correlation(table: pd.DataFrame, of: str, name: str) -> str:
@@ -224,13 +235,15 @@ def _words(column: str) -> str:
     return "the number of units" if column.startswith("units_") else f"the {column}"
 
 
-def _r(pairs: np.ndarray, measure: str) -> float:
-    """Pearson's or Spearman's correlation of two columns; NaN where one is constant."""
+def _r(pairs: np.ndarray, measure: str) -> np.ndarray:
+    """Pearson's or Spearman's correlation of (..., n, 2) pairs; NaN where one of the two is constant."""
     if measure == "spearman":
-        pairs = rankdata(pairs, axis=0)
-    centred = pairs - pairs.mean(0)
-    length = np.sqrt((centred**2).sum(0))
-    return float(centred[:, 0] @ centred[:, 1] / length.prod()) if (length > 1e-12).all() else math.nan
+        pairs = rankdata(pairs, axis=-2)
+    centred = pairs - pairs.mean(-2, keepdims=True)
+    length = np.sqrt((centred**2).sum(-2))
+    varies = (length > 1e-12).all(-1)
+    product = np.where(varies, length.prod(-1), 1.0)
+    return np.where(varies, centred.prod(-1).sum(-1) / product, math.nan)
 
 
 def permutation_p(pairs: np.ndarray, measure: str = "pearson", seed: int = 0, n: int = 2000) -> float:

@@ -14,6 +14,7 @@ from scenelens.emergence import correlations, detector_share, emergence_table, p
 from scenelens.errors import SceneLensError
 from scenelens.frequency import object_frequency
 from scenelens.informativeness import informative_objects
+from scenelens.metrics import bootstrap_interval
 from tests.presence import presence
 from tests.small_network import small_network
 from tests.test_detectors import measured
@@ -127,6 +128,31 @@ def test_the_intervals_hold_what_they_should():
         gap = found.loc[measure, "difference"]
         assert gap.low < -0.6 < gap.high < 0
     assert found.loc[("pearson", "informativeness")].p > 0.05
+
+
+def test_the_interval_is_the_package_s_bootstrap():
+    """Against `metrics.bootstrap_interval`, which draws one resample after the other."""
+    rng = np.random.default_rng(5)
+    units = rng.poisson(2, 40).astype(float)
+    table = made_up(units, units + rng.normal(0, 2, 40), rng.poisson(1, 40))
+    found = correlations(table, n_resamples=4000).set_index(["measure", "against"])
+    for measure, r in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
+        pairs = table[["units_scene", "frequency"]].to_numpy()
+        low, high = bootstrap_interval(pairs, lambda drawn, r=r: r(*drawn.T)[0], seed=1, n_resamples=500)
+        row = found.loc[measure, "frequency"]
+        assert (row.low, row.high) == (pytest.approx(low, abs=0.06), pytest.approx(high, abs=0.06))
+
+
+def test_draws_without_a_correlation_are_left_out():
+    """One object with units among five: a third of the draws miss it, and say nothing. With one among three
+    hundred (and one other value of frequency) most draws are constant."""
+    found = correlations(made_up([3, 0, 0, 0, 0], [5, 4, 3, 2, 1], [1, 0, 0, 0, 0]), n_resamples=500)
+    row = found.set_index(["measure", "against"]).loc["pearson", "frequency"]
+    assert -1 <= row.low <= row.r <= row.high <= 1
+    both = [1] + [0] * 29
+    rare = correlations(made_up(both, both[::-1], both), n_resamples=500).set_index(["measure", "against"])
+    assert rare.reason["pearson", "frequency"] == ""
+    assert math.isnan(rare.low["pearson", "frequency"])
 
 
 def test_the_papers_numbers_stand_beside_ours():

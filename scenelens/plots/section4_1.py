@@ -42,6 +42,7 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
     axes.set_xlabel("rank", size=SMALL, color=SOFT)
     axes.set_ylabel("instances", size=SMALL, color=SOFT)
     axes.minorticks_off()
+    inner_ticks(axes)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     plate.words(4.75, 0.0, "the most frequent", weight="bold", size=BODY)
@@ -52,6 +53,15 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
         plate.words(7.05, y, f"{row.share:.0%}", size=SMALL, color=SOFT, ha="right")
     plate.words(7.05, 0.25 + 0.2 * min(names, len(shown)), "of images", size=SMALL, color=SOFT, ha="right")
     return plate
+
+
+def inner_ticks(axes: Axes) -> None:
+    """Keep the ticks that lie on the axes: matplotlib also makes some beyond either end."""
+    for ticks, limits, keep in (
+        (axes.get_xticks(), axes.get_xlim(), axes.set_xticks),
+        (axes.get_yticks(), axes.get_ylim(), axes.set_yticks),
+    ):
+        keep([tick for tick in ticks if limits[0] <= tick <= limits[1]])
 
 
 @where_annotated
@@ -144,8 +154,8 @@ def figure_9_counts(found: Emergence, n: int = 26, n_missed: int = 8) -> Plate:
     n_missed : the most frequent objects that no unit detects, below them.
     """
     units = [f"units_{name}" for name in found.networks]
-    detected = found.table[found.table[units].sum(1) > 0]
-    missed = found.table[found.table[units].sum(1) == 0].sort_values("frequency", ascending=False)
+    detected = found.table[found.table[units].sum(axis=1) > 0]
+    missed = found.table[found.table[units].sum(axis=1) == 0].sort_values("frequency", ascending=False)
     parts = [detected.head(n), missed.head(n_missed)]
     heights = [_ROW * max(1, len(part)) for part in parts]
     plate = Plate("Which objects emerge", sum(heights) + 0.86, _counts_caption(found, detected, missed, n))

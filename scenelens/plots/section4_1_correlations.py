@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from scenelens import paper
+from scenelens.plots.section4_1 import inner_ticks
 from scenelens.plots.style import INK, SMALL, SOFT, Plate, network_color, text_width
 from scenelens.plots.tiles import fit
 from scenelens.study_emergence import Emergence, where_annotated
@@ -35,6 +36,7 @@ def correlation_points(found: Emergence, network: str = "scene", names: int = 7)
         plate.words(left, 0.0, against, weight="bold")
         quoted = f"; the paper: {row.paper:.2f}" if row.paper == row.paper else ""
         plate.words(left, 0.19, _told(row) + quoted, size=SMALL, color=SOFT)
+        axes.set(xticks=[], yticks=[])
         if found.table[against].notna().all():
             _points(axes, found.table, f"units_{network}", against, network_color(network), names)
         axes.set_xlabel("instances" if k == 0 else "scenes told best", size=SMALL, color=SOFT)
@@ -59,9 +61,9 @@ def _points(axes: Axes, table: pd.DataFrame, units: str, against: str, color: st
     axes.plot(x + spread, y, "o", ms=4, color=color, alpha=0.6, mew=0, clip_on=False)
     axes.set(ylim=(-0.04 * max(1, y.max()), 1.1 * max(1, y.max())))
     axes.set_xlim(-0.03 * max(1, x.max()) - (0.2 if x.max() < 10 else 0), 1.25 * max(1, x.max()))
-    if x.max() < 10:
-        axes.set_xticks(range(int(x.max()) + 1))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    inner_ticks(axes)
     _names(axes, table.object.tolist(), x + spread, y, names)
 
 

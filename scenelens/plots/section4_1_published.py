@@ -5,24 +5,36 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from scenelens.assets import advice
 from scenelens.plots.style import SMALL, SOFT, Plate, network_color
 from scenelens.plots.tiles import fit
+from scenelens.readings import Reading
 
 _ROW = 0.17  # inches, a line of a bar chart
 
 
-def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate:
+#: Source -> the asset that holds it.
+_ASSETS = {"released answers": "unit_annotation", "Network Dissection": "netdissect"}
+
+
+def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate | Reading:
     """Units per object in the paper's own two networks, from what was published about them.
 
     Parameters
     ----------
     units : of `published_units.published_units`. source : one of its sources. n : objects at most.
+
+    Returns
+    -------
+    Plate; where nothing was published or it is not at hand, a sentence that says how to get it.
     """
     own = units[units.source == source]
+    if own.empty:
+        return Reading(advice(_ASSETS.get(source, "netdissect")))
     table = own.groupby(["object", "network"]).size().unstack(fill_value=0).rename_axis(index="name")
     table = table.reindex(columns=["scene", "object"], fill_value=0)
     table = table.sort_values(["scene", "object"], ascending=False, kind="stable")
-    rule = own.rule.iloc[0] if len(own) else ""
+    rule = own.rule.iloc[0]
     totals = [f"{int(table[name].sum())} units over {int((table[name] > 0).sum())}" for name in table]
     caption = (
         f"Units that detect an object ({rule}), of 256 each: {totals[0]} objects in the scene network "
