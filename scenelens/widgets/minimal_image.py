@@ -19,6 +19,7 @@ from skimage.segmentation import find_boundaries
 from scenelens.cut_image import CutImage, Standing
 from scenelens.images import load_upload
 from scenelens.minimal_images import MinimalImage, simplify
+from scenelens.widgets.message_order import handle_in_order
 from scenelens.widgets.status import Status, guarded
 from scenelens.widgets.unit_view import CSS_WIDTH, classed, encode
 
@@ -191,6 +192,7 @@ class TakeApart(ipywidgets.VBox):
         self.buttons = made
         rows = [made[k : k + BUTTONS] for k in range(0, len(made), BUTTONS)]
         self.segments.children = [ipywidgets.HBox(row) for row in rows]
+        handle_in_order(self)
         self._following = True
         self.step.max, self.step.value = self.model.steps, 0
         self._following = False

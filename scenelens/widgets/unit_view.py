@@ -15,6 +15,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
+from scenelens.widgets.message_order import handle_in_order
 from scenelens.widgets.status import Status, guarded
 
 CSS_WIDTH = 720  # as wide as the figures: the picture is shown a little smaller than it is drawn
@@ -52,6 +53,7 @@ class UnitView(ipywidgets.VBox):
         boxes = [ipywidgets.HBox([self.controls[key] for key in row]) for row in self.rows]
         super().__init__([*boxes, self.picture, self.status])
         classed(self, name)
+        handle_in_order(self)
         self.follow()
 
     def more_controls(self) -> dict[str, Any]:
