@@ -22,7 +22,6 @@ from scenelens.released_labels import ROLES, read_amt, read_netdissect
 from scenelens.study_labels import label_store
 
 if TYPE_CHECKING:
-    from scenelens.automatic_labels import AutomaticLabels
     from scenelens.studies import Study
 
 PAIR = ("scene", "object")
@@ -43,7 +42,7 @@ class LabelSet:
     labels : the schema of `labels.COLUMNS`; `network` is the part a network plays, 'scene' or 'object'.
     units : (network, layer) to the number of units the layer has, labelled or not, in the networks' order.
     measure, least : the column that says how well a label fits, and from which value it counts.
-    note : what the labels could be chosen from, and what could not be; for captions.
+    note : what the labels could be chosen from; for captions. lacking : types that no label could have.
     missing : why there are no labels, and what to do; empty where there are some.
     """
 
@@ -53,6 +52,7 @@ class LabelSet:
     measure: str = "precision"
     least: float = PRECISION_WANTED
     note: str = ""
+    lacking: tuple[str, ...] = ()
     missing: str = ""
 
     def __bool__(self) -> bool:
@@ -182,15 +182,11 @@ def automatic_set(
         for layer in one.layers
     }
     wanted = LEAST.get(by, 0.5) if least is None else least
-    return LabelSet(name, labels, units, by, wanted, note=_choice(first, shown))
-
-
-def _choice(found: AutomaticLabels, shown: int) -> str:
-    """What automatic labels could be chosen from, and which types could not win."""
-    there = found.concepts[found.concepts.images >= shown]
-    lacking = [kind for kind in TYPES if kind not in set(there.type)]
-    text = f"{len(there)} concepts, each on at least {shown} of {found.n_images:,} annotated images"
-    return text + (f"; none of these types: {', '.join(lacking)}." if lacking else ".")
+    there = first.concepts[first.concepts.images >= shown]
+    lacking = tuple(kind for kind in TYPES if kind not in set(there.type))
+    note = f"{len(there)} concepts, each on at least {shown} of {first.n_images:,} annotated images"
+    note += f"; none of these types: {', '.join(lacking)}." if lacking else "."
+    return LabelSet(name, labels, units, by, wanted, note, lacking)
 
 
 def people_set(study: Study) -> LabelSet:

@@ -168,6 +168,15 @@ def test_networks_with_other_layers_are_numbered(draw):
     assert_well_set(plate)
 
 
+def test_types_that_no_label_could_have_are_not_drawn_as_nought(live):
+    assert "texture or material" in live.lacking
+    plate = figures.figure_8_types(live)
+    for axes, kind in zip(plate.axes, GROUPS.values(), strict=True):
+        told = [text.get_text() for text in axes.texts]
+        assert told == (["none to choose from"] if kind in live.lacking else [])
+        assert bool(axes.get_lines()) == (kind not in live.lacking)
+
+
 def test_one_persons_few_answers_are_drawn():
     labels = made_up_answers(n_units=1, layers=("pool5",))
     one = LabelSet("your answers", labels.labels[:1], {("scene", "pool5"): 128})

@@ -215,9 +215,12 @@ def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: 
         left, top = 0.08 + (k % 3) * width + 0.4, 0.42 + (k // 3) * (height + 0.32)
         plate.words(left - 0.3, top - 0.2, group, size=SMALL, weight="bold")
         axes = plate.axes_at(left, top, width - 0.5, height)
+        if kind in labels.lacking:
+            axes.text(0.5, 0.5, "none to choose from", transform=axes.transAxes, ha="center", size=SMALL)
         for shift, network in zip((-0.08, 0.08), labels.networks, strict=False):
             rows = table[(table["type"] == kind) & (table["network"] == network)]
-            _line(axes, rows, "share", shift, lw=1.3, ms=3, elinewidth=0.8)
+            if kind not in labels.lacking:
+                _line(axes, rows, "share", shift, lw=1.3, ms=3, elinewidth=0.8)
         axes.set_ylim(0, highest)
         axes.set_yticks([t for t in np.arange(0, 1.01, 0.2 if highest > 0.45 else 0.1) if t <= highest])
         axes.set_yticklabels([f"{100 * t:.0f}%" for t in axes.get_yticks()])
