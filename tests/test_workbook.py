@@ -234,6 +234,12 @@ def test_progress_bars_leave_their_last_line_only():
         ("CheckboxModel", {"description": "mark", "value": True}, "☑ mark"),
         ("ButtonModel", {"description": "<next>"}, "&lt;next&gt;"),
         ("TextModel", {"description": "concept", "value": "lamp"}, "lamp"),
+        ("TextModel", {"value": "", "placeholder": "a word or two"}, "a word or two"),
+        (
+            "ToggleButtonsModel",
+            {"_options_labels": ["scene", "object"], "index": 1},
+            '<span class="button">scene</span> <span class="button"><b>object</b></span>',
+        ),
         (
             "TabModel",
             {"children": ["IPY_MODEL_l", "IPY_MODEL_m"], "titles": ["A", "B"], "selected_index": 1},

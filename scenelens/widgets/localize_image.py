@@ -28,6 +28,7 @@ from scenelens.readings import number, percent
 from scenelens.study_localization import StudyLocalizer, study_localizer
 from scenelens.top_images import top_images
 from scenelens.widgets.browse_units import GAP, STRIP, tile
+from scenelens.widgets.message_order import handle_in_order
 from scenelens.widgets.status import Status, guarded
 from scenelens.widgets.unit_view import CSS_WIDTH, WIDE, classed, dropdown, encode
 
@@ -277,6 +278,7 @@ class LocalizeImage(ipywidgets.VBox):
         top += [ipywidgets.HBox([self.number, self.upload]), self.least, self.picture]
         super().__init__([*top, *(ipywidgets.HBox(row) for row in rows), self.unit, self.status])
         self.add_class("sl-localize-image")
+        handle_in_order(self)
         self._follow()
 
     def _class_all(self) -> None:

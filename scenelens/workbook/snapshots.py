@@ -112,6 +112,20 @@ def _choice(state: Mapping[str, Any]) -> str:
     return _control({**state, "value": ", ".join(labels[i] for i in chosen)})
 
 
+def _buttons(state: Mapping[str, Any]) -> str:
+    """Buttons of which one can be down: the chosen one stands out."""
+    names, chosen = state.get("_options_labels", ()), state.get("index")
+    drawn = [
+        f'<span class="button">{f"<b>{escape(name)}</b>" if k == chosen else escape(name)}</span>'
+        for k, name in enumerate(names)
+    ]
+    return _control({"description": state.get("description")}) + " ".join(drawn)
+
+
+def _text(state: Mapping[str, Any]) -> str:
+    return _control({**state, "value": state.get("value") or state.get("placeholder") or ""})
+
+
 def _check(state: Mapping[str, Any]) -> str:
     return f"<span>{'☑' if state.get('value') else '☐'} {escape(state.get('description', ''))}</span>"
 
@@ -134,10 +148,12 @@ VIEWS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     **dict.fromkeys(("CheckboxModel", "ValidModel"), _check),
     **dict.fromkeys(
-        ("DropdownModel", "SelectModel", "RadioButtonsModel", "ToggleButtonsModel", "SelectionSliderModel"),
+        ("DropdownModel", "SelectModel", "RadioButtonsModel", "SelectionSliderModel"),
         _choice,
     ),
     "SelectMultipleModel": _choice,
+    "ToggleButtonsModel": _buttons,
+    **dict.fromkeys(("TextModel", "TextareaModel"), _text),
 }
 
 
