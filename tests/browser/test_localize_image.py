@@ -1,0 +1,106 @@
+"""Reading a picture in a real browser: every control moved once."""
+
+from __future__ import annotations
+
+import re
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.annotated_study import annotated_study
+from tests.browser.notebook_page import pixels, type_value
+from tests.browser.test_browse_units import KERNEL
+from tests.browser.test_receptive_field import changed_picture
+
+CODE = """
+import scenelens as sl
+from scenelens.widgets.localize_image import localize_image
+
+study = sl.open_study("tiny_localize/study.toml")
+view = localize_image(study)
+view.model.least = 0.0
+for image in view.model.paths:
+    view.model.choose(image=image)
+    if len(view.model.boxes()):
+        break
+view
+"""
+
+
+@pytest.fixture(scope="module")
+def notebook(open_notebook, lab, tmp_path_factory):
+    (lab.root / "tiny_localize").mkdir()
+    annotated_study(lab.root / "tiny_localize", 16)
+    path = tmp_path_factory.mktemp("localize") / "localize_image.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(CODE.strip(), id="localize")], metadata=KERNEL), path)
+    return open_notebook(path).run_all()
+
+
+def changed(notebook, act):
+    changed_picture(notebook, "sl-reading", act)
+
+
+def test_it_shows_the_picture_the_scores_and_a_button_per_box(notebook):
+    expect(notebook.status()).to_contain_text("boxes at conv4")
+    assert pixels(notebook.widget("sl-reading"))[:2] == (810, 440)
+    expect(notebook.widget("sl-box-1")).to_be_visible()
+
+
+def test_a_box_shows_its_unit(notebook):
+    changed(notebook, notebook.widget("sl-box-1").click)
+    expect(notebook.status()).to_contain_text("conv4:")
+    expect(notebook.widget("sl-unit-picture")).to_be_visible()
+    assert pixels(notebook.widget("sl-unit-picture"))[1] == 152
+
+
+def test_the_threshold_by_number_and_by_key(notebook):
+    readout = notebook.widget("sl-least").locator(".widget-readout")
+    changed(notebook, lambda: type_value(readout, "1"))
+    expect(notebook.status()).to_contain_text(re.compile(r" 0 of \d+ boxes at conv4"))
+    expect(notebook.widget("sl-box-1")).to_be_hidden()
+    expect(notebook.widget("sl-unit-picture")).to_be_hidden()
+    changed(notebook, lambda: type_value(readout, "0"))
+    expect(notebook.widget("sl-box-1")).to_be_visible()
+    notebook.widget("sl-least").locator(".noUi-handle").press("ArrowRight")
+    expect(readout).to_have_text("0.05")
+
+
+def test_another_layer_and_the_other_network(notebook):
+    notebook.widget("sl-layer").locator("select").select_option("pool2")
+    expect(notebook.status()).to_contain_text("pool2")
+    changed(notebook, lambda: notebook.widget("sl-network").locator("select").select_option("object"))
+    expect(notebook.status()).to_contain_text(re.compile("apple|ball"))
+
+
+def test_another_folder_and_picture(notebook):
+    folder = notebook.widget("sl-folder").locator("select")
+    changed(notebook, lambda: folder.select_option("object/ball"))
+    expect(notebook.status()).to_contain_text("0.png")
+    readout = notebook.widget("sl-number").locator(".widget-readout")
+    changed(notebook, lambda: type_value(readout, "5"))
+    handle = notebook.widget("sl-number").locator(".noUi-handle")
+    changed(notebook, lambda: handle.press("ArrowRight"))
+    expect(readout).to_have_text("6")
+
+
+def test_a_photograph_of_the_readers_own(notebook, tmp_path):
+    rng = np.random.default_rng(5)
+    blocks = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(20, 0).repeat(20, 1)
+    Image.fromarray(blocks).save(tmp_path / "mine.png")
+
+    def upload():
+        with notebook.page.expect_file_chooser() as chooser:
+            notebook.widget("sl-upload").click()
+        chooser.value.set_files(tmp_path / "mine.png")
+
+    changed(notebook, upload)
+    expect(notebook.status()).to_contain_text("mine.png")
+
+
+def test_nothing_is_asked_outside_and_no_script_fails(notebook):
+    assert notebook.outside_requests() == []
+    assert notebook.script_errors == []
