@@ -104,8 +104,8 @@ def read_correlations(found: Emergence, network: str = "scene") -> Reading:
 def _correlation(row: pd.Series) -> str:
     if row.reason:
         return f"no correlation: {row.reason}"
-    p = f"{row.p:.3f}" if row.p >= 0.001 else "below 0.001"
-    return f"r = {row.r:.2f} (95% interval {row.low:.2f} to {row.high:.2f}, p = {p}, n = {row.n} objects)"
+    p = f"= {row.p:.3f}" if row.p >= 0.001 else "< 0.001"
+    return f"r = {row.r:.2f} (95% interval {row.low:.2f} to {row.high:.2f}, p {p}, n = {row.n} objects)"
 
 
 def _quoted(row: pd.Series) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -179,6 +180,8 @@ def _correlations(table: pd.DataFrame, networks: list[str]) -> pd.DataFrame:
         of = f"units_{network}"
         for objects, rows in (("all", table), ("detected", table[table[of] > 0])):
             found = correlations(rows, of, n_resamples=N_RESAMPLES)
+            if network != "scene":  # the paper's numbers are about its scene network
+                found = found.assign(paper=math.nan)
             parts.append(found.assign(network=network, objects=objects))
     return pd.concat(parts, ignore_index=True)
 
@@ -189,9 +192,9 @@ def by_rules(found: Emergence) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame : rule, network, n (units of the layer), detectors, none, objects, frequency and
-        informativeness (Pearson's correlations over all objects; NaN where there is none). By people only
-        where somebody has answered.
+    DataFrame : rule, network, n (units of the layer), detectors, none, objects; on_images (mean share of the
+        scenes' images that show what a detector detects); frequency and informativeness (Pearson's
+        correlations over all objects; NaN where there is none). By people only where somebody has answered.
     """
     every = study_answers(found.study, found.automatic)
     best = {by: _among_objects(found, by) for by in ("iou", "ap")}
@@ -214,15 +217,28 @@ def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRu
     counts = _deepest(unit_counts(labels, rule), found.layers)
     rows = []
     for share in shares.to_dict("records"):
-        own = {share["network"]: counts[counts.network == share["network"]]}
-        table = emergence_table(own, found.frequency, found.informative)
-        r = (
-            correlations(table, f"units_{share['network']}", n_resamples=1)
-            .set_index(["measure", "against"])
-            .r
+        network, units = share["network"], f"units_{share['network']}"
+        table = emergence_table(
+            {network: counts[counts.network == network]}, found.frequency, found.informative
         )
-        rows.append({name: share[name] for name in ("network", "n", "detectors", "none", "objects")}
-                    | {name: r["pearson", name] for name in ("frequency", "informativeness")})  # fmt: skip
+        r = correlations(table, units, n_resamples=1).set_index(["measure", "against"]).r
+        found_on = (table[units] * table.images).sum() / max(share["detectors"], 1)
+        row = {name: share[name] for name in ("network", "n", "detectors", "none", "objects")}
+        row["on_images"] = found_on / len(found.seen.images) if share["detectors"] else math.nan
+        rows.append(row | {name: r["pearson", name] for name in ("frequency", "informativeness")})
     table = pd.DataFrame(rows)
     table.insert(0, "rule", text)
     return table
+
+
+@where_annotated
+def told_by(found: Emergence) -> pd.DataFrame | Reading:
+    """The best object of every scene category, as `Informativeness.categories`; a sentence where none is."""
+    return Reading(found.why_not) if found.informative is None else found.informative.categories
+
+
+@where_annotated
+def finer_correlations(found: Emergence, network: str = "scene") -> pd.DataFrame:
+    """The same correlations with a finer measure in place of informativeness, which for most objects is 0:
+    each object's highest AP for any scene category."""
+    return correlations(found.table, f"units_{network}", ("frequency", "ap"), n_resamples=N_RESAMPLES)

@@ -1,4 +1,4 @@
-"""What was published about the units of the paper's own networks, and what is said where it is not at hand."""
+"""What was published about the units of the paper's own networks, and what is said where it is missing."""
 
 import pandas as pd
 import pytest

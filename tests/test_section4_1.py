@@ -130,7 +130,7 @@ def test_correlation_points(found, network):
         (points,) = axes.lines
         assert points.get_ydata().tolist() == crowded.table[f"units_{network}"].tolist()
         assert np.abs(points.get_xdata() - crowded.table[name]).max() < 0.15
-    assert any("the paper: 0.84" in word for word in said(plate))
+    assert any("the paper: 0.84" in word for word in said(plate)) == (network == "scene")
 
 
 def test_no_correlation_is_no_nan(found):
@@ -148,6 +148,7 @@ def test_correlation_bars(found):
     assert len(plate.axes) == 4
     diamonds = [line.get_xdata()[0] for line in plate.axes[0].lines if line.get_marker() == "D"]
     assert diamonds == pytest.approx([0.54, 0.84, 0.30])
+    assert not [line for line in plate.axes[2].lines if line.get_marker() == "D"]  # the object network's
     assert {"all objects, n = 60", "difference"} <= said(plate)
 
 

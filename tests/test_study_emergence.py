@@ -7,12 +7,19 @@ import pandas as pd
 import pytest
 
 from scenelens import emergence_readings as read
-from scenelens.detectors import by_measure
+from scenelens.detectors import OBJECTS, by_measure
 from scenelens.errors import SceneLensError
 from scenelens.label_store import LabelStore
 from scenelens.labels import check_labels
 from scenelens.studies import open_study
-from scenelens.study_emergence import by_rules, emergence, shown_often, study_answers
+from scenelens.study_emergence import (
+    by_rules,
+    emergence,
+    finer_correlations,
+    shown_often,
+    study_answers,
+    told_by,
+)
 from scenelens.study_labels import label_store
 from tests.annotated_study import annotated_study
 from tests.tiny_study import write_tiny_study
@@ -87,6 +94,30 @@ def test_other_rules_beside_it(found):
     starts = ("of all concepts", "of objects, IoU")
     narrow, wide = (table[table.rule.str.startswith(words)] for words in starts)
     assert (wide.detectors.to_numpy() >= narrow.detectors.to_numpy()).all()
+
+
+def test_what_detectors_detect_is_on_so_many_images(found):
+    """By hand for one rule: each unit's object, and the share of the 27 images that show it."""
+    row = by_rules(found).query("network == 'scene'").iloc[1]
+    labels = (
+        found.automatic["scene"]
+        .labels("iou", 0.04, ["object", "region or surface"])
+        .query("layer == 'pool5'")
+    )
+    shown = {"lamp": 1.0, **dict.fromkeys(("bed", "window", "boat", "sand", "rock"), 1 / 3)}
+    assert row.detectors == len(labels) > 0
+    assert row.on_images == pytest.approx(labels.concept.map(shown).mean())
+
+
+def test_a_finer_measure_of_telling(found):
+    table = finer_correlations(found).set_index(["measure", "against"])
+    ap = found.informative.objects.set_index("object").ap
+    assert table.r["pearson", "ap"] == pytest.approx(
+        np.corrcoef(found.table.units_scene, found.table.object.map(ap))[0, 1]
+    )
+    assert ("spearman", "difference") in table.index
+    assert told_by(found) is found.informative.categories
+    assert told_by(replace(found, informative=None, why_not="no scenes.")) == "no scenes."
 
 
 def answers(unit: int = 0, **change) -> pd.DataFrame:
@@ -179,5 +210,5 @@ def test_without_scene_categories_the_rest_goes_on(study, monkeypatch):
 def test_a_study_without_annotations_says_so(tmp_path):
     nothing = emergence(open_study(write_tiny_study(tmp_path)))
     assert nothing is None
-    for view in (read.read_units, read.read_informative, read.read_correlations, by_rules):
+    for view in (read.read_units, read.read_informative, read.read_correlations, by_rules, told_by):
         assert "has no annotations" in view(nothing)

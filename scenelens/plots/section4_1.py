@@ -35,7 +35,7 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
         f"{law.high:.2f}, by drawing the images anew); R² of the logarithms {law.fit:.2f}. After Figure 9b."
     )
     plate = Plate("A few objects are everywhere, most are rare", 2.75, caption)
-    axes = plate.axes_at(0.62, 0.0, 3.7, 2.3)
+    axes = plate.axes_at(0.72, 0.0, 3.6, 2.3)
     shown = table[table.instances > 0]
     axes.loglog(shown["rank"], zipf_line(shown.instances.to_numpy(), law.exponent), color=SOFT, lw=1.2)
     axes.loglog(shown["rank"], shown.instances, "o", ms=3.5, color=INK)

@@ -156,9 +156,9 @@ def _forest(plate: Plate, axes: Axes, part: pd.DataFrame, corner: tuple[float, f
 
 
 def _forest_caption() -> str:
-    told = paper.EMERGENCE_CORRELATION
+    told = " and ".join(f"{value:.2f}" for value in paper.EMERGENCE_CORRELATION.values())
     return (
         "Correlation of the number of units per object with its frequency and its informativeness, and the "
         "second less the first. Filled: Pearson; open: Spearman; lines: 95% bootstrap intervals over "
-        f"objects. Open diamonds: the paper, {told['frequency']:.2f} and {told['informativeness']:.2f}."
+        f"objects. Open diamonds: the paper's scene network, {told}."
     )
