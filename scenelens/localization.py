@@ -71,7 +71,7 @@ class Localization:
         col (pixel of the strongest response); unit (the most confident one), units (all that are in the box),
         response (of that unit).
         """
-        return pd.DataFrame(self._found, columns=COLUMNS)
+        return pd.DataFrame(dict(self._found), columns=COLUMNS, copy=False)
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class Localizer:
         parts = [
             _rows(one, maps[one.name], (float(height), float(width)), self.least) for one in self._layers
         ]
-        return {name: [value for part in parts for value in part[name]] for name in COLUMNS}
+        return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
 
 
 def _rows(layer: _Layer, maps: np.ndarray, frame: tuple[float, float], least: float) -> dict[str, Any]:
@@ -234,20 +234,30 @@ def _rows(layer: _Layer, maps: np.ndarray, frame: tuple[float, float], least: fl
     confidence = np.interp(confidence, *layer.merged)
     firsts = np.flatnonzero((leader == np.arange(len(leader))) & (confidence >= least))
     firsts = firsts[np.argsort(-confidence[firsts], kind="stable")]
-    unit, edges = owner[firsts], merged[firsts].T.tolist()
-    units = layer.units[owner]
+    unit, at = owner[firsts], places[firsts]
     return {
-        "layer": [layer.name] * len(firsts),
+        "layer": np.full(len(firsts), layer.name, object),
         "concept": layer.names[unit],
         "type": layer.types[unit],
-        "confidence": confidence[firsts].tolist(),
-        **dict(zip(("top", "left", "bottom", "right"), edges, strict=True)),
-        "row": (layer.start[0] + layer.stride[0] * places[firsts, 0]).tolist(),
-        "col": (layer.start[1] + layer.stride[1] * places[firsts, 1]).tolist(),
-        "unit": layer.units[unit].tolist(),
-        "units": [tuple(dict.fromkeys(units[leader == first].tolist())) for first in firsts],
-        "response": response[firsts].tolist(),
+        "confidence": confidence[firsts],
+        **dict(zip(("top", "left", "bottom", "right"), merged[firsts].T, strict=True)),
+        "row": layer.start[0] + layer.stride[0] * at[:, 0],
+        "col": layer.start[1] + layer.stride[1] * at[:, 1],
+        "unit": layer.units[unit],
+        "units": _members(leader, layer.units[owner], firsts),
+        "response": response[firsts],
     }
+
+
+def _members(leader: np.ndarray, units: np.ndarray, firsts: np.ndarray) -> np.ndarray:
+    """The units of each box, in the order of the layer, as an array of tuples."""
+    members: dict[int, dict[int, None]] = {}
+    for box, unit in zip(leader.tolist(), units.tolist(), strict=True):
+        members.setdefault(box, {})[unit] = None
+    found = np.empty(len(firsts), object)
+    for k, first in enumerate(firsts.tolist()):
+        found[k] = tuple(members[first])
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -236,7 +236,7 @@ def read_networks(found: Found) -> Reading:
 
 def example(study: Study, found: Found, n: int = 48) -> np.ndarray:
     """A picture to begin with, uint8 RGB: of the first `n` judging images, one whose scene the scene network
-    recognises where there is one, with many confident boxes at its deepest layer.
+    recognises where there is one, on which every layer has a box, with many confident ones at the deepest.
 
     Without annotations it is the study's first picture.
     """
@@ -253,10 +253,12 @@ def example(study: Study, found: Found, n: int = 48) -> np.ndarray:
     return pictures[int(np.argmax(worth))]
 
 
-def _worth(seen: Localization, layer: str, scene: str) -> float:
-    boxes = seen.boxes[seen.boxes.layer == layer].drop_duplicates("concept")
+def _worth(seen: Localization, layers: Sequence[str], scene: str) -> float:
+    boxes = seen.boxes.drop_duplicates(["layer", "concept"])
+    sure = boxes.confidence[(boxes.layer == layers[-1]) & (boxes.confidence >= 0.3)].sum()
+    telling = boxes.layer[boxes.confidence >= 0.2].nunique()
     recognised = plain_name(seen.scene.predicted[0]) == plain_name(scene)
-    return float(boxes.confidence[boxes.confidence >= 0.3].sum() + 3 * recognised)
+    return float(sure + 2 * telling + 3 * recognised)
 
 
 def read_passes(localizer: Localizer, picture: np.ndarray) -> Reading:

@@ -186,18 +186,23 @@ def merge_boxes(boxes, concepts, confidence, overlap):
     """
     n = len(boxes)
     leader, merged = np.full(n, -1, np.int64), boxes.copy()
-    for first in np.argsort(-confidence, kind="mergesort"):
+    order = np.argsort(-confidence, kind="mergesort")
+    for place in range(n):
+        first = order[place]
         if leader[first] >= 0:
             continue
-        weight, edges = 0.0, np.zeros(4)
-        for k in range(n):
-            alike = leader[k] < 0 and concepts[k] == concepts[first]
-            if alike and (k == first or _shared(boxes[first], boxes[k]) >= overlap):
+        weight = max(confidence[first], 1e-6)
+        leader[first], merged[first] = first, weight * boxes[first]
+        for k in order[place + 1 :]:  # whatever is more confident has been taken, or leads
+            if leader[k] >= 0 or concepts[k] != concepts[first]:
+                continue
+            if _shared(boxes[first], boxes[k]) >= overlap:
                 leader[k] = first
                 share = max(confidence[k], 1e-6)
                 weight += share
-                edges += share * boxes[k]
-        merged[first] = edges / weight
+                for edge in range(4):
+                    merged[first, edge] += share * boxes[k, edge]
+        merged[first] /= weight
     return leader, merged
 
 

@@ -270,7 +270,7 @@ def reliability_figure(found: Mapping[str, StudyLocalizer]) -> Plate:
         bars = np.abs([rows.right - rows.low, rows.high - rows.right])
         axes.errorbar(rows.confidence, rows.right, yerr=bars, fmt="o", ms=4.5, lw=1.2, color=color)
         plate.words(left, 0.0, f"{name} network", color=color, weight="bold", size=BODY)
-        plate.words(left + side, 0.01, f"{int(rows.n.sum()):,} boxes", color=SOFT, size=SMALL, ha="right")
+        axes.text(0.97, 0.04, f"{int(rows.n.sum()):,} boxes", color=SOFT, size=SMALL, ha="right")
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         axes.set_xlabel("promised: mean confidence", size=SMALL)
         if k == 0:

@@ -45,7 +45,7 @@ class PictureReader(traitlets.HasTraits):
     Parameters
     ----------
     study : with annotations, else nobody can name its units.
-    network : where to begin. image : id of a picture; the first that judges without it.
+    network : where to begin. image : id of a picture; the first judging one with a confident box without it.
 
     Attributes
     ----------
@@ -69,8 +69,7 @@ class PictureReader(traitlets.HasTraits):
         self.paths = picture_paths(study)
         self.uploads: dict[str, np.ndarray] = {}
         self._seen = functools.lru_cache(maxsize=16)(self._read)
-        reader = self.reader(network)
-        self.choose(network=network, image=image or _known_image(study, reader.hands["judge"][0], self.paths))
+        self.choose(network=network, image=image or self._first(network))
 
     def networks(self) -> list[str]:
         """The scene and the object network, as far as the study has them."""
@@ -98,6 +97,18 @@ class PictureReader(traitlets.HasTraits):
         with self.hold_trait_notifications():
             self.network, self.image, self.box = network, image, -1
             self.layer = layer if layer in layers else layers[-1]
+
+    def _first(self, network: str, among: int = 24) -> str:
+        """A judging picture with a confident box at the deepest layer; the very first where none has."""
+        reader, known = self.reader(network), self.study.annotations
+        places = {str(path): image for image, path in self.paths.items()}
+        ids = reader.hands["judge"][:among] if known is not None else []
+        images = [places[str(known.path(image))] for image in ids] if known is not None else []
+        for image in images:
+            boxes = self._seen(network, image).boxes
+            if (boxes.confidence[boxes.layer == reader.localizer.layers[-1]] >= 0.5).any():
+                return image
+        return images[0]
 
     def open(self, name: str, content: bytes) -> None:
         """Take a reader's own photograph."""
@@ -177,13 +188,6 @@ def picture_paths(study: Study) -> dict[str, Path]:
         if str(known.path(image)) not in there:
             paths[image] = known.path(image)
     return paths
-
-
-def _known_image(study: Study, annotated: str, paths: dict[str, Path]) -> str:
-    """An annotated image's id among all pictures."""
-    known = study.annotations
-    path = str(known.path(annotated)) if known is not None else ""
-    return next((image for image, one in paths.items() if str(one) == path), annotated)
 
 
 def _draw_boxes(draw: ImageDraw.ImageDraw, boxes: pd.DataFrame, frame: tuple[int, int], chosen: int) -> None:
