@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scenelens.networks import Network
 
 BINS = 512
+STEP = 4  # every fourth pixel of every fourth row is binned: thousands an image, and ten times as fast
 HOW = ("unit", "best unit", "union")
 
 
@@ -62,7 +63,8 @@ class DetectorScores:
     images : ids. peaks : (n_images, n_detectors) float32, each detector's highest value, in thresholds.
     pixels : (n_images, n_detectors, 3) int64, shared by detector and object, the detector's, the object's;
         -1 where the image's annotators were never asked for the object: there nothing is judged.
-    bins : (n_detectors, 2, 512) int64, pixels off and on the object by score, over all images.
+    bins : (n_detectors, 2, 512) int64, pixels off and on the object by score, over all images, of every
+        fourth pixel of every fourth row.
     boxes : DataFrame of a localizer's boxes on these images: layer, concept, confidence, right.
     """
 
@@ -288,7 +290,7 @@ def _weights(axis: Axis, n: int) -> np.ndarray:
 
 
 def count_scores(
-    values: np.ndarray, mask: np.ndarray, axes: tuple[Axis, Axis], bins: np.ndarray
+    values: np.ndarray, mask: np.ndarray, axes: tuple[Axis, Axis], bins: np.ndarray, step: int = STEP
 ) -> tuple[int, int]:
     """Add one image's pixels to a detector's bins, and count those that fire.
 
@@ -297,6 +299,7 @@ def count_scores(
     values : (h, w) float32, responses as multiples of the threshold. mask : (H, W) bool, the object.
     axes : of rows and columns. bins : (2, n) int64, off and on the object; a score z > 0 goes to bin
         n * z / (1 + z), rounded down, so that the threshold is the middle; 0 and less go to the first.
+    step : only every so many rows and columns are binned; all are looked at for what fires.
 
     Returns
     -------
@@ -306,7 +309,7 @@ def count_scores(
     --------
     >>> from scenelens.active_pixels import axis
     >>> bins, mask = np.zeros((2, 4), np.int64), np.array([[True, False, False]])
-    >>> count_scores(np.array([[3.0, 0.0]]), mask, (axis(1, 1, 0, 1), axis(2, 3, 0, 2)), bins)
+    >>> count_scores(np.array([[3.0, 0.0]]), mask, (axis(1, 1, 0, 1), axis(2, 3, 0, 2)), bins, step=1)
     (1, 2)
     >>> bins.tolist()
     [[1, 0, 1, 0], [0, 0, 0, 1]]
@@ -314,32 +317,43 @@ def count_scores(
     rows, columns = axes
     found = np.zeros(2, np.int64)
     values = np.ascontiguousarray(values, np.float32)
-    _count_scores(values, mask, rows.first, rows.share, columns.first, columns.share, bins, found)
+    corners = (rows.first, rows.share, columns.first, columns.share)
+    _count_firing(values, mask, *corners, found)
+    _count_bins(values, mask, *corners, bins, step)
     return int(found[0]), int(found[1])
 
 
 @njit(cache=True, nogil=True)
-def _count_scores(values, mask, first_y, share_y, first_x, share_x, bins, found):
+def _count_firing(values, mask, first_y, share_y, first_x, share_x, found):
+    """Pixels above 1, on the object and in all. Most cells have no corner above 1, so no pixel either."""
     h, w = values.shape
-    n = bins.shape[1]
-    seen, on = 0, 0  # pixels that were interpolated
     for i in range(h):
         for j in range(w):
             below, right = min(i + 1, h - 1), min(j + 1, w - 1)
             a, b, c, d = values[i, j], values[i, right], values[below, j], values[below, right]
-            if a <= 0 and b <= 0 and c <= 0 and d <= 0:
+            if a <= 1 and b <= 1 and c <= 1 and d <= 1:
                 continue
             for y in range(first_y[i], first_y[i + 1]):
-                left, step = a * (1 - share_y[y]) + c * share_y[y], b * (1 - share_y[y]) + d * share_y[y]
+                left, end = a * (1 - share_y[y]) + c * share_y[y], b * (1 - share_y[y]) + d * share_y[y]
                 for x in range(first_x[j], first_x[j + 1]):
-                    z = left * (1 - share_x[x]) + step * share_x[x]
-                    place, here = int(n * z / (1 + z)) if z > 0 else 0, int(mask[y, x])
-                    bins[here, min(place, n - 1)] += 1
-                    seen += 1
-                    on += here
-                    if z > 1:
+                    if left * (1 - share_x[x]) + end * share_x[x] > 1:
                         found[1] += 1
-                        found[0] += here
-    total = np.count_nonzero(mask)
-    bins[1, 0] += total - on
-    bins[0, 0] += mask.size - total - (seen - on)
+                        found[0] += int(mask[y, x])
+
+
+@njit(cache=True, nogil=True)
+def _count_bins(values, mask, first_y, share_y, first_x, share_x, bins, step):
+    h, w = values.shape
+    n = bins.shape[1]
+    i = 0
+    for y in range(0, mask.shape[0], step):
+        while first_y[i + 1] <= y:
+            i += 1
+        below, down, j = min(i + 1, h - 1), share_y[y], 0
+        for x in range(0, mask.shape[1], step):
+            while first_x[j + 1] <= x:
+                j += 1
+            right, across = min(j + 1, w - 1), share_x[x]
+            left = values[i, j] * (1 - down) + values[below, j] * down
+            z = left * (1 - across) + (values[i, right] * (1 - down) + values[below, right] * down) * across
+            bins[int(mask[y, x]), min(int(n * z / (1 + z)), n - 1) if z > 0 else 0] += 1
