@@ -89,9 +89,11 @@ class LabelSet:
         if not self:
             return Reading(self.missing)
         people = self.labels.annotator.nunique()
+        by = f"by {people} annotator{'s' * (people > 1)}"
+        by = "no person asked" if set(self.labels.source) == {"automatic"} else by
         parts = [f"{network} network: {', '.join(self.layers(network))}" for network in self.networks]
         units = len(self.labels.drop_duplicates(["network", "layer", "unit"]))
-        said = f"{len(self.labels):,} labels of {units:,} units by {people} annotator{'s' * (people > 1)}"
+        said = f"{len(self.labels):,} labels of {units:,} units, {by}"
         text = f"**{self.name[0].upper()}{self.name[1:]}**: {said}; {'; '.join(parts)}. {self.note}"
         return Reading(text.strip())
 

@@ -28,7 +28,7 @@ def test_released_answers_play_their_networks_parts():
     assert found.units["object", "conv3"] == 384
     assert found.deepest("scene") == "pool5"
     assert len(found.of("scene")) == 3 * 256
-    assert "8,256 labels of 2,752 units by 3 annotators" in found.read()
+    assert "8,256 labels of 2,752 units, by 3 annotators" in found.read()
 
 
 def test_published_labels_are_found_as_an_asset_or_said_to_be_missing(monkeypatch, tmp_path):
@@ -65,6 +65,7 @@ def test_automatic_labels_of_both_networks(study):
     assert found.layers("scene") == study.automatic_labels("scene").layers
     assert found.units["scene", "pool5"] == study.networks["scene"].layer_shape("pool5")[0]
     assert (found.measure, found.least) == ("iou", 0.04)
+    assert "no person asked" in found.read()
     assert automatic_set(study, "precision").least == 0.75
     assert automatic_set(study, "ap").least == 0.5
     assert automatic_set(study, "ap", 0.3).least == 0.3
