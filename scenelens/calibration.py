@@ -226,10 +226,10 @@ class _Watch:
             frame = (float(height), float(width))
             found = find_boxes(own, thresholds[rows], self.fields[layer], grid.start, grid.stride, frame)
             owner, response, places, boxes = (one[asked[rows[found[0]]]] for one in found)
+            cells = [grid.cell(place[0], place[1], (height, width)) for place in places.tolist()]
             right = [
-                bool(shown[row])
-                and seen.shows(tags[row].concept, tags[row].kind, grid.cell(*place, (height, width)))
-                for row, place in zip(rows[owner], places.tolist(), strict=True)
+                bool(shown[row]) and seen.shows(tags[row].concept, tags[row].kind, cell)
+                for row, cell in zip(rows[owner], cells, strict=True)
             ]
             self.fired[layer].append(_Fired(rows[owner], response, boxes, np.array(right, bool)))
 

@@ -199,8 +199,8 @@ def beside_paper(one: StudyLocalizer, how: str = "best unit") -> pd.DataFrame:
     for concept, (j, ap) in paper.SEGMENTATIONS.items():
         if concept in table.index:
             ours = table.loc[concept]
-            rows.append((concept, ours.images, ours.jaccard, ours.jaccard_low, ours.jaccard_high, j))
-            rows[-1] += (ours.ap, ours.ap_low, ours.ap_high, ap)
+            pixels = (ours.jaccard, ours.jaccard_low, ours.jaccard_high, j)
+            rows.append((concept, ours.images, *pixels, ours.ap, ours.ap_low, ours.ap_high, ap))
     columns = ["concept", "images", "jaccard", "jaccard_low", "jaccard_high", "jaccard_paper"]
     return pd.DataFrame(rows, columns=[*columns, "ap", "ap_low", "ap_high", "ap_paper"])
 

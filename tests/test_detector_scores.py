@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from scenelens.active_pixels import axis
-from scenelens.detector_scores import BINS, Detector, _weights, count_scores, fires, judge
+from scenelens.detector_scores import Detector, judge
 from scenelens.errors import SceneLensError
 from scenelens.hooks import record
 from scenelens.images import load_image
 from scenelens.label_units import map_axes
+from scenelens.score_pixels import BINS, _weights, count_scores, fires
 from tests.annotated_study import annotated_study
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from scenelens.detector_scores import fires
 from scenelens.errors import SceneLensError
 from scenelens.field_views import dimmed
 from scenelens.images import load_image
@@ -23,6 +22,7 @@ from scenelens.localization_readings import (
 from scenelens.plots.style import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color, text_width
 from scenelens.plots.tiles import fit, show_tile
 from scenelens.readings import percent
+from scenelens.score_pixels import fires
 
 if TYPE_CHECKING:
     from scenelens.localization import Localization
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 BOX_COLORS = ("#f0e442", "#56b4e9", "#e69f00", "#66d9b8", "#e8a0c8", "#ffffff")
 #: Dark enough for thin lines on white.
 LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#8a6d00", "#444444")
+#: Left, top, width and height of a name that stands.
+Spot = tuple[float, float, float, float]
 _GAP, _HEAD = 0.12, 0.24  # inches between panels, and for the words above one
 
 
@@ -105,7 +107,8 @@ def draw_boxes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int], side: fl
     boxes : of `Localization.boxes`, the most important first. frame : the picture's (H, W). side : of the
         axes in inches.
     """
-    scale, taken = frame[1] / side, []
+    scale = frame[1] / side
+    taken: list[Spot] = []
     for k, row in list(enumerate(boxes.itertuples()))[::-1]:
         color = BOX_COLORS[k % len(BOX_COLORS)]
         corner, size = (row.left, row.top), (row.right - row.left, row.bottom - row.top)
@@ -123,7 +126,7 @@ def draw_boxes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int], side: fl
 
 
 def room_for(
-    box: Any, size: tuple[float, float], frame: tuple[int, int], taken: list[tuple[float, ...]]
+    box: Any, size: tuple[float, float], frame: tuple[int, int], taken: list[Spot]
 ) -> tuple[float, float]:
     """Left and top of a name: at one of the box's corners, inside it (outside where it is small), or else as
     near as there is room."""

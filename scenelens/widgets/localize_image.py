@@ -15,27 +15,27 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 import traitlets
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from scenelens.atlas import PAIR
 from scenelens.errors import SceneLensError, close_names
 from scenelens.field_views import heat
 from scenelens.images import load_image, load_upload
 from scenelens.localization import Localization
-from scenelens.plots.section4_2 import BOX_COLORS, best_boxes, room_for
+from scenelens.plots.section4_2 import best_boxes
 from scenelens.plots.style import INK, SOFT
 from scenelens.readings import number, percent
 from scenelens.study_localization import StudyLocalizer, study_localizer
 from scenelens.top_images import top_images
 from scenelens.widgets.browse_units import GAP, STRIP, tile
 from scenelens.widgets.message_order import handle_in_order
+from scenelens.widgets.picture_page import SCORES, SIDE, color, draw_boxes, draw_scores, font, words
 from scenelens.widgets.status import Status, guarded
 from scenelens.widgets.unit_view import CSS_WIDTH, WIDE, classed, dropdown, encode
 
 if TYPE_CHECKING:
     from scenelens.studies import Study
 
-SIDE, SCORES = 440, 370  # pixels: the picture, and the width of the scores beside it
 MOST, TILES, TILE = 8, 5, 128  # boxes shown at once, top images of a unit, pixels of one
 
 
@@ -101,9 +101,9 @@ class PictureReader(traitlets.HasTraits):
     def _first(self, network: str, among: int = 24) -> str:
         """A judging picture with a confident box at the deepest layer; the very first where none has."""
         reader, known = self.reader(network), self.study.annotations
+        assert known is not None  # else there were no reader
         places = {str(path): image for image, path in self.paths.items()}
-        ids = reader.hands["judge"][:among] if known is not None else []
-        images = [places[str(known.path(image))] for image in ids] if known is not None else []
+        images = [places[str(known.path(image))] for image in reader.hands["judge"][:among]]
         for image in images:
             boxes = self._seen(network, image).boxes
             if (boxes.confidence[boxes.layer == reader.localizer.layers[-1]] >= 0.5).any():
@@ -134,8 +134,8 @@ class PictureReader(traitlets.HasTraits):
         page = Image.new("RGB", (SIDE + SCORES, SIDE), "white")
         page.paste(Image.fromarray(self.seen.frame).resize((SIDE, SIDE), Image.Resampling.BICUBIC), (0, 0))
         draw = ImageDraw.Draw(page)
-        _draw_boxes(draw, self.boxes(), self.seen.frame.shape[:2], self.box)
-        _draw_scores(draw, self.seen.scene)
+        draw_boxes(draw, self.boxes(), self.seen.frame.shape[:2], self.box)
+        draw_scores(draw, self.seen.scene)
         return np.asarray(page)
 
     def unit_picture(self) -> np.ndarray | None:
@@ -150,20 +150,20 @@ class PictureReader(traitlets.HasTraits):
         self._draw_field(page, draw, unit)
         for k, top in enumerate(tops, start=1):
             page.paste(tile(top, TILE), (k * (TILE + GAP), 0))
-            draw.text((k * (TILE + GAP), TILE + 4), f"peak {number(top.peak)}", fill=SOFT, font=_font(14))
+            draw.text((k * (TILE + GAP), TILE + 4), f"peak {number(top.peak)}", fill=SOFT, font=font(14))
         return np.asarray(page)
 
     def _draw_field(self, page: Image.Image, draw: ImageDraw.ImageDraw, unit: int) -> None:
         field = self.reader(self.network).localizer.fields.get(self.layer, {}).get(unit)
-        words = "field not measured"
+        text = "field not measured"
         if field is None or field.reason:
             draw.rectangle((0, 0, TILE - 1, TILE - 1), fill="#eef0f2")
         else:
             page.paste(
                 Image.fromarray(heat(field.map)).resize((TILE, TILE), Image.Resampling.BILINEAR), (0, 0)
             )
-            words = f"field, {number(field.size)} px"
-        draw.text((0, TILE + 4), words, fill=INK, font=_font(14))
+            text = f"field, {number(field.size)} px"
+        draw.text((0, TILE + 4), text, fill=INK, font=font(14))
 
     def say(self) -> str:
         """What there is to see, in one line."""
@@ -172,10 +172,10 @@ class PictureReader(traitlets.HasTraits):
         shown = (
             f"{len(boxes)} of {found} boxes at {self.layer}" if found else f"no unit of {self.layer} fires"
         )
-        text = f"{Path(self.image).name}: {_words(best.predicted)} ({percent(best.probability)}) · {shown}"
+        text = f"{Path(self.image).name}: {words(best.predicted)} ({percent(best.probability)}) · {shown}"
         if 0 <= self.box < len(boxes):
             row = boxes.iloc[self.box]
-            text += f" · {_words(row.concept)}: {self.layer}:{row.unit}, {len(row.units)} unit(s) in the box"
+            text += f" · {words(row.concept)}: {self.layer}:{row.unit}, {len(row.units)} unit(s) in the box"
         return text
 
 
@@ -184,60 +184,10 @@ def picture_paths(study: Study) -> dict[str, Path]:
     them."""
     paths = {str(image): path for image, path in zip(study.images.image, study.images.path, strict=True)}
     known, there = study.annotations, set(map(str, paths.values()))
-    for image in known.images if known is not None else ():
-        if str(known.path(image)) not in there:
-            paths[image] = known.path(image)
+    if known is not None:
+        further = {image: known.path(image) for image in known.images}
+        paths |= {image: path for image, path in further.items() if str(path) not in there}
     return paths
-
-
-def _draw_boxes(draw: ImageDraw.ImageDraw, boxes: pd.DataFrame, frame: tuple[int, int], chosen: int) -> None:
-    """Boxes in their colours, the one looked at thicker, with number and name where there is room."""
-    scale = SIDE / np.array(frame, float)
-    scaled = boxes.assign(
-        top=boxes.top * scale[0],
-        bottom=boxes.bottom * scale[0],
-        left=boxes.left * scale[1],
-        right=boxes.right * scale[1],
-    )
-    rows, taken = list(scaled.itertuples()), []
-    for k, row in list(enumerate(rows))[::-1]:
-        thick = 6 if k == chosen else 3
-        edges = (row.left, row.top, min(row.right, SIDE - 1), min(row.bottom, SIDE - 1))
-        draw.rectangle(edges, outline="black", width=thick + 2)
-        draw.rectangle(
-            [edges[0] + 1, edges[1] + 1, edges[2] - 1, edges[3] - 1], outline=_color(k), width=thick
-        )
-    for k, row in enumerate(rows):
-        words = f"{k + 1} {_words(row.concept)}"
-        size = (draw.textlength(words, font=_font(15)) + 8, 20.0)
-        x, y = room_for(row, size, (SIDE, SIDE), taken)
-        taken.append((x, y, *size))
-        draw.rectangle((x, y, x + size[0], y + size[1]), fill=_color(k), outline="black")
-        draw.text((x + 4, y + size[1] / 2), words, fill="black", font=_font(15), anchor="lm")
-
-
-def _draw_scores(draw: ImageDraw.ImageDraw, scene: pd.DataFrame) -> None:
-    left, width = SIDE + 24, SCORES - 24
-    draw.text((left, 6), "the scene, by its scores", fill=INK, font=_font(17))
-    for row in scene.itertuples():
-        y = 44 + 56 * (row.rank - 1)
-        draw.text((left, y), _words(row.predicted), fill=INK, font=_font(16))
-        draw.text((left + width, y), percent(row.probability), fill=SOFT, font=_font(16), anchor="ra")
-        draw.rectangle((left, y + 24, left + width - 1, y + 33), fill="#eef0f2")
-        draw.rectangle((left, y + 24, left + (width - 1) * row.probability, y + 33), fill="#0072b2")
-
-
-def _color(k: int) -> str:
-    return BOX_COLORS[k % len(BOX_COLORS)]
-
-
-@functools.cache
-def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def localize_image(study: Study, network: str = "scene", image: str | None = None) -> LocalizeImage:
@@ -368,11 +318,11 @@ class LocalizeImage(ipywidgets.VBox):
         for k, button in enumerate(self.buttons):
             button.layout.display = "" if k < len(rows) else "none"
             if k < len(rows):
-                button.description = f"{k + 1} {_words(rows[k].concept)} {percent(rows[k].confidence)}"
+                button.description = f"{k + 1} {words(rows[k].concept)} {percent(rows[k].confidence)}"
                 button.tooltip = (
                     f"Show {self.model.layer}:{rows[k].unit}, the most confident unit of this box"
                 )
-                button.style.button_color = _color(k)
+                button.style.button_color = color(k)
 
 
 def _by_folder(paths: dict[str, Path]) -> dict[str, list[str]]:

@@ -13,7 +13,8 @@ from scenelens.plots.section4_2 import best_boxes
 from scenelens.studies import open_study
 from scenelens.study_localization import study_localizer
 from scenelens.widgets import localize_image as module
-from scenelens.widgets.localize_image import SCORES, SIDE, TILE, PictureReader, localize_image, picture_paths
+from scenelens.widgets.localize_image import TILE, PictureReader, localize_image, picture_paths
+from scenelens.widgets.picture_page import SCORES, SIDE
 from tests.annotated_study import annotated_study
 from tests.small_network import photograph
 from tests.tiny_study import write_tiny_study
