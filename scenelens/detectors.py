@@ -166,6 +166,13 @@ def check_units(labels: pd.DataFrame, networks: Mapping[str, Network]) -> None:
     ------
     SceneLensError : labels of another network, of a layer the network does not have, of a unit beyond its
         last one. The first is named, with what there is.
+
+    Examples
+    --------
+    >>> check_units(pd.DataFrame({"network": ["scen"], "layer": "pool5", "unit": 1}), {"scene": None})
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: there are labels of a network 'scen', ... close names: scene.
     """
     for network, layers in labels.groupby("network", sort=False):
         if network not in networks:

@@ -102,6 +102,14 @@ def emergence_table(
         contains), images, area; informativeness (categories it tells best) and ap (its highest for any
         category), both NaN throughout without `informative`. Most units of the first network first, then of
         the next, then the more frequent.
+
+    Examples
+    --------
+    >>> units = pd.DataFrame({"object": ["bed"], "n_units": [2]})
+    >>> frequency = pd.DataFrame({"object": ["wall", "bed"], "instances": [9, 3], "images": [9, 3],
+    ...                           "area": [0.5, 0.1]})
+    >>> emergence_table({"scene": units}, frequency)[["object", "units_scene", "frequency"]].values.tolist()
+    [['bed', 2, 3], ['wall', 0, 9]]
     """
     names = dict.fromkeys([*frequency.object, *(one for table in counts.values() for one in table.object)])
     table = pd.DataFrame({"object": list(names)})

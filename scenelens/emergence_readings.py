@@ -97,7 +97,8 @@ def read_correlations(found: Emergence, network: str = "scene") -> Reading:
         lines.append(
             f"**With {name}**: {_correlation(pearson)}{_quoted(pearson)}; by ranks {_correlation(spearman)}."
         )
-    lines += [_difference(rows), *_cautions(found, rows)]
+    lines += [_difference(rows), *_cautions(found)]
+    lines.append(f"n counts {found.which}; units were asked about no others.")
     return Reading("\n".join(f"- {line}" for line in lines))
 
 
@@ -105,7 +106,7 @@ def _correlation(row: pd.Series) -> str:
     if row.reason:
         return f"no correlation: {row.reason}"
     p = f"= {row.p:.3f}" if row.p >= 0.001 else "< 0.001"
-    return f"r = {row.r:.2f} (95% interval {row.low:.2f} to {row.high:.2f}, p {p}, n = {row.n} objects)"
+    return f"r = {row.r:.2f} (95% interval {row.low:.2f} to {row.high:.2f}, p {p}, n = {row.n})"
 
 
 def _quoted(row: pd.Series) -> str:
@@ -127,7 +128,7 @@ def _difference(rows: pd.DataFrame) -> str:
     return text + "The interval holds 0: these objects do not decide between the two."
 
 
-def _cautions(found: Emergence, rows: pd.DataFrame) -> list[str]:
+def _cautions(found: Emergence) -> list[str]:
     if found.informative is None:
         return []
     n = len(found.informative.counted)

@@ -56,6 +56,12 @@ def object_presence(
     Raises
     ------
     SceneLensError : no images, or one that is not annotated (close names are given).
+
+    Examples
+    --------
+    >>> seen = ObjectPresence(("a",), ("den",), ("bed",), np.array([[2]]), np.array([[0.5]]))
+    >>> object_presence(seen) is seen, seen.present.tolist()
+    (True, [[True]])
     """
     if isinstance(annotated, ObjectPresence):
         return annotated

@@ -38,7 +38,11 @@ def published_labels() -> dict[str, pd.DataFrame]:
 
 
 def published_rules() -> dict[str, DetectorRule]:
-    """Which rule speaks for which source."""
+    """Which rule speaks for which source.
+
+    >>> published_rules()["Network Dissection"].text
+    'IoU above 0.04'
+    """
     return {"released answers": by_people(), "Network Dissection": by_iou()}
 
 
@@ -63,7 +67,7 @@ def published_shares(labels: dict[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame : source, rule, network, n, detectors, none, share with its 95% Wilson interval low and high,
-        objects (distinct ones, after folding), paper (its number of classes for Network Dissection's names).
+        objects (distinct ones, after folding).
     """
     units = published_units(labels)
     rows = []

@@ -25,6 +25,7 @@ from scenelens.emergence import correlations, detector_share, emergence_table, u
 from scenelens.errors import SceneLensError
 from scenelens.frequency import Zipf, object_frequency, zipf_fit
 from scenelens.informativeness import Informativeness, informative_objects
+from scenelens.object_folding import read_folding
 from scenelens.object_presence import ObjectPresence, object_presence, scene_images
 from scenelens.readings import Reading
 from scenelens.study_labels import label_store
@@ -49,7 +50,8 @@ class Emergence:
     units : `object_units` of these layers. shares : `detector_share` of all labelled layers, all networks.
     seen : objects by scene images. frequency : `object_frequency` of them. zipf : the law fitted to it.
     informative : None where no object can tell scenes apart; then `why_not` says why.
-    table : `emergence_table` of the scene and the object network.
+    table : `emergence_table` of the scene and the object network, of the objects that units were asked about:
+        those on at least `least_images` annotated images (and what people named).
     correlations : `correlations` for each of the two, with the columns network and objects: 'all' that are
         annotated or detected, or only those 'detected' by the network.
     """
@@ -67,11 +69,21 @@ class Emergence:
     why_not: str
     table: pd.DataFrame
     correlations: pd.DataFrame
+    least_images: int
 
     @property
     def networks(self) -> list[str]:
         """Those of the pair that the study has."""
         return [name for name in PAIR if name in self.automatic]
+
+    @property
+    def which(self) -> str:
+        """Which objects the table holds, in words.
+
+        An object that units were never asked about has no unit by construction: it would only pretend that
+        rare objects have none.
+        """
+        return f"objects on at least {self.least_images} images" if self.least_images > 1 else "objects"
 
     def of(self, network: str) -> pd.DataFrame:
         """The network's detectors."""
@@ -103,12 +115,29 @@ def emergence(
     frequency, units = object_frequency(seen), _deepest(object_units(labels, rule, study.networks), layers)
     counts = _deepest(unit_counts(labels, rule, study.networks), layers)
     pair = {name: counts[counts.network == name] for name in PAIR if name in automatic}
-    table = emergence_table(pair, frequency, informative)
+    table = _asked(emergence_table(pair, frequency, informative), automatic)
     text = rule.text if isinstance(rule, DetectorRule) else _text(rule)
     return Emergence(
         *(study, text, automatic, layers, units, detector_share(labels, study.networks, rule), seen),
-        *(frequency, zipf_fit(seen), informative, why_not, table, _correlations(table, list(pair))),
+        *(
+            frequency,
+            zipf_fit(seen),
+            informative,
+            why_not,
+            table,
+            _correlations(table, list(pair)),
+            least_images,
+        ),
     )
+
+
+def _asked(table: pd.DataFrame, automatic: dict[str, AutomaticLabels]) -> pd.DataFrame:
+    """The objects that units were asked about, and those that somebody named."""
+    fold = read_folding()
+    asked = {fold(name) for one in automatic.values() for name in one.concepts.concept}
+    units = [name for name in table if name.startswith("units_")]
+    kept = table.object.isin(asked) | (table[units].sum(axis=1) > 0)
+    return table[kept].reset_index(drop=True)
 
 
 def shown_often(labels: AutomaticLabels, least_images: int) -> AutomaticLabels:
@@ -218,9 +247,8 @@ def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRu
     rows = []
     for share in shares.to_dict("records"):
         network, units = share["network"], f"units_{share['network']}"
-        table = emergence_table(
-            {network: counts[counts.network == network]}, found.frequency, found.informative
-        )
+        own = {network: counts[counts.network == network]}
+        table = _asked(emergence_table(own, found.frequency, found.informative), found.automatic)
         r = correlations(table, units, n_resamples=1).set_index(["measure", "against"]).r
         found_on = (table[units] * table.images).sum() / max(share["detectors"], 1)
         row = {name: share[name] for name in ("network", "n", "detectors", "none", "objects")}

@@ -85,6 +85,17 @@ def test_concepts_on_too_few_images_are_not_asked_about(study):
         np.testing.assert_array_equal(values[:, 3:], part[name])
 
 
+def test_objects_that_units_were_not_asked_about_do_not_count(study):
+    """Lamps are on all 27 scenes, everything else on nine; asked about lamps only, no other object can have
+    units, so none must stand in the correlation with none."""
+    few = emergence(study, EASY, least_images=10)
+    assert few.table.object.tolist() == ["lamp"]
+    assert len(few.frequency) == 6
+    assert few.which == "objects on at least 10 images"
+    assert "1 object: too few for a correlation" in read.read_correlations(few)
+    assert by_rules(few).objects.max() <= 1
+
+
 def test_other_rules_beside_it(found):
     table = by_rules(found)
     assert table.rule.unique().tolist() == [
@@ -99,11 +110,7 @@ def test_other_rules_beside_it(found):
 def test_what_detectors_detect_is_on_so_many_images(found):
     """By hand for one rule: each unit's object, and the share of the 27 images that show it."""
     row = by_rules(found).query("network == 'scene'").iloc[1]
-    labels = (
-        found.automatic["scene"]
-        .labels("iou", 0.04, ["object", "region or surface"])
-        .query("layer == 'pool5'")
-    )
+    labels = found.automatic["scene"].labels("iou", 0.04, list(OBJECTS)).query("layer == 'pool5'")
     shown = {"lamp": 1.0, **dict.fromkeys(("bed", "window", "boat", "sand", "rock"), 1 / 3)}
     assert row.detectors == len(labels) > 0
     assert row.on_images == pytest.approx(labels.concept.map(shown).mean())

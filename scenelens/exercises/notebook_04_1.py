@@ -25,7 +25,8 @@ def ap_of_a_presence(study: Study, answer: object) -> Verdict:
 def most_frequent(study: Study, answer: object) -> Verdict:
     """04_1.2: the object with most instances on the study's scenes."""
     try:
-        table = object_frequency(object_presence(study.annotations, scene_images(study)))
+        images = scene_images(study)
+        table = object_frequency(object_presence(study.annotations, images))  # type: ignore[arg-type]
     except SceneLensError as error:
         return Verdict.of(False, f"This study cannot say: {error}")
     hint = "Frequency counts instances, not images: three chairs in a room are three."

@@ -215,8 +215,9 @@ def _counts_caption(found: Emergence, detected: pd.DataFrame, missed: pd.DataFra
     layers = " and ".join(dict.fromkeys(found.layers[name] for name in found.networks))
     left_out = f" Not shown: {len(detected) - n} with fewest units." if len(detected) > n else ""
     text = (
-        f"Units of {layers} per object ({found.rule}): {len(detected)} objects are detected by some unit, "
-        f"{len(missed)} by none.{left_out} Instances on {found.zipf.n_images:,} images of scenes. "
+        f"Units of {layers} per object ({found.rule}): of {len(found.table)} {found.which} "
+        f"{len(detected)} are detected by some unit, {len(missed)} by none.{left_out} "
+        f"Instances on {found.zipf.n_images:,} images of scenes. "
     )
     if found.informative is None:
         return text + f"No object can be said to tell scenes: {found.why_not} After Figure 9."

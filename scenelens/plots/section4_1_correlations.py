@@ -103,8 +103,8 @@ def _points_caption(found: Emergence, rows: pd.DataFrame) -> str:
     n = int(rows.n.iloc[0]) if len(rows) else 0
     reasons = [f"{row.against}: {row.reason}" for row in rows.itertuples() if row.reason]
     text = (
-        f"Each point is one of {n} objects, those that no unit detects included. Pearson's correlation with "
-        "its 95% bootstrap interval over objects. "
+        f"Each point is one of {n} {found.which}, those that no unit detects included. Pearson's correlation "
+        "with its 95% bootstrap interval over objects. "
     )
     if reasons:
         text += "There is no correlation with " + "; ".join(dict.fromkeys(reasons[:1])) + ". "
@@ -120,7 +120,9 @@ def correlation_bars(found: Emergence) -> Plate:
     groups = [(network, objects) for network in found.networks for objects in ("all", "detected")]
     block = 3 * 2 * _ROW + 0.42
     rows = -(-len(groups) // 2)
-    plate = Plate("Frequent, or telling?", rows * block + 0.05, _forest_caption())
+    ends = found.correlations[["low", "high"]].abs().max(axis=None)
+    reach = max(1.2, ends + 0.1 if ends == ends else 0.0)
+    plate = Plate("Frequent, or telling?", rows * block + 0.05, _forest_caption(found))
     for k, (network, objects) in enumerate(groups):
         part = found.correlations.query("network == @network and objects == @objects")
         left, top = 0.08 + (k % 2) * 3.62, (k // 2) * block
@@ -130,6 +132,7 @@ def correlation_bars(found: Emergence) -> Plate:
         plate.words(left + 3.4, top + 0.01, f"{text}, n = {n}", size=SMALL, color=SOFT, ha="right")
         axes = plate.axes_at(left + 1.2, top + 0.2, 2.2, 6 * _ROW)
         _forest(plate, axes, part, (left, top + 0.2), network_color(network))
+        axes.set(xlim=(-reach, reach), xticks=[-1, 0, 1])
         axes.set_xticklabels([] if k // 2 < rows - 1 else ["−1", "0", "1"])
     return plate
 
@@ -141,24 +144,27 @@ def _forest(plate: Plate, axes: Axes, part: pd.DataFrame, corner: tuple[float, f
         k = 2 * order.index(row.against) + (row.measure == "spearman")
         y = 5 - k
         if row.reason:
-            axes.text(-1.4, y, fit(row.reason, 2.1), size=6.5, va="center", color=SOFT)
+            words = fit(row.reason, 2.5)
+            axes.text(
+                0.02, (y + 0.6) / 6.2, words, transform=axes.transAxes, size=6.5, va="center", color=SOFT
+            )
             continue
         face = color if row.measure == "pearson" else "white"
         axes.plot([row.low, row.high], [y, y], color=color, lw=1.1, clip_on=True)
         axes.plot(row.r, y, "o", ms=4.5, mfc=face, mec=color, mew=1.1)
         if row.paper == row.paper:
             axes.plot(row.paper, y, "D", ms=6.5, mfc="none", mec=INK, mew=1.1, zorder=1)
-    axes.set(xlim=(-1.45, 1.45), ylim=(-0.6, 5.6), xticks=[-1, 0, 1], yticks=[])
+    axes.set(ylim=(-0.6, 5.6), yticks=[])
     for k, name in enumerate(order):
         plate.words(
             corner[0] + 1.12, corner[1] + (2 * k + 1) * _ROW, name, size=SMALL, ha="right", va="center"
         )
 
 
-def _forest_caption() -> str:
+def _forest_caption(found: Emergence) -> str:
     told = " and ".join(f"{value:.2f}" for value in paper.EMERGENCE_CORRELATION.values())
     return (
-        "Correlation of the number of units per object with its frequency and its informativeness, and the "
-        "second less the first. Filled: Pearson; open: Spearman; lines: 95% bootstrap intervals over "
+        f"Correlation, over {found.which}, of the number of units with frequency and with informativeness, "
+        "and the second less the first. Filled: Pearson; open: Spearman; lines: 95% bootstrap intervals over "
         f"objects. Open diamonds: the paper's scene network, {told}."
     )
