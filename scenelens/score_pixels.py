@@ -1,7 +1,7 @@
 """A detector's pixels in one picture: where it fires, and how its scores are distributed.
 
-Maps are interpolated bilinearly between their positions, with the arithmetic that automatic labels use: what is
-judged is what was named.
+Maps are interpolated bilinearly between their positions, as automatic labels do it: what is judged is what
+was named.
 """
 
 from __future__ import annotations
