@@ -150,8 +150,21 @@ def names_of_units(chosen: AutomaticLabels) -> pd.DataFrame:
     labels = chosen.labels("iou")
     best = labels.groupby("layer").iou.transform("max")
     labels = labels[(labels.iou > DISCOVERED) | (labels.iou == best)].reset_index(drop=True)
-    values = [chosen.counts[row.layer].thresholds[row.unit] for row in labels.itertuples()]
-    return labels.assign(threshold=np.array(values, float))
+    return with_thresholds(labels, chosen)
+
+
+def with_thresholds(labels: pd.DataFrame, chosen: AutomaticLabels) -> pd.DataFrame:
+    """Labels from any source, such as people's, with the response above which each unit fires.
+
+    Rows of layers that were not measured are left out.
+
+    Parameters
+    ----------
+    labels : in the schema of `labels.COLUMNS`. chosen : whose thresholds are taken.
+    """
+    own = labels[(labels.network == chosen.network) & labels.layer.isin(chosen.layers)].reset_index(drop=True)
+    values = [chosen.counts[row.layer].thresholds[row.unit] for row in own.itertuples()]
+    return own.assign(threshold=np.array(values, float))
 
 
 def detectors(chosen: AutomaticLabels, layer: str | None = None) -> list[Detector]:

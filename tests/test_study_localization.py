@@ -6,11 +6,20 @@ import pytest
 
 from scenelens import localization_readings as readings
 from scenelens import study_localization as module
+from scenelens.calibration import calibrate
 from scenelens.errors import SceneLensError
 from scenelens.exercises import check
 from scenelens.images import load_image
+from scenelens.localization import localize
 from scenelens.studies import open_study
-from scenelens.study_localization import deal, detectors, names_of_units, reading_layers, study_localizer
+from scenelens.study_localization import (
+    deal,
+    detectors,
+    names_of_units,
+    reading_layers,
+    study_localizer,
+    with_thresholds,
+)
 from tests.annotated_study import annotated_study
 from tests.small_network import small_network
 from tests.tiny_study import write_tiny_study
@@ -66,6 +75,20 @@ def test_units_are_named_on_the_first_hand_only(found):
     row = labels.iloc[0]
     assert row.threshold == pytest.approx(float(one.chosen.counts[row.layer].thresholds[row.unit]))
     assert one.scores.images == tuple(one.hands["judge"])
+
+
+def test_what_people_call_a_unit_can_be_localized_too(study, found):
+    one = found["scene"]
+    row = {"network": "scene", "layer": "conv4", "unit": 5, "annotator": "Ada", "concept": "lamp"}
+    people = pd.DataFrame([row | {"type": "object"}, row | {"type": "object", "layer": "conv1"}])
+    labels = with_thresholds(people, one.chosen)
+    assert labels.layer.tolist() == ["conv4"]
+    known, net = study.annotations, study.networks["scene"]
+    calibration = calibrate(net, known, labels, known.images, progress=False)
+    picture = load_image(known.path(known.images[0]))
+    boxes = localize(net, picture, labels, calibration).boxes
+    assert set(boxes.concept) <= {"lamp"}
+    assert calibration.units.threshold.tolist() == [float(one.chosen.counts["conv4"].thresholds[5])]
 
 
 def test_detectors_are_the_layers_best(found):
