@@ -111,7 +111,7 @@ class AutomaticLabels:
         return pairs[["layer", "unit", "concept", "kind", "type"]].assign(**values)
 
     def labels(
-        self, by: str = "iou", least: float = 0.0, types: list[str] | None = None, shown: int = 1
+        self, by: str = "iou", least: float = 0.0, types: list[str] | None = None, shown: int = 0
     ) -> pd.DataFrame:
         """Each unit's best concept, in the schema of `labels.COLUMNS` and with the measures behind it.
 
