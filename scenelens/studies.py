@@ -4,8 +4,8 @@ One file, study.toml, says it all; ``open_study`` reads it. Networks load and im
 used, so opening a study costs nothing. A reader's own study needs about fifteen lines::
 
     [networks.scene]
-    architecture = "resnet18"                  # 'caffenet', a torchvision name, or instead: factory =
-    "my_net.py:build" weights = "resnet18_places365.pth.tar"     # .safetensors, .pth, .caffemodel
+    architecture = "resnet18"                  # 'caffenet', a torchvision name; or factory = "my.py:build"
+    weights = "resnet18_places365.pth.tar"     # .safetensors, .pth, .caffemodel
     classes = "categories_places365.txt"
     preprocessing = "imagenet"                 # or 'caffe', or a table [networks.scene.preprocessing]
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from scenelens.annotations import Annotations
     from scenelens.automatic_labels import AutomaticLabels
     from scenelens.index import ActivationIndex
+    from scenelens.label_store import LabelStore
 
 
 def _sceneworld(root: Path, **numbers: int) -> None:
@@ -191,6 +192,13 @@ class Study:
 
             self._automatic[network] = automatic_labels(self, network)
         return self._automatic[network]
+
+    @property
+    def answers(self) -> LabelStore:
+        """Where people's answers about its units are kept; see `scenelens.study_labels.label_store`."""
+        from scenelens.study_labels import label_store
+
+        return label_store(self)
 
     @property
     def labels(self) -> pd.DataFrame:

@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_labelled_anew(study, monkeypatch):
 
 def test_all_labels_of_a_study(study):
     answer = {"layer": "pool5", "unit": 3, "annotator": "Ada", "concept": "a lamp", "type": "object"}
-    study_labels.label_store(study).add(network="scene", precision=0.9, n_images=57, **answer)
+    study.answers.add(network="scene", precision=0.9, n_images=57, **answer)
     labels = study.labels
     assert set(labels.source) == {"automatic", "people"}
     assert set(labels.network) == {"scene", "object"}
