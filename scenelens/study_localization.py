@@ -211,11 +211,7 @@ def _fields(study: Study, network: str) -> dict[str, Any]:
     if network not in PAIR:
         return {}
     part = open_atlas(study).part(network)
-    if not part.folder.exists() and not any(part._shipped(layer) for layer in part.layers):
-        return {}
-    return {
-        layer: part.held(layer) for layer in reading_layers(study.networks[network]) if layer in part.layers
-    }
+    return {layer: part.held(layer) for layer in reading_layers(study.networks[network])}
 
 
 def _key(study: Study, network: Network, hands: dict[str, list[str]]) -> str:
