@@ -36,12 +36,25 @@ def read_units(found: Emergence) -> Reading:
         f"The paper: {none} of the {units} units of its scene network's pool5 detect none, so "
         f"{percent(1 - none / units)} do. It asked people; the rule here is: {found.rule}."
     )
+    lines.append(_vocabulary(found))
     return Reading("\n".join(f"- {line}" for line in lines))
 
 
 def _share(found: Emergence, network: str) -> dict[str, Any]:
     rows = found.shares[(found.shares.network == network) & (found.shares.layer == found.layers[network])]
     return rows.iloc[0].to_dict()
+
+
+def _vocabulary(found: Emergence) -> str:
+    """What the annotations know at all, set by set: no unit can be found to detect anything else."""
+    told = []
+    for name, one in found.study.annotation_sets.items():
+        known = one.objects().object.nunique()
+        told.append(f"{len(one):,} images with {known} objects ({name})")
+    text = f"Only what is annotated can be found: {'; '.join(told)}. Units were asked about {found.which}."
+    if len(told) > 1:
+        text += " What one set never names counts as absent from its images, though it may be there."
+    return text
 
 
 def _compared(scene: dict[str, Any], other: dict[str, Any]) -> str:

@@ -161,6 +161,7 @@ def test_the_sentences_have_the_numbers(found):
     assert f"**The scene network**, pool5: {row.detectors} units detect {row.objects} objects" in text
     assert f"{row['none']} detect none" in text
     assert "115 of the 256" in text
+    assert "27 images with 6 objects (world)" in text
     assert "3 of 3 scene categories" in read.read_informative(found)
     text = read.read_correlations(found)
     assert "the paper: 0.54" in text
