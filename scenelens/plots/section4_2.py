@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from scenelens import paper
 from scenelens.errors import SceneLensError
 from scenelens.field_views import dimmed
 from scenelens.images import load_image
@@ -21,8 +22,9 @@ from scenelens.localization_readings import (
 )
 from scenelens.plots.style import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color, text_width
 from scenelens.plots.tiles import fit, show_tile
-from scenelens.readings import percent
+from scenelens.readings import interval, percent
 from scenelens.score_pixels import fires
+from scenelens.seen_concepts import plain_name
 
 if TYPE_CHECKING:
     from scenelens.localization import Localization
@@ -157,17 +159,18 @@ def figure_11a_segmentations(study: Study, one: StudyLocalizer, n: int = 8) -> P
     ------
     SceneLensError : no unit was named after an object that the judging images show.
     """
-    table, network, columns = named_objects(one).head(n), one.localizer.network, 4
-    if table.empty:
+    named, network, columns = named_objects(one).head(n), one.localizer.network, 4
+    if named.empty:
         raise SceneLensError(
             f"no unit of the {network.name} network bears an object's name: nothing to show."
         )
+    table = one.scores.table(concepts=list(named.concept)).sort_values("ap", ascending=False)
     side = (WIDTH - 0.16 - 0.07 * (columns - 1)) / columns
-    step = side + 0.44
+    step = side + 0.81
     caption = (
-        f"In full light: where the object's best {table.layer[0]} unit fires, in the image that it fits "
+        f"In full light: where the object's best {table.layer.iloc[0]} unit fires, in the image that it fits "
         f"best, so these are the best cases. J: Jaccard index of the pixels, AP: average precision of the "
-        f"images, both over all {int(table.n.max()):,} judging images. After Figure 11a."
+        f"images, both over all {int(table.n.max()):,} judging images, with 95% intervals. After Figure 11a."
     )
     rows = -(-len(table) // columns)
     plate = Plate(f"What units of the {network.name} network find", step * rows, caption, photo=True)
@@ -176,9 +179,20 @@ def figure_11a_segmentations(study: Study, one: StudyLocalizer, n: int = 8) -> P
         frame, mask = _best_case(study, one, row)
         show_tile(plate.axes_at(left, top, side, side), dimmed(frame, mask))
         plate.words(left + side / 2, top + side + 0.03, fit(row.concept, side), ha="center", weight="bold")
-        numbers = f"J {percent(row.jaccard)} · AP {percent(row.ap)}"
-        plate.words(left + side / 2, top + side + 0.2, numbers, ha="center", size=SMALL, color=SOFT)
+        for line, words in enumerate(_measures(row)):
+            y = top + side + 0.21 + 0.165 * line
+            plate.words(left + side / 2, y, words, ha="center", size=SMALL, color=SOFT)
     return plate
+
+
+def _measures(row: Any) -> list[str]:
+    """J and AP with their intervals, and the paper's where it shows the same object."""
+    lines = [
+        f"J {percent(row.jaccard)} ({interval(row.jaccard_low, row.jaccard_high)})",
+        f"AP {percent(row.ap)} ({interval(row.ap_low, row.ap_high)})",
+    ]
+    theirs = paper.SEGMENTATIONS.get(plain_name(row.concept))
+    return [*lines, f"paper: J {percent(theirs[0])}, AP {percent(theirs[1])}"] if theirs else lines
 
 
 def _best_case(study: Study, one: StudyLocalizer, row: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -202,11 +216,14 @@ def figure_11bc_precision(found: Mapping[str, StudyLocalizer], of: str = "scene"
     found : network -> its detectors. of : whose curves are drawn. n : curves, evenly spread over the ranks.
     """
     table, scores = named_objects(found[of]), found[of].scores
+    theirs = [ap for _, ap in paper.SEGMENTATIONS.values()]
     caption = (
         f"Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
         f"evenly spread from the best AP to the worst of those that units were named after (IoU above 0.04), "
         f"n = {len(scores.images):,} images. Right: all objects; dark, those that units were named after. "
-        "Lines: means; dotted: the mean of detectors that know nothing. After Figure 11b and c."
+        "Lines: means, with 95% intervals over the objects; dotted: the mean of detectors that know nothing. The "
+        f"paper prints APs for eight objects, from {percent(min(theirs))} to {percent(max(theirs))}. After Figure "
+        "11b and c."
     )
     plate = Plate("How well units find their objects", 3.1, caption)
     plate.words(0.1, 0.0, f"b  precision and recall, {of} network", weight="bold")
