@@ -222,9 +222,9 @@ class _Watch:
         height, width = self.network.input_size
         thresholds = self.tags.threshold.to_numpy(np.float32)
         for layer, rows in self.rows.items():
-            grid, own = self.grids[layer], np.ascontiguousarray(maps[layer][self.units[layer]], np.float32)
-            frame = (float(height), float(width))
-            found = find_boxes(own, thresholds[rows], self.fields[layer], grid.start, grid.stride, frame)
+            grid, values = self.grids[layer], np.ascontiguousarray(maps[layer], np.float32)
+            frame, fields = (float(height), float(width)), self.fields[layer]
+            found = find_boxes(values, self.units[layer], thresholds[rows], fields, *grid, frame)
             owner, response, places, boxes = (one[asked[rows[found[0]]]] for one in found)
             cells = [grid.cell(place[0], place[1], (height, width)) for place in places.tolist()]
             right = [

@@ -233,7 +233,7 @@ class _Judging:
         self.peaks.append(peaks)
         self.pixels.append(pixels)
         if self.localizer is not None:
-            self._judge_boxes(seen, self.localizer.find(self.localizer.labelled(maps)))
+            self._judge_boxes(seen, self.localizer.find(maps))
 
     def _judge_boxes(self, seen: Seen, found: dict[str, Any]) -> None:
         kinds = self.localizer.kinds if self.localizer else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,10 @@ from scenelens.calibration import Calibration, Curve, checked_tags
 from scenelens.errors import SceneLensError, close_names
 from scenelens.hooks import record
 from scenelens.layer_maps import Maps
-from scenelens.unit_boxes import OVERLAP, Fields, field_boxes, find_boxes, layer_grid, merge_boxes
+from scenelens.unit_boxes import OVERLAP, Fields, Grid, field_boxes, find_boxes, layer_grid, merge_boxes
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
-    from scenelens.receptive_fields import EmpiricalRF
 
 TOP, BATCH = 5, 32
 SAME = Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))  # merging changes nothing
@@ -71,25 +70,33 @@ class Localization:
         col (pixel of the strongest response); unit (the most confident one), units (all that are in the box),
         response (of that unit).
         """
-        return pd.DataFrame(dict(self._found), columns=COLUMNS, copy=False)
+        return pd.DataFrame(dict(self._found), copy=False)
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """One layer's labelled units, as arrays for `find_boxes`."""
+class _Units:
+    """The labelled units of all layers read, layer by layer, as arrays for `find_boxes` and the table."""
 
-    name: str
+    where: dict[str, slice]  # layer -> its units
+    grids: dict[str, Grid]
+    merged: dict[str, Curve]  # layer -> confidence after merging by confidence before
+    order: np.ndarray  # (n,) int64, number of each unit's layer
     units: np.ndarray  # (n,) int64
-    concepts: np.ndarray  # (n,) int64, numbers of names
-    names: np.ndarray  # (n,) object, concept
-    types: np.ndarray  # (n,) object
+    concepts: np.ndarray  # (n,) int64, one number per layer and name
+    words: dict[str, Any]  # layer, concept, type: (n,) arrays of strings
     thresholds: np.ndarray  # (n,) float32
     fields: np.ndarray  # (n, 4) float64
-    start: tuple[float, float]
-    stride: tuple[float, float]
     at: np.ndarray  # (n + 1,) int64, where each unit's curve begins
     curve: np.ndarray  # (2, points) float64, responses and confidences
-    merged: np.ndarray  # (2, points) float64, confidences before and after merging
+
+
+class _Fired(NamedTuple):
+    """What `find_boxes` found in one layer's maps of one image, its owners counted over all layers."""
+
+    owner: np.ndarray
+    response: np.ndarray
+    centers: np.ndarray  # (n, 2) row, col in pixels
+    boxes: np.ndarray
 
 
 class Localizer:
@@ -132,14 +139,13 @@ class Localizer:
         self.labels = self._calibrated(tags)
         self.silent = len(tags) - len(self.labels)
         self.layers = self._chosen(layers)
-        self._layers = [self._ready(layer, self.fields.get(layer)) for layer in self.layers]
+        self._units = self._ready()
         columns = (
             self.labels.layer,
             self.labels.unit,
             self.labels.get("kind", pd.Series("", self.labels.index)),
         )
         self.kinds = {(layer, unit): kind for layer, unit, kind in zip(*columns, strict=True)}
-        self._index = {one.name: torch.tensor(one.units) for one in self._layers}
 
     def _calibrated(self, tags: pd.DataFrame) -> pd.DataFrame:
         known = self.calibration.units.reset_index(names="curve")
@@ -163,24 +169,27 @@ class Localizer:
                 )
         return [layer for layer in there if layers is None or layer in layers]
 
-    def _ready(self, layer: str, fields: Mapping[int, EmpiricalRF] | None) -> _Layer:
-        rows = self.labels[self.labels.layer == layer]
+    def _ready(self) -> _Units:
+        parts = {layer: self.labels[self.labels.layer == layer] for layer in self.layers}
+        rows, edges = pd.concat(parts.values()), np.cumsum([0, *(len(part) for part in parts.values())])
+        order = np.repeat(np.arange(len(parts)), np.diff(edges))
         curves = [self.calibration.curves[k] for k in rows.curve]
-        names = rows.concept.to_numpy(object)
-        grid = layer_grid(self.network, layer)
-        return _Layer(
-            layer,
+        squares = [
+            field_boxes(self.network, layer, part.unit.to_numpy(), self.fields.get(layer))
+            for layer, part in parts.items()
+        ]
+        return _Units(
+            {layer: slice(*edges[k : k + 2].tolist()) for k, layer in enumerate(parts)},
+            {layer: layer_grid(self.network, layer) for layer in parts},
+            {layer: self.calibration.merged.get(layer, SAME) for layer in parts},
+            order,
             rows.unit.to_numpy(np.int64),
-            np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64),
-            names,
-            rows.type.to_numpy(object),
+            rows.groupby(["layer", "concept"]).ngroup().to_numpy(np.int64),
+            {name: pd.array(rows[name].tolist(), dtype="str") for name in ("layer", "concept", "type")},
             rows.threshold.to_numpy(np.float32),
-            field_boxes(self.network, layer, rows.unit.to_numpy(), fields),
-            grid.start,
-            grid.stride,
+            np.concatenate(squares),
             np.cumsum([0, *(len(one.response) for one in curves)]).astype(np.int64),
             np.concatenate([np.stack([one.response, one.confidence]) for one in curves], 1),
-            np.stack(self.calibration.merged.get(layer, SAME)),
         )
 
     def __call__(self, image: np.ndarray, framed: bool = False) -> Localization:
@@ -198,55 +207,57 @@ class Localizer:
         return [one for at in range(0, len(frames), BATCH) for one in self._read(frames[at : at + BATCH])]
 
     def _read(self, frames: list[np.ndarray]) -> list[Localization]:
-        with record(self.network, self.layers, keep=self._labelled, stop=False) as maps, torch.no_grad():
+        with record(self.network, self.layers, keep=self._fired, stop=False) as fired, torch.no_grad():
             logits = self.network.module(self.network.prepare(np.stack(frames), framed=True))
         scores = logits.float().cpu().numpy()
         return [
             Localization(
-                frame, scores[k], self.network.classes, self.find({layer: maps[layer][k] for layer in maps})
+                frame,
+                scores[k],
+                self.network.classes,
+                self._table([fired[layer][k] for layer in self.layers]),
             )
             for k, frame in enumerate(frames)
         ]
 
-    def _labelled(self, layer: str, value: torch.Tensor) -> np.ndarray:
-        return value.index_select(1, self._index[layer].to(value.device)).float().cpu().numpy()
+    def _fired(self, layer: str, values: torch.Tensor) -> list[_Fired]:
+        """What `find_boxes` finds in a layer's maps (N, units, h, w), image by image: looked up while the
+        forward pass goes by, so that no map is kept."""
+        return [self._boxes(layer, one) for one in values.float().cpu().numpy()]
 
-    def labelled(self, maps: Maps) -> Maps:
-        """Of one image's maps (units, h, w) by layer, those of the labelled units."""
-        return {one.name: np.ascontiguousarray(maps[one.name][one.units]) for one in self._layers}
+    def _boxes(self, layer: str, maps: np.ndarray) -> _Fired:
+        units, rows = self._units, self._units.where[layer]
+        frame, (start, stride) = (*map(float, self.network.input_size),), units.grids[layer]
+        owner, response, places, boxes = find_boxes(
+            maps, units.units[rows], units.thresholds[rows], units.fields[rows], start, stride, frame
+        )
+        return _Fired(owner + rows.start, response, places * stride + start, boxes)
 
     def find(self, maps: Maps) -> dict[str, Any]:
-        """The columns of the table of boxes, from the labelled units' maps of one image."""
-        height, width = self.network.input_size
-        parts = [
-            _rows(one, maps[one.name], (float(height), float(width)), self.least) for one in self._layers
-        ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
+        """The columns of the table of boxes, from one image's maps (units, h, w) by layer."""
+        return self._table([self._boxes(layer, np.ascontiguousarray(maps[layer])) for layer in self.layers])
 
-
-def _rows(layer: _Layer, maps: np.ndarray, frame: tuple[float, float], least: float) -> dict[str, Any]:
-    """The boxes of one layer, most confident first, column by column."""
-    owner, response, places, boxes = find_boxes(
-        maps, layer.thresholds, layer.fields, layer.start, layer.stride, frame
-    )
-    confidence = _confidences(owner, response, layer.at, layer.curve)
-    leader, merged = merge_boxes(boxes, layer.concepts[owner], confidence, OVERLAP)
-    confidence = np.interp(confidence, *layer.merged)
-    firsts = np.flatnonzero((leader == np.arange(len(leader))) & (confidence >= least))
-    firsts = firsts[np.argsort(-confidence[firsts], kind="stable")]
-    unit, at = owner[firsts], places[firsts]
-    return {
-        "layer": np.full(len(firsts), layer.name, object),
-        "concept": layer.names[unit],
-        "type": layer.types[unit],
-        "confidence": confidence[firsts],
-        **dict(zip(("top", "left", "bottom", "right"), merged[firsts].T, strict=True)),
-        "row": layer.start[0] + layer.stride[0] * at[:, 0],
-        "col": layer.start[1] + layer.stride[1] * at[:, 1],
-        "unit": layer.units[unit],
-        "units": _members(leader, layer.units[owner], firsts),
-        "response": response[firsts],
-    }
+    def _table(self, fired: list[_Fired]) -> dict[str, Any]:
+        units = self._units
+        owner, response, centers, boxes = map(np.concatenate, zip(*fired, strict=True))
+        confidence = _confidences(owner, response, units.at, units.curve)
+        leader, merged = merge_boxes(boxes, units.concepts[owner], confidence, OVERLAP)
+        edges = np.cumsum([0, *(len(one.owner) for one in fired)])
+        for k, curve in enumerate(units.merged.values()):
+            part = slice(edges[k], edges[k + 1])
+            confidence[part] = np.interp(confidence[part], *curve)
+        firsts = np.flatnonzero((leader == np.arange(len(leader))) & (confidence >= self.least))
+        firsts = firsts[np.lexsort((-confidence[firsts], units.order[owner[firsts]]))]
+        unit = owner[firsts]
+        return {
+            **{name: words.take(unit) for name, words in units.words.items()},
+            "confidence": confidence[firsts],
+            **dict(zip(("top", "left", "bottom", "right"), merged[firsts].T, strict=True)),
+            **dict(zip(("row", "col"), centers[firsts].T, strict=True)),
+            "unit": units.units[unit],
+            "units": _members(leader, units.units[owner], firsts),
+            "response": response[firsts],
+        }
 
 
 def _members(leader: np.ndarray, units: np.ndarray, firsts: np.ndarray) -> np.ndarray:

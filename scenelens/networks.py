@@ -134,9 +134,13 @@ class Network:
             return (float("nan"),) * 3
         return field.size, field.stride, field.start
 
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        return dict(zip(self._table.layer, self._table.module, strict=True))
+
     def module_path(self, layer: str) -> str:
         """The path in ``module`` of a layer in the table, or of any other module given by its path."""
-        known = dict(zip(self._table.layer, self._table.module, strict=True))
+        known = self._paths
         if layer in known:
             return known[layer]
         if layer in self.points:

@@ -105,41 +105,53 @@ def field_boxes(
 
 
 @njit(cache=True, nogil=True)
-def find_boxes(maps, thresholds, fields, start, stride, frame):
+def find_boxes(maps, chosen, thresholds, fields, start, stride, frame):
     """One box for each group of touching positions (also by a corner) at which a unit is above its threshold.
 
     Parameters
     ----------
-    maps : (units, h, w) float32. thresholds : (units,) float32. fields : (units, 4) from `field_boxes`.
+    maps : (units, h, w) float32. chosen : (k,) int64, the units to look at.
+    thresholds : (k,) float32, theirs. fields : (k, 4), theirs, from `field_boxes`.
     start, stride : the layer's grid. frame : (H, W) in pixels, as floats.
 
     Returns
     -------
-    owner : (n,) int64, number of the unit in `maps`. response : (n,) float32, the group's highest.
+    owner : (n,) int64, number of the unit in `chosen`. response : (n,) float32, the group's highest.
     places : (n, 2) int64, where in the map that is. boxes : (n, 4) float64, top, left, bottom, right in pixel
         edges, cut off at the frame.
     """
-    units, h, w = maps.shape
-    most = units * ((h + 1) // 2) * ((w + 1) // 2)  # groups do not touch
+    h, w = maps.shape[1:]
+    most = len(chosen) * ((h + 1) // 2) * ((w + 1) // 2)  # groups do not touch
     owner, response = np.empty(most, np.int64), np.empty(most, np.float32)
     places, boxes = np.empty((most, 2), np.int64), np.empty((most, 4))
     free, stack, span = np.empty((h, w), np.bool_), np.empty((h * w, 2), np.int64), np.empty(4, np.int64)
     n = 0
-    for unit in range(units):
-        if maps[unit].max() <= thresholds[unit]:
+    for k in range(len(chosen)):
+        values = maps[chosen[k]]
+        if not _mark(values, thresholds[k], free):
             continue
-        free[:] = maps[unit] > thresholds[unit]
         for i in range(h):
             for j in range(w):
                 if free[i, j]:
-                    owner[n], places[n] = unit, _group(maps[unit], free, i, j, stack, span)
-                    response[n] = maps[unit, places[n, 0], places[n, 1]]
+                    owner[n], places[n] = k, _group(values, free, i, j, stack, span)
+                    response[n] = values[places[n, 0], places[n, 1]]
                     for edge in range(4):  # rows, columns, rows, columns
-                        at = start[edge % 2] + stride[edge % 2] * span[edge] + 0.5 + fields[unit, edge]
+                        at = start[edge % 2] + stride[edge % 2] * span[edge] + 0.5 + fields[k, edge]
                         least, largest = (0.0, frame[edge % 2] - 1) if edge < 2 else (1.0, frame[edge % 2])
                         boxes[n, edge] = min(max(at, least), largest)
                     n += 1
     return owner[:n], response[:n], places[:n], boxes[:n]
+
+
+@njit(cache=True, nogil=True)
+def _mark(values, threshold, free):
+    """Mark in `free` where a map is above a threshold; how many positions are."""
+    n = 0
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            free[i, j] = values[i, j] > threshold
+            n += free[i, j]
+    return n
 
 
 @njit(cache=True, nogil=True)

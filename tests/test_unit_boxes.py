@@ -22,7 +22,19 @@ def network():
 
 def boxes_of(values, threshold=1.0, fields=SQUARE, frame=(80.0, 80.0)):
     maps = np.asarray(values, np.float32)[None]
-    return find_boxes(maps, np.float32([threshold]), fields, (10.0, 10.0), (20.0, 20.0), frame)
+    return find_boxes(maps, np.array([0]), np.float32([threshold]), fields, (10.0, 10.0), (20.0, 20.0), frame)
+
+
+def test_only_the_chosen_units_are_looked_at():
+    maps = np.zeros((3, 4, 4), np.float32)
+    maps[0, 0, 0], maps[2, 1, 1], maps[2, 3, 3] = 9, 5, 7
+    thresholds, fields = np.float32([1, 6]), np.tile(SQUARE, (2, 1))
+    owner, response, places, _ = find_boxes(
+        maps, np.array([1, 2]), thresholds, fields, (10.0, 10.0), (20.0, 20.0), (80.0, 80.0)
+    )
+    assert owner.tolist() == [1]
+    assert response.tolist() == [7]
+    assert places.tolist() == [[3, 3]]
 
 
 def test_touching_positions_give_one_box_by_hand():

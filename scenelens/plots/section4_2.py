@@ -221,9 +221,9 @@ def figure_11bc_precision(found: Mapping[str, StudyLocalizer], of: str = "scene"
         f"Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
         f"evenly spread from the best AP to the worst of those that units were named after (IoU above 0.04), "
         f"n = {len(scores.images):,} images. Right: all objects; dark, those that units were named after. "
-        "Lines: means, with 95% intervals over the objects; dotted: the mean of detectors that know nothing. The "
-        f"paper prints APs for eight objects, from {percent(min(theirs))} to {percent(max(theirs))}. After Figure "
-        "11b and c."
+        "Lines: means, with 95% intervals over the objects; dotted: the mean of detectors that know nothing. "
+        f"The paper prints APs for eight objects, from {percent(min(theirs))} to {percent(max(theirs))}. "
+        "After Figure 11b and c."
     )
     plate = Plate("How well units find their objects", 3.1, caption)
     plate.words(0.1, 0.0, f"b  precision and recall, {of} network", weight="bold")
