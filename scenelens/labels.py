@@ -27,7 +27,7 @@ TYPES = (
 
 #: The paper's names of its six groups (section 3.3, Figure 6), from simple to complex, and our types.
 GROUPS = {
-    "simple elements and colors": "simple element or colour",
+    "simple elements and colours": "simple element or colour",
     "textures and materials": "texture or material",
     "regions and surfaces": "region or surface",
     "object parts": "object part",

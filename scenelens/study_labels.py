@@ -8,21 +8,16 @@ reader's study.toml.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from scenelens.annotations import Annotations
-from scenelens.automatic_labels import AutomaticLabels, LayerCounts
+from scenelens.automatic_labels import AutomaticLabels
 from scenelens.errors import SceneLensError
-from scenelens.files import replace_file
 from scenelens.index_key import stable_text
+from scenelens.kept_labels import LABELS_VERSION, file_digests, kept_or_made
 from scenelens.label_store import LabelStore
 from scenelens.label_units import label_units
 from scenelens.labels import merge
@@ -30,9 +25,6 @@ from scenelens.study_file import data_folder
 
 if TYPE_CHECKING:
     from scenelens.studies import Study
-
-VERSION = 2  # of what is kept: raise it when a rule of labelling changes its numbers
-_COUNTS = ("thresholds", "active", "shared", "fitting", "ap")
 
 
 def automatic_labels(study: Study, network: str = "scene") -> AutomaticLabels:
@@ -51,13 +43,9 @@ def automatic_labels(study: Study, network: str = "scene") -> AutomaticLabels:
             f"study {study.name!r} has no annotations, and so nothing to label units by: add an "
             f"[annotations] table to {study.file.path.name}."
         )
-    net = study.networks[network]
-    path = study.cache / "labels" / f"{network}-{_key(net, study.annotations)}.npz"
-    found = _read(path)
-    if found is None:
-        found = label_units(net, study.annotations)
-        replace_file(path, _packed(found))
-    return found
+    net, known = study.networks[network], study.annotations
+    path = study.cache / "labels" / f"{network}-{_key(net, known)}.npz"
+    return kept_or_made(path, lambda: label_units(net, known))
 
 
 def label_store(study: Study) -> LabelStore:
@@ -91,53 +79,7 @@ def study_labels(study: Study, by: str = "iou", least: float = 0.0) -> pd.DataFr
 def _key(network: Any, annotations: Annotations) -> str:
     """Names everything that the labels depend on: weights, preprocessing, photographs, annotations, rules."""
     digest = hashlib.sha256()
-    parts = [VERSION, network.weights_hash, stable_text(network.preprocessing), annotations.images]
+    parts = [LABELS_VERSION, network.weights_hash, stable_text(network.preprocessing), annotations.images]
     digest.update(json.dumps(parts).encode())
-    for path in _files(annotations):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    digest.update(file_digests(annotations))
     return digest.hexdigest()[:20]
-
-
-def _files(annotations: Annotations) -> Iterable[Path]:
-    """The photographs, and the files that their annotations are read from, where the format says which."""
-    yield from (annotations.path(image) for image in annotations.images)
-    for one in getattr(annotations, "sets", {"": annotations}).values():
-        sources = getattr(one, "_sources", {})
-        yield from (sources[image] for image in one.images if image in sources)
-
-
-def _packed(labels: AutomaticLabels) -> bytes:
-    about = {
-        "network": labels.network,
-        "concepts": labels.concepts.to_dict("list"),
-        "n_images": labels.n_images,
-        "n_pixels": labels.n_pixels,
-        "n_top": labels.n_top,
-        "quantile": labels.quantile,
-        "skipped": labels.skipped,
-        "provenance": labels.provenance,
-        "layers": labels.layers,
-    }
-    arrays = {
-        f"{k}-{name}": getattr(one, name) for k, one in enumerate(labels.counts.values()) for name in _COUNTS
-    }
-    target = io.BytesIO()
-    np.savez_compressed(target, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)
-    return target.getvalue()
-
-
-def _read(path: Path) -> AutomaticLabels | None:
-    """The labels as they were kept; None where there are none that can be read."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(file["about"].tobytes())
-            layers = about.pop("layers")
-            counts = {
-                layer: LayerCounts(*(file[f"{k}-{name}"] for name in _COUNTS))
-                for k, layer in enumerate(layers)
-            }
-        about["concepts"] = pd.DataFrame(about["concepts"])
-        about["skipped"] = tuple(tuple(one) for one in about["skipped"])
-        return AutomaticLabels(counts=counts, **about)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-        return None

@@ -19,7 +19,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from scenelens import study_labels
 from scenelens.atlas import PAIR, open_atlas
 from scenelens.automatic_labels import AutomaticLabels
 from scenelens.calibration import Calibration, Curve, calibrate
@@ -27,6 +26,7 @@ from scenelens.detector_scores import Detector, DetectorScores, judge
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.index_key import stable_text
+from scenelens.kept_labels import LABELS_VERSION, file_digests, kept_or_made
 from scenelens.label_units import label_units
 from scenelens.localization import Localizer
 from scenelens.seen_concepts import located_kinds
@@ -198,12 +198,10 @@ def detectors(chosen: AutomaticLabels, layer: str | None = None) -> list[Detecto
 def _chosen(
     network: Network, known: Annotations, images: list[str], path: Path, progress: bool
 ) -> AutomaticLabels:
-    found = study_labels._read(path)
-    if found is None:
-        layers, kinds = reading_layers(network), located_kinds(known)
-        found = label_units(network, known, layers, images, kinds=kinds, progress=progress)
-        replace_file(path, study_labels._packed(found))
-    return found
+    layers, kinds = reading_layers(network), located_kinds(known)
+    return kept_or_made(
+        path, lambda: label_units(network, known, layers, images, kinds=kinds, progress=progress)
+    )
 
 
 def _fields(study: Study, network: str) -> dict[str, Any]:
@@ -217,12 +215,9 @@ def _fields(study: Study, network: str) -> dict[str, Any]:
 def _key(study: Study, network: Network, hands: dict[str, list[str]]) -> str:
     """Names everything that is kept depends on: weights, preprocessing, photographs, annotations, rules."""
     if study not in _DIGESTS:
-        digest = hashlib.sha256()
         assert study.annotations is not None
-        for path in study_labels._files(study.annotations):
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        _DIGESTS[study] = digest.hexdigest()
-    parts = [VERSION, study_labels.VERSION, str(network.weights_hash), stable_text(network.preprocessing)]
+        _DIGESTS[study] = hashlib.sha256(file_digests(study.annotations)).hexdigest()
+    parts = [VERSION, LABELS_VERSION, str(network.weights_hash), stable_text(network.preprocessing)]
     text = json.dumps([*parts, _DIGESTS[study], hands, reading_layers(network)])
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 

@@ -166,7 +166,8 @@ def figure_11a_segmentations(study: Study, one: StudyLocalizer, n: int = 8) -> P
         )
     table = one.scores.table(concepts=list(named.concept)).sort_values("ap", ascending=False)
     side = (WIDTH - 0.16 - 0.07 * (columns - 1)) / columns
-    step = side + 0.81
+    lines = [_measures(row) for row in table.itertuples()]
+    step = side + 0.31 + 0.165 * max(map(len, lines))
     caption = (
         f"In full light: where the object's best {table.layer.iloc[0]} unit fires, in the image that it fits "
         f"best, so these are the best cases. J: Jaccard index of the pixels, AP: average precision of the "
@@ -179,8 +180,8 @@ def figure_11a_segmentations(study: Study, one: StudyLocalizer, n: int = 8) -> P
         frame, mask = _best_case(study, one, row)
         show_tile(plate.axes_at(left, top, side, side), dimmed(frame, mask))
         plate.words(left + side / 2, top + side + 0.03, fit(row.concept, side), ha="center", weight="bold")
-        for line, words in enumerate(_measures(row)):
-            y = top + side + 0.21 + 0.165 * line
+        for number, words in enumerate(lines[k]):
+            y = top + side + 0.21 + 0.165 * number
             plate.words(left + side / 2, y, words, ha="center", size=SMALL, color=SOFT)
     return plate
 
