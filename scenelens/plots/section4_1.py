@@ -13,8 +13,10 @@ from matplotlib.axes import Axes
 from scenelens import paper
 from scenelens.detector_views import DetectorView, detector_views
 from scenelens.frequency import zipf_line
+from scenelens.metrics import wilson_interval
 from scenelens.plots.style import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color
 from scenelens.plots.tiles import fit, show_tile
+from scenelens.readings import percent, share_text
 from scenelens.study_emergence import Emergence, where_annotated
 
 _GAP, _ROW = 0.05, 0.185  # inches: between tiles, and a line of a bar chart
@@ -130,10 +132,13 @@ def strip(pictures: Sequence[np.ndarray], gap: float) -> np.ndarray:
 
 def _units_caption(found: Emergence, network: str, units: pd.DataFrame, shown: int, n: int) -> str:
     row = _deepest_share(found, network)
+    none, all_units = paper.NO_OBJECT["pool5"]
+    share = share_text(row.share, row.low, row.high, row.n)
     return (
         f"{row.detectors} of the {row.n} units of {row.layer} detect one of {row.objects} objects by the "
-        f"rule: {found.rule}; {row['none']} detect none. The {shown} objects with most units. Each unit in "
-        f"its {n} top images, in full light where it is active; below its number its score by the rule. "
+        f"rule: {found.rule}. That is {share}; in the paper's scene network it is "
+        f"{percent(1 - none / all_units)} (n = {all_units}). The {shown} objects with most units. Each unit "
+        f"in its {n} top images, in full light where it is active; below its number its score by the rule. "
         "After Figure 9a."
     )
 
@@ -214,9 +219,11 @@ def _value_bars(axes: Axes, values: np.ndarray, y: np.ndarray, most: float) -> N
 def _counts_caption(found: Emergence, detected: pd.DataFrame, missed: pd.DataFrame, n: int) -> str:
     layers = " and ".join(dict.fromkeys(found.layers[name] for name in found.networks))
     left_out = f" Not shown: {len(detected) - n} with fewest units." if len(detected) > n else ""
+    share, (low, high) = len(detected) / len(found.table), wilson_interval(len(detected), len(found.table))
     text = (
-        f"Units of {layers} per object ({found.rule}): of {len(found.table)} {found.which} "
-        f"{len(detected)} are detected by some unit, {len(missed)} by none.{left_out} "
+        f"Units of {layers} per object ({found.rule}). Of {len(found.table)} {found.which} some unit detects "
+        f"{len(detected)}, {share_text(share, low, high, len(found.table))}; none detects the other "
+        f"{len(missed)}.{left_out} "
         f"Instances on {found.zipf.n_images:,} images of scenes. "
     )
     if found.informative is None:

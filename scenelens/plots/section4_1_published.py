@@ -5,14 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from scenelens import paper
 from scenelens.assets import advice
+from scenelens.metrics import wilson_interval
 from scenelens.plots.style import SMALL, SOFT, Plate, network_color
 from scenelens.plots.tiles import fit
-from scenelens.readings import Reading
+from scenelens.readings import Reading, share_text
 
 _ROW = 0.17  # inches, a line of a bar chart
 
 
+_NETWORKS = {
+    "scene": "scene network (Places205-AlexNet)",
+    "object": "object network (ImageNet-AlexNet)",
+}
 #: Source -> the asset that holds it.
 _ASSETS = {"released answers": "unit_annotation", "Network Dissection": "netdissect"}
 
@@ -35,10 +41,11 @@ def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate | R
     table = table.reindex(columns=["scene", "object"], fill_value=0)
     table = table.sort_values(["scene", "object"], ascending=False, kind="stable")
     rule = own.rule.iloc[0]
-    totals = [f"{int(table[name].sum())} units over {int((table[name] > 0).sum())}" for name in table]
+    none, all_units = paper.NO_OBJECT["pool5"]
+    totals = [_total(table[name], all_units, place) for name, place in _NETWORKS.items()]
     caption = (
-        f"Units that detect an object ({rule}), of 256 each: {totals[0]} objects in the scene network "
-        f"(Places205-AlexNet), {totals[1]} in the object network (ImageNet-AlexNet). "
+        f"Units that detect an object ({rule}): {'; '.join(totals)}. The paper's own count for its scene "
+        f"network: {all_units - none} units. "
     )
     if len(table) > n:
         caption += f"{len(table) - n} more objects, with fewer units, are left out."
@@ -54,6 +61,13 @@ def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate | R
         if len(part):
             _paired(plate, part, 1.35 + 3.6 * column, (half * _ROW * 1.15, half), most)
     return plate
+
+
+def _total(counts: pd.Series, n: int, place: str) -> str:
+    """How many of a network's n units, over how many objects, and the share with its interval."""
+    units, objects = int(counts.sum()), int((counts > 0).sum())
+    share = share_text(units / n, *wilson_interval(units, n), n)
+    return f"{units} units over {objects} object{'' if objects == 1 else 's'} in the {place}, {share}"
 
 
 def _paired(plate: Plate, part: pd.DataFrame, left: float, size: tuple[float, int], most: int) -> None:
