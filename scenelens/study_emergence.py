@@ -112,22 +112,27 @@ def emergence(
     layers = {name: one.layers[-1] for name, one in automatic.items()}
     seen = object_presence(study.annotations, scene_images(study))
     informative, why_not = _informative(seen)
-    frequency, units = object_frequency(seen), _deepest(object_units(labels, rule, study.networks), layers)
+    frequency = object_frequency(seen)
+    units = _deepest(object_units(labels, rule, study.networks), layers)
     counts = _deepest(unit_counts(labels, rule, study.networks), layers)
     pair = {name: counts[counts.network == name] for name in PAIR if name in automatic}
     table = _asked(emergence_table(pair, frequency, informative), automatic)
     text = rule.text if isinstance(rule, DetectorRule) else _text(rule)
     return Emergence(
-        *(study, text, automatic, layers, units, detector_share(labels, study.networks, rule), seen),
-        *(
-            frequency,
-            zipf_fit(seen),
-            informative,
-            why_not,
-            table,
-            _correlations(table, list(pair)),
-            least_images,
-        ),
+        study=study,
+        rule=text,
+        automatic=automatic,
+        layers=layers,
+        units=units,
+        shares=detector_share(labels, study.networks, rule),
+        seen=seen,
+        frequency=frequency,
+        zipf=zipf_fit(seen),
+        informative=informative,
+        why_not=why_not,
+        table=table,
+        correlations=_correlations(table, list(pair)),
+        least_images=least_images,
     )
 
 
