@@ -175,8 +175,12 @@ class PictureReader(traitlets.HasTraits):
         text = f"{Path(self.image).name}: {words(best.predicted)} ({percent(best.probability)}) · {shown}"
         if 0 <= self.box < len(boxes):
             row = boxes.iloc[self.box]
-            text += f" · {words(row.concept)}: {self.layer}:{row.unit}, {len(row.units)} unit(s) in the box"
+            text += f" · {words(row.concept)}: {self.layer}:{row.unit}, {_units(len(row.units))} in the box"
         return text
+
+
+def _units(n: int) -> str:
+    return f"{n} unit{'' if n == 1 else 's'}"
 
 
 def picture_paths(study: Study) -> dict[str, Path]:
