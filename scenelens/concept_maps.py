@@ -6,6 +6,7 @@ cloth, red and a horizontal edge. Within a kind a pixel shows one concept, so a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -64,7 +65,9 @@ class ConceptMaps:
     SceneLensError : a kind that these annotations do not have.
     """
 
-    def __init__(self, annotations: Annotations, network: Network, kinds: list[str] | None = None) -> None:
+    def __init__(
+        self, annotations: Annotations, network: Network, kinds: Sequence[str] | None = None
+    ) -> None:
         there = [SCENES, *(kind for kind in ANNOTATED if kind in annotations.kinds), *MEASURED]
         for kind in kinds or ():
             if kind not in there:

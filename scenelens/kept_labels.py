@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,17 @@ LABELS_VERSION = 2  # of what is kept: raise it when a rule of labelling changes
 _COUNTS = ("thresholds", "active", "shared", "fitting", "ap")
 
 
-def kept_or_made(path: Path, make: Callable[[], AutomaticLabels]) -> AutomaticLabels:
-    """The labels in a file, or, where there are none that can be read, those that `make` gives, then kept."""
-    found = _read(path)
-    if found is None:
-        found = make()
-        replace_file(path, _packed(found))
+def kept_or_made(
+    paths: Mapping[str, Path], make: Callable[[list[str]], list[AutomaticLabels]]
+) -> dict[str, AutomaticLabels]:
+    """The labels in some files, by name; where none can be read, those that `make` gives for these names, and
+    from then on they are kept."""
+    kept = {name: _read(path) for name, path in paths.items()}
+    found = {name: one for name, one in kept.items() if one is not None}
+    missing = [name for name in paths if name not in found]
+    for name, one in zip(missing, make(missing) if missing else (), strict=True):
+        replace_file(paths[name], _packed(one))
+        found[name] = one
     return found
 
 

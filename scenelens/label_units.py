@@ -13,22 +13,20 @@ far as they fit, and then need no second forward pass.
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenelens.active_pixels import Axis, Tally, axis, count
+from scenelens.active_pixels import Axis, axis
 from scenelens.annotations import Annotations
-from scenelens.automatic_labels import AutomaticLabels, LayerCounts, presence_ap
-from scenelens.concept_maps import ConceptMaps, Looked
+from scenelens.automatic_labels import AutomaticLabels
+from scenelens.concept_maps import ConceptMaps
 from scenelens.errors import SceneLensError, close_names
-from scenelens.layer_maps import BATCH, Announcer, LayerMaps, Maps, read_ahead
+from scenelens.label_pass import Peaks, ShownConcepts, UnitCounts, count_all
+from scenelens.layer_maps import KEPT_BYTES, Announcer, LayerMaps
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
@@ -85,24 +83,72 @@ def label_units(
     ...
     scenelens.errors.SceneLensError: quantile=5 is a share of the responses, above 0 ...
     """
+    options = (images, quantile, kinds, sample, n_top, placement, seed, progress)
+    return label_networks([network], annotations, [layers], *options)[0]
+
+
+def label_networks(
+    networks: Sequence[Network],
+    annotations: Annotations,
+    layers: Sequence[Sequence[str] | None] | None = None,
+    images: Sequence[str] | None = None,
+    quantile: float = 0.005,
+    kinds: Sequence[str] | None = None,
+    sample: int = SAMPLE,
+    n_top: int = TOP,
+    placement: str = "receptive field",
+    seed: int = 0,
+    progress: bool = True,
+) -> list[AutomaticLabels]:
+    """`label_units` of several networks; those that see the same frame share one reading of the annotations,
+    which takes longer than a network.
+
+    Parameters
+    ----------
+    layers : of each network; others are `label_units`'.
+
+    Returns
+    -------
+    list of AutomaticLabels, each what `label_units` gives for its network alone.
+
+    Raises
+    ------
+    SceneLensError : as `label_units`.
+    """
     if not 0 < quantile < 1:
         raise SceneLensError(
             f"quantile={quantile} is a share of the responses, above 0 and below 1, such as 0.005."
         )
     if min(sample, n_top) < 1:
         raise SceneLensError(f"sample={sample} and n_top={n_top} are numbers of images, 1 or more.")
-    chosen = _layers(network, layers)
+    asked = layers or [None] * len(networks)
+    chosen = [_layers(network, names) for network, names in zip(networks, asked, strict=True)]
     ids = _images(annotations, images)
     order = [ids[k] for k in np.random.default_rng(seed).permutation(len(ids))]
-    concepts = ConceptMaps(annotations, network, None if kinds is None else list(kinds))
-    axes = {layer: map_axes(network, layer, placement) for layer in chosen}
-    say = Announcer(progress)
-    forward = LayerMaps(network, chosen, say)
-    thresholds = forward.calibrate(annotations, order[:sample], quantile)
-    with tempfile.TemporaryDirectory(prefix="scenelens-") as folder:
-        run = _Run(forward, concepts, thresholds, axes, _Peaks(Path(folder)), n_top)
-        run.count_all(order)
-        return run.result(quantile, {"sample": min(sample, len(order)), "placement": placement, "seed": seed})
+    how = {"sample": min(sample, len(order)), "placement": placement, "seed": seed}
+    found: dict[int, AutomaticLabels] = {}
+    for numbers in _same_frames(networks):
+        shown = ShownConcepts(ConceptMaps(annotations, networks[numbers[0]], kinds))
+        say, room = Announcer(progress), KEPT_BYTES // len(numbers)
+        with tempfile.TemporaryDirectory(prefix="scenelens-") as folder:
+            counts = []
+            for k in numbers:
+                forward = LayerMaps(networks[k], chosen[k], say, room)
+                thresholds = forward.calibrate(annotations, order[:sample], quantile)
+                axes = {layer: map_axes(networks[k], layer, placement) for layer in chosen[k]}
+                peaks, n_kinds = Peaks(Path(folder) / str(k)), len(shown.concepts.kinds)
+                counts.append(UnitCounts(forward, thresholds, axes, peaks, n_top, n_kinds))
+            count_all(counts, shown, order)
+            found |= {k: one.result(shown, quantile, how) for k, one in zip(numbers, counts, strict=True)}
+    return [found[k] for k in range(len(networks))]
+
+
+def _same_frames(networks: Sequence[Network]) -> list[list[int]]:
+    """The networks' numbers, in groups that see the same frame of a photograph."""
+    groups: dict[object, list[int]] = {}
+    for k, network in enumerate(networks):
+        groups.setdefault(network.preprocessing.framing, []).append(k)
+    return list(groups.values())
 
 
 def _layers(network: Network, layers: Sequence[str] | None) -> list[str]:
@@ -142,117 +188,3 @@ def map_axes(network: Network, layer: str, placement: str = "receptive field") -
             strides, starts = (np.broadcast_to(value, 2).tolist() for value in (row.rf_stride, row.rf_start))
     rows, columns = (axis(*place) for place in zip(shape, size, starts, strides, strict=True))
     return rows, columns
-
-
-class _Peaks:
-    """Every unit's peak in every image, and which concepts each image shows; the peaks lie in a file."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = open(folder / "peaks", "wb", buffering=1 << 20)  # noqa: SIM115  closed by `ap`
-        self.shown: list[np.ndarray] = []
-
-    def add(self, maps: Maps, shown: np.ndarray) -> None:
-        """Take one image's peaks and the numbers (from 0) of the concepts it shows."""
-        with self._room():
-            self.file.write(np.concatenate([one.max((1, 2)) for one in maps.values()]).tobytes())
-        self.shown.append(shown.astype(np.int32))
-
-    @contextlib.contextmanager
-    def _room(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise SceneLensError(
-                f"{self.file.name} cannot hold the units' peaks ({error.strerror}); free some space, or set "
-                "TMPDIR to another folder."
-            ) from None
-
-    def ap(self, shapes: dict[str, tuple[int, int, int]], n_concepts: int) -> Maps:
-        """Layer to (units, n_concepts) average precision; nothing can be added any more."""
-        with self._room():
-            self.file.close()
-        starts, shown = np.cumsum([0, *map(len, self.shown)]), np.concatenate(self.shown)
-        units = [shape[0] for shape in shapes.values()]
-        peaks = np.memmap(self.file.name, np.float32, "r").reshape(len(self.shown), sum(units))
-        columns = np.split(np.arange(sum(units)), np.cumsum(units)[:-1])
-        found = (presence_ap(peaks[:, part[0] : part[-1] + 1], starts, shown, n_concepts) for part in columns)
-        return dict(zip(shapes, found, strict=True))
-
-
-@dataclass
-class _Run:
-    """The pass in which everything is counted."""
-
-    forward: LayerMaps
-    concepts: ConceptMaps
-    thresholds: Maps
-    axes: dict[str, tuple[Axis, Axis]]
-    peaks: _Peaks
-    n_top: int
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    areas: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
-
-    def __post_init__(self) -> None:
-        n_kinds = len(self.concepts.kinds)
-        shapes = self.forward.shapes.items()
-        self.tallies = {layer: Tally.empty(shape[0], self.n_top, n_kinds) for layer, shape in shapes}
-
-    def count_all(self, images: list[str]) -> None:
-        say, start, done = self.forward.say, time.perf_counter(), 0
-        with say.bar(len(images), f"labels of {self.forward.network.name}") as bar:
-            for names, looked, skipped in read_ahead(self.concepts.look, images):
-                self.skipped += skipped
-                for one, maps in zip(
-                    looked, self.forward.take(names, [o.frame for o in looked]), strict=True
-                ):
-                    self._count(one, maps)
-                done += len(names) + len(skipped)
-                bar.update(len(names) + len(skipped))
-                if done == BATCH:
-                    say.estimate(
-                        (time.perf_counter() - start) * (len(images) / done - 1), "Labelling the rest"
-                    )
-
-    def _count(self, looked: Looked, maps: Maps) -> None:
-        n = len(self.concepts)
-        slots = self.concepts.slots(n)
-        for layer, tally in self.tallies.items():
-            tally.make_room(n)
-            count(
-                tally,
-                maps[layer],
-                self.thresholds[layer],
-                looked.codes,
-                looked.scene,
-                slots,
-                self.axes[layer],
-            )
-        areas = np.bincount(looked.codes.ravel(), minlength=n + 1)
-        areas[looked.scene] += looked.codes.shape[0] * looked.codes.shape[1]
-        areas[0] = 0
-        self.areas = np.pad(self.areas, (0, n + 1 - len(self.areas))) + areas
-        shown = self.concepts.present(areas, looked.frame.shape[0] * looked.frame.shape[1])
-        self.peaks.add(maps, np.flatnonzero(shown[1:]))
-
-    def result(self, quantile: float, how: dict[str, Any]) -> AutomaticLabels:
-        n_images, n = len(self.peaks.shown), len(self.concepts)
-        if not n_images:
-            raise SceneLensError(f"no image could be read; the first: {self.skipped[0][1]}")
-        shown = np.bincount(np.concatenate(self.peaks.shown), minlength=n)
-        concepts = self.concepts.concepts.assign(pixels=self.areas[1:], images=shown)
-        n_top = min(self.n_top, n_images)
-        ap = self.peaks.ap(self.forward.shapes, n)
-        counts = {layer: self._layer(layer, tally, ap[layer], n) for layer, tally in self.tallies.items()}
-        network = self.forward.network
-        how |= {"weights": network.weights_hash, "n_images": n_images, "quantile": quantile}
-        pixels = n_images * int(np.prod(network.input_size))
-        skipped = tuple(self.skipped)
-        return AutomaticLabels(
-            network.name, concepts, counts, n_images, pixels, n_top, quantile, skipped, how
-        )
-
-    def _layer(self, layer: str, tally: Tally, ap: np.ndarray, n: int) -> LayerCounts:
-        tally.make_room(n)
-        fits = tally.top_fits.reshape(len(tally.active), -1)
-        fitting = np.stack([np.bincount(row, minlength=n + 1) for row in fits])[:, 1:]
-        return LayerCounts(self.thresholds[layer], tally.active, tally.shared[:, 1 : n + 1], fitting, ap)

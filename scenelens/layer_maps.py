@@ -48,14 +48,15 @@ class Announcer:
 
 
 class LayerMaps:
-    """The layers' maps of images; those of the sample are kept until they are used, as far as they fit."""
+    """The layers' maps of images; those of the sample are kept until they are used, as far as they fit into
+    `room` bytes."""
 
-    def __init__(self, network: Network, layers: list[str], say: Announcer) -> None:
+    def __init__(self, network: Network, layers: list[str], say: Announcer, room: int = KEPT_BYTES) -> None:
         self.network, self.layers, self.say = network, layers, say
         self.shapes = {layer: network.layer_shape(layer) for layer in layers}
         self._kept: dict[str, Maps] = {}
         per_image = 4 * sum(int(np.prod(shape)) for shape in self.shapes.values())
-        self._room = KEPT_BYTES // per_image
+        self._room = room // per_image
 
     def maps(self, frames: Sequence[np.ndarray]) -> Maps:
         """Layer to (N, units, h, w) float32."""

@@ -77,6 +77,11 @@ class Preprocessing:
         to = self.resize_to if self.resize_to is not None else self.size
         return (to, to) if isinstance(to, int) else (to[0], to[1])
 
+    @property
+    def framing(self) -> tuple[object, ...]:
+        """What decides which frame is cut from a photograph: networks with the same see the same picture."""
+        return self.size, self.resize, self._resize_to()
+
     def frame(self, image: np.ndarray) -> np.ndarray:
         """The picture the network sees: uint8 RGB (h, w, 3) of any size -> uint8 RGB (H, W, 3) of exactly
         `size`.

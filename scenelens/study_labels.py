@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -19,11 +20,12 @@ from scenelens.errors import SceneLensError
 from scenelens.index_key import stable_text
 from scenelens.kept_labels import LABELS_VERSION, file_digests, kept_or_made
 from scenelens.label_store import LabelStore
-from scenelens.label_units import label_units
+from scenelens.label_units import label_networks
 from scenelens.labels import merge
 from scenelens.study_file import data_folder
 
 if TYPE_CHECKING:
+    from scenelens.networks import Network
     from scenelens.studies import Study
 
 
@@ -38,14 +40,21 @@ def automatic_labels(study: Study, network: str = "scene") -> AutomaticLabels:
     ------
     SceneLensError : no such network, or the study has no annotations.
     """
-    if study.annotations is None:
+    return labels_of_networks(study, [network])[network]
+
+
+def labels_of_networks(study: Study, networks: Iterable[str]) -> dict[str, AutomaticLabels]:
+    """`automatic_labels` of several networks, in one pass over the annotations where none is kept yet."""
+    known = study.annotations
+    if known is None:
         raise SceneLensError(
             f"study {study.name!r} has no annotations, and so nothing to label units by: add an "
             f"[annotations] table to {study.file.path.name}."
         )
-    net, known = study.networks[network], study.annotations
-    path = study.cache / "labels" / f"{network}-{_key(net, known)}.npz"
-    return kept_or_made(path, lambda: label_units(net, known))
+    nets = {name: study.networks[name] for name in networks}
+    digests, folder = file_digests(known), study.cache / "labels"
+    paths = {name: folder / f"{name}-{_key(net, known, digests)}.npz" for name, net in nets.items()}
+    return kept_or_made(paths, lambda names: label_networks([nets[name] for name in names], known))
 
 
 def label_store(study: Study) -> LabelStore:
@@ -76,10 +85,7 @@ def study_labels(study: Study, by: str = "iou", least: float = 0.0) -> pd.DataFr
     return merge(*tables)
 
 
-def _key(network: Any, annotations: Annotations) -> str:
+def _key(network: Network, annotations: Annotations, digests: bytes) -> str:
     """Names everything that the labels depend on: weights, preprocessing, photographs, annotations, rules."""
-    digest = hashlib.sha256()
     parts = [LABELS_VERSION, network.weights_hash, stable_text(network.preprocessing), annotations.images]
-    digest.update(json.dumps(parts).encode())
-    digest.update(file_digests(annotations))
-    return digest.hexdigest()[:20]
+    return hashlib.sha256(json.dumps(parts).encode() + digests).hexdigest()[:20]

@@ -27,12 +27,11 @@ from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.index_key import stable_text
 from scenelens.kept_labels import LABELS_VERSION, file_digests, kept_or_made
-from scenelens.label_units import label_units
+from scenelens.label_units import label_networks
 from scenelens.localization import Localizer
 from scenelens.seen_concepts import located_kinds
 
 if TYPE_CHECKING:
-    from scenelens.annotations import Annotations
     from scenelens.networks import Network
     from scenelens.studies import Study
 
@@ -123,10 +122,9 @@ def study_localizer(study: Study, network: str = "scene", progress: bool = True)
 def _opened(study: Study, network: str, hands: dict[str, list[str]], progress: bool) -> StudyLocalizer:
     net, known = study.networks[network], study.annotations
     assert known is not None  # `deal` has told
-    key, folder = _key(study, net, hands), study.cache / "localization"
-    chosen = _chosen(net, known, hands["choose"], folder / f"{network}-{key}-names.npz", progress)
+    chosen = _chosen(study, [network], hands, progress)[network]
     labels, fields = names_of_units(chosen), _fields(study, network)
-    path = folder / f"{network}-{key}.npz"
+    path = _kept_at(study, network, hands)
     kept = _read(path)
     if kept is None:
         calibration = calibrate(net, known, labels, hands["calibrate"], fields, progress)
@@ -140,6 +138,7 @@ def _opened(study: Study, network: str, hands: dict[str, list[str]], progress: b
 def prepare(study: Study) -> None:
     """Make what notebook 04.2 needs and keep it; nothing where the study has no annotations."""
     if study.annotations is not None:
+        _chosen(study, list(study.networks), deal(study), progress=True)
         for network in study.networks:
             study_localizer(study, network)
 
@@ -196,12 +195,25 @@ def detectors(chosen: AutomaticLabels, layer: str | None = None) -> list[Detecto
 
 
 def _chosen(
-    network: Network, known: Annotations, images: list[str], path: Path, progress: bool
-) -> AutomaticLabels:
-    layers, kinds = reading_layers(network), located_kinds(known)
-    return kept_or_made(
-        path, lambda: label_units(network, known, layers, images, kinds=kinds, progress=progress)
-    )
+    study: Study, networks: list[str], hands: dict[str, list[str]], progress: bool
+) -> dict[str, AutomaticLabels]:
+    """Every unit of the layers to read by beside what can be located, on the first hand."""
+    known = study.annotations
+    assert known is not None  # `deal` has told
+
+    def make(names: list[str]) -> list[AutomaticLabels]:
+        nets = [study.networks[name] for name in names]
+        layers = [reading_layers(net) for net in nets]
+        return label_networks(
+            nets, known, layers, hands["choose"], kinds=located_kinds(known), progress=progress
+        )
+
+    return kept_or_made({name: _kept_at(study, name, hands, "-names") for name in networks}, make)
+
+
+def _kept_at(study: Study, network: str, hands: dict[str, list[str]], what: str = "") -> Path:
+    key = _key(study, study.networks[network], hands)
+    return study.cache / "localization" / f"{network}-{key}{what}.npz"
 
 
 def _fields(study: Study, network: str) -> dict[str, Any]:

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from scenelens import label_units as module
-from scenelens import layer_maps
+from scenelens import label_pass, layer_maps
 from scenelens.annotations import Instance, InstanceAnnotations
 from scenelens.automatic_labels import presence_ap
 from scenelens.concept_maps import ConceptMaps
 from scenelens.errors import SceneLensError
-from scenelens.label_units import label_units
+from scenelens.label_units import label_networks, label_units
 from scenelens.labels import COLUMNS
 from scenelens.layer_maps import Highest
 from scenelens.metrics import average_precision
@@ -118,6 +118,44 @@ def test_a_unit_that_sees_red_squares_is_called_box(found):
     assert labels.annotator.unique().tolist() == ["automatic (iou)"]
     assert tuple(labels.reset_index().columns[:3]) == ("unit", "network", "layer")
     assert set(COLUMNS) <= {"unit", *labels.columns}
+
+
+def test_networks_in_one_pass_are_counted_as_alone(squares, network, found):
+    class Lows(Reds):
+        """The same units, the other way round."""
+
+        def __init__(self):
+            super().__init__()
+            with torch.no_grad():
+                self.see.weight.copy_(self.see.weight.flip(0).clone())
+
+    how = {"quantile": 0.04, "n_top": 5, "progress": False}
+    other = Network(Lows(), "other", preprocessing=network.preprocessing)
+    small = Network(Reds(), "small", preprocessing=Preprocessing(size=(16, 16)))
+    networks = [network, small, other]
+    together = label_networks(networks, squares, [["see"]] * 3, **how)
+    assert [one.network for one in together] == ["scene", "small", "other"]
+    assert together[0].labels().drop(columns="when").equals(found.labels().drop(columns="when"))
+    for one, net in zip(together, networks, strict=True):
+        alone = label_units(net, squares, ["see"], **how)
+        assert one.concepts.equals(alone.concepts)
+        for name in ("thresholds", "active", "shared", "fitting", "ap"):
+            np.testing.assert_array_equal(
+                getattr(one.counts["see"], name), getattr(alone.counts["see"], name)
+            )
+
+
+def test_networks_that_see_the_same_frame_share_the_annotations(squares, network, monkeypatch):
+    looked = []
+    look = ConceptMaps.look
+
+    def counted(self, image):
+        looked.append(image)
+        return look(self, image)
+
+    monkeypatch.setattr(ConceptMaps, "look", counted)
+    label_networks([network, network], squares, [["see"]] * 2, progress=False)
+    assert sorted(looked) == sorted(squares)
 
 
 def test_counts_equal_plain_masks(squares, network, found):
@@ -269,6 +307,6 @@ def test_a_full_disk_is_said_with_a_way_out(squares, network, monkeypatch):
         def write(self, content):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "open", lambda *_, **__: Full(), raising=False)
+    monkeypatch.setattr(label_pass, "open", lambda *_, **__: Full(), raising=False)
     with pytest.raises(SceneLensError, match=r"No space left on device.*set TMPDIR"):
         label_units(network, squares, ["see"], progress=False)

@@ -25,7 +25,7 @@ def never(*_):
 def test_labels_are_computed_once_and_kept(study, monkeypatch):
     first = study.automatic_labels("scene")
     assert {"bed", "lamp", "sand"} <= set(first.concepts.concept)
-    monkeypatch.setattr(study_labels, "label_units", never)
+    monkeypatch.setattr(study_labels, "label_networks", never)
     again = open_study(study.file.path).automatic_labels("scene")
     assert again.layers == first.layers
     assert again.concepts.equals(first.concepts)
@@ -39,9 +39,29 @@ def test_labels_are_computed_once_and_kept(study, monkeypatch):
         study.automatic_labels("object")
 
 
+def test_several_networks_are_labelled_in_one_pass(study, monkeypatch):
+    alone = {name: study.automatic_labels(name) for name in ("scene", "object")}
+    for path in (study.cache / "labels").glob("*.npz"):
+        path.unlink()
+    asked = []
+    label_networks = study_labels.label_networks
+
+    def watched(networks, annotations):
+        asked.append([network.name for network in networks])
+        return label_networks(networks, annotations, progress=False)
+
+    monkeypatch.setattr(study_labels, "label_networks", watched)
+    together = study_labels.labels_of_networks(study, ["scene", "object"])
+    assert asked == [["scene", "object"]]
+    for name, one in alone.items():
+        assert together[name].labels().drop(columns="when").equals(one.labels().drop(columns="when"))
+    study_labels.labels_of_networks(study, ["object", "scene"])
+    assert len(asked) == 1
+
+
 def test_another_photograph_or_annotation_is_labelled_anew(study, monkeypatch):
     study.automatic_labels("scene")
-    monkeypatch.setattr(study_labels, "label_units", never)
+    monkeypatch.setattr(study_labels, "label_networks", never)
     xml = study.file.path.parent / "world" / "Annotations" / "scene" / "attic" / "0.xml"
     before = xml.read_text()
     assert "bed" in before
@@ -59,7 +79,7 @@ def test_what_cannot_be_read_is_labelled_anew(study, monkeypatch):
     study.automatic_labels("scene")
     (path,) = (study.cache / "labels").glob("*.npz")
     path.write_bytes(path.read_bytes()[:500])
-    monkeypatch.setattr(study_labels, "label_units", never)
+    monkeypatch.setattr(study_labels, "label_networks", never)
     with pytest.raises(AssertionError, match="labelled again"):
         open_study(study.file.path).automatic_labels("scene")
 

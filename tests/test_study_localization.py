@@ -108,7 +108,7 @@ def test_detectors_are_the_layers_best(found):
 
 def test_what_is_kept_is_what_was_measured(study, found, monkeypatch):
     monkeypatch.setitem(module._OPEN, study, {})
-    monkeypatch.setattr(module, "label_units", None)
+    monkeypatch.setattr(module, "label_networks", None)
     monkeypatch.setattr(module, "judge", None)
     again, one = study_localizer(study, "scene"), found["scene"]
     assert again is not one

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
-from scenelens import study_localization
+from scenelens import study_labels, study_localization
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.studies import open_study
@@ -98,8 +98,7 @@ def prepare(study: str) -> None:
         opened.index(name)
     if opened.annotations is not None:
         with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and go on
-            for name in opened.networks:
-                opened.automatic_labels(name)
+            study_labels.labels_of_networks(opened, opened.networks)
             study_localization.prepare(opened)
 
 
