@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from scenelens import label_units as module
 from scenelens import label_pass, layer_maps
+from scenelens import label_units as module
 from scenelens.annotations import Instance, InstanceAnnotations
 from scenelens.automatic_labels import presence_ap
 from scenelens.concept_maps import ConceptMaps
