@@ -168,9 +168,10 @@ class AnnotatedImages(PolygonAnnotations):
         return {path.stem: _legend(path) for path in sorted((self.root / "Labels").glob("*.json"))}
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4096)  # of about 30 kB each
 def _parsed(path: Path, changed: int) -> Annotation:
-    """The annotation last read: one image's masks, parts and report are often asked for in a row."""
+    """The annotations last read: an image's masks, parts and report are often asked for in a row, and several
+    networks one after the other look at the same images. To read one takes longer than to run a network."""
     return parse_annotation(path)
 
 

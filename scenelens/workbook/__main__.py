@@ -88,7 +88,7 @@ def choose_study(given: str | None) -> tuple[str, str]:
 
 def prepare(study: str) -> None:
     """Make what notebooks share before the first one runs: the images; of each network the index and, where
-    images are annotated, its units' labels and their calibration.
+    images are annotated, the table of objects, the units' labels and their calibration.
 
     Each notebook can do so by itself; but the first one would then take minutes, and seem slow.
     """
@@ -97,6 +97,7 @@ def prepare(study: str) -> None:
     for name in opened.networks:
         opened.index(name)
     if opened.annotations is not None:
+        opened.annotations.objects()
         with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and go on
             study_labels.labels_of_networks(opened, opened.networks)
             study_localization.prepare(opened)
