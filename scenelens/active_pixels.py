@@ -44,6 +44,34 @@ def axis(n: int, length: int, start: float, stride: float) -> Axis:
     return Axis(np.searchsorted(cell, np.arange(n + 1)).astype(np.int64), at - cell)
 
 
+def active_area(values: np.ndarray, threshold: float, axes: tuple[Axis, Axis]) -> np.ndarray:
+    """Where a unit's map (h, w), interpolated bilinearly, exceeds a threshold: (H, W) bool.
+
+    Examples
+    --------
+    >>> active_area(np.array([[0.0, 1.0]]), 0.4, (axis(1, 1, 0, 1), axis(2, 3, 0, 2)))
+    array([[False,  True,  True]])
+    """
+    rows, columns = (pixel_weights(one, n) for one, n in zip(axes, values.shape, strict=True))
+    return np.asarray(rows @ values.astype(float) @ columns.T > threshold)
+
+
+def pixel_weights(along: Axis, n: int) -> np.ndarray:
+    """What each of n positions contributes to each pixel of a side: (length, n) float64, rows sum to 1.
+
+    Examples
+    --------
+    >>> pixel_weights(axis(2, 3, 0, 2), 2).tolist()
+    [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+    """
+    cell = np.repeat(np.arange(n), np.diff(along.first))
+    weights = np.zeros((len(along.share), n))
+    pixels = np.arange(len(along.share))
+    weights[pixels, cell] = 1 - along.share
+    weights[pixels, np.minimum(cell + 1, n - 1)] += along.share
+    return weights
+
+
 @dataclass
 class Tally:
     """What is counted for one layer, over all images.

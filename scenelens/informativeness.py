@@ -53,7 +53,7 @@ class Informativeness:
         return self.categories[self.categories.reason == ""]
 
 
-def presence_ap(both: np.ndarray, shown: np.ndarray, positives: np.ndarray, n: int) -> np.ndarray:
+def ap_of_presence(both: np.ndarray, shown: np.ndarray, positives: np.ndarray, n: int) -> np.ndarray:
     """Average precision of a presence as the score: all images with the object first, then all others.
 
     Equal scores stand or fall together, as in `metrics.average_precision`; NaN without positives.
@@ -65,7 +65,7 @@ def presence_ap(both: np.ndarray, shown: np.ndarray, positives: np.ndarray, n: i
 
     Examples
     --------
-    >>> presence_ap(np.array(2), np.array(2), np.array(4), 8).item()  # 2/4 at precision 1, 2/4 at 4/8
+    >>> ap_of_presence(np.array(2), np.array(2), np.array(4), 8).item()  # 2/4 at precision 1, 2/4 at 4/8
     0.75
     """
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -188,7 +188,7 @@ class _Halves:
     def _ap(self, half: np.ndarray) -> np.ndarray:
         """(categories, objects) on half of the images."""
         truth, shown = self.truth[half].astype(float), self.present[half].astype(float)
-        ap = presence_ap(truth.T @ shown, shown.sum(0)[None], truth.sum(0)[:, None], len(truth))
+        ap = ap_of_presence(truth.T @ shown, shown.sum(0)[None], truth.sum(0)[:, None], len(truth))
         return np.nan_to_num(ap, nan=0.0)
 
     def by_object(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -210,7 +210,7 @@ def _interval(
     n = len(truth)
     cells = [(truth & shown).sum(), (~truth & shown).sum(), (truth & ~shown).sum(), (~truth & ~shown).sum()]
     both, only, missed, _ = rng.multinomial(n, np.array(cells) / n, n_resamples).T
-    ap = presence_ap(both, both + only, both + missed, n)
+    ap = ap_of_presence(both, both + only, both + missed, n)
     if np.isnan(ap).mean() > 0.5:
         return math.nan, math.nan
     low, high = np.nanquantile(ap, [0.025, 0.975])

@@ -160,13 +160,14 @@ def read_differences(study: Study, found: Found) -> Reading:
             verdict = "neither clearly more nor less than"
         elif row["high"] < 0:
             verdict = "less than"
-        if math.isnan(row["low"]):
-            verdict = "on too few objects a mean to compare with"
-        lines.append(
-            f"- {level[row['measure']]}: the scene network's best units reach {verdict} the {row['than']} "
-            f"network's ({100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to "
+        how = (
+            f"the scene network's best units reach {verdict} the {row['than']} network's "
+            f"({100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to "
             f"{100 * row['high']:+.1f}, {row['n']} objects)."
         )
+        if math.isnan(row["low"]):
+            how = f"too few objects are in both to hold the networks against each other ({row['n']})."
+        lines.append(f"- {level[row['measure']]}: {how}")
     if not lines:
         return Reading("There is nothing to compare: the study has no annotations, or one network.")
     return Reading("\n".join([*lines, "", *_why(study, found, table)]))

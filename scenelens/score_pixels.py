@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from scenelens.active_pixels import Axis
+from scenelens.active_pixels import Axis, active_area
 from scenelens.hooks import record
 from scenelens.label_units import map_axes
 
@@ -40,19 +40,7 @@ def fires(
         network(frame, framed=True)
     scales = np.maximum(np.asarray(thresholds, np.float32), 1e-6)
     values = (acts[layer][0].float().cpu().numpy()[list(units)] / scales[:, None, None]).max(0)
-    rows, columns = (_weights(one, n) for one, n in zip(map_axes(network, layer), values.shape, strict=True))
-    return rows @ values @ columns.T > 1
-
-
-def _weights(axis: Axis, n: int) -> np.ndarray:
-    """(pixels, n): what each of a side's positions contributes to each pixel."""
-    cell = np.searchsorted(axis.first, np.arange(len(axis.share)), side="right") - 1
-    cell = np.minimum(cell, n - 1)
-    weights = np.zeros((len(axis.share), n))
-    pixels = np.arange(len(axis.share))
-    weights[pixels, cell] += 1 - axis.share
-    weights[pixels, np.minimum(cell + 1, n - 1)] += axis.share
-    return weights
+    return active_area(values, 1.0, map_axes(network, layer))
 
 
 def count_scores(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scenelens.active_pixels import Axis
+from scenelens.active_pixels import active_area
 from scenelens.concept_maps import SCENES, ConceptMaps, Looked
 from scenelens.label_units import map_axes
 from scenelens.receptive_fields import responses
@@ -60,29 +60,6 @@ def evidence(study: Study, label: Any, n: int = 6) -> list[Evidence]:
         mask = active_area(values, threshold, axes)
         shown.append(Evidence(top, mask, _judged(maps, label, top.image, mask)))
     return shown
-
-
-def active_area(values: np.ndarray, threshold: float, axes: tuple[Axis, Axis]) -> np.ndarray:
-    """Where a unit's map (h, w), interpolated bilinearly, exceeds a threshold: (H, W) bool.
-
-    Examples
-    --------
-    >>> from scenelens.active_pixels import axis
-    >>> active_area(np.array([[0.0, 1.0]]), 0.4, (axis(1, 1, 0, 1), axis(2, 3, 0, 2)))
-    array([[False,  True,  True]])
-    """
-    rows, columns = (_weights(one, n) for one, n in zip(axes, values.shape, strict=True))
-    return np.asarray(rows @ values.astype(float) @ columns.T > threshold)
-
-
-def _weights(along: Axis, n: int) -> np.ndarray:
-    """(length, n) : the weight of each position at each pixel."""
-    cell = np.repeat(np.arange(n), np.diff(along.first))
-    weights = np.zeros((len(along.share), n))
-    pixels = np.arange(len(along.share))
-    weights[pixels, cell] = 1 - along.share
-    weights[pixels, np.minimum(cell + 1, n - 1)] += along.share
-    return weights
 
 
 def _judged(maps: ConceptMaps | None, label: Any, image: str, mask: np.ndarray) -> bool | None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from scenelens.active_pixels import Tally, axis, count
+from scenelens.active_pixels import Tally, active_area, axis, count
 from scenelens.unit_segmentation import _bilinear
 
 
@@ -119,3 +119,15 @@ def test_room_for_concepts_grows_and_keeps_what_was_counted():
     tally.make_room(64)
     assert tally.shared.shape[1] > 64
     assert tally.shared[1, 63] == 7
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (6, 6)])
+def test_the_area_is_what_labelling_counts(shape):
+    rng = np.random.default_rng(1)
+    values = rng.random(shape).astype(np.float32)
+    axes = (axis(shape[0], 40, 3.0, 7.0), axis(shape[1], 50, -2.0, 9.0))
+    tally = Tally.empty(1, 1, 1)
+    count(tally, values[None], np.float32([0.6]), np.zeros((40, 50, 1), np.int32), 0, np.zeros(1, int), axes)
+    area = active_area(values, np.float32(0.6), axes)
+    assert area.shape == (40, 50)
+    assert abs(int(area.sum()) - int(tally.active[0])) <= 1  # 64 bits here, 32 there

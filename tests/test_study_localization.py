@@ -168,6 +168,15 @@ def test_two_equal_networks_have_no_difference_and_the_reason_is_told(study, fou
     assert "3 kinds of scene" in text
 
 
+def test_a_difference_without_an_interval_is_said_in_words(study, found, monkeypatch):
+    columns = ["measure", "than", "difference", "low", "high", "n"]
+    table = pd.DataFrame([("ap", "object", 0.1, np.nan, np.nan, 1)], columns=columns)
+    monkeypatch.setattr(readings, "differences", lambda found: table)
+    text = readings.read_differences(study, found)
+    assert "too few objects are in both" in text
+    assert "nan" not in text
+
+
 def test_a_study_without_annotations_says_so(bare):
     assert readings.localizers(bare) == {}
     assert "no annotations" in readings.read_hands(bare, {})

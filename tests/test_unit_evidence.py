@@ -6,30 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenelens.active_pixels import Tally, axis, count
+from scenelens.active_pixels import active_area
 from scenelens.concept_maps import ConceptMaps
 from scenelens.label_sets import automatic_set
 from scenelens.label_units import map_axes
 from scenelens.receptive_fields import responses
-from scenelens.unit_evidence import active_area, agreeing, choose_units, evidence, fits
+from scenelens.unit_evidence import agreeing, choose_units, evidence, fits
 from tests.annotated_study import annotated_study
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     return annotated_study(tmp_path_factory.mktemp("annotated"), per_category=3)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (6, 6)])
-def test_the_area_is_what_labelling_counts(shape):
-    rng = np.random.default_rng(1)
-    values = rng.random(shape).astype(np.float32)
-    axes = (axis(shape[0], 40, 3.0, 7.0), axis(shape[1], 50, -2.0, 9.0))
-    tally = Tally.empty(1, 1, 1)
-    count(tally, values[None], np.float32([0.6]), np.zeros((40, 50, 1), np.int32), 0, np.zeros(1, int), axes)
-    area = active_area(values, np.float32(0.6), axes)
-    assert area.shape == (40, 50)
-    assert abs(int(area.sum()) - int(tally.active[0])) <= 1  # 64 bits here, 32 there
 
 
 def test_evidence_shows_the_units_top_images_and_judges_the_annotated_ones(study):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scenelens.errors import SceneLensError
 from scenelens.exercises.checks import Verdict, check_choice, check_number
 from scenelens.frequency import object_frequency
-from scenelens.informativeness import presence_ap
+from scenelens.informativeness import ap_of_presence
 from scenelens.object_presence import object_presence, scene_images
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def ap_of_a_presence(study: Study, answer: object) -> Verdict:
     hint = (
         "The images with the object are one step, all others a second: precision times recall gained, twice."
     )
-    return check_number(answer, float(presence_ap(6, 8, 10, 40)), 0.005, hint)  # type: ignore[arg-type]
+    return check_number(answer, float(ap_of_presence(6, 8, 10, 40)), 0.005, hint)  # type: ignore[arg-type]
 
 
 def most_frequent(study: Study, answer: object) -> Verdict:
