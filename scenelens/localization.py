@@ -41,12 +41,12 @@ class Localization:
     ----------
     frame : uint8 RGB (H, W, 3), the picture as the network saw it.
     logits : (n_classes,) float32.
-    classes : the names of the network's classes.
+    classes : the names of the network's classes, an array of strings.
     """
 
     frame: np.ndarray
     logits: np.ndarray
-    classes: Sequence[str]
+    classes: Any
     _found: Mapping[str, Any]
 
     @cached_property
@@ -54,13 +54,12 @@ class Localization:
         """The five most probable scenes: rank (1 ...), predicted, probability (0..1)."""
         scores = np.exp(self.logits - self.logits.max(), dtype=np.float64)
         best = np.argsort(-scores, kind="stable")[:TOP]
-        return pd.DataFrame(
-            {
-                "rank": np.arange(1, len(best) + 1),
-                "predicted": [self.classes[number] for number in best],
-                "probability": scores[best] / scores.sum(),
-            }
-        )
+        table = {
+            "rank": np.arange(1, len(best) + 1),
+            "predicted": self.classes.take(best),
+            "probability": scores[best] / scores.sum(),
+        }
+        return pd.DataFrame(table, copy=False)
 
     @cached_property
     def boxes(self) -> pd.DataFrame:
@@ -140,6 +139,7 @@ class Localizer:
         self.silent = len(tags) - len(self.labels)
         self.layers = self._chosen(layers)
         self._units = self._ready()
+        self._classes = pd.array(list(network.classes), dtype="str")
         columns = (
             self.labels.layer,
             self.labels.unit,
@@ -214,7 +214,7 @@ class Localizer:
             Localization(
                 frame,
                 scores[k],
-                self.network.classes,
+                self._classes,
                 self._table([fired[layer][k] for layer in self.layers]),
             )
             for k, frame in enumerate(frames)
@@ -262,12 +262,13 @@ class Localizer:
 
 def _members(leader: np.ndarray, units: np.ndarray, firsts: np.ndarray) -> np.ndarray:
     """The units of each box, in the order of the layer, as an array of tuples."""
-    members: dict[int, dict[int, None]] = {}
+    members: dict[int, list[int]] = {}
     for box, unit in zip(leader.tolist(), units.tolist(), strict=True):
-        members.setdefault(box, {})[unit] = None
+        members.setdefault(box, []).append(unit)
     found = np.empty(len(firsts), object)
     for k, first in enumerate(firsts.tolist()):
-        found[k] = tuple(members[first])
+        several = members[first]
+        found[k] = tuple(several if len(several) == 1 else dict.fromkeys(several))
     return found
 
 
@@ -276,8 +277,16 @@ def _confidences(owner, response, at, curve):
     """What each box's response is worth, (n,) float64: its unit's curve, interpolated."""
     found = np.empty(len(owner))
     for k in range(len(owner)):
-        first, last = at[owner[k]], at[owner[k] + 1]
-        found[k] = np.interp(response[k], curve[0, first:last], curve[1, first:last])
+        first, last = at[owner[k]], at[owner[k] + 1] - 1
+        above = first
+        while above <= last and curve[0, above] <= response[k]:  # a curve has a handful of points
+            above += 1
+        if above == first or above > last:
+            found[k] = curve[1, min(above, last)]
+            continue
+        left, right = curve[0, above - 1], curve[0, above]
+        share = (response[k] - left) / (right - left)
+        found[k] = curve[1, above - 1] + share * (curve[1, above] - curve[1, above - 1])
     return found
 
 

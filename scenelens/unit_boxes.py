@@ -199,6 +199,7 @@ def merge_boxes(boxes, concepts, confidence, overlap):
     n = len(boxes)
     leader, merged = np.full(n, -1, np.int64), boxes.copy()
     order = np.argsort(-confidence, kind="mergesort")
+    order = order[np.argsort(concepts[order], kind="mergesort")]  # concept by concept
     for place in range(n):
         first = order[place]
         if leader[first] >= 0:
@@ -206,9 +207,9 @@ def merge_boxes(boxes, concepts, confidence, overlap):
         weight = max(confidence[first], 1e-6)
         leader[first], merged[first] = first, weight * boxes[first]
         for k in order[place + 1 :]:  # whatever is more confident has been taken, or leads
-            if leader[k] >= 0 or concepts[k] != concepts[first]:
-                continue
-            if _shared(boxes[first], boxes[k]) >= overlap:
+            if concepts[k] != concepts[first]:
+                break
+            if leader[k] < 0 and _shared(boxes[first], boxes[k]) >= overlap:
                 leader[k] = first
                 share = max(confidence[k], 1e-6)
                 weight += share

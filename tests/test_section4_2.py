@@ -38,7 +38,8 @@ def reading(n=3) -> Localization:
     )  # fmt: skip
     frame = np.full((227, 227, 3), 90, np.uint8)
     logits = np.array([3.0, 2.0, 1.0, 0.0, 0.0, 0.0], np.float32)
-    return Localization(frame, logits, [f"scene_{k}" for k in range(6)], boxes.to_dict("list"))
+    classes = pd.array([f"scene_{k}" for k in range(6)], dtype="str")
+    return Localization(frame, logits, classes, boxes.to_dict("list"))
 
 
 def test_figure_10_shows_scores_and_boxes_of_each_layer():
