@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -35,8 +36,15 @@ def kept_or_made(
 
 
 def file_digests(annotations: Annotations) -> bytes:
-    """SHA-256, 32 bytes a file, of the photographs and of what is annotated in them."""
-    return b"".join(hashlib.sha256(path.read_bytes()).digest() for path in _files(annotations))
+    """SHA-256, 32 bytes a file, of the photographs and of what is annotated in them; read once for every set
+    of annotations that is opened."""
+    if annotations not in _DIGESTS:
+        digests = (hashlib.sha256(path.read_bytes()).digest() for path in _files(annotations))
+        _DIGESTS[annotations] = b"".join(digests)
+    return _DIGESTS[annotations]
+
+
+_DIGESTS: WeakKeyDictionary[Annotations, bytes] = WeakKeyDictionary()
 
 
 def _files(annotations: Annotations) -> Iterable[Path]:

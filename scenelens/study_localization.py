@@ -99,9 +99,8 @@ def deal(study: Study, seed: int = 0) -> dict[str, list[str]]:
     return {name: images[: LIMITS[name]] for name, images in hands.items()}
 
 
-#: What is open of each study: network -> its localizer; and the digest of its photographs and annotations.
+#: What is open of each study: network -> its localizer.
 _OPEN: WeakKeyDictionary[Study, dict[str, StudyLocalizer]] = WeakKeyDictionary()
-_DIGESTS: WeakKeyDictionary[Study, str] = WeakKeyDictionary()
 
 
 def study_localizer(study: Study, network: str = "scene", progress: bool = True) -> StudyLocalizer:
@@ -226,11 +225,10 @@ def _fields(study: Study, network: str) -> dict[str, Any]:
 
 def _key(study: Study, network: Network, hands: dict[str, list[str]]) -> str:
     """Names everything that is kept depends on: weights, preprocessing, photographs, annotations, rules."""
-    if study not in _DIGESTS:
-        assert study.annotations is not None
-        _DIGESTS[study] = hashlib.sha256(file_digests(study.annotations)).hexdigest()
+    assert study.annotations is not None
+    digest = hashlib.sha256(file_digests(study.annotations)).hexdigest()
     parts = [VERSION, LABELS_VERSION, str(network.weights_hash), stable_text(network.preprocessing)]
-    text = json.dumps([*parts, _DIGESTS[study], hands, reading_layers(network)])
+    text = json.dumps([*parts, digest, hands, reading_layers(network)])
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
