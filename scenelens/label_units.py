@@ -16,7 +16,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,13 +40,7 @@ def label_units(
     annotations: Annotations,
     layers: Sequence[str] | None = None,
     images: Sequence[str] | None = None,
-    quantile: float = 0.005,
-    kinds: Sequence[str] | None = None,
-    sample: int = SAMPLE,
-    n_top: int = TOP,
-    placement: str = "receptive field",
-    seed: int = 0,
-    progress: bool = True,
+    **how: Any,
 ) -> AutomaticLabels:
     """Measure every unit of some layers beside every concept that the images' annotations hold.
 
@@ -55,12 +49,7 @@ def label_units(
     network, annotations : what is looked at, and through which truth.
     layers : without it, those of `network.main_layers()` that have maps.
     images : ids in `annotations`; without it all.
-    quantile : share of a unit's responses, over all positions and images, that lie above its threshold.
-    kinds : of concepts, see `ConceptMaps`; without it all there are.
-    sample : images that the thresholds come from, chosen by `seed`.
-    n_top : images of the highest peaks, over which `precision` is a share.
-    placement : where a map's positions lie in the frame: 'receptive field', at the centres of their
-        theoretical receptive fields; 'resize', evenly, as an image is resized (Network Dissection Lite).
+    how : quantile, kinds, sample, n_top, placement, seed, progress; see `label_networks`.
 
     Returns
     -------
@@ -83,8 +72,7 @@ def label_units(
     ...
     scenelens.errors.SceneLensError: quantile=5 is a share of the responses, above 0 ...
     """
-    options = (images, quantile, kinds, sample, n_top, placement, seed, progress)
-    return label_networks([network], annotations, [layers], *options)[0]
+    return label_networks([network], annotations, [layers], images, **how)[0]
 
 
 def label_networks(
@@ -105,7 +93,15 @@ def label_networks(
 
     Parameters
     ----------
-    layers : of each network; others are `label_units`'.
+    networks, annotations : what is looked at, and through which truth.
+    layers : of each network; without it, those of its `main_layers()` that have maps.
+    images : ids in `annotations`; without it all.
+    quantile : share of a unit's responses, over all positions and images, that lie above its threshold.
+    kinds : of concepts, see `ConceptMaps`; without it all there are.
+    sample : images that the thresholds come from, chosen by `seed`.
+    n_top : images of the highest peaks, over which `precision` is a share.
+    placement : where a map's positions lie in the frame: 'receptive field', at the centres of their
+        theoretical receptive fields; 'resize', evenly, as an image is resized (Network Dissection Lite).
 
     Returns
     -------
