@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scenelens.active_pixels import Axis
+from scenelens.active_pixels import active_area
 from scenelens.field_views import dimmed
 from scenelens.hooks import record
 from scenelens.label_units import map_axes
@@ -57,7 +57,7 @@ def _view(study: Study, labels: AutomaticLabels, layer: str, unit: int, score: f
     frames = [top.frame for top in top_images(study, labels.network, layer, unit, n)]
     maps = _maps(network, layer, unit, frames)
     axes, threshold = map_axes(network, layer), float(labels.counts[layer].thresholds[unit])
-    masks = [active_mask(one, threshold, axes) for one in maps]
+    masks = [active_area(one, threshold, axes) for one in maps]
     pictures = [
         dimmed(frame, mask) if mask.any() else frame for frame, mask in zip(frames, masks, strict=True)
     ]
@@ -71,35 +71,3 @@ def _maps(network: Network, layer: str, unit: int, frames: list[np.ndarray]) -> 
     with record(network, [layer]) as acts:
         network(np.stack(frames), framed=True)
     return list(acts[layer][:, unit].float().cpu().numpy())
-
-
-def active_mask(values: np.ndarray, threshold: float, axes: tuple[Axis, Axis]) -> np.ndarray:
-    """Where a map, interpolated bilinearly, exceeds a threshold: the pixels that automatic labels count.
-
-    Parameters
-    ----------
-    values : (h, w). axes : how pixels lie between its positions, of rows and of columns; see `map_axes`.
-
-    Returns
-    -------
-    (H, W) bool.
-
-    Examples
-    --------
-    >>> from scenelens.active_pixels import axis
-    >>> active_mask(np.array([[0.0, 1.0]]), 0.4, (axis(1, 1, 0, 1), axis(2, 3, 0, 2))).tolist()
-    [[False, True, True]]
-    """
-    rows, columns = (_weights(one) for one in axes)
-    return rows @ values @ columns.T > threshold
-
-
-def _weights(one: Axis) -> np.ndarray:
-    """(pixels, positions): what each position adds to each pixel."""
-    n = len(one.first) - 1
-    cell = np.repeat(np.arange(n), np.diff(one.first))
-    weights = np.zeros((len(cell), n))
-    pixels = np.arange(len(cell))
-    weights[pixels, cell] += 1 - one.share
-    weights[pixels, np.minimum(cell + 1, n - 1)] += one.share
-    return weights

@@ -19,7 +19,7 @@ from scenelens import paper
 from scenelens.detectors import DetectorRule, object_units
 from scenelens.errors import SceneLensError, close_names
 from scenelens.informativeness import Informativeness
-from scenelens.metrics import wilson_interval
+from scenelens.metrics import middle, wilson_interval
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
@@ -195,7 +195,7 @@ def _row(table: pd.DataFrame, measure: str, of: str, name: str, seed: int, n_res
     if reason:
         return row | {"r": math.nan, "low": math.nan, "high": math.nan, "p": math.nan, "reason": reason}
     values = table[[of, name]].to_numpy(float)
-    low, high = _interval(_r(_draws(values, seed, n_resamples), measure))
+    low, high = middle(_r(_draws(values, seed, n_resamples), measure))
     p = permutation_p(values, measure, seed, n_resamples)
     return row | {"r": float(_r(values, measure)), "low": low, "high": high, "p": p, "reason": ""}
 
@@ -209,7 +209,7 @@ def _difference(
     if reason:
         return row | {"r": math.nan, "low": math.nan, "high": math.nan, "reason": reason}
     drawn = _draws(table[[of, *against]].to_numpy(float), seed, n)
-    low, high = _interval(_r(drawn[..., [0, 2]], measure) - _r(drawn[..., [0, 1]], measure))
+    low, high = middle(_r(drawn[..., [0, 2]], measure) - _r(drawn[..., [0, 1]], measure))
     return row | {"r": rows[1]["r"] - rows[0]["r"], "low": low, "high": high, "reason": ""}
 
 
@@ -217,15 +217,6 @@ def _draws(values: np.ndarray, seed: int, n_resamples: int) -> np.ndarray:
     """(n_resamples, n, columns): whole rows drawn anew, with replacement."""
     chosen = np.random.default_rng(seed).integers(len(values), size=(n_resamples, len(values)))
     return values[chosen]
-
-
-def _interval(found: np.ndarray) -> tuple[float, float]:
-    """The middle 95%, by the rules of `metrics.bootstrap_interval`: draws without a correlation are left out;
-    with more than half of them there is no interval."""
-    if np.isnan(found).mean() > 0.5:
-        return math.nan, math.nan
-    low, high = np.nanquantile(found, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _no_correlation(table: pd.DataFrame, of: str, name: str) -> str:

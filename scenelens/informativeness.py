@@ -16,6 +16,7 @@ import pandas as pd
 
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError
+from scenelens.metrics import middle
 from scenelens.object_presence import ObjectPresence, object_presence
 
 FEWEST = 4  # images that a category needs: two to choose by, two to judge by
@@ -211,7 +212,4 @@ def _interval(
     cells = [(truth & shown).sum(), (~truth & shown).sum(), (truth & ~shown).sum(), (~truth & ~shown).sum()]
     both, only, missed, _ = rng.multinomial(n, np.array(cells) / n, n_resamples).T
     ap = ap_of_presence(both, both + only, both + missed, n)
-    if np.isnan(ap).mean() > 0.5:
-        return math.nan, math.nan
-    low, high = np.nanquantile(ap, [0.025, 0.975])
-    return float(low), float(high)
+    return middle(ap)

@@ -166,6 +166,17 @@ def bootstrap_interval(
     found = np.array(
         [statistic(cases[rng.integers(len(cases), size=len(cases))]) for _ in range(n_resamples)]
     )
+    return middle(found, tail)
+
+
+def middle(found: np.ndarray, tail: float = 0.025) -> tuple[float, float]:
+    """What lies between the tails of a statistic's resamples; the rules for NaN are `bootstrap_interval`'s.
+
+    Examples
+    --------
+    >>> middle(np.arange(101.0), 0.1)
+    (10.0, 90.0)
+    """
     if np.isnan(found).mean() > 0.5:
         return math.nan, math.nan
     low, high = np.nanquantile(found, [tail, 1 - tail])

@@ -17,13 +17,15 @@ from scenelens.released_labels import read_amt, read_netdissect
 UNITS = 256  # of pool5, and of conv5 whose channels they are
 #: Published network -> its part in a study, and the file's name for it.
 NETWORKS = {"places205-alexnet": "scene", "imagenet-alexnet": "object"}
+#: Source -> the asset that holds it.
+ASSETS = {"released answers": "unit_annotation", "Network Dissection": "netdissect"}
 
 
 def published_labels() -> dict[str, pd.DataFrame]:
     """What is at hand, by source: 'released answers' of people about pool5, 'Network Dissection' of conv5.
     Networks go by their part, 'scene' and 'object'. Empty where nothing is at hand."""
     found = {}
-    answers, measured = find("unit_annotation"), find("netdissect")
+    answers, measured = (find(name) for name in ASSETS.values())
     if answers is not None:
         tables = [read_amt(answers / f"unitAnnotation_{name}.mat", part) for name, part in NETWORKS.items()]
         table = pd.concat(tables, ignore_index=True)
@@ -93,8 +95,7 @@ def read_published(labels: dict[str, pd.DataFrame]) -> Reading:
         text += f"{_told(other)}. "
         text += "The intervals leave a gap." if gap else "The intervals overlap."
         lines.append(text + _beside(source, scene, other))
-    missing = {"unit_annotation": "released answers", "netdissect": "Network Dissection"}
-    lines += [advice(name) for name, source in missing.items() if source not in labels]
+    lines += [advice(name) for source, name in ASSETS.items() if source not in labels]
     return Reading("\n".join(f"- {line}" for line in lines))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from scenelens.atlas import PAIR
 from scenelens.automatic_labels import AutomaticLabels, LayerCounts
 from scenelens.detectors import (
     OBJECTS,
@@ -33,7 +34,6 @@ from scenelens.study_labels import label_store
 if TYPE_CHECKING:
     from scenelens.studies import Study
 
-PAIR = ("scene", "object")
 N_RESAMPLES = 1000
 LEAST_IMAGES = 5  # that show a concept, for units to be asked about it
 
@@ -117,10 +117,9 @@ def emergence(
     counts = _deepest(unit_counts(labels, rule, study.networks), layers)
     pair = {name: counts[counts.network == name] for name in PAIR if name in automatic}
     table = _asked(emergence_table(pair, frequency, informative), automatic)
-    text = rule.text if isinstance(rule, DetectorRule) else _text(rule)
     return Emergence(
         study=study,
-        rule=text,
+        rule=(rule if isinstance(rule, DetectorRule) else RULES[rule]()).text,
         automatic=automatic,
         layers=layers,
         units=units,
@@ -186,10 +185,6 @@ def study_answers(study: Study, automatic: dict[str, AutomaticLabels], by: str =
     labels = pd.concat([*tables, people] if len(people) else tables, ignore_index=True)
     check_units(labels, study.networks)
     return labels
-
-
-def _text(rule: str) -> str:
-    return RULES[rule]().text
 
 
 def _deepest(table: pd.DataFrame, layers: dict[str, str]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenelens.active_pixels import Tally, axis, count
-from scenelens.detector_views import active_mask, detector_views
+from scenelens.active_pixels import Tally, active_area, axis, count
+from scenelens.detector_views import detector_views
 from tests.annotated_study import annotated_study
 
 
@@ -19,7 +19,7 @@ def test_the_mask_has_the_pixels_that_labels_count(seed, h, w, threshold):
     """Against the counting that automatic labels are made with."""
     values = np.random.default_rng(seed).random((h, w)).astype(np.float32)
     axes = axis(h, 20, 1.5, 4.0), axis(w, 24, 2.0, 5.0)
-    mask = active_mask(values, np.float32(threshold), axes)
+    mask = active_area(values, np.float32(threshold), axes)
     assert mask.shape == (20, 24)
     tally = Tally.empty(1, 1, 1)
     codes = np.zeros((20, 24, 1), np.int32)
@@ -30,7 +30,7 @@ def test_the_mask_has_the_pixels_that_labels_count(seed, h, w, threshold):
 
 def test_a_mask_by_hand():
     """One row of two positions, 0 at pixel 0 and 1 at pixel 4: above .4 from pixel 2 on."""
-    mask = active_mask(np.array([[0.0, 1.0]]), 0.4, (axis(1, 2, 0, 1), axis(2, 6, 0, 4)))
+    mask = active_area(np.array([[0.0, 1.0]]), 0.4, (axis(1, 2, 0, 1), axis(2, 6, 0, 4)))
     assert mask.tolist() == [[False, False, True, True, True, True]] * 2
 
 

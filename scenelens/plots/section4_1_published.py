@@ -10,6 +10,7 @@ from scenelens.assets import advice
 from scenelens.metrics import wilson_interval
 from scenelens.plots.style import SMALL, SOFT, Plate, network_color
 from scenelens.plots.tiles import fit
+from scenelens.published_units import ASSETS
 from scenelens.readings import Reading, share_text
 
 _ROW = 0.17  # inches, a line of a bar chart
@@ -19,8 +20,6 @@ _NETWORKS = {
     "scene": "scene network (Places205-AlexNet)",
     "object": "object network (ImageNet-AlexNet)",
 }
-#: Source -> the asset that holds it.
-_ASSETS = {"released answers": "unit_annotation", "Network Dissection": "netdissect"}
 
 
 def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate | Reading:
@@ -36,7 +35,7 @@ def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate | R
     """
     own = units[units.source == source]
     if own.empty:
-        return Reading(advice(_ASSETS.get(source, "netdissect")))
+        return Reading(advice(ASSETS.get(source, "netdissect")))
     table = own.groupby(["object", "network"]).size().unstack(fill_value=0).rename_axis(index="name")
     table = table.reindex(columns=["scene", "object"], fill_value=0)
     table = table.sort_values(["scene", "object"], ascending=False, kind="stable")
