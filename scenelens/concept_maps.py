@@ -150,8 +150,10 @@ def shows_scene(image: str) -> bool:
 
     >>> shows_scene("scene/airport/1.jpg"), shows_scene("object/airplane/1.jpg")
     (True, False)
+    >>> shows_scene("object/ball/beach/1.jpg")
+    False
     """
-    return PurePosixPath(image).parts[-3:-2] != ("object",)
+    return "object" not in PurePosixPath(image).parts[:-2]
 
 
 def resized(network: Network, size: Shape) -> Shape:

@@ -17,7 +17,7 @@ from scenelens.annotations import Annotations
 from scenelens.automatic_labels import AutomaticLabels, LayerCounts
 from scenelens.files import replace_file
 
-LABELS_VERSION = 2  # of what is kept: raise it when a rule of labelling changes its numbers
+LABELS_VERSION = 3  # of what is kept: raise it when a rule of labelling changes its numbers
 _COUNTS = ("thresholds", "active", "shared", "fitting", "ap")
 
 
