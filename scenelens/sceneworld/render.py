@@ -89,7 +89,7 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
         table, prims, library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"],
         library["vertex_start"], library["faces"], library["groups"], edges, owner, face, depth, ids, grade.WOBBLE,
         MATERIAL_TABLE, view, focal, centre, environment, shadow, sun, image, labels, fine, *_surfaces(table, library, owner[:n], face),
-        shown, lights, blocks, np.empty((3, 4), np.int64), np.empty((7, 8)), open_[2],
+        shown, lights, blocks, np.empty((3, 4), np.int64), np.empty((7, 8)), np.empty(8, np.float32), open_[2],
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
     tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)

@@ -5,14 +5,17 @@ side) are shaded once, at their mean place, and weighted by their number: anti-a
 shade per pixel. Label maps take the surface with most samples, the nearest on a tie.
 
 Light changes slowly, paint does not. Where 2x2 pixels show one surface, the light is computed once, in their
-middle, and read between the middles of neighbours; each pixel adds its own paint.
+middle, and read between the middles of neighbours; each pixel adds its own paint. Where every second such block
+finds nearly the same light, the blocks between them take the mean; at outlines, the light of the next block.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from scenelens.sceneworld.brushwork import near_edge, patches, spots, tint
 from scenelens.sceneworld.nearness import openness_at
-from scenelens.sceneworld.noise import kernel
+from scenelens.sceneworld.noise import hash01, kernel
 from scenelens.sceneworld.sky import sky_at
 from scenelens.sceneworld.surfaces import along, flat_map, light_on, point_of, weights_at
 
@@ -24,6 +27,8 @@ seed"""
 ENVIRONMENT = {name: i for i, name in enumerate(NAMES.split())}
 SKY = -1
 MIXED = -2  # a block that shows several surfaces
+ALIKE = 0.05  # lights that differ by less are interpolated
+WEIGHTS = np.array([9 / 16, 3 / 16, 1 / 16], np.float32)  # bilinear, a quarter of the way to the next block
 
 
 @kernel
@@ -69,10 +74,21 @@ def paint_at(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small, lit, 
 
 
 @kernel
-def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, lights, out):
+def beside(x, y, key, blocks):
+    """Number (row * width + column) of a block next to block (x, y) that is lit and shows the surface; -1: none."""
+    last = blocks.shape[0] - 1
+    for j in range(max(0, y - 1), min(last, y + 1) + 1):
+        for i in range(max(0, x - 1), min(last, x + 1) + 1):
+            if blocks[j, i] == key:
+                return j * (last + 1) + i
+    return -1
+
+
+@kernel
+def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, lights, lit_blocks, out):
     """Colour of triangle t (or the sky) at sample position (sx, sy); returns 1 / depth.
 
-    known (4,), lights (4, 8): surfaces lit in this block already, and their light.
+    known (4,), lights (4, 8): surfaces lit in this block already, and their light. lit_blocks: keys and lights of all.
     """
     view, focal, centre = lens
     env, shadow, light = sun
@@ -87,10 +103,17 @@ def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth,
         slot += 1
     lit = lights[slot]
     if known[slot] != key:
-        ray, ao = ((sx - centre) / focal, (centre - sy) / focal, 1.0), openness_at(open_, depth, sx, sy, near)
-        light_on(row, prim, kind, group, trait, p, n, m, uvw, ray, near, px, ao, env, shadow, light, view, lit)
-        lit[6] = patches(row, prim, m)
-        if kind % 10 != 2 or not near_edge(row, prim, group, m, px):
+        bevel = kind % 10 == 2 and near_edge(row, prim, group, m, px)
+        other = -1 if bevel else beside(int(sx * 0.25), int(sy * 0.25), key, lit_blocks[0])
+        if other >= 0:
+            width = lit_blocks[0].shape[0]
+            for c in range(8):
+                lit[c] = lit_blocks[1][other // width, other % width, c]
+        else:
+            ray, ao = ((sx - centre) / focal, (centre - sy) / focal, 1.0), openness_at(open_, depth, sx, sy, near)
+            light_on(row, prim, kind, group, trait, p, n, m, uvw, ray, near, px, ao, env, shadow, light, view, lit)
+            lit[6] = patches(row, prim, m)
+        if not bevel:
             known[slot] = key
     paint_at(row, prim, trait, kind % 10, n, m, uvw, px, sx, sy, lit[6], spots(row, prim, trait, m, px), lit, out)
     return near
@@ -118,7 +141,9 @@ def light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
 
 
 @kernel
-def shade_pixel(x, y, same, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, known, lights, colour, image):
+def shade_pixel(
+    x, y, same, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, known, lights, lit_blocks, colour, image,
+):  # fmt: skip
     """Colour of a pixel from its samples; the triangle that shows most in it."""
     image[y, x, 0] = image[y, x, 1] = image[y, x, 2] = 0.0
     best, best_depth, best_k = 0, -1.0, 0
@@ -136,7 +161,8 @@ def shade_pixel(x, y, same, tri, key, at_x, at_y, drawn, meshes, traits, lens, s
         if not first:
             continue
         near = shade_sample(
-            tri[k], key[k], mean_x / count, mean_y / count, drawn, meshes, traits, lens, sun, open_, depth, known, lights, colour
+            tri[k], key[k], mean_x / count, mean_y / count, drawn, meshes, traits, lens, sun, open_, depth, known, lights,
+            lit_blocks, colour,
         )  # fmt: skip
         for c in range(3):
             image[y, x, c] += 0.25 * count * colour[c]
@@ -154,7 +180,7 @@ def between(lights, blocks, x, y, out):
     key = blocks[j, i]
     if blocks[j, u] == key and blocks[v, i] == key and blocks[v, u] == key:
         for n in range(8):
-            out[n] = 0.5625 * lights[j, i, n] + 0.1875 * (lights[j, u, n] + lights[v, i, n]) + 0.0625 * lights[v, u, n]
+            out[n] = WEIGHTS[0] * lights[j, i, n] + WEIGHTS[1] * (lights[j, u, n] + lights[v, i, n]) + WEIGHTS[2] * lights[v, u, n]
         return
     a, b, c = 3.0 * (blocks[j, u] == key), 3.0 * (blocks[v, i] == key), 1.0 * (blocks[v, u] == key)
     k = 1.0 / (9.0 + a + b + c)
@@ -178,30 +204,51 @@ def one_triangle(x, y, ids):
 
 
 @kernel
-def shade_block(
-    x, y, size, ids, keys, names, wobble, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, shown,
-    fine, image,
-):  # fmt: skip
-    """Light on a block of one surface into lights[y, x], its key returned; of a mixed one, the colour of its pixels.
-
-    shown (S, S): the triangle that shows most in each pixel; fine (2S, 2S): the object of each sample.
-    """
-    tri, key, at_x, at_y, colour = scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], scratch_f[2]
-    same, first = True, keys[-1]
-    whole = one_triangle(x, y, ids)
-    if whole:
+def block_surface(x, y, size, ids, keys, wobble, tri, key, at_x, at_y, shown):
+    """The surface that all pixels of a block show, or MIXED; shown (S, S): the triangle of each pixel."""
+    if one_triangle(x, y, ids):
         t = ids[4 * y, 4 * x]
-        first = keys[t]
         shown[2 * y, 2 * x] = shown[2 * y, 2 * x + 1] = shown[2 * y + 1, 2 * x] = shown[2 * y + 1, 2 * x + 1] = t
-    for k in range(0 if whole else 4):
+        return keys[t]
+    first = keys[-1]
+    for k in range(4):
         px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
         if px < size and py < size:
-            same = gather(px, py, 2 * size, ids, keys, wobble, tri, key, at_x, at_y) and same
+            same = gather(px, py, 2 * size, ids, keys, wobble, tri, key, at_x, at_y)
             first = key[0] if k == 0 else first
-            same = same and key[0] == first
+            if not same or key[0] != first:
+                return MIXED
             shown[py, px] = tri[0]
-    if same and light_block(shown[2 * y, 2 * x], x, y, drawn, meshes, traits, lens, sun, open_, lights[y, x]):
-        return first
+    return first
+
+
+@kernel
+def mean_light(x, y, blocks, lights):
+    """Give an odd block the mean light of the even blocks around it, if they show its surface and are lit alike."""
+    dx, dy, key, last = x & 1, y & 1, blocks[y, x], blocks.shape[0] - 1
+    if x + dx > last or y + dy > last:
+        return False
+    left, top, right, low = x - dx, y - dy, x + dx, y + dy
+    if blocks[top, left] != key or blocks[low, right] != key or blocks[top, right] != key or blocks[low, left] != key:
+        return False
+    a, b, c, d, out = lights[top, left], lights[low, right], lights[top, right], lights[low, left], lights[y, x]
+    for n in range(8):
+        limit = ALIKE if n < 6 else 0.2
+        if abs(a[n] - b[n]) > limit or abs(c[n] - d[n]) > limit or abs(a[n] - c[n]) > limit:
+            return False
+    for n in range(8):
+        out[n] = WEIGHTS[2] * 4 * (a[n] + b[n] + c[n] + d[n])
+    return True
+
+
+@kernel
+def shade_block(
+    x, y, ids, keys, names, wobble, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown,
+    fine, image,
+):  # fmt: skip
+    """Colour of the pixels of a mixed block. shown: the triangle that shows most; fine (2S, 2S): object of each sample."""
+    tri, key, at_x, at_y, colour = scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], scratch_f[2]
+    size = shown.shape[0]
     for k in range(4):
         scratch_i[2, k] = MIXED
     for k in range(4):
@@ -212,9 +259,21 @@ def shade_block(
                 fine[2 * py + (m >> 1), 2 * px + (m & 1)] = names[tri[m], 0]
             shown[py, px] = shade_pixel(
                 px, py, same, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, scratch_i[2], scratch_f[3:],
-                colour, image,
+                (blocks, lights), colour, image,
             )  # fmt: skip
-    return MIXED
+
+
+@kernel
+def light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks):
+    """Light on the blocks of one surface: first those of even row and column, then the others. Fast changes: MIXED."""
+    for y in range(blocks.shape[0]):
+        for x in range(blocks.shape[0]):
+            if (x & 1 == 0 and y & 1 == 0) != even or blocks[y, x] == MIXED:
+                continue
+            if not even and mean_light(x, y, blocks, lights):
+                continue
+            if not light_block(shown[2 * y, 2 * x], x, y, drawn, meshes, traits, lens, sun, open_, lights[y, x]):
+                blocks[y, x] = MIXED
 
 
 @kernel
@@ -240,6 +299,33 @@ def paint_block(x, y, shown, wobble, drawn, meshes, traits, focal, lights, block
 
 
 @kernel
+def paint_plain(x, y, shown, wobble, drawn, traits, focal, lights, blocks, lit, image):
+    """As paint_block, where the surface has no pattern and its spots are in the light; False where it has."""
+    size, t = shown.shape[0], shown[2 * y, 2 * x]
+    e, i = drawn[0][t], drawn[1][t]
+    row, prim = drawn[3][i], drawn[4][i]
+    trait = traits[int(row[13])]
+    near = max(1e-6, (e[0] + e[3] + e[6]) * (4 * x + 2) + (e[1] + e[4] + e[7]) * (4 * y + 2) + e[2] + e[5] + e[8])
+    fine = 2.0 * prim[21] / (near * focal)
+    faint = trait[1] < 0.006 * (1.0 + fine * fine)
+    if row[14] != 0 or (fine >= 0.33 and not faint):
+        return False
+    spotted, broad, seed = 0.65 * trait[1] / (1.0 + fine * fine), 0.6 * trait[1], int(row[26])
+    for k in range(4):
+        px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
+        if px < size and py < size:
+            between(lights, blocks, px, py, lit)
+            small = 0.0 if faint else lit[7]
+            tone, drift = 1.0 + spotted * small + broad * lit[6], 0.35 * trait[1] * lit[6] + 0.02 * small
+            if trait[6] > 0:
+                sx = min(2 * size - 1, max(1, 2 * px + wobble[py, px, 0] + 1))
+                tone *= 1.0 + trait[6] * (hash01(sx, min(2 * size - 1, max(1, 2 * py + wobble[py, px, 1] + 1)), seed) - 0.5)
+            for c in range(3):
+                image[py, px, c] = row[15 + c] * tone * (1.0 + drift * (1 - c)) * lit[c] + lit[3 + c]
+    return True
+
+
+@kernel
 def paint_sky(x, y, lights, blocks, lit, image):
     """Colour of the pixels of a block that shows the sky."""
     for k in range(4):
@@ -251,17 +337,30 @@ def paint_sky(x, y, lights, blocks, lit, image):
 
 
 @kernel
+def paint_image(shown, wobble, drawn, meshes, traits, focal, lights, blocks, lit, image):
+    """Colour of all pixels in blocks of one surface."""
+    for y in range(blocks.shape[0]):
+        for x in range(blocks.shape[0]):
+            if blocks[y, x] == MIXED:
+                continue
+            if shown[2 * y, 2 * x] < 0:
+                paint_sky(x, y, lights, blocks, lit, image)
+            elif not paint_plain(x, y, shown, wobble, drawn, traits, focal, lights, blocks, lit, image):
+                paint_block(x, y, shown, wobble, drawn, meshes, traits, focal, lights, blocks, lit, image)
+
+
+@kernel
 def shade_image(
     table, prims, kinds, lows, inverse_extents, vertices, normals, vertex_start, faces, groups, edges, owner, face, depth,
     ids, wobble, traits, view, focal, centre, env, shadow, light, image, labels, fine, keys, names, shown, lights, blocks,
-    scratch_i, scratch_f, open_,
+    scratch_i, scratch_f, light_here, open_,
 ):  # fmt: skip
     """Fill image (S, S, 3) linear RGB, the label maps (3, S, S), and fine (2S, 2S): object of each sample.
 
     keys (triangles + 1): number of the surface of each triangle; names (triangles + 1, 3): its object, part and
     material; the last row is the sky's. Working space, for these kernels allocate nothing: shown (S, S), the triangle
     that shows most in each pixel; lights (B, B, 8) and blocks (B, B), B blocks of 2x2 pixels a side; scratch_i (3, 4)
-    int64 and scratch_f (7, 8) float64.
+    int64, scratch_f (7, 8) float64 and light_here (8,) float32.
     """
     size = image.shape[0]
     drawn = (edges, owner, face, table, prims)
@@ -269,19 +368,19 @@ def shade_image(
     lens, sun = (view, focal, centre), (env, shadow, light)
     for y in range(blocks.shape[0]):
         for x in range(blocks.shape[0]):
-            blocks[y, x] = shade_block(
-                x, y, size, ids, keys, names, wobble, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth,
-                lights, shown, fine, image,
-            )  # fmt: skip
-    lit = scratch_f[3]
+            blocks[y, x] = block_surface(
+                x, y, size, ids, keys, wobble, scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], shown
+            )
+    for k in range(2):
+        light_blocks(k == 0, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks)
+    paint_image(shown, wobble, drawn, meshes, traits, focal, lights, blocks, light_here, image)
     for y in range(blocks.shape[0]):
         for x in range(blocks.shape[0]):
             if blocks[y, x] == MIXED:
-                continue
-            if shown[2 * y, 2 * x] < 0:
-                paint_sky(x, y, lights, blocks, lit, image)
-            else:
-                paint_block(x, y, shown, wobble, drawn, meshes, traits, focal, lights, blocks, lit, image)
+                shade_block(
+                    x, y, ids, keys, names, wobble, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth,
+                    lights, blocks, shown, fine, image,
+                )  # fmt: skip
     for y in range(size):
         for x in range(size):
             t = shown[y, x]
