@@ -43,7 +43,7 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
     width, height = 2 * cx, 2 * cy
     for i in range(table.shape[0]):
         mesh, o, a = int(table[i, 12]), offsets[i], table[i]
-        flip = (a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) + a[2] * (a[4] * a[9] - a[5] * a[8])) < 0
+        flip = mirrors(a)
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
             x0, y0, z0 = to_view(view, world[o + faces[k, 0]])
             x1, y1, z1 = to_view(view, world[o + faces[k, 1]])
@@ -92,6 +92,12 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
 
 
 @kernel
+def mirrors(a):
+    """Whether an instance's frame turns its mesh inside out."""
+    return (a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) + a[2] * (a[4] * a[9] - a[5] * a[8])) < 0
+
+
+@kernel
 def to_view(view, p):
     """A world point in camera space: right, up, ahead."""
     x, y, z = p[0] - view[9], p[1] - view[10], p[2] - view[11]
@@ -131,12 +137,30 @@ def draw(n, edges, owner, box, stipple, depth, ids):
             first, stop = math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1
             if first >= stop:
                 continue
-            near, seen = depth[y], ids[y]
-            for x in range(first, stop):
-                inverse = base + slope * (x + 0.5)
-                if inverse > near[x] * 0.9998 and inverse > 0 and not (thin and (x + y) & 1):
-                    near[x] = inverse
-                    seen[x] = t
+            if thin:
+                fill_thin(depth[y], ids[y], first + ((first + y) & 1), stop, base, slope, t)
+            else:
+                fill(depth[y], ids[y], first, stop, base, slope, t)
+
+
+@kernel
+def fill(near, seen, first, stop, base, slope, t):
+    """Put triangle t into a row of samples where it is nearest. Unsigned columns: the compiler then takes many at a time."""
+    for x in range(np.uint64(first), np.uint64(stop)):
+        inverse = base + slope * (np.int64(x) + 0.5)
+        if inverse > near[x] * 0.9998:
+            near[x] = inverse
+            seen[x] = t
+
+
+@kernel
+def fill_thin(near, seen, first, stop, base, slope, t):
+    """As `fill`, every other sample."""
+    for x in range(first, stop, 2):
+        inverse = base + slope * (x + 0.5)
+        if inverse > near[x] * 0.9998:
+            near[x] = inverse
+            seen[x] = t
 
 
 @kernel
@@ -169,20 +193,20 @@ def fit_to_casters(table, counts, offsets, world, axes, low, high):
 
 
 @kernel
-def draw_shadow(table, face_start, face_count, faces, offsets, world, light, shadow):
+def draw_shadow(table, face_start, face_count, faces, closed, offsets, world, light, shadow):
     """Nearest distance to the light per texel. light: rows right, up, ahead, then origin x, y and texels per metre."""
     size = shadow.shape[0]
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
             continue
-        mesh, o = int(table[i, 12]), offsets[i]
+        mesh, o, flip = int(table[i, 12]), offsets[i], mirrors(table[i])
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
             x0, y0, z0 = to_light(light, world[o + faces[k, 0]])
             x1, y1, z1 = to_light(light, world[o + faces[k, 1]])
             x2, y2, z2 = to_light(light, world[o + faces[k, 2]])
             area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-            if abs(area) < 1e-9:
-                continue
+            if abs(area) < 1e-9 or (closed[mesh] and (area > 0) != flip):
+                continue  # of a closed body the side turned to the light is the nearer one
             left, right = max(0.0, min(x0, min(x1, x2))), min(size - 1.0, max(x0, max(x1, x2)))
             top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
             dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area

@@ -80,7 +80,8 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     raster.draw(n, edges, owner, box, MATERIAL_TABLE[table[:, 13].astype(int), 7] > 0, depth, ids)
     sun, shadow = _shadow(world, table, library, offsets, placed, camera, light)
     open_ = np.empty((3, size // 4 + 1, size // 4 + 1), np.float32)
-    nearness.openness(depth, focal, centre, world.reach, *open_)
+    cells = len(open_[0])
+    nearness.openness(depth, focal, centre, world.reach, *open_, np.empty((9, cells), np.float32), np.empty((2, cells), np.int32))
     labels = np.empty((3, SIZE, SIZE), np.int16)
     environment = _environment(world, light, 1.0 / sun[11])
     traits = MATERIAL_TABLE[table[:, 13].astype(int)]
@@ -164,7 +165,7 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
     shadow = np.full((SHADOW, SHADOW), 1e9, np.float32)
-    raster.draw_shadow(table, library["start"], library["count"], library["faces"], offsets, placed, sun, shadow)
+    raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, sun, shadow)
     return sun, shadow
 
 
