@@ -51,30 +51,35 @@ def vignette(size: int) -> np.ndarray:
 PAPER = vignette(227) * (1.0 + 0.028 * paper_grain(227))
 WOBBLE = hand_wobble(227)
 SCREEN = screen_values()
+ONE, NONE, COOL = np.float32(1), np.int32(0), np.float32(0.3)  # COOL: how much bluer ink makes what it darkens
+
+
+@kernel
+def ink_line(fine, x, y, ink):
+    """Light left by the ink line at pixel (x, y): 1 where its samples and those around show one object."""
+    last, centre, other = fine.shape[0] - 1, fine[2 * y, 2 * x], 0
+    for j in range(max(0, 2 * y - 1), min(last, 2 * y + 2) + 1):
+        for i in range(max(0, 2 * x - 1), min(last, 2 * x + 2) + 1):
+            other += fine[j, i] != centre
+    share = other / 16.0
+    return np.float32(1.0 - ink * min(1.0, 4.0 * share * (1.0 - share)))
 
 
 @kernel
 def finish(image, fine, paper, screen, tint, exposure, ink, out):
     """Write uint8 (S, S, 3) from linear light (S, S, 3); fine (2S, 2S) holds the object of each sample."""
-    size = image.shape[0]
-    last = 2 * size - 1
+    size, last = image.shape[0], fine.shape[0] - 1
+    steps, top = np.float32(0.5 * screen.shape[0] * exposure), np.int32(screen.shape[0] - 1)
+    red, green, blue = np.float32(tint[0]), np.float32(tint[1]), np.float32(tint[2])
     for y in range(size):
+        row, light, above, middle, below = out[y], image[y], fine[max(0, 2 * y - 1)], fine[2 * y], fine[min(last, 2 * y + 2)]
         for x in range(size):
-            centre, other = fine[2 * y, 2 * x], 0
-            low_y, high_y, low_x, high_x = max(0, 2 * y - 1), min(last, 2 * y + 2), max(0, 2 * x - 1), min(last, 2 * x + 2)
-            for k in range(4):
-                if fine[high_y if k & 1 else low_y, high_x if k & 2 else low_x] != centre:
-                    other += 1
-            line = 1.0
-            if other > 0:
-                other = 0
-                for j in range(low_y, high_y + 1):
-                    for i in range(low_x, high_x + 1):
-                        if fine[j, i] != centre:
-                            other += 1
-                share = other / 16.0
-                line = 1.0 - ink * min(1.0, 4.0 * share * (1.0 - share))
-            k = exposure * line * paper[y, x]
-            for c in range(3):
-                value = image[y, x, c] * k * tint[c] * (1.0 if c < 2 else 1.0 + (1.0 - line) * 0.3)
-                out[y, x, c] = screen[min(screen.shape[0] - 1, max(0, int(value * 0.5 * screen.shape[0])))]
+            centre, left, right = middle[2 * x], max(0, 2 * x - 1), min(last, 2 * x + 2)
+            k, cool = steps * paper[y, x], blue
+            if ((above[left] ^ centre) | (above[right] ^ centre) | (below[left] ^ centre) | (below[right] ^ centre)) != 0:
+                line = ink_line(fine, x, y, ink)
+                k *= line
+                cool *= ONE + (ONE - line) * COOL
+            row[x, 0] = screen[min(top, max(NONE, np.int32(light[x, 0] * k * red)))]
+            row[x, 1] = screen[min(top, max(NONE, np.int32(light[x, 1] * k * green)))]
+            row[x, 2] = screen[min(top, max(NONE, np.int32(light[x, 2] * k * cool)))]

@@ -288,8 +288,7 @@ def paint_block(x, y, shown, wobble, drawn, meshes, traits, focal, lights, block
         px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
         if px < size and py < size:
             between(lights, blocks, px, py, lit)
-            sx = min(2.0 * size - 1.0, max(1.0, 2.0 * px + wobble[py, px, 0] + 1.0))
-            sy = min(2.0 * size - 1.0, max(1.0, 2.0 * py + wobble[py, px, 1] + 1.0))
+            sx, sy = place_in(size, 2 * px + wobble[py, px, 0]), place_in(size, 2 * py + wobble[py, px, 1])
             far = 1.0 / max(1e-6, along(close, sx, sy))
             m = (along(across, sx, sy) * far, along(up, sx, sy) * far, along(deep, sx, sy) * far)
             uvw = ((m[0] * prim[12] - low[0]) * per[0], (m[1] * prim[13] - low[1]) * per[1], (m[2] * prim[14] - low[2]) * per[2])
@@ -299,30 +298,36 @@ def paint_block(x, y, shown, wobble, drawn, meshes, traits, focal, lights, block
 
 
 @kernel
-def paint_plain(x, y, shown, wobble, drawn, traits, focal, lights, blocks, lit, image):
-    """As paint_block, where the surface has no pattern and its spots are in the light; False where it has."""
+def place_in(size, shift):
+    """Sample column or row of a pixel's middle, where a hand that trembles puts it."""
+    return min(2 * size - 1, max(1, shift + 1))
+
+
+@kernel
+def paint_plain(x, y, shown, wobble, drawn, meshes, traits, focal, lights, blocks, lit, image):
+    """As paint_block, where the surface has no pattern."""
     size, t = shown.shape[0], shown[2 * y, 2 * x]
-    e, i = drawn[0][t], drawn[1][t]
-    row, prim = drawn[3][i], drawn[4][i]
-    trait = traits[int(row[13])]
-    near = max(1e-6, (e[0] + e[3] + e[6]) * (4 * x + 2) + (e[1] + e[4] + e[7]) * (4 * y + 2) + e[2] + e[5] + e[8])
-    fine = 2.0 * prim[21] / (near * focal)
+    row, prim = drawn[3][drawn[1][t]], drawn[4][drawn[1][t]]
+    trait, seed = traits[int(row[13])], int(row[26])
+    across, up, deep, close = flat_map(t, drawn, meshes)
+    px = 2.0 / (max(1e-6, along(close, 4.0 * x + 2.0, 4.0 * y + 2.0)) * focal)
+    fine = px * prim[21]
     faint = trait[1] < 0.006 * (1.0 + fine * fine)
-    if row[14] != 0 or (fine >= 0.33 and not faint):
-        return False
-    spotted, broad, seed = 0.65 * trait[1] / (1.0 + fine * fine), 0.6 * trait[1], int(row[26])
+    spotted, broad = 0.65 * trait[1] / (1.0 + fine * fine), 0.6 * trait[1]
     for k in range(4):
-        px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
-        if px < size and py < size:
-            between(lights, blocks, px, py, lit)
+        u, v = 2 * x + (k & 1), 2 * y + (k >> 1)
+        if u < size and v < size:
+            between(lights, blocks, u, v, lit)
+            sx, sy = place_in(size, 2 * u + wobble[v, u, 0]), place_in(size, 2 * v + wobble[v, u, 1])
             small = 0.0 if faint else lit[7]
+            if not faint and fine >= 0.33:
+                far = 1.0 / max(1e-6, along(close, sx, sy))
+                small = spots(row, prim, trait, (along(across, sx, sy) * far, along(up, sx, sy) * far, along(deep, sx, sy) * far), px)
             tone, drift = 1.0 + spotted * small + broad * lit[6], 0.35 * trait[1] * lit[6] + 0.02 * small
             if trait[6] > 0:
-                sx = min(2 * size - 1, max(1, 2 * px + wobble[py, px, 0] + 1))
-                tone *= 1.0 + trait[6] * (hash01(sx, min(2 * size - 1, max(1, 2 * py + wobble[py, px, 1] + 1)), seed) - 0.5)
+                tone *= 1.0 + trait[6] * (hash01(sx, sy, seed) - 0.5)
             for c in range(3):
-                image[py, px, c] = row[15 + c] * tone * (1.0 + drift * (1 - c)) * lit[c] + lit[3 + c]
-    return True
+                image[v, u, c] = row[15 + c] * tone * (1.0 + drift * (1 - c)) * lit[c] + lit[3 + c]
 
 
 @kernel
@@ -345,7 +350,9 @@ def paint_image(shown, wobble, drawn, meshes, traits, focal, lights, blocks, lit
                 continue
             if shown[2 * y, 2 * x] < 0:
                 paint_sky(x, y, lights, blocks, lit, image)
-            elif not paint_plain(x, y, shown, wobble, drawn, traits, focal, lights, blocks, lit, image):
+            elif drawn[3][drawn[1][shown[2 * y, 2 * x]], 14] == 0:
+                paint_plain(x, y, shown, wobble, drawn, meshes, traits, focal, lights, blocks, lit, image)
+            else:
                 paint_block(x, y, shown, wobble, drawn, meshes, traits, focal, lights, blocks, lit, image)
 
 
