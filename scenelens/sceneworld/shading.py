@@ -127,6 +127,7 @@ def light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
     sx, sy = 4.0 * x + 2.0, 4.0 * y + 2.0
     if t < 0:
         sky_at(sx, sy, lens, env, lit)
+        lit[3:] = 0.0  # what another picture left there would be compared
         return True
     i, kind, group, p, m, uvw, n, near = surface_at(t, sx, sy, drawn, meshes)
     row, prim, px = drawn[3][i], drawn[4][i], 2.0 / (near * focal)
@@ -375,9 +376,7 @@ def shade_image(
     lens, sun = (view, focal, centre), (env, shadow, light)
     for y in range(blocks.shape[0]):
         for x in range(blocks.shape[0]):
-            blocks[y, x] = block_surface(
-                x, y, size, ids, keys, wobble, scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], shown
-            )
+            blocks[y, x] = block_surface(x, y, size, ids, keys, wobble, scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], shown)
     for k in range(2):
         light_blocks(k == 0, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks)
     paint_image(shown, wobble, drawn, meshes, traits, focal, lights, blocks, light_here, image)
