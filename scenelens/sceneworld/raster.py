@@ -193,20 +193,20 @@ def fit_to_casters(table, counts, offsets, world, axes, low, high):
 
 
 @kernel
-def draw_shadow(table, face_start, face_count, faces, closed, offsets, world, light, shadow):
+def draw_shadow(table, face_start, face_count, faces, offsets, world, light, shadow):
     """Nearest distance to the light per texel. light: rows right, up, ahead, then origin x, y and texels per metre."""
     size = shadow.shape[0]
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
             continue
-        mesh, o, flip = int(table[i, 12]), offsets[i], mirrors(table[i])
+        mesh, o = int(table[i, 12]), offsets[i]
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
             x0, y0, z0 = to_light(light, world[o + faces[k, 0]])
             x1, y1, z1 = to_light(light, world[o + faces[k, 1]])
             x2, y2, z2 = to_light(light, world[o + faces[k, 2]])
             area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-            if abs(area) < 1e-9 or (closed[mesh] and (area > 0) != flip):
-                continue  # of a closed body the side turned to the light is the nearer one
+            if abs(area) < 1e-9:
+                continue
             left, right = max(0.0, min(x0, min(x1, x2))), min(size - 1.0, max(x0, max(x1, x2)))
             top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
             dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area

@@ -165,7 +165,7 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
     shadow = np.full((SHADOW, SHADOW), 1e9, np.float32)
-    raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, sun, shadow)
+    raster.draw_shadow(table, library["start"], library["count"], library["faces"], offsets, placed, sun, shadow)
     return sun, shadow
 
 
