@@ -1,4 +1,4 @@
-"""Openness from the depth buffer: a plane is open, a corner is not; rows of cells give what single cells give."""
+"""Openness from the depth buffer: a plane is open, a corner is not; rows of cells give what cells give."""
 
 import math
 
