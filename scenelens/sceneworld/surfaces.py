@@ -13,7 +13,7 @@ from scenelens.sceneworld.brushwork import bent
 from scenelens.sceneworld.noise import kernel
 from scenelens.sceneworld.raster import to_light
 
-__all__ = ["along", "flat_map", "light_on", "point_of", "primitive_frames"]
+__all__ = ["along", "flat_map", "light_on", "point_of", "primitive_frames", "surface_at"]
 
 
 def primitive_frames(table: np.ndarray, extents: np.ndarray, traits: np.ndarray) -> np.ndarray:
@@ -174,3 +174,17 @@ def flat_map(t, drawn, meshes):
 def along(line, x, y):
     """A value of `flat_map` at a sample position."""
     return line[0] * x + line[1] * y + line[2]
+
+
+@kernel
+def surface_at(t, sx, sy, drawn, meshes):
+    """The point of triangle t at a sample position: primitive, mesh, smooth side, p, m, uvw, normal, 1 / depth."""
+    edges, owner, face, table, prims = drawn
+    kinds, lows, inverse_extents, vertices, normals, vertex_start, faces, groups = meshes
+    w0, w1, w2, near = weights_at(edges[t], sx, sy)
+    i, f = owner[t], face[t]
+    mesh = int(table[i, 12])
+    start = vertex_start[mesh]
+    corners = (start + faces[f, 0], start + faces[f, 1], start + faces[f, 2])
+    p, m, uvw, n = point_of((w0, w1, w2), corners, prims[i], lows[mesh], inverse_extents[mesh], vertices, normals)
+    return i, kinds[mesh], groups[f], p, m, uvw, n, near
