@@ -6,7 +6,7 @@ import numpy as np
 
 from scenelens.sceneworld.noise import kernel
 
-__all__ = ["PAPER", "WOBBLE", "finish", "screen_values"]
+__all__ = ["PAPER", "MIDDLES", "finish", "screen_values"]
 
 
 def _smooth(shape: tuple[int, ...], cell: int, seed: int) -> np.ndarray:
@@ -27,9 +27,10 @@ def paper_grain(size: int) -> np.ndarray:
     return (0.5 * _smooth((size, size), 2, 1) + 0.35 * _smooth((size, size), 5, 2) + fine).astype(np.float32)
 
 
-def hand_wobble(size: int) -> np.ndarray:
-    """By how many samples (x, y) a hand-drawn outline strays at each pixel, (size, size, 2) int8, at most 1."""
-    return np.stack([np.rint(_smooth((size, size), 9, seed) * 1.2) for seed in (4, 5)], -1).astype(np.int8)
+def pixel_middles(size: int) -> np.ndarray:
+    """Sample column and row of each pixel's middle, (2, size, size) int16: a hand-drawn outline strays by up to a sample."""
+    wobble = np.stack([np.rint(_smooth((size, size), 9, seed) * 1.2) for seed in (4, 5)])
+    return np.clip(2 * np.mgrid[:size, :size][::-1] + wobble + 1, 1, 2 * size - 1).astype(np.int16)
 
 
 def screen_values(n: int = 4096) -> np.ndarray:
@@ -49,7 +50,7 @@ def vignette(size: int) -> np.ndarray:
 
 
 PAPER = vignette(227) * (1.0 + 0.028 * paper_grain(227))
-WOBBLE = hand_wobble(227)
+MIDDLES = pixel_middles(227)
 SCREEN = screen_values()
 ONE, NONE, COOL = np.float32(1), np.int32(0), np.float32(0.3)  # COOL: how much bluer ink makes what it darkens
 

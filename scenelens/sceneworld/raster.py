@@ -126,13 +126,14 @@ def draw(n, edges, owner, box, stipple, depth, ids):
         e = edges[t]
         thin = stipple[owner[t]]
         slope = e[0] + e[3] + e[6]
+        w0, w1, w2 = over(e[0]), over(e[3]), over(e[6])
         for y in range(box[t, 2], box[t, 3] + 1):
             py = y + 0.5
             low, high = float(box[t, 0]), float(box[t, 1])
             r0, r1, r2 = e[1] * py + e[2], e[4] * py + e[5], e[7] * py + e[8]
-            low, high = span(low, high, e[0], r0)
-            low, high = span(low, high, e[3], r1)
-            low, high = span(low, high, e[6], r2)
+            low, high = span(low, high, e[0], w0, r0)
+            low, high = span(low, high, e[3], w1, r1)
+            low, high = span(low, high, e[6], w2, r2)
             base = r0 + r1 + r2
             first, stop = math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1
             if first >= stop:
@@ -164,28 +165,42 @@ def fill_thin(near, seen, first, stop, base, slope, t):
 
 
 @kernel
-def span(low, high, a, r):
-    """The part of [low, high] where a * (x + 0.5) + r >= 0."""
+def over(a):
+    """-1 / a, for `span`; 0 where a is 0."""
+    return -1.0 / a if abs(a) > 1e-15 else 0.0
+
+
+@kernel
+def span(low, high, a, per, r):
+    """The part of [low, high] where a * (x + 0.5) + r >= 0; per is `over` a."""
     if a > 1e-15:
-        low = max(low, -r / a - 0.5)
+        low = max(low, r * per - 0.5)
     elif a < -1e-15:
-        high = min(high, -r / a - 0.5)
+        high = min(high, r * per - 0.5)
     elif r < 0:
         high = low - 2
     return low, high
 
 
 @kernel
-def fit_to_casters(table, counts, offsets, world, axes, low, high):
+def turn_vertices(world, axes, out):
+    """Places (vertices, 3) along the light's axes: right, up, ahead."""
+    for k in range(np.uint64(world.shape[0])):
+        x, y, z = world[k, 0], world[k, 1], world[k, 2]
+        out[k, 0] = axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z
+        out[k, 1] = axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z
+        out[k, 2] = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
+
+
+@kernel
+def fit_to_casters(table, counts, offsets, turned, low, high):
     """Shrink the light's window (low, high: 2 numbers each, metres) to what casts a shadow."""
     a0, a1, b0, b1 = 1e9, 1e9, -1e9, -1e9
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
             continue
         for k in range(offsets[i], offsets[i] + counts[int(table[i, 12])]):
-            p = world[k]
-            x = axes[0, 0] * p[0] + axes[0, 1] * p[1] + axes[0, 2] * p[2]
-            y = axes[1, 0] * p[0] + axes[1, 1] * p[1] + axes[1, 2] * p[2]
+            x, y = turned[k, 0], turned[k, 1]
             a0, a1, b0, b1 = min(a0, x), min(a1, y), max(b0, x), max(b1, y)
     if a0 < b0:
         low[0], low[1] = max(low[0], a0 - 0.1), max(low[1], a1 - 0.1)
@@ -193,34 +208,40 @@ def fit_to_casters(table, counts, offsets, world, axes, low, high):
 
 
 @kernel
-def draw_shadow(table, face_start, face_count, faces, offsets, world, light, shadow):
-    """Nearest distance to the light per texel. light: rows right, up, ahead, then origin x, y and texels per metre."""
-    size = shadow.shape[0]
+def draw_shadow(table, face_start, face_count, faces, offsets, lit, shadow):
+    """Nearest distance to the light per texel. lit (vertices, 3): all vertices in the light's frame, see `to_light`."""
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
             continue
         mesh, o = int(table[i, 12]), offsets[i]
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
-            x0, y0, z0 = to_light(light, world[o + faces[k, 0]])
-            x1, y1, z1 = to_light(light, world[o + faces[k, 1]])
-            x2, y2, z2 = to_light(light, world[o + faces[k, 2]])
-            area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-            if abs(area) < 1e-9:
-                continue
-            left, right = max(0.0, min(x0, min(x1, x2))), min(size - 1.0, max(x0, max(x1, x2)))
-            top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
-            dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
-            dz_y = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
-            s = 1.0 if area > 0 else -1.0
-            for y in range(int(top), int(bottom) + 1):
-                py = y + 0.5
-                low, high = span(left, right, -s * (y1 - y0), s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
-                low, high = span(low, high, -s * (y2 - y1), s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))
-                low, high = span(low, high, -s * (y0 - y2), s * ((x0 - x2) * (py - y2) + (y0 - y2) * x2))
-                for x in range(math.ceil(low), math.floor(high) + 1):
-                    z = z0 + dz_x * (x + 0.5 - x0) + dz_y * (py - y0)
-                    if z < shadow[y, x]:
-                        shadow[y, x] = z
+            shade_triangle(lit[o + faces[k, 0]], lit[o + faces[k, 1]], lit[o + faces[k, 2]], shadow)
+
+
+@kernel
+def shade_triangle(a, b, c, shadow):
+    """Put a triangle into the shadow map where it is nearest to the light."""
+    x0, y0, z0, x1, y1, z1, x2, y2, z2 = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
+    size = shadow.shape[0]
+    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+    if abs(area) < 1e-9:
+        return
+    left, right = max(0.0, min(x0, min(x1, x2))), min(size - 1.0, max(x0, max(x1, x2)))
+    top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
+    per = 1.0 / area
+    dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) * per
+    dz_y = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) * per
+    s = 1.0 if area > 0 else -1.0
+    e0, e1, e2 = -s * (y1 - y0), -s * (y2 - y1), -s * (y0 - y2)
+    w0, w1, w2 = over(e0), over(e1), over(e2)
+    for y in range(int(top), int(bottom) + 1):
+        py = y + 0.5
+        low, high = span(left, right, e0, w0, s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
+        low, high = span(low, high, e1, w1, s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))
+        low, high = span(low, high, e2, w2, s * ((x0 - x2) * (py - y2) + (y0 - y2) * x2))
+        far, row = z0 + dz_x * (0.5 - x0) + dz_y * (py - y0), shadow[y]
+        for x in range(np.uint64(math.ceil(low)), np.uint64(max(-1.0, math.floor(high)) + 1)):
+            row[x] = min(row[x], np.float32(far + dz_x * np.int64(x)))
 
 
 @kernel

@@ -38,9 +38,13 @@ class Rendered:
 
     def masks(self) -> dict[str, np.ndarray]:
         """{object class: bool (227, 227)} of all classes that can be seen, all instances together."""
-        seen = set(np.unique(self.object_ids).tolist())
-        names = sorted({o.name for o in self.objects if o.id in seen})
-        return {name: np.isin(self.object_ids, [o.id for o in self.objects if o.name == name]) for name in names}
+        count = np.bincount(self.object_ids.ravel() + len(REGIONS), minlength=len(REGIONS) + len(self.objects))
+        masks: dict[str, np.ndarray] = {}
+        for placed in sorted(self.objects, key=lambda o: o.name):
+            if count[len(REGIONS) + placed.id]:
+                mask = self.object_ids == placed.id
+                masks[placed.name] = masks[placed.name] | mask if placed.name in masks else mask
+        return masks
 
     def region_masks(self) -> dict[str, np.ndarray]:
         """{background region: bool (227, 227)} of the regions that can be seen."""
@@ -49,7 +53,8 @@ class Rendered:
 
     def material_masks(self) -> dict[str, np.ndarray]:
         """{material: bool (227, 227)} of the materials that can be seen."""
-        return {MATERIAL_NAMES[i]: self.material_ids == i for i in np.unique(self.material_ids) if i >= 0}
+        seen = np.flatnonzero(np.bincount(self.material_ids.ravel() + 1)[1:])
+        return {MATERIAL_NAMES[i]: self.material_ids == i for i in seen}
 
 
 def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposure: float = 1.0) -> Rendered:
@@ -72,7 +77,7 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     focal, centre = camera.focal(size), size / 2
     view = camera.view()
     edges, owner, face, box = _triangle_arrays(library["count"][table[:, 12].astype(int)].sum())
-    depth, ids, fine, image, shown, lights, blocks = _buffers()
+    depth, ids, fine, image, shown, lights, blocks, work = _buffers()
     n = raster.setup_triangles(
         table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, view, focal, centre, centre,
         edges, owner, face, box,
@@ -83,14 +88,16 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     cells = len(open_[0])
     nearness.openness(depth, focal, centre, world.reach, *open_, np.empty((9, cells), np.float32), np.empty((2, cells), np.int32))
     labels = np.empty((3, SIZE, SIZE), np.int16)
-    environment = _environment(world, light, 1.0 / sun[11])
     traits = MATERIAL_TABLE[table[:, 13].astype(int)]
     prims = surfaces.primitive_frames(table, library["extents"][table[:, 12].astype(int)], traits)
+    meshes = (
+        library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"], library["vertex_start"],
+        library["faces"], library["groups"],
+    )  # fmt: skip
     shading.shade_image(
-        table, prims, library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"],
-        library["vertex_start"], library["faces"], library["groups"], edges, owner, face, depth, ids, grade.WOBBLE,
-        MATERIAL_TABLE, view, focal, centre, environment, shadow, sun, image, labels, fine, *_surfaces(table, library, owner[:n], face),
-        shown, lights, blocks, np.empty((3, 4), np.int64), np.empty((7, 8)), np.empty(8, np.float32), open_[2],
+        (edges, owner, face, table, prims), meshes, MATERIAL_TABLE, (view, focal, centre),
+        (_environment(world, light, 1.0 / sun[11]), shadow, sun), (depth, ids, open_[2]), _surfaces(table, library, owner[:n], face),
+        grade.MIDDLES, (image, fine, shown, lights, blocks, work), labels,
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
     tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)
@@ -105,7 +112,8 @@ def _buffers() -> tuple[np.ndarray, ...]:
         blocks = SIZE // 2 + 1
         shapes = (
             ((size, size), np.float32), ((size, size), np.int32), ((size, size), np.int16), ((SIZE, SIZE, 3), np.float32),
-            ((SIZE, SIZE), np.int32), ((blocks, blocks, 8), np.float32), ((blocks, blocks), np.int32),
+            ((SIZE, SIZE), np.int32), ((8, blocks, blocks + 2), np.float32), ((blocks, blocks + 2), np.int32),
+            ((20, 2 * blocks), np.float32),
         )  # fmt: skip
         _kept.buffers = tuple(np.zeros(shape, kind) for shape, kind in shapes)
     raster.clear(*_kept.buffers[:2])
@@ -160,12 +168,15 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
     axes = np.array(look(tuple(-light.direction)))
     corners = _seen_corners(camera, world.shadow_depth) @ axes.T
     low, high = corners.min(0)[:2].copy(), corners.max(0)[:2].copy()
-    raster.fit_to_casters(table, library["vertex_count"], offsets, placed, axes, low, high)
+    turned = np.empty_like(placed)
+    raster.turn_vertices(placed, axes, turned)
+    raster.fit_to_casters(table, library["vertex_count"], offsets, turned, low, high)
     side = max(0.5, float((high - low).max()))
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
+    turned[:, :2] = (turned[:, :2] - sun[9:11]) * sun[11]
     shadow = np.full((SHADOW, SHADOW), 1e9, np.float32)
-    raster.draw_shadow(table, library["start"], library["count"], library["faces"], offsets, placed, sun, shadow)
+    raster.draw_shadow(table, library["start"], library["count"], library["faces"], offsets, turned, shadow)
     return sun, shadow
 
 

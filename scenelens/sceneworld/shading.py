@@ -11,12 +11,14 @@ finds nearly the same light, the blocks between them take the mean; at outlines,
 
 from __future__ import annotations
 
+import numpy as np
+
 from scenelens.sceneworld.brushwork import near_edge, patches, spots
 from scenelens.sceneworld.nearness import openness_at
 from scenelens.sceneworld.noise import kernel
-from scenelens.sceneworld.painting import MIXED, WEIGHTS, paint_at, paint_image
+from scenelens.sceneworld.painting import MIXED, paint_at, paint_image
 from scenelens.sceneworld.sky import sky_at
-from scenelens.sceneworld.surfaces import light_on, surface_at
+from scenelens.sceneworld.surfaces import corners_at, light_on, normal_of, place_of, surface_at
 
 __all__ = ["ENVIRONMENT", "shade_image"]
 
@@ -24,15 +26,17 @@ __all__ = ["ENVIRONMENT", "shade_image"]
 NAMES = """lx ly lz lr lg lb skyr skyg skyb gndr gndg gndb fogr fogg fogb fog zenr zeng zenb cloud outdoor bias reach
 seed"""
 ENVIRONMENT = {name: i for i, name in enumerate(NAMES.split())}
-SKY = -1
 ALIKE = 0.05  # lights that differ by less are interpolated
+QUARTER = np.float32(0.25)
+NOTHING = -3  # a block outside the picture
+# What a mixed block keeps of each of its surfaces: light in 0 to 7, share of the sun, openness, whether lit and painted.
+SHARE, OPEN, LIT, PAINTED, COLOUR = 8, 9, 10, 11, 12
 
 
 @kernel
-def gather(x, y, size, ids, keys, wobble, tri, key, at_x, at_y):
+def gather(x, y, ids, keys, middles, tri, key, at_x, at_y):
     """The four samples of a pixel, where a hand that trembles puts them; True if all show the same surface."""
-    left = min(size - 2, max(0, 2 * x + wobble[y, x, 0]))
-    top = min(size - 2, max(0, 2 * y + wobble[y, x, 1]))
+    left, top = middles[0, y, x] - 1, middles[1, y, x] - 1
     tri[0], tri[1], tri[2], tri[3] = ids[top, left], ids[top, left + 1], ids[top + 1, left], ids[top + 1, left + 1]
     at_x[0], at_y[0] = left + 1.0, top + 1.0
     key[0] = keys[tri[0]]
@@ -48,49 +52,64 @@ def gather(x, y, size, ids, keys, wobble, tri, key, at_x, at_y):
 
 
 @kernel
-def beside(x, y, key, blocks):
-    """Number (row * width + column) of a block next to block (x, y) that is lit and shows the surface; -1: none."""
-    last = blocks.shape[0] - 1
-    for j in range(max(0, y - 1), min(last, y + 1) + 1):
-        for i in range(max(0, x - 1), min(last, x + 1) + 1):
+def beside(x, y, key, blocks, lights, out):
+    """Take the light of a block next to block (x, y) that is lit and shows the surface; False: there is none."""
+    for j in range(max(0, y - 1), min(blocks.shape[0] - 1, y + 1) + 1):
+        for i in range(x, x + 3):
             if blocks[j, i] == key:
-                return j * (last + 1) + i
-    return -1
+                for c in range(8):
+                    out[c] = lights[c, j, i]
+                return True
+    return False
 
 
 @kernel
-def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, lights, lit_blocks, out):
-    """Colour of triangle t (or the sky) at sample position (sx, sy); returns 1 / depth.
-
-    known (4,), lights (4, 8): surfaces lit in this block already, and their light. lit_blocks: keys and lights of all.
-    """
-    view, focal, centre = lens
-    env, shadow, light = sun
-    if t < 0:
-        sky_at(sx, sy, lens, env, out)
-        return 0.0
-    i, kind, group, p, m, uvw, n, near = surface_at(t, sx, sy, drawn, meshes)
-    row, prim = drawn[3][i], drawn[4][i]
-    trait, px = traits[int(row[13])], 2.0 / (near * focal)
+def slot_of(key, known, lights):
+    """Which of the four places of this block holds what is known of a surface: an empty one if none does."""
     slot = 0
     while slot < 3 and known[slot] != key and known[slot] != MIXED:
         slot += 1
-    lit = lights[slot]
     if known[slot] != key:
-        bevel = kind % 10 == 2 and near_edge(row, prim, group, m, px)
-        other = -1 if bevel else beside(int(sx * 0.25), int(sy * 0.25), key, lit_blocks[0])
-        if other >= 0:
-            width = lit_blocks[0].shape[0]
-            for c in range(8):
-                lit[c] = lit_blocks[1][other // width, other % width, c]
-        else:
-            ray, ao = ((sx - centre) / focal, (centre - sy) / focal, 1.0), openness_at(open_, depth, sx, sy, near)
-            light_on(row, prim, kind, group, trait, p, n, m, uvw, ray, near, px, ao, env, shadow, light, view, lit)
-            lit[6] = patches(row, prim, m)
-        if not bevel:
-            known[slot] = key
-    paint_at(row, prim, trait, kind % 10, n, m, uvw, px, sx, sy, lit[6], spots(row, prim, trait, m, px), lit, out)
-    return near
+        known[slot] = key
+        lights[slot, SHARE] = lights[slot, OPEN] = -1.0
+        lights[slot, LIT] = lights[slot, PAINTED] = 0.0
+    return slot
+
+
+@kernel
+def light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit):
+    """Light on a sample, into lit; what changes slowly (nearness, shadow, broad texture) is kept there for the next."""
+    view, focal, centre = lens
+    env, shadow, light = sun
+    row, prim = drawn[3][i], drawn[4][i]
+    trait, px = traits[int(row[13])], 2.0 / (near * focal)
+    if lit[OPEN] < 0:
+        lit[OPEN] = openness_at(open_, depth, sx, sy, near)
+        lit[6], lit[7] = patches(row, prim, m), spots(row, prim, trait, m, px)
+    ray = ((sx - centre) / focal, (centre - sy) / focal, 1.0)
+    lit[SHARE] = light_on(
+        row, prim, kind, group, trait, p, n, m, uvw, ray, near, px, lit[OPEN], lit[SHARE], env, shadow, light, view, lit,
+    )  # fmt: skip
+    lit[LIT] = 0.0 if bevel else 1.0
+
+
+@kernel
+def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks):
+    """Colour of triangle t at sample position (sx, sy), into lit[COLOUR:]. lit: what this block knows of its surface."""
+    i, kind, group, corners, w, near = corners_at(t, sx, sy, drawn, meshes)
+    row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
+    trait, px = traits[int(row[13])], 2.0 / (near * lens[1])
+    p, m, uvw = place_of(w, corners, prim, meshes[1][mesh], meshes[2][mesh], meshes[3])
+    n = (0.0, 0.0, 0.0)
+    bevel = kind % 10 == 2 and near_edge(row, prim, group, m, px)
+    if not bevel and lit[LIT] == 0 and beside(int(sx * 0.25), int(sy * 0.25), key, blocks, lights, lit):
+        lit[LIT] = lit[OPEN] = 1.0
+    if bevel or lit[LIT] == 0 or row[14] > 0:
+        n = normal_of(w, corners, prim, meshes[4])
+    if bevel or lit[LIT] == 0:
+        light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit)
+    small = lit[7] if px * prim[21] < 0.33 else spots(row, prim, trait, m, px)
+    paint_at(row, prim, trait, kind % 10, n, m, uvw, px, sx, sy, lit[6], small, lit, lit[COLOUR:])
 
 
 @kernel
@@ -109,41 +128,52 @@ def light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
         return False
     ray = ((sx - centre) / focal, (centre - sy) / focal, 1.0)
     light_on(
-        row, prim, kind, group, traits[int(row[13])], p, n, m, uvw, ray, near, px, open_[y, x], env, shadow, light, view, lit,
+        row, prim, kind, group, traits[int(row[13])], p, n, m, uvw, ray, near, px, open_[y, x], -1.0, env, shadow, light, view, lit,
     )  # fmt: skip
     lit[6], lit[7] = patches(row, prim, m), spots(row, prim, traits[int(row[13])], m, px)
     return True
 
 
 @kernel
-def shade_pixel(
-    x, y, same, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, known, lights, lit_blocks, colour, image,
-):  # fmt: skip
-    """Colour of a pixel from its samples; the triangle that shows most in it."""
-    image[y, x, 0] = image[y, x, 1] = image[y, x, 2] = 0.0
+def shade_pixel(x, y, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, known, slots, lights, blocks, image):
+    """Colour of a pixel from its four samples; the triangle that shows most in it."""
     best, best_depth, best_k = 0, -1.0, 0
-    for k in range(1 if same else 4):
+    for k in range(4):
         count, mean_x, mean_y, first = 0, 0.0, 0.0, True
-        if same:
-            count, mean_x, mean_y = 4, 4 * at_x[0], 4 * at_y[0]
-        else:
-            for m in range(4):
-                if key[m] == key[k]:
-                    first = first and m >= k
-                    count += 1
-                    mean_x += at_x[m]
-                    mean_y += at_y[m]
+        for m in range(4):
+            if key[m] == key[k]:
+                first = first and m >= k
+                count += 1
+                mean_x += at_x[m]
+                mean_y += at_y[m]
         if not first:
             continue
-        near = shade_sample(
-            tri[k], key[k], mean_x / count, mean_y / count, drawn, meshes, traits, lens, sun, open_, depth, known, lights,
-            lit_blocks, colour,
+        near = shade_part(
+            tri[k], key[k], count, mean_x / count, mean_y / count, drawn, meshes, traits, lens, sun, open_, depth, known, slots,
+            lights, blocks, image[y, x],
         )  # fmt: skip
-        for c in range(3):
-            image[y, x, c] += 0.25 * count * colour[c]
         if count > best or (count == best and near > best_depth):
             best, best_depth, best_k = count, near, k
     return tri[best_k]
+
+
+@kernel
+def shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, slots, lights, blocks, out):
+    """Add the colour of `count` samples of a pixel to out, shaded at their mean place; returns 1 / depth, 0 for the sky.
+
+    A single sample takes the colour that the surface had last in this block.
+    """
+    lit, e = slots[slot_of(key, known, slots)], drawn[0][t]
+    near = max(1e-6, (e[0] * sx + e[1] * sy + e[2]) + (e[3] * sx + e[4] * sy + e[5]) + (e[6] * sx + e[7] * sy + e[8])) if t >= 0 else 0.0
+    if count > 1 or lit[PAINTED] == 0:
+        lit[PAINTED] = 1.0
+        if t < 0:
+            sky_at(sx, sy, lens, sun[0], lit[COLOUR:])
+        else:
+            shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks)
+    for c in range(3):
+        out[c] += 0.25 * count * lit[COLOUR + c]
+    return near
 
 
 @kernel
@@ -162,7 +192,7 @@ def one_triangle(x, y, ids):
 
 
 @kernel
-def block_surface(x, y, size, ids, keys, wobble, tri, key, at_x, at_y, shown):
+def block_surface(x, y, size, ids, keys, middles, tri, key, at_x, at_y, shown):
     """The surface that all pixels of a block show, or MIXED; shown (S, S): the triangle of each pixel."""
     if one_triangle(x, y, ids):
         t = ids[4 * y, 4 * x]
@@ -172,7 +202,7 @@ def block_surface(x, y, size, ids, keys, wobble, tri, key, at_x, at_y, shown):
     for k in range(4):
         px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
         if px < size and py < size:
-            same = gather(px, py, 2 * size, ids, keys, wobble, tri, key, at_x, at_y)
+            same = gather(px, py, ids, keys, middles, tri, key, at_x, at_y)
             first = key[0] if k == 0 else first
             if not same or key[0] != first:
                 return MIXED
@@ -183,92 +213,126 @@ def block_surface(x, y, size, ids, keys, wobble, tri, key, at_x, at_y, shown):
 @kernel
 def mean_light(x, y, blocks, lights):
     """Give an odd block the mean light of the even blocks around it, if they show its surface and are lit alike."""
-    dx, dy, key, last = x & 1, y & 1, blocks[y, x], blocks.shape[0] - 1
+    dx, dy, key, last = x & 1, y & 1, blocks[y, x + 1], blocks.shape[0] - 1
     if x + dx > last or y + dy > last:
         return False
-    left, top, right, low = x - dx, y - dy, x + dx, y + dy
+    left, top, right, low = x + 1 - dx, y - dy, x + 1 + dx, y + dy
     if blocks[top, left] != key or blocks[low, right] != key or blocks[top, right] != key or blocks[low, left] != key:
         return False
-    a, b, c, d, out = lights[top, left], lights[low, right], lights[top, right], lights[low, left], lights[y, x]
     for n in range(8):
+        a, b, c, d = lights[n, top, left], lights[n, low, right], lights[n, top, right], lights[n, low, left]
         limit = ALIKE if n < 6 else 0.2
-        if abs(a[n] - b[n]) > limit or abs(c[n] - d[n]) > limit or abs(a[n] - c[n]) > limit:
+        if abs(a - b) > limit or abs(c - d) > limit or abs(a - c) > limit:
             return False
-    for n in range(8):
-        out[n] = WEIGHTS[2] * 4 * (a[n] + b[n] + c[n] + d[n])
+        lights[n, y, x + 1] = QUARTER * (a + b + c + d)
     return True
 
 
 @kernel
 def shade_block(
-    x, y, ids, keys, names, wobble, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown,
+    x, y, ids, keys, names, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown,
     fine, image,
 ):  # fmt: skip
     """Colour of the pixels of a mixed block. shown: the triangle that shows most; fine (2S, 2S): object of each sample."""
-    tri, key, at_x, at_y, colour = scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], scratch_f[2]
-    size = shown.shape[0]
+    tri, key, known, at_x, at_y = scratch_i[0], scratch_i[1], scratch_i[2], scratch_f[0], scratch_f[1]
     for k in range(4):
-        scratch_i[2, k] = MIXED
+        known[k] = MIXED
     for k in range(4):
         px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
-        if px < size and py < size:
-            same = gather(px, py, 2 * size, ids, keys, wobble, tri, key, at_x, at_y)
+        if px < shown.shape[0] and py < shown.shape[0]:
+            same = gather(px, py, ids, keys, middles, tri, key, at_x, at_y)
+            image[py, px, 0] = image[py, px, 1] = image[py, px, 2] = 0.0
             for m in range(4):
                 fine[2 * py + (m >> 1), 2 * px + (m & 1)] = names[tri[m], 0]
-            shown[py, px] = shade_pixel(
-                px, py, same, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, scratch_i[2], scratch_f[3:],
-                (blocks, lights), colour, image,
+            if same:
+                shown[py, px] = tri[0]
+                shade_part(
+                    tri[0], key[0], 4, at_x[0], at_y[0], drawn, meshes, traits, lens, sun, open_, depth, known, scratch_f[2:],
+                    lights, blocks, image[py, px],
+                )  # fmt: skip
+            else:
+                shown[py, px] = shade_pixel(
+                    px, py, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, known, scratch_f[2:],
+                    lights, blocks, image,
+                )  # fmt: skip
+
+
+@kernel
+def light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, lit):
+    """Light on the blocks of one surface: first those of even row and column, then the others. Fast changes: MIXED."""
+    for y in range(blocks.shape[0]):
+        for x in range(blocks.shape[0]):
+            if (x & 1 == 0 and y & 1 == 0) != even or blocks[y, x + 1] == MIXED:
+                continue
+            if not even and mean_light(x, y, blocks, lights):
+                continue
+            if light_block(shown[2 * y, 2 * x], x, y, drawn, meshes, traits, lens, sun, open_, lit):
+                for c in range(8):
+                    lights[c, y, x + 1] = lit[c]
+            else:
+                blocks[y, x + 1] = MIXED
+
+
+@kernel
+def find_blocks(size, ids, keys, middles, scratch_i, scratch_f, shown, blocks):
+    """The surface that each block shows, or MIXED; a column at either side shows nothing."""
+    for y in range(blocks.shape[0]):
+        blocks[y, 0] = blocks[y, blocks.shape[1] - 1] = NOTHING
+        for x in range(blocks.shape[0]):
+            blocks[y, x + 1] = block_surface(
+                x, y, size, ids, keys, middles, scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], shown,
             )  # fmt: skip
 
 
 @kernel
-def light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks):
-    """Light on the blocks of one surface: first those of even row and column, then the others. Fast changes: MIXED."""
-    for y in range(blocks.shape[0]):
-        for x in range(blocks.shape[0]):
-            if (x & 1 == 0 and y & 1 == 0) != even or blocks[y, x] == MIXED:
-                continue
-            if not even and mean_light(x, y, blocks, lights):
-                continue
-            if not light_block(shown[2 * y, 2 * x], x, y, drawn, meshes, traits, lens, sun, open_, lights[y, x]):
-                blocks[y, x] = MIXED
-
-
-@kernel
-def shade_image(
-    table, prims, kinds, lows, inverse_extents, vertices, normals, vertex_start, faces, groups, edges, owner, face, depth,
-    ids, wobble, traits, view, focal, centre, env, shadow, light, image, labels, fine, keys, names, shown, lights, blocks,
-    scratch_i, scratch_f, light_here, open_,
-):  # fmt: skip
-    """Fill image (S, S, 3) linear RGB, the label maps (3, S, S), and fine (2S, 2S): object of each sample.
-
-    keys (triangles + 1): number of the surface of each triangle; names (triangles + 1, 3): its object, part and
-    material; the last row is the sky's. Working space, for these kernels allocate nothing: shown (S, S), the triangle
-    that shows most in each pixel; lights (B, B, 8) and blocks (B, B), B blocks of 2x2 pixels a side; scratch_i (3, 4)
-    int64, scratch_f (7, 8) float64 and light_here (8,) float32.
-    """
-    size = image.shape[0]
-    drawn = (edges, owner, face, table, prims)
-    meshes = (kinds, lows, inverse_extents, vertices, normals, vertex_start, faces, groups)
-    lens, sun = (view, focal, centre), (env, shadow, light)
-    for y in range(blocks.shape[0]):
-        for x in range(blocks.shape[0]):
-            blocks[y, x] = block_surface(x, y, size, ids, keys, wobble, scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], shown)
-    for k in range(2):
-        light_blocks(k == 0, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks)
-    paint_image(shown, wobble, drawn, meshes, traits, focal, lights, blocks, light_here, image)
-    for y in range(blocks.shape[0]):
-        for x in range(blocks.shape[0]):
-            if blocks[y, x] == MIXED:
-                shade_block(
-                    x, y, ids, keys, names, wobble, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth,
-                    lights, blocks, shown, fine, image,
-                )  # fmt: skip
-    for y in range(size):
-        for x in range(size):
+def name_pixels(shown, blocks, names, labels, fine):
+    """The label maps, and the object of each sample of the blocks of one surface."""
+    for y in range(shown.shape[0]):
+        for x in range(shown.shape[0]):
             t = shown[y, x]
             for k in range(3):
                 labels[k, y, x] = names[t, k]
-            if blocks[y >> 1, x >> 1] != MIXED:
+            if blocks[y >> 1, (x >> 1) + 1] != MIXED:
                 for k in range(4):
                     fine[2 * y + (k >> 1), 2 * x + (k & 1)] = names[t, 0]
+
+
+@kernel
+def shade_mixed(
+    ids, keys, names, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown, fine, image,
+):  # fmt: skip
+    """Colour of the pixels of all mixed blocks."""
+    for y in range(blocks.shape[0]):
+        for x in range(blocks.shape[0]):
+            if blocks[y, x + 1] == MIXED:
+                shade_block(
+                    x, y, ids, keys, names, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth,
+                    lights, blocks, shown, fine, image,
+                )  # fmt: skip
+
+
+def shade_image(drawn, meshes, traits, lens, sun, seen, names, middles, buffers, labels) -> None:
+    """Fill the linear RGB image, the label maps (3, S, S), and the object of each sample.
+
+    drawn: edges, owner and mesh face of each triangle, instance table, `primitive_frames`. meshes: kinds, low corners,
+    inverse extents, vertices, normals, first vertex, faces and smooth sides. lens: view, focal length, middle. sun:
+    environment, shadow map, light. seen: depth, triangle and openness of each sample. names: number of the surface of
+    each triangle (triangles + 1) and its object, part and material (triangles + 1, 3); the last row is the sky's.
+    middles (2, S, S): sample column and row of the middle of each pixel. buffers: image (S, S, 3) and object of each
+    sample (2S, 2S), to be filled, and working space (for these kernels allocate nothing): shown (S, S), the triangle
+    that shows most in each pixel; lights (8, B, B + 2) and blocks (B, B + 2), B blocks of 2x2 pixels a side and one
+    column more at either side; work (20, 2B) float32.
+    """
+    depth, ids, open_ = seen
+    keys, labelled = names
+    image, fine, shown, lights, blocks, work = buffers
+    scratch_i, scratch_f = np.empty((3, 4), np.int64), np.empty((7, 16))
+    find_blocks(len(image), ids, keys, middles, scratch_i, scratch_f, shown, blocks)
+    for even in (True, False):
+        light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, scratch_f[6])
+    paint_image(shown, middles, drawn, meshes, traits, lens[1], lights, blocks, work, image)
+    shade_mixed(
+        ids, keys, labelled, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown,
+        fine, image,
+    )  # fmt: skip
+    name_pixels(shown, blocks, labelled, labels, fine)
