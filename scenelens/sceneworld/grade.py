@@ -6,7 +6,7 @@ import numpy as np
 
 from scenelens.sceneworld.noise import kernel
 
-__all__ = ["PAPER", "MIDDLES", "finish", "screen_values"]
+__all__ = ["MIDDLES", "PAPER", "finish", "screen_values"]
 
 
 def _smooth(shape: tuple[int, ...], cell: int, seed: int) -> np.ndarray:

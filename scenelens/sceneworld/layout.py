@@ -88,7 +88,7 @@ def try_place(
 
 def _free(layout: Layout, ground: Foot, flat: bool, gap: float) -> bool:
     """Whether nothing stands where a thing would stand; flat things and others do not see each other."""
-    for other in layout.spots:
+    for other in layout.spots:  # noqa: SIM110 (a plain loop: this is asked thousands of times a second)
         if other.foot and other.flat == flat and overlap(ground, other.foot, gap):
             return False
     return True

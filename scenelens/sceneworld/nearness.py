@@ -22,39 +22,47 @@ _angle, _far = 2.399963 * _k[:, None] + _turn, np.sqrt((_k[:, None] + 0.6) / 6)
 # Taps (x, y: 2, row of cells modulo 4, tap, column of cells) in units of the radius.
 SPIRAL = np.tile(np.stack([_far * np.cos(_angle), -_far * np.sin(_angle)]), 64).astype(np.float32)
 ONE, NONE, HALF = np.float32(1), np.float32(0), np.float32(0.5)
-SLACK, TINY, LIKE = np.float32(0.004), np.float32(1e-7), np.float32(0.08)
+SLACK, TINY, TINIEST, LIKE = np.float32(0.004), np.float32(1e-7), np.float32(1e-20), np.float32(0.08)
+WIDEST = np.float32(44)  # samples from a cell to the farthest tap
 
 
 @kernel
-def slope(depth, x, y, dx, dy, near):
+def read_row(depth, y, near, work):
+    """The depths that a row of cells sees, and STEP samples to the left, right, above and below, into work 0 to 3."""
+    last, left, right, above, below = depth.shape[0] - 1, work[0], work[1], work[2], work[3]
+    here, up, down = depth[y], depth[max(0, y - STEP)], depth[min(last, y + STEP)]
+    for i in range(near.shape[0]):
+        x = min(last, 4 * i + 2)
+        near[i], above[i], below[i] = here[x], up[x], down[x]
+        left[i], right[i] = here[max(0, x - STEP)], here[min(last, x + STEP)]
+
+
+@kernel
+def slope(here, back, ahead):
     """Relative change of depth from a sample to its neighbour: the calmer of both sides (the other may be an edge)."""
-    last = depth.shape[0] - 1
-    x0, y0, x1, y1 = max(0, x - dx), max(0, y - dy), min(last, x + dx), min(last, y + dy)
-    back, ahead = 1.0 - near / depth[y0, x0], near / depth[y1, x1] - 1.0
-    return back if abs(back) < abs(ahead) else ahead
+    a, b = ONE - here / back, here / ahead - ONE
+    return a if abs(a) < abs(b) else b
 
 
 @kernel
 def face_row(depth, y, focal, centre, reach, near, work):
     """What a row of cells sees, into work: 0 to 2 the normal, 3 the radius of taps, 4 the fading, 5 and 6 its rays."""
-    last, per = depth.shape[0] - 1, 1.0 / focal
-    for i in range(near.shape[0]):
-        x = min(last, 4 * i + 2)
-        here = float(depth[y, x])
-        near[i] = here
+    read_row(depth, y, near, work)
+    per, ry, most = np.float32(1.0 / focal), np.float32((centre - y - 0.5) / focal), np.float32(focal * reach)
+    step, faint, middle, w = np.float32(STEP) * per, np.float32(0.6 / (reach * reach)), np.float32(centre), work
+    for i in range(np.uint64(near.shape[0])):
         # All lengths are in units of our own distance; rx, ry, 1 is our place.
-        rx, ry = (x + 0.5 - centre) * per, (centre - y - 0.5) * per
-        zx, zy = slope(depth, x, y, STEP, 0, here), slope(depth, x, y, 0, STEP, here)
-        ax, ay, az = STEP * per * (1 + zx) + rx * zx, ry * zx, zx
-        bx, by, bz = rx * zy, -STEP * per * (1 + zy) + ry * zy, zy
+        here, rx = near[i], (w[8, i] - middle) * per
+        zx, zy = slope(here, w[0, i], w[1, i]), slope(here, w[2, i], w[3, i])
+        ax, ay, az = step * (ONE + zx) + rx * zx, ry * zx, zx
+        bx, by, bz = rx * zy, ry * zy - step * (ONE + zy), zy
         nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-        k = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-20)
-        if nx * rx + ny * ry + nz > 0:
-            k = -k
-        work[0, i], work[1, i], work[2, i] = nx * k, ny * k, nz * k
-        work[3, i] = min(44.0, focal * reach * here)
-        work[4, i] = 0.6 / (reach * reach * here * here)
-        work[5, i], work[6, i] = rx, ry
+        k = ONE / np.float32(math.sqrt(nx * nx + ny * ny + nz * nz + TINIEST))
+        k = -k if nx * rx + ny * ry + nz > NONE else k
+        w[0, i], w[1, i], w[2, i] = nx * k, ny * k, nz * k
+        w[3, i] = min(WIDEST, most * here)
+        w[4, i] = faint / (here * here)
+        w[5, i], w[6, i] = rx, ry
 
 
 @kernel

@@ -156,8 +156,18 @@ def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work
 
 
 @kernel
-def paint_image(shown, middles, drawn, meshes, traits, focal, lights, blocks, work, image):
+def spread(lights, planes):
+    """Lights (rows, columns, 8) as eight planes (8, rows, columns)."""
+    for y in range(lights.shape[0]):
+        for x in range(lights.shape[1]):
+            for n in range(8):
+                planes[n, y, x] = lights[y, x, n]
+
+
+@kernel
+def paint_image(shown, middles, drawn, meshes, traits, focal, lights, planes, blocks, work, image):
     """Colour of all pixels in blocks of one surface. work: (20, 2 blocks) float32, 8 of light, 4 of texture, 8 of weights."""
+    spread(lights, planes)
     for y in range(image.shape[0]):
-        light_row(y, lights, blocks, work[12:], work[:8])
+        light_row(y, planes, blocks, work[12:], work[:8])
         paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, work[:8], work[8:12], image)

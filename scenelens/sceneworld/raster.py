@@ -13,7 +13,7 @@ import numpy as np
 
 from scenelens.sceneworld.noise import kernel
 
-__all__ = ["COLUMNS", "clear", "draw", "draw_shadow", "place_vertices", "setup_triangles"]
+__all__ = ["COLUMNS", "clear", "draw", "draw_shadow", "name_triangles", "place_vertices", "setup_triangles"]
 
 # Columns of the instance table: one row per primitive.
 NAMES = """a00 a01 a02 a03 a10 a11 a12 a13 a20 a21 a22 a23 mesh material pattern r1 g1 b1 r2 g2 b2
@@ -89,6 +89,16 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
             box[n, 2], box[n, 3] = max(0, math.floor(top)), min(int(height) - 1, int(bottom) + 1)
             n += 1
     return n
+
+
+@kernel
+def name_triangles(n, owner, face, groups, table, keys, names):
+    """Surface number (n + 1) of each triangle, and its object, part and material (n + 1, 3); a last row for the sky: -1."""
+    for t in range(n):
+        row = table[owner[t]]
+        keys[t] = owner[t] * 64 + groups[face[t]]
+        names[t, 0], names[t, 1], names[t, 2] = row[21], row[22], row[13]
+    keys[n] = names[n, 0] = names[n, 1] = names[n, 2] = -1
 
 
 @kernel
@@ -254,7 +264,8 @@ def to_light(light, p):
     )
 
 
-def clear(depth: np.ndarray, ids: np.ndarray) -> None:
-    """Start a picture: depth 1 / 10 km, no triangle (-1)."""
+def clear(depth: np.ndarray, ids: np.ndarray, shadow: np.ndarray) -> None:
+    """Start a picture: depth 1 / 10 km, no triangle (-1), nothing between the light and anything."""
     depth.fill(1e-4)
     ids.fill(-1)
+    shadow.fill(1e9)

@@ -58,7 +58,7 @@ def beside(x, y, key, blocks, lights, out):
         for i in range(x, x + 3):
             if blocks[j, i] == key:
                 for c in range(8):
-                    out[c] = lights[c, j, i]
+                    out[c] = lights[j, i, c]
                 return True
     return False
 
@@ -219,12 +219,13 @@ def mean_light(x, y, blocks, lights):
     left, top, right, low = x + 1 - dx, y - dy, x + 1 + dx, y + dy
     if blocks[top, left] != key or blocks[low, right] != key or blocks[top, right] != key or blocks[low, left] != key:
         return False
+    a, b, c, d, out = lights[top, left], lights[low, right], lights[top, right], lights[low, left], lights[y, x + 1]
     for n in range(8):
-        a, b, c, d = lights[n, top, left], lights[n, low, right], lights[n, top, right], lights[n, low, left]
         limit = ALIKE if n < 6 else 0.2
-        if abs(a - b) > limit or abs(c - d) > limit or abs(a - c) > limit:
+        if abs(a[n] - b[n]) > limit or abs(c[n] - d[n]) > limit or abs(a[n] - c[n]) > limit:
             return False
-        lights[n, y, x + 1] = QUARTER * (a + b + c + d)
+    for n in range(8):
+        out[n] = QUARTER * (a[n] + b[n] + c[n] + d[n])
     return True
 
 
@@ -268,7 +269,7 @@ def light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, b
                 continue
             if light_block(shown[2 * y, 2 * x], x, y, drawn, meshes, traits, lens, sun, open_, lit):
                 for c in range(8):
-                    lights[c, y, x + 1] = lit[c]
+                    lights[y, x + 1, c] = lit[c]
             else:
                 blocks[y, x + 1] = MIXED
 
@@ -320,17 +321,17 @@ def shade_image(drawn, meshes, traits, lens, sun, seen, names, middles, buffers,
     each triangle (triangles + 1) and its object, part and material (triangles + 1, 3); the last row is the sky's.
     middles (2, S, S): sample column and row of the middle of each pixel. buffers: image (S, S, 3) and object of each
     sample (2S, 2S), to be filled, and working space (for these kernels allocate nothing): shown (S, S), the triangle
-    that shows most in each pixel; lights (8, B, B + 2) and blocks (B, B + 2), B blocks of 2x2 pixels a side and one
-    column more at either side; work (20, 2B) float32.
+    that shows most in each pixel; lights (B, B + 2, 8), the same again (8, B, B + 2) and blocks (B, B + 2), B blocks of
+    2x2 pixels a side and one column more at either side; work (20, 2B) float32.
     """
     depth, ids, open_ = seen
     keys, labelled = names
-    image, fine, shown, lights, blocks, work = buffers
+    image, fine, shown, lights, planes, blocks, work = buffers
     scratch_i, scratch_f = np.empty((3, 4), np.int64), np.empty((7, 16))
     find_blocks(len(image), ids, keys, middles, scratch_i, scratch_f, shown, blocks)
     for even in (True, False):
         light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, scratch_f[6])
-    paint_image(shown, middles, drawn, meshes, traits, lens[1], lights, blocks, work, image)
+    paint_image(shown, middles, drawn, meshes, traits, lens[1], lights, planes, blocks, work, image)
     shade_mixed(
         ids, keys, labelled, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown,
         fine, image,
