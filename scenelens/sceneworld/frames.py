@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 __all__ = ["IDENTITY", "Affine", "between", "compose", "move", "point", "pose", "rotation", "stretch"]
 
@@ -38,6 +39,7 @@ def stretch(a: Affine, x: float, y: float, z: float) -> Affine:
     return (a0 * x, a1 * y, a2 * z, a3, a4 * x, a5 * y, a6 * z, a7, a8 * x, a9 * y, aa * z, ab)
 
 
+@lru_cache(maxsize=4096)
 def rotation(rx: float, ry: float, rz: float) -> Affine:
     """Turn by degrees: first about z (rz > 0 tips to the left), then x (rx > 0 tips away), then y (ry > 0 turns to the right)."""
     cx, sx = math.cos(math.radians(rx)), math.sin(math.radians(rx))

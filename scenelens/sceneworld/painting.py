@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenelens.sceneworld.brushwork import tint
+from scenelens.sceneworld.brushwork import FINE, tint
 from scenelens.sceneworld.noise import hash01, kernel, noise3
 from scenelens.sceneworld.surfaces import along, flat_map, surface_at
 
@@ -92,7 +92,7 @@ def paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work,
     if trait[1] < 0.006 * (1.0 + fine * fine):
         for k in range(x, stop):
             small[k] = 0.0
-    elif fine < 0.33:
+    elif fine < FINE:
         for k in range(x, stop):
             small[k] = lit[7, k]
     else:
@@ -128,7 +128,7 @@ def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, ima
         wide, light, small = 2.0 * far / focal, lit[:, k], 0.0
         if not faint:
             small = light[7]
-            if wide * prim[21] >= 0.33:
+            if wide * prim[21] >= FINE:
                 small = noise3(m[0] * prim[18] + offset, m[1] * prim[19], m[2] * prim[20])
         paint_at(row, prim, trait, kind % 10, n, m, uvw, wide, sx, sy, light[6], small, light, image[y, k])
 

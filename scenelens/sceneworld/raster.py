@@ -62,7 +62,7 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
                 v0, v1, v2 = cy - focal * y0 / z0, cy - focal * y1 / z1, cy - focal * y2 / z2
                 left, right = min(u0, min(u1, u2)), max(u0, max(u1, u2))
                 top, bottom = min(v0, min(v1, v2)), max(v0, max(v1, v2))
-                if right < 0 or bottom < 0 or left > width or top > height:
+                if right < 0 or bottom < 0 or left > width or top > height or between_samples(left, right, top, bottom):
                     continue
             d = 1.0 / det
             weights(edges[n, 0:3], ax * d, ay * d, az * d, focal, cx, cy)
@@ -86,7 +86,7 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
             )
             owner[n], face[n] = i, k
             box[n, 0], box[n, 1] = max(0, math.floor(left)), min(int(width) - 1, int(right) + 1)
-            box[n, 2], box[n, 3] = max(0, math.floor(top)), min(int(height) - 1, int(bottom) + 1)
+            box[n, 2], box[n, 3] = max(0, math.ceil(top - 0.502)), min(int(height) - 1, math.floor(bottom - 0.498))
             n += 1
     return n
 
@@ -99,6 +99,12 @@ def name_triangles(n, owner, face, groups, table, keys, names):
         keys[t] = owner[t] * 64 + groups[face[t]]
         names[t, 0], names[t, 1], names[t, 2] = row[21], row[22], row[13]
     keys[n] = names[n, 0] = names[n, 1] = names[n, 2] = -1
+
+
+@kernel
+def between_samples(left, right, top, bottom):
+    """Whether a box lies between the middles of samples, so that none of them can see what is in it."""
+    return math.ceil(left - 0.502) > right - 0.498 or math.ceil(top - 0.502) > bottom - 0.498
 
 
 @kernel
@@ -234,7 +240,7 @@ def shade_triangle(a, b, c, shadow):
     x0, y0, z0, x1, y1, z1, x2, y2, z2 = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
     size = shadow.shape[0]
     area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-    if abs(area) < 1e-9:
+    if abs(area) < 1e-9 or between_samples(min(x0, min(x1, x2)), max(x0, max(x1, x2)), min(y0, min(y1, y2)), max(y0, max(y1, y2))):
         return
     left, right = max(0.0, min(x0, min(x1, x2))), min(size - 1.0, max(x0, max(x1, x2)))
     top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
@@ -244,7 +250,7 @@ def shade_triangle(a, b, c, shadow):
     s = 1.0 if area > 0 else -1.0
     e0, e1, e2 = -s * (y1 - y0), -s * (y2 - y1), -s * (y0 - y2)
     w0, w1, w2 = over(e0), over(e1), over(e2)
-    for y in range(int(top), int(bottom) + 1):
+    for y in range(max(0, math.ceil(top - 0.502)), min(size - 1, math.floor(bottom - 0.498)) + 1):
         py = y + 0.5
         low, high = span(left, right, e0, w0, s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
         low, high = span(low, high, e1, w1, s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))

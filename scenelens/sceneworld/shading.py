@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenelens.sceneworld.brushwork import near_edge, patches, spots
+from scenelens.sceneworld.brushwork import FINE, broad_spots, near_edge, patches, spots
 from scenelens.sceneworld.nearness import openness_at
 from scenelens.sceneworld.noise import kernel
 from scenelens.sceneworld.painting import MIXED, paint_at, paint_image
@@ -85,7 +85,7 @@ def light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, trait
     trait, px = traits[int(row[13])], 2.0 / (near * focal)
     if lit[OPEN] < 0:
         lit[OPEN] = openness_at(open_, depth, sx, sy, near)
-        lit[6], lit[7] = patches(row, prim, m), spots(row, prim, trait, m, px)
+        lit[6], lit[7] = patches(row, prim, m), broad_spots(row, prim, trait, m, px)
     ray = ((sx - centre) / focal, (centre - sy) / focal, 1.0)
     lit[SHARE] = light_on(
         row, prim, kind, group, trait, p, n, m, uvw, ray, near, px, lit[OPEN], lit[SHARE], env, shadow, light, view, lit,
@@ -108,7 +108,7 @@ def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth,
         n = normal_of(w, corners, prim, meshes[4])
     if bevel or lit[LIT] == 0:
         light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit)
-    small = lit[7] if px * prim[21] < 0.33 else spots(row, prim, trait, m, px)
+    small = lit[7] if px * prim[21] < FINE else spots(row, prim, trait, m, px)
     paint_at(row, prim, trait, kind % 10, n, m, uvw, px, sx, sy, lit[6], small, lit, lit[COLOUR:])
 
 
@@ -130,7 +130,7 @@ def light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
     light_on(
         row, prim, kind, group, traits[int(row[13])], p, n, m, uvw, ray, near, px, open_[y, x], -1.0, env, shadow, light, view, lit,
     )  # fmt: skip
-    lit[6], lit[7] = patches(row, prim, m), spots(row, prim, traits[int(row[13])], m, px)
+    lit[6], lit[7] = patches(row, prim, m), broad_spots(row, prim, traits[int(row[13])], m, px)
     return True
 
 
