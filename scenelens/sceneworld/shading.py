@@ -26,7 +26,7 @@ __all__ = ["ENVIRONMENT", "shade_image"]
 NAMES = """lx ly lz lr lg lb skyr skyg skyb gndr gndg gndb fogr fogg fogb fog zenr zeng zenb cloud outdoor bias reach
 seed"""
 ENVIRONMENT = {name: i for i, name in enumerate(NAMES.split())}
-ALIKE = 0.05  # lights that differ by less are interpolated
+ALIKE, ALIKE_TEXTURE = 0.07, 0.04  # lights and brush textures (times their strength) that differ by less are interpolated
 QUARTER = np.float32(0.25)
 NOTHING = -3  # a block outside the picture
 # What a mixed block keeps of each of its surfaces: light in 0 to 7, share of the sun, openness, whether lit and painted.
@@ -211,22 +211,36 @@ def block_surface(x, y, size, ids, keys, middles, tri, key, at_x, at_y, shown):
 
 
 @kernel
-def mean_light(x, y, blocks, lights):
-    """Give an odd block the mean light of the even blocks around it, if they show its surface and are lit alike."""
+def mean_light(x, y, blocks, lights, strength):
+    """Give an odd block the mean light of the even blocks around it, if they show its surface and are lit alike.
+
+    strength: of the brush texture. Returns 2 if done, 1 if the texture differs and is still to be found, 0 if not done.
+    """
     dx, dy, key, last = x & 1, y & 1, blocks[y, x + 1], blocks.shape[0] - 1
     if x + dx > last or y + dy > last:
-        return False
+        return 0
     left, top, right, low = x + 1 - dx, y - dy, x + 1 + dx, y + dy
     if blocks[top, left] != key or blocks[low, right] != key or blocks[top, right] != key or blocks[low, left] != key:
-        return False
+        return 0
     a, b, c, d, out = lights[top, left], lights[low, right], lights[top, right], lights[low, left], lights[y, x + 1]
-    for n in range(8):
-        limit = ALIKE if n < 6 else 0.2
-        if abs(a[n] - b[n]) > limit or abs(c[n] - d[n]) > limit or abs(a[n] - c[n]) > limit:
-            return False
+    for n in range(6):
+        if abs(a[n] - b[n]) > ALIKE or abs(c[n] - d[n]) > ALIKE or abs(a[n] - c[n]) > ALIKE:
+            return 0
     for n in range(8):
         out[n] = QUARTER * (a[n] + b[n] + c[n] + d[n])
-    return True
+    for n in range(6, 8):
+        if max(abs(a[n] - b[n]), max(abs(c[n] - d[n]), abs(a[n] - c[n]))) * strength > ALIKE_TEXTURE:
+            return 1
+    return 2
+
+
+@kernel
+def texture_block(t, x, y, drawn, meshes, traits, focal, out):
+    """The brush texture in the middle of a block, into out 6 and 7."""
+    i, _, _, corners, w, near = corners_at(t, 4.0 * x + 2.0, 4.0 * y + 2.0, drawn, meshes)
+    row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
+    m = place_of(w, corners, prim, meshes[1][mesh], meshes[2][mesh], meshes[3])[1]
+    out[6], out[7] = patches(row, prim, m), broad_spots(row, prim, traits[int(row[13])], m, 2.0 / (near * focal))
 
 
 @kernel
@@ -265,9 +279,14 @@ def light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, b
         for x in range(blocks.shape[0]):
             if (x & 1 == 0 and y & 1 == 0) != even or blocks[y, x + 1] == MIXED:
                 continue
-            if not even and mean_light(x, y, blocks, lights):
-                continue
-            if light_block(shown[2 * y, 2 * x], x, y, drawn, meshes, traits, lens, sun, open_, lit):
+            t = shown[2 * y, 2 * x]
+            if not even:
+                known = mean_light(x, y, blocks, lights, traits[int(drawn[3][drawn[1][t], 13]), 1] if t >= 0 else 1.0)
+                if known == 1 and t >= 0:
+                    texture_block(t, x, y, drawn, meshes, traits, lens[1], lights[y, x + 1])
+                if known > 0:
+                    continue
+            if light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
                 for c in range(8):
                     lights[y, x + 1, c] = lit[c]
             else:
