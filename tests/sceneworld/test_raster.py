@@ -35,7 +35,7 @@ def draw(mesh: Mesh, stipple: bool = False, eye=(0, 0, 0), target=(0, 0, 1)):
         edges, owner, face, box,
     )  # fmt: skip
     depth, ids = np.empty((SIZE, SIZE), np.float32), np.empty((SIZE, SIZE), np.int32)
-    raster.clear(depth, ids)
+    raster.clear(depth, ids, np.empty((2, 2), np.float32))
     raster.draw(seen, edges, owner, box, np.array([stipple]), depth, ids)
     return depth, ids
 
