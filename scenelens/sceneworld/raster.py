@@ -224,22 +224,25 @@ def fit_to_casters(table, counts, offsets, turned, low, high):
 
 
 @kernel
-def draw_shadow(table, face_start, face_count, faces, offsets, lit, shadow):
+def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shadow):
     """Nearest distance to the light per texel. lit (vertices, 3): all vertices in the light's frame, see `to_light`."""
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
             continue
-        mesh, o = int(table[i, 12]), offsets[i]
+        mesh, o, turned = int(table[i, 12]), offsets[i], mirrors(table[i])
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
-            shade_triangle(lit[o + faces[k, 0]], lit[o + faces[k, 1]], lit[o + faces[k, 2]], shadow)
+            a, b, c = lit[o + faces[k, 0]], lit[o + faces[k, 1]], lit[o + faces[k, 2]]
+            area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
+            if closed[mesh] and (area > 0) != turned:  # the far side of a solid lies in the shadow of its near side
+                continue
+            shade_triangle(a, b, c, area, shadow)
 
 
 @kernel
-def shade_triangle(a, b, c, shadow):
-    """Put a triangle into the shadow map where it is nearest to the light."""
+def shade_triangle(a, b, c, area, shadow):
+    """Put a triangle into the shadow map where it is nearest to the light. area: twice its area, with its sign."""
     x0, y0, z0, x1, y1, z1, x2, y2, z2 = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
     size = shadow.shape[0]
-    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
     if abs(area) < 1e-9 or math.ceil(max(0.0, min(x0, min(x1, x2)))) > max(x0, max(x1, x2)):
         return
     left, right = max(0.0, min(x0, min(x1, x2))), min(size - 1.0, max(x0, max(x1, x2)))

@@ -173,7 +173,7 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
     turned[:, :2] = (turned[:, :2] - sun[9:11]) * sun[11]
-    raster.draw_shadow(table, library["start"], library["count"], library["faces"], offsets, turned, shadow)
+    raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, turned, shadow)
     return sun
 
 

@@ -120,7 +120,8 @@ def test_a_caster_shades_the_texels_behind_it_at_its_own_distance():
     )  # texels and metres in the light's frame
     table, shadow, zero = np.zeros((1, 28)), np.full((SIZE, SIZE), 1e9, np.float32), np.array([0])
     table[0, 27] = 1
-    raster.draw_shadow(table, zero, np.array([1]), np.array([[0, 1, 2]], np.int32), zero, points, shadow)
+    faces, closed = np.array([[0, 1, 2]], np.int32), np.array([False])
+    raster.draw_shadow(table, zero, np.array([1]), faces, closed, zero, points, shadow)
     row, column = np.mgrid[:SIZE, :SIZE] + 0.5
     corners = np.concatenate([points[:, :2].T, np.ones((1, 3))])
     weights = np.linalg.solve(corners, np.stack([column.ravel(), row.ravel(), np.ones(SIZE**2)]))
