@@ -52,7 +52,7 @@ def vignette(size: int) -> np.ndarray:
 PAPER = vignette(227) * (1.0 + 0.028 * paper_grain(227))
 MIDDLES = pixel_middles(227)
 SCREEN = screen_values()
-ONE, NONE, COOL = np.float32(1), np.int32(0), np.float32(0.3)  # COOL: how much bluer ink makes what it darkens
+ONE, ZERO, COOL = np.float32(1), np.float32(0), np.float32(0.3)  # COOL: how much bluer ink makes what it darkens
 
 
 @kernel
@@ -67,20 +67,35 @@ def ink_line(fine, x, y, ink):
 
 
 @kernel
-def finish(image, fine, paper, screen, tint, exposure, ink, out):
-    """Write uint8 (S, S, 3) from linear light (S, S, 3); fine (2S, 2S) holds the object of each sample."""
-    size, last = image.shape[0], fine.shape[0] - 1
-    steps, top = np.float32(0.5 * screen.shape[0] * exposure), np.int32(screen.shape[0] - 1)
-    red, green, blue = np.float32(tint[0]), np.float32(tint[1]), np.float32(tint[2])
-    for y in range(size):
-        row, light, above, middle, below = out[y], image[y], fine[max(0, 2 * y - 1)], fine[2 * y], fine[min(last, 2 * y + 2)]
-        for x in range(size):
-            centre, left, right = middle[2 * x], max(0, 2 * x - 1), min(last, 2 * x + 2)
-            k, cool = steps * paper[y, x], blue
-            if ((above[left] ^ centre) | (above[right] ^ centre) | (below[left] ^ centre) | (below[right] ^ centre)) != 0:
-                line = ink_line(fine, x, y, ink)
-                k *= line
-                cool *= ONE + (ONE - line) * COOL
-            row[x, 0] = screen[min(top, max(NONE, np.int32(light[x, 0] * k * red)))]
-            row[x, 1] = screen[min(top, max(NONE, np.int32(light[x, 1] * k * green)))]
-            row[x, 2] = screen[min(top, max(NONE, np.int32(light[x, 2] * k * cool)))]
+def ink_row(fine, y, ink, work):
+    """Darken the factors on a row of pixels (on all light, on blue light) where objects meet."""
+    last, factor, blue = fine.shape[0] - 1, work[0], work[1]
+    above, middle, below = fine[max(0, 2 * y - 1)], fine[2 * y], fine[min(last, 2 * y + 2)]
+    for x in range(factor.shape[0]):
+        centre, left, right = middle[2 * x], max(0, 2 * x - 1), min(last, 2 * x + 2)
+        if ((above[left] ^ centre) | (above[right] ^ centre) | (below[left] ^ centre) | (below[right] ^ centre)) != 0:
+            line = ink_line(fine, x, y, ink)
+            factor[x] *= line
+            blue[x] *= line * (ONE + (ONE - line) * COOL)
+
+
+@kernel
+def finish(image, fine, paper, screen, tint, exposure, ink, work, out):
+    """Write uint8 (S, S, 3) from linear light (3, S, S); fine (2S, 2S) holds the object of each sample; work (2, S)."""
+    steps, top = np.float32(0.5 * screen.shape[0] * exposure), np.float32(screen.shape[0] - 1)
+    factor, blue, cool = work[0], work[1], np.float32(tint[2])
+    for y in range(paper.shape[0]):
+        grain, row = paper[y], out[y]
+        for x in range(np.uint64(factor.shape[0])):
+            factor[x] = steps * grain[x]
+            blue[x] = steps * grain[x] * cool
+        ink_row(fine, y, ink, work)
+        for c in range(3):
+            light, much, share = image[c, y], factor if c < 2 else blue, np.float32(tint[c]) if c < 2 else ONE
+            for x in range(np.uint64(factor.shape[0])):
+                light[x] = min(top, max(ZERO, light[x] * much[x] * share))
+        red, green, blues = image[0, y], image[1, y], image[2, y]
+        for x in range(factor.shape[0]):
+            row[x, 0] = screen[np.uint64(np.int32(red[x]))]
+            row[x, 1] = screen[np.uint64(np.int32(green[x]))]
+            row[x, 2] = screen[np.uint64(np.int32(blues[x]))]

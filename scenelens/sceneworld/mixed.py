@@ -117,7 +117,7 @@ def shade_pixel(x, y, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, op
             continue
         near = shade_part(
             tri[k], key[k], count, mean_x / count, mean_y / count, drawn, meshes, traits, lens, sun, open_, depth, known, slots,
-            lights, blocks, image[y, x],
+            lights, blocks, image[:, y, x],
         )  # fmt: skip
         if count > best or (count == best and near > best_depth):
             best, best_depth, best_k = count, near, k
@@ -137,14 +137,14 @@ def shade_block(
         px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
         if px < shown.shape[0] and py < shown.shape[0]:
             same = gather(px, py, ids, keys, middles, tri, key, at_x, at_y)
-            image[py, px, 0] = image[py, px, 1] = image[py, px, 2] = 0.0
+            image[0, py, px] = image[1, py, px] = image[2, py, px] = 0.0
             for m in range(4):
                 fine[2 * py + (m >> 1), 2 * px + (m & 1)] = names[tri[m], 0]
             if same:
                 shown[py, px] = tri[0]
                 shade_part(
                     tri[0], key[0], 4, at_x[0], at_y[0], drawn, meshes, traits, lens, sun, open_, depth, known, scratch_f[2:],
-                    lights, blocks, image[py, px],
+                    lights, blocks, image[:, py, px],
                 )  # fmt: skip
             else:
                 shown[py, px] = shade_pixel(

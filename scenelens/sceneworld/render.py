@@ -101,7 +101,7 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
     tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)
-    grade.finish(image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink, out)
+    grade.finish(image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink, np.empty((2, SIZE), np.float32), out)
     return Rendered(out, labels[0], labels[1], labels[2], world.objects, world.parts)
 
 
@@ -114,9 +114,9 @@ def _buffers() -> tuple[np.ndarray, ...]:
         size, blocks, cells = 2 * SIZE, SIZE // 2 + 1, 2 * SIZE // 4 + 1
         shapes = (
             ((size, size), np.float32), ((size, size), np.int32), ((SHADOW, SHADOW), np.float32), ((3, cells, cells), np.float32),
-            ((size, size), np.int16), ((SIZE, SIZE, 3), np.float32),
+            ((size, size), np.int16), ((3, SIZE, SIZE), np.float32),
             ((SIZE, SIZE), np.int32), ((blocks, blocks + 2, 8), np.float32), ((8, blocks, blocks + 2), np.float32),
-            ((blocks, blocks + 2), np.int32), ((20, 2 * blocks), np.float32),
+            ((blocks, blocks + 2), np.int32), ((25, 2 * blocks), np.float32),
         )  # fmt: skip
         _kept.buffers = tuple(np.zeros(shape, kind) for shape, kind in shapes)
     raster.clear(*_kept.buffers[:3])

@@ -43,16 +43,16 @@ def shade_image(drawn, meshes, traits, lens, sun, seen, names, middles, buffers,
     inverse extents, vertices, normals, first vertex, faces and smooth sides. lens: view, focal length, middle. sun:
     environment, shadow map, light. seen: depth, triangle and openness of each sample. names: number of the surface of
     each triangle (triangles + 1) and its object, part and material (triangles + 1, 3); the last row is the sky's.
-    middles (2, S, S): sample column and row of the middle of each pixel. buffers: image (S, S, 3) and object of each
+    middles (2, S, S): sample column and row of the middle of each pixel. buffers: image (3, S, S) and object of each
     sample (2S, 2S), to be filled, and working space (for these kernels allocate nothing): shown (S, S), the triangle
     that shows most in each pixel; lights (B, B + 2, 8), the same again (8, B, B + 2) and blocks (B, B + 2), B blocks of
-    2x2 pixels a side and one column more at either side; work (20, 2B) float32.
+    2x2 pixels a side and one column more at either side; work (25, 2B) float32.
     """
     depth, ids, open_ = seen
     keys, labelled = names
     image, fine, shown, lights, planes, blocks, work = buffers
     scratch_i, scratch_f = np.empty((3, 4), np.int64), np.empty((7, 16))
-    find_blocks(len(image), ids, keys, middles, scratch_i, scratch_f, shown, blocks)
+    find_blocks(len(shown), ids, keys, middles, scratch_i, scratch_f, shown, blocks)
     for even in (True, False):
         light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, scratch_f[6])
     paint_image(shown, middles, drawn, meshes, traits, lens[1], lights, planes, blocks, work, image)
