@@ -40,24 +40,34 @@ def gather(x, y, ids, keys, middles, tri, key, at_x, at_y):
 
 
 @kernel
-def one_triangle(x, y, ids):
-    """Whether all samples that a block's pixels may take, however the hand trembles, show the same triangle."""
-    left, top = 4 * x - 1, 4 * y - 1
-    if left < 0 or top < 0 or left + 6 > ids.shape[1] or top + 6 > ids.shape[0]:
-        return False
-    t, other = ids[top, left], 0
-    if ids[top + 5, left + 5] != t or ids[top + 5, left] != t or ids[top, left + 5] != t:
-        return False
+def same_row(y, ids, other):
+    """0 at each column of samples where the six rows that a row of blocks may take show one triangle, there and beside."""
+    top = 4 * y - 1
+    inside = top >= 0 and top + 6 <= ids.shape[0]
+    other[:] = 0 if inside else 1
+    if not inside:
+        return
     for j in range(6):
-        for i in range(6):
-            other |= ids[top + j, left + i] ^ t
-    return other == 0
+        here, below, n = ids[top + j], ids[min(top + j + 1, top + 5)], ids.shape[1] - 1
+        left, right = here[:n], here[1:]
+        for i in range(np.uint64(n)):
+            other[i] |= (left[i] ^ right[i]) | (left[i] ^ below[i])
 
 
 @kernel
-def block_surface(x, y, size, ids, keys, middles, tri, key, at_x, at_y, shown):
-    """The surface that all pixels of a block show, or MIXED; shown (S, S): the triangle of each pixel."""
-    if one_triangle(x, y, ids):
+def one_triangle(x, other):
+    """Whether all samples that a block's pixels may take, however the hand trembles, show the same triangle."""
+    k = 4 * x - 1
+    return k >= 0 and k + 6 <= other.shape[0] and (other[k] | other[k + 1] | other[k + 2] | other[k + 3] | other[k + 4]) == 0
+
+
+@kernel
+def block_surface(x, y, size, plain, ids, keys, middles, tri, key, at_x, at_y, shown):
+    """The surface that all pixels of a block show, or MIXED; shown (S, S): the triangle of each pixel.
+
+    plain: whether its samples are known to show one triangle.
+    """
+    if plain:
         t = ids[4 * y, 4 * x]
         shown[2 * y, 2 * x] = shown[2 * y, 2 * x + 1] = shown[2 * y + 1, 2 * x] = shown[2 * y + 1, 2 * x + 1] = t
         return keys[t]
@@ -74,13 +84,15 @@ def block_surface(x, y, size, ids, keys, middles, tri, key, at_x, at_y, shown):
 
 
 @kernel
-def find_blocks(size, ids, keys, middles, scratch_i, scratch_f, shown, blocks):
-    """The surface that each block shows, or MIXED; a column at either side shows nothing."""
+def find_blocks(size, ids, keys, middles, other, scratch_i, scratch_f, shown, blocks):
+    """The surface that each block shows, or MIXED; a column at either side shows nothing. other (2S,): working space."""
     for y in range(blocks.shape[0]):
+        same_row(y, ids, other)
         blocks[y, 0] = blocks[y, blocks.shape[1] - 1] = NOTHING
         for x in range(blocks.shape[0]):
             blocks[y, x + 1] = block_surface(
-                x, y, size, ids, keys, middles, scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], shown,
+                x, y, size, one_triangle(x, other), ids, keys, middles, scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1],
+                shown,
             )  # fmt: skip
 
 

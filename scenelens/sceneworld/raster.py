@@ -224,6 +224,14 @@ def fit_to_casters(table, counts, offsets, turned, low, high):
 
 
 @kernel
+def to_texels(turned, light):
+    """Turn the first two of places along the light's axes (vertices, 3) from metres into texels."""
+    for k in range(turned.shape[0]):
+        turned[k, 0] = (turned[k, 0] - light[9]) * light[11]
+        turned[k, 1] = (turned[k, 1] - light[10]) * light[11]
+
+
+@kernel
 def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shadow):
     """Nearest distance to the light per texel. lit (vertices, 3): all vertices in the light's frame, see `to_light`."""
     for i in range(table.shape[0]):

@@ -89,7 +89,8 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     cells = reduced.shape[1]
     nearness.openness(depth, focal, centre, world.reach, *reduced, np.empty((9, cells), np.float32), np.empty((2, cells), np.int32))
     labels = np.empty((3, SIZE, SIZE), np.int16)
-    prims = surfaces.primitive_frames(table, library["extents"][mesh], traits)
+    prims = np.empty((len(table), 22))
+    surfaces.primitive_frames(table, library["extents"], traits, prims)
     meshes = (
         library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"], library["vertex_start"],
         library["faces"], library["groups"],
@@ -172,7 +173,7 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
     side = max(0.5, float((high - low).max()))
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
-    turned[:, :2] = (turned[:, :2] - sun[9:11]) * sun[11]
+    raster.to_texels(turned, sun)
     raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, turned, shadow)
     return sun
 

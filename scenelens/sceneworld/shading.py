@@ -52,7 +52,7 @@ def shade_image(drawn, meshes, traits, lens, sun, seen, names, middles, buffers,
     keys, labelled = names
     image, fine, shown, lights, planes, blocks, work = buffers
     scratch_i, scratch_f = np.empty((3, 4), np.int64), np.empty((7, 16))
-    find_blocks(len(shown), ids, keys, middles, scratch_i, scratch_f, shown, blocks)
+    find_blocks(len(shown), ids, keys, middles, np.empty(len(ids), np.int32), scratch_i, scratch_f, shown, blocks)
     for even in (True, False):
         light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, scratch_f[6])
     paint_image(shown, middles, drawn, meshes, traits, lens[1], lights, planes, blocks, work, image)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from scenelens.sceneworld.brushwork import bent
 from scenelens.sceneworld.noise import kernel
 from scenelens.sceneworld.raster import to_light
@@ -16,17 +14,22 @@ from scenelens.sceneworld.raster import to_light
 __all__ = ["along", "corners_at", "flat_map", "light_on", "normal_of", "place_of", "primitive_frames", "surface_at"]
 
 
-def primitive_frames(table: np.ndarray, extents: np.ndarray, traits: np.ndarray) -> np.ndarray:
+@kernel
+def primitive_frames(table, extents, traits, out):
     """What shading needs of each primitive, (primitives, 22): 9 numbers of its rotation, scale of its axes, their
     inverse, its size in metres, texture cells per metre along the axes (fewer along the grain), the same without grain.
+
+    extents (meshes, 3): sides of the boxes about meshes; traits: the material of each primitive.
     """
-    affine = table[:, :12].reshape(-1, 3, 4)[:, :, :3]
-    scale = np.sqrt((affine**2).sum(1))
-    size = extents * scale
-    cells = np.repeat(1 / traits[:, :1], 3, axis=1)
-    cells[np.arange(len(table)), size.argmax(1)] /= traits[:, 2]
-    turn = (affine / scale[:, None, :]).reshape(-1, 9)
-    return np.concatenate([turn, scale, 1 / scale, size, cells, 1 / traits[:, :1]], 1)
+    for i in range(table.shape[0]):
+        a, mesh, prim, cells = table[i], int(table[i, 12]), out[i], 1.0 / traits[i, 0]
+        for c in range(3):
+            scale = math.sqrt(a[c] * a[c] + a[4 + c] * a[4 + c] + a[8 + c] * a[8 + c])
+            prim[c], prim[3 + c], prim[6 + c] = a[c] / scale, a[4 + c] / scale, a[8 + c] / scale
+            prim[9 + c], prim[12 + c], prim[15 + c], prim[18 + c] = scale, 1.0 / scale, extents[mesh, c] * scale, cells
+        longest = 0 if prim[15] >= max(prim[16], prim[17]) else 1 if prim[16] >= prim[17] else 2
+        prim[18 + longest] = cells / traits[i, 2]
+        prim[21] = cells
 
 
 @kernel
