@@ -251,9 +251,9 @@ def shade_triangle(a, b, c, area, shadow):
     """Put a triangle into the shadow map where it is nearest to the light. area: twice its area, with its sign."""
     x0, y0, z0, x1, y1, z1, x2, y2, z2 = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
     size = shadow.shape[0]
-    if abs(area) < 1e-9 or math.ceil(max(0.0, min(x0, min(x1, x2)))) > max(x0, max(x1, x2)):
+    left, right = max(0.0, min(x0, min(x1, x2)) - 0.5), min(size - 1.0, max(x0, max(x1, x2)) - 0.5)
+    if abs(area) < 1e-9 or math.ceil(left) > right:  # between the middles of texels
         return
-    left, right = max(0.0, min(x0, min(x1, x2))), min(size - 1.0, max(x0, max(x1, x2)))
     top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
     per = 1.0 / area
     dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) * per

@@ -131,3 +131,21 @@ def test_a_caster_shades_the_texels_behind_it_at_its_own_distance():
     far = (weights.T @ points[:, 2]).reshape(SIZE, SIZE)
     assert np.allclose(shadow[inside], far[inside], rtol=1e-5)
     assert (shadow[outside] > 1e8).all()
+
+
+def test_casters_smaller_than_a_texel_shade_what_large_ones_shade():
+    corners = (-0.73, 0.61, 1.3), (0.67, 0.71, 1.1), (-0.69, -0.58, 1.9)
+    fine, coarse = (cast(mosaic(corners, n)) for n in (70, 1))
+    assert (coarse < 1e8).sum() > 300
+    assert np.array_equal(fine < 1e8, coarse < 1e8)
+    assert np.allclose(fine, coarse, rtol=1e-4)
+
+
+def cast(triangles):
+    """The shadow map (SIZE, SIZE) of triangles whose corners are (x, y, distance), x and y from -1 to 1."""
+    points = np.array(triangles).reshape(-1, 3) * (SIZE / 2, SIZE / 2, 1) + (SIZE / 2, SIZE / 2, 0)
+    faces = np.arange(len(points), dtype=np.int32).reshape(-1, 3)
+    table, shadow, zero = np.zeros((1, 28)), np.full((SIZE, SIZE), 1e9, np.float32), np.array([0])
+    table[0, 27] = 1
+    raster.draw_shadow(table, zero, np.array([len(faces)]), faces, np.array([False]), zero, points, shadow)
+    return shadow
