@@ -7,7 +7,7 @@ import math
 from scenelens.sceneworld.materials import pattern_value
 from scenelens.sceneworld.noise import hash01, kernel, noise2, noise3
 
-__all__ = ["FINE", "bent", "broad_spots", "near_edge", "on_bevel", "patches", "spots", "tint"]
+__all__ = ["FINE", "bent", "broad_spots", "near_edge", "patches", "spots", "tint"]
 
 
 FINE = 0.33  # spots smaller than three pixels are computed for each pixel
@@ -46,18 +46,6 @@ def near_edge(row, prim, group, m, px):
         (axis != 0 and 0.5 * prim[15] - abs(m[0]) < limit)
         or (axis != 1 and 0.5 * prim[16] - abs(m[1] - 0.5 * prim[16]) < limit)
         or (axis != 2 and 0.5 * prim[17] - abs(m[2]) < limit)
-    )
-
-
-@kernel
-def on_bevel(row, prim, group, m, px):
-    """Whether the normal of a box is bent at a point, see `bend`."""
-    limit, axis = max(row[25], 0.9 * px), group // 2
-    x, y, z = 0.5 * prim[15], 0.5 * prim[16], 0.5 * prim[17]
-    return (
-        (axis != 0 and x - abs(m[0]) < min(limit, 0.4 * x))
-        or (axis != 1 and y - abs(m[1] - y) < min(limit, 0.4 * y))
-        or (axis != 2 and z - abs(m[2]) < min(limit, 0.4 * z))
     )
 
 

@@ -8,7 +8,7 @@ found once a block and surface, or taken from a block beside.
 from __future__ import annotations
 
 from scenelens.sceneworld.blocks import gather
-from scenelens.sceneworld.brushwork import FINE, broad_spots, on_bevel, patches, spots
+from scenelens.sceneworld.brushwork import FINE, broad_spots, near_edge, patches, spots
 from scenelens.sceneworld.nearness import openness_at
 from scenelens.sceneworld.noise import kernel
 from scenelens.sceneworld.painting import MIXED, paint_at
@@ -71,7 +71,7 @@ def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth,
     trait, px = traits[int(row[13])], 2.0 / (near * lens[1])
     p, m, uvw = place_of(w, corners, prim, meshes[1][mesh], meshes[2][mesh], meshes[3])
     n = (0.0, 0.0, 0.0)
-    bevel = kind % 10 == 2 and on_bevel(row, prim, group, m, px)
+    bevel = kind % 10 == 2 and near_edge(row, prim, group, m, px)
     if not bevel and lit[LIT] == 0 and beside(int(sx * 0.25), int(sy * 0.25), key, blocks, lights, lit):
         lit[LIT] = lit[OPEN] = 1.0
     if bevel or lit[LIT] == 0 or row[14] > 0:
