@@ -7,7 +7,10 @@ import math
 from scenelens.sceneworld.materials import pattern_value
 from scenelens.sceneworld.noise import hash01, kernel, noise2, noise3
 
-__all__ = ["bent", "near_edge", "patches", "spots", "tint"]
+__all__ = ["FINE", "bent", "broad_spots", "near_edge", "patches", "spots", "tint"]
+
+
+FINE = 0.33  # spots smaller than three pixels are computed for each pixel
 
 
 @kernel
@@ -80,6 +83,12 @@ def spots(row, prim, traits, m, px):
     if traits[1] < 0.006 * (1.0 + fine * fine):
         return 0.0
     return noise3(m[0] * prim[18] + (int(row[26]) & 1023) * 0.37, m[1] * prim[19], m[2] * prim[20])
+
+
+@kernel
+def broad_spots(row, prim, traits, m, px):
+    """`spots` where they are so broad that they can be read between blocks of pixels, with room to spare; else 0."""
+    return spots(row, prim, traits, m, px) if px * prim[21] < 1.5 * FINE else 0.0
 
 
 @kernel

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.sceneworld import shapes
-from scenelens.sceneworld.frames import Affine, Point, between, compose, move, point, rotation, stretch
+from scenelens.sceneworld.frames import Affine, Point, between, compose, move, move_stretch, point, rotation, stretch
 from scenelens.sceneworld.materials import MATERIALS, PATTERNS, material_index
 from scenelens.sceneworld.outlines import extruded, outline_points
 from scenelens.sceneworld.palette import Colour, hex_colour, shade
@@ -34,6 +34,7 @@ class Builder:
         self.frame = frame
         self.detail = world.detail
         self._colours: dict[str, Colour] = {}
+        self._paints: dict[tuple, tuple[float, ...]] = {}
         self._seed = int(rng.random() * 1e6)
         self._part_seeds: dict[str, int] = {}
 
@@ -108,6 +109,19 @@ class Builder:
         self, mesh: shapes.Mesh, part: str, material: str, frame: Affine, colour: Look, colour2: Look, pattern: str | None,
         pattern_size: float | None, glow: float, round: float = 0.012, casts: bool = True,
     ) -> None:  # fmt: skip
+        key = material, colour, colour2, pattern
+        paint = self._paints.get(key)
+        if paint is None:
+            paint = self._paints[key] = self._paint(*key)
+        world = self.world
+        self._seed += 1
+        world.rows.append(
+            (*frame, world.mesh_index(mesh), *paint, self.object_id, world.part_index(self.label, part), glow,
+             pattern_size or MATERIALS[material].size, round, self._seed % 1048573, casts and material != "glass")
+        )  # fmt: skip
+
+    def _paint(self, material: str, colour: Look, colour2: Look, pattern: str | None) -> tuple[float, ...]:
+        """Numbers of a material and a pattern, and the two colours: columns 13 to 20 of the instance table."""
         if material not in MATERIALS:
             raise SceneLensError(f"no material named {material!r}; {close_names(material, MATERIALS)}")
         look = MATERIALS[material]
@@ -119,19 +133,12 @@ class Builder:
         if pattern != "none":
             plain = colour2 is None and not look.second
             second = shade(first, -0.35) if plain else self.colour(colour2, look.second)
-        world = self.world
-        self._seed += 1
-        world.rows.append(
-            (*frame, world.mesh_index(mesh), material_index[material], PATTERN_INDEX[pattern], *first, *second,
-             self.object_id, world.part_index(self.label, part), glow, pattern_size or look.size, round,
-             self._seed % 1048573, casts and material != "glass")
-        )  # fmt: skip
+        return material_index[material], PATTERN_INDEX[pattern], *first, *second
 
     def _frame(self, at: Point, rotate: Point | None, sx: float, sy: float, sz: float) -> Affine:
-        frame = move(self.frame, *at)
-        if rotate is not None:
-            frame = compose(frame, rotation(*rotate))
-        return stretch(frame, sx, sy, sz)
+        if rotate is None:
+            return move_stretch(self.frame, *at, sx, sy, sz)
+        return stretch(compose(move(self.frame, *at), rotation(*rotate)), sx, sy, sz)
 
     def box(self, part: str, material: str, *, at: Point = (0, 0, 0), size: Point, rotate: Point | None = None,
             round: float = 0.012, colour: Look = None, colour2: Look = None, pattern: str | None = None,

@@ -47,6 +47,10 @@ class Camera:
     def _axes(self) -> tuple[Point, Point, Point]:
         return look(tuple(b - a for a, b in zip(self.eye, self.target, strict=True)))  # type: ignore[arg-type]
 
+    @cached_property
+    def _spread(self) -> float:
+        return math.tan(math.radians(self.fov) / 2)
+
     def axes(self) -> np.ndarray:
         """Rows right, up, ahead of the camera, (3, 3)."""
         return np.array(self._axes)
@@ -77,4 +81,4 @@ class Camera:
 
     def width_at(self, depth: float) -> float:
         """Metres seen from side to side at a depth in metres."""
-        return 2 * depth * math.tan(math.radians(self.fov) / 2)
+        return 2 * depth * self._spread

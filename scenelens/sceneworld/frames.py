@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
-__all__ = ["IDENTITY", "Affine", "between", "compose", "move", "point", "pose", "rotation", "stretch"]
+__all__ = ["IDENTITY", "Affine", "between", "compose", "move", "move_stretch", "point", "pose", "rotation", "stretch"]
 
 Affine = tuple[float, ...]  # rows (a00 a01 a02 a03), (a10 ...), (a20 ...)
 Point = tuple[float, float, float]
@@ -38,6 +39,17 @@ def stretch(a: Affine, x: float, y: float, z: float) -> Affine:
     return (a0 * x, a1 * y, a2 * z, a3, a4 * x, a5 * y, a6 * z, a7, a8 * x, a9 * y, aa * z, ab)
 
 
+def move_stretch(a: Affine, x: float, y: float, z: float, sx: float, sy: float, sz: float) -> Affine:
+    """a after a shift by (x, y, z) after scaling the axes by sx, sy, sz."""
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, aa, ab = a
+    return (
+        a0 * sx, a1 * sy, a2 * sz, a0 * x + a1 * y + a2 * z + a3,
+        a4 * sx, a5 * sy, a6 * sz, a4 * x + a5 * y + a6 * z + a7,
+        a8 * sx, a9 * sy, aa * sz, a8 * x + a9 * y + aa * z + ab,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
 def rotation(rx: float, ry: float, rz: float) -> Affine:
     """Turn by degrees: first about z (rz > 0 tips to the left), then x (rx > 0 tips away), then y (ry > 0 turns to the right)."""
     cx, sx = math.cos(math.radians(rx)), math.sin(math.radians(rx))

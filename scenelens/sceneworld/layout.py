@@ -68,7 +68,7 @@ def try_place(
         return False
     flat, share = height < 0.06, FOOT.get(thing.name, 1.0)
     ground = (x, z, foot[2] * share, foot[3] * share, foot[4], foot[5]) if stands else None
-    if ground and any(o.foot and o.flat == flat and overlap(ground, o.foot, r.gap) for o in layout.spots):
+    if ground and not _free(layout, ground, flat, r.gap):
         return False
     low = y - height if thing.place == "ceiling" else y
     box, ahead = screen_box(stage.view, foot, low, height)
@@ -84,6 +84,14 @@ def try_place(
         if any(not o.foot and share_wall(spot, o, 0.05) for o in layout.spots):
             return False
     return _seen(layout, spot, r.hidden, host) and _put(layout, thing, at, ry, scale, spot)
+
+
+def _free(layout: Layout, ground: Foot, flat: bool, gap: float) -> bool:
+    """Whether nothing stands where a thing would stand; flat things and others do not see each other."""
+    for other in layout.spots:  # noqa: SIM110 (a plain loop: this is asked thousands of times a second)
+        if other.foot and other.flat == flat and overlap(ground, other.foot, gap):
+            return False
+    return True
 
 
 def _inside(stage: Stage, foot: Foot, room: float) -> bool:

@@ -14,77 +14,126 @@ from scenelens.sceneworld.noise import kernel
 
 __all__ = ["openness", "openness_at"]
 
-_k = np.arange(6)
-TAPS = (np.sqrt((_k + 0.6) / 6) * np.array([np.cos(2.399963 * _k), np.sin(2.399963 * _k)])).T.copy()
-_turn = np.random.default_rng(8).permutation(16).reshape(4, 4) * (2 * np.pi / 16)
-SPIN = np.stack([np.cos(_turn), np.sin(_turn)], -1)
+TAPS = 6
 STEP = 3  # samples between the places whose depths give the normal
+_k = np.arange(TAPS)
+_turn = np.random.default_rng(8).permutation(16).reshape(4, 1, 4) * (2 * np.pi / 16)
+_angle, _far = 2.399963 * _k[:, None] + _turn, np.sqrt((_k[:, None] + 0.6) / 6)
+# Taps (x, y: 2, row of cells modulo 4, tap, column of cells) in units of the radius.
+SPIRAL = np.tile(np.stack([_far * np.cos(_angle), -_far * np.sin(_angle)]), 64).astype(np.float32)
+ONE, NONE, HALF = np.float32(1), np.float32(0), np.float32(0.5)
+SLACK, TINY, TINIEST, LIKE = np.float32(0.004), np.float32(1e-7), np.float32(1e-20), np.float32(0.08)
+WIDEST = np.float32(44)  # samples from a cell to the farthest tap
 
 
 @kernel
-def slope(depth, x, y, dx, dy, near):
+def read_row(depth, y, near, work):
+    """The depths that a row of cells sees, and STEP samples to the left, right, above and below, into work 0 to 3."""
+    last, left, right, above, below = depth.shape[0] - 1, work[0], work[1], work[2], work[3]
+    here, up, down = depth[y], depth[max(0, y - STEP)], depth[min(last, y + STEP)]
+    for i in range(near.shape[0]):
+        x = min(last, 4 * i + 2)
+        near[i], above[i], below[i] = here[x], up[x], down[x]
+        left[i], right[i] = here[max(0, x - STEP)], here[min(last, x + STEP)]
+
+
+@kernel
+def slope(here, back, ahead):
     """Relative change of depth from a sample to its neighbour: the calmer of both sides (the other may be an edge)."""
-    last = depth.shape[0] - 1
-    x0, y0, x1, y1 = max(0, x - dx), max(0, y - dy), min(last, x + dx), min(last, y + dy)
-    back, ahead = 1.0 - near / depth[y0, x0], near / depth[y1, x1] - 1.0
-    return back if abs(back) < abs(ahead) else ahead
+    a, b = ONE - here / back, here / ahead - ONE
+    return a if abs(a) < abs(b) else b
 
 
 @kernel
-def cell_openness(depth, x, y, focal, centre, reach):
-    """Openness at one sample: 1 open, towards 0 enclosed within `reach` metres."""
-    near = depth[y, x]
-    radius = min(44.0, focal * reach * near)
-    if radius < 2.5:
-        return 1.0
-    per = 1.0 / focal
-    # All lengths are in units of our own distance; rx, ry, 1 is our place.
-    rx, ry = (x + 0.5 - centre) * per, (centre - y - 0.5) * per
-    zx, zy = slope(depth, x, y, STEP, 0, near), slope(depth, x, y, 0, STEP, near)
-    ax, ay, az = STEP * per * (1 + zx) + rx * zx, ry * zx, zx
-    bx, by, bz = rx * zy, -STEP * per * (1 + zy) + ry * zy, zy
-    nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-    k = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-20)
-    if nx * rx + ny * ry + nz > 0:
-        k = -k
-    nx, ny, nz = nx * k, ny * k, nz * k
-    i, j = (y >> 2) & 3, (x >> 2) & 3
-    c, s = SPIN[i, j, 0] * radius, SPIN[i, j, 1] * radius
-    last, fade = depth.shape[0] - 1.0, 0.6 / (reach * reach * near * near)
-    hidden = 0.0
-    for t in range(6):
-        sx = int(min(last, max(0.0, x + 0.5 + c * TAPS[t, 0] - s * TAPS[t, 1])))
-        sy = int(min(last, max(0.0, y + 0.5 + s * TAPS[t, 0] + c * TAPS[t, 1])))
-        z = near / depth[sy, sx]
-        vx, vy, vz = (sx + 0.5 - centre) * per * z - rx, (centre - sy - 0.5) * per * z - ry, z - 1.0
-        rise = vx * nx + vy * ny + vz * nz - 0.004
-        d2 = vx * vx + vy * vy + vz * vz + 1e-7
-        if rise > 0.0 and d2 * fade < 1.0:
-            hidden += (1.0 - d2 * fade) * rise / math.sqrt(d2)
-    return max(0.0, 1.0 - 0.52 * hidden)
+def face_row(depth, y, focal, centre, reach, near, work):
+    """What a row of cells sees, into work: 0 to 2 the normal, 3 the radius of taps, 4 the fading, 5 and 6 its rays."""
+    read_row(depth, y, near, work)
+    per, ry, most = np.float32(1.0 / focal), np.float32((centre - y - 0.5) / focal), np.float32(focal * reach)
+    step, faint, middle, w = np.float32(STEP) * per, np.float32(0.6 / (reach * reach)), np.float32(centre), work
+    for i in range(np.uint64(near.shape[0])):
+        # All lengths are in units of our own distance; rx, ry, 1 is our place.
+        here, rx = near[i], (w[8, i] - middle) * per
+        zx, zy = slope(here, w[0, i], w[1, i]), slope(here, w[2, i], w[3, i])
+        ax, ay, az = step * (ONE + zx) + rx * zx, ry * zx, zx
+        bx, by, bz = rx * zy, ry * zy - step * (ONE + zy), zy
+        nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        k = ONE / np.float32(math.sqrt(nx * nx + ny * ny + nz * nz + TINIEST))
+        k = -k if nx * rx + ny * ry + nz > NONE else k
+        w[0, i], w[1, i], w[2, i] = nx * k, ny * k, nz * k
+        w[3, i] = min(WIDEST, most * here)
+        w[4, i] = faint / (here * here)
+        w[5, i], w[6, i] = rx, ry
 
 
 @kernel
-def openness(depth, focal, centre, reach, raw, near, out):
+def take_tap(depth, y, across, up, work, at):
+    """Where a row of cells looks with one tap, into at (2, S) int32: column and row; the depth there into work[7]."""
+    last = np.float32(depth.shape[0] - 1)
+    radius, place, columns, rows, found = work[3], work[8], at[0], at[1], work[7]
+    middle = np.float32(y + 0.5)
+    for i in range(np.uint64(radius.shape[0])):
+        columns[i] = np.int32(min(last, max(NONE, place[i] + radius[i] * across[i])))
+        rows[i] = np.int32(min(last, max(NONE, middle - radius[i] * up[i])))
+    for i in range(np.uint64(radius.shape[0])):
+        found[i] = depth[rows[i], columns[i]]
+
+
+@kernel
+def add_tap(focal, centre, near, work, at, hidden):
+    """Add to hidden how much of the sky what was found takes away."""
+    nx, ny, nz, fade, rx, ry, found = work[0], work[1], work[2], work[4], work[5], work[6], work[7]
+    columns, rows, per, middle = at[0], at[1], np.float32(1.0 / focal), np.float32(centre)
+    for i in range(np.uint64(near.shape[0])):
+        z = near[i] / found[i]
+        vx = (np.float32(columns[i]) + HALF - middle) * per * z - rx[i]
+        vy = (middle - np.float32(rows[i]) - HALF) * per * z - ry[i]
+        vz = z - ONE
+        rise = vx * nx[i] + vy * ny[i] + vz * nz[i] - SLACK
+        d2 = vx * vx + vy * vy + vz * vz + TINY
+        hidden[i] += max(NONE, ONE - d2 * fade[i]) * max(NONE, rise) / np.float32(math.sqrt(d2))
+
+
+@kernel
+def average(raw, near, here, total, weight):
+    """Add the raw values of one row of cells, of like depth as `here`, over columns -2 to 1, to total and weight."""
+    size = raw.shape[0]
+    for k in range(4):
+        low, high = max(0, 2 - k), min(size, size + 2 - k)
+        there, value = near[low + k - 2 : high + k - 2], raw[low + k - 2 : high + k - 2]
+        mine, out, count = here[low:high], total[low:high], weight[low:high]
+        for i in range(np.uint64(there.shape[0])):
+            like = ONE if abs(there[i] - mine[i]) < LIKE * mine[i] else NONE
+            out[i] += like * value[i]
+            count[i] += like
+
+
+@kernel
+def openness(depth, focal, centre, reach, raw, near, out, work, at):
     """Fill out (S, S) for depth (about 4S, 4S): the raw values averaged over the 4x4 cells around, of like depth.
 
-    raw, near (S, S): working space, the values and the depths of the cells.
+    1 is open, towards 0 enclosed within `reach` metres. Working space: raw, near (S, S), the values and the depths of
+    the cells; work (9, S) float32, at (2, S) int32. Row by row, so that the compiler can take many cells at a time.
     """
     size, last = out.shape[0], depth.shape[0] - 1
+    for i in range(size):
+        work[8, i] = min(last, 4 * i + 2) + 0.5
     for y in range(size):
-        for x in range(size):
-            near[y, x] = depth[min(last, 4 * y + 2), min(last, 4 * x + 2)]
-            raw[y, x] = cell_openness(depth, min(last, 4 * x + 2), min(last, 4 * y + 2), focal, centre, reach)
+        hidden, v = raw[y], min(last, 4 * y + 2)
+        face_row(depth, v, focal, centre, reach, near[y], work)
+        hidden[:] = NONE
+        for t in range(TAPS):
+            take_tap(depth, v, SPIRAL[0, y & 3, t], SPIRAL[1, y & 3, t], work, at)
+            add_tap(focal, centre, near[y], work, at, hidden)
+        for i in range(size):
+            hidden[i] = 1.0 if work[3, i] < 2.5 else max(0.0, 1.0 - 0.52 * hidden[i])
     for y in range(size):
-        for x in range(size):
-            here, total, weight = near[y, x], np.float32(0.0), np.float32(0.0)
-            like = np.float32(0.08) * here
-            for j in range(max(0, y - 2), min(size, y + 2)):
-                for i in range(max(0, x - 2), min(size, x + 2)):
-                    k = np.float32(abs(near[j, i] - here) < like)
-                    total += k * raw[j, i]
-                    weight += k
-            out[y, x] = total / weight
+        total, weight = out[y], work[0]
+        total[:] = NONE
+        weight[:] = NONE
+        for j in range(max(0, y - 2), min(size, y + 2)):
+            average(raw[j], near[j], near[y], total, weight)
+        for i in range(size):
+            total[i] /= weight[i]
 
 
 @kernel

@@ -6,18 +6,21 @@ in, but not in kernels it calls. After editing one of them, remove the package's
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
-__all__ = ["NOISE", "fbm2", "hash01", "kernel", "noise2", "noise3"]
+__all__ = ["NOISE", "fbm2", "hash01", "kernel", "noise2", "noise3", "noise3_row"]
 
 # Sums keep their order ("reassoc" is left out): else the compiler gathers table entries by vector instructions that
 # many processors execute slowly since their security fixes. Kernels allocate nothing, so they need not count references.
 FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "afn"}
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy", _nrt=False, forceinline=True)
 NOISE = np.random.default_rng(20150507).random((32, 32, 32)).astype(np.float32) * 2 - 1
+# The same with its first entries again at the far ends, flat: neighbours lie at fixed distances.
+SIDE = 33
+TABLE = np.pad(NOISE, (0, 1), mode="wrap").ravel()
+BESIDE, DOWN, AWAY = np.uint64(1), np.uint64(SIDE), np.uint64(SIDE * SIDE)
+TWO, THREE, PERIOD, WIDE = np.float32(2), np.float32(3), np.float32(32), np.float32(SIDE)
 
 
 @kernel
@@ -31,33 +34,63 @@ def hash01(a: int, b: int, c: int) -> float:
 
 
 @kernel
+def corner(i, j, k):
+    """Where entry (i, j, k), whole numbers of any size, lies in TABLE; unsigned, so that no index is taken as negative."""
+    return np.uint64((int(i) & 31) * SIDE * SIDE + (int(j) & 31) * SIDE + (int(k) & 31))
+
+
+@kernel
+def between(o, x, y, z):
+    """TABLE between entry o and its seven neighbours, at smoothed fractions of float32."""
+    a, b = TABLE[o], TABLE[o + DOWN]
+    c, d = TABLE[o + AWAY], TABLE[o + AWAY + DOWN]
+    a += (TABLE[o + BESIDE] - a) * z
+    b += (TABLE[o + DOWN + BESIDE] - b) * z
+    c += (TABLE[o + AWAY + BESIDE] - c) * z
+    d += (TABLE[o + AWAY + DOWN + BESIDE] - d) * z
+    a += (b - a) * y
+    c += (d - c) * y
+    return a + (c - a) * x
+
+
+@kernel
+def smooth(x):
+    """A fraction in 0..1 that leaves and arrives level, float32."""
+    return x * x * (THREE - TWO * x)
+
+
+@kernel
 def noise3(x, y, z):
     """Value noise in [-1, 1] with period 32, trilinear on smoothed fractions."""
-    fx, fy, fz = math.floor(x), math.floor(y), math.floor(z)
-    x, y, z = x - fx, y - fy, z - fz
-    x, y, z = x * x * (3 - 2 * x), y * y * (3 - 2 * y), z * z * (3 - 2 * z)
-    i, j, k = int(fx) & 31, int(fy) & 31, int(fz) & 31
-    i1, j1, k1 = (i + 1) & 31, (j + 1) & 31, (k + 1) & 31
-    a = NOISE[i, j, k] + (NOISE[i, j, k1] - NOISE[i, j, k]) * z
-    b = NOISE[i, j1, k] + (NOISE[i, j1, k1] - NOISE[i, j1, k]) * z
-    c = NOISE[i1, j, k] + (NOISE[i1, j, k1] - NOISE[i1, j, k]) * z
-    d = NOISE[i1, j1, k] + (NOISE[i1, j1, k1] - NOISE[i1, j1, k]) * z
-    a = a + (b - a) * y
-    c = c + (d - c) * y
-    return a + (c - a) * x
+    fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
+    return between(corner(fx, fy, fz), smooth(np.float32(x - fx)), smooth(np.float32(y - fy)), smooth(np.float32(z - fz)))
+
+
+@kernel
+def noise3_row(x, stop, work):
+    """`noise3` of places in work 5 to 7 into work 0, from x to stop; work (9, n) float32, 5 to 8 are used up.
+
+    What can be done many at a time comes first; then the table is looked up.
+    """
+    u, v, w, index, out = work[5], work[6], work[7], work[8], work[0]
+    for i in range(np.uint64(x), np.uint64(stop)):
+        a, b, c = np.floor(u[i]), np.floor(v[i]), np.floor(w[i])
+        u[i], v[i], w[i] = smooth(u[i] - a), smooth(v[i] - b), smooth(w[i] - c)
+        a, b, c = a - PERIOD * np.floor(a / PERIOD), b - PERIOD * np.floor(b / PERIOD), c - PERIOD * np.floor(c / PERIOD)
+        index[i] = (a * WIDE + b) * WIDE + c
+    for i in range(x, stop):
+        out[i] = between(np.uint64(np.int64(index[i])), u[i], v[i], w[i])
 
 
 @kernel
 def noise2(x, y, slice_):
     """Value noise in [-1, 1] on one slice of the table."""
-    fx, fy = math.floor(x), math.floor(y)
-    x, y = x - fx, y - fy
-    x, y = x * x * (3 - 2 * x), y * y * (3 - 2 * y)
-    i, j = int(fx) & 31, int(fy) & 31
-    i1, j1 = (i + 1) & 31, (j + 1) & 31
-    k = slice_ & 31
-    a = NOISE[k, i, j] + (NOISE[k, i, j1] - NOISE[k, i, j]) * y
-    b = NOISE[k, i1, j] + (NOISE[k, i1, j1] - NOISE[k, i1, j]) * y
+    fx, fy = np.floor(x), np.floor(y)
+    x, y = smooth(np.float32(x - fx)), smooth(np.float32(y - fy))
+    o = corner(slice_, fx, fy)
+    a, b = TABLE[o], TABLE[o + DOWN]
+    a += (TABLE[o + BESIDE] - a) * y
+    b += (TABLE[o + DOWN + BESIDE] - b) * y
     return a + (b - a) * x
 
 

@@ -106,12 +106,14 @@ def oklch(lightness: float, chroma: float, hue: float) -> Colour:
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     mid = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
     short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    rgb = (
-        4.0767416621 * long - 3.3077115913 * mid + 0.2309699292 * short,
-        -1.2684380046 * long + 2.6097574011 * mid - 0.3413193965 * short,
-        -0.0041960863 * long - 0.7034186147 * mid + 1.7076147010 * short,
+    red = 4.0767416621 * long - 3.3077115913 * mid + 0.2309699292 * short
+    green = -1.2684380046 * long + 2.6097574011 * mid - 0.3413193965 * short
+    blue = -0.0041960863 * long - 0.7034186147 * mid + 1.7076147010 * short
+    return (
+        0.005 if red < 0.005 else 1.0 if red > 1.0 else red,
+        0.005 if green < 0.005 else 1.0 if green > 1.0 else green,
+        0.005 if blue < 0.005 else 1.0 if blue > 1.0 else blue,
     )
-    return tuple(min(1.0, max(0.005, v)) for v in rgb)  # type: ignore[return-value]
 
 
 def hex_colour(text: str) -> Colour:
@@ -122,12 +124,16 @@ def hex_colour(text: str) -> Colour:
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
     """The colour a share of the way from the first to the second."""
-    return tuple(a + (b - a) * share for a, b in zip(first, second, strict=True))  # type: ignore[return-value]
+    (a, b, c), (d, e, f) = first, second
+    return a + (d - a) * share, b + (e - b) * share, c + (f - c) * share
 
 
 def shade(colour: Colour, change: float) -> Colour:
     """Lighter (change in 0..1, towards white) or darker (-1..0, towards black)."""
-    return mix(colour, (1.0, 1.0, 1.0), change) if change > 0 else tuple(v * (1 + change) for v in colour)  # type: ignore[return-value]
+    if change > 0:
+        return mix(colour, (1.0, 1.0, 1.0), change)
+    red, green, blue = colour
+    return red * (1 + change), green * (1 + change), blue * (1 + change)
 
 
 class Palette:

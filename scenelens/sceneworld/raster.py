@@ -13,7 +13,7 @@ import numpy as np
 
 from scenelens.sceneworld.noise import kernel
 
-__all__ = ["COLUMNS", "clear", "draw", "draw_shadow", "place_vertices", "setup_triangles"]
+__all__ = ["COLUMNS", "clear", "draw", "draw_shadow", "name_triangles", "place_vertices", "setup_triangles"]
 
 # Columns of the instance table: one row per primitive.
 NAMES = """a00 a01 a02 a03 a10 a11 a12 a13 a20 a21 a22 a23 mesh material pattern r1 g1 b1 r2 g2 b2
@@ -43,7 +43,7 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
     width, height = 2 * cx, 2 * cy
     for i in range(table.shape[0]):
         mesh, o, a = int(table[i, 12]), offsets[i], table[i]
-        flip = (a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) + a[2] * (a[4] * a[9] - a[5] * a[8])) < 0
+        flip = mirrors(a)
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
             x0, y0, z0 = to_view(view, world[o + faces[k, 0]])
             x1, y1, z1 = to_view(view, world[o + faces[k, 1]])
@@ -62,7 +62,7 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
                 v0, v1, v2 = cy - focal * y0 / z0, cy - focal * y1 / z1, cy - focal * y2 / z2
                 left, right = min(u0, min(u1, u2)), max(u0, max(u1, u2))
                 top, bottom = min(v0, min(v1, v2)), max(v0, max(v1, v2))
-                if right < 0 or bottom < 0 or left > width or top > height:
+                if right < 0 or bottom < 0 or left > width or top > height or between_samples(left, right, top, bottom):
                     continue
             d = 1.0 / det
             weights(edges[n, 0:3], ax * d, ay * d, az * d, focal, cx, cy)
@@ -86,9 +86,31 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
             )
             owner[n], face[n] = i, k
             box[n, 0], box[n, 1] = max(0, math.floor(left)), min(int(width) - 1, int(right) + 1)
-            box[n, 2], box[n, 3] = max(0, math.floor(top)), min(int(height) - 1, int(bottom) + 1)
+            box[n, 2], box[n, 3] = max(0, math.ceil(top - 0.502)), min(int(height) - 1, math.floor(bottom - 0.498))
             n += 1
     return n
+
+
+@kernel
+def name_triangles(n, owner, face, groups, table, keys, names):
+    """Surface number (n + 1) of each triangle, and its object, part and material (n + 1, 3); a last row for the sky: -1."""
+    for t in range(n):
+        row = table[owner[t]]
+        keys[t] = owner[t] * 64 + groups[face[t]]
+        names[t, 0], names[t, 1], names[t, 2] = row[21], row[22], row[13]
+    keys[n] = names[n, 0] = names[n, 1] = names[n, 2] = -1
+
+
+@kernel
+def between_samples(left, right, top, bottom):
+    """Whether a box lies between the middles of samples, so that none of them can see what is in it."""
+    return math.ceil(left - 0.502) > right - 0.498 or math.ceil(top - 0.502) > bottom - 0.498
+
+
+@kernel
+def mirrors(a):
+    """Whether an instance's frame turns its mesh inside out."""
+    return (a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) + a[2] * (a[4] * a[9] - a[5] * a[8])) < 0
 
 
 @kernel
@@ -120,48 +142,81 @@ def draw(n, edges, owner, box, stipple, depth, ids):
         e = edges[t]
         thin = stipple[owner[t]]
         slope = e[0] + e[3] + e[6]
+        w0, w1, w2 = over(e[0]), over(e[3]), over(e[6])
         for y in range(box[t, 2], box[t, 3] + 1):
             py = y + 0.5
             low, high = float(box[t, 0]), float(box[t, 1])
             r0, r1, r2 = e[1] * py + e[2], e[4] * py + e[5], e[7] * py + e[8]
-            low, high = span(low, high, e[0], r0)
-            low, high = span(low, high, e[3], r1)
-            low, high = span(low, high, e[6], r2)
+            low, high = span(low, high, e[0], w0, r0)
+            low, high = span(low, high, e[3], w1, r1)
+            low, high = span(low, high, e[6], w2, r2)
             base = r0 + r1 + r2
             first, stop = math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1
             if first >= stop:
                 continue
-            near, seen = depth[y], ids[y]
-            for x in range(first, stop):
-                inverse = base + slope * (x + 0.5)
-                if inverse > near[x] * 0.9998 and inverse > 0 and not (thin and (x + y) & 1):
-                    near[x] = inverse
-                    seen[x] = t
+            if thin:
+                fill_thin(depth[y], ids[y], first + ((first + y) & 1), stop, base, slope, t)
+            else:
+                fill(depth[y], ids[y], first, stop, base, slope, t)
 
 
 @kernel
-def span(low, high, a, r):
-    """The part of [low, high] where a * (x + 0.5) + r >= 0."""
+def fill(near, seen, first, stop, base, slope, t):
+    """Put triangle t into a row of samples where it is nearest. Unsigned columns: the compiler then takes many at a time."""
+    for x in range(np.uint64(first), np.uint64(stop)):
+        inverse = base + slope * (np.int64(x) + 0.5)
+        if inverse > near[x] * 0.9998:
+            near[x] = inverse
+            seen[x] = t
+
+
+@kernel
+def fill_thin(near, seen, first, stop, base, slope, t):
+    """As `fill`, every other sample."""
+    for x in range(first, stop, 2):
+        inverse = base + slope * (x + 0.5)
+        if inverse > near[x] * 0.9998:
+            near[x] = inverse
+            seen[x] = t
+
+
+@kernel
+def over(a):
+    """-1 / a, for `span`; 0 where a is 0."""
+    return -1.0 / a if abs(a) > 1e-15 else 0.0
+
+
+@kernel
+def span(low, high, a, per, r):
+    """The part of [low, high] where a * (x + 0.5) + r >= 0; per is `over` a."""
     if a > 1e-15:
-        low = max(low, -r / a - 0.5)
+        low = max(low, r * per - 0.5)
     elif a < -1e-15:
-        high = min(high, -r / a - 0.5)
+        high = min(high, r * per - 0.5)
     elif r < 0:
         high = low - 2
     return low, high
 
 
 @kernel
-def fit_to_casters(table, counts, offsets, world, axes, low, high):
+def turn_vertices(world, axes, out):
+    """Places (vertices, 3) along the light's axes: right, up, ahead."""
+    for k in range(np.uint64(world.shape[0])):
+        x, y, z = world[k, 0], world[k, 1], world[k, 2]
+        out[k, 0] = axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z
+        out[k, 1] = axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z
+        out[k, 2] = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
+
+
+@kernel
+def fit_to_casters(table, counts, offsets, turned, low, high):
     """Shrink the light's window (low, high: 2 numbers each, metres) to what casts a shadow."""
     a0, a1, b0, b1 = 1e9, 1e9, -1e9, -1e9
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
             continue
         for k in range(offsets[i], offsets[i] + counts[int(table[i, 12])]):
-            p = world[k]
-            x = axes[0, 0] * p[0] + axes[0, 1] * p[1] + axes[0, 2] * p[2]
-            y = axes[1, 0] * p[0] + axes[1, 1] * p[1] + axes[1, 2] * p[2]
+            x, y = turned[k, 0], turned[k, 1]
             a0, a1, b0, b1 = min(a0, x), min(a1, y), max(b0, x), max(b1, y)
     if a0 < b0:
         low[0], low[1] = max(low[0], a0 - 0.1), max(low[1], a1 - 0.1)
@@ -169,34 +224,51 @@ def fit_to_casters(table, counts, offsets, world, axes, low, high):
 
 
 @kernel
-def draw_shadow(table, face_start, face_count, faces, offsets, world, light, shadow):
-    """Nearest distance to the light per texel. light: rows right, up, ahead, then origin x, y and texels per metre."""
-    size = shadow.shape[0]
+def to_texels(turned, light):
+    """Turn the first two of places along the light's axes (vertices, 3) from metres into texels."""
+    for k in range(turned.shape[0]):
+        turned[k, 0] = (turned[k, 0] - light[9]) * light[11]
+        turned[k, 1] = (turned[k, 1] - light[10]) * light[11]
+
+
+@kernel
+def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shadow):
+    """Nearest distance to the light per texel. lit (vertices, 3): all vertices in the light's frame, see `to_light`."""
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
             continue
-        mesh, o = int(table[i, 12]), offsets[i]
+        mesh, o, turned = int(table[i, 12]), offsets[i], mirrors(table[i])
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
-            x0, y0, z0 = to_light(light, world[o + faces[k, 0]])
-            x1, y1, z1 = to_light(light, world[o + faces[k, 1]])
-            x2, y2, z2 = to_light(light, world[o + faces[k, 2]])
-            area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-            if abs(area) < 1e-9:
+            a, b, c = lit[o + faces[k, 0]], lit[o + faces[k, 1]], lit[o + faces[k, 2]]
+            area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
+            if closed[mesh] and (area > 0) != turned:  # the far side of a solid lies in the shadow of its near side
                 continue
-            left, right = max(0.0, min(x0, min(x1, x2))), min(size - 1.0, max(x0, max(x1, x2)))
-            top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
-            dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
-            dz_y = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
-            s = 1.0 if area > 0 else -1.0
-            for y in range(int(top), int(bottom) + 1):
-                py = y + 0.5
-                low, high = span(left, right, -s * (y1 - y0), s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
-                low, high = span(low, high, -s * (y2 - y1), s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))
-                low, high = span(low, high, -s * (y0 - y2), s * ((x0 - x2) * (py - y2) + (y0 - y2) * x2))
-                for x in range(math.ceil(low), math.floor(high) + 1):
-                    z = z0 + dz_x * (x + 0.5 - x0) + dz_y * (py - y0)
-                    if z < shadow[y, x]:
-                        shadow[y, x] = z
+            shade_triangle(a, b, c, area, shadow)
+
+
+@kernel
+def shade_triangle(a, b, c, area, shadow):
+    """Put a triangle into the shadow map where it is nearest to the light. area: twice its area, with its sign."""
+    x0, y0, z0, x1, y1, z1, x2, y2, z2 = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
+    size = shadow.shape[0]
+    left, right = max(0.0, min(x0, min(x1, x2)) - 0.5), min(size - 1.0, max(x0, max(x1, x2)) - 0.5)
+    if abs(area) < 1e-9 or math.ceil(left) > right:  # between the middles of texels
+        return
+    top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
+    per = 1.0 / area
+    dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) * per
+    dz_y = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) * per
+    s = 1.0 if area > 0 else -1.0
+    e0, e1, e2 = -s * (y1 - y0), -s * (y2 - y1), -s * (y0 - y2)
+    w0, w1, w2 = over(e0), over(e1), over(e2)
+    for y in range(max(0, math.ceil(top - 0.502)), min(size - 1, math.floor(bottom - 0.498)) + 1):
+        py = y + 0.5
+        low, high = span(left, right, e0, w0, s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
+        low, high = span(low, high, e1, w1, s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))
+        low, high = span(low, high, e2, w2, s * ((x0 - x2) * (py - y2) + (y0 - y2) * x2))
+        far, row = z0 + dz_x * (0.5 - x0) + dz_y * (py - y0), shadow[y]
+        for x in range(np.uint64(math.ceil(low)), np.uint64(max(-1.0, math.floor(high)) + 1)):
+            row[x] = min(row[x], np.float32(far + dz_x * np.int64(x)))
 
 
 @kernel
@@ -209,7 +281,8 @@ def to_light(light, p):
     )
 
 
-def clear(depth: np.ndarray, ids: np.ndarray) -> None:
-    """Start a picture: depth 1 / 10 km, no triangle (-1)."""
+def clear(depth: np.ndarray, ids: np.ndarray, shadow: np.ndarray) -> None:
+    """Start a picture: depth 1 / 10 km, no triangle (-1), nothing between the light and anything."""
     depth.fill(1e-4)
     ids.fill(-1)
+    shadow.fill(1e9)

@@ -38,9 +38,13 @@ class Rendered:
 
     def masks(self) -> dict[str, np.ndarray]:
         """{object class: bool (227, 227)} of all classes that can be seen, all instances together."""
-        seen = set(np.unique(self.object_ids).tolist())
-        names = sorted({o.name for o in self.objects if o.id in seen})
-        return {name: np.isin(self.object_ids, [o.id for o in self.objects if o.name == name]) for name in names}
+        count = np.bincount(self.object_ids.ravel() + len(REGIONS), minlength=len(REGIONS) + len(self.objects))
+        masks: dict[str, np.ndarray] = {}
+        for placed in sorted(self.objects, key=lambda o: o.name):
+            if count[len(REGIONS) + placed.id]:
+                mask = self.object_ids == placed.id
+                masks[placed.name] = masks[placed.name] | mask if placed.name in masks else mask
+        return masks
 
     def region_masks(self) -> dict[str, np.ndarray]:
         """{background region: bool (227, 227)} of the regions that can be seen."""
@@ -49,7 +53,8 @@ class Rendered:
 
     def material_masks(self) -> dict[str, np.ndarray]:
         """{material: bool (227, 227)} of the materials that can be seen."""
-        return {MATERIAL_NAMES[i]: self.material_ids == i for i in np.unique(self.material_ids) if i >= 0}
+        seen = np.flatnonzero(np.bincount(self.material_ids.ravel() + 1)[1:])
+        return {MATERIAL_NAMES[i]: self.material_ids == i for i in seen}
 
 
 def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposure: float = 1.0) -> Rendered:
@@ -67,57 +72,56 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     """
     table = world.table()
     library = _library(world)
-    offsets, placed = _place(table, library)
+    mesh, traits = table[:, 12].astype(int), MATERIAL_TABLE[table[:, 13].astype(int)]
     size = 2 * SIZE
     focal, centre = camera.focal(size), size / 2
     view = camera.view()
-    edges, owner, face, box = _triangle_arrays(library["count"][table[:, 12].astype(int)].sum())
-    depth, ids, fine, image, shown, lights, blocks = _buffers()
+    offsets, placed = _place(table, mesh, library)
+    edges, owner, face, box, keys, names = _triangle_arrays(library["count"][mesh].sum() + 1)
+    depth, ids, shadow, reduced, fine, image, *working = _buffers()
     n = raster.setup_triangles(
         table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, view, focal, centre, centre,
         edges, owner, face, box,
     )  # fmt: skip
-    raster.draw(n, edges, owner, box, MATERIAL_TABLE[table[:, 13].astype(int), 7] > 0, depth, ids)
-    sun, shadow = _shadow(world, table, library, offsets, placed, camera, light)
-    open_ = np.empty((3, size // 4 + 1, size // 4 + 1), np.float32)
-    nearness.openness(depth, focal, centre, world.reach, *open_)
+    raster.name_triangles(n, owner, face, library["groups"], table, keys, names)
+    raster.draw(n, edges, owner, box, traits[:, 7] > 0, depth, ids)
+    sun = _shadow(world, table, library, offsets, placed, camera, light, shadow)
+    cells = reduced.shape[1]
+    nearness.openness(depth, focal, centre, world.reach, *reduced, np.empty((9, cells), np.float32), np.empty((2, cells), np.int32))
     labels = np.empty((3, SIZE, SIZE), np.int16)
-    environment = _environment(world, light, 1.0 / sun[11])
-    traits = MATERIAL_TABLE[table[:, 13].astype(int)]
-    prims = surfaces.primitive_frames(table, library["extents"][table[:, 12].astype(int)], traits)
+    prims = np.empty((len(table), 22))
+    surfaces.primitive_frames(table, library["extents"], traits, prims)
+    meshes = (
+        library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"], library["vertex_start"],
+        library["faces"], library["groups"],
+    )  # fmt: skip
     shading.shade_image(
-        table, prims, library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"],
-        library["vertex_start"], library["faces"], library["groups"], edges, owner, face, depth, ids, grade.WOBBLE,
-        MATERIAL_TABLE, view, focal, centre, environment, shadow, sun, image, labels, fine, *_surfaces(table, library, owner[:n], face),
-        shown, lights, blocks, np.empty((3, 4), np.int64), np.empty((7, 8)), open_[2],
+        (edges, owner, face, table, prims), meshes, MATERIAL_TABLE, (view, focal, centre),
+        (_environment(world, light, 1.0 / sun[11]), shadow, sun), (depth, ids, reduced[2]), (keys[: n + 1], names[: n + 1]),
+        grade.MIDDLES, (image, fine, *working), labels,
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
     tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)
-    grade.finish(image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink, out)
+    grade.finish(image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink, np.empty((2, SIZE), np.float32), out)
     return Rendered(out, labels[0], labels[1], labels[2], world.objects, world.parts)
 
 
 def _buffers() -> tuple[np.ndarray, ...]:
-    """Depth, triangle, object per sample, linear image and shading's own: kept per thread, since fresh memory costs time."""
+    """Depth, triangle, shadow map, openness, object per sample, linear image and shading's own.
+
+    They are kept per thread, since fresh memory costs time.
+    """
     if not hasattr(_kept, "buffers"):
-        size = 2 * SIZE
-        blocks = SIZE // 2 + 1
+        size, blocks, cells = 2 * SIZE, SIZE // 2 + 1, 2 * SIZE // 4 + 1
         shapes = (
-            ((size, size), np.float32), ((size, size), np.int32), ((size, size), np.int16), ((SIZE, SIZE, 3), np.float32),
-            ((SIZE, SIZE), np.int32), ((blocks, blocks, 8), np.float32), ((blocks, blocks), np.int32),
+            ((size, size), np.float32), ((size, size), np.int32), ((SHADOW, SHADOW), np.float32), ((3, cells, cells), np.float32),
+            ((size, size), np.int16), ((3, SIZE, SIZE), np.float32),
+            ((SIZE, SIZE), np.int32), ((blocks, blocks + 2, 8), np.float32), ((8, blocks, blocks + 2), np.float32),
+            ((blocks, blocks + 2), np.int32), ((25, 2 * blocks), np.float32),
         )  # fmt: skip
         _kept.buffers = tuple(np.zeros(shape, kind) for shape, kind in shapes)
-    raster.clear(*_kept.buffers[:2])
+    raster.clear(*_kept.buffers[:3])
     return _kept.buffers
-
-
-def _surfaces(table, library, owner: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each triangle's surface number, and its object, part and material; a last row for the sky. See `shading`."""
-    keys = np.full(len(owner) + 1, -1, np.int32)
-    keys[:-1] = owner * 64 + library["groups"][face[: len(owner)]]
-    names = np.full((len(owner) + 1, 3), -1, np.int16)
-    names[:-1] = table[:, (21, 22, 13)].astype(np.int16)[owner]
-    return keys, names
 
 
 def _library(world: World) -> dict[str, np.ndarray]:
@@ -141,31 +145,37 @@ def _library(world: World) -> dict[str, np.ndarray]:
     }
 
 
-def _place(table: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _place(table: np.ndarray, mesh: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Offsets (instances,) and world positions (all vertices, 3)."""
-    counts = library["vertex_count"][table[:, 12].astype(int)]
+    counts = library["vertex_count"][mesh]
     offsets = np.cumsum(counts) - counts
     placed = np.empty((int(counts.sum()), 3))
     raster.place_vertices(table, library["vertex_start"], library["vertex_count"], library["vertices"], offsets, placed)
     return offsets, placed
 
 
-def _triangle_arrays(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    return np.empty((n, 9)), np.empty(n, np.int32), np.empty(n, np.int32), np.empty((n, 4), np.int32)
+def _triangle_arrays(n: int) -> tuple[np.ndarray, ...]:
+    """Weights, owner, face, box, surface number and names of triangles; kept per thread, with room for more than n."""
+    if len(getattr(_kept, "triangles", ((),))[0]) < n:
+        shapes = (((9,), float), ((), np.int32), ((), np.int32), ((4,), np.int32), ((), np.int32), ((3,), np.int16))
+        _kept.triangles = tuple(np.empty((n + n // 4, *shape), kind) for shape, kind in shapes)
+    return _kept.triangles
 
 
-def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light) -> tuple[np.ndarray, np.ndarray]:
-    """The light's frame (12 numbers, see raster.to_light) fitted to what the camera sees, and the shadow map."""
+def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light, shadow: np.ndarray) -> np.ndarray:
+    """The light's frame (12 numbers, see raster.to_light) fitted to what the camera sees; the shadow map is filled."""
     axes = np.array(look(tuple(-light.direction)))
     corners = _seen_corners(camera, world.shadow_depth) @ axes.T
     low, high = corners.min(0)[:2].copy(), corners.max(0)[:2].copy()
-    raster.fit_to_casters(table, library["vertex_count"], offsets, placed, axes, low, high)
+    turned = np.empty_like(placed)
+    raster.turn_vertices(placed, axes, turned)
+    raster.fit_to_casters(table, library["vertex_count"], offsets, turned, low, high)
     side = max(0.5, float((high - low).max()))
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
-    shadow = np.full((SHADOW, SHADOW), 1e9, np.float32)
-    raster.draw_shadow(table, library["start"], library["count"], library["faces"], offsets, placed, sun, shadow)
-    return sun, shadow
+    raster.to_texels(turned, sun)
+    raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, turned, shadow)
+    return sun
 
 
 def _seen_corners(camera: Camera, depth: float) -> np.ndarray:

@@ -1,20 +1,19 @@
 """The colour of every pixel: brush texture, pattern, warm light and cool shadow, as numba kernels.
 
-Each output pixel covers 2x2 samples of the depth buffer. Samples of the same surface (same primitive, same smooth
-side) are shaded once, at their mean place, and weighted by their number: anti-aliased edges at the price of one
-shade per pixel. Label maps take the surface with most samples, the nearest on a tie.
-
-Light changes slowly, paint does not. Where 2x2 pixels show one surface, the light is computed once, in their
-middle, and read between the middles of neighbours; each pixel adds its own paint.
+Each output pixel covers 2x2 samples of the depth buffer. Label maps take the surface with most samples, the nearest
+on a tie. Light changes slowly, paint does not: `blocks` of 2x2 pixels that show one surface are lit once, in their
+middle, and `painting` gives each of their pixels its own paint under light read between the middles. The pixels of
+`mixed` blocks are shaded sample by sample.
 """
 
 from __future__ import annotations
 
-from scenelens.sceneworld.brushwork import near_edge, patches, spots, tint
-from scenelens.sceneworld.nearness import openness_at
+import numpy as np
+
+from scenelens.sceneworld.blocks import find_blocks, light_blocks
+from scenelens.sceneworld.mixed import shade_mixed
 from scenelens.sceneworld.noise import kernel
-from scenelens.sceneworld.sky import sky_at
-from scenelens.sceneworld.surfaces import along, flat_map, light_on, point_of, weights_at
+from scenelens.sceneworld.painting import MIXED, paint_image
 
 __all__ = ["ENVIRONMENT", "shade_image"]
 
@@ -22,271 +21,43 @@ __all__ = ["ENVIRONMENT", "shade_image"]
 NAMES = """lx ly lz lr lg lb skyr skyg skyb gndr gndg gndb fogr fogg fogb fog zenr zeng zenb cloud outdoor bias reach
 seed"""
 ENVIRONMENT = {name: i for i, name in enumerate(NAMES.split())}
-SKY = -1
-MIXED = -2  # a block that shows several surfaces
 
 
 @kernel
-def gather(x, y, size, ids, keys, wobble, tri, key, at_x, at_y):
-    """The four samples of a pixel, where a hand that trembles puts them; True if all show the same surface."""
-    left = min(size - 2, max(0, 2 * x + wobble[y, x, 0]))
-    top = min(size - 2, max(0, 2 * y + wobble[y, x, 1]))
-    tri[0], tri[1], tri[2], tri[3] = ids[top, left], ids[top, left + 1], ids[top + 1, left], ids[top + 1, left + 1]
-    at_x[0], at_y[0] = left + 1.0, top + 1.0
-    key[0] = keys[tri[0]]
-    if tri[0] == tri[1] and tri[0] == tri[2] and tri[0] == tri[3]:
-        return True
-    for k in range(1, 4):
-        key[k] = keys[tri[k]]
-    if key[0] == key[1] and key[0] == key[2] and key[0] == key[3]:
-        return True
-    for k in range(4):
-        at_x[k], at_y[k] = left + (k & 1) + 0.5, top + (k >> 1) + 0.5
-    return False
-
-
-@kernel
-def surface_at(t, sx, sy, drawn, meshes):
-    """The point of triangle t at a sample position: primitive, mesh, smooth side, p, m, uvw, normal, 1 / depth."""
-    edges, owner, face, table, prims = drawn
-    kinds, lows, inverse_extents, vertices, normals, vertex_start, faces, groups = meshes
-    w0, w1, w2, near = weights_at(edges[t], sx, sy)
-    i, f = owner[t], face[t]
-    mesh = int(table[i, 12])
-    start = vertex_start[mesh]
-    corners = (start + faces[f, 0], start + faces[f, 1], start + faces[f, 2])
-    p, m, uvw, n = point_of((w0, w1, w2), corners, prims[i], lows[mesh], inverse_extents[mesh], vertices, normals)
-    return i, kinds[mesh], groups[f], p, m, uvw, n, near
-
-
-@kernel
-def paint_at(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small, lit, out):
-    """Colour of a surface point under the light `lit` (strength, gleam), into out (3,)."""
-    share, tone, drift = tint(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small)
-    for c in range(3):
-        colour = (row[15 + c] + (row[18 + c] - row[15 + c]) * share) * tone * (1.0 + drift * (1 - c))
-        out[c] = colour * lit[c] + lit[3 + c]
-
-
-@kernel
-def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, lights, out):
-    """Colour of triangle t (or the sky) at sample position (sx, sy); returns 1 / depth.
-
-    known (4,), lights (4, 8): surfaces lit in this block already, and their light.
-    """
-    view, focal, centre = lens
-    env, shadow, light = sun
-    if t < 0:
-        sky_at(sx, sy, lens, env, out)
-        return 0.0
-    i, kind, group, p, m, uvw, n, near = surface_at(t, sx, sy, drawn, meshes)
-    row, prim = drawn[3][i], drawn[4][i]
-    trait, px = traits[int(row[13])], 2.0 / (near * focal)
-    slot = 0
-    while slot < 3 and known[slot] != key and known[slot] != MIXED:
-        slot += 1
-    lit = lights[slot]
-    if known[slot] != key:
-        ray, ao = ((sx - centre) / focal, (centre - sy) / focal, 1.0), openness_at(open_, depth, sx, sy, near)
-        light_on(row, prim, kind, group, trait, p, n, m, uvw, ray, near, px, ao, env, shadow, light, view, lit)
-        lit[6] = patches(row, prim, m)
-        if kind % 10 != 2 or not near_edge(row, prim, group, m, px):
-            known[slot] = key
-    paint_at(row, prim, trait, kind % 10, n, m, uvw, px, sx, sy, lit[6], spots(row, prim, trait, m, px), lit, out)
-    return near
-
-
-@kernel
-def light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
-    """Light in the middle of a block of one surface into lit (8,), 6 and 7: its texture; False where light changes fast."""
-    view, focal, centre = lens
-    env, shadow, light = sun
-    sx, sy = 4.0 * x + 2.0, 4.0 * y + 2.0
-    if t < 0:
-        sky_at(sx, sy, lens, env, lit)
-        return True
-    i, kind, group, p, m, uvw, n, near = surface_at(t, sx, sy, drawn, meshes)
-    row, prim, px = drawn[3][i], drawn[4][i], 2.0 / (near * focal)
-    if kind % 10 == 2 and near_edge(row, prim, group, m, px):
-        return False
-    ray = ((sx - centre) / focal, (centre - sy) / focal, 1.0)
-    light_on(
-        row, prim, kind, group, traits[int(row[13])], p, n, m, uvw, ray, near, px, open_[y, x], env, shadow, light, view, lit,
-    )  # fmt: skip
-    lit[6], lit[7] = patches(row, prim, m), spots(row, prim, traits[int(row[13])], m, px)
-    return True
-
-
-@kernel
-def shade_pixel(x, y, same, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, known, lights, colour, image):
-    """Colour of a pixel from its samples; the triangle that shows most in it."""
-    image[y, x, 0] = image[y, x, 1] = image[y, x, 2] = 0.0
-    best, best_depth, best_k = 0, -1.0, 0
-    for k in range(1 if same else 4):
-        count, mean_x, mean_y, first = 0, 0.0, 0.0, True
-        if same:
-            count, mean_x, mean_y = 4, 4 * at_x[0], 4 * at_y[0]
-        else:
-            for m in range(4):
-                if key[m] == key[k]:
-                    first = first and m >= k
-                    count += 1
-                    mean_x += at_x[m]
-                    mean_y += at_y[m]
-        if not first:
-            continue
-        near = shade_sample(
-            tri[k], key[k], mean_x / count, mean_y / count, drawn, meshes, traits, lens, sun, open_, depth, known, lights, colour
-        )  # fmt: skip
-        for c in range(3):
-            image[y, x, c] += 0.25 * count * colour[c]
-        if count > best or (count == best and near > best_depth):
-            best, best_depth, best_k = count, near, k
-    return tri[best_k]
-
-
-@kernel
-def between(lights, blocks, x, y, out):
-    """Light at a pixel between the middles of the four blocks around it, as far as they show the same surface."""
-    last = blocks.shape[0] - 1
-    i, j = x >> 1, y >> 1
-    u, v = min(last, max(0, i + 2 * (x & 1) - 1)), min(last, max(0, j + 2 * (y & 1) - 1))
-    key = blocks[j, i]
-    if blocks[j, u] == key and blocks[v, i] == key and blocks[v, u] == key:
-        for n in range(8):
-            out[n] = 0.5625 * lights[j, i, n] + 0.1875 * (lights[j, u, n] + lights[v, i, n]) + 0.0625 * lights[v, u, n]
-        return
-    a, b, c = 3.0 * (blocks[j, u] == key), 3.0 * (blocks[v, i] == key), 1.0 * (blocks[v, u] == key)
-    k = 1.0 / (9.0 + a + b + c)
-    for n in range(8):
-        out[n] = k * (9.0 * lights[j, i, n] + a * lights[j, u, n] + b * lights[v, i, n] + c * lights[v, u, n])
-
-
-@kernel
-def one_triangle(x, y, ids):
-    """Whether all samples that a block's pixels may take, however the hand trembles, show the same triangle."""
-    left, top = 4 * x - 1, 4 * y - 1
-    if left < 0 or top < 0 or left + 6 > ids.shape[1] or top + 6 > ids.shape[0]:
-        return False
-    t, other = ids[top, left], 0
-    if ids[top + 5, left + 5] != t or ids[top + 5, left] != t or ids[top, left + 5] != t:
-        return False
-    for j in range(6):
-        for i in range(6):
-            other |= ids[top + j, left + i] ^ t
-    return other == 0
-
-
-@kernel
-def shade_block(
-    x, y, size, ids, keys, names, wobble, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, shown,
-    fine, image,
-):  # fmt: skip
-    """Light on a block of one surface into lights[y, x], its key returned; of a mixed one, the colour of its pixels.
-
-    shown (S, S): the triangle that shows most in each pixel; fine (2S, 2S): the object of each sample.
-    """
-    tri, key, at_x, at_y, colour = scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1], scratch_f[2]
-    same, first = True, keys[-1]
-    whole = one_triangle(x, y, ids)
-    if whole:
-        t = ids[4 * y, 4 * x]
-        first = keys[t]
-        shown[2 * y, 2 * x] = shown[2 * y, 2 * x + 1] = shown[2 * y + 1, 2 * x] = shown[2 * y + 1, 2 * x + 1] = t
-    for k in range(0 if whole else 4):
-        px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
-        if px < size and py < size:
-            same = gather(px, py, 2 * size, ids, keys, wobble, tri, key, at_x, at_y) and same
-            first = key[0] if k == 0 else first
-            same = same and key[0] == first
-            shown[py, px] = tri[0]
-    if same and light_block(shown[2 * y, 2 * x], x, y, drawn, meshes, traits, lens, sun, open_, lights[y, x]):
-        return first
-    for k in range(4):
-        scratch_i[2, k] = MIXED
-    for k in range(4):
-        px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
-        if px < size and py < size:
-            same = gather(px, py, 2 * size, ids, keys, wobble, tri, key, at_x, at_y)
-            for m in range(4):
-                fine[2 * py + (m >> 1), 2 * px + (m & 1)] = names[tri[m], 0]
-            shown[py, px] = shade_pixel(
-                px, py, same, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, scratch_i[2], scratch_f[3:],
-                colour, image,
-            )  # fmt: skip
-    return MIXED
-
-
-@kernel
-def paint_block(x, y, shown, wobble, drawn, meshes, traits, focal, lights, blocks, lit, image):
-    """Colour of the pixels of a block of one surface under the light between it and its neighbours."""
-    size, t = shown.shape[0], shown[2 * y, 2 * x]
-    i, kind, _, _, m, uvw, n, _ = surface_at(t, 4.0 * x + 2.0, 4.0 * y + 2.0, drawn, meshes)
-    row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
-    trait, low, per = traits[int(row[13])], meshes[1][mesh], meshes[2][mesh]
-    across, up, deep, close = flat_map(t, drawn, meshes)
-    for k in range(4):
-        px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
-        if px < size and py < size:
-            between(lights, blocks, px, py, lit)
-            sx = min(2.0 * size - 1.0, max(1.0, 2.0 * px + wobble[py, px, 0] + 1.0))
-            sy = min(2.0 * size - 1.0, max(1.0, 2.0 * py + wobble[py, px, 1] + 1.0))
-            far = 1.0 / max(1e-6, along(close, sx, sy))
-            m = (along(across, sx, sy) * far, along(up, sx, sy) * far, along(deep, sx, sy) * far)
-            uvw = ((m[0] * prim[12] - low[0]) * per[0], (m[1] * prim[13] - low[1]) * per[1], (m[2] * prim[14] - low[2]) * per[2])
-            wide = 2.0 * far / focal
-            small = lit[7] if wide * prim[21] < 0.33 else spots(row, prim, trait, m, wide)
-            paint_at(row, prim, trait, kind % 10, n, m, uvw, wide, sx, sy, lit[6], small, lit, image[py, px])
-
-
-@kernel
-def paint_sky(x, y, lights, blocks, lit, image):
-    """Colour of the pixels of a block that shows the sky."""
-    for k in range(4):
-        px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
-        if px < image.shape[1] and py < image.shape[0]:
-            between(lights, blocks, px, py, lit)
-            for c in range(3):
-                image[py, px, c] = lit[c]
-
-
-@kernel
-def shade_image(
-    table, prims, kinds, lows, inverse_extents, vertices, normals, vertex_start, faces, groups, edges, owner, face, depth,
-    ids, wobble, traits, view, focal, centre, env, shadow, light, image, labels, fine, keys, names, shown, lights, blocks,
-    scratch_i, scratch_f, open_,
-):  # fmt: skip
-    """Fill image (S, S, 3) linear RGB, the label maps (3, S, S), and fine (2S, 2S): object of each sample.
-
-    keys (triangles + 1): number of the surface of each triangle; names (triangles + 1, 3): its object, part and
-    material; the last row is the sky's. Working space, for these kernels allocate nothing: shown (S, S), the triangle
-    that shows most in each pixel; lights (B, B, 8) and blocks (B, B), B blocks of 2x2 pixels a side; scratch_i (3, 4)
-    int64 and scratch_f (7, 8) float64.
-    """
-    size = image.shape[0]
-    drawn = (edges, owner, face, table, prims)
-    meshes = (kinds, lows, inverse_extents, vertices, normals, vertex_start, faces, groups)
-    lens, sun = (view, focal, centre), (env, shadow, light)
-    for y in range(blocks.shape[0]):
-        for x in range(blocks.shape[0]):
-            blocks[y, x] = shade_block(
-                x, y, size, ids, keys, names, wobble, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth,
-                lights, shown, fine, image,
-            )  # fmt: skip
-    lit = scratch_f[3]
-    for y in range(blocks.shape[0]):
-        for x in range(blocks.shape[0]):
-            if blocks[y, x] == MIXED:
-                continue
-            if shown[2 * y, 2 * x] < 0:
-                paint_sky(x, y, lights, blocks, lit, image)
-            else:
-                paint_block(x, y, shown, wobble, drawn, meshes, traits, focal, lights, blocks, lit, image)
-    for y in range(size):
-        for x in range(size):
+def name_pixels(shown, blocks, names, labels, fine):
+    """The label maps, and the object of each sample of the blocks of one surface."""
+    for y in range(shown.shape[0]):
+        for x in range(shown.shape[0]):
             t = shown[y, x]
             for k in range(3):
                 labels[k, y, x] = names[t, k]
-            if blocks[y >> 1, x >> 1] != MIXED:
+            if blocks[y >> 1, (x >> 1) + 1] != MIXED:
                 for k in range(4):
                     fine[2 * y + (k >> 1), 2 * x + (k & 1)] = names[t, 0]
+
+
+def shade_image(drawn, meshes, traits, lens, sun, seen, names, middles, buffers, labels) -> None:
+    """Fill the linear RGB image, the label maps (3, S, S), and the object of each sample.
+
+    drawn: edges, owner and mesh face of each triangle, instance table, `primitive_frames`. meshes: kinds, low corners,
+    inverse extents, vertices, normals, first vertex, faces and smooth sides. lens: view, focal length, middle. sun:
+    environment, shadow map, light. seen: depth, triangle and openness of each sample. names: number of the surface of
+    each triangle (triangles + 1) and its object, part and material (triangles + 1, 3); the last row is the sky's.
+    middles (2, S, S): sample column and row of the middle of each pixel. buffers: image (3, S, S) and object of each
+    sample (2S, 2S), to be filled, and working space (for these kernels allocate nothing): shown (S, S), the triangle
+    that shows most in each pixel; lights (B, B + 2, 8), the same again (8, B, B + 2) and blocks (B, B + 2), B blocks of
+    2x2 pixels a side and one column more at either side; work (25, 2B) float32.
+    """
+    depth, ids, open_ = seen
+    keys, labelled = names
+    image, fine, shown, lights, planes, blocks, work = buffers
+    scratch_i, scratch_f = np.empty((3, 4), np.int64), np.empty((7, 16))
+    find_blocks(len(shown), ids, keys, middles, np.empty(len(ids), np.int32), scratch_i, scratch_f, shown, blocks)
+    for even in (True, False):
+        light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, scratch_f[6])
+    paint_image(shown, middles, drawn, meshes, traits, lens[1], lights, planes, blocks, work, image)
+    shade_mixed(
+        ids, keys, labelled, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown,
+        fine, image,
+    )  # fmt: skip
+    name_pixels(shown, blocks, labelled, labels, fine)

@@ -47,14 +47,12 @@ def assemble(pieces: list[tuple[np.ndarray, np.ndarray]], closed: bool = True, k
     for group, (points, triangles) in enumerate(pieces):
         points = np.asarray(points, float)
         triangles = np.asarray(triangles, np.int32)
-        a, b, c = (points[triangles[:, i]] for i in range(3))
-        cross = np.cross(b - a, c - a)
-        keep = np.linalg.norm(cross, axis=1) > 1e-12
+        cross = _crossed(points[triangles[:, 0]], points[triangles[:, 1]], points[triangles[:, 2]])
+        keep = (cross**2).sum(1) > 1e-24
         triangles, cross = triangles[keep], cross[keep]
-        normal = np.zeros_like(points)
-        for i in range(3):
-            np.add.at(normal, triangles[:, i], cross)
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+        corners, shares = triangles.T.ravel(), np.concatenate([cross] * 3)
+        normal = np.stack([np.bincount(corners, shares[:, axis], len(points)) for axis in range(3)], 1).astype(float)
+        normal /= np.maximum(np.sqrt((normal**2).sum(1, keepdims=True)), 1e-12)
         vertices.append(points)
         normals.append(normal)
         faces.append(triangles + start)
@@ -70,15 +68,19 @@ def assemble(pieces: list[tuple[np.ndarray, np.ndarray]], closed: bool = True, k
     )
 
 
+def _crossed(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Cross products (b - a) x (c - a), (n, 3)."""
+    p, q = (b - a).T, (c - a).T
+    return np.stack([p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]], 1)
+
+
+@lru_cache(maxsize=256)
 def _grid_faces(rows: int, columns: int, wrap_rows: bool = False) -> np.ndarray:
     """Triangles of a (rows, columns) grid whose columns wrap around; outward when rows go up and columns turn."""
-    faces = []
-    for i in range(rows if wrap_rows else rows - 1):
-        for j in range(columns):
-            k, below = (j + 1) % columns, ((i + 1) % rows) * columns
-            a, b, c, d = i * columns + j, i * columns + k, below + k, below + j
-            faces += [(a, d, c), (a, c, b)]
-    return np.array(faces, np.int32)
+    i, j = np.mgrid[: rows if wrap_rows else rows - 1, :columns]
+    k, below = (j + 1) % columns, ((i + 1) % rows) * columns
+    a, b, c, d = i * columns + j, i * columns + k, below + k, below + j
+    return np.stack([a, d, c, a, c, b], -1).reshape(-1, 3).astype(np.int32)
 
 
 def _turn(profile: np.ndarray, segments: int) -> np.ndarray:

@@ -52,6 +52,9 @@ def overlap(a: Foot, b: Foot, gap: float) -> bool:
     xa, za, wa, da, ca, sa = a
     xb, zb, wb, db, cb, sb = b
     x, z = xb - xa, zb - za
+    reach = wa + da + wb + db + 2 * abs(gap)  # farther apart, one of the four axes separates them
+    if x * x + z * z >= reach * reach:
+        return False
     cos, sin = abs(ca * cb + sa * sb), abs(sa * cb - ca * sb)
     return not (
         abs(x * ca - z * sa) >= wa + wb * cos + db * sin + gap

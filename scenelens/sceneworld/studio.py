@@ -31,6 +31,7 @@ OUTDOOR = (
     ("snow", "snow"),
     ("soil", "soil"),
 )
+UNIT = np.array(list(itertools.product((0.0, 1.0), repeat=3)))  # corners of the unit cube
 ROLES = {"wood": "floor", "plaster": "wall", "paper": "wall"}
 
 
@@ -125,27 +126,27 @@ def _corners(world: World) -> np.ndarray:
     meshes = [world.meshes[int(i)] for i in table[:, 12]]
     low = np.array([m.low for m in meshes])
     extent = np.array([m.extent for m in meshes])
-    unit = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
-    local = low[:, None] + unit[None] * extent[:, None]
+    local = low[:, None] + UNIT[None] * extent[:, None]
     affine = table[:, :12].reshape(-1, 3, 4)
-    return (np.einsum("nij,nkj->nki", affine[:, :, :3], local) + affine[:, None, :, 3]).reshape(-1, 3)
+    return (local @ affine[:, :, :3].transpose(0, 2, 1) + affine[:, None, :, 3]).reshape(-1, 3)
 
 
 def _camera(rng: random.Random, place: str, corners: np.ndarray) -> Camera:
     """A camera that sees the whole object, filling two thirds to nearly all of the frame, from a varied height."""
     low, high = corners.min(0), corners.max(0)
-    middle, reach = (low + high) / 2, float(np.linalg.norm(high - low))
+    middle, reach = (low + high) / 2, math.dist(high, low)
     distance = reach * rng.uniform(1.2, 1.9)
     below = {"ceiling": (-12, 4), "sky": (-16, -4), "on_wall": (-6, 10), "on_top": (10, 30), "far": (2, 6)}.get(place, (6, 24))
     rise = math.radians(rng.uniform(*below))
     eye = middle + distance * np.array([rng.uniform(-0.2, 0.2), math.sin(rise), -math.cos(rise)])
     if place not in ("ceiling", "on_wall", "sky"):
         eye[1] = max(eye[1], 0.08 * reach)
-    right, up, ahead = Camera(tuple(eye), tuple(middle)).axes()
-    x, y = ((corners - eye) @ axis / ((corners - eye) @ ahead) for axis in (right, up))
-    half = max(np.ptp(x), np.ptp(y)) / 2 / rng.uniform(0.68, 0.94)
-    spare = [max(0.0, half - np.ptp(v) / 2) * rng.uniform(-0.5, 0.5) for v in (x, y)]
-    aim = ahead + right * ((x.min() + x.max()) / 2 + spare[0]) + up * ((y.min() + y.max()) / 2 + spare[1])
-    fov = 2 * math.degrees(math.atan(half / np.linalg.norm(aim)))
+    right, up, ahead = axes = Camera(tuple(eye.tolist()), tuple(middle.tolist())).axes()
+    x, y, away = axes @ (corners - eye).T
+    (left, foot), (stop, top) = ((float(pick(x / away)), float(pick(y / away))) for pick in (np.min, np.max))
+    half = max(stop - left, top - foot) / 2 / rng.uniform(0.68, 0.94)
+    spare = [max(0.0, half - side / 2) * rng.uniform(-0.5, 0.5) for side in (stop - left, top - foot)]
+    aim = ahead + right * ((left + stop) / 2 + spare[0]) + up * ((foot + top) / 2 + spare[1])
+    fov = 2 * math.degrees(math.atan(half / math.hypot(*aim)))
     (ex, ey, ez), (tx, ty, tz) = eye.tolist(), (eye + aim).tolist()
     return Camera((ex, ey, ez), (tx, ty, tz), fov)

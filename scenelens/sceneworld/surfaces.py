@@ -7,26 +7,29 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from scenelens.sceneworld.brushwork import bent
 from scenelens.sceneworld.noise import kernel
 from scenelens.sceneworld.raster import to_light
 
-__all__ = ["along", "flat_map", "light_on", "point_of", "primitive_frames"]
+__all__ = ["along", "corners_at", "flat_map", "light_on", "normal_of", "place_of", "primitive_frames", "surface_at"]
 
 
-def primitive_frames(table: np.ndarray, extents: np.ndarray, traits: np.ndarray) -> np.ndarray:
+@kernel
+def primitive_frames(table, extents, traits, out):
     """What shading needs of each primitive, (primitives, 22): 9 numbers of its rotation, scale of its axes, their
     inverse, its size in metres, texture cells per metre along the axes (fewer along the grain), the same without grain.
+
+    extents (meshes, 3): sides of the boxes about meshes; traits: the material of each primitive.
     """
-    affine = table[:, :12].reshape(-1, 3, 4)[:, :, :3]
-    scale = np.sqrt((affine**2).sum(1))
-    size = extents * scale
-    cells = np.repeat(1 / traits[:, :1], 3, axis=1)
-    cells[np.arange(len(table)), size.argmax(1)] /= traits[:, 2]
-    turn = (affine / scale[:, None, :]).reshape(-1, 9)
-    return np.concatenate([turn, scale, 1 / scale, size, cells, 1 / traits[:, :1]], 1)
+    for i in range(table.shape[0]):
+        a, mesh, prim, cells = table[i], int(table[i, 12]), out[i], 1.0 / traits[i, 0]
+        for c in range(3):
+            scale = math.sqrt(a[c] * a[c] + a[4 + c] * a[4 + c] + a[8 + c] * a[8 + c])
+            prim[c], prim[3 + c], prim[6 + c] = a[c] / scale, a[4 + c] / scale, a[8 + c] / scale
+            prim[9 + c], prim[12 + c], prim[15 + c], prim[18 + c] = scale, 1.0 / scale, extents[mesh, c] * scale, cells
+        longest = 0 if prim[15] >= max(prim[16], prim[17]) else 1 if prim[16] >= prim[17] else 2
+        prim[18 + longest] = cells / traits[i, 2]
+        prim[21] = cells
 
 
 @kernel
@@ -72,8 +75,8 @@ def weights_at(e, sx, sy):
 
 
 @kernel
-def point_of(w, corners, prim, low, inverse_extent, vertices, normals):
-    """Place p in the mesh's own frame, place m in metres, place uvw in 0..1 and unit normal n of weights w."""
+def place_of(w, corners, prim, low, inverse_extent, vertices):
+    """Place p in the mesh's own frame, place m in metres, place uvw in 0..1, of weights w."""
     a, b, c = corners
     w0, w1, w2 = w
     p = (
@@ -81,20 +84,28 @@ def point_of(w, corners, prim, low, inverse_extent, vertices, normals):
         w0 * vertices[a, 1] + w1 * vertices[b, 1] + w2 * vertices[c, 1],
         w0 * vertices[a, 2] + w1 * vertices[b, 2] + w2 * vertices[c, 2],
     )
+    m = (p[0] * prim[9], p[1] * prim[10], p[2] * prim[11])
+    return p, m, ((p[0] - low[0]) * inverse_extent[0], (p[1] - low[1]) * inverse_extent[1], (p[2] - low[2]) * inverse_extent[2])
+
+
+@kernel
+def normal_of(w, corners, prim, normals):
+    """Unit normal in the mesh's own frame, of weights w."""
+    a, b, c = corners
+    w0, w1, w2 = w
     n0 = (w0 * normals[a, 0] + w1 * normals[b, 0] + w2 * normals[c, 0]) * prim[12]
     n1 = (w0 * normals[a, 1] + w1 * normals[b, 1] + w2 * normals[c, 1]) * prim[13]
     n2 = (w0 * normals[a, 2] + w1 * normals[b, 2] + w2 * normals[c, 2]) * prim[14]
     k = 1.0 / math.sqrt(n0 * n0 + n1 * n1 + n2 * n2 + 1e-20)
-    m = (p[0] * prim[9], p[1] * prim[10], p[2] * prim[11])
-    uvw = ((p[0] - low[0]) * inverse_extent[0], (p[1] - low[1]) * inverse_extent[1], (p[2] - low[2]) * inverse_extent[2])
-    return p, m, uvw, (n0 * k, n1 * k, n2 * k)
+    return n0 * k, n1 * k, n2 * k
 
 
 @kernel
-def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, env, shadow, light, view, out):
+def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, share, env, shadow, light, view, out):
     """Into out: strength of the light on the paint (0..2) and the gleam added to it (3..5), linear RGB.
 
-    n: unit normal in the mesh's own frame; ray: viewing ray (x, y, 1) in camera space; ao: openness.
+    n: unit normal in the mesh's own frame; ray: viewing ray (x, y, 1) in camera space; ao: openness; share: of the
+    light that reaches the point, if known, else -1. Returns the share if it was needed.
     """
     n0, n1, n2 = bent(row, prim, kind % 10, group, n, m, uvw, px)
     wx = prim[0] * n0 + prim[1] * n1 + prim[2] * n2
@@ -112,12 +123,9 @@ def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, en
     wx, wy, wz, facing = wx * k, wy * k, wz * k, max(0.0, facing)
     direct = max(0.0, (wx * env[0] + wy * env[1] + wz * env[2] + traits[5]) / (1.0 + traits[5]))
     if direct > 0:
-        place = (
-            row[0] * p[0] + row[1] * p[1] + row[2] * p[2] + row[3],
-            row[4] * p[0] + row[5] * p[1] + row[6] * p[2] + row[7],
-            row[8] * p[0] + row[9] * p[1] + row[10] * p[2] + row[11],
-        )
-        direct *= lit(shadow, light, place, (wx, wy, wz), env[21])
+        if share < 0:
+            share = lit(shadow, light, moved(row, p), (wx, wy, wz), env[21])
+        direct *= share
     up = 0.5 + 0.5 * wy
     fill = max(0.0, -wx * env[0] - wz * env[2]) * 0.22
     sun = direct * (0.55 + 0.45 * ao)
@@ -130,6 +138,17 @@ def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, en
     for c in range(3):
         out[c] = (out[c] + row[23]) * (1.0 - haze)
         out[3 + c] += (env[12 + c] - out[3 + c]) * haze
+    return share
+
+
+@kernel
+def moved(row, p):
+    """Where a primitive's frame puts a point of its mesh."""
+    return (
+        row[0] * p[0] + row[1] * p[1] + row[2] * p[2] + row[3],
+        row[4] * p[0] + row[5] * p[1] + row[6] * p[2] + row[7],
+        row[8] * p[0] + row[9] * p[1] + row[10] * p[2] + row[11],
+    )
 
 
 @kernel
@@ -174,3 +193,23 @@ def flat_map(t, drawn, meshes):
 def along(line, x, y):
     """A value of `flat_map` at a sample position."""
     return line[0] * x + line[1] * y + line[2]
+
+
+@kernel
+def corners_at(t, sx, sy, drawn, meshes):
+    """Primitive, mesh kind, smooth side, corners and weights of triangle t at a sample position, 1 / depth."""
+    w0, w1, w2, near = weights_at(drawn[0][t], sx, sy)
+    i, f = drawn[1][t], drawn[2][t]
+    mesh, faces = int(drawn[3][i, 12]), meshes[6]
+    start = meshes[5][mesh]
+    corners = (start + faces[f, 0], start + faces[f, 1], start + faces[f, 2])
+    return i, meshes[0][mesh], meshes[7][f], corners, (w0, w1, w2), near
+
+
+@kernel
+def surface_at(t, sx, sy, drawn, meshes):
+    """The point of triangle t at a sample position: primitive, mesh, smooth side, p, m, uvw, normal, 1 / depth."""
+    i, kind, group, corners, w, near = corners_at(t, sx, sy, drawn, meshes)
+    mesh, prim = int(drawn[3][i, 12]), drawn[4][i]
+    p, m, uvw = place_of(w, corners, prim, meshes[1][mesh], meshes[2][mesh], meshes[3])
+    return i, kind, group, p, m, uvw, normal_of(w, corners, prim, meshes[4]), near

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from dataclasses import dataclass, field
 
@@ -177,4 +178,5 @@ class World:
     # -- what the renderer reads ---------------------------------------------------------------------------------
     def table(self) -> np.ndarray:
         """Instance table, (primitives, 28) float64; columns are named in `raster.COLUMNS`."""
-        return np.array(self.rows, np.float64).reshape(len(self.rows), 28)
+        values = itertools.chain.from_iterable(self.rows)
+        return np.fromiter(values, np.float64, 28 * len(self.rows)).reshape(len(self.rows), 28)

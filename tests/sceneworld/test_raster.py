@@ -35,7 +35,7 @@ def draw(mesh: Mesh, stipple: bool = False, eye=(0, 0, 0), target=(0, 0, 1)):
         edges, owner, face, box,
     )  # fmt: skip
     depth, ids = np.empty((SIZE, SIZE), np.float32), np.empty((SIZE, SIZE), np.int32)
-    raster.clear(depth, ids)
+    raster.clear(depth, ids, np.empty((2, 2), np.float32))
     raster.draw(seen, edges, owner, box, np.array([stipple]), depth, ids)
     return depth, ids
 
@@ -92,3 +92,60 @@ def test_two_triangles_that_share_an_edge_leave_no_gap():
     for row in whole:
         covered = np.flatnonzero(row)
         assert not len(covered) or row[covered[0] : covered[-1] + 1].all()
+
+
+def mosaic(corners, n):
+    """The parallelogram of three corners (origin, right end, low end) as 2 n n triangles."""
+    origin, right, low = np.array(corners, float)
+    steps = np.linspace(0, 1, n + 1)
+
+    def at(i, j):
+        return origin + steps[i] * (right - origin) + steps[j] * (low - origin)
+
+    cells = [(at(i, j), at(i + 1, j), at(i, j + 1), at(i + 1, j + 1)) for i in range(n) for j in range(n)]
+    return [t for a, b, c, d in cells for t in ((a, b, c), (b, d, c))]
+
+
+def test_triangles_smaller_than_a_sample_cover_what_large_ones_cover():
+    corners = (-0.73, 0.61, 1.3), (0.67, 0.71, 1.1), (-0.69, -0.58, 1.9)
+    fine, coarse = (draw(sheet(*mosaic(corners, n))) for n in (70, 1))
+    assert (fine[1] >= 0).sum() > 300
+    assert np.array_equal(fine[1] >= 0, coarse[1] >= 0)
+    assert np.allclose(fine[0], coarse[0], rtol=1e-4)
+
+
+def test_a_caster_shades_the_texels_behind_it_at_its_own_distance():
+    points = np.array(
+        [(3.2, 4.1, 2.0), (33.7, 7.3, 5.0), (8.1, 35.6, 3.0)]
+    )  # texels and metres in the light's frame
+    table, shadow, zero = np.zeros((1, 28)), np.full((SIZE, SIZE), 1e9, np.float32), np.array([0])
+    table[0, 27] = 1
+    faces, closed = np.array([[0, 1, 2]], np.int32), np.array([False])
+    raster.draw_shadow(table, zero, np.array([1]), faces, closed, zero, points, shadow)
+    row, column = np.mgrid[:SIZE, :SIZE] + 0.5
+    corners = np.concatenate([points[:, :2].T, np.ones((1, 3))])
+    weights = np.linalg.solve(corners, np.stack([column.ravel(), row.ravel(), np.ones(SIZE**2)]))
+    inside, outside = (
+        (side.reshape(SIZE, SIZE)) for side in ((weights > 0.02).all(0), (weights < -1e-3).any(0))
+    )
+    far = (weights.T @ points[:, 2]).reshape(SIZE, SIZE)
+    assert np.allclose(shadow[inside], far[inside], rtol=1e-5)
+    assert (shadow[outside] > 1e8).all()
+
+
+def test_casters_smaller_than_a_texel_shade_what_large_ones_shade():
+    corners = (-0.73, 0.61, 1.3), (0.67, 0.71, 1.1), (-0.69, -0.58, 1.9)
+    fine, coarse = (cast(mosaic(corners, n)) for n in (70, 1))
+    assert (coarse < 1e8).sum() > 300
+    assert np.array_equal(fine < 1e8, coarse < 1e8)
+    assert np.allclose(fine, coarse, rtol=1e-4)
+
+
+def cast(triangles):
+    """The shadow map (SIZE, SIZE) of triangles whose corners are (x, y, distance), x and y from -1 to 1."""
+    points = np.array(triangles).reshape(-1, 3) * (SIZE / 2, SIZE / 2, 1) + (SIZE / 2, SIZE / 2, 0)
+    faces = np.arange(len(points), dtype=np.int32).reshape(-1, 3)
+    table, shadow, zero = np.zeros((1, 28)), np.full((SIZE, SIZE), 1e9, np.float32), np.array([0])
+    table[0, 27] = 1
+    raster.draw_shadow(table, zero, np.array([len(faces)]), faces, np.array([False]), zero, points, shadow)
+    return shadow

@@ -11,7 +11,7 @@ from scenelens.sceneworld.lighting import Light
 from scenelens.sceneworld.materials import MATERIAL_NAMES
 from scenelens.sceneworld.palette import Palette
 from scenelens.sceneworld.registry import OBJECTS, object_class
-from scenelens.sceneworld.render import SIZE, render
+from scenelens.sceneworld.render import SIZE, _kept, render
 from scenelens.sceneworld.studio import render_object, studio_picture
 from scenelens.sceneworld.world import World, region_id
 
@@ -89,6 +89,15 @@ def test_the_same_world_gives_the_same_picture():
     assert np.array_equal(first.part_ids, second.part_ids)
     other = render(scene((0.5, 0, 1), seed=6), CAMERA, Light())
     assert not np.array_equal(first.image, other.image)
+
+
+def test_nothing_of_an_earlier_picture_is_left():
+    first = render(scene((0.5, 0, 1)), CAMERA, Light())
+    for buffer in _kept.buffers:
+        buffer[...] = np.arange(buffer.size).reshape(buffer.shape) % 97
+    again = render(scene((0.5, 0, 1)), CAMERA, Light())
+    assert np.array_equal(first.image, again.image)
+    assert np.array_equal(first.part_ids, again.part_ids)
 
 
 def test_an_object_alone_is_large_and_repeatable():

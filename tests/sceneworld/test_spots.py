@@ -43,6 +43,24 @@ def test_overlap_agrees_with_sampled_points(a, b):
         assert not inside(corners(b), a).any()
 
 
+def apart(a, b, gap):
+    """Whether an axis of either rectangle separates their corners by `gap` metres."""
+    for foot, other in ((a, b), (b, a)):
+        c, s = foot[4:]
+        for axis in ((c, -s), (s, c)):
+            mine, theirs = corners(foot) @ axis, corners(other) @ axis
+            if max(theirs.min() - mine.max(), mine.min() - theirs.max()) > gap:
+                return True
+    return False
+
+
+@settings(max_examples=300, deadline=None)
+@given(feet, feet, st.sampled_from((-0.02, 0.01, 0.04, 0.5)))
+def test_overlap_is_the_lack_of_a_separating_axis(a, b, gap):
+    assert overlap(a, b, gap + 1e-6) or apart(a, b, gap)
+    assert not overlap(a, b, gap - 1e-6) or not apart(a, b, gap)
+
+
 def test_a_gap_is_kept():
     a, b = footprint(0, 0, 2, 1, 0), footprint(2.05, 0, 2, 1, 0)
     assert not overlap(a, b, 0.0)
