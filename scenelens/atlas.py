@@ -23,13 +23,13 @@ from tqdm import tqdm
 from scenelens.errors import SceneLensError, close_names
 from scenelens.index_files import say_on_stderr
 from scenelens.network_atlas import NetworkAtlas, read_fields, shipped_folder
+from scenelens.paper import PAIR
 from scenelens.receptive_fields import N_IMAGES
 
 if TYPE_CHECKING:
     from scenelens.studies import Study
 
 LIVE_IMAGES = 5  # K where no atlas comes with the study: what a laptop can do while its reader waits
-PAIR = ("scene", "object")
 
 
 def open_atlas(study: Study, n_images: int | None = None) -> Atlas:

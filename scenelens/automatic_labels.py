@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -110,9 +110,19 @@ class AutomaticLabels:
         values = {name: value.ravel() for name, value in found.items()}
         return pairs[["layer", "unit", "concept", "kind", "type"]].assign(**values)
 
-    def labels(
-        self, by: str = "iou", least: float = 0.0, types: list[str] | None = None, shown: int = 0
-    ) -> pd.DataFrame:
+    def shown_often(self, least_images: int) -> AutomaticLabels:
+        """The same labels without the concepts that fewer images show: a unit's overlap with what hardly any
+        image shows would be chance. Network Dissection's Broden has 10 of each."""
+        kept = (self.concepts.images >= least_images).to_numpy()
+        counts = {
+            layer: LayerCounts(
+                one.thresholds, one.active, one.shared[:, kept], one.fitting[:, kept], one.ap[:, kept]
+            )
+            for layer, one in self.counts.items()
+        }
+        return replace(self, concepts=self.concepts[kept].reset_index(drop=True), counts=counts)
+
+    def labels(self, by: str = "iou", least: float = 0.0, types: list[str] | None = None) -> pd.DataFrame:
         """Each unit's best concept, in the schema of `labels.COLUMNS` and with the measures behind it.
 
         Parameters
@@ -120,7 +130,6 @@ class AutomaticLabels:
         by : the measure that decides (`MEASURES`); Network Dissection's is the IoU.
         least : units whose best concept does not exceed this get no label (Network Dissection: IoU 0.04).
         types : only concepts of these semantic types may win.
-        shown : only concepts that so many images show may win (in Network Dissection's Broden, 10).
 
         Returns
         -------
@@ -134,7 +143,6 @@ class AutomaticLabels:
         if by not in MEASURES:
             raise SceneLensError(f"no measure named {by!r}; {close_names(by, MEASURES)}.")
         allowed = self.concepts.type.isin(types).to_numpy() if types else np.ones(len(self.concepts), bool)
-        allowed = allowed & (self.concepts.images >= shown).to_numpy()
         tables = [self._best(layer, by, least, allowed) for layer in self.layers]
         when = datetime.now(UTC).isoformat(timespec="seconds")
         who = {"network": self.network, "annotator": f"automatic ({by})", "source": "automatic", "when": when}

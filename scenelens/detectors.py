@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: has Network Dissection, so surfaces count.
 OBJECTS = ("object", "region or surface")
 MEASURED = ("automatic", "Network Dissection")  # sources whose answers no person gave
+LEAST_IOU = 0.04  # above which Network Dissection counts a unit as a detector
 COLUMNS = [*UNIT, "object", "score"]
 
 
@@ -88,7 +89,7 @@ def by_measure(measure: str, least: float, types: tuple[str, ...] = OBJECTS) -> 
 _SPELLED = {"iou": "IoU", "ap": "AP"}
 
 
-def by_iou(least: float = 0.04) -> DetectorRule:
+def by_iou(least: float = LEAST_IOU) -> DetectorRule:
     """Network Dissection's rule."""
     return by_measure("iou", least)
 

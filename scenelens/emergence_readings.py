@@ -8,7 +8,7 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.emergence import DIFFERENCE
-from scenelens.readings import Reading, apart, percent, share_text
+from scenelens.readings import Reading, apart, percent, share_text, words
 from scenelens.study_emergence import where_annotated
 
 if TYPE_CHECKING:
@@ -80,22 +80,18 @@ def read_informative(found: Emergence) -> Reading:
         f"Told best: {_told(ordered.iloc[0])}. Told worst: {_told(ordered.iloc[-1])}.",
     ]
     if len(shaky):
-        names = ", ".join(_plain(one) for one in shaky.category)
+        names = ", ".join(words(one) for one in shaky.category)
         lines.append(f"Another halving would mostly choose another object for: {names}.")
     left = table[table.reason != ""]
     if len(left):
-        reasons = "; ".join(f"{_plain(row.category)}: {row.reason}" for row in left.head(4).itertuples())
+        reasons = "; ".join(f"{words(row.category)}: {row.reason}" for row in left.head(4).itertuples())
         more = f"; and {len(left) - 4} more" if len(left) > 4 else ""
         lines.append(f"Left out: {reasons}{more}.")
     return Reading("\n".join(f"- {line}" for line in lines))
 
 
 def _told(row: Any) -> str:
-    return f"{_plain(row.category)} by {row.object}, AP {row.ap:.2f} ({row.low:.2f} to {row.high:.2f})"
-
-
-def _plain(name: str) -> str:
-    return str(name).replace("_", " ")
+    return f"{words(row.category)} by {row.object}, AP {row.ap:.2f} ({row.low:.2f} to {row.high:.2f})"
 
 
 @where_annotated

@@ -26,7 +26,7 @@ from scenelens.index_key import stable_text
 from scenelens.network_atlas import shipped_folder
 from scenelens.networks import Network
 from scenelens.object_names import normalise_name
-from scenelens.readings import Reading, share_text
+from scenelens.readings import Reading, share_text, words
 from scenelens.scene_examples import choose_categories, known_categories
 from scenelens.scene_probe import scene_probe
 from scenelens.studies import open_study
@@ -107,7 +107,7 @@ def beside_paper(found: Retention, least: int = 4, n: int = 8) -> pd.DataFrame:
 def read_keeps(found: Retention) -> Reading:
     """What a retention says in a few words: the objects most often kept, against removal at random."""
     images, counted = found.images, len(found.counted)
-    name = found.category.replace("_", " ")
+    name = words(found.category)
     if not counted:
         return Reading(f"**{name}**: none of {len(images)} annotated images was classified correctly.")
     done = images[images.reason == ""]
@@ -144,7 +144,7 @@ def _first(found: Retention) -> list[Any]:
 
 def _object(row: Any) -> str:
     quoted = "" if np.isnan(row.paper) else f" (the paper: {row.paper:.0%})"
-    name = row.object.replace("_", " ")
+    name = words(row.object)
     return f"{name} {share_text(row.share, row.low, row.high, row.n)}, at random {row.random:.0%}{quoted}"
 
 

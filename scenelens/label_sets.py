@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from scenelens import assets
+from scenelens.detectors import LEAST_IOU
 from scenelens.errors import SceneLensError
 from scenelens.labels import COLUMNS, TYPES, current, merge
-from scenelens.paper import PRECISION_WANTED
+from scenelens.paper import PAIR, PRECISION_WANTED
 from scenelens.readings import Reading
 from scenelens.released_labels import ROLES, read_amt, read_netdissect
 from scenelens.study_labels import label_store
@@ -24,9 +25,7 @@ from scenelens.study_labels import label_store
 if TYPE_CHECKING:
     from scenelens.studies import Study
 
-PAIR = ("scene", "object")
 AMT, DISSECTION = "unit_annotation", "netdissect"  # names of assets
-LEAST_IOU = 0.04  # from which Network Dissection counts a unit as a detector
 #: From which value of a measure a label counts, unless the reader says otherwise.
 LEAST = {"iou": LEAST_IOU, "precision": PRECISION_WANTED}
 SHOWN = 10  # images that have to show a concept, as in Network Dissection; a tenth of them where they are few
@@ -177,7 +176,7 @@ def automatic_set(
         return LabelSet(name, missing=f"Study {study.name} has no {' or '.join(networks)} network.")
     first = next(iter(found.values()))
     shown = max(1, min(SHOWN, first.n_images // 10))
-    labels = merge(*(one.labels(by, shown=shown) for one in found.values()))
+    labels = merge(*(one.shown_often(shown).labels(by) for one in found.values()))
     units = {
         (network, layer): study.networks[network].layer_shape(layer)[0]
         for network, one in found.items()

@@ -13,7 +13,7 @@ from scenelens import paper
 from scenelens.detection_metrics import calibration_error, paired_difference, reliability
 from scenelens.images import load_image
 from scenelens.metrics import bootstrap_interval
-from scenelens.readings import Reading, interval, percent
+from scenelens.readings import Reading, interval, percent, words
 from scenelens.seen_concepts import plain_name
 from scenelens.study_localization import StudyLocalizer, study_localizer
 
@@ -57,11 +57,11 @@ def read_hands(study: Study, found: Found) -> Reading:
 def read_picture(seen: Localization) -> Reading:
     """The scene and what was found, in two sentences."""
     best = seen.scene.iloc[0]
-    scene = f"The scene: **{_words(best.predicted)}** ({percent(best.probability)})."
+    scene = f"The scene: **{words(best.predicted)}** ({percent(best.probability)})."
     if seen.boxes.empty:
         return Reading(f"{scene} No unit is above its threshold: no box.")
     sure = seen.boxes.sort_values("confidence", ascending=False).drop_duplicates("concept").head(3)
-    things = ", ".join(f"{_words(row.concept)} ({percent(row.confidence)})" for row in sure.itertuples())
+    things = ", ".join(f"{words(row.concept)} ({percent(row.confidence)})" for row in sure.itertuples())
     return Reading(f"{scene} {len(seen.boxes)} boxes; the most confident: {things}.")
 
 
@@ -277,7 +277,3 @@ def read_passes(localizer: Localizer, picture: np.ndarray) -> Reading:
 def _enough(table: pd.DataFrame, suffix: str = "") -> pd.Series:
     with_it, n = table[f"images{suffix}"], table[f"n{suffix}"]
     return (with_it >= ENOUGH) & (n - with_it >= ENOUGH)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

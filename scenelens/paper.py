@@ -13,6 +13,8 @@ CITATION = (
     "Object Detectors Emerge in Deep Scene CNNs. ICLR 2015. arXiv:1412.6856"
 )
 
+PAIR = ("scene", "object")  # the two networks it compares, the scene network first
+
 # Table 1: layer, number of units, rows and columns of its map (1 for the fully connected layers).
 _TABLE_1 = [
     ("conv1", 96, 55),

@@ -8,15 +8,13 @@ from __future__ import annotations
 import pandas as pd
 
 from scenelens import paper
-from scenelens.assets import advice, find
+from scenelens.assets import advice
 from scenelens.detectors import DetectorRule, by_iou, by_people, object_units
+from scenelens.label_sets import dissected_labels, released_answers
 from scenelens.metrics import wilson_interval
 from scenelens.readings import Reading, apart, share_text
-from scenelens.released_labels import read_amt, read_netdissect
 
 UNITS = 256  # of pool5, and of conv5 whose channels they are
-#: Published network -> its part in a study, and the file's name for it.
-NETWORKS = {"places205-alexnet": "scene", "imagenet-alexnet": "object"}
 #: Source -> the asset that holds it.
 ASSETS = {"released answers": "unit_annotation", "Network Dissection": "netdissect"}
 
@@ -24,19 +22,10 @@ ASSETS = {"released answers": "unit_annotation", "Network Dissection": "netdisse
 def published_labels() -> dict[str, pd.DataFrame]:
     """What is at hand, by source: 'released answers' of people about pool5, 'Network Dissection' of conv5.
     Networks go by their part, 'scene' and 'object'. Empty where nothing is at hand."""
-    found = {}
-    answers, measured = (find(name) for name in ASSETS.values())
-    if answers is not None:
-        tables = [read_amt(answers / f"unitAnnotation_{name}.mat", part) for name, part in NETWORKS.items()]
-        table = pd.concat(tables, ignore_index=True)
-        found["released answers"] = table[table.layer == "pool5"].reset_index(drop=True)
-    if measured is not None:
-        names = {name.removesuffix("-alexnet"): part for name, part in NETWORKS.items()}
-        tables = [
-            read_netdissect(measured / f"caffe_reference_{name}.csv", part) for name, part in names.items()
-        ]
-        found["Network Dissection"] = pd.concat(tables, ignore_index=True)
-    return found
+    answers, measured = released_answers().labels, dissected_labels(layer="conv5").labels
+    found = {"released answers": answers[answers.layer == "pool5"].reset_index(drop=True),
+             "Network Dissection": measured}  # fmt: skip
+    return {source: table for source, table in found.items() if len(table)}
 
 
 def published_rules() -> dict[str, DetectorRule]:
@@ -109,7 +98,7 @@ def _beside(source: str, scene: pd.Series, other: pd.Series) -> str:
     if source != "Network Dissection":
         none, units = paper.NO_OBJECT["pool5"]
         return f" The paper, by its own count: {none} of {units} units of the scene network detect none."
-    told = [paper.DISSECTED_OBJECTS[name] for name in NETWORKS]
+    told = list(paper.DISSECTED_OBJECTS.values())
     return (
         f" Published: {told[0][0]} units over {told[0][1]} classes, and {told[1][0]} over {told[1][1]}, "
         "before synonyms are folded."

@@ -22,6 +22,17 @@ class Reading(str):
         return str(self)
 
 
+def words(name: object) -> str:
+    """A name as it is read: spaces for underscores.
+
+    Examples
+    --------
+    >>> words("art_gallery")
+    'art gallery'
+    """
+    return str(name).replace("_", " ")
+
+
 def percent(share: float) -> str:
     """A fraction in 0..1 as whole per cent; an unknown (NaN) as a dash.
 

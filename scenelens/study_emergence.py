@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scenelens.atlas import PAIR
-from scenelens.automatic_labels import AutomaticLabels, LayerCounts
+from scenelens.automatic_labels import AutomaticLabels
 from scenelens.detectors import (
     OBJECTS,
     RULES,
@@ -28,6 +27,7 @@ from scenelens.frequency import Zipf, object_frequency, zipf_fit
 from scenelens.informativeness import Informativeness, informative_objects
 from scenelens.object_folding import read_folding
 from scenelens.object_presence import ObjectPresence, object_presence, scene_images
+from scenelens.paper import PAIR
 from scenelens.readings import Reading
 from scenelens.study_labels import label_store
 
@@ -107,7 +107,7 @@ def emergence(
     """
     if study.annotations is None:
         return None
-    automatic = {name: shown_often(study.automatic_labels(name), least_images) for name in study.networks}
+    automatic = {name: study.automatic_labels(name).shown_often(least_images) for name in study.networks}
     labels = study_answers(study, automatic)
     layers = {name: one.layers[-1] for name, one in automatic.items()}
     seen = object_presence(study.annotations, scene_images(study))
@@ -142,18 +142,6 @@ def _asked(table: pd.DataFrame, automatic: dict[str, AutomaticLabels]) -> pd.Dat
     units = [name for name in table if name.startswith("units_")]
     kept = table.object.isin(asked) | (table[units].sum(axis=1) > 0)
     return table[kept].reset_index(drop=True)
-
-
-def shown_often(labels: AutomaticLabels, least_images: int) -> AutomaticLabels:
-    """The same labels without the concepts that fewer images show."""
-    kept = (labels.concepts.images >= least_images).to_numpy()
-    counts = {
-        layer: LayerCounts(
-            one.thresholds, one.active, one.shared[:, kept], one.fitting[:, kept], one.ap[:, kept]
-        )
-        for layer, one in labels.counts.items()
-    }
-    return replace(labels, concepts=labels.concepts[kept].reset_index(drop=True), counts=counts)
 
 
 def where_annotated(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -228,9 +216,9 @@ def by_rules(found: Emergence) -> pd.DataFrame:
     every = study_answers(found.study, found.automatic)
     best = {by: _among_objects(found, by) for by in ("iou", "ap")}
     ways = [
-        ("of all concepts, IoU above 0.04", every, by_iou()),
-        ("of objects, IoU above 0.04", best["iou"], by_iou()),
-        ("of objects, AP above 0.5", best["ap"], by_ap()),
+        (f"of all concepts, {by_iou().text}", every, by_iou()),
+        (f"of objects, {by_iou().text}", best["iou"], by_iou()),
+        (f"of objects, {by_ap().text}", best["ap"], by_ap()),
     ]
     if (every.source != "automatic").any():
         ways.append((by_people().text, every, by_people()))

@@ -19,16 +19,19 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from scenelens.atlas import PAIR, open_atlas
+from scenelens.atlas import open_atlas
 from scenelens.automatic_labels import AutomaticLabels
 from scenelens.calibration import Calibration, Curve, calibrate
 from scenelens.detector_scores import Detector, DetectorScores, judge
+from scenelens.detectors import LEAST_IOU
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.index_key import stable_text
 from scenelens.kept_labels import LABELS_VERSION, file_digests, kept_or_made
 from scenelens.label_units import label_networks
 from scenelens.localization import Localizer
+from scenelens.object_presence import scene_images
+from scenelens.paper import PAIR
 from scenelens.seen_concepts import located_kinds
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
 
 VERSION = 1  # of what is kept: raise it when a rule changes its numbers
 READ = ("pool2", "conv4", "pool5")  # Figure 10
-DISCOVERED = 0.04  # IoU above which a unit counts as a detector of its object (Network Dissection)
 LIMITS = {"choose": 1000, "calibrate": 500, "judge": 500}  # images, at most
 
 
@@ -77,14 +79,7 @@ def deal(study: Study, seed: int = 0) -> dict[str, list[str]]:
     ------
     SceneLensError : the study has no annotations, or fewer than four annotated images of scenes.
     """
-    known = study.annotations
-    if known is None:
-        raise SceneLensError(
-            f"study {study.name!r} has no annotations, so nothing tells where its objects are: add an "
-            f"[annotations] table to {study.file.path.name}."
-        )
-    lone = set(study.images.path[study.images.source == "object-centric"].astype(str))
-    scenes = [image for image in known.images if str(known.path(image)) not in lone]
+    scenes = scene_images(study)
     if len(scenes) < 4:
         raise SceneLensError(f"{len(scenes)} annotated scenes are too few to choose, calibrate and judge by.")
     several = len(study.annotation_sets) > 1
@@ -147,7 +142,7 @@ def names_of_units(chosen: AutomaticLabels) -> pd.DataFrame:
     whose IoU is above 0.04, and of each layer's best unit where none is."""
     labels = chosen.labels("iou")
     best = labels.groupby("layer").iou.transform("max")
-    labels = labels[(labels.iou > DISCOVERED) | (labels.iou == best)].reset_index(drop=True)
+    labels = labels[(labels.iou > LEAST_IOU) | (labels.iou == best)].reset_index(drop=True)
     return with_thresholds(labels, chosen)
 
 
@@ -182,7 +177,7 @@ def detectors(chosen: AutomaticLabels, layer: str | None = None) -> list[Detecto
             str(names[name]), "objects", how, layer, tuple(units), tuple(float(levels[u]) for u in units)
         )
 
-    found = [int(unit) for unit in np.flatnonzero(values.max(1) > DISCOVERED)]
+    found = [int(unit) for unit in np.flatnonzero(values.max(1) > LEAST_IOU)]
     named = {
         name: [unit for unit in found if own[unit] == name] for name in sorted({int(own[u]) for u in found})
     }

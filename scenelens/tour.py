@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scenelens.readings import Reading, percent
+from scenelens.readings import Reading, percent, words
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
@@ -88,7 +88,7 @@ def read_presence(presence: pd.DataFrame) -> Reading:
     common = mean.idxmax()
     lift = presence.max(axis=1) - mean  # high where one category has what the others lack
     rare = lift.idxmax()
-    names = [str(one).replace("_", " ") for one in (common, rare, presence.loc[rare].idxmax())]
+    names = [words(one) for one in (common, rare, presence.loc[rare].idxmax())]
     return Reading(
         f"The most frequent object is **{names[0]}**, in {percent(mean[common])} of the images of an average "
         f"category. The one that tells most about a scene is **{names[1]}**: in "

@@ -14,8 +14,9 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.deep_features import svm_accuracy
+from scenelens.paper import PAIR
 from scenelens.readings import Reading, apart, percent, share_text
-from scenelens.two_networks import PAIR, SOURCES, layer_features, layer_pairs
+from scenelens.two_networks import SOURCES, layer_features, layer_pairs
 
 if TYPE_CHECKING:
     from scenelens.studies import Study

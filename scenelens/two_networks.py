@@ -16,13 +16,13 @@ from scenelens import paper
 from scenelens.class_names import same_class
 from scenelens.errors import SceneLensError, close_names
 from scenelens.metrics import wilson_interval
+from scenelens.paper import PAIR
 from scenelens.readings import Reading, against, apart, percent, share_text
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
     from scenelens.studies import Study
 
-PAIR = ("scene", "object")
 CONTROL = "untrained"  # the same architecture before it has seen any image, where a study has one
 SOURCES = {"scene": "scene-centric", "object": "object-centric"}  # what each network was made for
 

@@ -78,10 +78,10 @@ def test_a_concept_that_hardly_any_image_shows_cannot_win(study):
     assert "each on at least 1 of 9 annotated images; none of these types:" in automatic_set(study).note
     common = found.concepts.images >= 9
     assert 0 < common.sum() < len(common)
-    labels = found.labels("iou", shown=9)
+    labels = found.shown_often(9).labels("iou")
     assert set(labels.concept) <= set(found.concepts.concept[common])
     assert not set(found.labels("iou").concept) <= set(labels.concept)
-    assert found.labels("iou", shown=10).empty
+    assert found.shown_often(10).labels("iou").empty
 
 
 def test_a_study_without_annotations_says_so(tiny_study):

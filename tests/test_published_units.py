@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from scenelens import published_units
+from scenelens import assets
 from scenelens.labels import check_labels
 from scenelens.plots.section4_1_published import published_counts
 from scenelens.published_units import published_labels, published_shares, read_published
@@ -35,7 +35,7 @@ def test_whichever_way_it_falls():
 
 
 def test_nothing_at_hand_is_said_with_the_way_to_get_it(monkeypatch):
-    monkeypatch.setattr(published_units, "find", lambda name: None)
+    monkeypatch.setattr(assets, "find", lambda name: None)
     labels = published_labels()
     assert labels == {}
     assert published_shares(labels).empty

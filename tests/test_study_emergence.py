@@ -16,7 +16,6 @@ from scenelens.study_emergence import (
     by_rules,
     emergence,
     finer_correlations,
-    shown_often,
     study_answers,
     told_by,
 )
@@ -77,7 +76,7 @@ def test_correlations_for_both_networks_and_both_choices_of_objects(found):
 def test_concepts_on_too_few_images_are_not_asked_about(study):
     labels = study.automatic_labels("scene")
     rare = labels.concepts.assign(images=np.arange(len(labels.concepts)))
-    kept = shown_often(replace(labels, concepts=rare), 3)
+    kept = replace(labels, concepts=rare).shown_often(3)
     assert kept.concepts.images.min() == 3
     assert len(kept.concepts) == len(rare) - 3
     whole, part = (one.measures("pool5") for one in (labels, kept))

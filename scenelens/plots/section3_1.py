@@ -16,6 +16,7 @@ from scenelens.kept_objects import beside_paper
 from scenelens.minimal_images import MinimalImage
 from scenelens.plots.style import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color
 from scenelens.plots.tiles import fit, show_tile
+from scenelens.readings import words
 from scenelens.regions import Regions
 from scenelens.survival import Retention
 
@@ -66,7 +67,7 @@ def removal(cut: CutImage, found: MinimalImage, columns: int = 5) -> Plate:
     if len(steps) > 1 and len(steps) - 2 not in chosen:  # the minimal image itself is always among them
         chosen = np.unique([*chosen[:-2], len(steps) - 2, len(steps) - 1])
     side = (WIDTH - 0.16 - _GAP * (columns - 1)) / columns
-    title = f"Removing what matters least: {_plain(found.target)}"
+    title = f"Removing what matters least: {words(found.target)}"
     plate = Plate(title, side + _LABEL + 2.0, _removal_caption(found), photo=True)
     for k, step in enumerate(chosen):
         left = 0.08 + k * (side + _GAP)
@@ -81,7 +82,7 @@ def removal(cut: CutImage, found: MinimalImage, columns: int = 5) -> Plate:
 
 def _step_words(row: Any, n: int) -> tuple[str, str]:
     removed = "the whole image" if row.step == 0 else f"{row.step} removed"
-    return removed, f"score {row.score:.2f}" if row.correct else f"now: {_plain(row.predicted)}"
+    return removed, f"score {row.score:.2f}" if row.correct else f"now: {words(row.predicted)}"
 
 
 def _score_line(axes: Axes, found: MinimalImage) -> None:
@@ -105,8 +106,8 @@ def _removal_caption(found: MinimalImage) -> str:
     )
     last = found.steps.iloc[-1]
     if not last.correct:
-        text += f"One more ({_plain(last['name']) or 'a segment'}), and the network says "
-        text += f"{_plain(last.predicted)}. "
+        text += f"One more ({words(last['name']) or 'a segment'}), and the network says "
+        text += f"{words(last.predicted)}. "
     return text + "Score: the probability the network gives to the right class."
 
 
@@ -121,13 +122,13 @@ def figure_2_pairs(pairs: Sequence[tuple[str, MinimalImage]], columns: int = 2) 
     rows = -(-len(pairs) // columns)
     height = rows * (side + _LABEL) - 0.02
     plate = Plate("What is left when all else can go", height, _pairs_caption(), photo=True)
-    for k, (words, found) in enumerate(pairs):
+    for k, (way, found) in enumerate(pairs):
         left = 0.08 + k % columns * (2 * side + 2 * _GAP + 0.14)
         top = k // columns * (side + _LABEL)
         show_tile(plate.axes_at(left, top, side, side), found.original)
         show_tile(plate.axes_at(left + side + _GAP, top, side, side), found.image)
-        about = f"{_plain(found.target)}: {found.kept.sum()} of {len(found.kept)} segments, {found.share:.0%}"
-        for line, text in enumerate((about, words)):
+        about = f"{words(found.target)}: {found.kept.sum()} of {len(found.kept)} segments, {found.share:.0%}"
+        for line, text in enumerate((about, way)):
             plate.words(left, top + side + 0.03 + 0.15 * line, fit(text, 2 * side + _GAP), size=SMALL,
                         color=INK if line == 0 else SOFT)  # fmt: skip
     return plate
@@ -168,7 +169,7 @@ def retention_bars(found: dict[str, list[Retention]]) -> Plate:
             left = column * width + 0.1
             about = [ones[k] for ones in found.values()]
             counted = ", ".join(f"{len(one.counted)}" for one in about)
-            plate.words(left + 0.02, top - 0.24, _plain(about[0].category), weight="bold", size=BODY)
+            plate.words(left + 0.02, top - 0.24, words(about[0].category), weight="bold", size=BODY)
             plate.words(
                 left + width - 0.2, top - 0.23, f"images: {counted}", size=SMALL, color=SOFT, ha="right"
             )
@@ -195,7 +196,7 @@ def _panel(axes: Axes, table: pd.DataFrame, about: Sequence[Retention]) -> None:
         table.paper[quoted], places[quoted], "D", ms=7, mfc="none", mec=INK, mew=1.1, zorder=4, clip_on=False
     )
     axes.set(xlim=(0, 1), ylim=(-0.6, len(table) - 0.4), yticks=places, xticks=[0, 0.25, 0.5, 0.75, 1])
-    axes.set_yticklabels([f"{_plain(row.object)} ({row.n})" for row in table.itertuples()])
+    axes.set_yticklabels([f"{words(row.object)} ({row.n})" for row in table.itertuples()])
     axes.set_xticklabels(["0", "25", "50", "75", "100%"])
     axes.grid(axis="x", color=HAIR, lw=0.5)
     axes.set_axisbelow(True)
@@ -209,7 +210,3 @@ def _bars_caption(found: dict[str, list[Retention]]) -> str:
         "Grey tick: what as many segments drawn blindly would keep. Grey bar: the object's share of the "
         "pixels. Open diamonds: the paper. Images: how many were recognised and simplified."
     )
-
-
-def _plain(name: str) -> str:
-    return str(name).replace("_", " ")

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from scenelens import paper
+from scenelens.detectors import by_iou
 from scenelens.errors import SceneLensError
 from scenelens.field_views import dimmed
 from scenelens.images import load_image
@@ -219,9 +220,10 @@ def figure_11bc_precision(found: Mapping[str, StudyLocalizer], of: str = "scene"
     table, scores = named_objects(found[of]), found[of].scores
     theirs = [ap for _, ap in paper.SEGMENTATIONS.values()]
     caption = (
-        f"Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
-        f"evenly spread from the best AP to the worst of those that units were named after (IoU above 0.04), "
-        f"n = {len(scores.images):,} images. Right: all objects; dark, those that units were named after. "
+        "Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
+        "evenly spread from the best AP to the worst of those that units were named after "
+        f"({by_iou().text}), n = {len(scores.images):,} images. Right: all objects; dark, those that units "
+        "were named after. "
         "Lines: means, with 95% intervals over the objects; dotted: the mean of detectors that know nothing. "
         f"The paper prints APs for eight objects, from {percent(min(theirs))} to {percent(max(theirs))}. "
         "After Figure 11b and c."

@@ -12,7 +12,7 @@ from PIL import Image
 
 from scenelens.errors import SceneLensError
 from scenelens.plots.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare, text_width
-from scenelens.readings import number
+from scenelens.readings import number, words
 from scenelens.top_images import TopImage, top_images
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _grid(count: int, columns: int, label: float) -> tuple[float, list[tuple[flo
 
 def fit(text: str, inches: float) -> str:
     """A label cut to a tile's width, with an ellipsis where something is missing."""
-    text = text.replace("_", " ")
+    text = words(text)
     if text_width(text) <= inches:
         return text
     while len(text) > 1 and text_width(text + "…") > inches:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
 from scenelens.plots.style import INK, SMALL, WIDTH, Plate
+from scenelens.readings import words
 
 _ROW = 0.152  # inches per object
 _NAMES, _TOP = 1.25, 1.15  # inches for object names on the left, scene names above
@@ -42,12 +43,12 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     axes.imshow(presence.to_numpy(float), cmap=ramp, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axes.set_xticks(
         np.arange(columns),
-        [_plain(c) for c in presence.columns],
+        [words(c) for c in presence.columns],
         rotation=60,
         ha="left",
         rotation_mode="anchor",
     )
-    axes.set_yticks(np.arange(rows), [_plain(i) for i in presence.index])
+    axes.set_yticks(np.arange(rows), [words(i) for i in presence.index])
     axes.tick_params(
         top=True, labeltop=True, bottom=False, labelbottom=False, length=0, labelsize=SMALL - 0.5, pad=2
     )
@@ -58,7 +59,3 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     for spine in axes.spines.values():
         spine.set(visible=True, color=INK, linewidth=0.6)
     return plate
-
-
-def _plain(name: object) -> str:
-    return str(name).replace("_", " ")

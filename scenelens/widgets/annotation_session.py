@@ -16,8 +16,9 @@ import traitlets
 
 from scenelens.annotation_queue import Unit, lively_units, unit_queue
 from scenelens.annotation_task import AnnotationTask, Answer, annotation_task, refusal
-from scenelens.atlas import PAIR, Atlas, open_atlas
+from scenelens.atlas import Atlas, open_atlas
 from scenelens.errors import SceneLensError
+from scenelens.paper import PAIR
 from scenelens.study_labels import label_store
 from scenelens.top_images import layer_row
 from scenelens.tour import deepest_map_layer

@@ -14,7 +14,7 @@ import traitlets
 from PIL import Image, ImageDraw, ImageFont
 
 from scenelens.plots.style import INK, SOFT, SOURCE_COLORS
-from scenelens.readings import number
+from scenelens.readings import number, words
 from scenelens.top_images import TopImage, layer_row, top_images
 from scenelens.tour import deepest_map_layer
 from scenelens.widgets.unit_view import UnitView, dropdown
@@ -158,7 +158,7 @@ def tile(top: TopImage, side: int = SIDE) -> Image.Image:
 def _label(draw: ImageDraw.ImageDraw, top: TopImage, left: int, y: int, side: int) -> None:
     peak = number(top.peak)
     room = side - 6 - draw.textlength(peak, font=_font())
-    text = top.category.replace("_", " ")
+    text = words(top.category)
     while text and draw.textlength(text, font=_font()) > room:
         text = text.rstrip("…")[:-1].rstrip() + "…" if len(text.rstrip("…")) > 1 else ""
     draw.text((left, y), text, fill=SOURCE_COLORS.get(top.source, INK), font=_font())

@@ -17,19 +17,19 @@ import pandas as pd
 import traitlets
 from PIL import Image, ImageDraw
 
-from scenelens.atlas import PAIR
 from scenelens.errors import SceneLensError, close_names
 from scenelens.field_views import heat
 from scenelens.images import load_image, load_upload
 from scenelens.localization import Localization
+from scenelens.paper import PAIR
 from scenelens.plots.section4_2 import best_boxes
 from scenelens.plots.style import INK, SOFT
-from scenelens.readings import number, percent
+from scenelens.readings import number, percent, words
 from scenelens.study_localization import StudyLocalizer, study_localizer
 from scenelens.top_images import top_images
 from scenelens.widgets.browse_units import GAP, STRIP, tile
 from scenelens.widgets.message_order import handle_in_order
-from scenelens.widgets.picture_page import SCORES, SIDE, color, draw_boxes, draw_scores, font, words
+from scenelens.widgets.picture_page import SCORES, SIDE, color, draw_boxes, draw_scores, font
 from scenelens.widgets.status import Status, guarded
 from scenelens.widgets.unit_view import CSS_WIDTH, WIDE, classed, dropdown, encode
 

@@ -19,6 +19,7 @@ from skimage.segmentation import find_boundaries
 from scenelens.cut_image import CutImage, Standing
 from scenelens.images import load_upload
 from scenelens.minimal_images import MinimalImage, simplify
+from scenelens.readings import words
 from scenelens.widgets.message_order import handle_in_order
 from scenelens.widgets.status import Status, guarded
 from scenelens.widgets.unit_view import CSS_WIDTH, classed, encode
@@ -104,12 +105,12 @@ class Dismantling(traitlets.HasTraits):
 
     def say(self) -> str:
         """How the class stands, in one line, and how that compares with the search."""
-        now, target = self.standing, self.cut.target.replace("_", " ")
+        now, target = self.standing, words(self.cut.target)
         about = (
             f"{target}: score {now.score[0]:.2f}, rank {now.rank[0]} · {self.share:.0%} of the pixels kept"
         )
         if not self.recognised:
-            seen = self.cut.network.classes[now.predicted[0]].replace("_", " ")
+            seen = words(self.cut.network.classes[now.predicted[0]])
             about += f" · the network says {seen}"
         return f"{about} · {self._against()}"
 

@@ -11,7 +11,7 @@ from PIL import ImageDraw, ImageFont
 
 from scenelens.plots.section4_2 import BOX_COLORS, Spot, room_for
 from scenelens.plots.style import INK, SOFT
-from scenelens.readings import percent
+from scenelens.readings import percent, words
 
 SIDE, SCORES = 440, 370  # pixels: the picture, and the width of the scores beside it
 
@@ -67,12 +67,3 @@ def color(k: int) -> str:
 def font(size: int) -> Any:
     """The font in which pictures carry words, at a size in pixels."""
     return ImageFont.load_default(size)
-
-
-def words(name: str) -> str:
-    """A name as it is read: spaces for underscores.
-
-    >>> words("art_gallery")
-    'art gallery'
-    """
-    return name.replace("_", " ")
