@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.notebook_page import NotebookPage
@@ -18,6 +20,10 @@ from tests.requirements_gate import ROOT, require_browser
 
 # Playwright passes the rest. This one makes sure that no name but 127.0.0.1 resolves.
 CHROMIUM_ARGUMENTS = ["--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+KERNEL = {
+    "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"},
+    "language_info": {"name": "python"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +51,19 @@ def open_notebook(chromium: Browser, lab: Lab) -> Iterator[Callable[[str], Noteb
     context = chromium.new_context(viewport={"width": 1400, "height": 1400})
     yield lambda path: NotebookPage(context.new_page(), lab).open(lab.serve(ROOT / path))
     context.close()
+
+
+@pytest.fixture(scope="module")
+def run_code(open_notebook, tmp_path_factory) -> Callable[[str], NotebookPage]:
+    """Run a notebook of one cell, given by its code, in a page of its own."""
+
+    def run(code: str) -> NotebookPage:
+        folder = tmp_path_factory.mktemp("cell")
+        path = folder / f"{folder.name}.ipynb"  # a name of its own: the lab keeps kernels by name
+        nbformat.write(new_notebook(cells=[new_code_cell(code.strip(), id="cell")], metadata=KERNEL), path)
+        return open_notebook(path).run_all()
+
+    return run
 
 
 @pytest.hookimpl(hookwrapper=True)

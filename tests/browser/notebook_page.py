@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -57,6 +59,13 @@ class NotebookPage:
     def status(self) -> Locator:
         """The text of our widgets' status line."""
         return self.page.locator(".scenelens-status .widget-html-content")
+
+    def change(self, css_class: str, act: Callable[[], Any]) -> None:
+        """Do something and wait until the picture of that CSS class is another."""
+        picture = self.widget(css_class)
+        before = picture.get_attribute("src")
+        act()
+        expect(picture).not_to_have_attribute("src", before, timeout=60_000)
 
     def outside_requests(self) -> list[str]:
         """Whatever the page asked for that this machine's own server did not give."""

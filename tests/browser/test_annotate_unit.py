@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 
-import nbformat
 import pandas as pd
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
 from scenelens.annotation_task import annotation_task
 from scenelens.label_store import LabelStore
 from scenelens.studies import open_study
 from tests.browser.notebook_page import pixels
-from tests.browser.test_browse_units import KERNEL
 from tests.tiny_study import write_tiny_study
 
 UNITS = [("scene", "pool5", 4), ("object", "pool5", 1), ("scene", "conv4", 7)]
@@ -52,11 +49,8 @@ def store(lab):
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook, study, tmp_path_factory):
-    path = tmp_path_factory.mktemp("annotate") / "annotate_units.ipynb"
-    cells = [new_code_cell(CODE.strip(), id="annotate")]
-    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
-    return open_notebook(path).run_all()
+def notebook(run_code, study):
+    return run_code(CODE)
 
 
 def field(notebook, name):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
 from tests.browser.notebook_page import pixels, type_value
@@ -16,27 +14,18 @@ from scenelens.widgets.browse_units import browse_units
 
 browse_units(sl.open_study("tiny/study.toml"), "scene", "conv4")
 """
-KERNEL = {
-    "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"},
-    "language_info": {"name": "python"},
-}
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook, lab, tmp_path_factory):
+def notebook(run_code, lab):
     write_tiny_study(lab.root / "tiny")
-    path = tmp_path_factory.mktemp("browse") / "browse_units.ipynb"
-    cells = [new_code_cell(CODE.strip(), id="browse")]
-    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
-    return open_notebook(path).run_all()
+    return run_code(CODE)
 
 
 def choose(notebook, css_class, option):
     """Pick an option of a dropdown; return once the picture has changed."""
-    picture = notebook.widget("sl-mosaic")
-    before = picture.get_attribute("src")
-    notebook.widget(css_class).locator("select").select_option(option)
-    expect(picture).not_to_have_attribute("src", before)
+    select = notebook.widget(css_class).locator("select")
+    notebook.change("sl-mosaic", lambda: select.select_option(option))
 
 
 def test_it_shows_the_units_images(notebook):

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 
-import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from playwright.sync_api import expect
 
 from tests.annotated_study import annotated_study
 from tests.browser.notebook_page import pixels, type_value
-from tests.browser.test_browse_units import KERNEL
-from tests.browser.test_receptive_field import changed_picture
 
 CODE = """
 import scenelens as sl
@@ -32,16 +28,14 @@ view
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook, lab, tmp_path_factory):
+def notebook(run_code, lab):
     (lab.root / "tiny_localize").mkdir()
     annotated_study(lab.root / "tiny_localize", 16)
-    path = tmp_path_factory.mktemp("localize") / "localize_image.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell(CODE.strip(), id="localize")], metadata=KERNEL), path)
-    return open_notebook(path).run_all()
+    return run_code(CODE)
 
 
 def changed(notebook, act):
-    changed_picture(notebook, "sl-reading", act)
+    notebook.change("sl-reading", act)
 
 
 def test_it_shows_the_picture_the_scores_and_a_button_per_box(notebook):

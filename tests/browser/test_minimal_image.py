@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.notebook_page import pixels
-from tests.browser.test_browse_units import KERNEL
-from tests.browser.test_receptive_field import changed_picture
 from tests.tiny_study import write_tiny_study
 
 CODE = """
@@ -28,15 +24,13 @@ take_apart(CutImage(study.networks["scene"], image, labels))
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook, lab, tmp_path_factory):
+def notebook(run_code, lab):
     write_tiny_study(lab.root / "tiny_apart")
-    path = tmp_path_factory.mktemp("apart") / "take_apart.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell(CODE.strip(), id="apart")], metadata=KERNEL), path)
-    return open_notebook(path).run_all()
+    return run_code(CODE)
 
 
 def changed(notebook, act):
-    changed_picture(notebook, "sl-apart", act)
+    notebook.change("sl-apart", act)
 
 
 def test_it_shows_both_pictures_and_a_button_for_each_segment(notebook):

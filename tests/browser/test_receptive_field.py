@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
 from tests.browser.notebook_page import pixels, type_value
-from tests.browser.test_browse_units import KERNEL
 from tests.tiny_study import write_tiny_study
 
 CODE = """
@@ -23,24 +20,13 @@ receptive_field.explore_fields(atlas, "scene", "pool1", atlas.part("scene").exam
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook, lab, tmp_path_factory):
+def notebook(run_code, lab):
     write_tiny_study(lab.root / "tiny_fields")
-    path = tmp_path_factory.mktemp("fields") / "explore_fields.ipynb"
-    cells = [new_code_cell(CODE.strip(), id="explore")]
-    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
-    return open_notebook(path).run_all()
+    return run_code(CODE)
 
 
 def changed(notebook, act):
-    changed_picture(notebook, "sl-field", act)
-
-
-def changed_picture(notebook, name, act):
-    """Do something and wait until the picture of that CSS class is another."""
-    picture = notebook.widget(name)
-    before = picture.get_attribute("src")
-    act()
-    expect(picture).not_to_have_attribute("src", before, timeout=60_000)
+    notebook.change("sl-field", act)
 
 
 def test_it_shows_four_panels_and_what_is_missing(notebook):
