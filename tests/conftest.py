@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from scenelens.caffenet import CaffeNet
+from scenelens.label_sets import LabelSet, dissected_labels, released_answers
 from scenelens.networks import Network
 from scenelens.studies import Study, open_study
 from tests.requirements_gate import require_real
@@ -48,3 +49,15 @@ def real() -> Path:
 def real_study(real: Path) -> Study:
     """tests/real/study.toml, opened."""
     return open_study(Path(__file__).parent / "real" / "study.toml")
+
+
+@pytest.fixture(scope="session")
+def released() -> LabelSet:
+    """The paper's released answers; skips where they are missing."""
+    return released_answers(require_real("unit_annotation"))
+
+
+@pytest.fixture(scope="session")
+def dissected() -> LabelSet:
+    """Network Dissection's labels of the paper's units; skips where they are missing."""
+    return dissected_labels(require_real("netdissect"))

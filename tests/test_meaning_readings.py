@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from scenelens.label_sets import LabelSet, dissected_labels, released_answers
+from scenelens.label_sets import LabelSet
 from scenelens.meaning_readings import (
     beside,
     read_agreement,
@@ -19,19 +19,8 @@ from scenelens.meaning_readings import (
 from scenelens.studies import open_study
 from tests.annotated_study import annotated_study
 from tests.made_up_labels import made_up_answers
-from tests.requirements_gate import require_real
 
 MISSING = LabelSet("nothing", missing="Not at hand: fetch it.")
-
-
-@pytest.fixture(scope="module")
-def released():
-    return released_answers(require_real("unit_annotation"))
-
-
-@pytest.fixture(scope="module")
-def dissected():
-    return dissected_labels(require_real("netdissect"))
 
 
 def automatic(measure="iou", n_units=6):

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 
 from scenelens import meanings
 from scenelens.field_views import dimmed
-from scenelens.label_sets import LabelSet, automatic_set, dissected_labels, released_answers
+from scenelens.label_sets import LabelSet, automatic_set
 from scenelens.labels import GROUPS
 from scenelens.plots import section3_3 as figures
 from scenelens.plots.section3_1 import RIGHT, WRONG
@@ -16,7 +16,6 @@ from scenelens.plots.style import network_color
 from scenelens.unit_evidence import choose_units, evidence
 from tests.annotated_study import annotated_study
 from tests.made_up_labels import made_up_answers
-from tests.requirements_gate import require_real
 from tests.test_plots import assert_well_set, words_of
 
 MISSING = LabelSet("nothing", missing="Not at hand: fetch it.")
@@ -30,16 +29,6 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="module")
 def live(study):
     return automatic_set(study)
-
-
-@pytest.fixture(scope="module")
-def released():
-    return released_answers(require_real("unit_annotation"))
-
-
-@pytest.fixture(scope="module")
-def dissected():
-    return dissected_labels(require_real("netdissect"))
 
 
 def words(plate):
