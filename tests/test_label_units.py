@@ -284,11 +284,12 @@ def test_maps_follow_the_frame_that_the_network_sees(squares, network):
     assert np.mean(thing != colour) < 0.08  # the borders are blurred in the frame
 
 
-def test_portraits_of_objects_show_no_scene(tmp_path, network):
+@pytest.mark.parametrize("folder", ["object", "object/ball"])  # of a class, or of a look of one
+def test_portraits_of_objects_show_no_scene(tmp_path, network, folder):
     """Images filed as object-centric are of no scene: else a unit for airplanes would be a scene detector."""
     annotations = Squares(tmp_path)
     for image in [image for image in annotations.images if image.startswith("attic")]:
-        filed = f"object/{image}"
+        filed = f"{folder}/{image}"
         (tmp_path / filed).parent.mkdir(parents=True, exist_ok=True)
         annotations.path(image).rename(tmp_path / filed)
         annotations.boxes[filed] = annotations.boxes.pop(image)
