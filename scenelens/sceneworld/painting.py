@@ -5,10 +5,13 @@ Row by row of pixels: first the light of the row, many pixels at a time, then st
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from scenelens.sceneworld.brushwork import FINE, tint
+from scenelens.sceneworld.brushwork import FINE, pattern_at, tint
 from scenelens.sceneworld.noise import hash01, kernel, noise3_row
+from scenelens.sceneworld.patterns import WOVEN, pattern_row
 from scenelens.sceneworld.surfaces import along, flat_map, surface_at
 
 __all__ = ["MIXED", "paint_at", "paint_image"]
@@ -139,12 +142,64 @@ def paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work,
 
 
 @kernel
-def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, image):
+def cells_row(x, stop, row, prim, kind, n, focal, work, rows):
+    """Places along a stretch in cells of its pattern, size of a pixel in cells, fading: into rows 0 to 3."""
+    ax, ay, az, size, pattern = abs(n[0]), abs(n[1]), abs(n[2]), row[24], int(row[14])
+    a, b, f, fade, away = rows[0], rows[1], rows[2], rows[3], work[4]
+    wide, high = prim[15] if ay >= az or az > ax else prim[17], prim[16]
+    if kind == 1 and ay < 0.85:
+        m0, m1, m2, girth, wide = work[1], work[2], work[3], 0.25 * (prim[15] + prim[17]), 3.14 * prim[15]
+        swap = wide > high and (pattern == 5 or pattern == 6)
+        a, b = (b, a) if swap else (a, b)
+        for k in range(np.uint64(x), np.uint64(stop)):
+            a[k] = math.atan2(np.float64(m2[k]), np.float64(m0[k])) * girth / size
+            b[k] = m1[k] / size
+    else:
+        first, second = (0, 2) if ay >= ax and ay >= az else (2, 1) if ax >= az else (0, 1)
+        if prim[15 + first] > prim[15 + second] and (pattern == 5 or pattern == 6):
+            first, second = second, first
+        p, q = work[1 + first], work[1 + second]
+        for k in range(np.uint64(x), np.uint64(stop)):
+            a[k], b[k] = p[k] / size, q[k] / size
+    for k in range(np.uint64(x), np.uint64(stop)):
+        f[k] = 2.0 * away[k] / focal / size
+        fade[k] = 1.0 / (1.0 + 3 * f[k] * f[k])
+
+
+@kernel
+def figure_row(x, stop, row, prim, kind, low, per, n, focal, work, rows):
+    """The pattern along a stretch pixel by pixel, into rows 4 and 5."""
+    for k in range(x, stop):
+        m = (np.float64(work[1, k]), np.float64(work[2, k]), np.float64(work[3, k]))
+        uvw = ((m[0] * prim[12] - low[0]) * per[0], (m[1] * prim[13] - low[1]) * per[1], (m[2] * prim[14] - low[2]) * per[2])
+        rows[4, k], rows[5, k] = pattern_at(row, prim, kind, n, m, uvw, 2.0 * work[4, k] / focal)
+
+
+@kernel
+def colour_row(y, x, stop, row, cells, trait, focal, middles, lit, work, rows, image):
+    """Colour of a stretch whose pattern lies in rows 4 and 5; rows[9] is used up."""
+    small, wide, away, share, tone, drift = work[0], lit[6], work[4], rows[4], rows[5], rows[9]
+    seed, strength, speckle, columns, down = int(row[26]), trait[1], trait[6], middles[0, y], middles[1, y]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        fine = 2.0 * away[k] / focal * cells
+        tone[k] *= 1.0 + strength * (0.65 * small[k] / (1.0 + fine * fine) + 0.6 * wide[k])
+    if speckle > 0:
+        for k in range(np.uint64(x), np.uint64(stop)):
+            tone[k] *= 1.0 + speckle * (hash01(np.int64(columns[k]), np.int64(down[k]), seed) - 0.5)
+    for k in range(np.uint64(x), np.uint64(stop)):
+        drift[k] = 0.35 * strength * wide[k] + 0.02 * small[k]
+    for c in range(3):
+        one, other, out, light, shine = row[15 + c], row[18 + c] - row[15 + c], image[c, y], lit[c], lit[3 + c]
+        for k in range(np.uint64(x), np.uint64(stop)):
+            out[k] = (one + other * share[k]) * tone[k] * (1.0 + drift[k] * (1 - c)) * light[k] + shine[k]
+
+
+@kernel
+def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, rows, places, image):
     """As paint_plain, where the surface has a pattern."""
     i, kind, _, _, _, _, n, near = surface_at(t, x + stop, 2.0 * y + 1.0, drawn, meshes)
     row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
-    trait, low, per, px = traits[int(row[13])], meshes[1][mesh], meshes[2][mesh], 2.0 / (near * focal)
-    fine = px * prim[21]
+    trait, fine, pattern = traits[int(row[13])], 2.0 / (near * focal) * prim[21], int(row[14])
     place_row(y, x, stop, t, drawn, meshes, middles, work)
     if trait[1] < 0.006 * (1.0 + fine * fine):
         work[0, x:stop] = NONE
@@ -152,17 +207,16 @@ def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, wor
         copy_row(x, stop, lit[7], work[0])
     else:
         grain_row(x, stop, row, prim, work)
-    for k in range(x, stop):
-        m = (np.float64(work[1, k]), np.float64(work[2, k]), np.float64(work[3, k]))
-        uvw = ((m[0] * prim[12] - low[0]) * per[0], (m[1] * prim[13] - low[1]) * per[1], (m[2] * prim[14] - low[2]) * per[2])
-        paint_at(
-            row, prim, trait, kind % 10, n, m, uvw, 2.0 * work[4, k] / focal, middles[0, y, k], middles[1, y, k], lit[6, k],
-            work[0, k], lit[:, k], image[:, y, k],
-        )  # fmt: skip
+    if pattern <= WOVEN:
+        cells_row(x, stop, row, prim, kind % 10, n, focal, work, rows)
+        pattern_row(pattern, x, stop, int(row[26]), rows, places)
+    else:
+        figure_row(x, stop, row, prim, kind % 10, meshes[1][mesh], meshes[2][mesh], n, focal, work, rows)
+    colour_row(y, x, stop, row, prim[21], trait, focal, middles, lit, work, rows, image)
 
 
 @kernel
-def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work, image):
+def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work, rows, places, image):
     """Colour of the pixels of a row that lie in blocks of one surface."""
     x, size, here = 0, shown.shape[0], blocks[y >> 1, 1:]
     while x < size:
@@ -179,7 +233,7 @@ def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work
         elif drawn[3][drawn[1][t], 14] == 0:
             paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, image)
         else:
-            paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, image)
+            paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, rows, places, image)
         x = stop
 
 
@@ -193,9 +247,12 @@ def spread(lights, planes):
 
 
 @kernel
-def paint_image(shown, middles, drawn, meshes, traits, focal, lights, planes, blocks, work, image):
-    """Colour of all pixels in blocks of one surface. work: (25, 2 blocks) float32, 8 of light, 9 of texture, 8 of weights."""
+def paint_image(shown, middles, drawn, meshes, traits, focal, lights, planes, blocks, work, rows, places, image):
+    """Colour of all pixels in blocks of one surface.
+
+    work: (25, 2 blocks) float32, 8 of light, 9 of texture, 8 of weights; rows (ROWS, 2 blocks) and places (2 blocks,): of patterns.
+    """
     spread(lights, planes)
     for y in range(image.shape[1]):
         light_row(y, planes, blocks, work[17:], work[:8])
-        paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, work[:8], work[8:17], image)
+        paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, work[:8], work[8:17], rows, places, image)
