@@ -146,11 +146,9 @@ def cells_row(x, stop, row, prim, kind, n, focal, work, rows):
     """Places along a stretch in cells of its pattern, size of a pixel in cells, fading: into rows 0 to 3."""
     ax, ay, az, size, pattern = abs(n[0]), abs(n[1]), abs(n[2]), row[24], int(row[14])
     a, b, f, fade, away = rows[0], rows[1], rows[2], rows[3], work[4]
-    wide, high = prim[15] if ay >= az or az > ax else prim[17], prim[16]
     if kind == 1 and ay < 0.85:
-        m0, m1, m2, girth, wide = work[1], work[2], work[3], 0.25 * (prim[15] + prim[17]), 3.14 * prim[15]
-        swap = wide > high and (pattern == 5 or pattern == 6)
-        a, b = (b, a) if swap else (a, b)
+        m0, m1, m2, girth = work[1], work[2], work[3], 0.25 * (prim[15] + prim[17])
+        a, b = (b, a) if 3.14 * prim[15] > prim[16] and (pattern == 5 or pattern == 6) else (a, b)
         for k in range(np.uint64(x), np.uint64(stop)):
             a[k] = math.atan2(np.float64(m2[k]), np.float64(m0[k])) * girth / size
             b[k] = m1[k] / size
@@ -197,7 +195,7 @@ def colour_row(y, x, stop, row, cells, trait, focal, middles, lit, work, rows, i
 @kernel
 def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, rows, places, image):
     """As paint_plain, where the surface has a pattern."""
-    i, kind, _, _, _, _, n, near = surface_at(t, x + stop, 2.0 * y + 1.0, drawn, meshes)
+    i, kind, _, _, _, _, n, near = surface_at(t, float(x + stop), 2.0 * y + 1.0, drawn, meshes)
     row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
     trait, fine, pattern = traits[int(row[13])], 2.0 / (near * focal) * prim[21], int(row[14])
     place_row(y, x, stop, t, drawn, meshes, middles, work)
@@ -218,7 +216,7 @@ def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, wor
 @kernel
 def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work, rows, places, image):
     """Colour of the pixels of a row that lie in blocks of one surface."""
-    x, size, here = 0, shown.shape[0], blocks[y >> 1, 1:]
+    x, size, here = np.int64(0), shown.shape[0], blocks[y >> 1, 1:]  # no literal, for which all would be compiled again
     while x < size:
         t, stop = shown[y, x], x + 1
         if here[x >> 1] == MIXED:
