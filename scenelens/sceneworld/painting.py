@@ -117,11 +117,9 @@ def small_row(y, x, stop, t, faint, broad, drawn, meshes, middles, lit, work):
 
 
 @kernel
-def paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, image):
-    """Colour of a stretch of one triangle that has no pattern."""
-    e, i = drawn[0][t], drawn[1][t]
-    row, prim = drawn[3][i], drawn[4][i]
-    trait, seed, small, tone, wide = traits[int(row[13])], int(row[26]), work[0], work[1], lit[6]
+def lay_plain(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work):
+    """Lightness and drift of colour along a stretch of one triangle that has no pattern, into work 1 and 0."""
+    e, prim, small, tone, wide = drawn[0][t], drawn[4][drawn[1][t]], work[0], work[1], lit[6]
     near = (e[0] + e[3] + e[6]) * (x + stop) + (e[1] + e[4] + e[7]) * (2 * y + 1) + e[2] + e[5] + e[8]
     fine = 2.0 * prim[21] / (max(1e-6, near) * focal)
     small_row(y, x, stop, t, trait[1] < 0.006 * (1.0 + fine * fine), fine < FINE, drawn, meshes, middles, lit, work)
@@ -129,6 +127,12 @@ def paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work,
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = ONE + spotted * small[k] + broad * wide[k]
         small[k] = drift * wide[k] + FAINT * small[k]
+
+
+@kernel
+def colour_plain(y, x, stop, row, trait, middles, lit, work, image):
+    """Colour of a run of pixels, of what `lay_plain` has laid there."""
+    seed, small, tone = int(row[26]), work[0], work[1]
     if trait[6] > 0:
         columns, rows, strength = middles[0, y], middles[1, y], np.float32(trait[6])
         for k in range(np.uint64(x), np.uint64(stop)):
@@ -142,10 +146,10 @@ def paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work,
 
 
 @kernel
-def cells_row(x, stop, row, prim, kind, n, focal, work, rows):
-    """Places along a stretch in cells of its pattern, size of a pixel in cells, fading: into rows 0 to 3."""
+def cells_row(x, stop, row, prim, kind, n, work, rows):
+    """Places along a stretch in cells of its pattern, into rows 0 and 1."""
     ax, ay, az, size, pattern = abs(n[0]), abs(n[1]), abs(n[2]), row[24], int(row[14])
-    a, b, f, fade, away = rows[0], rows[1], rows[2], rows[3], work[4]
+    a, b = rows[0], rows[1]
     if kind == 1 and ay < 0.85:
         m0, m1, m2, girth = work[1], work[2], work[3], 0.25 * (prim[15] + prim[17])
         a, b = (b, a) if 3.14 * prim[15] > prim[16] and (pattern == 5 or pattern == 6) else (a, b)
@@ -159,6 +163,12 @@ def cells_row(x, stop, row, prim, kind, n, focal, work, rows):
         p, q = work[1 + first], work[1 + second]
         for k in range(np.uint64(x), np.uint64(stop)):
             a[k], b[k] = p[k] / size, q[k] / size
+
+
+@kernel
+def fade_row(x, stop, size, focal, away, rows):
+    """Size of pixels in cells and fading, into rows 2 and 3."""
+    f, fade = rows[2], rows[3]
     for k in range(np.uint64(x), np.uint64(stop)):
         f[k] = 2.0 * away[k] / focal / size
         fade[k] = 1.0 / (1.0 + 3 * f[k] * f[k])
@@ -174,8 +184,8 @@ def figure_row(x, stop, row, prim, kind, low, per, n, focal, work, rows):
 
 
 @kernel
-def colour_row(y, x, stop, row, cells, trait, focal, middles, lit, work, rows, image):
-    """Colour of a stretch whose pattern lies in rows 4 and 5; rows[9] is used up."""
+def colour_pattern(y, x, stop, row, cells, trait, focal, middles, lit, work, rows, image):
+    """Colour of a run of pixels whose pattern lies in rows 4 and 5; rows[9] is used up."""
     small, wide, away, share, tone, drift = work[0], lit[6], work[4], rows[4], rows[5], rows[9]
     seed, strength, speckle, columns, down = int(row[26]), trait[1], trait[6], middles[0, y], middles[1, y]
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -193,11 +203,11 @@ def colour_row(y, x, stop, row, cells, trait, focal, middles, lit, work, rows, i
 
 
 @kernel
-def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, rows, places, image):
-    """As paint_plain, where the surface has a pattern."""
+def lay_pattern(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work, rows):
+    """Brush texture along a stretch of one triangle into work 0, and where it lies in its pattern into rows 0 and 1."""
     i, kind, _, _, _, _, n, near = surface_at(t, float(x + stop), 2.0 * y + 1.0, drawn, meshes)
     row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
-    trait, fine, pattern = traits[int(row[13])], 2.0 / (near * focal) * prim[21], int(row[14])
+    fine = 2.0 / (near * focal) * prim[21]
     place_row(y, x, stop, t, drawn, meshes, middles, work)
     if trait[1] < 0.006 * (1.0 + fine * fine):
         work[0, x:stop] = NONE
@@ -205,43 +215,62 @@ def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, wor
         copy_row(x, stop, lit[7], work[0])
     else:
         grain_row(x, stop, row, prim, work)
-    if pattern <= WOVEN:
-        cells_row(x, stop, row, prim, kind % 10, n, focal, work, rows)
-        pattern_row(pattern, x, stop, int(row[26]), rows, places)
+    if row[14] <= WOVEN:
+        cells_row(x, stop, row, prim, kind % 10, n, work, rows)
     else:
         figure_row(x, stop, row, prim, kind % 10, meshes[1][mesh], meshes[2][mesh], n, focal, work, rows)
-    colour_row(y, x, stop, row, prim[21], trait, focal, middles, lit, work, rows, image)
+
+
+@kernel
+def paint_run(y, x, end, shown, drawn, meshes, traits, focal, middles, lit, work, rows, places, image):
+    """Colour of a run of pixels of one surface, laid triangle by triangle."""
+    i = drawn[1][shown[y, x]]
+    row, prim, first = drawn[3][i], drawn[4][i], x
+    trait, pattern = traits[int(row[13])], int(row[14])
+    while x < end:
+        t, stop, limit = shown[y, x], x + 1, min(end, x + STRETCH)
+        while stop < limit and shown[y, stop] == t:
+            stop += 1
+        if pattern == 0:
+            lay_plain(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work)
+        else:
+            lay_pattern(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work, rows)
+        x = stop
+    if pattern == 0:
+        colour_plain(y, first, end, row, trait, middles, lit, work, image)
+    else:
+        if pattern <= WOVEN:
+            fade_row(first, end, row[24], focal, work[4], rows)
+            pattern_row(pattern, first, end, int(row[26]), rows, places)
+        colour_pattern(y, first, end, row, prim[21], trait, focal, middles, lit, work, rows, image)
 
 
 @kernel
 def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work, rows, places, image):
     """Colour of the pixels of a row that lie in blocks of one surface."""
-    x, size, here = np.int64(0), shown.shape[0], blocks[y >> 1, 1:]  # no literal, for which all would be compiled again
+    x, size, here = np.int64(0), shown.shape[0], blocks[y >> 1, 1:]  # no literal 0, for which all would be compiled once more
     while x < size:
-        t, stop = shown[y, x], x + 1
-        if here[x >> 1] == MIXED:
-            x = (x | 1) + 1
-            continue
-        limit = min(size, x + STRETCH)
-        while stop < limit and shown[y, stop] == t and here[stop >> 1] != MIXED:
-            stop += 1
-        if t < 0:
-            for c in range(3):
-                copy_row(x, stop, lit[c], image[c, y])
-        elif drawn[3][drawn[1][t], 14] == 0:
-            paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, image)
-        else:
-            paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, rows, places, image)
-        x = stop
+        key, end = here[x >> 1], x + 2
+        while end < size and here[end >> 1] == key:
+            end += 2
+        end = min(end, size)
+        if key != MIXED:
+            if shown[y, x] < 0:
+                for c in range(3):
+                    copy_row(x, end, lit[c], image[c, y])
+            else:
+                paint_run(y, x, end, shown, drawn, meshes, traits, focal, middles, lit, work, rows, places, image)
+        x = end
 
 
 @kernel
 def spread(lights, planes):
     """Lights (rows, columns, 8) as eight planes (8, rows, columns)."""
     for y in range(lights.shape[0]):
-        for x in range(lights.shape[1]):
-            for n in range(8):
-                planes[n, y, x] = lights[y, x, n]
+        for n in range(8):
+            here, there = lights[y], planes[n, y]
+            for x in range(np.uint64(lights.shape[1])):
+                there[x] = here[x, n]
 
 
 @kernel
