@@ -10,7 +10,7 @@ import numpy as np
 
 from scenelens.sceneworld.brushwork import broad_spots, near_edge, patches
 from scenelens.sceneworld.noise import kernel
-from scenelens.sceneworld.painting import MIXED
+from scenelens.sceneworld.painting import EDGE, MIXED
 from scenelens.sceneworld.sky import sky_at
 from scenelens.sceneworld.surfaces import corners_at, light_on, place_of, surface_at
 
@@ -153,7 +153,7 @@ def light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
 
 @kernel
 def light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, lit):
-    """Light on the blocks of one surface: first those of even row and column, then the others. Fast changes: MIXED."""
+    """Light on the blocks of one surface: first those of even row and column, then the others. Fast changes: EDGE."""
     for y in range(blocks.shape[0]):
         for x in range(blocks.shape[0]):
             if (x & 1 == 0 and y & 1 == 0) != even or blocks[y, x + 1] == MIXED:
@@ -169,4 +169,4 @@ def light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, b
                 for c in range(8):
                     lights[y, x + 1, c] = lit[c]
             else:
-                blocks[y, x + 1] = MIXED
+                blocks[y, x + 1] = EDGE

@@ -14,9 +14,9 @@ from scenelens.sceneworld.noise import hash01, kernel, noise3_row
 from scenelens.sceneworld.patterns import WOVEN, pattern_row
 from scenelens.sceneworld.surfaces import along, flat_map, surface_at
 
-__all__ = ["MIXED", "paint_at", "paint_image"]
+__all__ = ["EDGE", "MIXED", "paint_at", "paint_image"]
 
-MIXED = -2  # a block that shows several surfaces
+MIXED, EDGE = -2, -4  # a block that shows several surfaces, or one where light changes fast: it is shaded sample by sample
 STRETCH = 48  # pixels at most that are painted at a time
 NINE, THREE, ONE, NONE = np.float32(9), np.float32(3), np.float32(1), np.float32(0)
 HALF, FAINT, TINY = np.float32(0.5), np.float32(0.02), np.float32(1e-6)
@@ -254,7 +254,7 @@ def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work
         while end < size and here[end >> 1] == key:
             end += 2
         end = min(end, size)
-        if key != MIXED:
+        if key != MIXED and key != EDGE:
             if shown[y, x] < 0:
                 for c in range(3):
                     copy_row(x, end, lit[c], image[c, y])
