@@ -1,6 +1,7 @@
 """Paint on the pixels of one surface: each its own pattern and brush texture, under light read between blocks.
 
-Row by row of pixels: first the light of the row, many pixels at a time, then stretches of one triangle after another.
+Row by row of pixels: first the light of the row, many pixels at a time, then runs of one surface after another. In a run
+stretches of one triangle each are laid out, and all of it is coloured at once.
 """
 
 from __future__ import annotations

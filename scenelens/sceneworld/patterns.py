@@ -80,14 +80,14 @@ def planks_row(x, stop, seed, rows, places):
         rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9],
     )  # fmt: skip
     for k in range(np.uint64(x), np.uint64(stop)):
-        shift[k] = hash01(int(math.floor(a[k])), seed, 3)
+        shift[k] = hash01(math.floor(a[k]), seed, 3)
     for k in range(np.uint64(x), np.uint64(stop)):
         u[k], v[k] = a[k] * 5.0, b[k] * 0.4 + 7 * shift[k]
     noise2_row(x, stop, u, v, seed, places, streak)
     for k in range(np.uint64(x), np.uint64(stop)):
         gap[k] = max(line(a[k], 0.05, f[k]), line(b[k] * 0.12 + shift[k], 0.006, f[k] * 0.12))
     for k in range(np.uint64(x), np.uint64(stop)):
-        one = 0.88 + 0.24 * hash01(int(math.floor(a[k])), int(math.floor(b[k] * 0.12 + shift[k])), seed)
+        one = 0.88 + 0.24 * hash01(math.floor(a[k]), math.floor(b[k] * 0.12 + shift[k]), seed)
         tone[k] = (one + streak[k] * 0.06 * fade[k]) * (1 - 0.5 * gap[k])
     fill_row(x, stop, 0.0, gap)
 
@@ -101,7 +101,7 @@ def bricks_row(x, stop, seed, rows):
         i = math.floor(a[k] + 0.5 * (int(row) & 1))
         tone[k] = 1 + (hash01(int(i), int(row), seed) - 0.5) * 0.32 * fade[k]
     for k in range(np.uint64(x), np.uint64(stop)):
-        shift = 0.5 * (int(math.floor(b[k] * 2.6)) & 1)
+        shift = 0.5 * (math.floor(b[k] * 2.6) & 1)
         share[k] = 0.8 * max(line(a[k] + shift, 0.06, f[k]), line(b[k] * 2.6, 0.15, f[k] * 2.6))
 
 
@@ -110,7 +110,7 @@ def tiles_row(x, stop, seed, rows):
     """Pattern 8."""
     a, b, f, fade, share, tone = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
     for k in range(np.uint64(x), np.uint64(stop)):
-        tone[k] = 1 + (hash01(int(math.floor(a[k])), int(math.floor(b[k])), seed) - 0.5) * 0.12 * fade[k]
+        tone[k] = 1 + (hash01(math.floor(a[k]), math.floor(b[k]), seed) - 0.5) * 0.12 * fade[k]
     for k in range(np.uint64(x), np.uint64(stop)):
         share[k] = 0.75 * max(line(a[k], 0.045, f[k]), line(b[k], 0.045, f[k]))
 
@@ -122,7 +122,7 @@ def shingles_row(x, stop, seed, rows):
     for k in range(np.uint64(x), np.uint64(stop)):
         row = math.floor(b[k])
         shift = 0.5 * (int(row) & 1)
-        one = 1 + (hash01(int(math.floor(a[k] + shift)), int(row), seed) - 0.5) * 0.30 * fade[k]
+        one = 1 + (hash01(math.floor(a[k] + shift), int(row), seed) - 0.5) * 0.30 * fade[k]
         under = 1 - 0.30 * fade[k] * max(0.0, 1 - 3.0 * (b[k] - row))
         tone[k] = one * under * (1 - 0.3 * line(a[k] + shift, 0.07, f[k]))
 
