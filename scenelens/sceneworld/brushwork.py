@@ -7,7 +7,7 @@ import math
 from scenelens.sceneworld.materials import pattern_value
 from scenelens.sceneworld.noise import hash01, kernel, noise2, noise3
 
-__all__ = ["FINE", "bent", "broad_spots", "near_edge", "patches", "spots", "tint"]
+__all__ = ["FINE", "bent", "broad_spots", "near_edge", "patches", "pattern_at", "spots", "tint"]
 
 
 FINE = 0.33  # spots smaller than three pixels are computed for each pixel
@@ -92,15 +92,22 @@ def broad_spots(row, prim, traits, m, px):
 
 
 @kernel
+def pattern_at(row, prim, kind, n, m, uvw, px):
+    """Share of the second colour and factor on lightness of the pattern at a point."""
+    pattern = int(row[14])
+    p, q, u, v, wide, high = layout(kind, n, m, uvw, (prim[15], prim[16], prim[17]))
+    if wide > high and (pattern == 5 or pattern == 6):
+        p, q = q, p
+    return pattern_value(pattern, p, q, u, v, row[24], px, int(row[26]))
+
+
+@kernel
 def tint(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small):
     """Share of the second colour, factor on lightness, and warm-cool drift; broad, small: `patches` and `spots` here."""
     seed, pattern = int(row[26]), int(row[14])
     share, tone = 0.0, 1.0
     if pattern > 0:
-        p, q, u, v, wide, high = layout(kind, n, m, uvw, (prim[15], prim[16], prim[17]))
-        if wide > high and (pattern == 5 or pattern == 6):
-            p, q = q, p
-        share, tone = pattern_value(pattern, p, q, u, v, row[24], px, seed)
+        share, tone = pattern_at(row, prim, kind, n, m, uvw, px)
     fine = px * prim[21]
     tone *= 1.0 + traits[1] * (0.65 * small / (1.0 + fine * fine) + 0.6 * broad)
     if traits[6] > 0:

@@ -11,7 +11,7 @@ from scenelens.sceneworld.blocks import gather
 from scenelens.sceneworld.brushwork import FINE, broad_spots, near_edge, patches, spots
 from scenelens.sceneworld.nearness import openness_at
 from scenelens.sceneworld.noise import kernel
-from scenelens.sceneworld.painting import MIXED, paint_at
+from scenelens.sceneworld.painting import EDGE, MIXED, paint_at
 from scenelens.sceneworld.sky import sky_at
 from scenelens.sceneworld.surfaces import corners_at, light_on, normal_of, place_of
 
@@ -84,12 +84,11 @@ def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth,
 
 @kernel
 def shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, slots, lights, blocks, out):
-    """Add the colour of `count` samples of a pixel to out, shaded at their mean place; returns 1 / depth, 0 for the sky.
+    """Add the colour of `count` samples of a pixel to out, shaded at their mean place.
 
     A single sample takes the colour that the surface had last in this block.
     """
-    lit, e = slots[slot_of(key, known, slots)], drawn[0][t]
-    near = max(1e-6, (e[0] * sx + e[1] * sy + e[2]) + (e[3] * sx + e[4] * sy + e[5]) + (e[6] * sx + e[7] * sy + e[8])) if t >= 0 else 0.0
+    lit = slots[slot_of(key, known, slots)]
     if count > 1 or lit[PAINTED] == 0:
         lit[PAINTED] = 1.0
         if t < 0:
@@ -98,70 +97,110 @@ def shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, d
             shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks)
     for c in range(3):
         out[c] += 0.25 * count * lit[COLOUR + c]
-    return near
 
 
 @kernel
-def shade_pixel(x, y, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, known, slots, lights, blocks, image):
-    """Colour of a pixel from its four samples; the triangle that shows most in it."""
-    best, best_depth, best_k = 0, -1.0, 0
+def find_parts(tri, key, at_x, at_y, parts, at):
+    """Samples of a pixel joined where they show one surface: triangle, surface and number into parts, mean place into at."""
+    n = 0
     for k in range(4):
-        count, mean_x, mean_y, first = 0, 0.0, 0.0, True
-        for m in range(4):
-            if key[m] == key[k]:
-                first = first and m >= k
-                count += 1
-                mean_x += at_x[m]
-                mean_y += at_y[m]
-        if not first:
-            continue
-        near = shade_part(
-            tri[k], key[k], count, mean_x / count, mean_y / count, drawn, meshes, traits, lens, sun, open_, depth, known, slots,
-            lights, blocks, image[:, y, x],
-        )  # fmt: skip
-        if count > best or (count == best and near > best_depth):
-            best, best_depth, best_k = count, near, k
-    return tri[best_k]
+        j = 0
+        while j < n and parts[1, j] != key[k]:
+            j += 1
+        if j == n:
+            parts[0, n], parts[1, n], parts[2, n], at[0, n], at[1, n] = tri[k], key[k], 0, 0.0, 0.0
+            n += 1
+        parts[2, j] += 1
+        at[0, j] += at_x[k]
+        at[1, j] += at_y[k]
+    for j in range(n):
+        at[0, j] /= parts[2, j]
+        at[1, j] /= parts[2, j]
+    return n
+
+
+@kernel
+def nearness_of(t, sx, sy, drawn):
+    """1 / depth of a triangle at a sample position, 0 for the sky."""
+    e = drawn[0][t]
+    near = (e[0] * sx + e[1] * sy + e[2]) + (e[3] * sx + e[4] * sy + e[5]) + (e[6] * sx + e[7] * sy + e[8])
+    return max(1e-6, near) if t >= 0 else 0.0
+
+
+@kernel
+def largest(n, parts, at, drawn):
+    """The triangle of the part with most samples, the nearest of several."""
+    best = 0
+    for j in range(1, n):
+        if parts[2, j] > parts[2, best] or (
+            parts[2, j] == parts[2, best]
+            and nearness_of(parts[0, j], at[0, j], at[1, j], drawn) > nearness_of(parts[0, best], at[0, best], at[1, best], drawn)
+        ):
+            best = j
+    return parts[0, best]
+
+
+@kernel
+def part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fine):
+    """Find the parts of a pixel of a mixed block, their number; name its samples and what shows most in it."""
+    tri, key, parts, at_x, at_y, at = ints[0], ints[1], ints[3:], floats[0], floats[1], floats[2:]
+    same = gather(px, py, ids, keys, middles, tri, key, at_x, at_y)
+    for m in range(4):
+        fine[2 * py + (m >> 1), 2 * px + (m & 1)] = names[tri[m], 0]
+    if same:
+        parts[0, 0], parts[1, 0], parts[2, 0], at[0, 0], at[1, 0] = tri[0], key[0], 4, at_x[0], at_y[0]
+        shown[py, px] = tri[0]
+        return 1
+    n = find_parts(tri, key, at_x, at_y, parts, at)
+    shown[py, px] = largest(n, parts, at, drawn)
+    return n
+
+
+@kernel
+def whole_pixel(px, py, keys, middles, ints, floats, shown):
+    """`part_pixel` where it is known that all samples show one surface; they are named already."""
+    t = shown[py, px]
+    ints[3, 0], ints[4, 0], ints[5, 0], floats[2, 0], floats[3, 0] = t, keys[t], 4, middles[0, py, px], middles[1, py, px]
+    return 1
 
 
 @kernel
 def shade_block(
-    x, y, ids, keys, names, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown,
-    fine, image,
+    x, y, ids, keys, names, middles, ints, floats, slots, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown, fine,
+    image,
 ):  # fmt: skip
     """Colour of the pixels of a mixed block. shown: the triangle that shows most; fine (2S, 2S): object of each sample."""
-    tri, key, known, at_x, at_y = scratch_i[0], scratch_i[1], scratch_i[2], scratch_f[0], scratch_f[1]
+    known, parts, at = ints[2], ints[3:], floats[2:]
     for k in range(4):
         known[k] = MIXED
     for k in range(4):
         px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
         if px < shown.shape[0] and py < shown.shape[0]:
-            same = gather(px, py, ids, keys, middles, tri, key, at_x, at_y)
-            image[0, py, px] = image[1, py, px] = image[2, py, px] = 0.0
-            for m in range(4):
-                fine[2 * py + (m >> 1), 2 * px + (m & 1)] = names[tri[m], 0]
-            if same:
-                shown[py, px] = tri[0]
-                shade_part(
-                    tri[0], key[0], 4, at_x[0], at_y[0], drawn, meshes, traits, lens, sun, open_, depth, known, scratch_f[2:],
-                    lights, blocks, image[:, py, px],
-                )  # fmt: skip
+            if blocks[y, x + 1] == MIXED:
+                n = part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fine)
             else:
-                shown[py, px] = shade_pixel(
-                    px, py, tri, key, at_x, at_y, drawn, meshes, traits, lens, sun, open_, depth, known, scratch_f[2:],
-                    lights, blocks, image,
+                n = whole_pixel(px, py, keys, middles, ints, floats, shown)
+            image[0, py, px] = image[1, py, px] = image[2, py, px] = 0.0
+            for j in range(n):
+                shade_part(
+                    parts[0, j], parts[1, j], parts[2, j], at[0, j], at[1, j], drawn, meshes, traits, lens, sun, open_, depth,
+                    known, slots, lights, blocks, image[:, py, px],
                 )  # fmt: skip
 
 
 @kernel
 def shade_mixed(
-    ids, keys, names, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown, fine, image,
+    ids, keys, names, middles, ints, floats, slots, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown, fine, image,
 ):  # fmt: skip
-    """Colour of the pixels of all mixed blocks."""
+    """Colour of the pixels of all mixed blocks and those of edges.
+
+    Working space: ints (6, 4): triangles, surfaces, surfaces known, parts; floats (4, 4): places of samples and parts;
+    slots (4, 16): what is known of a block's surfaces.
+    """
     for y in range(blocks.shape[0]):
         for x in range(blocks.shape[0]):
-            if blocks[y, x + 1] == MIXED:
+            if blocks[y, x + 1] == MIXED or blocks[y, x + 1] == EDGE:
                 shade_block(
-                    x, y, ids, keys, names, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth,
+                    x, y, ids, keys, names, middles, ints, floats, slots, drawn, meshes, traits, lens, sun, open_, depth,
                     lights, blocks, shown, fine, image,
                 )  # fmt: skip

@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["NOISE", "fbm2", "hash01", "kernel", "noise2", "noise3", "noise3_row"]
+__all__ = ["NOISE", "fbm2", "hash01", "kernel", "noise2", "noise2_row", "noise3", "noise3_row"]
 
 # Sums keep their order ("reassoc" is left out): else the compiler gathers table entries by vector instructions that
-# many processors execute slowly since their security fixes. Kernels allocate nothing, so they need not count references.
+# many processors execute slowly since their security fixes. Kernels allocate nothing, so they need not count references,
+# and no kernel is called from C.
 FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "afn"}
-kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy", _nrt=False, forceinline=True)
+kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy", _nrt=False, forceinline=True, no_cfunc_wrapper=True)
 NOISE = np.random.default_rng(20150507).random((32, 32, 32)).astype(np.float32) * 2 - 1
 # The same with its first entries again at the far ends, flat: neighbours lie at fixed distances.
 SIDE = 33
@@ -83,15 +84,30 @@ def noise3_row(x, stop, work):
 
 
 @kernel
-def noise2(x, y, slice_):
-    """Value noise in [-1, 1] on one slice of the table."""
-    fx, fy = np.floor(x), np.floor(y)
-    x, y = smooth(np.float32(x - fx)), smooth(np.float32(y - fy))
-    o = corner(slice_, fx, fy)
+def between_two(o, x, y):
+    """`between` on one slice of the table."""
     a, b = TABLE[o], TABLE[o + DOWN]
     a += (TABLE[o + BESIDE] - a) * y
     b += (TABLE[o + DOWN + BESIDE] - b) * y
     return a + (b - a) * x
+
+
+@kernel
+def noise2(x, y, slice_):
+    """Value noise in [-1, 1] on one slice of the table."""
+    fx, fy = np.floor(x), np.floor(y)
+    return between_two(corner(slice_, fx, fy), smooth(np.float32(x - fx)), smooth(np.float32(y - fy)))
+
+
+@kernel
+def noise2_row(x, stop, u, v, slice_, places, out):
+    """`noise2` of the places (u, v), which are used up, into out, from x to stop; places: working space, integers."""
+    for i in range(np.uint64(x), np.uint64(stop)):
+        a, b = np.floor(u[i]), np.floor(v[i])
+        u[i], v[i] = smooth(np.float32(u[i] - a)), smooth(np.float32(v[i] - b))
+        places[i] = (int(slice_) & 31) * SIDE * SIDE + (int(a) & 31) * SIDE + (int(b) & 31)
+    for i in range(np.uint64(x), np.uint64(stop)):
+        out[i] = between_two(np.uint64(places[i]), np.float32(u[i]), np.float32(v[i]))
 
 
 @kernel

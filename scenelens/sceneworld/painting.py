@@ -1,19 +1,23 @@
 """Paint on the pixels of one surface: each its own pattern and brush texture, under light read between blocks.
 
-Row by row of pixels: first the light of the row, many pixels at a time, then stretches of one triangle after another.
+Row by row of pixels: first the light of the row, many pixels at a time, then runs of one surface after another. In a run
+stretches of one triangle each are laid out, and all of it is coloured at once.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from scenelens.sceneworld.brushwork import FINE, tint
+from scenelens.sceneworld.brushwork import FINE, pattern_at, tint
 from scenelens.sceneworld.noise import hash01, kernel, noise3_row
+from scenelens.sceneworld.patterns import WOVEN, pattern_row
 from scenelens.sceneworld.surfaces import along, flat_map, surface_at
 
-__all__ = ["MIXED", "paint_at", "paint_image"]
+__all__ = ["EDGE", "MIXED", "paint_at", "paint_image"]
 
-MIXED = -2  # a block that shows several surfaces
+MIXED, EDGE = -2, -4  # a block that shows several surfaces, or one where light changes fast: it is shaded sample by sample
 STRETCH = 48  # pixels at most that are painted at a time
 NINE, THREE, ONE, NONE = np.float32(9), np.float32(3), np.float32(1), np.float32(0)
 HALF, FAINT, TINY = np.float32(0.5), np.float32(0.02), np.float32(1e-6)
@@ -114,11 +118,9 @@ def small_row(y, x, stop, t, faint, broad, drawn, meshes, middles, lit, work):
 
 
 @kernel
-def paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, image):
-    """Colour of a stretch of one triangle that has no pattern."""
-    e, i = drawn[0][t], drawn[1][t]
-    row, prim = drawn[3][i], drawn[4][i]
-    trait, seed, small, tone, wide = traits[int(row[13])], int(row[26]), work[0], work[1], lit[6]
+def lay_plain(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work):
+    """Lightness and drift of colour along a stretch of one triangle that has no pattern, into work 1 and 0."""
+    e, prim, small, tone, wide = drawn[0][t], drawn[4][drawn[1][t]], work[0], work[1], lit[6]
     near = (e[0] + e[3] + e[6]) * (x + stop) + (e[1] + e[4] + e[7]) * (2 * y + 1) + e[2] + e[5] + e[8]
     fine = 2.0 * prim[21] / (max(1e-6, near) * focal)
     small_row(y, x, stop, t, trait[1] < 0.006 * (1.0 + fine * fine), fine < FINE, drawn, meshes, middles, lit, work)
@@ -126,6 +128,12 @@ def paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work,
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = ONE + spotted * small[k] + broad * wide[k]
         small[k] = drift * wide[k] + FAINT * small[k]
+
+
+@kernel
+def colour_plain(y, x, stop, row, trait, middles, lit, work, image):
+    """Colour of a run of pixels, of what `lay_plain` has laid there."""
+    seed, small, tone = int(row[26]), work[0], work[1]
     if trait[6] > 0:
         columns, rows, strength = middles[0, y], middles[1, y], np.float32(trait[6])
         for k in range(np.uint64(x), np.uint64(stop)):
@@ -139,12 +147,68 @@ def paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work,
 
 
 @kernel
-def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, image):
-    """As paint_plain, where the surface has a pattern."""
-    i, kind, _, _, _, _, n, near = surface_at(t, x + stop, 2.0 * y + 1.0, drawn, meshes)
+def cells_row(x, stop, row, prim, kind, n, work, rows):
+    """Places along a stretch in cells of its pattern, into rows 0 and 1."""
+    ax, ay, az, size, pattern = abs(n[0]), abs(n[1]), abs(n[2]), row[24], int(row[14])
+    a, b = rows[0], rows[1]
+    if kind == 1 and ay < 0.85:
+        m0, m1, m2, girth = work[1], work[2], work[3], 0.25 * (prim[15] + prim[17])
+        a, b = (b, a) if 3.14 * prim[15] > prim[16] and (pattern == 5 or pattern == 6) else (a, b)
+        for k in range(np.uint64(x), np.uint64(stop)):
+            a[k] = math.atan2(np.float64(m2[k]), np.float64(m0[k])) * girth / size
+            b[k] = m1[k] / size
+    else:
+        first, second = (0, 2) if ay >= ax and ay >= az else (2, 1) if ax >= az else (0, 1)
+        if prim[15 + first] > prim[15 + second] and (pattern == 5 or pattern == 6):
+            first, second = second, first
+        p, q = work[1 + first], work[1 + second]
+        for k in range(np.uint64(x), np.uint64(stop)):
+            a[k], b[k] = p[k] / size, q[k] / size
+
+
+@kernel
+def fade_row(x, stop, size, focal, away, rows):
+    """Size of pixels in cells and fading, into rows 2 and 3."""
+    f, fade = rows[2], rows[3]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        f[k] = 2.0 * away[k] / focal / size
+        fade[k] = 1.0 / (1.0 + 3 * f[k] * f[k])
+
+
+@kernel
+def figure_row(x, stop, row, prim, kind, low, per, n, focal, work, rows):
+    """The pattern along a stretch pixel by pixel, into rows 4 and 5."""
+    for k in range(x, stop):
+        m = (np.float64(work[1, k]), np.float64(work[2, k]), np.float64(work[3, k]))
+        uvw = ((m[0] * prim[12] - low[0]) * per[0], (m[1] * prim[13] - low[1]) * per[1], (m[2] * prim[14] - low[2]) * per[2])
+        rows[4, k], rows[5, k] = pattern_at(row, prim, kind, n, m, uvw, 2.0 * work[4, k] / focal)
+
+
+@kernel
+def colour_pattern(y, x, stop, row, cells, trait, focal, middles, lit, work, rows, image):
+    """Colour of a run of pixels whose pattern lies in rows 4 and 5; rows[9] is used up."""
+    small, wide, away, share, tone, drift = work[0], lit[6], work[4], rows[4], rows[5], rows[9]
+    seed, strength, speckle, columns, down = int(row[26]), trait[1], trait[6], middles[0, y], middles[1, y]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        fine = 2.0 * away[k] / focal * cells
+        tone[k] *= 1.0 + strength * (0.65 * small[k] / (1.0 + fine * fine) + 0.6 * wide[k])
+    if speckle > 0:
+        for k in range(np.uint64(x), np.uint64(stop)):
+            tone[k] *= 1.0 + speckle * (hash01(np.int64(columns[k]), np.int64(down[k]), seed) - 0.5)
+    for k in range(np.uint64(x), np.uint64(stop)):
+        drift[k] = 0.35 * strength * wide[k] + 0.02 * small[k]
+    for c in range(3):
+        one, other, out, light, shine = row[15 + c], row[18 + c] - row[15 + c], image[c, y], lit[c], lit[3 + c]
+        for k in range(np.uint64(x), np.uint64(stop)):
+            out[k] = (one + other * share[k]) * tone[k] * (1.0 + drift[k] * (1 - c)) * light[k] + shine[k]
+
+
+@kernel
+def lay_pattern(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work, rows):
+    """Brush texture along a stretch of one triangle into work 0, and where it lies in its pattern into rows 0 and 1."""
+    i, kind, _, _, _, _, n, near = surface_at(t, float(x + stop), 2.0 * y + 1.0, drawn, meshes)
     row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
-    trait, low, per, px = traits[int(row[13])], meshes[1][mesh], meshes[2][mesh], 2.0 / (near * focal)
-    fine = px * prim[21]
+    fine = 2.0 / (near * focal) * prim[21]
     place_row(y, x, stop, t, drawn, meshes, middles, work)
     if trait[1] < 0.006 * (1.0 + fine * fine):
         work[0, x:stop] = NONE
@@ -152,50 +216,71 @@ def paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, wor
         copy_row(x, stop, lit[7], work[0])
     else:
         grain_row(x, stop, row, prim, work)
-    for k in range(x, stop):
-        m = (np.float64(work[1, k]), np.float64(work[2, k]), np.float64(work[3, k]))
-        uvw = ((m[0] * prim[12] - low[0]) * per[0], (m[1] * prim[13] - low[1]) * per[1], (m[2] * prim[14] - low[2]) * per[2])
-        paint_at(
-            row, prim, trait, kind % 10, n, m, uvw, 2.0 * work[4, k] / focal, middles[0, y, k], middles[1, y, k], lit[6, k],
-            work[0, k], lit[:, k], image[:, y, k],
-        )  # fmt: skip
+    if row[14] <= WOVEN:
+        cells_row(x, stop, row, prim, kind % 10, n, work, rows)
+    else:
+        figure_row(x, stop, row, prim, kind % 10, meshes[1][mesh], meshes[2][mesh], n, focal, work, rows)
 
 
 @kernel
-def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work, image):
-    """Colour of the pixels of a row that lie in blocks of one surface."""
-    x, size, here = 0, shown.shape[0], blocks[y >> 1, 1:]
-    while x < size:
-        t, stop = shown[y, x], x + 1
-        if here[x >> 1] == MIXED:
-            x = (x | 1) + 1
-            continue
-        limit = min(size, x + STRETCH)
-        while stop < limit and shown[y, stop] == t and here[stop >> 1] != MIXED:
+def paint_run(y, x, end, shown, drawn, meshes, traits, focal, middles, lit, work, rows, places, image):
+    """Colour of a run of pixels of one surface, laid triangle by triangle."""
+    i = drawn[1][shown[y, x]]
+    row, prim, first = drawn[3][i], drawn[4][i], x
+    trait, pattern = traits[int(row[13])], int(row[14])
+    while x < end:
+        t, stop, limit = shown[y, x], x + 1, min(end, x + STRETCH)
+        while stop < limit and shown[y, stop] == t:
             stop += 1
-        if t < 0:
-            for c in range(3):
-                copy_row(x, stop, lit[c], image[c, y])
-        elif drawn[3][drawn[1][t], 14] == 0:
-            paint_plain(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, image)
+        if pattern == 0:
+            lay_plain(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work)
         else:
-            paint_pattern(y, x, stop, t, drawn, meshes, traits, focal, middles, lit, work, image)
+            lay_pattern(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work, rows)
         x = stop
+    if pattern == 0:
+        colour_plain(y, first, end, row, trait, middles, lit, work, image)
+    else:
+        if pattern <= WOVEN:
+            fade_row(first, end, row[24], focal, work[4], rows)
+            pattern_row(pattern, first, end, int(row[26]), rows, places)
+        colour_pattern(y, first, end, row, prim[21], trait, focal, middles, lit, work, rows, image)
+
+
+@kernel
+def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work, rows, places, image):
+    """Colour of the pixels of a row that lie in blocks of one surface."""
+    x, size, here = np.int64(0), shown.shape[0], blocks[y >> 1, 1:]  # no literal 0, for which all would be compiled once more
+    while x < size:
+        key, end = here[x >> 1], x + 2
+        while end < size and here[end >> 1] == key:
+            end += 2
+        end = min(end, size)
+        if key != MIXED and key != EDGE:
+            if shown[y, x] < 0:
+                for c in range(3):
+                    copy_row(x, end, lit[c], image[c, y])
+            else:
+                paint_run(y, x, end, shown, drawn, meshes, traits, focal, middles, lit, work, rows, places, image)
+        x = end
 
 
 @kernel
 def spread(lights, planes):
     """Lights (rows, columns, 8) as eight planes (8, rows, columns)."""
     for y in range(lights.shape[0]):
-        for x in range(lights.shape[1]):
-            for n in range(8):
-                planes[n, y, x] = lights[y, x, n]
+        for n in range(8):
+            here, there = lights[y], planes[n, y]
+            for x in range(np.uint64(lights.shape[1])):
+                there[x] = here[x, n]
 
 
 @kernel
-def paint_image(shown, middles, drawn, meshes, traits, focal, lights, planes, blocks, work, image):
-    """Colour of all pixels in blocks of one surface. work: (25, 2 blocks) float32, 8 of light, 9 of texture, 8 of weights."""
+def paint_image(shown, middles, drawn, meshes, traits, focal, lights, planes, blocks, work, rows, places, image):
+    """Colour of all pixels in blocks of one surface.
+
+    work: (25, 2 blocks) float32, 8 of light, 9 of texture, 8 of weights; rows (ROWS, 2 blocks) and places (2 blocks,): of patterns.
+    """
     spread(lights, planes)
     for y in range(image.shape[1]):
         light_row(y, planes, blocks, work[17:], work[:8])
-        paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, work[:8], work[8:17], image)
+        paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, work[:8], work[8:17], rows, places, image)

@@ -14,6 +14,7 @@ from scenelens.sceneworld.blocks import find_blocks, light_blocks
 from scenelens.sceneworld.mixed import shade_mixed
 from scenelens.sceneworld.noise import kernel
 from scenelens.sceneworld.painting import MIXED, paint_image
+from scenelens.sceneworld.patterns import ROWS
 
 __all__ = ["ENVIRONMENT", "shade_image"]
 
@@ -51,13 +52,14 @@ def shade_image(drawn, meshes, traits, lens, sun, seen, names, middles, buffers,
     depth, ids, open_ = seen
     keys, labelled = names
     image, fine, shown, lights, planes, blocks, work = buffers
-    scratch_i, scratch_f = np.empty((3, 4), np.int64), np.empty((7, 16))
-    find_blocks(len(shown), ids, keys, middles, np.empty(len(ids), np.int32), scratch_i, scratch_f, shown, blocks)
+    ints, floats, slots = np.empty((6, 4), np.int64), np.empty((4, 4)), np.empty((4, 16))
+    find_blocks(len(shown), ids, keys, middles, np.empty(len(ids), np.int32), ints, floats, shown, blocks)
     for even in (True, False):
-        light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, scratch_f[6])
-    paint_image(shown, middles, drawn, meshes, traits, lens[1], lights, planes, blocks, work, image)
+        light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, slots[0])
+    rows, places = np.empty((ROWS, work.shape[1])), np.empty(work.shape[1], np.int64)
+    paint_image(shown, middles, drawn, meshes, traits, lens[1], lights, planes, blocks, work, rows, places, image)
     shade_mixed(
-        ids, keys, labelled, middles, scratch_i, scratch_f, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown,
-        fine, image,
+        ids, keys, labelled, middles, ints, floats, slots, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks,
+        shown, fine, image,
     )  # fmt: skip
     name_pixels(shown, blocks, labelled, labels, fine)
