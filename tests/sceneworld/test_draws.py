@@ -1,4 +1,4 @@
-"""Numbers drawn in kernels, against the Random that would have drawn them; places tried in kernels, against plain Python."""
+"""Numbers drawn in kernels against the Random that would draw them; boxes in kernels against plain ones."""
 
 import random
 
