@@ -78,14 +78,14 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     view = camera.view()
     offsets, placed = _place(table, mesh, library)
     edges, owner, face, box, keys, names = _triangle_arrays(library["count"][mesh].sum() + 1)
-    depth, ids, shadow, reduced, fine, image, *working = _buffers()
+    depth, ids, shadow, reduced, fine, image, ends, level, *working = _buffers()
     n = raster.setup_triangles(
         table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, view, focal, centre, centre,
         edges, owner, face, box,
     )  # fmt: skip
     raster.name_triangles(n, owner, face, library["groups"], table, keys, names)
-    raster.draw(n, edges, owner, box, traits[:, 7] > 0, depth, ids)
-    sun = _shadow(world, table, library, offsets, placed, camera, light, shadow)
+    raster.draw(n, edges, owner, box, traits[:, 7] > 0, depth, ids, ends, level)
+    sun = _shadow(world, table, library, offsets, placed, camera, light, (shadow, ends, level))
     cells = reduced.shape[1]
     nearness.openness(depth, focal, centre, world.reach, *reduced, np.empty((9, cells), np.float32), np.empty((2, cells), np.int32))
     labels = np.empty((3, SIZE, SIZE), np.int16)
@@ -107,7 +107,7 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
 
 
 def _buffers() -> tuple[np.ndarray, ...]:
-    """Depth, triangle, shadow map, openness, object per sample, linear image and shading's own.
+    """Depth, triangle, shadow map, openness, object per sample, linear image, rows of a triangle and shading's own.
 
     They are kept per thread, since fresh memory costs time.
     """
@@ -115,7 +115,7 @@ def _buffers() -> tuple[np.ndarray, ...]:
         size, blocks, cells = 2 * SIZE, SIZE // 2 + 1, 2 * SIZE // 4 + 1
         shapes = (
             ((size, size), np.float32), ((size, size), np.int32), ((SHADOW, SHADOW), np.float32), ((3, cells, cells), np.float32),
-            ((size, size), np.int16), ((3, SIZE, SIZE), np.float32),
+            ((size, size), np.int16), ((3, SIZE, SIZE), np.float32), ((2, size), np.int64), ((size,), float),
             ((SIZE, SIZE), np.int32), ((blocks, blocks + 2, 8), np.float32), ((8, blocks, blocks + 2), np.float32),
             ((blocks, blocks + 2), np.int32), ((25, 2 * blocks), np.float32),
         )  # fmt: skip
@@ -162,7 +162,7 @@ def _triangle_arrays(n: int) -> tuple[np.ndarray, ...]:
     return _kept.triangles
 
 
-def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light, shadow: np.ndarray) -> np.ndarray:
+def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light, shadow: tuple[np.ndarray, ...]) -> np.ndarray:
     """The light's frame (12 numbers, see raster.to_light) fitted to what the camera sees; the shadow map is filled."""
     axes = np.array(look(tuple(-light.direction)))
     corners = _seen_corners(camera, world.shadow_depth) @ axes.T
@@ -174,7 +174,7 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
     raster.to_texels(turned, sun)
-    raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, turned, shadow)
+    raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, turned, *shadow)
     return sun
 
 
