@@ -94,17 +94,27 @@ def add_tap(focal, centre, near, work, at, hidden):
 
 
 @kernel
+def like(there, here):
+    """1 where a depth is like another, else 0."""
+    return ONE if abs(there - here) < LIKE * here else NONE
+
+
+@kernel
 def average(raw, near, here, total, weight):
     """Add the raw values of one row of cells, of like depth as `here`, over columns -2 to 1, to total and weight."""
     size = raw.shape[0]
-    for k in range(4):
-        low, high = max(0, 2 - k), min(size, size + 2 - k)
-        there, value = near[low + k - 2 : high + k - 2], raw[low + k - 2 : high + k - 2]
-        mine, out, count = here[low:high], total[low:high], weight[low:high]
-        for i in range(np.uint64(there.shape[0])):
-            like = ONE if abs(there[i] - mine[i]) < LIKE * mine[i] else NONE
-            out[i] += like * value[i]
-            count[i] += like
+    n0, n1, n2, n3 = near[: size - 3], near[1 : size - 2], near[2 : size - 1], near[3:]
+    v0, v1, v2, v3 = raw[: size - 3], raw[1 : size - 2], raw[2 : size - 1], raw[3:]
+    mine, out, count = here[2 : size - 1], total[2 : size - 1], weight[2 : size - 1]
+    for i in range(np.uint64(size - 3)):
+        a, b, c, d = like(n0[i], mine[i]), like(n1[i], mine[i]), like(n2[i], mine[i]), like(n3[i], mine[i])
+        out[i] = out[i] + a * v0[i] + b * v1[i] + c * v2[i] + d * v3[i]
+        count[i] = count[i] + a + b + c + d
+    for i in (0, 1, size - 1):
+        for k in range(max(0, i - 2), min(size, i + 2)):
+            a = like(near[k], here[i])
+            total[i] += a * raw[k]
+            weight[i] += a
 
 
 @kernel
@@ -132,7 +142,7 @@ def openness(depth, focal, centre, reach, raw, near, out, work, at):
         weight[:] = NONE
         for j in range(max(0, y - 2), min(size, y + 2)):
             average(raw[j], near[j], near[y], total, weight)
-        for i in range(size):
+        for i in range(np.uint64(size)):
             total[i] /= weight[i]
 
 

@@ -102,7 +102,10 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
     tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)
-    grade.finish(image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink, np.empty((2, SIZE), np.float32), out)
+    grade.finish(
+        image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink,
+        np.empty((2, SIZE), np.float32), np.empty((5, 2, SIZE), np.int16), np.empty((3, SIZE), np.int32), out,
+    )  # fmt: skip
     return Rendered(out, labels[0], labels[1], labels[2], world.objects, world.parts)
 
 
