@@ -13,7 +13,7 @@ __all__ = ["Draws", "below", "exact", "gauss", "share", "uniform"]
 # No fast mathematics: numbers are the same as Python's to the last bit. Only kernels call these, so they need no wrappers.
 exact = njit(nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 PER = 1.0 / 9007199254740992.0
-MANY = 2048  # words drawn at a time
+MANY = 1024  # words drawn at a time
 
 
 class Draws:

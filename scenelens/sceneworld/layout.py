@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +34,9 @@ TURNS = {"fence": 12.0, "train": 9.0, "airplane": 20.0, "bus": 18.0}  # degrees,
 FRAMES = {Way.AGAINST_WALL: 0.85, Way.ON_WALL: 0.9}  # factors on how much of a thing must be in the frame
 NEAREST = {"water": 4.0, "far": 8.0}
 HANGING = (Way.ON_WALL, Way.CEILING, Way.ON_TOP, Way.SKY)  # their footprint takes no ground
-WORDS = 64  # that a try takes at the most: 12, and what is drawn again because it was too large
+WORDS = 32  # more than a try takes on average, even if much is drawn again because it was too large
 ALONE = np.empty(0, HOST)
+PACK = struct.Struct(f"{len(THING)}d").pack
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def _asked(stage: Stage, way: Way, thing: Thing, r: Round, need: float) -> np.nd
         thing.place == "ceiling", flat, FOOT.get(thing.name, 1.0), 0.0 if flat else SOLID.get(thing.name, 1.0),
         _turn(way, thing, nearest), *_shares(thing), nearest, need if way == Way.ON_TOP else thing.name in VEHICLES,
     )  # fmt: skip
-    return np.array([ask], THING)
+    return np.frombuffer(bytearray(PACK(*ask)), THING)
 
 
 def _turn(way: Way, thing: Thing, nearest: float) -> float:
