@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenelens.sceneworld.noise import kernel
+from scenelens.sceneworld.noise import inner, kernel
 
 __all__ = ["MIDDLES", "PAPER", "finish", "screen_values"]
 
@@ -55,20 +55,20 @@ SCREEN = screen_values()
 ONE, ZERO, COOL = np.float32(1), np.float32(0), np.float32(0.3)  # COOL: how much bluer ink makes what it darkens
 
 
-@kernel
+@inner
 def split(row, even, odd):
     """The samples at even and at odd columns of a row."""
     for x in range(np.uint64(even.shape[0])):
         even[x], odd[x] = row[np.uint64(2) * x], row[np.uint64(2) * x + np.uint64(1)]
 
 
-@kernel
+@inner
 def differ(a, b, c, d, here):
     """How many of four samples show another object."""
     return np.int16(a != here) + np.int16(b != here) + np.int16(c != here) + np.int16(d != here)
 
 
-@kernel
+@inner
 def count_others(above, upper, lower, below, others):
     """How many of the samples of each pixel and those around, 4x4, show another object; 0 where their corners do not.
 
@@ -89,7 +89,7 @@ def count_others(above, upper, lower, below, others):
         out[x] = first + second + third + last if corners else 0
 
 
-@kernel
+@inner
 def count_at(fine, x, y):
     """As `count_others`, at one pixel, at the frame too: there are no other objects beyond."""
     last, here, other = fine.shape[0] - 1, fine[2 * y, 2 * x], 0
@@ -102,7 +102,7 @@ def count_at(fine, x, y):
     return other
 
 
-@kernel
+@inner
 def count_row(fine, y, halves, others):
     """`count_at` a row of pixels, many at a time. halves (4, 2, S): rows of samples, split; those above are there already."""
     size = others.shape[0]
@@ -117,7 +117,7 @@ def count_row(fine, y, halves, others):
             others[x] = count_at(fine, x, y)
 
 
-@kernel
+@inner
 def ink_row(others, ink, factor, blue):
     """Darken the factors on a row of pixels (on all light, on blue light) where objects meet."""
     for x in range(np.uint64(others.shape[0])):

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from scenelens.sceneworld.noise import kernel
+from scenelens.sceneworld.noise import inner, kernel
 
 __all__ = ["openness", "openness_at"]
 
@@ -26,7 +26,7 @@ SLACK, TINY, TINIEST, LIKE = np.float32(0.004), np.float32(1e-7), np.float32(1e-
 WIDEST = np.float32(44)  # samples from a cell to the farthest tap
 
 
-@kernel
+@inner
 def read_row(depth, y, near, work):
     """The depths that a row of cells sees, and STEP samples to the left, right, above and below, into work 0 to 3."""
     last, left, right, above, below = depth.shape[0] - 1, work[0], work[1], work[2], work[3]
@@ -37,14 +37,14 @@ def read_row(depth, y, near, work):
         left[i], right[i] = here[max(0, x - STEP)], here[min(last, x + STEP)]
 
 
-@kernel
+@inner
 def slope(here, back, ahead):
     """Relative change of depth from a sample to its neighbour: the calmer of both sides (the other may be an edge)."""
     a, b = ONE - here / back, here / ahead - ONE
     return a if abs(a) < abs(b) else b
 
 
-@kernel
+@inner
 def face_row(depth, y, focal, centre, reach, near, work):
     """What a row of cells sees, into work: 0 to 2 the normal, 3 the radius of taps, 4 the fading, 5 and 6 its rays."""
     read_row(depth, y, near, work)
@@ -65,7 +65,7 @@ def face_row(depth, y, focal, centre, reach, near, work):
         w[5, i], w[6, i] = rx, ry
 
 
-@kernel
+@inner
 def take_tap(depth, y, across, up, work, at):
     """Where a row of cells looks with one tap, into at (2, S) int32: column and row; the depth there into work[7]."""
     last = np.float32(depth.shape[0] - 1)
@@ -78,7 +78,7 @@ def take_tap(depth, y, across, up, work, at):
         found[i] = depth[rows[i], columns[i]]
 
 
-@kernel
+@inner
 def add_tap(focal, centre, near, work, at, hidden):
     """Add to hidden how much of the sky what was found takes away."""
     nx, ny, nz, fade, rx, ry, found = work[0], work[1], work[2], work[4], work[5], work[6], work[7]
@@ -93,13 +93,13 @@ def add_tap(focal, centre, near, work, at, hidden):
         hidden[i] += max(NONE, ONE - d2 * fade[i]) * max(NONE, rise) / np.float32(math.sqrt(d2))
 
 
-@kernel
+@inner
 def like(there, here):
     """1 where a depth is like another, else 0."""
     return ONE if abs(there - here) < LIKE * here else NONE
 
 
-@kernel
+@inner
 def average(raw, near, here, total, weight):
     """Add the raw values of one row of cells, of like depth as `here`, over columns -2 to 1, to total and weight."""
     size = raw.shape[0]

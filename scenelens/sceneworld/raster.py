@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from scenelens.sceneworld.noise import kernel
+from scenelens.sceneworld.noise import inner, kernel
 
 __all__ = ["COLUMNS", "clear", "draw", "draw_shadow", "name_triangles", "place_vertices", "setup_triangles"]
 
@@ -101,19 +101,19 @@ def name_triangles(n, owner, face, groups, table, keys, names):
     keys[n] = names[n, 0] = names[n, 1] = names[n, 2] = -1
 
 
-@kernel
+@inner
 def between_samples(left, right, top, bottom):
     """Whether a box lies between the middles of samples, so that none of them can see what is in it."""
     return math.ceil(left - 0.502) > right - 0.498 or math.ceil(top - 0.502) > bottom - 0.498
 
 
-@kernel
+@inner
 def mirrors(a):
     """Whether an instance's frame turns its mesh inside out."""
     return (a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) + a[2] * (a[4] * a[9] - a[5] * a[8])) < 0
 
 
-@kernel
+@inner
 def to_view(view, p):
     """A world point in camera space: right, up, ahead."""
     x, y, z = p[0] - view[9], p[1] - view[10], p[2] - view[11]
@@ -124,7 +124,7 @@ def to_view(view, p):
     )
 
 
-@kernel
+@inner
 def weights(out, rx, ry, rz, focal, cx, cy):
     """Turn a row over rays into (per x, per y, constant) over pixel coordinates."""
     out[0] = rx / focal
@@ -154,7 +154,7 @@ def draw(n, edges, owner, box, stipple, depth, ids, ends, level):
                 fill(depth[y], ids[y], first, stop, level[j], slope, t)
 
 
-@kernel
+@inner
 def cross_rows(e, top, count, left, right, first, stop, level):
     """Which samples of the rows from top on lie in a triangle, and 1 / distance at column 0: many rows at a time."""
     e0, e1, e2, e3, e4, e5, e6, e7, e8 = e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7], e[8]
@@ -169,13 +169,13 @@ def cross_rows(e, top, count, left, right, first, stop, level):
         level[j] = r0 + r1 + r2
 
 
-@kernel
+@inner
 def whole(first, stop):
     """Where a run of samples ends when it is drawn by whole eights: the compiler takes eight at a time, or else each by itself."""
     return np.uint64(first + ((stop - first + 7) & -8))
 
 
-@kernel
+@inner
 def fill(near, seen, first, stop, base, slope, t):
     """Put triangle t into a row of samples where it is nearest. Unsigned columns: the compiler then takes many at a time."""
     for x in range(np.uint64(first), whole(first, stop)):
@@ -185,7 +185,7 @@ def fill(near, seen, first, stop, base, slope, t):
             seen[x] = t
 
 
-@kernel
+@inner
 def fill_thin(near, seen, first, stop, base, slope, t):
     """As `fill`, every other sample."""
     for x in range(first, stop, 2):
@@ -195,13 +195,13 @@ def fill_thin(near, seen, first, stop, base, slope, t):
             seen[x] = t
 
 
-@kernel
+@inner
 def over(a):
     """-1 / a, for `span`; 0 where a is 0."""
     return -1.0 / a if abs(a) > 1e-15 else 0.0
 
 
-@kernel
+@inner
 def span(low, high, a, per, r):
     """The part of [low, high] where a * (x + 0.5) + r >= 0; per is `over` a."""
     if a > 1e-15:
@@ -264,7 +264,7 @@ def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shad
             shade_triangle(a, b, c, area, shadow, ends, level)
 
 
-@kernel
+@inner
 def shade_triangle(a, b, c, area, shadow, ends, level):
     """Put a triangle into the shadow map where it is nearest to the light. area: twice its area, with its sign."""
     x0, y0, z0, x1, y1, z1, x2, y2, z2 = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
@@ -292,7 +292,7 @@ def shade_triangle(a, b, c, area, shadow, ends, level):
             shade_row(shadow[top + j], ends[0, j], ends[1, j], level[j], dz_x)
 
 
-@kernel
+@inner
 def shade_row(row, first, stop, far, slope):
     """Put a triangle into a row of texels where it is nearest to the light."""
     for x in range(np.uint64(first), whole(first, stop)):
