@@ -24,6 +24,7 @@ __all__ = ["Builder"]
 
 PATTERN_INDEX = {name: i for i, name in enumerate(PATTERNS)}
 Look = str | Colour | None
+Paint = tuple[tuple[float, ...], float, bool]
 
 
 class Builder:
@@ -34,7 +35,7 @@ class Builder:
         self.frame = frame
         self.detail = world.detail
         self._colours: dict[str, Colour] = {}
-        self._paints: dict[tuple, tuple[float, ...]] = {}
+        self._paints: dict[tuple, Paint] = {}
         self._seed = int(rng.random() * 1e6)
         self._part_seeds: dict[str, int] = {}
 
@@ -67,7 +68,7 @@ class Builder:
             if what.startswith("#"):
                 return hex_colour(what)
             if what not in self._colours:
-                self._colours[what] = self.palette(what)
+                self._colours[what] = self.world.palette(what, self.rng)
             return self._colours[what]
         return what
 
@@ -110,48 +111,52 @@ class Builder:
         pattern_size: float | None, glow: float, round: float = 0.012, casts: bool = True,
     ) -> None:  # fmt: skip
         key = material, colour, colour2, pattern
-        paint = self._paints.get(key)
-        if paint is None:
-            paint = self._paints[key] = self._paint(*key)
+        paint, size, opaque = self._paints.get(key) or self._paint(*key)
         world = self.world
+        number, named = world.mesh_numbers.get(id(mesh)), world.part_numbers.get((self.label, part))
         self._seed += 1
         world.rows.append(
-            (*frame, world.mesh_index(mesh), *paint, self.object_id, world.part_index(self.label, part), glow,
-             pattern_size or MATERIALS[material].size, round, self._seed % 1048573, casts and material != "glass")
+            frame
+            + (world.mesh_index(mesh) if number is None else number,)
+            + paint
+            + (self.object_id, world.part_index(self.label, part) if named is None else named, glow, pattern_size or size, round,
+               self._seed % 1048573, casts and opaque)
         )  # fmt: skip
 
-    def _paint(self, material: str, colour: Look, colour2: Look, pattern: str | None) -> tuple[float, ...]:
-        """Numbers of a material and a pattern, and the two colours: columns 13 to 20 of the instance table."""
+    def _paint(self, material: str, colour: Look, colour2: Look, pattern: str | None) -> Paint:
+        """Numbers of a material and a pattern, and the two colours: columns 13 to 20 of the instance table; size; opaque."""
         if material not in MATERIALS:
             raise SceneLensError(f"no material named {material!r}; {close_names(material, MATERIALS)}")
         look = MATERIALS[material]
-        pattern = look.pattern if pattern is None else pattern
-        if pattern not in PATTERN_INDEX:
-            raise SceneLensError(f"no pattern named {pattern!r}; {close_names(pattern, PATTERNS)}")
+        drawn = look.pattern if pattern is None else pattern
+        if drawn not in PATTERN_INDEX:
+            raise SceneLensError(f"no pattern named {drawn!r}; {close_names(drawn, PATTERNS)}")
         first = self.colour(colour, look.colour)
         second = first
-        if pattern != "none":
+        if drawn != "none":
             plain = colour2 is None and not look.second
             second = shade(first, -0.35) if plain else self.colour(colour2, look.second)
-        return material_index[material], PATTERN_INDEX[pattern], *first, *second
+        paint = (material_index[material], PATTERN_INDEX[drawn], *first, *second), look.size, material != "glass"
+        self._paints[material, colour, colour2, pattern] = paint
+        return paint
 
-    def _frame(self, at: Point, rotate: Point | None, sx: float, sy: float, sz: float) -> Affine:
+    def _frame(self, at: Point, rotate: Point | None, sides: Point) -> Affine:
         if rotate is None:
-            return move_stretch(self.frame, *at, sx, sy, sz)
-        return stretch(compose(move(self.frame, *at), rotation(*rotate)), sx, sy, sz)
+            return move_stretch(self.frame, at, sides)
+        return stretch(compose(move(self.frame, *at), rotation(*rotate)), *sides)
 
     def box(self, part: str, material: str, *, at: Point = (0, 0, 0), size: Point, rotate: Point | None = None,
             round: float = 0.012, colour: Look = None, colour2: Look = None, pattern: str | None = None,
             pattern_size: float | None = None, glow: float = 0, casts: bool = True) -> None:  # fmt: skip
         """A box of size (w, h, d); `at` is the centre of its bottom; `round`: radius of the edges that catch light."""
-        frame = self._frame(at, rotate, *size)
+        frame = self._frame(at, rotate, size)
         self._put(shapes.box(), part, material, frame, colour, colour2, pattern, pattern_size, glow, round, casts)
 
     def cushion(self, part: str, material: str, *, at: Point = (0, 0, 0), size: Point, power: float = 0.5, rotate: Point | None = None,
                 colour: Look = None, colour2: Look = None, pattern: str | None = None, pattern_size: float | None = None,
                 glow: float = 0) -> None:  # fmt: skip
         """A pillow of size (w, h, d) on its bottom centre; power 1: an egg, 0.5: a pillow, 0.25: a mattress."""
-        frame = self._frame(at, rotate, *size)
+        frame = self._frame(at, rotate, size)
         mesh = shapes.cushion(power, self.detail + 4)
         self._put(mesh, part, material, frame, colour, colour2, pattern, pattern_size, glow)
 
@@ -168,21 +173,21 @@ class Builder:
         """A (truncated) cone from radius r0 at the bottom to r1; sides=4: a pyramid, 6: a hexagonal post."""
         big = max(r0, r1)
         mesh = shapes.revolved(round(r0 / big, 1), round(r1 / big, 1), sides or self.detail)
-        frame = self._frame(at, rotate, big, height, big * depth)
+        frame = self._frame(at, rotate, (big, height, big * depth))
         self._put(mesh, part, material, frame, colour, colour2, pattern, pattern_size, glow)
 
     def sphere(self, part: str, material: str, *, at: Point = (0, 0, 0), radius: float | Point, rotate: Point | None = None,
                colour: Look = None, colour2: Look = None, pattern: str | None = None, pattern_size: float | None = None,
                glow: float = 0) -> None:  # fmt: skip
         """A ball about its centre `at`; radius one number or (rx, ry, rz)."""
-        frame = self._frame(at, rotate, *_three(radius))
+        frame = self._frame(at, rotate, _three(radius))
         self._put(shapes.sphere(self.detail), part, material, frame, colour, colour2, pattern, pattern_size, glow)
 
     def dome(self, part: str, material: str, *, at: Point = (0, 0, 0), radius: float | Point, rotate: Point | None = None,
              colour: Look = None, colour2: Look = None, pattern: str | None = None, pattern_size: float | None = None,
              glow: float = 0) -> None:  # fmt: skip
         """Half a ball, flat side down on `at`."""
-        frame = self._frame(at, rotate, *_three(radius))
+        frame = self._frame(at, rotate, _three(radius))
         self._put(
             shapes.sphere(self.detail, 0.5),
             part,
@@ -199,7 +204,7 @@ class Builder:
              rotate: Point | None = None, colour: Look = None, colour2: Look = None, pattern: str | None = None,
              pattern_size: float | None = None, glow: float = 0) -> None:  # fmt: skip
         """A bumpy ball about its centre (foliage, bush, cloud, rock)."""
-        frame = self._frame(at, rotate, *_three(radius))
+        frame = self._frame(at, rotate, _three(radius))
         mesh = shapes.blob(bumps, self.integer(0, 5), self.detail)
         self._put(mesh, part, material, frame, colour, colour2, pattern, pattern_size, glow)
 
@@ -207,7 +212,7 @@ class Builder:
              colour: Look = None, colour2: Look = None, pattern: str | None = None, pattern_size: float | None = None,
              glow: float = 0) -> None:  # fmt: skip
         """A torus lying flat about its centre; rotate=(90, 0, 0) stands it up facing the viewer."""
-        frame = self._frame(at, rotate, radius, radius, radius)
+        frame = self._frame(at, rotate, (radius, radius, radius))
         mesh = shapes.torus(round(tube / radius, 2), self.detail + 6, 8)
         self._put(mesh, part, material, frame, colour, colour2, pattern, pattern_size, glow)
 
@@ -222,14 +227,14 @@ class Builder:
               colour: Look = None, colour2: Look = None, pattern: str | None = None, pattern_size: float | None = None,
               glow: float = 0, casts: bool = True) -> None:  # fmt: skip
         """A sheet (w, h) without thickness, upright on `at`, facing the viewer; seen from both sides."""
-        frame = self._frame(at, rotate, size[0], size[1], 1.0)
+        frame = self._frame(at, rotate, (size[0], size[1], 1.0))
         self._put(shapes.panel(), part, material, frame, colour, colour2, pattern, pattern_size, glow, casts=casts)
 
     def wedge(self, part: str, material: str, *, at: Point = (0, 0, 0), size: Point, ridge: float = 1.0, lean: float = 0.0,
               rotate: Point | None = None, colour: Look = None, colour2: Look = None, pattern: str | None = None,
               pattern_size: float | None = None, glow: float = 0) -> None:  # fmt: skip
         """A roof of size (w, h, d), ridge along x over the middle; ridge < 1 hips the ends; lean 1 / -1: a ramp."""
-        frame = self._frame(at, rotate, *size)
+        frame = self._frame(at, rotate, size)
         self._put(shapes.wedge(ridge, lean), part, material, frame, colour, colour2, pattern, pattern_size, glow)
 
     def lathe(self, part: str, material: str, *, at: Point = (0, 0, 0), profile: Sequence[tuple[float, float]], closed: bool = True,
@@ -241,7 +246,7 @@ class Builder:
             mesh,
             part,
             material,
-            self._frame(at, rotate, 1, 1, 1),
+            self._frame(at, rotate, (1, 1, 1)),
             colour,
             colour2,
             pattern,
@@ -275,7 +280,7 @@ class Builder:
             mesh,
             part,
             material,
-            self._frame(at, rotate, 1, 1, 1),
+            self._frame(at, rotate, (1, 1, 1)),
             colour,
             colour2,
             pattern,
@@ -288,7 +293,7 @@ class Builder:
                 pattern: str | None = None, pattern_size: float | None = None, glow: float = 0) -> None:  # fmt: skip
         """A slab cut along a named or given outline, upright on `at`, facing the viewer; size (w, h, thickness)."""
         mesh = extruded(outline_points(outline))  # type: ignore[arg-type]
-        self._put(mesh, part, material, self._frame(at, rotate, *size), colour, colour2, pattern, pattern_size, glow)
+        self._put(mesh, part, material, self._frame(at, rotate, size), colour, colour2, pattern, pattern_size, glow)
 
 
 def _three(radius: float | Point) -> Point:

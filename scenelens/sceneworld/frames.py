@@ -39,9 +39,11 @@ def stretch(a: Affine, x: float, y: float, z: float) -> Affine:
     return (a0 * x, a1 * y, a2 * z, a3, a4 * x, a5 * y, a6 * z, a7, a8 * x, a9 * y, aa * z, ab)
 
 
-def move_stretch(a: Affine, x: float, y: float, z: float, sx: float, sy: float, sz: float) -> Affine:
-    """a after a shift by (x, y, z) after scaling the axes by sx, sy, sz."""
+def move_stretch(a: Affine, at: Point, sides: Point) -> Affine:
+    """a after a shift to a place after scaling the axes."""
     a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, aa, ab = a
+    x, y, z = at
+    sx, sy, sz = sides
     return (
         a0 * sx, a1 * sy, a2 * sz, a0 * x + a1 * y + a2 * z + a3,
         a4 * sx, a5 * sy, a6 * sz, a4 * x + a5 * y + a6 * z + a7,
@@ -70,7 +72,9 @@ def pose(at: Point = (0, 0, 0), ry: float = 0.0, scale: float = 1.0) -> Affine:
 
 def between(start: Point, stop: Point) -> tuple[Affine, float]:
     """The map that stands a unit-height thing from start to stop, unscaled, and the distance."""
-    x, y, z = (b - a for a, b in zip(start, stop, strict=True))
+    x0, y0, z0 = start
+    x1, y1, z1 = stop
+    x, y, z = x1 - x0, y1 - y0, z1 - z0
     length = math.sqrt(x * x + y * y + z * z) or 1e-6
     ux, uy, uz = x / length, y / length, z / length
     if abs(uy) > 0.999:
@@ -79,7 +83,7 @@ def between(start: Point, stop: Point) -> tuple[Affine, float]:
         k = 1.0 / math.sqrt(ux * ux + uz * uz)
         sx, sy, sz = uz * k, 0.0, -ux * k
     tx, ty, tz = sy * uz - sz * uy, sz * ux - sx * uz, sx * uy - sy * ux
-    return (sx, ux, tx, start[0], sy, uy, ty, start[1], sz, uz, tz, start[2]), length
+    return (sx, ux, tx, x0, sy, uy, ty, y0, sz, uz, tz, z0), length
 
 
 def point(a: Affine, p: Point) -> Point:

@@ -1,129 +1,96 @@
 """Where things go in a room: against walls and on them, on the floor, on tables, under the ceiling.
 
-Each function tries places for one thing and says whether it found one.
+Each kernel draws a place for one thing: x, y, z, ry, the wall it is at, and the number of its host (-1: none).
 """
 
 from __future__ import annotations
 
 import math
 
-from scenelens.sceneworld.layout import Layout, Round, Thing, try_place
-from scenelens.sceneworld.registry import OBJECTS
-from scenelens.sceneworld.world import Placed, Top
+from scenelens.sceneworld.draws import below, exact, gauss, uniform
+from scenelens.sceneworld.fits import BACK, CEILING, LEFT, NOWHERE, RIGHT
 
-__all__ = ["against_wall", "on_ceiling", "on_floor", "on_top", "on_wall"]
-
-BESIDE = {"chair": ("table", "desk", "counter", "piano")}
-FRONT_ONLY = ("desk", "counter", "piano")  # one sits at their front
+__all__ = ["against_wall", "beside", "on_ceiling", "on_floor", "on_top", "on_wall"]
 
 
-def _wall_place(layout: Layout, width: float, off: float) -> tuple[str, float, float, float]:
-    """A wall (back, left, right) and x, z, ry of a thing whose middle is `off` metres before it."""
-    stage, rng = layout.stage, layout.rng
-    wall = rng.choice(("back", "back", "left", "right"))
-    side = -1 if wall == "left" else 1
-    first, last = stage.wall_from(side) + 0.2 * width, stage.depth - width / 2 - 0.05
-    if wall == "back" or first > last:
-        return "back", rng.uniform(-1, 1) * max(0.0, stage.width - width - 0.06) / 2, stage.depth - off, 0.0
-    return wall, side * (stage.width / 2 - off), rng.uniform(first, last), 90.0 * side
+@exact
+def wall_place(room, draws, width, off):
+    """A wall and x, z, ry of a thing whose middle is `off` metres before it."""
+    wall = below(draws, 4)  # the back wall is twice as likely
+    wall = BACK if wall < 2 else LEFT if wall == 2 else RIGHT
+    side = -1.0 if wall == LEFT else 1.0
+    first, last = (room.left if wall == LEFT else room.right) + 0.2 * width, room.depth - width / 2 - 0.05
+    if wall == BACK or first > last:
+        return BACK, uniform(draws, -1.0, 1.0) * max(0.0, room.width - width - 0.06) / 2, room.depth - off, 0.0
+    return wall, side * (room.width / 2 - off), uniform(draws, first, last), 90.0 * side
 
 
-def against_wall(layout: Layout, thing: Thing, r: Round) -> bool:
+@exact
+def against_wall(room, thing, draws):
     """Standing with its back to a wall."""
-    width, _, depth = (r.scale * side for side in thing.size)
-    for _ in range(r.tries):
-        wall, x, z, ry = _wall_place(layout, width, depth / 2 + 0.03)
-        if try_place(layout, thing, r, (x, 0.0, z), ry, r.scale, wall, frame=0.85):
-            return True
-    return False
+    wall, x, z, ry = wall_place(room, draws, thing.width, thing.depth / 2 + 0.03)
+    return x, 0.0, z, ry, wall, -1
 
 
-def on_wall(layout: Layout, thing: Thing, r: Round) -> bool:
+@exact
+def on_wall(room, thing, draws):
     """Hung on a wall, its middle about as high as the eyes."""
-    width, height, _ = (r.scale * side for side in thing.size)
-    room = layout.stage.height - height - 0.12
-    for _ in range(r.tries):
-        wall, x, z, ry = _wall_place(layout, width, 0.01)
-        low = min(layout.rng.uniform(1.5, 1.85) - height / 2, room)
-        if try_place(layout, thing, r, (x, low, z), ry, r.scale, wall, stands=False, frame=0.9):
-            return True
-    return False
+    wall, x, z, ry = wall_place(room, draws, thing.width, 0.01)
+    low = min(uniform(draws, 1.5, 1.85) - thing.height / 2, room.height - thing.height - 0.12)
+    return x, low, z, ry, wall, -1
 
 
-def on_floor(layout: Layout, thing: Thing, r: Round) -> bool:
-    """Standing free in the room; a chair rather beside a table."""
-    stage, rng = layout.stage, layout.rng
-    if thing.name in BESIDE and _beside(layout, thing, r):
-        return True
-    turn = 6 if thing.size[1] < 0.06 else 14 if max(thing.size) > 1.9 else 32
-    bulky = min(thing.size) > 1.2  # a piano or drums leave room before and beside them
-    first = 0.5 * stage.depth if bulky else 0.7
-    for _ in range(r.tries):
-        z = rng.uniform(first, stage.depth - 0.1 - r.scale * thing.size[2] / 2)
-        half = min(stage.width / 2, 0.92 * stage.seen_half(z)) - 0.3 * thing.size[0]
-        x = rng.choice((-half, half)) * rng.uniform(0.4, 1) if bulky else rng.uniform(-half, half)
-        if try_place(layout, thing, r, (x, 0.0, z), rng.gauss(0, turn), r.scale):
-            return True
-    return False
+@exact
+def on_floor(room, thing, draws):
+    """Standing free in the room."""
+    bulky = min(thing.full_width, thing.full_height, thing.full_depth) > 1.2  # a piano or drums leave room before and beside them
+    z = uniform(draws, 0.5 * room.depth if bulky else 0.7, room.depth - 0.1 - thing.scale * thing.full_depth / 2)
+    seen = 2 * max(0.5, z - room.ez) * room.spread / 2
+    half = min(room.width / 2, 0.92 * seen) - 0.3 * thing.full_width
+    if bulky:
+        side = -half if below(draws, 2) == 0 else half
+        x = side * uniform(draws, 0.4, 1.0)
+    else:
+        x = uniform(draws, -half, half)
+    return x, 0.0, z, gauss(draws, thing.turn), NOWHERE, -1
 
 
-def _beside(layout: Layout, thing: Thing, r: Round) -> bool:
-    """Beside a table, facing it; at a desk or a piano before its front."""
-    rng, hosts = layout.rng, [o for o in layout.placed if o.name in BESIDE[thing.name]]
-    for _ in range(r.tries // 2 if hosts else 0):
-        host = rng.choice(hosts)
-        width, _, depth = OBJECTS[host.name].sizes[host.look]
-        a = math.radians((0 if host.name in FRONT_ONLY else rng.choice((0, 90, 180, 270))) + rng.gauss(0, 10))
-        reach = 0.36 + (width * abs(math.sin(a)) + depth * abs(math.cos(a))) / 2 * host.scale
-        x, z = _turned(reach * math.sin(a), -reach * math.cos(a), host.ry)
-        facing = math.degrees(math.atan2(x, z)) + rng.gauss(0, 8)
-        if try_place(layout, thing, r, (host.at[0] + x, 0.0, host.at[2] + z), facing, r.scale):
-            return True
-    return False
-
-
-def _turned(x: float, z: float, ry: float) -> tuple[float, float]:
+@exact
+def turned(x, z, ry):
     """A point of an object's own ground after the object is turned by ry degrees."""
     c, s = math.cos(math.radians(ry)), math.sin(math.radians(ry))
     return x * c + z * s, z * c - x * s
 
 
-def on_top(layout: Layout, thing: Thing, r: Round) -> bool:
-    """On a table, a shelf or a cupboard with room on it; else on the floor."""
-    rng, (width, _, depth) = layout.rng, (r.scale * side for side in thing.size)
-    pairs = zip(layout.placed, layout.spots, strict=True)
-    tops = [(o, spot, top) for o, spot in pairs for top in o.tops if _carries(o, top, thing, width, depth)]
-    for _ in range(r.tries if tops else 0):
-        host, below, top = rng.choice(tops)
-        x, z = _turned(
-            rng.uniform(-0.5, 0.5) * max(0.0, top.width - width),
-            rng.uniform(-0.5, 0.5) * (top.depth - depth) if depth < top.depth else (top.depth - depth) / 2,
-            host.ry,
-        )
-        x, y, z = top.centre[0] + x, top.centre[1] + 0.008, top.centre[2] + z
-        need = 0.42 * (width + depth) / 2 if r.scale < 1 else 0.5 * max(width, depth)
-        if any(abs(y - v) < 0.3 and math.hypot(x - u, z - w) < need + n for u, v, w, n in layout.used_tops):
-            continue
-        turn = host.ry + rng.gauss(0, 5 if thing.name == "computer" else 20)
-        if try_place(layout, thing, r, (x, y, z), turn, r.scale, stands=False, host=below):
-            layout.used_tops.append((x, y, z, need))
-            layout.placed[-1].parent = host.id
-            return True
-    return on_floor(layout, thing, r)
+@exact
+def beside(thing, hosts, draws):
+    """Beside a table, facing it; at a desk or a piano before its front."""
+    host = hosts[below(draws, hosts.size)]
+    side = 0.0 if host.front != 0.0 else 90.0 * below(draws, 4)
+    a = math.radians(side + gauss(draws, 10.0))
+    reach = 0.36 + (host.width * abs(math.sin(a)) + host.depth * abs(math.cos(a))) / 2 * host.scale
+    x, z = turned(reach * math.sin(a), -reach * math.cos(a), host.ry)
+    facing = math.degrees(math.atan2(x, z)) + gauss(draws, 8.0)
+    return host.x + x, 0.0, host.z + z, facing, NOWHERE, -1
 
 
-def _carries(host: Placed, top: Top, thing: Thing, width: float, depth: float) -> bool:
-    """Whether a thing may stand on a top; a computer has its place on a desk, however full that is."""
-    if thing.name == "computer" and host.name == "desk":
-        return True
-    return width < 1.25 * top.width and depth < 1.5 * top.depth
+@exact
+def on_top(thing, hosts, used, draws):
+    """On a table, a shelf or a cupboard with room on it; host -2: another thing is in the way. used (n, 4): x, y, z, radius."""
+    top = hosts[below(draws, hosts.size)]
+    along = uniform(draws, -0.5, 0.5) * max(0.0, top.width - thing.width)
+    spare = top.depth - thing.depth
+    across = uniform(draws, -0.5, 0.5) * spare if thing.depth < top.depth else spare / 2
+    x, z = turned(along, across, top.ry)
+    x, y, z = top.x + x, top.y + 0.008, top.z + z
+    for i in range(used.shape[0]):
+        if abs(y - used[i, 1]) < 0.3 and math.hypot(x - used[i, 0], z - used[i, 2]) < thing.extra + used[i, 3]:
+            return x, y, z, 0.0, NOWHERE, -2
+    return x, y, z, top.ry + gauss(draws, thing.turn), NOWHERE, int(top.number)
 
 
-def on_ceiling(layout: Layout, thing: Thing, r: Round) -> bool:
+@exact
+def on_ceiling(room, draws):
     """Hung from the ceiling."""
-    stage, rng = layout.stage, layout.rng
-    for _ in range(r.tries):
-        x, z = rng.uniform(-0.35, 0.35) * stage.width, rng.uniform(1.8, stage.depth - 0.8)
-        if try_place(layout, thing, r, (x, stage.height, z), 0.0, r.scale, "ceiling", stands=False):
-            return True
-    return False
+    x = uniform(draws, -0.35, 0.35) * room.width
+    return x, room.height, uniform(draws, 1.8, room.depth - 0.8), 0.0, CEILING, -1

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from scenelens.sceneworld.noise import kernel
+from scenelens.sceneworld.noise import inner, kernel
 
 __all__ = ["openness", "openness_at"]
 
@@ -26,7 +26,7 @@ SLACK, TINY, TINIEST, LIKE = np.float32(0.004), np.float32(1e-7), np.float32(1e-
 WIDEST = np.float32(44)  # samples from a cell to the farthest tap
 
 
-@kernel
+@inner
 def read_row(depth, y, near, work):
     """The depths that a row of cells sees, and STEP samples to the left, right, above and below, into work 0 to 3."""
     last, left, right, above, below = depth.shape[0] - 1, work[0], work[1], work[2], work[3]
@@ -37,14 +37,14 @@ def read_row(depth, y, near, work):
         left[i], right[i] = here[max(0, x - STEP)], here[min(last, x + STEP)]
 
 
-@kernel
+@inner
 def slope(here, back, ahead):
     """Relative change of depth from a sample to its neighbour: the calmer of both sides (the other may be an edge)."""
     a, b = ONE - here / back, here / ahead - ONE
     return a if abs(a) < abs(b) else b
 
 
-@kernel
+@inner
 def face_row(depth, y, focal, centre, reach, near, work):
     """What a row of cells sees, into work: 0 to 2 the normal, 3 the radius of taps, 4 the fading, 5 and 6 its rays."""
     read_row(depth, y, near, work)
@@ -65,7 +65,7 @@ def face_row(depth, y, focal, centre, reach, near, work):
         w[5, i], w[6, i] = rx, ry
 
 
-@kernel
+@inner
 def take_tap(depth, y, across, up, work, at):
     """Where a row of cells looks with one tap, into at (2, S) int32: column and row; the depth there into work[7]."""
     last = np.float32(depth.shape[0] - 1)
@@ -78,7 +78,7 @@ def take_tap(depth, y, across, up, work, at):
         found[i] = depth[rows[i], columns[i]]
 
 
-@kernel
+@inner
 def add_tap(focal, centre, near, work, at, hidden):
     """Add to hidden how much of the sky what was found takes away."""
     nx, ny, nz, fade, rx, ry, found = work[0], work[1], work[2], work[4], work[5], work[6], work[7]
@@ -93,18 +93,28 @@ def add_tap(focal, centre, near, work, at, hidden):
         hidden[i] += max(NONE, ONE - d2 * fade[i]) * max(NONE, rise) / np.float32(math.sqrt(d2))
 
 
-@kernel
+@inner
+def like(there, here):
+    """1 where a depth is like another, else 0."""
+    return ONE if abs(there - here) < LIKE * here else NONE
+
+
+@inner
 def average(raw, near, here, total, weight):
     """Add the raw values of one row of cells, of like depth as `here`, over columns -2 to 1, to total and weight."""
     size = raw.shape[0]
-    for k in range(4):
-        low, high = max(0, 2 - k), min(size, size + 2 - k)
-        there, value = near[low + k - 2 : high + k - 2], raw[low + k - 2 : high + k - 2]
-        mine, out, count = here[low:high], total[low:high], weight[low:high]
-        for i in range(np.uint64(there.shape[0])):
-            like = ONE if abs(there[i] - mine[i]) < LIKE * mine[i] else NONE
-            out[i] += like * value[i]
-            count[i] += like
+    n0, n1, n2, n3 = near[: size - 3], near[1 : size - 2], near[2 : size - 1], near[3:]
+    v0, v1, v2, v3 = raw[: size - 3], raw[1 : size - 2], raw[2 : size - 1], raw[3:]
+    mine, out, count = here[2 : size - 1], total[2 : size - 1], weight[2 : size - 1]
+    for i in range(np.uint64(size - 3)):
+        a, b, c, d = like(n0[i], mine[i]), like(n1[i], mine[i]), like(n2[i], mine[i]), like(n3[i], mine[i])
+        out[i] = out[i] + a * v0[i] + b * v1[i] + c * v2[i] + d * v3[i]
+        count[i] = count[i] + a + b + c + d
+    for i in (0, 1, size - 1):
+        for k in range(max(0, i - 2), min(size, i + 2)):
+            a = like(near[k], here[i])
+            total[i] += a * raw[k]
+            weight[i] += a
 
 
 @kernel
@@ -132,7 +142,7 @@ def openness(depth, focal, centre, reach, raw, near, out, work, at):
         weight[:] = NONE
         for j in range(max(0, y - 2), min(size, y + 2)):
             average(raw[j], near[j], near[y], total, weight)
-        for i in range(size):
+        for i in range(np.uint64(size)):
             total[i] /= weight[i]
 
 

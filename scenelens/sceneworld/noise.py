@@ -9,13 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["NOISE", "fbm2", "hash01", "kernel", "noise2", "noise2_row", "noise3", "noise3_row"]
+__all__ = ["NOISE", "fbm2", "hash01", "inner", "kernel", "noise2", "noise2_row", "noise3", "noise3_row"]
 
 # Sums keep their order ("reassoc" is left out): else the compiler gathers table entries by vector instructions that
 # many processors execute slowly since their security fixes. Kernels allocate nothing, so they need not count references,
 # and no kernel is called from C.
 FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "afn"}
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy", _nrt=False, forceinline=True, no_cfunc_wrapper=True)
+# The same for what only kernels call: without the wrapper that Python needs, it is compiled sooner.
+inner = njit(nogil=True, fastmath=FAST, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 NOISE = np.random.default_rng(20150507).random((32, 32, 32)).astype(np.float32) * 2 - 1
 # The same with its first entries again at the far ends, flat: neighbours lie at fixed distances.
 SIDE = 33

@@ -178,4 +178,5 @@ class Palette:
         if isinstance(hue, str):
             return self.accents[hue]
         gap = (self.hue - hue + 180) % 360 - 180
-        return hue + max(-16.0, min(16.0, gap * self.pull))
+        pull = gap * self.pull
+        return hue + (-16.0 if pull < -16.0 else 16.0 if pull > 16.0 else pull)

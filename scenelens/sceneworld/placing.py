@@ -8,10 +8,9 @@ what finds none then is left out and named, so that the world's table can be hel
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
-from scenelens.sceneworld import indoors, outdoors
-from scenelens.sceneworld.layout import Layout, Round, Thing
+from scenelens.sceneworld.layout import BESIDE, Layout, Round, Thing
 from scenelens.sceneworld.registry import OBJECTS
 from scenelens.sceneworld.stages import Stage
 
@@ -22,18 +21,16 @@ OUTDOOR_ONLY = ("ground", "water", "far", "sky")
 INDOOR_ONLY = ("ceiling", "on_wall", "against_wall", "on_top")
 HOSTS = ("table", "desk", "counter", "piano", "fireplace")
 
-Putter = Callable[[Layout, Thing, Round], bool]
-
 
 def place_all(stage: Stage, names: list[str], rng: random.Random, common: Collection[str] = ()) -> Layout:
     """Put the named objects on the stage: what tells the scene first, then what is `common`, small things last."""
-    layout = Layout(stage, rng)
     things = [_thing(name, names, stage.indoor, rng) for name in names]
+    layout = Layout(stage, rng, len(things))
     things.sort(key=lambda thing: _order(thing, thing.name in common), reverse=True)
     telling = [thing for thing in things if thing.name not in common and _order(thing, False)[0] > 1]
     for group in (telling, [thing for thing in things if thing not in telling]):
         for strictness in ROUNDS:
-            group = [thing for thing in group if not _putter(thing.place, stage.indoor)(layout, thing, strictness)]
+            group = [thing for thing in group if not layout.place(thing, strictness)]
         layout.left_out += [thing.name for thing in group]
     return layout
 
@@ -65,12 +62,5 @@ def _order(thing: Thing, common: bool) -> tuple[float, float]:
     """Standing things come first, the big before the small; then what hangs; then what goes beside or on top."""
     width, height, depth = thing.size
     rank = {"on_top": 0, "on_wall": 2 if width < 2 else 5, "against_wall": 4.4}.get(thing.place, 4)
-    rank = 1 if thing.name in indoors.BESIDE else rank
+    rank = 1 if thing.name in BESIDE else rank
     return rank - (0.5 if common else 0), width * max(depth, 0.3) * max(height, 0.2)
-
-
-def _putter(place: str, indoor: bool) -> Putter:
-    if indoor:
-        known = {"against_wall": indoors.against_wall, "on_wall": indoors.on_wall, "on_top": indoors.on_top, "ceiling": indoors.on_ceiling}
-        return known.get(place, indoors.on_floor)
-    return {"sky": outdoors.in_sky, "water": outdoors.on_water, "far": outdoors.far_away}.get(place, outdoors.on_ground)

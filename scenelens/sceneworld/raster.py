@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from scenelens.sceneworld.noise import kernel
+from scenelens.sceneworld.noise import inner, kernel
 
 __all__ = ["COLUMNS", "clear", "draw", "draw_shadow", "name_triangles", "place_vertices", "setup_triangles"]
 
@@ -101,19 +101,19 @@ def name_triangles(n, owner, face, groups, table, keys, names):
     keys[n] = names[n, 0] = names[n, 1] = names[n, 2] = -1
 
 
-@kernel
+@inner
 def between_samples(left, right, top, bottom):
     """Whether a box lies between the middles of samples, so that none of them can see what is in it."""
     return math.ceil(left - 0.502) > right - 0.498 or math.ceil(top - 0.502) > bottom - 0.498
 
 
-@kernel
+@inner
 def mirrors(a):
     """Whether an instance's frame turns its mesh inside out."""
     return (a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) + a[2] * (a[4] * a[9] - a[5] * a[8])) < 0
 
 
-@kernel
+@inner
 def to_view(view, p):
     """A world point in camera space: right, up, ahead."""
     x, y, z = p[0] - view[9], p[1] - view[10], p[2] - view[11]
@@ -124,7 +124,7 @@ def to_view(view, p):
     )
 
 
-@kernel
+@inner
 def weights(out, rx, ry, rz, focal, cx, cy):
     """Turn a row over rays into (per x, per y, constant) over pixel coordinates."""
     out[0] = rx / focal
@@ -133,44 +133,59 @@ def weights(out, rx, ry, rz, focal, cx, cy):
 
 
 @kernel
-def draw(n, edges, owner, box, stipple, depth, ids):
+def draw(n, edges, owner, box, stipple, depth, ids, ends, level):
     """Fill depth (1 / distance, starts far away) and ids (triangle, starts at -1); stippled owners miss every other sample.
 
-    A later triangle wins a near tie, so that a picture laid flat on a wall is seen.
+    A later triangle wins a near tie, so that a picture laid flat on a wall is seen. Working space for as many rows as
+    there are: ends (2, S) int64, level (S,) float64.
     """
     for t in range(n):
-        e = edges[t]
-        thin = stipple[owner[t]]
+        e, top, thin = edges[t], box[t, 2], stipple[owner[t]]
+        count = box[t, 3] + 1 - top
+        cross_rows(e, top, count, float(box[t, 0]), float(box[t, 1]), ends[0], ends[1], level)
         slope = e[0] + e[3] + e[6]
-        w0, w1, w2 = over(e[0]), over(e[3]), over(e[6])
-        for y in range(box[t, 2], box[t, 3] + 1):
-            py = y + 0.5
-            low, high = float(box[t, 0]), float(box[t, 1])
-            r0, r1, r2 = e[1] * py + e[2], e[4] * py + e[5], e[7] * py + e[8]
-            low, high = span(low, high, e[0], w0, r0)
-            low, high = span(low, high, e[3], w1, r1)
-            low, high = span(low, high, e[6], w2, r2)
-            base = r0 + r1 + r2
-            first, stop = math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1
+        for j in range(count):
+            first, stop, y = ends[0, j], ends[1, j], top + j
             if first >= stop:
                 continue
             if thin:
-                fill_thin(depth[y], ids[y], first + ((first + y) & 1), stop, base, slope, t)
+                fill_thin(depth[y], ids[y], first + ((first + y) & 1), stop, level[j], slope, t)
             else:
-                fill(depth[y], ids[y], first, stop, base, slope, t)
+                fill(depth[y], ids[y], first, stop, level[j], slope, t)
 
 
-@kernel
+@inner
+def cross_rows(e, top, count, left, right, first, stop, level):
+    """Which samples of the rows from top on lie in a triangle, and 1 / distance at column 0: many rows at a time."""
+    e0, e1, e2, e3, e4, e5, e6, e7, e8 = e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7], e[8]
+    w0, w1, w2 = over(e0), over(e3), over(e6)
+    for j in range(np.uint64(max(0, count))):
+        py = float(np.int64(j) + top) + 0.5
+        r0, r1, r2 = e1 * py + e2, e4 * py + e5, e7 * py + e8
+        low, high = span(left, right, e0, w0, r0)
+        low, high = span(low, high, e3, w1, r1)
+        low, high = span(low, high, e6, w2, r2)
+        first[j], stop[j] = math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1
+        level[j] = r0 + r1 + r2
+
+
+@inner
+def whole(first, stop):
+    """Where a run of samples ends when it is drawn by whole eights: the compiler takes eight at a time, or else each by itself."""
+    return np.uint64(first + ((stop - first + 7) & -8))
+
+
+@inner
 def fill(near, seen, first, stop, base, slope, t):
     """Put triangle t into a row of samples where it is nearest. Unsigned columns: the compiler then takes many at a time."""
-    for x in range(np.uint64(first), np.uint64(stop)):
+    for x in range(np.uint64(first), whole(first, stop)):
         inverse = base + slope * (np.int64(x) + 0.5)
-        if inverse > near[x] * 0.9998:
+        if x < np.uint64(stop) and inverse > near[x] * 0.9998:
             near[x] = inverse
             seen[x] = t
 
 
-@kernel
+@inner
 def fill_thin(near, seen, first, stop, base, slope, t):
     """As `fill`, every other sample."""
     for x in range(first, stop, 2):
@@ -180,13 +195,13 @@ def fill_thin(near, seen, first, stop, base, slope, t):
             seen[x] = t
 
 
-@kernel
+@inner
 def over(a):
     """-1 / a, for `span`; 0 where a is 0."""
     return -1.0 / a if abs(a) > 1e-15 else 0.0
 
 
-@kernel
+@inner
 def span(low, high, a, per, r):
     """The part of [low, high] where a * (x + 0.5) + r >= 0; per is `over` a."""
     if a > 1e-15:
@@ -232,8 +247,11 @@ def to_texels(turned, light):
 
 
 @kernel
-def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shadow):
-    """Nearest distance to the light per texel. lit (vertices, 3): all vertices in the light's frame, see `to_light`."""
+def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shadow, ends, level):
+    """Nearest distance to the light per texel. lit (vertices, 3): all vertices in the light's frame, see `to_light`.
+
+    Working space as in `draw`.
+    """
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
             continue
@@ -243,32 +261,43 @@ def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shad
             area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
             if closed[mesh] and (area > 0) != turned:  # the far side of a solid lies in the shadow of its near side
                 continue
-            shade_triangle(a, b, c, area, shadow)
+            shade_triangle(a, b, c, area, shadow, ends, level)
 
 
-@kernel
-def shade_triangle(a, b, c, area, shadow):
+@inner
+def shade_triangle(a, b, c, area, shadow, ends, level):
     """Put a triangle into the shadow map where it is nearest to the light. area: twice its area, with its sign."""
     x0, y0, z0, x1, y1, z1, x2, y2, z2 = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
     size = shadow.shape[0]
     left, right = max(0.0, min(x0, min(x1, x2)) - 0.5), min(size - 1.0, max(x0, max(x1, x2)) - 0.5)
     if abs(area) < 1e-9 or math.ceil(left) > right:  # between the middles of texels
         return
-    top, bottom = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
-    per = 1.0 / area
+    low, high = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
+    top = max(0, math.ceil(low - 0.502))
+    count = max(0, min(size - 1, math.floor(high - 0.498)) + 1 - top)
+    per, s = 1.0 / area, 1.0 if area > 0 else -1.0
     dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) * per
     dz_y = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) * per
-    s = 1.0 if area > 0 else -1.0
     e0, e1, e2 = -s * (y1 - y0), -s * (y2 - y1), -s * (y0 - y2)
     w0, w1, w2 = over(e0), over(e1), over(e2)
-    for y in range(max(0, math.ceil(top - 0.502)), min(size - 1, math.floor(bottom - 0.498)) + 1):
-        py = y + 0.5
+    for j in range(np.uint64(count)):  # many rows at a time
+        py = float(np.int64(j) + top) + 0.5
         low, high = span(left, right, e0, w0, s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
         low, high = span(low, high, e1, w1, s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))
         low, high = span(low, high, e2, w2, s * ((x0 - x2) * (py - y2) + (y0 - y2) * x2))
-        far, row = z0 + dz_x * (0.5 - x0) + dz_y * (py - y0), shadow[y]
-        for x in range(np.uint64(math.ceil(low)), np.uint64(max(-1.0, math.floor(high)) + 1)):
-            row[x] = min(row[x], np.float32(far + dz_x * np.int64(x)))
+        ends[0, j], ends[1, j] = math.ceil(low), math.floor(max(-1.0, high)) + 1
+        level[j] = z0 + dz_x * (0.5 - x0) + dz_y * (py - y0)
+    for j in range(count):
+        if ends[0, j] < ends[1, j]:
+            shade_row(shadow[top + j], ends[0, j], ends[1, j], level[j], dz_x)
+
+
+@inner
+def shade_row(row, first, stop, far, slope):
+    """Put a triangle into a row of texels where it is nearest to the light."""
+    for x in range(np.uint64(first), whole(first, stop)):
+        if x < np.uint64(stop):
+            row[x] = min(row[x], np.float32(far + slope * np.int64(x)))
 
 
 @kernel

@@ -38,11 +38,10 @@ class Rendered:
 
     def masks(self) -> dict[str, np.ndarray]:
         """{object class: bool (227, 227)} of all classes that can be seen, all instances together."""
-        count = np.bincount(self.object_ids.ravel() + len(REGIONS), minlength=len(REGIONS) + len(self.objects))
         masks: dict[str, np.ndarray] = {}
         for placed in sorted(self.objects, key=lambda o: o.name):
-            if count[len(REGIONS) + placed.id]:
-                mask = self.object_ids == placed.id
+            mask = self.object_ids == placed.id
+            if mask.any():
                 masks[placed.name] = masks[placed.name] | mask if placed.name in masks else mask
         return masks
 
@@ -78,14 +77,14 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
     view = camera.view()
     offsets, placed = _place(table, mesh, library)
     edges, owner, face, box, keys, names = _triangle_arrays(library["count"][mesh].sum() + 1)
-    depth, ids, shadow, reduced, fine, image, *working = _buffers()
+    depth, ids, shadow, reduced, fine, image, ends, level, *working = _buffers()
     n = raster.setup_triangles(
         table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, view, focal, centre, centre,
         edges, owner, face, box,
     )  # fmt: skip
     raster.name_triangles(n, owner, face, library["groups"], table, keys, names)
-    raster.draw(n, edges, owner, box, traits[:, 7] > 0, depth, ids)
-    sun = _shadow(world, table, library, offsets, placed, camera, light, shadow)
+    raster.draw(n, edges, owner, box, traits[:, 7] > 0, depth, ids, ends, level)
+    sun = _shadow(world, table, library, offsets, placed, camera, light, (shadow, ends, level))
     cells = reduced.shape[1]
     nearness.openness(depth, focal, centre, world.reach, *reduced, np.empty((9, cells), np.float32), np.empty((2, cells), np.int32))
     labels = np.empty((3, SIZE, SIZE), np.int16)
@@ -101,13 +100,16 @@ def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposu
         grade.MIDDLES, (image, fine, *working), labels,
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
-    tint = 0.94 + 0.06 * np.array(light.colour) / max(light.colour)
-    grade.finish(image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink, np.empty((2, SIZE), np.float32), out)
+    tint = np.array([0.94 + 0.06 * value / max(light.colour) for value in light.colour])
+    grade.finish(
+        image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink,
+        np.empty((2, SIZE), np.float32), np.empty((5, 2, SIZE), np.int16), np.empty((3, SIZE), np.int32), out,
+    )  # fmt: skip
     return Rendered(out, labels[0], labels[1], labels[2], world.objects, world.parts)
 
 
 def _buffers() -> tuple[np.ndarray, ...]:
-    """Depth, triangle, shadow map, openness, object per sample, linear image and shading's own.
+    """Depth, triangle, shadow map, openness, object per sample, linear image, rows of a triangle and shading's own.
 
     They are kept per thread, since fresh memory costs time.
     """
@@ -115,7 +117,7 @@ def _buffers() -> tuple[np.ndarray, ...]:
         size, blocks, cells = 2 * SIZE, SIZE // 2 + 1, 2 * SIZE // 4 + 1
         shapes = (
             ((size, size), np.float32), ((size, size), np.int32), ((SHADOW, SHADOW), np.float32), ((3, cells, cells), np.float32),
-            ((size, size), np.int16), ((3, SIZE, SIZE), np.float32),
+            ((size, size), np.int16), ((3, SIZE, SIZE), np.float32), ((2, size), np.int64), ((size,), float),
             ((SIZE, SIZE), np.int32), ((blocks, blocks + 2, 8), np.float32), ((8, blocks, blocks + 2), np.float32),
             ((blocks, blocks + 2), np.int32), ((25, 2 * blocks), np.float32),
         )  # fmt: skip
@@ -127,22 +129,27 @@ def _buffers() -> tuple[np.ndarray, ...]:
 def _library(world: World) -> dict[str, np.ndarray]:
     """The meshes of this world joined into flat arrays."""
     meshes = world.meshes
-    vertex_count = np.array([len(m.vertices) for m in meshes])
-    count = np.array([len(m.faces) for m in meshes])
+    traits = np.frombuffer(b"".join([m.traits for m in meshes])).reshape(-1, 10)
+    vertex_count, count, kinds = traits[:, [0, 1, 3]].T.astype(int)
     return {
-        "vertices": np.concatenate([m.vertices for m in meshes]),
-        "normals": np.concatenate([m.normals for m in meshes]),
-        "faces": np.concatenate([m.faces for m in meshes]),
-        "groups": np.concatenate([m.groups for m in meshes]),
+        "vertices": _joined([m.vertices for m in meshes]),
+        "normals": _joined([m.normals for m in meshes]),
+        "faces": _joined([m.faces for m in meshes]),
+        "groups": _joined([m.groups for m in meshes]),
         "vertex_count": vertex_count,
         "vertex_start": np.cumsum(vertex_count) - vertex_count,
         "count": count,
         "start": np.cumsum(count) - count,
-        "closed": np.array([m.closed for m in meshes]),
-        "kinds": np.array([m.kind + (0 if m.closed else 10) for m in meshes]),
-        "lows": np.array([m.low for m in meshes]),
-        "extents": np.array([m.extent for m in meshes]),
+        "closed": traits[:, 2] > 0,
+        "kinds": kinds,
+        "lows": traits[:, 4:7].copy(),
+        "extents": traits[:, 7:].copy(),
     }
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    """As np.concatenate, in half the time; the arrays are contiguous and alike."""
+    return np.frombuffer(bytearray().join(arrays), arrays[0].dtype).reshape(-1, *arrays[0].shape[1:])
 
 
 def _place(table: np.ndarray, mesh: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -162,9 +169,9 @@ def _triangle_arrays(n: int) -> tuple[np.ndarray, ...]:
     return _kept.triangles
 
 
-def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light, shadow: np.ndarray) -> np.ndarray:
+def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light, shadow: tuple[np.ndarray, ...]) -> np.ndarray:
     """The light's frame (12 numbers, see raster.to_light) fitted to what the camera sees; the shadow map is filled."""
-    axes = np.array(look(tuple(-light.direction)))
+    axes = np.array(look((-light.direction).tolist()))
     corners = _seen_corners(camera, world.shadow_depth) @ axes.T
     low, high = corners.min(0)[:2].copy(), corners.max(0)[:2].copy()
     turned = np.empty_like(placed)
@@ -174,16 +181,16 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
     sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
     raster.to_texels(turned, sun)
-    raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, turned, shadow)
+    raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, turned, *shadow)
     return sun
 
 
 def _seen_corners(camera: Camera, depth: float) -> np.ndarray:
     """Corners of the pyramid the camera sees down to a depth, (5, 3)."""
     half = camera.width_at(depth) / 2
-    rays = np.array([(0, 0, 0), *((x, y, depth) for x in (-half, half) for y in (-half, half))], float)
-    corners = rays @ camera.axes() + camera.eye
-    corners[:, 1] = np.clip(corners[:, 1], -0.5, 8.0)
+    rays = np.array([(0, 0, 0), (-half, -half, depth), (-half, half, depth), (half, -half, depth), (half, half, depth)], float)
+    corners = rays @ camera.axes() + np.array(camera.eye)
+    corners[:, 1] = np.minimum(np.maximum(corners[:, 1], -0.5), 8.0)
     return corners
 
 

@@ -40,6 +40,12 @@ class Mesh:
         """Sides of the bounding box, (3,), never zero."""
         return np.maximum(self.vertices.max(0) - self.vertices.min(0), 1e-6)
 
+    @cached_property
+    def traits(self) -> bytes:
+        """Ten float64: numbers of vertices and faces, whether closed, kind (10 more if not closed), low, extent."""
+        kind = self.kind + (0 if self.closed else 10)
+        return np.array([len(self.vertices), len(self.faces), self.closed, kind, *self.low, *self.extent], float).tobytes()
+
 
 def assemble(pieces: list[tuple[np.ndarray, np.ndarray]], closed: bool = True, kind: int = 0) -> Mesh:
     """Join pieces (vertices, faces), each its own smoothing group, and average normals inside each."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import random
+import struct
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ REGIONS = (
     "sky", "wall", "floor", "ceiling", "grass", "sand", "road", "pavement", "water", "snow", "soil", "hill", "mountain",
     "forest", "building", "ground",
 )  # fmt: skip
+PACK = struct.Struct("28d").pack
 
 
 def stable_seed(*parts: object) -> int:
@@ -92,26 +93,26 @@ class World:
         self.parts: list[tuple[str, str]] = []
         self.fog = 0.0
         self.shadow_depth = 14.0
-        self._part_index: dict[tuple[str, str], int] = {}
+        self.part_numbers: dict[tuple[str, str], int] = {}
         self.meshes: list[Mesh] = []
-        self._mesh_index: dict[int, int] = {}
+        self.mesh_numbers: dict[int, int] = {}
         self._background = Builder(self, random.Random(seed ^ 0x5EED), IDENTITY, 0, "background")
 
     # -- what builders call --------------------------------------------------------------------------------------
     def mesh_index(self, mesh: Mesh) -> int:
         """Number of a mesh in this world's list."""
-        number = self._mesh_index.get(id(mesh))
+        number = self.mesh_numbers.get(id(mesh))
         if number is None:
-            number = self._mesh_index[id(mesh)] = len(self.meshes)
+            number = self.mesh_numbers[id(mesh)] = len(self.meshes)
             self.meshes.append(mesh)
         return number
 
     def part_index(self, label: str, part: str) -> int:
         """Number of an object's part in `parts`."""
         key = (label, part)
-        number = self._part_index.get(key)
+        number = self.part_numbers.get(key)
         if number is None:
-            number = self._part_index[key] = len(self.parts)
+            number = self.part_numbers[key] = len(self.parts)
             self.parts.append(key)
         return number
 
@@ -178,5 +179,5 @@ class World:
     # -- what the renderer reads ---------------------------------------------------------------------------------
     def table(self) -> np.ndarray:
         """Instance table, (primitives, 28) float64; columns are named in `raster.COLUMNS`."""
-        values = itertools.chain.from_iterable(self.rows)
-        return np.fromiter(values, np.float64, 28 * len(self.rows)).reshape(len(self.rows), 28)
+        packed = bytearray().join([PACK(*row) for row in self.rows])  # half the time that numpy takes for numbers of mixed kinds
+        return np.frombuffer(packed, np.float64).reshape(-1, 28)

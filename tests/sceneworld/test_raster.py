@@ -16,6 +16,11 @@ def sheet(*triangles) -> Mesh:
     return assemble([(points, np.arange(len(points)).reshape(-1, 3))], closed=False)
 
 
+def rows():
+    """Working space for the rows of a triangle."""
+    return np.empty((2, SIZE), np.int64), np.empty(SIZE)
+
+
 def draw(mesh: Mesh, stipple: bool = False, eye=(0, 0, 0), target=(0, 0, 1)):
     """Depth and ids of one mesh seen with a 90 degree camera: at depth z the picture is 2z wide."""
     camera = Camera(eye, target, fov=90)
@@ -36,7 +41,7 @@ def draw(mesh: Mesh, stipple: bool = False, eye=(0, 0, 0), target=(0, 0, 1)):
     )  # fmt: skip
     depth, ids = np.empty((SIZE, SIZE), np.float32), np.empty((SIZE, SIZE), np.int32)
     raster.clear(depth, ids, np.empty((2, 2), np.float32))
-    raster.draw(seen, edges, owner, box, np.array([stipple]), depth, ids)
+    raster.draw(seen, edges, owner, box, np.array([stipple]), depth, ids, *rows())
     return depth, ids
 
 
@@ -121,7 +126,7 @@ def test_a_caster_shades_the_texels_behind_it_at_its_own_distance():
     table, shadow, zero = np.zeros((1, 28)), np.full((SIZE, SIZE), 1e9, np.float32), np.array([0])
     table[0, 27] = 1
     faces, closed = np.array([[0, 1, 2]], np.int32), np.array([False])
-    raster.draw_shadow(table, zero, np.array([1]), faces, closed, zero, points, shadow)
+    raster.draw_shadow(table, zero, np.array([1]), faces, closed, zero, points, shadow, *rows())
     row, column = np.mgrid[:SIZE, :SIZE] + 0.5
     corners = np.concatenate([points[:, :2].T, np.ones((1, 3))])
     weights = np.linalg.solve(corners, np.stack([column.ravel(), row.ravel(), np.ones(SIZE**2)]))
@@ -147,5 +152,7 @@ def cast(triangles):
     faces = np.arange(len(points), dtype=np.int32).reshape(-1, 3)
     table, shadow, zero = np.zeros((1, 28)), np.full((SIZE, SIZE), 1e9, np.float32), np.array([0])
     table[0, 27] = 1
-    raster.draw_shadow(table, zero, np.array([len(faces)]), faces, np.array([False]), zero, points, shadow)
+    raster.draw_shadow(
+        table, zero, np.array([len(faces)]), faces, np.array([False]), zero, points, shadow, *rows()
+    )
     return shadow
