@@ -36,7 +36,7 @@ NEAREST = {"water": 4.0, "far": 8.0}
 HANGING = (Way.ON_WALL, Way.CEILING, Way.ON_TOP, Way.SKY)  # their footprint takes no ground
 WORDS = 32  # more than a try takes on average, even if much is drawn again because it was too large
 ALONE = np.empty(0, HOST)
-PACK = struct.Struct(f"{len(THING)}d").pack
+PACK = struct.Struct(f"{THING.itemsize // 8}d").pack
 
 
 @dataclass(frozen=True)

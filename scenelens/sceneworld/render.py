@@ -149,7 +149,7 @@ def _library(world: World) -> dict[str, np.ndarray]:
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:
     """As np.concatenate, in half the time; the arrays are contiguous and alike."""
-    return np.frombuffer(bytearray().join(arrays), arrays[0].dtype).reshape(-1, *arrays[0].shape[1:])
+    return np.frombuffer(bytearray().join([array.data for array in arrays]), arrays[0].dtype).reshape(-1, *arrays[0].shape[1:])
 
 
 def _place(table: np.ndarray, mesh: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
