@@ -87,6 +87,14 @@ def test_the_preference_figure_is_well_set(other):
     assert_well_set(plots.figure_1_preference(preference(other=other)))
 
 
+def test_the_names_of_all_three_networks_lie_on_the_page():
+    table = preference()
+    control = table[table.network == "object"].assign(network="untrained", paper=np.nan)
+    assert_well_set(
+        plots.figure_1_preference(pd.concat([table, control.assign(share=0.3, low=0.2, high=0.4)]))
+    )
+
+
 def test_lines_that_end_together_keep_their_names_apart():
     table = preference()
     table[["share", "low", "high"]] = [0.5, 0.4, 0.6]

@@ -18,6 +18,7 @@ from scenelens.plots.style import (
     WIDTH,
     Plate,
     network_color,
+    text_width,
 )
 from scenelens.plots.tiles import show_tile
 
@@ -97,7 +98,8 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     names = preference.groupby("depth")["layer"].nunique().max()  # lines of layer names below the axes
     title = "Share of object-centric images among each layer's strongest"
     plate = Plate(title, 2.87 + 0.17 * names, caption)
-    axes = plate.axes_at(0.55, 0.05, WIDTH - 1.75, 2.75)
+    beside = 0.1 + 1.15 * max(text_width(f"{name} network", BODY) for name in preference["network"])  # bold
+    axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - beside, 2.75)
     _chance(axes, preference)
     shifts = dict(zip(preference["network"].unique(), (-0.05, 0.05, 0.0), strict=False))
     for network, rows in preference.groupby("network", sort=False):

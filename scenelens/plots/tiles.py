@@ -107,7 +107,8 @@ def category_sheet(study: Study, source: str, n: int = 24, columns: int = 6) -> 
     show = next(iter(study.networks.values())).show_input
     frames = [show(study.load_image(image)) for image in first["image"]]
     kinds = images["category"].nunique()
-    caption = f"One {source} image of {len(first)} of the {kinds} categories; {len(images):,} images in all."
+    which = f"each of the {kinds}" if len(first) == kinds else f"{len(first)} of the {kinds}"
+    caption = f"One {source} image of {which} categories; {len(images):,} images in all."
     return contact_sheet(frames, list(first["category"]), columns=columns, caption=caption)
 
 
