@@ -34,7 +34,7 @@ low high nearest extra""")
 HOST = record("number x y z ry width depth scale front")
 # A `spots.Spot`, flat. more: what a thing on trial would hide of it.
 TAKEN = record("""left top right bottom ahead stands x z w d c s wall start low stop high flat solid hidden allowed more""")
-footprint, overlap, covered = exact(spots.footprint), exact(spots.overlap), exact(spots.covered)
+footprint, overlap, covered, near = (exact(one) for one in (spots.footprint, spots.overlap, spots.covered, spots.near))
 
 
 @exact
@@ -47,6 +47,12 @@ def foot_of(o):
 def box_of(o):
     """The box in the picture of something placed."""
     return o.left, o.top, o.right, o.bottom
+
+
+@exact
+def stretch_of(o):
+    """The stretch of its wall that something hangs on."""
+    return o.start, o.low, o.stop, o.high
 
 
 @exact
@@ -96,10 +102,7 @@ def wall_free(taken, n, gap):
     a = taken[n]
     for i in range(n):
         o = taken[i]
-        if (
-            o.stands == 0.0 and o.wall == a.wall and a.start < o.stop + gap and o.start < a.stop + gap
-            and a.low < o.high + gap and o.low < a.high + gap
-        ):  # fmt: skip
+        if o.stands == 0.0 and o.wall == a.wall and near(stretch_of(a), stretch_of(o), gap):
             return False
     return True
 
@@ -156,7 +159,7 @@ def fits(room, thing, taken, n, at, wall, host):
         return False
     if not set_box(room, foot, y - thing.height if thing.hangs != 0.0 else y, thing.height, spot):
         return False
-    if covered(box_of(spot), (0.0, 0.0, 227.0, 227.0)) < thing.frame:
+    if covered(box_of(spot), spots.FRAME) < thing.frame:
         return False
     if thing.stands != 0.0 and spot.bottom - spot.top > (room.tallest if wall == NOWHERE else room.tallest_wall):
         return False

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["Box", "Foot", "Spot", "covered", "footprint", "in_frame", "overlap", "screen_box", "share_wall"]
+__all__ = ["FRAME", "Box", "Foot", "Spot", "covered", "footprint", "in_frame", "near", "overlap", "screen_box", "share_wall"]
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Foot = tuple[float, float, float, float, float, float]  # x, z, half width, half depth, cos, sin of the turn
+FRAME: Box = (0.0, 0.0, 227.0, 227.0)  # the whole picture
 
 
 @dataclass(slots=True)
@@ -66,8 +67,12 @@ def overlap(a: Foot, b: Foot, gap: float) -> bool:
 
 def share_wall(a: Spot, b: Spot, gap: float) -> bool:
     """Whether two things on the same wall come nearer than `gap` metres."""
-    p, q = a.stretch, b.stretch
-    return a.wall == b.wall and p[0] < q[2] + gap and q[0] < p[2] + gap and p[1] < q[3] + gap and q[1] < p[3] + gap
+    return a.wall == b.wall and near(a.stretch, b.stretch, gap)
+
+
+def near(p: Box, q: Box, gap: float) -> bool:
+    """Whether two stretches of a wall come nearer than `gap` metres."""
+    return p[0] < q[2] + gap and q[0] < p[2] + gap and p[1] < q[3] + gap and q[1] < p[3] + gap
 
 
 def screen_box(view: tuple[float, ...], foot: Foot, y: float, high: float) -> tuple[Box, float] | tuple[None, float]:
@@ -111,4 +116,4 @@ def covered(box: Box, by: Box) -> float:
 
 def in_frame(box: Box) -> float:
     """Share of a box that lies in the picture."""
-    return covered(box, (0.0, 0.0, 227.0, 227.0))
+    return covered(box, FRAME)
