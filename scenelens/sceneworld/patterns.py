@@ -28,12 +28,12 @@ def fill_row(x, stop, value, out):
 
 
 @kernel
-def noise_row(x, stop, wide, high, along, up, slice_, rows, places):
-    """Noise at (wide * x + along, high * y + up) cells, into rows[8]."""
+def noise_row(x, stop, wide, high, along, slice_, rows, places, out):
+    """Noise at (wide * x + along, high * y) cells, into out."""
     a, b, u, v = rows[0], rows[1], rows[6], rows[7]
     for k in range(np.uint64(x), np.uint64(stop)):
-        u[k], v[k] = a[k] * wide + along, b[k] * high + up
-    noise2_row(x, stop, u, v, slice_, places, rows[8])
+        u[k], v[k] = a[k] * wide + along, b[k] * high
+    noise2_row(x, stop, u, v, slice_, places, out)
 
 
 @kernel
@@ -68,7 +68,7 @@ def dots_row(x, stop, rows):
 def grain_pattern_row(x, stop, seed, rows, places):
     """Pattern 5."""
     a, fade, tone, found, turn = rows[0], rows[3], rows[5], rows[8], hash01(seed, 1, 2)
-    noise_row(x, stop, 0.7, 0.11, 0.0, 0.0, seed, rows, places)
+    noise_row(x, stop, 0.7, 0.11, 0.0, seed, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = 1.0 - 0.13 * fade[k] * (0.5 + 0.5 * math.sin(6.283 * (a[k] * 1.6 + 0.9 * found[k] + turn))) ** 3
 
@@ -89,7 +89,6 @@ def planks_row(x, stop, seed, rows, places):
     for k in range(np.uint64(x), np.uint64(stop)):
         one = 0.88 + 0.24 * hash01(math.floor(a[k]), math.floor(b[k] * 0.12 + shift[k]), seed)
         tone[k] = (one + streak[k] * 0.06 * fade[k]) * (1 - 0.5 * gap[k])
-    fill_row(x, stop, 0.0, gap)
 
 
 @kernel
@@ -130,37 +129,31 @@ def shingles_row(x, stop, seed, rows):
 @kernel
 def dapple_row(x, stop, seed, rows, places):
     """Pattern 10."""
-    fade, share, tone, found = rows[3], rows[4], rows[5], rows[8]
-    noise_row(x, stop, 1.0, 1.0, 0.0, 0.0, seed, rows, places)
-    for k in range(np.uint64(x), np.uint64(stop)):
-        tone[k] = found[k]
-    noise_row(x, stop, 2.3, 2.3, 3.0, 0.0, seed + 5, rows, places)
+    fade, tone, found = rows[3], rows[5], rows[8]
+    noise_row(x, stop, 1.0, 1.0, 0.0, seed, rows, places, tone)
+    noise_row(x, stop, 2.3, 2.3, 3.0, seed + 5, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = 1.0 + fade[k] * 0.36 * min(1.0, max(-1.0, 2.2 * (tone[k] + 0.6 * found[k])))
-    fill_row(x, stop, 0.0, share)
 
 
 @kernel
 def blades_row(x, stop, seed, rows, places):
     """Pattern 11."""
-    fade, share, tone, found = rows[3], rows[4], rows[5], rows[8]
-    noise_row(x, stop, 2.6, 1.1, 0.0, 0.0, seed, rows, places)
+    fade, tone, found = rows[3], rows[5], rows[8]
+    noise_row(x, stop, 2.6, 1.1, 0.0, seed, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = 1.0 + 0.22 * fade[k] * found[k]
-    noise_row(x, stop, 0.21, 0.21, 0.0, 0.0, seed + 3, rows, places)
+    noise_row(x, stop, 0.21, 0.21, 0.0, seed + 3, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] += 0.10 * found[k]
-    fill_row(x, stop, 0.0, share)
 
 
 @kernel
 def ripples_row(x, stop, seed, rows, places):
     """Pattern 12."""
     fade, share, tone, found = rows[3], rows[4], rows[5], rows[8]
-    noise_row(x, stop, 0.5, 2.2, 0.0, 0.0, seed, rows, places)
-    for k in range(np.uint64(x), np.uint64(stop)):
-        tone[k] = found[k]
-    noise_row(x, stop, 1.2, 4.0, 0.0, 0.0, seed + 9, rows, places)
+    noise_row(x, stop, 0.5, 2.2, 0.0, seed, rows, places, tone)
+    noise_row(x, stop, 1.2, 4.0, 0.0, seed + 9, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         n = tone[k] + 0.5 * found[k]
         share[k] = min(1.0, max(0.0, (n - 0.55) * 2.5)) * 0.7 * fade[k]
@@ -180,7 +173,6 @@ def pattern_row(pattern, x, stop, seed, rows, places):
         dots_row(x, stop, rows)
     elif pattern == 5:
         grain_pattern_row(x, stop, seed, rows, places)
-        fill_row(x, stop, 0.0, rows[4])
     elif pattern == 6:
         planks_row(x, stop, seed, rows, places)
     elif pattern == 7:
@@ -189,10 +181,11 @@ def pattern_row(pattern, x, stop, seed, rows, places):
         tiles_row(x, stop, seed, rows)
     elif pattern == 9:
         shingles_row(x, stop, seed, rows)
-        fill_row(x, stop, 0.0, rows[4])
     elif pattern == 10:
         dapple_row(x, stop, seed, rows, places)
     elif pattern == 11:
         blades_row(x, stop, seed, rows, places)
     elif pattern == 12:
         ripples_row(x, stop, seed, rows, places)
+    if pattern == 5 or pattern == 6 or 9 <= pattern <= 11:
+        fill_row(x, stop, 0.0, rows[4])
