@@ -33,11 +33,19 @@ def test_numpy_numbers_count_as_numbers(number):
     assert check_number(number, float(number)).right
 
 
-@pytest.mark.parametrize("nonsense", ["131", True, [1, 2], math.nan, math.inf, {}, b"1"])
+@pytest.mark.parametrize(
+    "nonsense",
+    ["many", "pool5", "1,37,6", "nan", "inf", "1e999", True, [1, 2], math.nan, math.inf, {}, b"1"],
+)
 def test_what_is_no_number_is_said_to_be_none(nonsense):
     verdict = check_number(nonsense, 1.0)
     assert not verdict.right
     assert "not one" in verdict
+
+
+def test_a_number_too_large_for_a_float_is_wrong_and_no_error():
+    assert not check_number(10**400, 1.0).right
+    assert not check_number("9" * 400, 1.0).right
 
 
 @pytest.mark.parametrize("ask", [
@@ -68,7 +76,7 @@ def test_a_choice_forgives_spelling_not_meaning():
     choices = ["scene network", "object network"]
     assert check_choice("Scene_Network ", "scene network", choices).right
     assert not check_choice("object network", "scene network", choices).right
-    assert "Choose one of: scene network, object network." in check_choice("both", "scene network", choices)
+    assert "Choose one of: object network, scene network." in check_choice("both", "scene network", choices)
 
 
 def test_a_hash_does_not_show_its_answer():

@@ -15,7 +15,7 @@ def chance_level(study: Study, answer: object) -> Verdict:
     """02.1: the share of object-centric images a layer without any preference would show."""
     share = float((study.images["source"] == "object-centric").mean())
     hint = "Without preference a layer draws its hundred blindly: what share of all images is object-centric?"
-    return check_number(answer, share, tolerance=0.005, hint=hint)
+    return check_number(answer, share, tolerance=0.005, hint=hint, share=True)
 
 
 def top_ten(study: Study, answer: object) -> Verdict:
@@ -23,7 +23,7 @@ def top_ten(study: Study, answer: object) -> Verdict:
     table = layer_preference(study, n=10)
     row = table[table["network"] == "object"].iloc[-1]
     hint = "Call layer_preference(study, n=10) and read the object network's last row, column share."
-    return check_number(answer, float(row["share"]), tolerance=0.001, hint=hint)
+    return check_number(answer, float(row["share"]), tolerance=0.001, hint=hint, share=True)
 
 
 def wider_interval(study: Study, answer: object) -> Verdict:
