@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scenelens import exercises
 from scenelens.exercises import answer_hash, check, check_by, check_choice, check_hash, check_number
+from scenelens.exercises import notebook_00 as start
 from scenelens.exercises.checks import plain, unit_number
 
 WORDS = ("bed", "lamp", "art gallery", "window")
@@ -196,6 +197,42 @@ def test_the_refusal_of_a_fixed_word_is_the_same_for_every_right_answer(exercise
         patch.setattr(module, "check_choice", lambda a, e, c, hint: check_choice(a, right, c, hint))
         assert check(exercise, None, right).right
         assert check(exercise, None, "zebra") == refusal
+
+
+@pytest.fixture
+def layer_of_ties(monkeypatch):
+    """The layer pool5 of 30 units: 20 is shown, five are tidy, and nine share the places from 7 on."""
+    shares = pd.Series(0.1, index=pd.RangeIndex(30))
+    shares[[20, 3, 11, 25, 28, 29]] = [1.0, 0.9, 0.9, 0.8, 0.8, 0.7]
+    shares[[1, 5, 8, 12, 15, 18, 21, 24, 27]] = 0.5
+    monkeypatch.setattr(start, "tidiest_unit", lambda study, network: ("pool5", 20))
+    monkeypatch.setattr(start, "tidiness", lambda study, network, layer: shares)
+    return shares
+
+
+def test_nine_units_are_right_beside_the_one_shown(layer_of_ties):
+    right = [unit for unit in range(30) if check("00.2", None, unit).right]
+    assert right == [1, 3, 5, 8, 11, 12, 25, 28, 29]
+    assert set(right) | {20} == set(layer_of_ties.nlargest(10).index)  # the notebook's solution
+    assert "lower numbers" in check("00.2", None, 15)
+    assert "do not agree enough" in check("00.2", None, 0)
+    assert "shown above" in check("00.2", None, "pool5:20")
+
+
+@pytest.mark.parametrize("answer", [
+    "3", " 3. ", 3.0, np.int64(3), "pool5:3", "Pool5 : 3", "pool5 unit 3", "unit 3", ("pool5", 3),
+])  # fmt: skip
+def test_a_unit_may_be_named_with_its_layer(layer_of_ties, answer):
+    assert check("00.2", None, answer).right
+
+
+@pytest.mark.parametrize("answer", [
+    "conv4:3", "pool53", 3.5, -3, 300, True, "three", ("conv4", 3), [1, 2, 3], np.array([3, 5]), "3%", "",
+])  # fmt: skip
+def test_what_is_no_unit_of_the_layer_is_told_so(layer_of_ties, answer):
+    verdict = check("00.2", None, answer)
+    assert not verdict.right
+    assert "A unit of pool5 is asked for" in verdict
 
 
 @given(st.integers(0, 5000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scenelens.exercises.checks import Verdict, check_by, check_number
+from scenelens.exercises.checks import Verdict, check_by, check_number, unit_number
 from scenelens.top_images import layer_row
 from scenelens.tour import deepest_map_layer, tidiest_unit, tidiness
 
@@ -20,13 +20,24 @@ def units_in_deepest_layer(study: Study, answer: object) -> Verdict:
 
 
 def another_tidy_unit(study: Study, answer: object) -> Verdict:
-    """00.2: a unit, other than the one shown, among the ten whose top images agree best."""
+    """00.2: a unit, other than the one shown, among the ten whose top images agree best.
+
+    Of equally tidy units the one with the lower number comes first, as in the notebook's solution.
+    """
     layer, shown = tidiest_unit(study, "scene")
-    ranked = tidiness(study, "scene", layer).drop(shown).nlargest(10, keep="all")
-    hint = "Its top images do not agree enough; look for a row of labels that repeats itself."
-    if answer == shown:
+    shares = tidiness(study, "scene", layer)
+    ten = shares.nlargest(10)
+    unit = unit_number(answer, layer)
+    if unit is None or unit not in shares.index:
+        return Verdict.of(False, f"A unit of {layer} is asked for: its number, or {layer}:number.")
+    if unit == shown:
         return Verdict.of(False, f"{shown} is the unit shown above; find another.")
-    return check_by(answer, lambda unit: unit in ranked.index, hint)
+    hint = "Its top images do not agree enough; look for a row of labels that repeats itself."
+    if shares[unit] == ten.min():
+        hint = (
+            "It is as tidy as the tenth, but comes after it: of equally tidy units the lower numbers count."
+        )
+    return check_by(unit, lambda one: one in ten.index, hint)
 
 
 CHECKS = {"00.1": units_in_deepest_layer, "00.2": another_tidy_unit}
