@@ -159,6 +159,8 @@ class Localizer:
         return found
 
     def _chosen(self, layers: Sequence[str] | None) -> list[str]:
+        if isinstance(layers, str):  # which is a sequence too, of its letters
+            raise SceneLensError(f"layers={layers!r} is one name; give a list, [{layers!r}].")
         order = {layer: k for k, layer in enumerate(self.network.layers.layer)}
         there = sorted(set(self.labels.layer), key=lambda layer: order.get(layer, len(order)))
         for layer in layers or ():

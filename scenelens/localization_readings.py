@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -254,9 +254,9 @@ def example(study: Study, found: Found, n: int = 48) -> np.ndarray:
     return pictures[int(np.argmax(worth))]
 
 
-def _worth(seen: Localization, layers: Sequence[str], scene: str) -> float:
+def _worth(seen: Localization, deepest: str, scene: str) -> float:
     boxes = seen.boxes.drop_duplicates(["layer", "concept"])
-    sure = boxes.confidence[(boxes.layer == layers[-1]) & (boxes.confidence >= 0.3)].sum()
+    sure = boxes.confidence[(boxes.layer == deepest) & (boxes.confidence >= 0.3)].sum()
     telling = boxes.layer[boxes.confidence >= 0.2].nunique()
     recognised = plain_name(seen.scene.predicted[0]) == plain_name(scene)
     return float(sure + 2 * telling + 3 * recognised)

@@ -195,5 +195,7 @@ def test_what_else_does_not_fit_is_told(network, known, pictures):
         localize(network, pictures[0], labels, calibration, layers=["conv5"])
     with pytest.raises(SceneLensError, match="pool5"):
         localize(network, pictures[0], labels, calibration, layers=["pol5"])
+    with pytest.raises(SceneLensError, match=r"one name; give a list, \['pool5'\]"):
+        localize(network, pictures[0], labels, calibration, layers="pool5")
     with pytest.raises(SceneLensError, match="between 0 and 1"):
         localize(network, pictures[0], labels, calibration, least=20)

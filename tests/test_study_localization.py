@@ -10,7 +10,7 @@ from scenelens.calibration import calibrate
 from scenelens.errors import SceneLensError
 from scenelens.exercises import check
 from scenelens.images import load_image
-from scenelens.localization import localize
+from scenelens.localization import Localization, localize
 from scenelens.studies import open_study
 from scenelens.study_localization import (
     deal,
@@ -145,6 +145,26 @@ def test_every_sentence_has_its_numbers(study, found):
     assert "**1 forward pass** gave" in readings.read_passes(
         found["scene"].localizer, readings.example(study, found)
     )
+
+
+def test_the_example_has_confident_boxes_at_the_deepest_layer(study, found, monkeypatch):
+    """Of two pictures with a confident box on the last layer the surer one; boxes of other layers, and weak
+    ones, do not count for that."""
+    one = found["scene"]
+    deepest, other = one.localizer.layers[-1], one.localizer.layers[0]
+    told = {2: (other, 0.99), 3: (deepest, 0.5), 4: (deepest, 0.9), 5: (deepest, 0.25)}
+
+    def several(pictures):
+        seen = []
+        for k, picture in enumerate(pictures):
+            layer, confidence = told.get(k, (other, 0.25))
+            boxes = {"layer": [layer], "concept": ["lamp"], "confidence": [confidence]}
+            seen.append(Localization(picture, np.zeros(1), pd.array(["nowhere"], dtype="str"), boxes))
+        return seen
+
+    monkeypatch.setattr(one.localizer, "several", several)
+    expected = load_image(study.annotations.path(one.hands["judge"][4]))
+    np.testing.assert_array_equal(readings.example(study, found), expected)
 
 
 def test_tables_say_what_single_numbers_say(found):
