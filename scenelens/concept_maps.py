@@ -158,10 +158,4 @@ def shows_scene(image: str) -> bool:
 
 def resized(network: Network, size: Shape) -> Shape:
     """(H, W) to which the network's preprocessing resizes a photograph, before it crops the frame."""
-    how = network.preprocessing
-    to = how.resize_to if how.resize_to is not None else how.size
-    height, width = (to, to) if isinstance(to, int) else to
-    if how.resize == "short side":
-        scale = height / min(size)
-        return max(height, round(size[0] * scale)), max(height, round(size[1] * scale))
-    return height, width
+    return network.preprocessing.resized(size)

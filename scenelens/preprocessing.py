@@ -29,8 +29,8 @@ class Preprocessing:
     size : (height, width) in pixels of the frame the network sees.
     resize : ``"exact"`` squashes the photograph to ``resize_to``; ``"short side"`` keeps its shape and makes
         the shorter side that long.
-    resize_to : (height, width), or one number for a square or for the short side; without it, ``size``. The
-        frame is then cropped from the centre.
+    resize_to : (height, width), or one number for a square or for the short side; without it, ``size``. Of
+        (height, width) the height is the short side's length. The frame is then cropped from the centre.
     channels : ``"RGB"`` or ``"BGR"`` (networks from Caffe).
     white : the value of a white pixel, 1.0 or 255.0.
     mean : one number per channel, in the network's channel order and on ``white``'s scale.
@@ -82,6 +82,23 @@ class Preprocessing:
         """What decides which frame is cut from a photograph: networks with the same see the same picture."""
         return self.size, self.resize, self._resize_to()
 
+    def resized(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """(H, W) to which a photograph of some (h, w) is resized, before the frame is cropped from it.
+
+        Whatever lies on a photograph (label maps, segments) goes by this rule too, or it lies beside the
+        pixels that the network sees.
+
+        Examples
+        --------
+        >>> Preprocessing((224, 224), resize="short side", resize_to=256).resized((400, 500))
+        (256, 320)
+        """
+        height, width = self._resize_to()
+        if self.resize == "short side":
+            scale = height / min(shape)
+            return max(height, round(shape[0] * scale)), max(height, round(shape[1] * scale))
+        return height, width
+
     def frame(self, image: np.ndarray) -> np.ndarray:
         """The picture the network sees: uint8 RGB (h, w, 3) of any size -> uint8 RGB (H, W, 3) of exactly
         `size`.
@@ -89,10 +106,7 @@ class Preprocessing:
         Resizing is bilinear with anti-aliasing; a picture that has the size already is not touched.
         """
         image = checked_image(image)
-        height, width = self._resize_to()
-        if self.resize == "short side":
-            scale = height / min(image.shape[:2])
-            height, width = (max(height, round(side * scale)) for side in image.shape[:2])
+        height, width = self.resized((image.shape[0], image.shape[1]))
         if image.shape[:2] != (height, width):
             image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
         return crop_centre(image, self.size)

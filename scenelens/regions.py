@@ -137,7 +137,7 @@ class Regions:
 
         Segments that the crop leaves out, or that are too thin to be met by a pixel, are gone.
         """
-        height, width = _resized(self.shape, preprocessing)
+        height, width = preprocessing.resized(self.shape)
         labels = self.labels
         if labels.shape != (height, width):
             labels = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
@@ -145,16 +145,6 @@ class Regions:
         return Regions.from_labels(
             labels, dict(enumerate(self.names)), dict(enumerate(self.kinds)), self.source
         )
-
-
-def _resized(shape: Shape, preprocessing: Preprocessing) -> Shape:
-    """(H, W) of the photograph before the crop, as `Preprocessing.frame` has it."""
-    to = preprocessing.resize_to if preprocessing.resize_to is not None else preprocessing.size
-    height, width = (to, to) if isinstance(to, int) else to
-    if preprocessing.resize == "short side":
-        scale = height / min(shape)
-        return max(height, round(shape[0] * scale)), max(width, round(shape[1] * scale))
-    return height, width
 
 
 def _checked_masks(masks: dict[str, np.ndarray]) -> np.ndarray:

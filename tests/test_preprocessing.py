@@ -1,11 +1,18 @@
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from scenelens.concept_maps import resized
 from scenelens.errors import SceneLensError
 from scenelens.preprocessing import CAFFE, IMAGENET, Preprocessing, crop_centre
+from scenelens.regions import Regions
 from scenelens.torchvision_shim import torchvision
 
 RNG = np.random.default_rng(0)
@@ -19,7 +26,6 @@ def picture(height: int, width: int) -> np.ndarray:
     "shape", [(300, 400), (400, 300), (256, 256), (257, 256), (100, 90), (1, 1), (500, 20)]
 )
 def test_imagenets_frame_and_numbers_are_torchvisions(shape):
-    from PIL import Image
     from torchvision.transforms import v2
 
     image = picture(*shape)
@@ -74,6 +80,32 @@ def test_every_photograph_gives_a_frame_of_the_networks_size(height, width, resi
     frame = how.frame(picture(height, width))
     assert frame.shape == (24, 20, 3)
     assert frame.dtype == np.uint8
+
+
+SIDES, LONGER = st.integers(1, 90), st.integers(24, 40)
+
+
+@settings(max_examples=60, deadline=None)
+@example((40, 50), ("short side", (26, 34)))
+@given(
+    st.tuples(SIDES, SIDES),
+    st.just(("exact", None))
+    | st.tuples(st.sampled_from(["exact", "short side"]), LONGER | st.tuples(LONGER, LONGER)),
+)
+def test_photographs_label_maps_and_segments_are_resized_alike(shape, way):
+    """What is asked of the libraries that resize, in the order height, width."""
+    how = Preprocessing(size=(24, 20), resize=way[0], resize_to=way[1])
+    labels = np.arange(shape[0] * shape[1]).reshape(shape)
+    with (
+        patch.object(Image.Image, "resize", autospec=True, side_effect=Image.Image.resize) as of_pixels,
+        patch("scenelens.regions.cv2.resize", side_effect=cv2.resize) as of_segments,
+    ):
+        how.frame(picture(*shape))
+        Regions.from_labels(labels).within(how)
+    seen = [call.args[1][::-1] for call in of_pixels.call_args_list] or [shape]
+    segments = [call.args[1][::-1] for call in of_segments.call_args_list] or [shape]
+    of_labels = resized(SimpleNamespace(preprocessing=how), shape)
+    assert segments == [of_labels] == seen
 
 
 def test_a_frame_is_its_own_frame_without_a_crop():
