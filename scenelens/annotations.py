@@ -29,6 +29,7 @@ Shape = tuple[int, int]
 _TABLE = ["image", "category", "object", "instance", "area", "share"]
 _REPORT = ["image", "kind", "detail"]
 _VERSION = 1  # of the table on disk: raise it when a rule of reading or painting changes
+_FOUND = ("not annotated", "no photograph")  # kinds of notes that hold before any annotation is read
 
 
 class Instance(NamedTuple):
@@ -161,13 +162,15 @@ class InstanceAnnotations:
         """One row per instance with visible pixels: image, category, object, instance, area, share (0..1).
 
         The first call reads every annotation and may take a while; then it is kept (in `cache`, under a key
-        that changes when any annotation's file does).
+        that changes when the content of any annotation's file does; a copied folder has the same).
         """
         return self._survey()[0].copy()
 
     def report(self) -> pd.DataFrame:
         """What was repaired, left out or unreadable, one row each: image, kind, detail."""
-        return self._survey()[1].copy()
+        found = pd.DataFrame(self._notes, columns=_REPORT)  # of this folder as it is now: never kept
+        tables = [table for table in (found, self._survey()[1]) if len(table)]
+        return pd.concat(tables or [found], ignore_index=True)
 
     def _known(self, image: str) -> None:
         if image not in self._photographs:
@@ -176,19 +179,32 @@ class InstanceAnnotations:
     def _survey(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         if self._tables is None:
             kept = self._cache and self._cache / f"objects-{self._key()}.json"
-            self._tables = (kept and _read_tables(kept)) or self._read_all()
-            if kept and not kept.exists():
+            known = kept and _read_tables(kept)
+            self._tables = known or (kept and self._kept_by_stamps(kept.parent)) or self._read_all()
+            if kept and not known:
                 content = [table.to_dict("split", index=False) for table in self._tables]
                 replace_file(kept, json.dumps(content).encode())
         return self._tables
 
     def _key(self) -> str:
+        """Names what the tables depend on: what is in the annotations' files, and how long the photographs'
+        files are, for outlines are drawn at a photograph's size."""
+        sources = sorted(self._sources.items())
+        return self._hashed([(image, *_content(path, self._photographs[image])) for image, path in sources])
+
+    def _kept_by_stamps(self, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+        """The tables as they used to be kept, by the files' time stamps: to look at these is quicker than to
+        read annotations."""
         stats = [(image, path.stat()) for image, path in sorted(self._sources.items())]
-        listing = [(image, stat.st_size, stat.st_mtime_ns) for image, stat in stats]
+        key = self._hashed([(image, stat.st_size, stat.st_mtime_ns) for image, stat in stats])
+        old = _read_tables(folder / f"objects-{key}.json")
+        return old and (old[0], old[1][~old[1].kind.isin(_FOUND)].reset_index(drop=True))
+
+    def _hashed(self, listing: list[Any]) -> str:
         return hashlib.sha256(repr((type(self).__name__, _VERSION, listing)).encode()).hexdigest()[:16]
 
     def _read_all(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        rows, notes = [], list(self._notes)
+        rows, notes = [], []
         many = len(self) >= 100
         if many:
             print(f"Reading {len(self)} annotations takes about {self._seconds():.0f} s.", flush=True)
@@ -217,6 +233,15 @@ class InstanceAnnotations:
             for thing, area in zip(things, areas, strict=True)
             if area
         ]
+
+
+def _content(source: Path, photograph: Path) -> tuple[str, int]:
+    """The SHA-256 of an annotation's file and the photograph's length in bytes. What cannot be read is no
+    reason to stop here: the report will name it."""
+    try:
+        return hashlib.sha256(source.read_bytes()).hexdigest(), photograph.stat().st_size
+    except OSError:
+        return "unreadable", 0
 
 
 def _read_tables(path: Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:

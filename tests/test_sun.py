@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -15,6 +20,7 @@ from scenelens.sun import (
     AnnotatedImages,
     AnnotatedObject,
     Annotation,
+    _parsed,
     mask_to_polygons,
     parse_annotation,
     rasterise,
@@ -136,6 +142,76 @@ def test_the_table_is_kept_until_an_annotation_changes(world, tmp_path, monkeypa
     assert len(AnnotatedImages(world, cache).objects()) == 4
     next(cache.glob("*.json")).write_text("[")
     assert len(AnnotatedImages(world, cache).objects()) == 4
+
+
+def test_a_copied_folder_is_not_read_again(world, tmp_path, monkeypatch):
+    """Its files have other time stamps; its report names its own files."""
+    cache, copy = tmp_path / "cache", tmp_path / "copy"
+    first = AnnotatedImages(world, cache).objects()
+    for name in ("Images", "Annotations"):
+        shutil.copytree(world / name, copy / name)
+    for path in copy.rglob("*.*"):
+        os.utime(path, (1, 1))
+    monkeypatch.setattr("scenelens.sun.parse_annotation", lambda path: pytest.fail("read again"))
+    copied = AnnotatedImages(copy, cache)
+    pd.testing.assert_frame_equal(copied.objects(), first)
+    assert copied.report().kind.tolist() == ["not annotated", "no photograph"]
+    assert all(detail.startswith(str(copy)) for detail in copied.report().detail)
+
+
+def test_another_content_counts_under_the_same_time_stamp(world, tmp_path):
+    """An annotation of the same length, and a photograph of another size: outlines are drawn at its size."""
+    cache = tmp_path / "cache"
+    first = AnnotatedImages(world, cache).objects()
+    path = world / "Annotations/b/bedroom/one.xml"
+    stamp = path.stat().st_mtime_ns
+    path.write_text(path.read_text().replace(">bed<", ">cot<"))
+    os.utime(path, ns=(stamp, stamp))
+    _parsed.cache_clear()  # as in another process
+    assert set(AnnotatedImages(world, cache).objects().object) == set(first.object) | {"cot"}
+    path = world / "Images/b/bedroom/one.jpg"
+    Image.new("RGB", (2 * W, 2 * H)).save(path)
+    assert AnnotatedImages(world, cache).objects().area.sum() == (4 + 1) * H * W
+
+
+def test_a_photograph_that_leads_nowhere_is_reported(world, tmp_path):
+    path = world / "Images/b/bedroom/one.jpg"
+    path.unlink()
+    path.symlink_to(tmp_path / "gone.jpg")
+    report = AnnotatedImages(world, tmp_path / "cache").report().set_index("kind")
+    assert report.image["unreadable"] == "b/bedroom/one.jpg"
+
+
+def test_a_damaged_table_is_made_again(world, tmp_path):
+    cache = tmp_path / "cache"
+    first = AnnotatedImages(world, cache).objects()
+    (kept,) = cache.glob("objects-*.json")
+    content = kept.read_bytes()
+    kept.write_bytes(content[:40])
+    pd.testing.assert_frame_equal(AnnotatedImages(world, cache).objects(), first)
+    assert kept.read_bytes() == content
+
+
+def test_a_table_kept_by_time_stamps_is_taken_over(world, tmp_path, monkeypatch):
+    """As it was written before content was the key, with the notes of the folder in its report."""
+    cache = tmp_path / "cache"
+    annotated = AnnotatedImages(world, cache)
+    objects, report = annotated.objects(), annotated.report()
+    (kept,) = cache.glob("objects-*.json")
+    content = kept.read_bytes()
+    kept.unlink()
+    listing = []
+    for name in ("one", "two"):
+        stat = (world / f"Annotations/b/bedroom/{name}.xml").stat()
+        listing.append((f"b/bedroom/{name}.jpg", stat.st_size, stat.st_mtime_ns))
+    key = hashlib.sha256(repr(("AnnotatedImages", 1, listing)).encode()).hexdigest()[:16]
+    tables = [table.to_dict("split", index=False) for table in (objects, report)]
+    (cache / f"objects-{key}.json").write_text(json.dumps(tables))
+    monkeypatch.setattr("scenelens.sun.parse_annotation", lambda path: pytest.fail("read again"))
+    again = AnnotatedImages(world, cache)
+    pd.testing.assert_frame_equal(again.objects(), objects)
+    pd.testing.assert_frame_equal(again.report(), report)
+    assert kept.read_bytes() == content
 
 
 def test_a_broken_annotation_is_named_and_the_others_counted(world):
