@@ -6,6 +6,7 @@ minimal image, its random counterpart, and a reader who removes segments by hand
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -80,12 +81,15 @@ class CutImage:
     regions : `Regions`, a label map, or masks; of the photograph's size or of the frame's. Without them
         `segment_image` finds some.
     target : the class's name or number; without it the one that the network predicts.
+    ask : False if the network is to be asked about the whole frame only when `whole` is first wanted; who
+        knows the answer from disk sets `whole`, and the network is not asked at all.
 
     Attributes
     ----------
     frame : uint8 RGB (H, W, 3), the picture the network sees.
     regions : `Regions` of the frame. bases : their `GradientBases`.
-    target : the class's name; ``target_number`` in the network's list. whole : the whole frame's `Standing`.
+    target : the class's name; ``target_number`` in the network's list; ``wanted``, that number where the
+        caller gave a target, else None. whole : the whole frame's `Standing`.
 
     Raises
     ------
@@ -108,17 +112,34 @@ class CutImage:
         image: np.ndarray | str | Path,
         regions: Any = None,
         target: str | int | None = None,
+        *,
+        ask: bool = True,
     ) -> None:
         photograph = load_image(image) if isinstance(image, str | Path) else image
         self.network = network
         self.frame = network.show_input(photograph)
         self.regions = _framed(network, np.shape(photograph)[:2], regions, self.frame)
-        number = None if target is None else class_number(network, target)
-        logits = self._logits(self.frame[None])
-        self.target_number = int(standing(logits, 0).predicted[0]) if number is None else number
-        self.target = network.classes[self.target_number]
-        self.whole = standing(logits, self.target_number)
+        self.wanted = None if target is None else class_number(network, target)
         self._bases: GradientBases | None = None
+        if ask:
+            _ = self.whole
+
+    @cached_property
+    def whole(self) -> Standing:
+        """How the class stands when nothing is removed."""
+        logits = self._logits(self.frame[None])
+        number = int(standing(logits, 0).predicted[0]) if self.wanted is None else self.wanted
+        return standing(logits, number)
+
+    @property
+    def target_number(self) -> int:
+        """The class's number in the network's list."""
+        return int(self.whole.predicted[0]) if self.wanted is None else self.wanted
+
+    @property
+    def target(self) -> str:
+        """The class's name."""
+        return self.network.classes[self.target_number]
 
     @property
     def bases(self) -> GradientBases:

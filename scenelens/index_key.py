@@ -55,14 +55,21 @@ def index_inputs(
     """
     return {
         "format": FORMAT,
-        "architecture": digest_text(repr(network.module)),
-        "weights": str(network.weights_hash),
-        "preprocessing": digest_text(_preprocessing_text(network)),
+        **network_inputs(network),
         "images": digest_text(json.dumps([list(pair) for pair in digests])),
         "n_images": len(digests),
         "layers": list(layers),
         "blocks": [block, batch],
         "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
+
+
+def network_inputs(network: Any) -> dict[str, str]:
+    """What any answer of a network depends on, beside the picture: architecture, weights, preprocessing."""
+    return {
+        "architecture": digest_text(repr(network.module)),
+        "weights": str(network.weights_hash),
+        "preprocessing": digest_text(_preprocessing_text(network)),
     }
 
 

@@ -7,6 +7,8 @@ The search is greedy and plain: every candidate's picture goes through the netwo
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +19,18 @@ import pandas as pd
 
 from scenelens.cut_image import BATCH, CutImage, Standing
 from scenelens.errors import SceneLensError, close_names
+from scenelens.files import replace_file
+from scenelens.index_key import digest_text, network_inputs
 from scenelens.regions import Regions
 
 if TYPE_CHECKING:
     from scenelens.networks import Network
 
 ORDERS = ("greedy", "random")
+_VERSION = 1  # of the searches on disk: raise it when a rule of cutting or searching changes
+
+#: Segments in the order of their removal, and the standing before all and after each.
+Search = tuple[list[int], list[Standing]]
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ def minimal_image(
     *,
     order: str = "greedy",
     seed: int = 0,
+    cache: str | Path | None = None,
 ) -> MinimalImage:
     """Remove segments from an image, least harmful first, for as long as the network recognises it.
 
@@ -106,6 +115,8 @@ def minimal_image(
     target : the correct class, by name or number; without it the class that the network predicts.
     order : 'greedy'; or 'random', which removes in a random order and stops by the same rule.
     seed : of the random order.
+    cache : folder in which the search is kept (which segments went, and the scores; a few kB): the same
+        question, asked again, is answered without the network. Pictures are made anew.
 
     Returns
     -------
@@ -134,10 +145,12 @@ def minimal_image(
     >>> found.image.shape, found.mask.shape, found.steps.step[0], bool(found.steps.correct[0])
     ((227, 227, 3), (227, 227), np.int64(0), True)
     """
-    return simplify(CutImage(network, image, regions, target), order, seed)
+    return simplify(CutImage(network, image, regions, target, ask=cache is None), order, seed, cache)
 
 
-def simplify(cut: CutImage, order: str = "greedy", seed: int = 0) -> MinimalImage:
+def simplify(
+    cut: CutImage, order: str = "greedy", seed: int = 0, cache: str | Path | None = None
+) -> MinimalImage:
     """As `minimal_image`, for an image that is cut already."""
     if order not in ORDERS:
         raise SceneLensError(f"no order {order!r}; {close_names(order, ORDERS)}.")
@@ -146,16 +159,68 @@ def simplify(cut: CutImage, order: str = "greedy", seed: int = 0) -> MinimalImag
             "the image has one region only, so there is nothing to choose: cut it finer (segment_image's "
             "n_regions), or outline more than one object."
         )
+    search = _search(cut, order, seed) if cache is None else _kept_search(cut, order, seed, Path(cache))
     if cut.whole.rank[0] != 1:
         predicted = cut.network.classes[cut.whole.predicted[0]]
         reason = f"not classified as {cut.target} but as {predicted}: nothing to simplify"
-        return _result(cut, [], [cut.whole], order, seed, reason)
-    search = _greedy(cut) if order == "greedy" else _random(cut, seed)
+        return _result(cut, *search, order, seed, reason)
     return _result(cut, *search, order, seed)
 
 
-def _greedy(cut: CutImage) -> tuple[list[int], list[Standing]]:
-    """Segments in the order of their removal, and the standing before all and after each."""
+def _search(cut: CutImage, order: str, seed: int) -> Search:
+    if cut.whole.rank[0] != 1:
+        return [], [cut.whole]
+    return _greedy(cut) if order == "greedy" else _random(cut, seed)
+
+
+def _kept_search(cut: CutImage, order: str, seed: int, folder: Path) -> Search:
+    """The search as it was kept, or a new one, which is kept then; `cut.whole` is known in either case."""
+    path = folder / f"search-{_key(cut, order, seed)}.json"
+    known = _read(path, cut)
+    if known:
+        cut.whole = known[1][0]
+        return known
+    removed, seen = _search(cut, order, seed)
+    columns = {name: [getattr(one, name)[0].item() for one in seen] for name in Standing._fields}
+    replace_file(path, json.dumps({"removed": removed, **columns}).encode())
+    return removed, seen
+
+
+def _key(cut: CutImage, order: str, seed: int) -> str:
+    """Names everything that a search's outcome depends on."""
+    pixels = [cut.frame.shape, hashlib.sha256(cut.frame.tobytes()).hexdigest()]
+    question = [cut.regions.hash, cut.wanted, order, seed if order == "random" else 0]
+    return digest_text(json.dumps([_VERSION, network_inputs(cut.network), pixels, question]))[:24]
+
+
+def _read(path: Path, cut: CutImage) -> Search | None:
+    """A search as it was kept, or None where there is none, or none that can be."""
+    try:
+        stored = json.loads(path.read_text())
+        removed = [int(segment) for segment in stored["removed"]]
+        log_score = np.array(stored["log_score"], np.float64)
+        rank, predicted = (np.array(stored[name], np.int64) for name in ("rank", "predicted"))
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        return None
+    if any(column.shape != (len(removed) + 1,) for column in (log_score, rank, predicted)):
+        return None
+    segments, classes = range(len(cut.regions)), range(len(cut.network.classes))
+    target = predicted[0] if cut.wanted is None else cut.wanted
+    sound = (
+        len(set(removed)) == len(removed)
+        and set(removed) <= set(segments)
+        and set(predicted.tolist()) <= set(classes)
+        and ((rank == 1) == (predicted == target)).all()
+        and (log_score <= 0).all()  # which NaN is not
+        and (rank[:-1] == 1).all()  # a search ends with the first error
+    )
+    if not sound:
+        return None
+    whole = Standing(log_score, rank, predicted)
+    return removed, [_one(whole, n) for n in range(len(rank))]
+
+
+def _greedy(cut: CutImage) -> Search:
     kept = np.ones(len(cut.regions), bool)
     removed: list[int] = []
     seen = [cut.whole]  # a chosen candidate's standing is the next step's own
@@ -169,7 +234,7 @@ def _greedy(cut: CutImage) -> tuple[list[int], list[Standing]]:
     return removed, seen
 
 
-def _random(cut: CutImage, seed: int) -> tuple[list[int], list[Standing]]:
+def _random(cut: CutImage, seed: int) -> Search:
     order = np.random.default_rng(seed).permutation(len(cut.regions))
     seen = [cut.whole]
     for start in range(0, len(order), BATCH):

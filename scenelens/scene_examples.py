@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +13,15 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.errors import SceneLensError, close_names
+from scenelens.files import replace_file
 from scenelens.images import load_image
+from scenelens.index_key import digest_text, network_inputs
 from scenelens.minimal_images import MinimalImage, minimal_image
 from scenelens.regions import Regions
 from scenelens.segmentation import regions_from_annotation
 
 if TYPE_CHECKING:
+    from scenelens.networks import Network
     from scenelens.studies import Study
 
 
@@ -66,6 +71,7 @@ class Example:
 
 def example(study: Study, category: str) -> Example:
     """The first image of a category that the scene network recognises; the very first where it knows none.
+    What the network takes an image for is kept in the study's cache.
 
     Raises
     ------
@@ -75,7 +81,7 @@ def example(study: Study, category: str) -> Example:
     for image, path in _photographs(study, category):
         photograph = load_image(path)
         first = first or (image, path, photograph)
-        if network.predict(photograph, top=1)["predicted"][0] == category:
+        if _predicted(network, photograph, study.cache / "minimal") == category:
             first = image, path, photograph
             break
     if first is None:
@@ -84,6 +90,22 @@ def example(study: Study, category: str) -> Example:
     outlined = study.annotations
     regions = None if outlined is None else regions_from_annotation(outlined, image)
     return Example(path, photograph, category, regions)
+
+
+def _predicted(network: Network, photograph: np.ndarray, folder: Path) -> str:
+    """The class that the network gives a photograph, as it was kept, or asked and kept then."""
+    frame = network.show_input(photograph)
+    about = [network_inputs(network), frame.shape, hashlib.sha256(frame.tobytes()).hexdigest()]
+    path = folder / f"predicted-{digest_text(json.dumps(about))[:24]}.json"
+    try:
+        number = json.loads(path.read_text())["predicted"]
+        if isinstance(number, int) and 0 <= number < len(network.classes):
+            return network.classes[number]
+    except (OSError, ValueError, TypeError, KeyError):
+        pass  # the network is asked
+    found = network.predict(photograph, top=1)["predicted"][0]
+    replace_file(path, json.dumps({"predicted": network.classes.index(found)}).encode())
+    return found
 
 
 def _photographs(study: Study, category: str) -> list[tuple[str, Path]]:
@@ -96,9 +118,13 @@ def _photographs(study: Study, category: str) -> list[tuple[str, Path]]:
 
 def both_ways(study: Study, category: str) -> list[tuple[str, MinimalImage]]:
     """A category's example, simplified by its outlined objects (where there are any) and by edges and
-    regions."""
+    regions. The searches are kept in the study's cache, and the second call does not ask the network."""
     one, network = example(study, category), study.networks["scene"]
     ways = {"cut by objects": one.regions, "cut by edges and regions": None}
     if one.regions is None:
         del ways["cut by objects"]
-    return [(words, minimal_image(network, one.photograph, how, category)) for words, how in ways.items()]
+    cache = study.cache / "minimal"
+    return [
+        (words, minimal_image(network, one.photograph, how, category, cache=cache))
+        for words, how in ways.items()
+    ]

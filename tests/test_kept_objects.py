@@ -15,6 +15,7 @@ from scenelens.scene_probe import scene_probe
 from scenelens.studies import open_study
 from scenelens.survival import Retention, Survival
 from tests.annotated_study import annotated_study
+from tests.test_minimal_images import check_same
 from tests.tiny_study import write_tiny_study
 
 
@@ -53,6 +54,26 @@ def test_both_ways_of_cutting(study, favourite):
     assert "edges" in by_eye
     assert len(first.kept) == 4
     assert len(second.kept) > 4
+
+
+def test_both_ways_are_kept_without_asking_the_network_again(study, favourite, tmp_path, monkeypatch):
+    """Bit for bit; a damaged file is made again."""
+    monkeypatch.setattr(study, "cache", tmp_path)
+    first = scene_examples.both_ways(study, favourite)
+    network = study.networks["scene"]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(network), "__call__", lambda *_: pytest.fail("the network was asked"))
+        second = scene_examples.both_ways(study, favourite)
+    assert [words for words, _ in second] == [words for words, _ in first]
+    for (_, one), (_, two) in zip(first, second, strict=True):
+        check_same(one, two)
+    files = {path: path.read_bytes() for path in (tmp_path / "minimal").iterdir()}
+    assert sum(map(len, files.values())) < 20_000
+    for path in files:
+        path.write_text('{"predicted": 17')
+    for (_, one), (_, two) in zip(first, scene_examples.both_ways(study, favourite), strict=True):
+        check_same(one, two)
+    assert {path: path.read_bytes() for path in files} == files
 
 
 def test_a_study_without_annotations_still_has_examples(tmp_path):

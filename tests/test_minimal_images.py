@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import contextmanager
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,7 +16,7 @@ from torch import nn
 from scenelens.cut_image import CutImage
 from scenelens.errors import SceneLensError
 from scenelens.gradient_domain import forward_differences, integrate
-from scenelens.minimal_images import minimal_image, simplify
+from scenelens.minimal_images import MinimalImage, minimal_image, simplify
 from scenelens.networks import Network
 from scenelens.preprocessing import Preprocessing
 from tests.small_network import CLASSES, SIZE, photograph, small_network
@@ -160,6 +164,93 @@ def test_bad_questions():
     for step in (-1, len(found.steps)):
         with pytest.raises(SceneLensError, match="has steps 0 to"):
             found.kept_after(step)
+
+
+def check_same(first: MinimalImage, second: MinimalImage) -> None:
+    """Every bit of two results is the same."""
+    for name in ("image", "original", "kept", "mask"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    np.testing.assert_array_equal(first.regions.labels, second.regions.labels)
+    pd.testing.assert_frame_equal(first.steps, second.steps, check_exact=True)
+    for name in ("target", "score", "reason", "order", "provenance", "share"):
+        assert getattr(first, name) == getattr(second, name), name
+
+
+@contextmanager
+def silent(network: Network):
+    """The network must not be asked."""
+    handle = network.module.register_forward_pre_hook(lambda *_: pytest.fail("the network was asked"))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+QUESTIONS = [
+    {"regions": grid(3, 4)},
+    {"regions": grid(3, 4), "order": "random", "seed": 5},
+    {"regions": grid(3, 4), "order": "random", "seed": 6},
+    {"regions": None},
+    *({"regions": grid(3, 4), "target": name} for name in CLASSES),
+]
+
+
+def test_a_kept_search_is_the_search_itself(tmp_path):
+    """Without the network, bit for bit, also where it does not know the image."""
+    network, image = small_network(), photograph(3)
+    plain = [minimal_image(network, image, **question) for question in QUESTIONS]
+    for question, found in zip(QUESTIONS, plain, strict=True):
+        check_same(minimal_image(network, image, cache=tmp_path, **question), found)
+    with silent(network):
+        for question, found in zip(QUESTIONS, plain, strict=True):
+            check_same(minimal_image(network, image, cache=tmp_path, **question), found)
+    assert {one.simplified for one in plain} == {True, False}
+    files = list(tmp_path.iterdir())
+    assert len(files) == len(QUESTIONS)
+    assert max(path.stat().st_size for path in files) < 4000
+
+
+def test_another_question_is_another_search(tmp_path):
+    """Weights, preprocessing, pixels and segments count, each alone."""
+    network, image = small_network(), photograph(3)
+    other = image.copy()
+    other[5, 5, 0] ^= 1
+    darker = small_network(mean=(0.4,) * 3)
+    darker.module.load_state_dict(network.module.state_dict())
+    asked = [
+        (network, image, grid(3, 4)),
+        (small_network(1), image, grid(3, 4)),
+        (darker, image, grid(3, 4)),
+        (network, other, grid(3, 4)),
+        (network, image, grid(4, 3)),
+    ]
+    for net, picture, labels in asked:
+        check_same(minimal_image(net, picture, labels, cache=tmp_path), minimal_image(net, picture, labels))
+    assert len(list(tmp_path.iterdir())) == len(asked)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda stored: json.dumps(stored)[:30],
+        lambda stored: "[]",
+        lambda stored: json.dumps(stored | {"removed": stored["removed"][:-1]}),
+        lambda stored: json.dumps(stored | {"removed": [99, *stored["removed"][1:]]}),
+        lambda stored: json.dumps(stored | {"removed": [stored["removed"][1], *stored["removed"][1:]]}),
+        lambda stored: json.dumps(stored | {"log_score": ["a", *stored["log_score"][1:]]}),
+        lambda stored: json.dumps(stored | {"log_score": [0.5, *stored["log_score"][1:]]}),
+        lambda stored: json.dumps(stored | {"predicted": [9, *stored["predicted"][1:]]}),
+        lambda stored: json.dumps(stored | {"rank": [2, *stored["rank"][1:]]}),
+    ],
+)
+def test_a_damaged_search_is_made_again(tmp_path, damage):
+    network, image, labels = small_network(), photograph(3), grid(3, 4)
+    found = minimal_image(network, image, labels, cache=tmp_path)
+    (path,) = tmp_path.iterdir()
+    content = path.read_text()
+    path.write_text(damage(json.loads(content)))
+    check_same(minimal_image(network, image, labels, cache=tmp_path), found)
+    assert path.read_text() == content
 
 
 def test_scores_that_turn_nan_on_the_way():
