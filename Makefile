@@ -21,7 +21,8 @@ help:  ## list these verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
 
 workbook: $(READY)  ## run every notebook and write build/workbook/index.html (STUDY=path for another study)
-	$(PY) -m scenelens.workbook notebooks --prepare $(if $(STUDY),--study "$(STUDY)")
+	$(PY) -m scenelens.prepare study $(if $(STUDY),--study "$(STUDY)")
+	$(PY) -m scenelens.workbook notebooks $(if $(STUDY),--study "$(STUDY)")
 
 lab: $(READY)  ## open the workbook in JupyterLab (STUDY=path for another study)
 	$(if $(STUDY),SCENELENS_STUDY="$(or $(realpath $(STUDY)),$(STUDY))") $(PY) -m jupyterlab \
@@ -44,8 +45,8 @@ train: $(READY)  ## train SceneWorld's two networks again (up to an hour on two 
 	$(PY) -m scenelens.sceneworld.training $(ARGS)
 
 atlas: $(READY)  ## receptive fields of all units and minimal images of all scenes (STUDY=path, ARGS="--minutes 30")
-	$(PY) -m scenelens.atlas $(if $(STUDY),--study "$(STUDY)") $(ARGS)
-	$(PY) -m scenelens.kept_objects $(STUDY)
+	$(PY) -m scenelens.prepare atlas $(if $(STUDY),--study "$(STUDY)") $(ARGS)
+	$(PY) -m scenelens.prepare retention $(if $(STUDY),--study "$(STUDY)")
 
 readme-pictures: $(READY)  ## draw docs/sceneworld.jpg and docs/layer_preference.png again
 	$(PY) docs/pictures.py

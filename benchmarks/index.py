@@ -23,10 +23,10 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from scenelens.caffenet import CaffeNet
 from scenelens.images import load_image
-from scenelens.index import BATCH, ActivationIndex
-from scenelens.networks import Network
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.network import Network
+from scenelens.studies.index import BATCH, ActivationIndex
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 WANTED = 1.15

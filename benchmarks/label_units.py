@@ -24,13 +24,14 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from scenelens.active_pixels import Tally, axis, count
-from scenelens.annotations import Instance, InstanceAnnotations
-from scenelens.caffenet import CaffeNet
+from scenelens.annotations.interface import Instance, InstanceAnnotations
 from scenelens.images import load_image
-from scenelens.label_units import label_units
-from scenelens.layer_maps import read_ahead
-from scenelens.networks import Network
+from scenelens.labels.dissect import label_units
+from scenelens.labels.tally import Tally, count
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.grid import axis
+from scenelens.networks.network import Network
+from scenelens.progress import read_ahead
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 SIDE, UNITS, MAP, CONCEPTS, QUANTILE = 224, 256, 13, 20, 0.005

@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from scenelens.caffenet import CaffeNet
-from scenelens.calibration import Calibration, Curve
-from scenelens.hooks import record
-from scenelens.localization import Localizer
-from scenelens.networks import Network
+from scenelens.localization.calibration import Calibration, Curve
+from scenelens.localization.localizer import Localizer
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.hooks import record
+from scenelens.networks.network import Network
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 LAYERS, CONCEPTS, BATCH, QUANTILE = ("pool2", "conv4", "pool5"), 40, 32, 0.005
@@ -89,12 +89,12 @@ def main() -> None:
         seen = localizer(image)
         return seen.scene, seen.boxes
 
-    def read_all() -> list[pd.DataFrame]:
+    def describe_all_keeps() -> list[pd.DataFrame]:
         return [part for seen in localizer.several(images) for part in (seen.scene, seen.boxes)]
 
     single = measure({"bare": one_of(network), "localize": one_of(read)}, options.rounds, 1)
     many = measure(
-        {"bare": lambda: network(images), "localize": read_all}, max(3, options.rounds // 15), BATCH
+        {"bare": lambda: network(images), "localize": describe_all_keeps}, max(3, options.rounds // 15), BATCH
     )
     boxes = float(np.mean([len(seen.boxes) for seen in localizer.several(images)]))
     found = {

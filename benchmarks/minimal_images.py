@@ -26,12 +26,12 @@ import torch
 from PIL import Image
 from scipy.sparse.linalg import splu
 
-from scenelens.caffenet import CaffeNet
-from scenelens.gradient_domain import forward_differences
-from scenelens.minimal_images import MinimalImage, minimal_image
-from scenelens.networks import Network
-from scenelens.regions import Regions
-from scenelens.segmentation import segment_image
+from scenelens.minimal_images.gradient_domain import forward_differences
+from scenelens.minimal_images.regions import Regions
+from scenelens.minimal_images.search import MinimalImage, minimal_image
+from scenelens.minimal_images.segmentation import segment_image
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.network import Network
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 SIDE = 227

@@ -27,13 +27,11 @@ import torch
 from captum.attr import Occlusion as Captum
 from torch import nn
 
-from scenelens import torchvision_shim  # noqa: F401  (before torchvision)
-from scenelens.caffenet import CaffeNet
-from scenelens.occlusion import Occlusion
-from scenelens.occlusion_plain import exactly, plain_discrepancies
-from scenelens.occlusion_plan import Axis, map_sizes
-
-from torchvision.models import squeezenet1_1  # isort: skip
+from scenelens.networks import torchvision
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.receptive_fields.occlusion.occlude import Occlusion
+from scenelens.receptive_fields.occlusion.plain import exactly, plain_discrepancies
+from scenelens.receptive_fields.occlusion.plan import Axis, map_sizes
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 SIZE, STRIDE = 11, 3
@@ -87,7 +85,7 @@ def caffenet_until(layer: str) -> nn.Module:
 def cases(which: list[str]) -> list[tuple[str, str, nn.Module, int]]:
     torch.manual_seed(0)
     found = [("CaffeNet", layer, caffenet_until(layer), 227) for layer in WANTED]
-    features = squeezenet1_1(weights=None).eval().features
+    features = torchvision.models.squeezenet1_1(weights=None).eval().features
     found += [("SqueezeNet 1.1", f"features.{n}", features[: n + 1], 224) for n in (3, 6, 9, 12)]
     return [one for one in found if not which or one[1] in which]
 

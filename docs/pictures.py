@@ -6,10 +6,8 @@ import os
 from pathlib import Path
 
 import scenelens as sl
-from scenelens.plots.section2 import figure_1_preference
-from scenelens.plots.style import Plate
-from scenelens.plots.tiles import category_sheet
-from scenelens.two_networks import layer_preference
+from scenelens.two_networks import figure_1_preference, layer_preference
+from scenelens.workbook import Plate, category_sheet
 
 FOLDER = Path(__file__).parent
 

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.study_file import data_folder
+from scenelens.files import data_folder
 
 SECONDS = 20  # a host that says nothing for so long is given up
 

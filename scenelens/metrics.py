@@ -8,14 +8,23 @@ should leave it out (`np.nanmean`), not be pulled by it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from statistics import NormalDist
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError
+from scenelens.intervals import wilson_interval
+
+#: MERGED DOC: How well a detector finds its object: in the pixels, in the images, and whether its confidence is honest.
+#
+# Section 4.2 of the paper measures two things of a unit that has become an object detector: how well its region
+# covers the object (Jaccard index), and how well its response ranks the images (average precision). Pixels are
+# too many to sort, so they are counted in bins of their score; all pixels of one bin stand or fall together.
+#
+# What happens at the edges is `metrics`' policy: an undefined number is NaN, never 0 or 1.
+#
 
 
 class PrecisionRecall(NamedTuple):
@@ -97,92 +106,6 @@ def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
     return float(np.sum(curve.precision * np.diff(curve.recall, prepend=0.0)))
 
 
-def wilson_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share: where the true share lies, given k of n.
-
-    Edge cases: n = 0 gives (0, 1), for nothing is known; k = 0 gives exactly 0 below, k = n exactly 1 above.
-
-    Parameters
-    ----------
-    k, n : how many of how many; 0 <= k <= n.
-    confidence : between 0 and 1.
-
-    Returns
-    -------
-    (low, high), shares in 0..1.
-
-    Examples
-    --------
-    >>> [round(end, 4) for end in wilson_interval(55, 100)]
-    [0.4524, 0.6439]
-    """
-    if not 0 <= k <= n:
-        raise SceneLensError(f"a share is k of n with 0 <= k <= n; got {k} of {n}.")
-    z = NormalDist().inv_cdf(0.5 + _checked(confidence) / 2)
-    if n == 0:
-        return 0.0, 1.0
-    centre, total = k + z * z / 2, n + z * z
-    half = z * math.sqrt(k * (n - k) / n + z * z / 4)
-    return (max(0.0, (centre - half) / total) if k else 0.0), (
-        min(1.0, (centre + half) / total) if k < n else 1.0
-    )
-
-
-def bootstrap_interval(
-    values: np.ndarray | Sequence[Any],
-    statistic: Callable[[np.ndarray], float] = np.mean,
-    seed: int = 0,
-    n_resamples: int = 2000,
-    confidence: float = 0.95,
-) -> tuple[float, float]:
-    """Percentile bootstrap: how far a statistic moves when the cases are drawn anew, with replacement.
-
-    Edge cases: fewer than two cases give (NaN, NaN); resamples whose statistic is NaN (a correlation of equal
-    numbers) are left out, and with more than half of them NaN so is the interval.
-
-    Parameters
-    ----------
-    values : (n,) or (n, ...) array; whole rows are drawn, so pairs stay pairs.
-    statistic : gets a resampled array of the same shape, gives a number.
-    seed : the same seed gives the same interval.
-
-    Returns
-    -------
-    (low, high) in the statistic's own unit.
-
-    Examples
-    --------
-    >>> low, high = bootstrap_interval([1, 2, 3, 4, 5], seed=1)
-    >>> 1 <= low < 3 < high <= 5
-    True
-    """
-    cases = np.asarray(values)
-    tail = (1 - _checked(confidence)) / 2
-    if n_resamples < 1:
-        raise SceneLensError(f"a bootstrap needs at least one resample, not {n_resamples}.")
-    if len(cases) < 2:
-        return math.nan, math.nan
-    rng = np.random.default_rng(seed)
-    found = np.array(
-        [statistic(cases[rng.integers(len(cases), size=len(cases))]) for _ in range(n_resamples)]
-    )
-    return middle(found, tail)
-
-
-def middle(found: np.ndarray, tail: float = 0.025) -> tuple[float, float]:
-    """What lies between the tails of a statistic's resamples; the rules for NaN are `bootstrap_interval`'s.
-
-    Examples
-    --------
-    >>> middle(np.arange(101.0), 0.1)
-    (10.0, 90.0)
-    """
-    if np.isnan(found).mean() > 0.5:
-        return math.nan, math.nan
-    low, high = np.nanquantile(found, [tail, 1 - tail])
-    return float(low), float(high)
-
-
 def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
     """Which group the highest scores come from, beside what chance would give (paper, section 2, Figure 1).
 
@@ -228,12 +151,6 @@ def _share(group: Any, k: int, n: int) -> dict[str, Any]:
     return {"group": group, "n": n, "count": k, "share": k / n, "low": low, "high": high}
 
 
-def _checked(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise SceneLensError(f"a confidence lies between 0 and 1 (0.95 is usual), not {confidence}.")
-    return confidence
-
-
 def _cases(present: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     truth, values = np.asarray(present).astype(bool), np.asarray(scores, dtype=float)
     if truth.ndim != 1 or truth.shape != values.shape:
@@ -241,3 +158,129 @@ def _cases(present: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndar
     if not np.isfinite(values).all():
         raise SceneLensError("scores must be finite numbers; leave out the images that could not be read.")
     return truth, values
+
+
+def jaccard(shared: np.ndarray, active: np.ndarray, truth: np.ndarray) -> float:
+    """Jaccard index over many images: all shared pixels over all pixels of either mask.
+
+    Edge cases: no pixel in either mask of any image gives NaN. An image without the object counts through the
+    pixels that are active on it.
+
+    Parameters
+    ----------
+    shared, active, truth : (n_images,) pixels of both masks, of the detector's, of the object's.
+
+    Examples
+    --------
+    >>> jaccard([1, 0], [2, 3], [4, 0])  # 1 of 2 + 4 - 1, and 3 more on the second image
+    0.125
+    """
+    both = int(np.sum(shared))
+    either = int(np.sum(active)) + int(np.sum(truth)) - both
+    if both < 0 or either < both:
+        raise SceneLensError(f"{both} shared pixels do not fit into {either} pixels of either mask.")
+    return both / either if either else math.nan
+
+
+def counted_precision_recall(hits: np.ndarray, misses: np.ndarray) -> PrecisionRecall:
+    """Precision and recall from counts per bin of score, as `metrics.precision_recall` over the single cases.
+
+    Edge cases: empty bins give no entry; without a hit recall is NaN; without any case the arrays are empty.
+
+    Parameters
+    ----------
+    hits, misses : (bins,) how many cases of each score are on the object and off it, low scores first.
+
+    Returns
+    -------
+    PrecisionRecall : from the highest score down; threshold is the bin's number.
+
+    Examples
+    --------
+    >>> counted_precision_recall([0, 1, 1], [1, 1, 0]).precision.round(2).tolist()
+    [1.0, 0.67, 0.5]
+    """
+    good, bad = (np.asarray(one, dtype=np.int64)[::-1] for one in (hits, misses))
+    if good.shape != bad.shape or good.ndim != 1 or min(good.min(initial=0), bad.min(initial=0)) < 0:
+        raise SceneLensError(f"one count of hits and misses per bin; got {good.shape} and {bad.shape}.")
+    filled = np.flatnonzero(good + bad)
+    found, all_of_them = np.cumsum(good)[filled], np.cumsum(good + bad)[filled]
+    total = int(good.sum())
+    recall = found / total if total else np.full(len(filled), math.nan)
+    return PrecisionRecall(found / all_of_them, recall, (len(good) - 1 - filled).astype(float))
+
+
+def counted_average_precision(hits: np.ndarray, misses: np.ndarray) -> float:
+    """Average precision from counts per bin; NaN without a hit. See `counted_precision_recall`.
+
+    Examples
+    --------
+    >>> counted_average_precision([0, 1, 1], [1, 1, 0]).__round__(3)
+    0.833
+    """
+    if not np.sum(hits):
+        return math.nan
+    curve = counted_precision_recall(hits, misses)
+    return float(np.sum(curve.precision * np.diff(curve.recall, prepend=0.0)))
+
+
+def union_mask(masks: Sequence[np.ndarray]) -> np.ndarray:
+    """The pixels of any of several masks (h, w): what a class's units cover together.
+
+    Edge cases: of no mask there is no union, a SceneLensError.
+
+    Examples
+    --------
+    >>> union_mask([np.array([1, 0, 0], bool), np.array([0, 0, 1], bool)]).tolist()
+    [True, False, True]
+    """
+    if not len(masks):
+        raise SceneLensError("a union needs at least one mask.")
+    return np.logical_or.reduce([np.asarray(mask, dtype=bool) for mask in masks])
+
+
+def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> pd.DataFrame:
+    """Whether confidence means what it says: cases in bins of equal width, what was promised, what came.
+
+    Edge cases: a bin without a case gives no row; a confidence between two bins counts in the higher.
+
+    Parameters
+    ----------
+    confidence : (n,) in 0..1. right : (n,) bool.
+
+    Returns
+    -------
+    DataFrame, least confident first: n, confidence (mean), right (share), low, high (Wilson, 95%).
+
+    Examples
+    --------
+    >>> reliability([.1, .1, .9, .9], [0, 0, 1, 0], 2)[["n", "confidence", "right"]].values.tolist()
+    [[2.0, 0.1, 0.0], [2.0, 0.9, 0.5]]
+    """
+    said, came = np.asarray(confidence, float), np.asarray(right, bool)
+    if said.shape != came.shape or said.ndim != 1 or np.any((said < 0) | (said > 1)):
+        raise SceneLensError("one confidence between 0 and 1 for each case.")
+    columns = ["n", "confidence", "right", "low", "high"]
+    if not len(said):
+        return pd.DataFrame(columns=columns)
+    bins = np.minimum((said * n_bins).astype(int), n_bins - 1)
+    rows = []
+    for number in np.unique(bins):
+        chosen = bins == number
+        k, n = int(came[chosen].sum()), int(chosen.sum())
+        rows.append((n, float(said[chosen].mean()), k / n, *wilson_interval(k, n)))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> float:
+    """How far confidence is off on average (expected calibration error), 0..1; NaN without a case.
+
+    Examples
+    --------
+    >>> calibration_error([.1, .1, .9, .9], [0, 0, 1, 0], 2).__round__(3)
+    0.25
+    """
+    table = reliability(confidence, right, n_bins)
+    if table.empty:
+        return math.nan
+    return float(np.average((table["confidence"] - table["right"]).abs(), weights=table["n"]))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from scenelens.annotated_objects import AnnotatedObject
-from scenelens.polygons import mask_to_polygons
-from scenelens.studies import Study, open_study
-from scenelens.sun import write_annotation
+from scenelens.annotations.outlined import AnnotatedObject
+from scenelens.annotations.polygons import mask_to_polygons
+from scenelens.annotations.sun import write_annotation
+from scenelens.studies.study import Study, open_study
 from tests.tiny_study import write_tiny_study
 
 SHAPE = (60, 80)

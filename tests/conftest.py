@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from scenelens.caffenet import CaffeNet
-from scenelens.label_sets import LabelSet, dissected_labels, released_answers
-from scenelens.networks import Network
-from scenelens.studies import Study, open_study
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.network import Network
+from scenelens.studies.study import Study, open_study
+from scenelens.unit_semantics.sources import LabelSet, dissected_labels, released_answers
 from tests.requirements_gate import require_real
 from tests.tiny_study import write_tiny_study
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from scenelens.reach import RF, theoretical_rf
-from scenelens.receptive_fields import EmpiricalRF, responses
+from scenelens.networks.hooks import responses
+from scenelens.networks.reach import RF, theoretical_rf
+from scenelens.receptive_fields.field import EmpiricalRF
 
 
 def blob_field(

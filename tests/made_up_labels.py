@@ -6,8 +6,8 @@ import itertools
 
 import pandas as pd
 
-from scenelens.label_sets import LabelSet
-from scenelens.labels import TYPES
+from scenelens.labels.table import TYPES
+from scenelens.unit_semantics.sources import LabelSet
 
 LAYERS = ("pool1", "conv3", "pool5")
 

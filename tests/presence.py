@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenelens.object_presence import ObjectPresence
+from scenelens.emergence.presence import ObjectPresence
 
 
 def presence(rows: list[tuple[str, tuple[str, ...]]]) -> ObjectPresence:

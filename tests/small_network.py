@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from scenelens.networks import Network
-from scenelens.preprocessing import Preprocessing
+from scenelens.networks.network import Network
+from scenelens.networks.preprocessing import Preprocessing
 
 SIZE = (24, 32)
 CLASSES = ["attic", "beach", "cave", "dune"]

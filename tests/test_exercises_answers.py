@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenelens import exercises
-from scenelens.exercises import answer_hash, check, check_by, check_choice, check_hash, check_number
-from scenelens.exercises import notebook_00 as start
-from scenelens.exercises.checks import plain, unit_number
+from scenelens.exercises import check
+from scenelens.workbook import exercises_00
+from scenelens.workbook.checks import (
+    answer_hash,
+    check_by,
+    check_choice,
+    check_hash,
+    check_number,
+    plain,
+    unit_number,
+)
 
 WORDS = ("bed", "lamp", "art gallery", "window")
 
@@ -205,8 +213,8 @@ def layer_of_ties(monkeypatch):
     shares = pd.Series(0.1, index=pd.RangeIndex(30))
     shares[[20, 3, 11, 25, 28, 29]] = [1.0, 0.9, 0.9, 0.8, 0.8, 0.7]
     shares[[1, 5, 8, 12, 15, 18, 21, 24, 27]] = 0.5
-    monkeypatch.setattr(start, "tidiest_unit", lambda study, network: ("pool5", 20))
-    monkeypatch.setattr(start, "tidiness", lambda study, network, layer: shares)
+    monkeypatch.setattr(exercises_00, "tidiest_unit", lambda study, network: ("pool5", 20))
+    monkeypatch.setattr(exercises_00, "tidiness", lambda study, network, layer: shares)
     return shares
 
 

@@ -12,14 +12,8 @@ from scipy.stats import binomtest
 from sklearn import metrics as oracle
 
 from scenelens.errors import SceneLensError
-from scenelens.metrics import (
-    average_precision,
-    bootstrap_interval,
-    iou,
-    precision_recall,
-    share_of_top,
-    wilson_interval,
-)
+from scenelens.intervals import bootstrap_interval, wilson_interval
+from scenelens.metrics import average_precision, iou, precision_recall, share_of_top
 
 cases = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=30)
 

@@ -19,14 +19,14 @@ def test_importing_loads_no_heavy_library():
 
 
 def test_names_come_from_their_modules():
-    from scenelens.hooks import record
+    from scenelens.networks.hooks import record
 
     assert sl.record is record
-    assert sl.hooks.record is record
+    assert sl.networks.record is record
     assert {"open_study", "record", "SceneLensError"} <= set(dir(sl))
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no 'open_studdy'"):
+    with pytest.raises(AttributeError, match="No scenelens attribute open_studdy"):
         _ = sl.open_studdy
     assert not hasattr(sl, "__wrapped__")

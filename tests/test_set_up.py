@@ -43,7 +43,7 @@ def test_the_readmes_example_is_python(example):
 
 @pytest.mark.parametrize("example", fenced("toml"))
 def test_the_readmes_study_is_a_study(example, tmp_path):
-    from scenelens.study_file import read_study_file
+    from scenelens.studies.study_file import read_study_file
 
     (tmp_path / "my_study.toml").write_text(example)
     assert set(read_study_file(tmp_path / "my_study.toml").data["networks"]) == {"scene", "object"}

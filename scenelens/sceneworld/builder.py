@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from scenelens.errors import SceneLensError, close_names
 from scenelens.sceneworld import shapes
 from scenelens.sceneworld.frames import Affine, Point, between, compose, move, move_stretch, point, rotation, stretch
-from scenelens.sceneworld.materials import MATERIALS, PATTERNS, material_index
 from scenelens.sceneworld.outlines import extruded, outline_points
 from scenelens.sceneworld.palette import Colour, hex_colour, shade
+from scenelens.sceneworld.render.materials import MATERIALS, PATTERNS, material_index
 
 if TYPE_CHECKING:
     from scenelens.sceneworld.world import World

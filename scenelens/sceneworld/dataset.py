@@ -6,7 +6,7 @@
     Labels/.../bedroom_0003_materials.png       and of which material it is
     sceneworld.json                             what was rendered; read it to know whether all of it is there
 
-`scenelens.sun.AnnotatedImages` reads it like any other annotated set.
+`scenelens.annotations.sun.AnnotatedImages` reads it like any other annotated set.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
+from scenelens.annotations import AnnotatedObject, mask_to_polygons, write_annotation, write_label_map, write_legend
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.sceneworld import object_classes
-from scenelens.sceneworld.materials import MATERIAL_NAMES
-from scenelens.sceneworld.render import SIZE, Rendered
+from scenelens.sceneworld.render.materials import MATERIAL_NAMES
+from scenelens.sceneworld.render.pipeline import SIZE, Rendered
 from scenelens.sceneworld.scenes import compose_scene
 from scenelens.sceneworld.studio import studio_picture
 from scenelens.sceneworld.truth import scene_categories
 from scenelens.sceneworld.world import REGIONS
-from scenelens.sun import AnnotatedObject, mask_to_polygons, write_annotation, write_label_map, write_legend
 
 __all__ = ["ensure_world"]
 

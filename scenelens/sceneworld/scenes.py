@@ -10,11 +10,11 @@ import numpy as np
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.sceneworld import objects  # noqa: F401  (registers every object class)
-from scenelens.sceneworld.layout import Layout
-from scenelens.sceneworld.placing import place_all
+from scenelens.sceneworld.place.layout import Layout
+from scenelens.sceneworld.place.placing import place_all
+from scenelens.sceneworld.place.stages import Stage, build_stage
 from scenelens.sceneworld.registry import OBJECTS
-from scenelens.sceneworld.render import Rendered, render
-from scenelens.sceneworld.stages import Stage, build_stage
+from scenelens.sceneworld.render.pipeline import Rendered, render
 from scenelens.sceneworld.truth import common_objects, draw_contents, scene_setting
 from scenelens.sceneworld.world import stable_seed
 

@@ -8,11 +8,11 @@ import random
 
 import numpy as np
 
-from scenelens.sceneworld.camera import Camera
-from scenelens.sceneworld.lighting import Light
 from scenelens.sceneworld.palette import Palette
 from scenelens.sceneworld.registry import resolve
-from scenelens.sceneworld.render import Rendered, render
+from scenelens.sceneworld.render.camera import Camera
+from scenelens.sceneworld.render.lighting import Light
+from scenelens.sceneworld.render.pipeline import Rendered, render
 from scenelens.sceneworld.world import World, stable_seed
 
 __all__ = ["render_object", "studio_picture"]

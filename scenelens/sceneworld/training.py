@@ -27,12 +27,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from scenelens.caffenet import CaffeNet, fold_batch_norm
-from scenelens.files import replace_file
-from scenelens.metrics import wilson_interval
+from scenelens.files import data_folder, replace_file
+from scenelens.intervals import wilson_interval
+from scenelens.networks import CaffeNet, fold_batch_norm, weights_hash
 from scenelens.sceneworld import object_classes, render_object, render_scene, scene_categories
-from scenelens.study_file import data_folder
-from scenelens.weights import weights_hash
 
 SIZE = 227
 MEAN = (123.0, 117.0, 104.0)  # subtracted from R, G, B on a 0..255 scale, as Caffe's networks do

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import sys
@@ -13,11 +12,9 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
-from scenelens import study_labels, study_localization
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
-from scenelens.studies import open_study
-from scenelens.study_file import find_study, read_study_file
+from scenelens.studies import find_study, read_study_file
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run, run_notebook
 
@@ -33,8 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         study, name = choose_study(asked.study)
         folder = asked.out or Path("build", "workbook" if name == DEFAULT_STUDY else f"workbook-{name}")
         os.environ["SCENELENS_STUDY"] = study
-        if asked.prepare:
-            prepare(study)
         runs = run_all(paths, folder, asked.timeout)
     except SceneLensError as error:
         print(f"workbook: {error}", file=sys.stderr)
@@ -84,23 +79,6 @@ def choose_study(given: str | None) -> tuple[str, str]:
     """
     file = read_study_file(find_study(given))
     return str(file.path), file.name
-
-
-def prepare(study: str) -> None:
-    """Make what notebooks share before the first one runs: the images; of each network the index and, where
-    images are annotated, the table of objects, the units' labels and their calibration.
-
-    Each notebook can do so by itself; but the first one would then take minutes, and seem slow.
-    """
-    opened = open_study(study)
-    opened.prepare()
-    for name in opened.networks:
-        opened.index(name)
-    if opened.annotations is not None:
-        opened.annotations.objects()
-        with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and go on
-            study_labels.labels_of_networks(opened, opened.networks)
-            study_localization.prepare(opened)
 
 
 def run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
@@ -157,9 +135,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
     parser.add_argument(
         "--timeout", type=float, default=600, help="seconds a cell may take (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--prepare", action="store_true", help="make images, indexes and labels before the first notebook"
     )
     return parser
 

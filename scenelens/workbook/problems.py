@@ -9,7 +9,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-ERROR_CLASS = "scenelens-error"  # scenelens.widgets.status marks a line that shows an error with it
+ERROR_CLASS = "scenelens-error"  # scenelens.workbook.widgets.status marks a line that shows an error with it
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 TRACEBACK = "Traceback (most recent call last)"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

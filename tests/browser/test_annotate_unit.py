@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
-from scenelens.annotation_task import annotation_task
-from scenelens.label_store import LabelStore
-from scenelens.studies import open_study
+from scenelens.labels.store import LabelStore
+from scenelens.studies.study import open_study
+from scenelens.unit_semantics.task import annotation_task
 from tests.browser.notebook_page import pixels
 from tests.tiny_study import write_tiny_study
 
@@ -20,8 +20,8 @@ import threading
 
 import ipywidgets
 import scenelens as sl
-from scenelens.label_store import LabelStore
-from scenelens.widgets.annotate_unit import annotate_units
+from scenelens.labels import LabelStore
+from scenelens.unit_semantics import annotate_units
 
 study = sl.open_study("tiny_annotate/study.toml")
 view = annotate_units(study, {UNITS}, store=LabelStore("tiny_annotate/labels.db"))

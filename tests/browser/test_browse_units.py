@@ -10,7 +10,7 @@ from tests.tiny_study import write_tiny_study
 
 CODE = """
 import scenelens as sl
-from scenelens.widgets.browse_units import browse_units
+from scenelens import browse_units
 
 browse_units(sl.open_study("tiny/study.toml"), "scene", "conv4")
 """

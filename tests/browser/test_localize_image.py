@@ -1,4 +1,4 @@
-"""Reading a picture in a real browser: every control moved once."""
+"""Sentences a picture in a real browser: every control moved once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.browser.notebook_page import pixels, type_value
 
 CODE = """
 import scenelens as sl
-from scenelens.widgets.localize_image import localize_image
+from scenelens.localization import localize_image
 
 study = sl.open_study("tiny_localize/study.toml")
 view = localize_image(study)

@@ -14,7 +14,7 @@ CODE = """
 import numpy as np
 import scenelens as sl
 from scenelens.cut_image import CutImage
-from scenelens.widgets.minimal_image import take_apart
+from scenelens.minimal_images import take_apart
 
 study = sl.open_study("tiny_apart/study.toml")
 image = study.load_image(study.images.image[0])

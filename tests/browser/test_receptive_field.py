@@ -10,12 +10,12 @@ from tests.tiny_study import write_tiny_study
 
 CODE = """
 import scenelens as sl
-from scenelens.atlas import Atlas
-from scenelens.widgets import receptive_field
+from scenelens.receptive_fields import Atlas
+from scenelens.receptive_fields import widget
 
-receptive_field.QUICK = 0.0  # whole fields only at the button, however fast the machine is
+widget.QUICK = 0.0  # whole fields only at the button, however fast the machine is
 atlas = Atlas(sl.open_study("tiny_fields/study.toml"), n_images=2)
-receptive_field.explore_fields(atlas, "scene", "pool1", atlas.part("scene").example("pool1"))
+widget.explore_fields(atlas, "scene", "pool1", atlas.part("scene").example("pool1"))
 """
 
 

@@ -1,4 +1,4 @@
-"""The annotated images on disk: complete, read back by scenelens.sun, resumed, replaced when they must be."""
+"""The annotated images on disk: complete, read back by scenelens.annotations.sun, resumed, replaced when they must be."""
 
 import json
 
@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
+from scenelens.annotations.sun import AnnotatedImages
 from scenelens.errors import SceneLensError
 from scenelens.sceneworld import dataset
 from scenelens.sceneworld.dataset import ensure_world
-from scenelens.sceneworld.materials import MATERIAL_NAMES
+from scenelens.sceneworld.render.materials import MATERIAL_NAMES
 from scenelens.sceneworld.scenes import compose_scene
 from scenelens.sceneworld.studio import render_object
-from scenelens.sun import AnnotatedImages
 
 FIRST = "scene/bedroom/bedroom_0000"
 

@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from scenelens import sceneworld
 from scenelens.errors import SceneLensError
-from scenelens.metrics import wilson_interval
+from scenelens.intervals import wilson_interval
+from scenelens.sceneworld.place.stages import build_stage
 from scenelens.sceneworld.scenes import compose_scene, render_background, render_scene
-from scenelens.sceneworld.stages import build_stage
 from scenelens.sceneworld.truth import scene_categories, scene_setting
 
 CATEGORIES = scene_categories()

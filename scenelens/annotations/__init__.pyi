@@ -1,0 +1,29 @@
+from .ade20k import ADE20K
+from .colour_masks import ColourMasks
+from .interface import Annotations, LabelMap, Shape, resize_codes
+from .joined import JoinedAnnotations
+from .labelme import parse_annotation
+from .names import normalise_name, read_folding
+from .outlined import AnnotatedObject, rasterise
+from .polygons import mask_to_polygons
+from .sun import AnnotatedImages, write_annotation, write_label_map, write_legend
+
+__all__ = [
+    "ADE20K",
+    "AnnotatedImages",
+    "AnnotatedObject",
+    "Annotations",
+    "ColourMasks",
+    "JoinedAnnotations",
+    "LabelMap",
+    "Shape",
+    "mask_to_polygons",
+    "normalise_name",
+    "parse_annotation",
+    "rasterise",
+    "read_folding",
+    "resize_codes",
+    "write_annotation",
+    "write_label_map",
+    "write_legend",
+]

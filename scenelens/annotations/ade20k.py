@@ -1,0 +1,133 @@
+"""Annotations that do not lie in the SUN layout: ADE20K's JSON, and masks in which a colour is a class.
+
+Both answer to `scenelens.annotations.interface.Annotations`, so nothing that is built on annotations asks for the
+format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenelens.annotations.interface import photographs_below
+from scenelens.annotations.names import normalise_name
+from scenelens.annotations.outlined import (
+    AnnotatedObject,
+    Annotation,
+    PolygonAnnotations,
+    Repair,
+    note_shapes,
+)
+from scenelens.annotations.polygons import has_area
+from scenelens.errors import SceneLensError
+
+
+class ADE20K(PolygonAnnotations):
+    """Photographs with ADE20K's JSON of polygons, parts and depth order.
+
+    Photographs (.jpg) are looked for in root/images, or below root itself; each one's JSON lies beside it,
+    as in the data set, or at the same place below root/annotations_full or root/annotations. The first of a
+    name's synonyms ("floor, flooring") is taken.
+
+    Objects are painted as LabelMe's are (`polygons.paint_order`), not by the file's `depth_ordering_rank`: on
+    20 images that order agreed with the data set's own masks in 89% to 99.6% of the pixels (98% on average),
+    the rank in as few as 65%.
+
+    Parameters
+    ----------
+    root : the folder.
+    cache : where the table of objects is kept; None keeps it in memory.
+    """
+
+    def __init__(self, root: str | Path, cache: str | Path | None = None) -> None:
+        root = Path(root)
+        base = root / "images" if (root / "images").is_dir() else root
+        found = {image: path for image, path in photographs_below(base).items() if path.suffix == ".jpg"}
+        places = [base, root / "annotations_full", root / "annotations"]
+        sources = {image: _first(place / image for place in places) for image in found}
+        notes = [
+            (image, "not annotated", str(found[image])) for image, source in sources.items() if not source
+        ]
+        there = {image: source for image, source in sources.items() if source}
+        if not there:
+            raise SceneLensError(
+                f"{root} holds no ADE20K annotation: a .json of the same name as a photograph."
+            )
+        super().__init__({image: found[image] for image in there}, there, cache, notes)
+
+    def scene(self, image: str) -> str:
+        """The scene category: the last of the file's list ['indoor', 'home or hotel', 'bathroom']."""
+        self._known(image)
+        named = _ade_content(self._sources[image]).get("scene") or []
+        return str(named[-1]) if named else super().scene(image)
+
+    def annotation(self, image: str) -> Annotation:
+        """One image's annotation, with a size that can be trusted."""
+        self._known(image)
+        content = _ade_content(self._sources[image])
+        notes: list[Repair] = []
+        objects = (_ade_object(one, notes) for one in content["object"])
+        things = tuple(one for one in objects if one.polygons)
+        size = (int(content["imsize"][0]), int(content["imsize"][1])) if content.get("imsize") else None
+        for one in things:
+            note_shapes(one.polygons, size, f"object {one.instance} ({one.name})", notes)
+        found = Annotation(Path(image).name, str(content.get("folder", "")), size, things, tuple(notes))
+        return found.drawn_on(self.size(image))
+
+
+def _first(stems: Any) -> Path | None:
+    """The first .json that exists among places without the right suffix."""
+    return next((path for stem in stems if (path := stem.with_suffix(".json")).exists()), None)
+
+
+@lru_cache(maxsize=2)
+def _ade_content(path: Path) -> dict[str, Any]:
+    """The file's `annotation`; older files are Latin-1."""
+    try:
+        data = path.read_bytes()
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            text = data.decode("latin-1")
+        content = json.loads(text)["annotation"]
+        content["object"] = list(content["object"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SceneLensError(
+            f"{path} is no ADE20K annotation ({type(error).__name__}: {error}); repair it or leave it out."
+        ) from None
+    return content
+
+
+def _ade_object(item: dict[str, Any], notes: list[Repair]) -> AnnotatedObject:
+    """One object; without polygons, and noted, where it has no area."""
+    raw = str(item.get("name") or item.get("raw_name") or "")
+    name, states = normalise_name(raw.split(",")[0])
+    polygon = _ade_polygon(item.get("polygon") or {})
+    if not name:
+        notes.append(Repair("no name", f"object {item.get('id')}"))
+    if polygon is None:
+        notes.append(Repair("no area", f"object {item.get('id')} ({raw})"))
+    whole = (item.get("parts") or {}).get("ispartof")
+    whole = whole[0] if isinstance(whole, list) and whole else whole
+    return AnnotatedObject(
+        name or "unnamed",
+        () if polygon is None else (polygon,),
+        str(item.get("raw_name") or raw),
+        item.get("id"),
+        whole if isinstance(whole, int) else None,
+        (*states, "crop") if str(item.get("crop")) == "1" else states,
+        ", ".join(map(str, item.get("attributes") or [])),
+    )
+
+
+def _ade_polygon(points: Mapping[str, Any]) -> np.ndarray | None:
+    xs, ys = (np.atleast_1d(points.get(axis, [])) for axis in "xy")
+    if len(xs) != len(ys) or not len(xs):
+        return None
+    polygon = np.column_stack([xs, ys]).astype(float)
+    return polygon if np.isfinite(polygon).all() and has_area(polygon) else None

@@ -1,0 +1,286 @@
+"""Figure 9 and what belongs to it: which objects emerge, how frequent they are, how well they tell scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from scenelens import paper
+from scenelens.emergence.frequency import zipf_line
+from scenelens.emergence.study_emergence import Emergence, where_annotated
+from scenelens.emergence.views import DetectorView, detector_views
+from scenelens.intervals import wilson_interval
+from scenelens.sentences import percent, share_text
+from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, network_color, show_tile
+
+_GAP, _ROW = 0.05, 0.185  # inches: between tiles, and a line of a bar chart
+
+
+@where_annotated
+def zipf(found: Emergence, names: int = 8) -> Plate:
+    """Figure 9b: how frequent each object is, by rank, and Zipf's law beside it.
+
+    Parameters
+    ----------
+    names : how many of the most frequent objects are named.
+    """
+    table, law = found.frequency, found.zipf
+    caption = (
+        f"{int(table.instances.sum()):,} instances of {law.n_objects} objects on {law.n_images:,} annotated "
+        f"images of scenes. Grey: Zipf's law with exponent {law.exponent:.2f} (95% interval {law.low:.2f} to "
+        f"{law.high:.2f}, by drawing the images anew); R² of the logarithms {law.fit:.2f}. After Figure 9b."
+    )
+    plate = Plate("A few objects are everywhere, most are rare", 2.75, caption)
+    axes = plate.axes_at(0.72, 0.0, 3.6, 2.3)
+    shown = table[table.instances > 0]
+    axes.loglog(shown["rank"], zipf_line(shown.instances.to_numpy(), law.exponent), color=SOFT, lw=1.2)
+    axes.loglog(shown["rank"], shown.instances, "o", ms=3.5, color=INK)
+    axes.set_xlabel("rank", size=SMALL, color=SOFT)
+    axes.set_ylabel("instances", size=SMALL, color=SOFT)
+    axes.minorticks_off()
+    inner_ticks(axes)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    plate.words(4.75, 0.0, "the most frequent", weight="bold", size=BODY)
+    for k, row in enumerate(shown.head(names).itertuples()):
+        y = 0.25 + 0.2 * k
+        plate.words(4.75, y, fit(row.object, 1.1), size=SMALL)
+        plate.words(6.45, y, f"{row.instances:,}", size=SMALL, ha="right")
+        plate.words(7.05, y, f"{row.share:.0%}", size=SMALL, color=SOFT, ha="right")
+    plate.words(7.05, 0.25 + 0.2 * min(names, len(shown)), "of images", size=SMALL, color=SOFT, ha="right")
+    return plate
+
+
+def inner_ticks(axes: Axes) -> None:
+    """Keep the ticks that lie on the axes: matplotlib also makes some beyond either end."""
+    for ticks, limits, keep in (
+        (axes.get_xticks(), axes.get_xlim(), axes.set_xticks),
+        (axes.get_yticks(), axes.get_ylim(), axes.set_yticks),
+    ):
+        keep([tick for tick in ticks if limits[0] <= tick <= limits[1]])
+
+
+@where_annotated
+def figure_9_units(
+    found: Emergence, network: str = "scene", n_objects: int = 8, most: int = 3, n: int = 4
+) -> Plate:
+    """Figure 9a: units grouped by the object they detect, several appearances of one object below each other.
+
+    Parameters
+    ----------
+    n_objects : the objects with most units. most : units of each. n : top images per unit.
+    """
+    units = found.of(network)
+    objects = list(units.object.value_counts(sort=True).index)
+    order = sorted(objects, key=lambda one: (-(units.object == one).sum(), one))[:n_objects]
+    views = detector_views(found.study, found.automatic[network], units, order, most, n)
+    width = (WIDTH - 0.3) / 2
+    side = (width - 0.5 - _GAP * (n - 1)) / n
+    places, height = _columns([0.26 + len(views[one]) * (side + _GAP) + 0.1 for one in order])
+    title = f"Units of the {network} network, by the object they detect"
+    plate = Plate(title, max(height, 0.3), _units_caption(found, network, units, len(order), n), photo=True)
+    if not order:
+        plate.words(0.1, 0.0, f"No unit of {found.layers[network]} detects an object by this rule.")
+    for one, (column, top) in zip(order, places, strict=True):
+        left = 0.08 + column * (width + 0.14)
+        count = int((units.object == one).sum())
+        words = f"{count} unit{'' if count == 1 else 's'}" + ("" if count <= most else f", {most} shown")
+        plate.words(left, top, fit(one, 2.0), weight="bold", color=network_color(network))
+        plate.words(left + width, top + 0.01, words, size=SMALL, color=SOFT, ha="right")
+        for k, view in enumerate(views[one]):
+            _unit_line(plate, view, left, top + 0.22 + k * (side + _GAP), side)
+    return plate
+
+
+def _columns(heights: list[float]) -> tuple[list[tuple[int, float]], float]:
+    """(column, top) of blocks that go in order to the shorter of two columns, and the height of all."""
+    filled, places = [0.0, 0.0], []
+    for height in heights:
+        column = int(filled[1] < filled[0] - 1e-6)
+        places.append((column, filled[column]))
+        filled[column] += height
+    return places, max(filled)
+
+
+def _unit_line(plate: Plate, view: DetectorView, left: float, top: float, side: float) -> None:
+    plate.words(left, top + side / 2 - 0.15, f":{view.unit}", size=SMALL)
+    plate.words(left, top + side / 2 + 0.02, f"{view.score:.2f}", size=SMALL, color=SOFT)
+    n = len(view.pictures)
+    if n:  # one picture of them all: an axes for each would take seconds
+        axes = plate.axes_at(left + 0.42, top, n * side + (n - 1) * _GAP, side)
+        show_tile(axes, strip(view.pictures, _GAP / side))
+
+
+def strip(pictures: Sequence[np.ndarray], gap: float) -> np.ndarray:
+    """Pictures of one size side by side on white.
+
+    Parameters
+    ----------
+    gap : between them, as a share of their width.
+    """
+    height, width = pictures[0].shape[:2]
+    between = np.full((height, round(gap * width), 3), 255, np.uint8)
+    parts = [part for picture in pictures for part in (between, picture)]
+    return np.concatenate(parts[1:], axis=1)
+
+
+def _units_caption(found: Emergence, network: str, units: pd.DataFrame, shown: int, n: int) -> str:
+    row = _deepest_share(found, network)
+    none, all_units = paper.NO_OBJECT["pool5"]
+    share = share_text(row.share, row.low, row.high, row.n)
+    return (
+        f"{row.detectors} of the {row.n} units of {row.layer} detect one of {row.objects} objects by the "
+        f"rule: {found.rule}. That is {share}; in the paper's scene network it is "
+        f"{percent(1 - none / all_units)} (n = {all_units}). The {shown} objects with most units. Each unit "
+        f"in its {n} top images, in full light where it is active; below its number its score by the rule. "
+        "After Figure 9a."
+    )
+
+
+def _deepest_share(found: Emergence, network: str) -> Any:
+    rows = found.shares[(found.shares.network == network) & (found.shares.layer == found.layers[network])]
+    return rows.iloc[0]
+
+
+@where_annotated
+def figure_9_counts(found: Emergence, n: int = 26, n_missed: int = 8) -> Plate:
+    """Figure 9b to d: for each object the units of both networks, how frequent it is, and how many scene
+    categories it tells best; all in one order.
+
+    Parameters
+    ----------
+    n : objects that some unit detects, those with most units of the scene network first.
+    n_missed : the most frequent objects that no unit detects, below them.
+    """
+    units = [f"units_{name}" for name in found.networks]
+    detected = found.table[found.table[units].sum(axis=1) > 0]
+    missed = found.table[found.table[units].sum(axis=1) == 0].sort_values("frequency", ascending=False)
+    parts = [detected.head(n), missed.head(n_missed)]
+    heights = [_ROW * max(1, len(part)) for part in parts]
+    plate = Plate("Which objects emerge", sum(heights) + 0.86, _counts_caption(found, detected, missed, n))
+    top = 0.42
+    for part, height, text in zip(parts, heights, ("", "frequent, and no unit detects them"), strict=True):
+        if text:
+            plate.words(0.08, top - 0.2, text, size=SMALL, color=SOFT)
+        _bars(plate, found, part, top, height, first=not text)
+        top += height + 0.32
+    return plate
+
+
+def _bars(plate: Plate, found: Emergence, part: pd.DataFrame, top: float, height: float, first: bool) -> None:
+    """Three panels side by side with one row per object."""
+    panels = {"units": (1.35, 2.3), "frequency": (3.95, 1.5), "informativeness": (5.85, 1.15)}
+    names = {"units": "units", "frequency": "instances", "informativeness": "scenes told best"}
+    y = np.arange(len(part))[::-1]
+    for name, (left, width) in panels.items():
+        axes = plate.axes_at(left, top, width, height)
+        axes.set(ylim=(-0.6, max(1, len(part)) - 0.4), yticks=[], xticks=[])
+        if first:
+            plate.words(left, top - 0.22, names[name], weight="bold", size=SMALL)
+        if name == "units":
+            _unit_bars(axes, found, part, y)
+        else:
+            _value_bars(axes, part[name].to_numpy(float), y, float(found.table[name].max()))
+    for place, one in zip(y, part.object, strict=True):
+        middle = top + height * (len(part) - 0.4 - place) / max(1, len(part) + 0.2)
+        plate.words(1.28, middle + 0.012, fit(one, 1.15), size=SMALL, ha="right", va="center")
+    if first:
+        for k, network in enumerate(found.networks):
+            words = {"size": SMALL, "weight": "bold", "color": network_color(network), "ha": "right"}
+            plate.words(3.65, top - 0.38 + 0.16 * k, f"{network} network", **words)
+
+
+def _unit_bars(axes: Axes, found: Emergence, part: pd.DataFrame, y: np.ndarray) -> None:
+    most = max(1, *(int(found.table[f"units_{name}"].max()) for name in found.networks))
+    for k, network in enumerate(found.networks):
+        values = part[f"units_{network}"].to_numpy(float)
+        shift = 0.2 - 0.4 * k if len(found.networks) > 1 else 0.0
+        axes.barh(y + shift, values, height=0.38, color=network_color(network))
+        for place, value in zip(y[values > 0], values[values > 0], strict=True):
+            axes.text(value + 0.02 * most, place + shift, f"{value:.0f}", size=6, va="center", color=SOFT)
+    axes.set_xlim(0, 1.12 * most)
+
+
+def _value_bars(axes: Axes, values: np.ndarray, y: np.ndarray, most: float) -> None:
+    axes.barh(y, np.nan_to_num(values), height=0.6, color="#8d959e")
+    most = most if most > 0 else 1.0
+    for place, value in zip(y, values, strict=True):
+        if value == value:
+            axes.text(value + 0.03 * most, place, f"{value:,.0f}", size=6.5, va="center", color=SOFT)
+    axes.set_xlim(0, 1.3 * most)
+
+
+def _counts_caption(found: Emergence, detected: pd.DataFrame, missed: pd.DataFrame, n: int) -> str:
+    layers = " and ".join(dict.fromkeys(found.layers[name] for name in found.networks))
+    left_out = f" Not shown: {len(detected) - n} with fewest units." if len(detected) > n else ""
+    share, (low, high) = len(detected) / len(found.table), wilson_interval(len(detected), len(found.table))
+    text = (
+        f"Units of {layers} per object ({found.rule}). Of {len(found.table)} {found.which} some unit detects "
+        f"{len(detected)}, {share_text(share, low, high, len(found.table))}; none detects the other "
+        f"{len(missed)}.{left_out} "
+        f"Instances on {found.zipf.n_images:,} images of scenes. "
+    )
+    if found.informative is None:
+        return text + f"No object can be said to tell scenes: {found.why_not} After Figure 9."
+    n_told = len(found.informative.counted)
+    return text + (
+        f"Scenes told best: for how many of {n_told} scene categories the object's presence has the highest "
+        "average precision, chosen and judged on separate halves. After Figure 9."
+    )
+
+
+@where_annotated
+def detectors_by_layer(found: Emergence) -> Plate:
+    """How many units of each layer detect an object, in every network of the study: do they emerge?"""
+    caption = (
+        f"Share of a layer's units that detect an object ({found.rule}), with 95% Wilson intervals; at the "
+        "right the deepest layer's count."
+    )
+    none, units = paper.NO_OBJECT["pool5"]
+    caption += (
+        f" Open diamond: the paper's scene network, {units - none} of {units} units of pool5, by people."
+    )
+    plate = Plate("From layer to layer", 2.75, caption)
+    axes = plate.axes_at(0.55, 0.05, 5.2, 2.25)
+    ticks: dict[int, list[str]] = {}
+    ends = []
+    for k, (network, rows) in enumerate(found.shares.groupby("network", sort=False)):
+        x, color = np.arange(len(rows)), network_color(str(network))
+        error = [rows.share - rows.low, rows.high - rows.share]
+        axes.errorbar(x + 0.06 * (k - 1), rows.share, yerr=error, fmt="o-", ms=4, lw=1.2, color=color)
+        for place, layer in zip(x, rows.layer, strict=True):
+            ticks.setdefault(int(place), []).append(layer)
+        last = rows.iloc[-1]
+        ends.append((last.share, f"{network}: {last.detectors} of {last.n}", color))
+    axes.plot(
+        max(ticks) + 0.16, 1 - none / units, "D", ms=6.5, mfc="white", mec=network_color("scene"), mew=1.3
+    )
+    top = max(0.65, found.shares.high.max() * 1.05)
+    axes.set(ylim=(0, top), xlim=(-0.3, max(ticks) + 0.3), xticks=list(ticks))
+    axes.set_xticklabels([_tick(names) for names in ticks.values()])
+    axes.set_yticks(np.arange(0, top, 0.2))
+    axes.set_yticklabels([f"{value:.0%}" for value in np.arange(0, top, 0.2)])
+    axes.grid(axis="y", color=HAIR, lw=0.5)
+    heights = _apart([0.05 + 2.25 * (1 - share / top) for share, _, _ in ends], 0.19)
+    for (_, text, color), y in zip(ends, heights, strict=True):
+        plate.words(5.85, y, text, size=SMALL, color=color, va="center")
+    return plate
+
+
+def _tick(names: list[str]) -> str:
+    """The layer's name in every network, one line each where they differ."""
+    return "\n".join(dict.fromkeys(name.replace("features.", "f.") for name in names))
+
+
+def _apart(heights: list[float], least: float) -> list[float]:
+    """The same heights, moved down where two come nearer than `least`."""
+    moved = list(heights)
+    order = np.argsort(heights, kind="stable")
+    for upper, lower in pairwise(order):
+        moved[lower] = max(moved[lower], moved[upper] + least)
+    return moved

@@ -1,0 +1,57 @@
+"""The workbook's exercises: `check("02.1", study, answer)` tells right from wrong and gives a hint.
+
+What an exercise asks is in its notebook; what is right follows from the study, and is worked out here from
+the same results that the notebook shows. The checks of a notebook stand in one file, under its number.
+"""
+
+from __future__ import annotations
+
+from scenelens.emergence import exercises as notebook_04_1
+from scenelens.errors import SceneLensError, close_names
+from scenelens.localization import exercises as notebook_04_2
+from scenelens.minimal_images import exercises as notebook_03_1
+from scenelens.receptive_fields import exercises as notebook_03_2
+from scenelens.studies import Study
+from scenelens.two_networks import exercises as notebook_02
+from scenelens.unit_semantics import exercises as notebook_03_3
+from scenelens.workbook import Verdict
+from scenelens.workbook import exercises_00 as notebook_00
+
+_CHECKS = {
+    **notebook_00.CHECKS,
+    **notebook_02.CHECKS,
+    **notebook_03_1.CHECKS,
+    **notebook_03_2.CHECKS,
+    **notebook_03_3.CHECKS,
+    **notebook_04_1.CHECKS,
+    **notebook_04_2.CHECKS,
+}
+
+
+def check(exercise: str, study: Study, answer: object) -> Verdict:
+    """Whether an answer to one of the workbook's exercises is right, for the study at hand.
+
+    Parameters
+    ----------
+    exercise : the notebook's number and the exercise's, such as '02.1'.
+    study : the open study that the answer is about.
+    answer : the reader's; `...` counts as not answered yet.
+
+    Returns
+    -------
+    Verdict : text for a notebook to show; `.right` is True or False.
+
+    Raises
+    ------
+    SceneLensError : there is no such exercise.
+
+    Examples
+    --------
+    >>> check("02.1", None, ...)
+    '✏️ Not answered yet: put your answer in place of the dots.'
+    """
+    if exercise not in _CHECKS:
+        raise SceneLensError(f"no exercise {exercise!r}; {close_names(exercise, _CHECKS)}.")
+    if answer is None or answer is ...:
+        return Verdict.unanswered()
+    return _CHECKS[exercise](study, answer)

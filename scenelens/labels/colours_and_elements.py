@@ -1,0 +1,198 @@
+r"""Colours and simple elements, measured in the pixels: what no annotator outlines, with written definitions.
+
+Colours. The eleven basic colour terms of Berlin and Kay, decided by CIELAB lightness L (0..100), chroma C and
+hue h (degrees):
+
+- chroma below 10, and below 16 where it is darker than L = 20 or lighter than L = 90 (there the eye hardly
+  tells hues apart): black below L = 22, white from L = 82 on, grey between;
+- else by the hue: red 15-52, orange 52-84, yellow 84-112, green 112-212, blue 212-308, purple 308-340, and
+  340-15 is pink, or red where it is both dark (L below 55) and strong (C from 35 on);
+- reds from L = 68 on are pink; reds of C below 40 and oranges are brown below L = 50, yellows below L = 42;
+  purples from L = 70 on are pink.
+
+Simple elements. The lightness L is smoothed by a Gaussian of sigma = 2 px; g is the gradient's length times
+sigma, a and b the second derivatives along the two principal directions times sigma squared (|a| >= |b|), so
+that all three are in units of L and do not depend on the scale. A pixel shows the strongest response that
+reaches 4 units of L:
+
+- an edge: g; its direction is along the edge (across the gradient);
+- a line: |a| - |b|, bent in one direction only; its direction is the one in which it is not bent;
+- a blob: 1.5 |b| where a and b have the same sign, bent in both; light on dark (negative) or dark on light.
+
+Directions are horizontal, vertical, and the diagonals rising (like /) and falling (like \), each within 22.5
+degrees. Every pixel has one colour and at most one element.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from scenelens.annotations import LabelMap
+from scenelens.errors import SceneLensError
+from scenelens.networks import checked_image
+
+COLOURS = (
+    *("black", "grey", "white", "red", "orange", "brown"),
+    *("yellow", "green", "blue", "purple", "pink"),
+)
+DIRECTIONS = ("horizontal", "rising", "vertical", "falling")
+ELEMENTS = (
+    *(f"{direction} edge" for direction in DIRECTIONS),
+    *(f"{direction} line" for direction in DIRECTIONS),
+    *("light blob", "dark blob"),
+)
+SIGMA = 2.0  # pixels
+WEAKEST = 4.0  # units of lightness
+_BITS = 5  # per channel: colours are looked up, not computed for every pixel
+
+
+def name_colours(rgb: np.ndarray) -> np.ndarray:
+    """The colour term of every colour, by the definition above.
+
+    Parameters
+    ----------
+    rgb : (..., 3) uint8.
+
+    Returns
+    -------
+    (...) uint8 : numbers in `COLOURS`.
+
+    Examples
+    --------
+    >>> [COLOURS[k] for k in name_colours(np.array([[255, 0, 0], [139, 69, 19]], np.uint8))]
+    ['red', 'brown']
+    """
+    rgb = np.asarray(rgb)
+    if rgb.dtype != np.uint8 or rgb.ndim < 1 or rgb.shape[-1] != 3:
+        raise SceneLensError(f"colours are uint8 (..., 3), 0..255; got {rgb.dtype} {rgb.shape}.")
+    pixels = rgb.reshape(1, -1, 3).astype(np.float32) / 255
+    light, a, b = np.moveaxis(cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab)[0], -1, 0)
+    chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
+    found = np.where(_is_grey(light, chroma), _greys(light), _hues(light, chroma, hue))
+    return found.reshape(rgb.shape[:-1]).astype(np.uint8)
+
+
+def _is_grey(light: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    return chroma < np.where((light < 20) | (light > 90), 16, 10)
+
+
+def _greys(light: np.ndarray) -> np.ndarray:
+    return np.select(
+        [light < 22, light < 82], [COLOURS.index("black"), COLOURS.index("grey")], COLOURS.index("white")
+    )
+
+
+def _hues(light: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
+    """In the definition's order: the first of these that holds."""
+    red, orange, yellow = (hue >= 15) & (hue < 52), (hue >= 52) & (hue < 84), (hue >= 84) & (hue < 112)
+    purple, rose = (hue >= 308) & (hue < 340), (hue >= 340) | (hue < 15)
+    steps = [
+        ("red", rose & (light < 55) & (chroma >= 35)),
+        ("pink", rose | (red & (light >= 68)) | (purple & (light >= 70))),
+        ("brown", (red & (chroma < 40) & (light < 50)) | (orange & (light < 50)) | (yellow & (light < 42))),
+        ("red", red),
+        ("orange", orange),
+        ("yellow", yellow),
+        ("green", hue < 212),
+        ("blue", hue < 308),
+    ]
+    return np.select(
+        [where for _, where in steps], [COLOURS.index(name) for name, _ in steps], COLOURS.index("purple")
+    )
+
+
+@lru_cache(maxsize=1)
+def _colour_table() -> np.ndarray:
+    """The colour term of every colour at 5 bits a channel (the middle of each step): (32768,) uint8."""
+    steps = (np.arange(1 << _BITS) * 8 + 4).astype(np.uint8)
+    return name_colours(np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3))
+
+
+def colour_map(image: np.ndarray) -> LabelMap:
+    """Every pixel's colour term.
+
+    Parameters
+    ----------
+    image : uint8 RGB (H, W, 3). Colours are told apart in steps of 8 per channel.
+
+    Returns
+    -------
+    LabelMap : codes 1 to 11, for `COLOURS`.
+
+    Examples
+    --------
+    >>> colour_map(np.full((1, 2, 3), 255, np.uint8)).masks()
+    {'white': array([[ True,  True]])}
+    """
+    steps = checked_image(image) >> (8 - _BITS)
+    places = (
+        (steps[..., 0].astype(np.int32) << 2 * _BITS)
+        | (steps[..., 1].astype(np.int32) << _BITS)
+        | steps[..., 2]
+    )
+    return LabelMap(_colour_table()[places].astype(np.int32) + 1, dict(enumerate(COLOURS, start=1)))
+
+
+def element_map(image: np.ndarray) -> LabelMap:
+    """Every pixel's simple element: an oriented edge or line, a blob, or nothing.
+
+    Parameters
+    ----------
+    image : uint8 RGB (H, W, 3).
+
+    Returns
+    -------
+    LabelMap : codes 1 to 10, for `ELEMENTS`, and 0 where nothing reaches 4 units of lightness.
+
+    Examples
+    --------
+    >>> image = np.zeros((32, 32, 3), np.uint8); image[:, 16:] = 255
+    >>> sorted(element_map(image).masks())[:1]
+    ['vertical edge']
+    """
+    light = cv2.cvtColor(checked_image(image).astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[..., 0]
+    smooth = cv2.GaussianBlur(light, (0, 0), SIGMA, borderType=cv2.BORDER_REPLICATE)
+    dx, dy, dxx, dyy, dxy = (
+        _derivative(smooth, *order) for order in ((1, 0), (0, 1), (2, 0), (0, 2), (1, 1))
+    )
+    middle, half = (dxx + dyy) / 2, np.hypot((dxx - dyy) / 2, dxy)
+    # the principal curvatures are middle + half and middle - half
+    size = np.abs(middle)
+    edge = SIGMA * np.hypot(dx, dy)
+    line = SIGMA**2 * (size + half - np.abs(size - half))
+    blob = 1.5 * SIGMA**2 * np.where(size > half, size - half, 0)
+    # of equally strong ones the first; directions are worked out only where they are wanted
+    is_edge = (edge >= line) & (edge >= blob) & (edge >= WEAKEST)
+    is_line = (line > edge) & (line >= blob) & (line >= WEAKEST)
+    is_blob = (blob > edge) & (blob > line) & (blob >= WEAKEST)
+    codes = np.where(is_blob, np.where(middle < 0, 9, 10), 0).astype(np.int32)
+    codes[is_edge] = 1 + _along_edge(dx[is_edge], dy[is_edge])
+    codes[is_line] = 5 + _along_line(dxx[is_line], dyy[is_line], dxy[is_line])
+    return LabelMap(codes, dict(enumerate(ELEMENTS, start=1)))
+
+
+def _derivative(values: np.ndarray, across: int, down: int) -> np.ndarray:
+    """A derivative by Sobel's 3x3 filter, per pixel."""
+    weight = {(1, 0): 1 / 8, (0, 1): 1 / 8, (1, 1): 1 / 4, (2, 0): 1 / 4, (0, 2): 1 / 4}[across, down]
+    border = cv2.BORDER_REPLICATE
+    return cv2.Sobel(values, cv2.CV_32F, across, down, ksize=3, scale=weight, borderType=border)
+
+
+def _along_edge(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    """The number in `DIRECTIONS` of the direction across the gradient; rows count downwards."""
+    return _direction(np.arctan2(dx, dy))
+
+
+def _along_line(dxx: np.ndarray, dyy: np.ndarray, dxy: np.ndarray) -> np.ndarray:
+    """The number in `DIRECTIONS` of the direction in which the surface is bent least."""
+    turn = np.arctan2(2 * dxy, dxx - dyy) / 2  # of the larger signed curvature, x towards y (downwards)
+    bent_there = np.where(dxx + dyy >= 0, turn, turn + np.pi / 2)  # of the larger absolute one
+    return _direction(-(bent_there + np.pi / 2))
+
+
+def _direction(angle: np.ndarray) -> np.ndarray:
+    """A direction's number: angle in radians, counted from the right upwards, modulo half a turn."""
+    return np.round(angle / (np.pi / 4)).astype(np.int32) % 4

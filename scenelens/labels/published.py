@@ -1,0 +1,180 @@
+"""Published labels of the paper's own units: the released answers of people, and Network Dissection's.
+
+Both name units of the same three Caffe networks, so that what people saw and what was measured stand side by
+side (`labels.side_by_side`). Neither is shipped with this package.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scenelens.errors import SceneLensError
+from scenelens.labels.table import CATEGORIES, TYPES, check_labels, concept_type
+
+#: What part the networks of published labels play in a study.
+ROLES = {"places205-alexnet": "scene", "places365-alexnet": "scene", "imagenet-alexnet": "object"}
+
+WORKERS, IMAGES = 3, 57  # answers per unit; images judged: of the 60 shown, three were catch trials
+_FIELDS = ("description", "type", "precision")
+
+
+def read_amt(path: str | Path, network: str | None = None) -> pd.DataFrame:
+    """The paper's released answers: three workers' description, type and precision for every unit.
+
+    Parameters
+    ----------
+    path : unitAnnotation_places205-alexnet.mat or unitAnnotation_imagenet-alexnet.mat, as released.
+    network : what to call it; without it what follows "unitAnnotation_" in the file's name.
+
+    Returns
+    -------
+    DataFrame in the schema of `labels.COLUMNS`: five layers (pool1, pool2, conv3, conv4, pool5), units from
+    0, annotators 'worker 1' to 'worker 3' (a place in the row, not one person throughout: who answered was
+    not released), n_images 57, source 'released answers', when ''.
+
+    Raises
+    ------
+    SceneLensError : the file is missing, no .mat file, or laid out differently; it says what was found.
+
+    Notes
+    -----
+    Section 3.3. `layerAverageCount` in the same file is `labels.type_counts(..., share=True)`.
+
+    Examples
+    --------
+    >>> read_amt("nowhere.mat")
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: there is no file nowhere.mat ...
+    """
+    path = Path(path)
+    tables: Any = _mat(path).get("layerAnnotation")
+    if getattr(tables, "ndim", 0) != 2 or tables.shape[1] != 2 or tables.dtype != object:
+        raise SceneLensError(_other_layout(path))
+    name = network or path.stem.removeprefix("unitAnnotation_")
+    rows = []
+    for table, layer in tables:
+        if getattr(table, "ndim", 0) != 2 or table.shape[1] != WORKERS * len(_FIELDS) or not len(layer):
+            raise SceneLensError(
+                f"{path}: a layer's table has shape {getattr(table, 'shape', None)}, not (units, 9)."
+            )
+        rows += _answers(path, name, str(layer.item()), table)
+    return check_labels(pd.DataFrame(rows).assign(n_images=IMAGES, source="released answers", when=""))
+
+
+def _mat(path: Path) -> dict:
+    from scipy.io import loadmat
+
+    if not path.is_file():
+        raise SceneLensError(
+            f"there is no file {path} (the answers are in github.com/zhoubolei/cnnvisualizer)."
+        )
+    try:
+        return loadmat(path, appendmat=False)
+    except Exception as error:  # scipy raises a dozen kinds, down to zlib's
+        raise SceneLensError(f"{path} is no readable MATLAB 5 file ({error}); fetch it again.") from None
+
+
+def _other_layout(path: Path) -> str:
+    found = {name: getattr(value, "shape", "") for name, value in _mat(path).items() if name[0] != "_"}
+    listed = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "nothing"
+    return f"{path} is laid out differently: expected layerAnnotation, cells (layers, 2); found {listed}."
+
+
+def _answers(path: Path, network: str, layer: str, table) -> list[dict]:
+    rows = []
+    for unit, cells in enumerate(table):
+        for worker in range(WORKERS):
+            concept, code, precision = (_cell(cell) for cell in cells[3 * worker : 3 * worker + 3])
+            if code not in range(1, len(TYPES) + 1):
+                raise SceneLensError(
+                    f"{path}: {layer}:{unit} has type {code!r}; types are 1 to {len(TYPES)}."
+                )
+            concept = str(concept if concept is not None else "").strip()
+            if not concept:
+                raise SceneLensError(f"{path}: {layer}:{unit} has an answer without a word.")
+            row = {"network": network, "layer": layer, "unit": unit, "annotator": f"worker {worker + 1}"}
+            rows.append(row | {"concept": concept, "type": TYPES[int(code) - 1], "precision": precision})
+    return rows
+
+
+def _cell(cell):
+    """The one value in a MATLAB cell; None where it is empty or holds several."""
+    return cell.item() if getattr(cell, "size", 0) == 1 else None
+
+
+def read_netdissect(
+    path: str | Path, network: str | None = None, layer: str = "conv5", best_only: bool = True
+) -> pd.DataFrame:
+    """Network Dissection's published labels of the paper's networks.
+
+    Parameters
+    ----------
+    path : caffe_reference_places205.csv, ..._places365.csv or ..._imagenet.csv, as published.
+    network : what to call it; without it the name `read_amt` gives the same network ('places205-alexnet').
+    layer : the layer dissected was conv5. Its channels are pool5's, so 'pool5' sets the labels beside the
+        released answers.
+    best_only : the concept of the highest IoU of any category; else the best of each of the six categories.
+
+    Returns
+    -------
+    DataFrame in the schema of `labels.COLUMNS`, and iou, coverage (share of the active area that lies on the
+    concept), category. Annotator and source are 'Network Dissection'; precision is NaN, since it means the
+    share of images that a person finds fitting, which was not measured. Units count from 0, as everywhere
+    here; the file counts from 1. Names lose the file's endings ('street-s' is 'street').
+
+    Raises
+    ------
+    SceneLensError : the file is missing or laid out differently.
+
+    Examples
+    --------
+    >>> read_netdissect("nowhere.csv")
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: there is no file nowhere.csv ...
+    """
+    path = Path(path)
+    table = _csv(path)
+    rows = [row for _, unit in table.iterrows() for row in _dissected(unit, best_only)]
+    name = network or f"{path.stem.removeprefix('caffe_reference_')}-alexnet"
+    who = {"annotator": "Network Dissection", "source": "Network Dissection", "when": "2017"}
+    found = pd.DataFrame(rows).assign(network=name, layer=layer, **who)
+    return check_labels(found.sort_values(["unit", "iou"], ascending=[True, False]))
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError:
+        raise SceneLensError(
+            f"there is no file {path} (the labels are in github.com/CSAILVision/NetDissect, folder plot)."
+        ) from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise SceneLensError(f"{path} is no readable table ({error}); fetch it again.") from None
+    fields = ("label", "activation", "intersect", "iou")
+    missing = [f"{kind}-{field}" for kind in CATEGORIES for field in fields if f"{kind}-{field}" not in table]
+    missing += [name for name in ("unit", "category") if name not in table]
+    if missing:
+        raise SceneLensError(
+            f"{path} is laid out differently: it lacks the columns {', '.join(missing[:4])} ..."
+        )
+    return table
+
+
+def _dissected(unit: pd.Series, best_only: bool) -> list[dict]:
+    kinds = [unit["category"]] if best_only else list(CATEGORIES)
+    rows = []
+    for kind in kinds:
+        concept = str(unit[f"{kind}-label"]).removesuffix("-s" if kind == "scene" else "-c")
+        active = float(unit[f"{kind}-activation"])
+        measured = {
+            "iou": float(unit[f"{kind}-iou"]),
+            "coverage": float(unit[f"{kind}-intersect"]) / active if active else float("nan"),
+        }
+        label = {"concept": concept, "type": concept_type(kind, concept), "category": kind}
+        rows.append({"unit": int(unit["unit"]) - 1, **label, **measured})
+    return rows

@@ -1,0 +1,126 @@
+"""Annotated images beside what a network makes of them: which concepts they show where, and layers' maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from scenelens.annotations import Annotations
+from scenelens.labels import ConceptMaps, LayerMaps, Looked, Maps
+from scenelens.networks import Network
+from scenelens.progress import Announcer, read_ahead
+
+Where = tuple[slice, slice]
+
+
+class Seen:
+    """What an annotated image shows, by the names of its concepts.
+
+    Parameters
+    ----------
+    looked : the image's frame and maps of concepts, as numbers. numbers : each concept's numbers by its plain
+        name, and by its kind and name. vocabulary : plain names of the objects that its set of annotations
+        ever names; None where there is one set.
+    """
+
+    def __init__(
+        self, looked: Looked, numbers: dict[str, list[int]], vocabulary: frozenset[str] | None = None
+    ) -> None:
+        self.looked, self._numbers, self._vocabulary = looked, numbers, vocabulary
+
+    def asked(self, concept: str) -> bool:
+        """Whether those who annotated this image would have named the concept, had they seen it.
+
+        Of several sets of annotations, one may know nine classes and another a hundred: that a lamp is not
+        named where lamps are never named says nothing.
+        """
+        return self._vocabulary is None or plain_name(concept) in self._vocabulary
+
+    @cached_property
+    def _present(self) -> set[int]:
+        return set(np.flatnonzero(np.bincount(self.looked.codes.ravel())).tolist())
+
+    def numbers(self, concept: str, kind: str = "") -> list[int]:
+        """The numbers under which a concept is on this image, none where it is not."""
+        name = plain_name(concept)
+        known = self._numbers.get(f"{kind}/{name}" if kind else name, [])
+        return [number for number in known if number in self._present]
+
+    def shows(self, concept: str, kind: str = "", where: Where | None = None) -> bool:
+        """Whether a concept is on the image, or on a part of it (rows, columns)."""
+        numbers = self.numbers(concept, kind)
+        if where is None or not numbers:
+            return bool(numbers)
+        part = self.looked.codes[where]
+        return any(bool((part == number).any()) for number in numbers)
+
+    def mask(self, concept: str, kind: str = "") -> np.ndarray:
+        """bool (H, W): the pixels of the frame that show a concept."""
+        found = np.zeros(self.looked.codes.shape[:2], bool)
+        for number in self.numbers(concept, kind):
+            found |= (self.looked.codes == number).any(2)
+        return found
+
+
+def looks(
+    network: Network, annotations: Annotations, layers: list[str], images: list[str], progress: bool = True
+) -> Iterator[tuple[list[str], list[Seen], Maps]]:
+    """Annotated images in batches: their ids, what they show, and the layers' maps (N, units, h, w).
+
+    Images that cannot be read are left out; `study.annotations.report()` tells which.
+    """
+    concepts = ConceptMaps(annotations, network, located_kinds(annotations))
+    say = Announcer(progress)
+    forward, words = LayerMaps(network, layers, say), Vocabularies(annotations)
+    with say.bar(len(images), f"{network.name} network, annotated images") as bar:
+        for names, looked, skipped in read_ahead(concepts.look, images):
+            if names:
+                numbers, frames = _numbers(concepts), [one.frame for one in looked]
+                seen = [Seen(one, numbers, words.of(name)) for name, one in zip(names, looked, strict=True)]
+                yield names, seen, forward.maps(frames)
+            bar.update(len(names) + len(skipped))
+
+
+class Vocabularies:
+    """Which names each of several joined sets of annotations ever uses."""
+
+    def __init__(self, annotations: Annotations) -> None:
+        self._sets = dict(getattr(annotations, "sets", {}))
+        self._words = {name: self._all(one) for name, one in self._sets.items()}
+
+    @staticmethod
+    def _all(annotations: Annotations) -> frozenset[str]:
+        named = {plain_name(name) for name in annotations.objects().object.unique()}
+        for kind in located_kinds(annotations):
+            if kind != "objects":  # these are not in the table of objects
+                maps = (annotations.label_map(image, kind) for image in annotations.images)
+                named |= {plain_name(name) for one in maps for name in one.names.values()}
+        return frozenset(named)
+
+    def of(self, image: str) -> frozenset[str] | None:
+        """The names that an image's set uses; None where there is one set."""
+        return self._words[image.partition("/")[0]] if self._sets else None
+
+
+def located_kinds(annotations: Annotations) -> list[str]:
+    """The kinds of concepts that lie somewhere in an image and that people outlined."""
+    return [kind for kind in ("objects", "parts", "materials") if kind in annotations.kinds]
+
+
+def _numbers(concepts: ConceptMaps) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for number, row in enumerate(concepts.concepts.itertuples(), start=1):
+        found.setdefault(plain_name(row.concept), []).append(number)
+        found.setdefault(f"{row.kind}/{plain_name(row.concept)}", []).append(number)
+    return found
+
+
+def plain_name(concept: str) -> str:
+    """A concept without capitals and underscores.
+
+    >>> plain_name("Roller_coaster")
+    'roller coaster'
+    """
+    return concept.strip().lower().replace("_", " ")

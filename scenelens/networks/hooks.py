@@ -1,0 +1,218 @@
+"""Borrow a network's activations: ``with record(network, layers) as acts: network(images)``.
+
+Three things go wrong when hooks are written by hand, and are settled here once. Hooks stay behind after an
+exception: these are removed whatever happens. In-place ReLUs overwrite what was recorded: these are copies.
+And the whole network is run for the sake of an early layer: the forward pass stops behind the deepest layer
+asked for.
+
+A unit's response in the paper is the rectified one, so a convolution or a fully connected layer is recorded
+behind its BatchNorm and its activation function where these follow it at once; fc8, which nothing follows, is
+recorded raw. Which module follows which is learnt from one forward pass (`trace`), never guessed from names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from scenelens.errors import SceneLensError, close_names
+from scenelens.networks.network import Network
+from scenelens.networks.tracing import TRACED, Point, trace
+
+#: MERGED DOC: Receptive fields: what of the image a unit uses, measured by occlusion (section 3.2 of the paper).
+#
+# A discrepancy map says for one image where occluders change a unit's response. Units respond at different
+# places in different images, so each map is moved until the theoretical centre of its peak lies in the middle;
+# the average over the unit's top images is its empirical receptive field. `scenelens.reach` says how large it
+# could be at most.
+#
+
+
+class Activations(dict):
+    """What `record` lends: layer -> copy of its value in the latest forward pass, a tensor (N, units, h, w)
+    or (N, units)."""
+
+    def __missing__(self, layer: str) -> Tensor:
+        raise SceneLensError(
+            f"nothing is recorded for {layer!r}: ask for it in record(network, layers) and run the network "
+            f"inside the with block; recorded: {', '.join(self) or 'nothing yet'}."
+        )
+
+
+class _Stop(Exception):
+    """Ends a forward pass behind the deepest layer wanted; caught by `_lend_forward`, never seen outside."""
+
+
+class _Recorder:
+    def __init__(
+        self, module: nn.Module, paths: dict[str, str], points: Any, keep: Any, stop: bool = True
+    ) -> None:
+        self.module, self.paths, self.keep, self.stop = module, paths, keep, stop
+        self.points: dict[str, Point] | None = points
+        self.acts = Activations()
+        self.handles: list[Any] = []
+        self.wanted: dict[tuple[str, int], list[str]] = {}
+        self.calls: dict[str, int] = {}
+        self.last: tuple[str, int] | None = None
+        self.done = False
+
+    def begin(self, inputs: tuple, options: dict) -> None:
+        if self.points is None:
+            self.points = trace(self.module, *inputs, **options)
+        if not self.handles:
+            self._attach(self.points)
+        self.calls, self.done = {}, False
+        self.acts.clear()
+
+    def _attach(self, points: dict[str, Point]) -> None:
+        for layer, path in self.paths.items():
+            if path not in points:
+                raise SceneLensError(f"layer {layer!r} gives no tensor in a forward pass: take another.")
+            point = points[path]
+            self.wanted.setdefault((point.path, point.call), []).append(layer)
+        deepest = max((points[path] for path in self.paths.values()), key=lambda point: point.order)
+        self.last = (deepest.path, deepest.call)
+        for path in {path for path, _ in self.wanted}:
+            module = self.module.get_submodule(path)
+            self.handles.append(module.register_forward_hook(self._hook(path)))
+
+    def _hook(self, path: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+            if id(self.module) in TRACED:
+                return
+            call = self.calls[path] = self.calls.get(path, -1) + 1
+            for layer in self.wanted.get((path, call), []):
+                self.acts[layer] = self.keep(layer, output.detach())
+            if (path, call) == self.last:
+                self.done = self.stop
+                if all(one.done for one in _ACTIVE[self.module]):
+                    raise _Stop
+
+        return hook
+
+    def remove(self) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+
+#: The recorders at work on each module: nested ones must not cut each other's forward pass short.
+_ACTIVE: weakref.WeakKeyDictionary[nn.Module, list[_Recorder]] = weakref.WeakKeyDictionary()
+
+
+@contextlib.contextmanager
+def _lend_forward(module: nn.Module) -> Iterator[None]:
+    """Stand in for module.forward while recorders are at work: prepare them, and swallow their stop sign."""
+    if "forward" in module.__dict__:  # an outer record has done it
+        yield
+        return
+    original = module.forward
+
+    def forward(*inputs: Any, **options: Any) -> Any:
+        if id(module) in TRACED:
+            return original(*inputs, **options)
+        for recorder in _ACTIVE[module]:
+            recorder.begin(inputs, options)
+        try:
+            return original(*inputs, **options)
+        except _Stop:
+            return None
+
+    module.__dict__["forward"] = forward
+    try:
+        yield
+    finally:
+        del module.__dict__["forward"]
+
+
+def _copy(layer: str, value: Tensor) -> Tensor:
+    return value.clone()
+
+
+@contextlib.contextmanager
+def record(
+    network: Network | nn.Module,
+    layers: str | Iterable[str],
+    keep: Callable[[str, Tensor], Any] = _copy,
+    stop: bool = True,
+) -> Iterator[Activations]:
+    """Lend the activations of some layers for the length of a ``with`` block (used from section 2 of the
+    paper on).
+
+    Parameters
+    ----------
+    network : a scenelens Network, or any torch module (then layers are module paths, as in
+    ``named_modules()``). layers : one layer's name or several.
+    keep : called as ``keep(layer, value)`` with the detached live tensor; what it returns is lent instead of
+        a copy. For those who need only a maximum or a sum. It must not hold on to the tensor, which the
+        network may overwrite.
+    stop : end the forward pass behind the deepest layer; False lets it run on and return its logits.
+
+    Yields
+    ------
+    Activations : a dict, filled anew by every forward pass: layer -> float tensor (N, units, h, w), or (N,
+        units) for fully connected layers; detached copies on the network's device. Convolutions and fully
+        connected layers are read behind their activation function.
+
+    Raises
+    ------
+    SceneLensError : no such layer (close names are given), no layer at all, or a layer that gives no tensor.
+
+    Notes
+    -----
+    The forward pass ends behind the deepest layer asked for, and the call then returns None instead of
+    logits. Records of the same network may be nested. With a bare module the first call costs one more
+    forward pass, of a single image.
+
+    Examples
+    --------
+    >>> import torch
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 9, 3))
+    >>> with record(net, ["0", "2"]) as acts:
+    ...     net(torch.zeros(5, 3, 8, 8))
+    >>> acts["2"].shape, bool((acts["0"] >= 0).all())
+    (torch.Size([5, 4, 3, 3]), True)
+    """
+    module, paths, points = _resolve(network, [layers] if isinstance(layers, str) else list(layers))
+    recorder = _Recorder(module, paths, points, keep, stop)
+    active = _ACTIVE.setdefault(module, [])
+    with _lend_forward(module):
+        active.append(recorder)
+        try:
+            yield recorder.acts
+        finally:
+            active.remove(recorder)
+            recorder.remove()
+
+
+def _resolve(network: Any, layers: list[str]) -> tuple[nn.Module, dict[str, str], dict[str, Point] | None]:
+    """The module, layer -> module path, and the points where already known."""
+    if not layers:
+        raise SceneLensError("record was asked for no layer; name at least one, see network.layers.")
+    if not isinstance(network, nn.Module):
+        return network.module, {layer: network.module_path(layer) for layer in layers}, network.points
+    known = [path for path, _ in network.named_modules() if path]
+    for layer in layers:
+        if layer not in known:
+            raise SceneLensError(
+                f"no layer named {layer!r}; {close_names(layer, known)}. See dict(module.named_modules())."
+            )
+    return network, {layer: layer for layer in layers}, None
+
+
+def responses(network: Network | nn.Module, layer: str, unit: int, image: Any) -> np.ndarray:
+    """One unit's responses to one image over the layer's map: float32 (h, w), (1, 1) for fully connected
+    layers."""
+    with torch.no_grad(), record(network, layer) as acts:
+        network(
+            torch.as_tensor(image, dtype=torch.float32)[None] if isinstance(network, nn.Module) else image
+        )
+    values = acts[layer][0]
+    if not 0 <= unit < len(values):
+        raise SceneLensError(f"layer {layer!r} has units 0 to {len(values) - 1}, and no unit {unit}.")
+    return np.atleast_2d(values[unit].cpu().numpy())

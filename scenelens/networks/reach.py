@@ -1,0 +1,159 @@
+"""What of the image a unit can see, by its architecture (section 3.2 of the paper): the theoretical
+receptive field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from scenelens.errors import SceneLensError
+from scenelens.networks.graph import Slide, Step, ancestors, layer_step
+from scenelens.networks.network import Network
+
+Number = float | tuple[float, float]
+
+
+@dataclass(frozen=True)
+class RF:
+    """A theoretical receptive field, in pixels of the network's input.
+
+    Attributes
+    ----------
+    size : side of the square a unit sees, edges of the image left aside.
+    stride : distance between the centres of neighbouring positions.
+    start : centre of the first position's field, in 0-based pixels; half numbers where the side is even.
+
+    Each is one number, or (rows, columns) where the two differ. A unit that sees the whole image whatever
+    its position (behind a fully connected layer) has the image's size, stride 0, and the image's centre.
+    """
+
+    size: Number
+    stride: Number
+    start: Number
+
+    def center(self, row: float, col: float) -> tuple[float, float]:
+        """The centre (row, column) in pixels of the field of the unit's position (row, col).
+
+        >>> RF(195, 32, 33).center(2, 3)
+        (97, 129)
+        """
+        (start_y, start_x), (stride_y, stride_x) = _both(self.start), _both(self.stride)
+        return (start_y + stride_y * row, start_x + stride_x * col)
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """Along one axis: the pixels [low, high] that position 0 sees, the step between positions, and the map's
+    length."""
+
+    low: int
+    high: int
+    stride: int
+    length: int | None
+
+    def slide(self, step: Step, axis: int) -> _Reach:
+        slide = step.slide or Slide((1, 1))
+        low = self.low - slide.padding[axis] * self.stride
+        high = self.high + (slide.extent(axis) - 1 - slide.padding[axis]) * self.stride
+        length = None if self.length is None else slide.out_size((self.length, self.length))[axis]
+        return _Reach(low, high, self.stride * slide.stride[axis], length)
+
+
+def theoretical_rf(network: Network | nn.Module, layer: str, input_size: tuple[int, int] | None = None) -> RF:
+    """The size of the region a layer's units are connected to, its stride and the first centre (Table 2's
+    first rows).
+
+    Parameters
+    ----------
+    network : a Network, or any torch module that torch.fx can trace; then `layer` is a module path.
+    layer : any layer, also one inside a block or a block as a whole.
+    input_size : (H, W) of the input in pixels; a Network knows its own. Needed only behind adaptive pooling
+        and fully connected layers.
+
+    Returns
+    -------
+    RF : size, stride, start (first centre), in pixels.
+
+    Raises
+    ------
+    SceneLensError : an unknown layer, a module of unknown reach, or a missing input size.
+
+    Notes
+    -----
+    Read from the live module: position 0 of a sliding window with kernel k, dilation d, padding p on a map
+    with stride S and extent [low, high] extends to [low - p S, high + (d (k - 1) - p) S]. Where branches meet
+    (concatenation, residual) the extent is the union of theirs. Functions of single positions (ReLU, LRN,
+    BatchNorm, dropout) change nothing.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 11, stride=4), nn.ReLU(), nn.MaxPool2d(3, 2))
+    >>> theoretical_rf(net, "2")
+    RF(size=19, stride=8, start=9)
+    """
+    if input_size is None and not isinstance(network, nn.Module):
+        input_size = network.input_size
+    target = layer_step(network, layer)
+    axes = [_reach(target, axis, input_size) for axis in (0, 1)]
+    sizes = [one.high - one.low + 1 for one in axes]
+    starts = [(one.low + one.high) / 2 for one in axes]
+    return RF(_one(sizes), _one([one.stride for one in axes]), _one(starts))
+
+
+def _reach(target: Step, axis: int, input_size: tuple[int, int] | None) -> _Reach:
+    length = None if input_size is None else input_size[axis]
+    reaches: dict[str, _Reach] = {}
+    for step in ancestors(target):
+        before = [reaches[one.name] for one in step.inputs]
+        reaches[step.name] = _after(step, before, axis, length)
+    return reaches[target.name]
+
+
+def _after(step: Step, before: list[_Reach], axis: int, pixels: int | None) -> _Reach:
+    if step.kind == "input":
+        return _Reach(0, 0, 1, pixels)
+    if step.kind == "slide":
+        return before[0].slide(step, axis)
+    if step.kind == "whole":
+        return before[0] if _changes_nothing(step, before[0], axis) else _whole(step, pixels)
+    if step.kind == "unknown":
+        raise SceneLensError(
+            f"the reach of {step.what} is not known, so no theoretical receptive field behind it."
+        )
+    return _union(before)
+
+
+def _whole(step: Step, pixels: int | None) -> _Reach:
+    if pixels is None:
+        raise SceneLensError(f"{step.what} sees the whole image: give input_size=(H, W).")
+    return _Reach(0, pixels - 1, 0, 1)
+
+
+def _changes_nothing(step: Step, before: _Reach, axis: int) -> bool:
+    """Adaptive pooling to the size the map has already, as in torchvision's AlexNet; layers of single
+    positions."""
+    if not isinstance(step.module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
+        return False
+    size = step.module.output_size
+    wanted = size[axis] if isinstance(size, tuple) else size
+    return before.length is not None and wanted in (None, before.length)
+
+
+def _union(parts: list[_Reach]) -> _Reach:
+    if len({part.stride for part in parts}) > 1:
+        raise SceneLensError(
+            "branches with different strides meet: their receptive field has no single stride."
+        )
+    return _Reach(min(p.low for p in parts), max(p.high for p in parts), parts[0].stride, parts[0].length)
+
+
+def _one(values: Sequence[float]) -> Number:
+    """One number where rows and columns agree, and whole numbers as int."""
+    numbers = [int(value) if value == int(value) else value for value in values]
+    return numbers[0] if numbers[0] == numbers[1] else (numbers[0], numbers[1])
+
+
+def _both(value: Number) -> tuple[float, float]:
+    return value if isinstance(value, tuple) else (value, value)

@@ -1,0 +1,155 @@
+"""What ``make`` prepares: ``python -m scenelens.prepare study | atlas | retention``.
+
+Three kinds of work take minutes or hours and serve every notebook, so they are done beforehand, on the command
+line, and can be stopped and resumed. ``study`` makes what notebooks share: the images, each network's
+activation index, the labels and the calibration of the localizers. ``atlas`` measures the empirical receptive
+fields of all units (section 3.2 of the paper). ``retention`` searches for the minimal images of all scene
+categories (section 3.1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from scenelens.errors import SceneLensError
+from scenelens.localization import prepare_localizers
+from scenelens.minimal_images import describe_keeps, keeps, known_categories, ship, shipped_file
+from scenelens.progress import say_on_stderr
+from scenelens.receptive_fields import N_IMAGES, Atlas, named_layers, shipped_images_per_unit
+from scenelens.studies import Study, labels_of_networks, open_study, shipped_folder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words of the command line; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 2 where the study cannot be prepared.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(open_study(options.study), options)
+    except SceneLensError as error:
+        print(f"prepare: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def prepare_study(study: Study, options: argparse.Namespace | None = None) -> None:
+    """Make what the notebooks share, so that the first one does not seem slow.
+
+    These are the images, each network's activation index and, where images are annotated, the table of objects,
+    the labels of units and the calibration of the localizers.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    options : argparse.Namespace, optional
+        Not used: this command has no options of its own.
+    """
+    study.prepare()
+    for name in study.networks:
+        study.index(name)
+    if study.annotations is not None:
+        study.annotations.objects()
+        with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and go on
+            labels_of_networks(study, study.networks)
+            prepare_localizers(study)
+
+
+def prepare_atlas(study: Study, options: argparse.Namespace) -> None:
+    """Measure the receptive fields of the units in random order, then print what is known and ship it.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    options : argparse.Namespace
+        With ``images`` (top images per unit, or None), ``units`` (units per layer, or None for all) and
+        ``minutes`` (no new unit begins after this time, or None).
+    """
+    atlas = Atlas(study, options.images or shipped_images_per_unit(study) or N_IMAGES)
+    _announce(atlas, options.units)
+    try:
+        atlas.grow(options.units, None if options.minutes is None else 60 * options.minutes, sure=0)
+    except KeyboardInterrupt:
+        say_on_stderr("stopped; what was computed is kept, and the next run goes on from there.")
+    print(atlas.table().to_string(index=False))
+    if shipped_folder(study) is None:
+        print(f"kept in {study.cache / 'atlas'}")
+        return
+    paths = atlas.ship()
+    size = sum(path.stat().st_size for path in paths)
+    print(f"{len(paths)} files, {size / 1e6:.1f} MB, in {shipped_folder(study)}")
+
+
+def _announce(atlas: Atlas, n: int | None) -> None:
+    """Say beforehand about how long the work will take, measured on one image per layer."""
+    seconds = 0.0
+    for row in atlas.pairs().to_dict("records"):
+        for name, layer in named_layers(row):
+            part = atlas.parts[name]
+            missing = [unit for unit in part.order(layer)[:n] if int(unit) not in part.held(layer)]
+            if missing:
+                began = time.perf_counter()
+                part.compute(layer, int(missing[0]), progress=False, n_images=1)
+                seconds += (time.perf_counter() - began) * atlas.n_images * len(missing)
+    if seconds:
+        say_on_stderr(f"All fields that are missing would take about {seconds / 60:.0f} minutes.")
+
+
+def prepare_retention(study: Study, options: argparse.Namespace | None = None) -> None:
+    """Search for the minimal images of every category the scene network knows, and keep the results.
+
+    Parameters
+    ----------
+    study : Study
+        The open study. The results of a study in data/studies are written next to its data, those of any
+        other study into its cache.
+    options : argparse.Namespace, optional
+        Not used: this command has no options of its own.
+    """
+    if shipped_file(study) is not None:
+        print(ship(study))
+        return
+    for category in known_categories(study):
+        print(describe_keeps(keeps(study, category)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scenelens.prepare", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="study | atlas | retention")
+
+    def add(name: str, run: Callable[..., None]) -> argparse.ArgumentParser:
+        text = (run.__doc__ or "").partition("\n")[0]
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
+        command.set_defaults(run=run)
+        return command
+
+    add("study", prepare_study)
+    add("retention", prepare_retention)
+    atlas = add("atlas", prepare_atlas)
+    atlas.add_argument(
+        "--images",
+        type=int,
+        help=f"top images per unit, K in the paper (default: as in the atlas that exists, or {N_IMAGES})",
+    )
+    atlas.add_argument("--units", type=int, help="units per layer, chosen at random (default: all)")
+    atlas.add_argument("--minutes", type=float, help="begin no new unit after this time (default: no limit)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

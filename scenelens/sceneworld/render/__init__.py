@@ -1,0 +1,1 @@
+"""sceneworld/render."""

@@ -1,0 +1,191 @@
+"""Patterns along a stretch of pixels, many pixels at a time: `materials.pattern_value` step by step.
+
+Rows of work (10, pixels): place right and up in cells (0, 1), size of a pixel in cells and fading (2, 3), share of the
+second colour and factor on lightness (4, 5), what noise is looked up at and what it finds (6 to 8), one to spare (9).
+Each loop reads and writes few rows: for more the compiler would not take many pixels at a time.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from scenelens.sceneworld.render.materials import line, square
+from scenelens.sceneworld.render.noise import hash01, kernel, noise2_row
+
+__all__ = ["ROWS", "WOVEN", "pattern_row"]
+
+ROWS = 10
+WOVEN = 12  # patterns up to this one are laid out in cells, and known here
+
+
+@kernel
+def fill_row(x, stop, value, out):
+    """The same value along a stretch."""
+    for k in range(np.uint64(x), np.uint64(stop)):
+        out[k] = value
+
+
+@kernel
+def noise_row(x, stop, wide, high, along, slice_, rows, places, out):
+    """Noise at (wide * x + along, high * y) cells, into out."""
+    a, b, u, v = rows[0], rows[1], rows[6], rows[7]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        u[k], v[k] = a[k] * wide + along, b[k] * high
+    noise2_row(x, stop, u, v, slice_, places, out)
+
+
+@kernel
+def checks_row(x, stop, rows):
+    """Pattern 3."""
+    a, b, f, share = rows[0], rows[1], rows[2], rows[4]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        u, v = square(a[k] * 0.5, f[k] * 0.5), square(b[k] * 0.5, f[k] * 0.5)
+        share[k] = u * (1 - v) + v * (1 - u)
+
+
+@kernel
+def waves_row(x, stop, a, f, share):
+    """Patterns 1 and 2."""
+    for k in range(np.uint64(x), np.uint64(stop)):
+        share[k] = square(a[k], f[k])
+
+
+@kernel
+def dots_row(x, stop, rows):
+    """Pattern 4."""
+    a, b, f, fade, share = rows[0], rows[1], rows[2], rows[3], rows[4]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        row = math.floor(b[k])
+        dx, dy = a[k] + 0.5 * (int(row) & 1), b[k] - row - 0.5
+        dx = dx - math.floor(dx) - 0.5
+        d = math.sqrt(dx * dx + dy * dy)
+        share[k] = min(1.0, max(0.0, (0.28 - d) / (f[k] + 0.02) + 0.5)) * fade[k]
+
+
+@kernel
+def grain_pattern_row(x, stop, seed, rows, places):
+    """Pattern 5."""
+    a, fade, tone, found, turn = rows[0], rows[3], rows[5], rows[8], hash01(seed, 1, 2)
+    noise_row(x, stop, 0.7, 0.11, 0.0, seed, rows, places, found)
+    for k in range(np.uint64(x), np.uint64(stop)):
+        tone[k] = 1.0 - 0.13 * fade[k] * (0.5 + 0.5 * math.sin(6.283 * (a[k] * 1.6 + 0.9 * found[k] + turn))) ** 3
+
+
+@kernel
+def planks_row(x, stop, seed, rows, places):
+    """Pattern 6."""
+    a, b, f, fade, gap, tone, u, v, streak, shift = (
+        rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9],
+    )  # fmt: skip
+    for k in range(np.uint64(x), np.uint64(stop)):
+        shift[k] = hash01(math.floor(a[k]), seed, 3)
+    for k in range(np.uint64(x), np.uint64(stop)):
+        u[k], v[k] = a[k] * 5.0, b[k] * 0.4 + 7 * shift[k]
+    noise2_row(x, stop, u, v, seed, places, streak)
+    for k in range(np.uint64(x), np.uint64(stop)):
+        gap[k] = max(line(a[k], 0.05, f[k]), line(b[k] * 0.12 + shift[k], 0.006, f[k] * 0.12))
+    for k in range(np.uint64(x), np.uint64(stop)):
+        one = 0.88 + 0.24 * hash01(math.floor(a[k]), math.floor(b[k] * 0.12 + shift[k]), seed)
+        tone[k] = (one + streak[k] * 0.06 * fade[k]) * (1 - 0.5 * gap[k])
+
+
+@kernel
+def bricks_row(x, stop, seed, rows):
+    """Pattern 7."""
+    a, b, f, fade, share, tone = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        row = math.floor(b[k] * 2.6)
+        i = math.floor(a[k] + 0.5 * (int(row) & 1))
+        tone[k] = 1 + (hash01(int(i), int(row), seed) - 0.5) * 0.32 * fade[k]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        shift = 0.5 * (math.floor(b[k] * 2.6) & 1)
+        share[k] = 0.8 * max(line(a[k] + shift, 0.06, f[k]), line(b[k] * 2.6, 0.15, f[k] * 2.6))
+
+
+@kernel
+def tiles_row(x, stop, seed, rows):
+    """Pattern 8."""
+    a, b, f, fade, share, tone = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        tone[k] = 1 + (hash01(math.floor(a[k]), math.floor(b[k]), seed) - 0.5) * 0.12 * fade[k]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        share[k] = 0.75 * max(line(a[k], 0.045, f[k]), line(b[k], 0.045, f[k]))
+
+
+@kernel
+def shingles_row(x, stop, seed, rows):
+    """Pattern 9."""
+    a, b, f, fade, tone = rows[0], rows[1], rows[2], rows[3], rows[5]
+    for k in range(np.uint64(x), np.uint64(stop)):
+        row = math.floor(b[k])
+        shift = 0.5 * (int(row) & 1)
+        one = 1 + (hash01(math.floor(a[k] + shift), int(row), seed) - 0.5) * 0.30 * fade[k]
+        under = 1 - 0.30 * fade[k] * max(0.0, 1 - 3.0 * (b[k] - row))
+        tone[k] = one * under * (1 - 0.3 * line(a[k] + shift, 0.07, f[k]))
+
+
+@kernel
+def dapple_row(x, stop, seed, rows, places):
+    """Pattern 10."""
+    fade, tone, found = rows[3], rows[5], rows[8]
+    noise_row(x, stop, 1.0, 1.0, 0.0, seed, rows, places, tone)
+    noise_row(x, stop, 2.3, 2.3, 3.0, seed + 5, rows, places, found)
+    for k in range(np.uint64(x), np.uint64(stop)):
+        tone[k] = 1.0 + fade[k] * 0.36 * min(1.0, max(-1.0, 2.2 * (tone[k] + 0.6 * found[k])))
+
+
+@kernel
+def blades_row(x, stop, seed, rows, places):
+    """Pattern 11."""
+    fade, tone, found = rows[3], rows[5], rows[8]
+    noise_row(x, stop, 2.6, 1.1, 0.0, seed, rows, places, found)
+    for k in range(np.uint64(x), np.uint64(stop)):
+        tone[k] = 1.0 + 0.22 * fade[k] * found[k]
+    noise_row(x, stop, 0.21, 0.21, 0.0, seed + 3, rows, places, found)
+    for k in range(np.uint64(x), np.uint64(stop)):
+        tone[k] += 0.10 * found[k]
+
+
+@kernel
+def ripples_row(x, stop, seed, rows, places):
+    """Pattern 12."""
+    fade, share, tone, found = rows[3], rows[4], rows[5], rows[8]
+    noise_row(x, stop, 0.5, 2.2, 0.0, seed, rows, places, tone)
+    noise_row(x, stop, 1.2, 4.0, 0.0, seed + 9, rows, places, found)
+    for k in range(np.uint64(x), np.uint64(stop)):
+        n = tone[k] + 0.5 * found[k]
+        share[k] = min(1.0, max(0.0, (n - 0.55) * 2.5)) * 0.7 * fade[k]
+        tone[k] = 1.0 + 0.12 * n
+
+
+@kernel
+def pattern_row(pattern, x, stop, seed, rows, places):
+    """Share of the second colour and factor on lightness along a stretch, of a pattern up to WOVEN."""
+    if pattern <= 4:
+        fill_row(x, stop, 1.0, rows[5])
+    if pattern == 1 or pattern == 2:
+        waves_row(x, stop, rows[pattern - 1], rows[2], rows[4])
+    elif pattern == 3:
+        checks_row(x, stop, rows)
+    elif pattern == 4:
+        dots_row(x, stop, rows)
+    elif pattern == 5:
+        grain_pattern_row(x, stop, seed, rows, places)
+    elif pattern == 6:
+        planks_row(x, stop, seed, rows, places)
+    elif pattern == 7:
+        bricks_row(x, stop, seed, rows)
+    elif pattern == 8:
+        tiles_row(x, stop, seed, rows)
+    elif pattern == 9:
+        shingles_row(x, stop, seed, rows)
+    elif pattern == 10:
+        dapple_row(x, stop, seed, rows, places)
+    elif pattern == 11:
+        blades_row(x, stop, seed, rows, places)
+    elif pattern == 12:
+        ripples_row(x, stop, seed, rows, places)
+    if pattern == 5 or pattern == 6 or 9 <= pattern <= 11:
+        fill_row(x, stop, 0.0, rows[4])

@@ -1,0 +1,208 @@
+"""study.toml: read and checked key by key, so that a slip of the pen ends in a sentence and not in a wrong
+result."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scenelens.errors import SceneLensError, close_names
+from scenelens.files import data_folder
+
+SOURCES = ("scene-centric", "object-centric")
+NUMBER, NUMBERS = (int, float), (list,)
+
+#: section -> key -> the types it may have. A star stands for any name.
+SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
+    "": {
+        "name": (str,),
+        "title": (str,),
+        "networks": (dict,),
+        "images": (list,),
+        "annotations": (dict, list),
+        "generator": (dict,),
+        "cache": (dict,),
+        "labels": (dict,),
+    },
+    "networks.*": {
+        "architecture": (str,),
+        "factory": (str,),
+        "weights": (str,),
+        "classes": (str, list, int),
+        "seed": (int,),
+        "width": NUMBER,
+        "fc": (int,),
+        "rename": (dict,),
+        "preprocessing": (str, dict),
+    },
+    "networks.*.preprocessing": {
+        "size": (int, list),
+        "resize": (str,),
+        "resize_to": (int, list),
+        "channels": (str,),
+        "white": NUMBER,
+        "mean": NUMBERS,
+        "mean_image": (str,),
+        "std": NUMBERS,
+    },
+    "images": {
+        "path": (str,),
+        "source": (str,),
+        "split": (str,),
+        "limit": (int,),
+        "category": (str,),
+        "categories": (dict,),
+    },
+    "annotations": {"name": (str,), "root": (str,), "format": (str,), "colours": (dict,)},
+    "generator": {"kind": (str,), "root": (str,), "n_scenes": (int,), "n_objects": (int,)},
+    "cache": {"path": (str,)},
+    "labels": {"store": (str,)},
+}
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "": ("networks", "images"),
+    "images": ("path", "source"),
+    "annotations": ("root", "format"),
+}
+REQUIRED |= {"generator": ("kind", "root"), "cache": ("path",), "labels": ("store",)}
+
+
+def study_names() -> list[str]:
+    """The studies that come with the package: the files in data/studies."""
+    return sorted(path.stem for path in (data_folder() / "studies").glob("*.toml"))
+
+
+def find_study(name_or_path: str | Path | None) -> Path:
+    """The study.toml that a name or a path means; None means the variable SCENELENS_STUDY, or "sceneworld".
+
+    Raises
+    ------
+    SceneLensError : no such study (close names are given), no such file.
+    """
+    given = str(name_or_path or os.environ.get("SCENELENS_STUDY") or "sceneworld")
+    path = Path(given).expanduser()
+    if path.suffix == ".toml" or os.sep in given:
+        path = path / "study.toml" if path.is_dir() else path
+        if not path.is_file():
+            raise SceneLensError(f"there is no study file {path}; give the path of a study.toml.")
+        return path.resolve()
+    if given not in study_names():
+        raise SceneLensError(
+            f"no study named {given!r}; {close_names(given, study_names())}. "
+            "A path to a study.toml works too."
+        )
+    return data_folder() / "studies" / f"{given}.toml"
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A checked study.toml: its path and its tables, as plain dicts; paths in it are relative to its
+    folder."""
+
+    path: Path
+    data: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The study's name: the key ``name``, or the file's or folder's."""
+        fallback = self.path.parent.name if self.path.stem == "study" else self.path.stem
+        return self.data.get("name", fallback)
+
+    @property
+    def annotations(self) -> list[dict[str, Any]]:
+        """The [annotations] table, or the [[annotations]] tables, as a list."""
+        given = self.data.get("annotations", [])
+        return [given] if isinstance(given, dict) else given
+
+    def resolve(self, path: str) -> Path:
+        """A path of the file as an absolute one."""
+        return (self.path.parent / Path(path).expanduser()).resolve()
+
+    def error(self, section: str, text: str) -> SceneLensError:
+        """A SceneLensError that names the file and the section."""
+        return SceneLensError(f"{self.path}{f', [{section}]' if section else ''}: {text}")
+
+    def existing(self, section: str, given: str) -> Path:
+        """A path of the file as an absolute one, which must exist."""
+        path = self.resolve(given)
+        if not path.exists():
+            hint = " `make train` makes it." if "sceneworld" in path.parts else ""
+            raise self.error(section, f"{given} does not exist ({path}).{hint}")
+        return path
+
+
+def read_study_file(path: Path) -> StudyFile:
+    """Read and check a study.toml.
+
+    Raises
+    ------
+    SceneLensError : not TOML, an unknown key (close names are given), a value of the wrong type, a missing
+        key.
+
+    Examples
+    --------
+    >>> import tempfile; file = Path(tempfile.mkdtemp()) / "study.toml"
+    >>> _ = file.write_text("nmae = 'x'")
+    >>> read_study_file(file)
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: ...study.toml: unknown key 'nmae'; close names: name, images.
+    """
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SceneLensError(f"the study {path} cannot be read: {error}.") from error
+    file = StudyFile(path, data)
+    _check(file, "", data, "")
+    for name, table in data["networks"].items():
+        _check_network(file, f"networks.{name}", table)
+    for number, entry in enumerate(data["images"], start=1):
+        _check_images(file, f"images, number {number}", entry)
+    for entry in file.annotations:
+        _check(file, "annotations", entry, "annotations")
+    for section in ("generator", "cache", "labels"):
+        if section in data:
+            _check(file, section, data[section], section)
+    if not data["images"] or not data["networks"]:
+        raise file.error("", "a study needs at least one network and one [[images]] table.")
+    return file
+
+
+def _check(file: StudyFile, section: str, table: Any, schema: str) -> None:
+    if not isinstance(table, dict):
+        raise file.error(section, "expected a table of keys and values.")
+    allowed = SCHEMA[schema]
+    for key, value in table.items():
+        if key not in allowed:
+            raise file.error(section, f"unknown key {key!r}; {close_names(key, allowed)}.")
+        if not isinstance(value, allowed[key]) or isinstance(value, bool):
+            names = " or ".join(kind.__name__ for kind in allowed[key])
+            raise file.error(section, f"{key} = {value!r} is of the wrong type; expected {names}.")
+    for key in REQUIRED.get(schema, ()):
+        if key not in table:
+            raise file.error(section, f"the key {key!r} is missing.")
+
+
+def _check_network(file: StudyFile, section: str, table: Any) -> None:
+    _check(file, section, table, "networks.*")
+    if ("architecture" in table) == ("factory" in table):
+        raise file.error(section, "give either an architecture or a factory.")
+    if "architecture" in table and "classes" not in table:
+        raise file.error(section, "the key 'classes' is missing: a file, a list, 'imagenet', or a number.")
+    if "architecture" in table and ("weights" in table) == ("seed" in table):
+        raise file.error(section, "give either weights, or a seed for an untrained network.")
+    if isinstance(table.get("preprocessing"), dict):
+        _check(file, f"{section}.preprocessing", table["preprocessing"], "networks.*.preprocessing")
+
+
+def _check_images(file: StudyFile, section: str, entry: Any) -> None:
+    _check(file, section, entry, "images")
+    for key, allowed in (("source", SOURCES), ("category", ("folder", "file name"))):
+        if key in entry and entry[key] not in allowed:
+            raise file.error(
+                section, f"{key} = {entry[key]!r} is unknown; {close_names(entry[key], allowed)}."
+            )
+    if entry.get("limit", 1) < 1:
+        raise file.error(section, f"limit = {entry['limit']} leaves no image; give 1 or more.")

@@ -1,0 +1,215 @@
+"""Figure 1 of the paper: what each layer of the two networks prefers, as images and as shares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from scenelens.studies import Study
+from scenelens.workbook import (
+    BODY,
+    HAIR,
+    INK,
+    SMALL,
+    SOFT,
+    SOURCE_COLORS,
+    WIDTH,
+    Plate,
+    network_color,
+    show_tile,
+    text_width,
+)
+
+_LEFT, _GAP, _HEAD, _BETWEEN = 0.34, 0.06, 0.24, 0.14  # inches: name column, tiles, layer names, networks
+
+
+def figure_1_top_images(study: Study, strongest: pd.DataFrame) -> Plate:
+    """Figure 1: the images that drive each layer of each network hardest, best on top.
+
+    Parameters
+    ----------
+    study : the study the images come from.
+    strongest : the table of `two_networks.strongest_images`: network, depth, layer, rank, image, source.
+
+    Returns
+    -------
+    Plate with one column per depth; a tile's frame tells scene-centric (blue) from object-centric (orange).
+    """
+    networks = list(dict.fromkeys(strongest["network"]))
+    depths, ranks = strongest["depth"].nunique(), strongest["rank"].nunique()
+    side = min(1.1, (WIDTH - _LEFT - 0.08 - _GAP * (depths - 1)) / depths)
+    block = _HEAD + ranks * (side + _GAP) - _GAP
+    title = "What each layer prefers: its strongest images, the strongest on top"
+    height = len(networks) * (block + _BETWEEN) - _BETWEEN
+    plate = Plate(title, height, _strongest_caption(study, strongest), photo=True)
+    for k, network in enumerate(networks):
+        rows = strongest[strongest["network"] == network]
+        _network_block(plate, study, rows, k * (block + _BETWEEN), side)
+    return plate
+
+
+def _network_block(plate: Plate, study: Study, rows: pd.DataFrame, top: float, side: float) -> None:
+    name = str(rows["network"].iloc[0])
+    height = _HEAD + rows["rank"].nunique() * (side + _GAP)
+    style = {"rotation": 90, "weight": "bold", "color": network_color(name), "ha": "center", "va": "center"}
+    plate.words(0.17, top + height / 2 + _HEAD / 2, f"{name} network", **style)
+    for found in rows.to_dict("records"):
+        left = _LEFT + found["depth"] * (side + _GAP)
+        y = top + _HEAD + found["rank"] * (side + _GAP)
+        frame = study.networks[name].show_input(study.load_image(found["image"]))
+        show_tile(plate.axes_at(left, y, side, side), frame, frame=SOURCE_COLORS[found["source"]])
+        if found["rank"] == 0:
+            plate.words(left + side / 2, top + _HEAD - 0.05, found["layer"], ha="center", va="bottom")
+
+
+def _strongest_caption(study: Study, strongest: pd.DataFrame) -> str:
+    counts = study.images["source"].value_counts()
+    return (
+        f"The {strongest['rank'].nunique()} images with the largest response summed over all units and "
+        f"positions of a layer, among {counts.get('scene-centric', 0):,} scene-centric (blue frame) and "
+        f"{counts.get('object-centric', 0):,} object-centric (orange frame) images. After Figure 1."
+    )
+
+
+def figure_1_preference(preference: pd.DataFrame) -> Plate:
+    """Share of object-centric images among each layer's strongest, per network, with intervals and chance.
+
+    Parameters
+    ----------
+    preference : the table of `two_networks.layer_preference`: network, depth, layer, share, low, high, n,
+        chance, paper. Shares are fractions in 0..1.
+
+    Returns
+    -------
+    Plate; the paper's values stand as open diamonds at the layers the paper names.
+    """
+    n, images = int(preference["n"].max()), int(preference["images"].max())
+    caption = (
+        f"Each point: the share among the {n} images that drive the layer hardest, of {images:,}; bars are "
+        "95% Wilson intervals. Dashed: the share among all images, what no preference would show."
+    )
+    if preference["paper"].notna().any():
+        caption += " Open diamonds: the paper, from its own images and networks."
+    names = preference.groupby("depth")["layer"].nunique().max()  # lines of layer names below the axes
+    title = "Share of object-centric images among each layer's strongest"
+    plate = Plate(title, 2.87 + 0.17 * names, caption)
+    beside = 0.1 + 1.15 * max(text_width(f"{name} network", BODY) for name in preference["network"])  # bold
+    axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - beside, 2.75)
+    _chance(axes, preference)
+    shifts = dict(zip(preference["network"].unique(), (-0.05, 0.05, 0.0), strict=False))
+    for network, rows in preference.groupby("network", sort=False):
+        _network_line(axes, rows.sort_values("depth"), shifts[str(network)], network_color(str(network)))
+    _share_axis(axes, preference)
+    _direct_labels(axes, preference)
+    return plate
+
+
+def _chance(axes: Axes, preference: pd.DataFrame) -> None:
+    axes.axhline(float(preference["chance"].iloc[0]), color=SOFT, lw=1.0, ls=(0, (4, 3)), zorder=1)
+
+
+def _network_line(axes: Axes, rows: pd.DataFrame, shift: float, color: str) -> None:
+    x = rows["depth"].to_numpy(float) + shift
+    share, low, high = (rows[c].to_numpy(float) for c in ("share", "low", "high"))
+    style = {"color": color, "lw": 1.8, "elinewidth": 1.0, "marker": "o", "ms": 5, "clip_on": False}
+    axes.errorbar(x, share, yerr=[share - low, high - share], **style)
+    paper = rows["paper"].to_numpy(float)
+    known, aside = ~np.isnan(paper), np.sign(shift) * 0.09
+    style = {"marker": "D", "s": 46, "facecolors": "white", "linewidths": 1.5, "zorder": 4}
+    axes.scatter((x + aside)[known], paper[known], edgecolors=color, **style)
+
+
+def _share_axis(axes: Axes, preference: pd.DataFrame) -> None:
+    """Per cent on the left, a layer's name at every depth (both networks' names where they differ)."""
+    axes.set(ylim=(0, 1), yticks=np.linspace(0, 1, 5), xlim=(-0.35, preference["depth"].max() + 0.35))
+    axes.set_yticks(np.linspace(0, 1, 5), ["0%", "25%", "50%", "75%", "100%"])
+    axes.yaxis.grid(True, color=HAIR, lw=0.5, zorder=0)
+    axes.set_axisbelow(True)
+    names = preference.pivot(index="depth", columns="network", values="layer")[preference["network"].unique()]
+    axes.set_xticks(list(names.index), [""] * len(names))
+    rows = [names.iloc[:, 0]] if (names.nunique(axis=1) == 1).all() else [names[c] for c in names]
+    for k, row in enumerate(rows):
+        color = INK if len(rows) == 1 else network_color(str(row.name))
+        for depth, name in row.items():
+            at = (depth, 0)
+            offset = (0, -8 - 12 * k)
+            axes.annotate(
+                name, at, offset, textcoords="offset points", ha="center", va="top", size=SMALL, color=color
+            )
+
+
+def _direct_labels(axes: Axes, preference: pd.DataFrame) -> None:
+    """The networks' names and the chance level beside their lines' ends, moved apart where they meet."""
+    last = preference[preference["depth"] == preference["depth"].max()]
+    chance = float(preference["chance"].iloc[0])
+    labels = [(r.share, f"{r.network} network", network_color(r.network), "bold") for r in last.itertuples()]
+    labels.append((chance, f"chance {100 * chance:.0f}%", SOFT, "normal"))
+    labels.sort(key=lambda item: item[0])
+    heights = _apart([item[0] for item in labels], 0.075)
+    edge = preference["depth"].max() + 0.42
+    for height, (_, text, color, weight) in zip(heights, labels, strict=True):
+        axes.text(edge, height, text, color=color, weight=weight, size=BODY, va="center", clip_on=False)
+
+
+def _apart(values: list[float], gap: float) -> list[float]:
+    """Ascending values pushed apart to at least `gap`, moved as little as possible, kept within 0..1.
+
+    Examples
+    --------
+    >>> [round(v, 3) for v in _apart([0.5, 0.52, 0.9], 0.1)]
+    [0.46, 0.56, 0.9]
+    """
+    placed = list(values)
+    for _ in range(60):
+        for k in range(len(placed) - 1):
+            missing = gap - (placed[k + 1] - placed[k])
+            if missing > 1e-9:
+                placed[k] -= missing / 2
+                placed[k + 1] += missing / 2
+        placed = [min(max(v, 0.02), 0.98) for v in placed]
+    return placed
+
+
+def transfer_dots(table: pd.DataFrame) -> Plate:
+    """How well each network's features serve each task, with intervals, chance and the paper's two numbers.
+
+    Parameters
+    ----------
+    table : the table of `transfer.transfer`; tasks that could not be tried are left out.
+    """
+    tried = table[table["n"] > 0]
+    tasks = list(dict.fromkeys(tried["task"]))
+    counts = "; ".join(
+        f"{task} task: {rows['categories'].iloc[0]} categories, {rows['n_train'].iloc[0]:,} images to learn "
+        f"from, {rows['n'].iloc[0]:,} to test on"
+        for task, rows in tried.groupby("task", sort=False)
+    )
+    caption = (
+        f"Accuracy of a linear SVM on the deepest layer compared; {counts}. Bars: 95% Wilson intervals; "
+    )
+    caption += "short dashes: chance; open diamonds: the paper, on 205 scene categories."
+    plate = Plate("Whose features serve which task?", 0.4 + 0.75 * max(1, len(tasks)), caption)
+    axes = plate.axes_at(1.35, 0.0, WIDTH - 1.35 - 1.25, 0.15 + 0.75 * max(1, len(tasks)))
+    for place, task in enumerate(tasks):
+        _task_dots(axes, tried[tried["task"] == task], place)
+    axes.set(xlim=(0, 1), ylim=(max(1, len(tasks)) - 0.45, -0.5))
+    axes.set_xticks(np.linspace(0, 1, 5), ["0%", "25%", "50%", "75%", "100%"])
+    axes.set_yticks(range(len(tasks)), [f"{task} categories" for task in tasks])
+    axes.xaxis.grid(True, color=HAIR, lw=0.5)
+    axes.set_axisbelow(True)
+    return plate
+
+
+def _task_dots(axes: Axes, rows: pd.DataFrame, place: int) -> None:
+    """One task: a dot and bar per network, its name at the right edge; the paper's diamond beside its dot."""
+    axes.plot([rows["chance"].iloc[0]] * 2, [place - 0.3, place + 0.3], color=SOFT, lw=1.2, ls=(0, (3, 2)))
+    for row, shift in zip(rows.to_dict("records"), (-0.16, 0.16), strict=False):
+        color, y = network_color(row["features"]), place + shift
+        bars = [[row["share"] - row["low"]], [row["high"] - row["share"]]]
+        axes.errorbar(row["share"], y, xerr=bars, color=color, marker="o", ms=6, elinewidth=1.2)
+        style = {"color": color, "weight": "bold", "size": BODY, "va": "center", "clip_on": False}
+        axes.text(1.02, y, f"{row['features']} network", **style)
+        if row["paper"] == row["paper"]:
+            style = {"marker": "D", "s": 46, "facecolors": "white", "edgecolors": color, "zorder": 4}
+            axes.scatter([row["paper"]], [y], **style)

@@ -1,0 +1,138 @@
+"""Section 2 of the paper: one architecture, two diets. What do the scene and the object network prefer?
+
+Every function takes an open study and gives a tidy table; `read_...` turns a table into sentences. All of it
+comes from the activation index: nothing here runs a network.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from scenelens import paper
+from scenelens.paper import PAIR
+from scenelens.sentences import Sentences, against, apart, percent, share_text
+from scenelens.two_networks.svm_transfer import MIN_IMAGES
+from scenelens.two_networks.tables import CONTROL
+
+#: MERGED DOC: Section 2's last question: how much does each network's last hidden layer know about the other one's task?
+#
+# The paper takes the features of the object network, trains a linear SVM on them to tell scenes apart, and
+# gets 40.8% where the scene network itself gets 50.0%. Here every network's features are tried on every task,
+# with the same images for training and the same for testing, so that the rows of a task compare.
+#
+
+
+def describe_table_1(table: pd.DataFrame) -> Sentences:
+    """Where a network's layers agree with the paper's Table 1 and where they do not."""
+    if "paper_units" not in table:
+        text = "This is another architecture than the paper's Table 1: its layers go by their own names. "
+        return Sentences(text + "The workbook reads it in the same way, early layers first.")
+    known = table.dropna(subset=["paper_units"])
+    maps = sum(tuple(a) == tuple(b) for a, b in zip(known["map"], known["paper_map"], strict=True))
+    ratios = sorted({float(r) for r in (known["units"] / known["paper_units"]).round(4)})
+    text = f"**{maps} of {len(known)}** layers have exactly the paper's map size. "
+    if ratios == [1.0]:
+        return Sentences(text + "Every layer has the paper's number of units.")
+    parts = ", ".join(f"{ratio:g}" for ratio in ratios)
+    return Sentences(
+        text + f"The number of units is {parts} times the paper's: a slimmer network, the same geometry."
+    )
+
+
+def describe_preference(table: pd.DataFrame) -> Sentences:
+    """What the layer preferences say: first and deepest layer, and the paper's value where it has one."""
+    deepest = table["depth"].max()
+    lines = [_describe_depth(table[table["depth"] == depth], depth == deepest) for depth in (0, deepest)]
+    control = table[(table["network"] == CONTROL) & (table["depth"] == deepest)]
+    lines += [_describe_control(row) for row in control.to_dict("records")]
+    for row in table.dropna(subset=["paper"]).to_dict("records"):
+        lines.append(f"{row['layer']}, {row['network']} network: {_share(row)}; {_against(row)}.")
+    if table["paper"].isna().all():
+        lines.append(
+            "The paper's layers have no namesake here. It found 55% (object network) against 47% (scene "
+            "network) at its second pooling layer, pool2, and 78% against 24% at fc7, the last hidden layer."
+        )
+    return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+def _describe_depth(rows: pd.DataFrame, deepest: bool) -> str:
+    scene, other = (rows[rows["network"] == name].iloc[0] for name in PAIR)
+    where = "deepest" if deepest else "first"
+    text = f"**The {where} layer compared:** object network {_share(other)}, scene network {_share(scene)}. "
+    if not apart(scene["low"], scene["high"], other["low"], other["high"]):
+        return text + "The intervals overlap: these images alone do not tell the two networks apart here."
+    stronger = "object" if other["share"] > scene["share"] else "scene"
+    return text + f"The intervals leave a gap: the {stronger} network is drawn more to object-centric images."
+
+
+def _describe_control(row: Any) -> str:
+    text = f"**The untrained control** at the deepest layer: {_share(row)}; "
+    if row["low"] <= row["chance"] <= row["high"]:
+        return text + f"chance, {percent(row['chance'])}, lies inside its interval: it shows no preference."
+    more = "more" if row["share"] > row["chance"] else "fewer"
+    return text + (
+        f"{more} object-centric images than chance, {percent(row['chance'])}. So some preference comes from "
+        "the images and the architecture alone, and a trained network is to be compared with this one too."
+    )
+
+
+def describe_accuracy(table: pd.DataFrame) -> Sentences:
+    """Each network's accuracy in words, with n and interval, beside the paper's."""
+    quoted = {"scene": paper.SCENE_ACCURACY["scene"], "object": paper.OBJECT_ACCURACY["object"]}
+    lines = []
+    for row in table.to_dict("records"):
+        name = f"**The {row['network']} network** knows {row['classes']:,} classes"
+        if not row["n"]:
+            lines.append(
+                f"{name}; none of this study's categories is among them, so it cannot be marked here."
+            )
+            continue
+        text = f"{name}; on this study's images of {row['categories']} of them it is right in {_share(row)}"
+        lines.append(f"{text}. The paper's, on its own test images: {percent(quoted[row['network']])}.")
+    return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+def _share(row: Any) -> str:
+    return share_text(row["share"], row["low"], row["high"], int(row["n"]))
+
+
+def _against(row: Any) -> str:
+    return against(row["share"], row["low"], row["high"], row["paper"])
+
+
+def describe_transfer(table: pd.DataFrame) -> Sentences:
+    """What the table says for each task, and what the paper's two numbers were."""
+    lines = [_describe_task(table[table["task"] == task], task) for task in PAIR]
+    scene, other = (f"{100 * paper.SCENE_ACCURACY[name]:.1f}%" for name in PAIR)
+    lines.append(
+        f"**The paper**, on 205 scene categories: {scene} for the scene network itself, "
+        f"{other} for a linear SVM on the object network's features."
+    )
+    return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+def _describe_task(rows: pd.DataFrame, task: str) -> str:
+    name = f"**Telling {task} categories apart**"
+    if not rows["n"].all():
+        return (
+            f"{name} cannot be tried: this study has no two {task} categories of {MIN_IMAGES} images or more."
+        )
+    scene, other = (rows[rows["features"] == network].iloc[0] for network in PAIR)
+    said = [
+        f"{row['features']} network's features {share_text(row['share'], row['low'], row['high'], row['n'])}"
+        for row in (scene, other)
+    ]
+    text = (
+        f"{name} ({scene['categories']} of them, chance {percent(scene['chance'])}): {said[0]}; {said[1]}. "
+    )
+    if not apart(scene["low"], scene["high"], other["low"], other["high"]):
+        return text + "The intervals overlap: no difference can be claimed from these images."
+    better = "scene" if scene["share"] > other["share"] else "object"
+    if better == task:
+        like = ", as in the paper" if task == "scene" else ""
+        return text + f"The {better} network's features serve its own task better{like}."
+    return (
+        text + f"The {better} network's features serve better, on the other's task: not what the paper found."
+    )

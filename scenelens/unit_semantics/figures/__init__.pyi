@@ -1,0 +1,12 @@
+from .answers import figure_7_levels, figure_7_precision, figure_8_types
+from .units import figure_6_answers, figure_6_units, or_why, source_words
+
+__all__ = [
+    "figure_6_answers",
+    "figure_6_units",
+    "figure_7_levels",
+    "figure_7_precision",
+    "figure_8_types",
+    "or_why",
+    "source_words",
+]

@@ -1,0 +1,230 @@
+"""Figures 6, 7 and 8 of the paper: what units are called, how well it fits, and what kinds of things it is.
+
+Each is drawn from any `LabelSet`: the paper's released answers, a study's automatic labels, your own answers.
+An empty set gives its sentence in place of a figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+
+from scenelens.labels import GROUPS, Rule
+from scenelens.sentences import number, percent
+from scenelens.unit_semantics.figures.units import SPOKEN, or_why, source_words
+from scenelens.unit_semantics.sources import LabelSet
+from scenelens.unit_semantics.tables import LEVEL_NAMES, layer_precision, level_counts, type_shares
+from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color
+
+_PER_CENT = ([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
+
+# ------------------------------------------------------------------------------------------------ Figure 7
+
+
+@or_why
+def figure_7_precision(labels: LabelSet) -> Plate:
+    """Figure 7a: mean precision of each layer's units, both networks, with intervals."""
+    table = layer_precision(labels)
+    caption = source_words(labels) + (
+        "Mean over a layer's units, with 95% bootstrap intervals over units. "
+        f"Dashed: {percent(0.75)}, from which the paper counts a unit. "
+    )
+    if labels.measure != "precision":
+        caption += "An image fits only if more than half of the active area lies on the concept. "
+    plate = Plate("How precisely do names fit?", 2.55, caption + _numbered(table) + "After Figure 7 (a).")
+    axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - 1.25, 2.1)
+    axes.axhline(0.75, color=SOFT, lw=1.0, ls=(0, (4, 3)), zorder=1)
+    for shift, (_, rows) in zip((-0.06, 0.06), table.groupby("network", sort=False), strict=False):
+        _line(axes, rows, "precision", shift)
+    axes.set_ylim(0, 1)
+    axes.set_yticks(*_PER_CENT)
+    _layer_axis(plate, axes, table, (0.55, 2.22))
+    _network_key(plate, labels.networks, WIDTH - 1.15, 0.1)
+    counts = table.groupby("network", sort=False).n_units.sum()
+    for k, n in enumerate(counts):
+        style = {"size": SMALL, "color": SOFT}
+        plate.words(WIDTH - 1.15, 0.27 + 0.42 * k, f"n = {n:,} units", **style)
+    return plate
+
+
+def _line(axes: Axes, rows: pd.DataFrame, value: str, shift: float, **style: Any) -> None:
+    """One network's values over depth with their intervals."""
+    color = network_color(str(rows["network"].iloc[0]))
+    y = rows[value].to_numpy(float)
+    bars = np.nan_to_num([y - rows["low"].to_numpy(float), rows["high"].to_numpy(float) - y]).clip(0)
+    style = {"lw": 1.6, "elinewidth": 1.0, "marker": "o", "ms": 4, "clip_on": False} | style
+    axes.errorbar(rows["depth"].to_numpy(float) + shift, y, yerr=bars, color=color, **style)
+
+
+def _layer_names(table: pd.DataFrame) -> list[str] | None:
+    """The layers' names from early to deep where all networks share them, else None."""
+    names = table.groupby("network", sort=False).layer.agg(lambda one: tuple(dict.fromkeys(one)))
+    return list(names.iloc[0]) if names.nunique() == 1 else None
+
+
+def _numbered(table: pd.DataFrame) -> str:
+    """Where the networks' layers differ: which layer a number below an axis stands for."""
+    if _layer_names(table) is not None:
+        return ""
+    lists = {
+        str(name): list(dict.fromkeys(rows.layer)) for name, rows in table.groupby("network", sort=False)
+    }
+    parts = [f"{name} network: " + ", ".join(f"{k} {one}" for k, one in enumerate(layers, 1))
+             for name, layers in lists.items()]  # fmt: skip
+    return f"Layers: {'; '.join(parts)}. "
+
+
+def _layer_axis(plate: Plate, axes: Axes, table: pd.DataFrame, at: tuple[float, float] | None) -> None:
+    """A tick per depth, a light grid, and, at `at` (left, top in inches), the layers' names or numbers."""
+    depths = int(table["depth"].max()) + 1
+    axes.set(xlim=(-0.4, depths - 0.6), xticks=range(depths))
+    axes.set_xticklabels([])
+    axes.yaxis.grid(True, color=HAIR, lw=0.5)
+    axes.set_axisbelow(True)
+    if at is None:
+        return
+    names = _layer_names(table) or [str(k + 1) for k in range(depths)]
+    step = axes.get_position().width * plate.get_size_inches()[0] / (depths - 0.2)
+    for k, name in enumerate(names):
+        plate.words(at[0] + step * (k + 0.4), at[1], name, size=SMALL, ha="center")
+
+
+def _network_key(plate: Plate, networks: Sequence[str], left: float, top: float) -> None:
+    for k, network in enumerate(networks):
+        style = {"color": network_color(network), "weight": "bold", "size": BODY}
+        plate.words(left, top + 0.42 * k, f"{network} network"[:16], **style)
+
+
+@or_why
+def figure_7_levels(labels: LabelSet, rule: str | Rule = "majority", threshold: float | None = None) -> Plate:
+    """Figure 7b and c: the share of each layer's units that have low, mid and high meaning, by a rule.
+
+    Parameters
+    ----------
+    rule, threshold : see `meanings.level_counts`.
+    """
+    table = level_counts(labels, rule, threshold)
+    least = labels.least if threshold is None else threshold
+    how = percent(least) if labels.measure == "precision" else number(least)
+    said = f"{SPOKEN.get(labels.measure, labels.measure)} at least {how}"
+    caption = source_words(labels) + _rule_words(labels, rule) + (
+        f"Full bars: units that count ({said}), with 95% Wilson intervals; their number stands above. Pale "
+        "bars: all that would count without that line. Low: simple elements, textures; mid: surfaces, "
+        "parts; high: objects, scenes. "
+    )  # fmt: skip
+    height = 1.45
+    n = len(labels.networks)
+    plate = Plate("Units of low, mid and high meaning", n * (height + 0.55) - 0.1,
+                  caption + _numbered(table) + "After Figure 7 (b, c).")  # fmt: skip
+    highest = float(np.nanmax([(table["named"] / table["of"]).max(), table["high"].max()]))
+    for k, (network, rows) in enumerate(table.groupby("network", sort=False)):
+        top = k * (height + 0.55) + 0.2
+        style = {"weight": "bold", "color": network_color(str(network)), "size": BODY}
+        plate.words(0.55, top - 0.22, f"{network} network", **style)
+        axes = plate.axes_at(0.55, top, WIDTH - 0.65, height)
+        _level_bars(axes, rows, str(network))
+        axes.set_ylim(0, min(1.0, 1.12 * highest))
+        ticks = np.arange(0, 1.01, 0.25 if highest > 0.6 else 0.1)
+        axes.set_yticks([t for t in ticks if t <= axes.get_ylim()[1]])
+        axes.set_yticklabels([f"{100 * t:.0f}%" for t in axes.get_yticks()])
+        _layer_axis(plate, axes, rows if _layer_names(table) else table, (0.55, top + height + 0.06))
+    _level_key(plate)
+    return plate
+
+
+def _rule_words(labels: LabelSet, rule: str | Rule) -> str:
+    """Which rule, where a unit has several answers."""
+    if labels.labels.annotator.nunique() < 2:
+        return ""
+    return f"Rule: {rule if isinstance(rule, str) else getattr(rule, '__name__', 'your own')}. "
+
+
+def _shade(network: str, level: str, pale: bool = False) -> tuple[float, float, float]:
+    """A level's colour: the network's, lighter for lower meaning; pale nearly white."""
+    strength = (0.4, 0.7, 1.0)[LEVEL_NAMES.index(level)] * (0.22 if pale else 1.0)
+    return tuple(1 - strength * (1 - channel) for channel in to_rgb(network_color(network)))  # type: ignore[return-value]
+
+
+def _level_bars(axes: Axes, rows: pd.DataFrame, network: str) -> None:
+    for k, level in enumerate(LEVEL_NAMES):
+        part = rows[rows["level"] == level]
+        x = part["depth"].to_numpy(float) + 0.26 * (k - 1)
+        share = part["share"].to_numpy(float)
+        bars = [share - part["low"].to_numpy(float), part["high"].to_numpy(float) - share]
+        pale = part["named"].to_numpy(float) / part["of"].to_numpy(float)
+        axes.bar(x, pale, 0.23, color=_shade(network, level, pale=True), zorder=2)
+        axes.bar(x, share, 0.23, color=_shade(network, level), zorder=3)
+        axes.errorbar(x, share, yerr=np.clip(bars, 0, None), fmt="none", ecolor=INK, elinewidth=0.8, zorder=4)
+        for place, high, n in zip(x, np.maximum(part["high"], pale), part["n"], strict=True):
+            axes.annotate(f"{n}", (place, high), (0, 1.5), textcoords="offset points", ha="center", size=7)
+
+
+def _level_key(plate: Plate) -> None:
+    left = 2.2
+    for level in LEVEL_NAMES:
+        axes = plate.axes_at(left, 0.02, 0.12, 0.1)
+        axes.set(facecolor=_shade("untrained", level), xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        plate.words(left + 0.17, 0.0, f"{level} meaning", size=SMALL)
+        left += 1.25
+
+
+# ------------------------------------------------------------------------------------------------ Figure 8
+
+
+@or_why
+def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: float | None = None) -> Plate:
+    """Figure 8: how often each of the six semantic types occurs in each layer, both networks.
+
+    Parameters
+    ----------
+    rule : None counts every answer, whatever its precision, as the released `layerAverageCount` does; else
+        see `meanings.type_shares`.
+    """
+    table = type_shares(labels, rule, threshold)
+    what = "a layer's labels" if rule is None else "a layer's units"
+    if rule is None and labels.labels.annotator.nunique() > 1:
+        what = "all answers about a layer (whatever their precision)"
+    caption = source_words(labels) + (_rule_words(labels, rule) if rule is not None else "") + (
+        f"Each panel: the share of {what} that are of one type, early layers at the left, with 95% Wilson "
+        "intervals. "
+    )  # fmt: skip
+    width, height = (WIDTH - 0.15) / 3, 1.2
+    names = _layer_names(table)
+    foot = 0.52 if names else 0.25
+    title = "Six kinds of meaning, layer by layer"
+    plate = Plate(title, 2 * (height + 0.32) + foot + 0.15, caption + _numbered(table) + "After Figure 8.")
+    highest = min(1.0, 1.05 * float(table["high"].max()))
+    for k, (group, kind) in enumerate(GROUPS.items()):
+        left, top = 0.08 + (k % 3) * width + 0.4, 0.42 + (k // 3) * (height + 0.32)
+        plate.words(left - 0.3, top - 0.2, group, size=SMALL, weight="bold")
+        axes = plate.axes_at(left, top, width - 0.5, height)
+        if kind in labels.lacking:
+            axes.text(0.5, 0.5, "none to choose from", transform=axes.transAxes, ha="center", size=SMALL)
+        for shift, network in zip((-0.08, 0.08), labels.networks, strict=False):
+            rows = table[(table["type"] == kind) & (table["network"] == network)]
+            if kind not in labels.lacking:
+                _line(axes, rows, "share", shift, lw=1.3, ms=3, elinewidth=0.8)
+        axes.set_ylim(0, highest)
+        axes.set_yticks([t for t in np.arange(0, 1.01, 0.2 if highest > 0.45 else 0.1) if t <= highest])
+        axes.set_yticklabels([f"{100 * t:.0f}%" for t in axes.get_yticks()])
+        _small_layers(axes, table, names, last=k > 2)
+    for k, network in enumerate(labels.networks):
+        style = {"color": network_color(network), "weight": "bold", "size": BODY}
+        plate.words(0.18 + 1.35 * k, 0.0, f"{network} network", **style)
+    return plate
+
+
+def _small_layers(axes: Axes, table: pd.DataFrame, names: list[str] | None, last: bool) -> None:
+    depths = int(table["depth"].max()) + 1
+    axes.set(xlim=(-0.4, depths - 0.6), xticks=range(depths))
+    labels = names or [str(k + 1) for k in range(depths)]
+    axes.set_xticklabels(labels if last else [], rotation=90 if names else 0)
+    axes.yaxis.grid(True, color=HAIR, lw=0.5)
+    axes.set_axisbelow(True)

@@ -1,0 +1,165 @@
+"""What the labels of section 3.3 say, in sentences with n and interval; computed when they are shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scenelens.errors import SceneLensError
+from scenelens.intervals import bootstrap_interval, wilson_interval
+from scenelens.labels import agreement, score_student, side_by_side
+from scenelens.sentences import Sentences, apart, interval, percent, share_text
+from scenelens.studies import Study
+from scenelens.two_networks import CONTROL
+from scenelens.unit_semantics.sources import LabelSet, automatic_set
+from scenelens.unit_semantics.tables import headline, level_counts
+
+_WORKER = "worker 1"
+
+
+def describe_agreement(labels: LabelSet) -> Sentences:
+    """How often annotators of the deepest layer agree on the type, per network, with Krippendorff's alpha."""
+    if not labels:
+        return Sentences(labels.missing)
+    lines = []
+    for network in labels.networks:
+        found = agreement(labels.of(network))
+        if not found.n_units:
+            lines.append(f"{network} network: no unit has two answers yet.")
+            continue
+        agreed = round(found.unanimous * found.n_units)
+        share = share_text(found.unanimous, *wilson_interval(agreed, found.n_units), found.n_units)
+        alpha = f"Krippendorff's alpha {found.alpha:.2f} (95% interval {found.low:.2f} to {found.high:.2f})"
+        lines.append(
+            f"{network} network, {labels.deepest(network)}: all agree on a unit's type in {share}; {alpha}."
+        )
+    head = f"From {labels.name}. Alpha is 1 where all agree, 0 where they agree no more than by chance."
+    return Sentences(head + "\n\n" + "\n".join(f"- {line}" for line in lines))
+
+
+def describe_headline(labels: LabelSet, kind: str = "object") -> Sentences:
+    """How far the count of units of one type depends on the rule, and what holds by every rule."""
+    if not labels:
+        return Sentences(labels.missing)
+    table = headline(labels, kind)
+    if labels.labels.annotator.nunique() < 2:
+        table = table[table.rule == "any"]  # with one answer a unit all rules say the same
+    if set(labels.networks) != {"scene", "object"}:
+        return Sentences(f"From {labels.name}: there are labels of one network only, so nothing to compare.")
+    counts = table.pivot(index="rule", columns="network", values="n").loc[list(dict.fromkeys(table.rule))]
+    ends = table.set_index(["rule", "network"])[["low", "high"]]
+    lines = []
+    for rule, row in counts.iterrows():
+        gap = apart(*ends.loc[(rule, "scene")], *ends.loc[(rule, "object")])
+        name = f"by the rule *{rule}*: " if len(counts) > 1 else ""
+        lines.append(
+            f"- {name}**{row['scene']}** in the scene network, **{row['object']}** in the object network; "
+            f"the intervals of their shares {'leave a gap' if gap else 'overlap'}"
+        )
+    more = (counts["scene"] > counts["object"]).sum()
+    verdict = f"\n\nThe scene network has more by {more} of {len(counts)} rules." if len(counts) > 1 else ""
+    head = f"From {labels.name}, units of the deepest layer that are of type {kind}:\n\n"
+    return Sentences(head + "\n".join(lines) + verdict)
+
+
+def describe_levels(live: LabelSet, released: LabelSet, rule: str = "majority") -> Sentences:
+    """Units of high meaning at the deepest layer: this study beside the paper's answers."""
+    parts = [_high(labels, rule) for labels in (live, released) if labels]
+    parts += [labels.missing for labels in (live, released) if not labels]
+    return Sentences("\n".join(f"- {part}" for part in parts))
+
+
+def describe_control(study: Study, by: str = "iou") -> Sentences:
+    """Units of high meaning at the deepest layer of the untrained network: what no training at all gives."""
+    control = automatic_set(study, by, networks=[CONTROL])
+    if not control:
+        return Sentences(f"There is no control: {control.missing}")
+    return Sentences(f"The control, before it has seen any image. {_high(control, 'any')}")
+
+
+def _high(labels: LabelSet, rule: str) -> str:
+    table = level_counts(labels, rule)
+    deepest = table[table.depth == table.groupby("network").depth.transform("max")]
+    rows = deepest[deepest.level == "high"].set_index("network")
+    shares = [f"{network} network {share_text(row.share, row.low, row.high, int(row['of']))}"
+              for network, row in rows.iterrows()]  # fmt: skip
+    text = f"{labels.name[0].upper()}{labels.name[1:]}, units of high meaning: {'; '.join(shares)}."
+    if set(rows.index) >= {"scene", "object"}:
+        one, other = rows.loc["scene"], rows.loc["object"]
+        gap = apart(one.low, one.high, other.low, other.high)
+        more = "scene" if one.share > other.share else "object"
+        text += f" **The {more} network has more" + (
+            "**, and the intervals do not touch." if gap else "**, but the intervals overlap."
+        )
+    return text
+
+
+def beside(people: LabelSet, machine: LabelSet, network: str = "scene", n: int = 8, seed: int = 0) -> Any:
+    """People's answers and automatic labels of the same units: `n` units by lot, one column per annotator.
+
+    Returns
+    -------
+    DataFrame : see `labels.side_by_side`; where one of the sets is empty, the sentence that says why.
+    """
+    if not people or not machine:
+        return Sentences(people.missing or machine.missing)
+    table = side_by_side(people.of(network), machine.of(network))
+    drawn = table.sample(min(n, len(table)), random_state=seed).sort_index()
+    return drawn.droplevel([0, 1]).droplevel("source", axis=1)
+
+
+def describe_comparison(people: LabelSet, machine: LabelSet) -> Sentences:
+    """How often an automatic label says what people said of the same unit, per network."""
+    if not people or not machine:
+        return Sentences(people.missing or machine.missing)
+    lines = []
+    for network in people.networks:
+        own = machine.of(network)
+        table = score_student(own, own.annotator[0], people.of(network))
+        said = int((table.same_concept > 0).sum())
+        words = share_text(said / len(table), *wilson_interval(said, len(table)), len(table))
+        low, high = bootstrap_interval(table.shared.to_numpy())
+        lines.append(
+            f"{network} network: the automatic concept shares a word with at least one person's in {words}. "
+            f"Its type is that of {percent(table.shared.mean())} of the people ({interval(low, high)}); one "
+            f"person's is that of {percent(table.expected.mean())} of the others."
+        )
+    return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+def describe_score(own: LabelSet, others: LabelSet, name: str = "") -> Sentences:
+    """How one annotator's answers stand beside others' about the same units.
+
+    Parameters
+    ----------
+    own : the set that holds the annotator's answers. others : what they are compared with.
+    name : the annotator's; without it whoever answered most.
+    """
+    if not own or not others:
+        return Sentences(own.missing or others.missing)
+    who = name or str(own.labels.annotator.value_counts().index[0])
+    try:
+        table = score_student(own.labels, who, others.labels)
+    except SceneLensError as error:
+        return Sentences(f"Nothing to score: {error}")
+    low, high = bootstrap_interval(table.shared.to_numpy())
+    between = "" if high != high else f" ({interval(low, high)})"
+    text = (
+        f"**{who}** beside {others.name}, {len(table)} unit{'s' * (len(table) > 1)}: the type agrees with "
+        f"{percent(table.shared.mean())} of the others' answers{between}"
+    )
+    if table.expected.notna().any():
+        text += f"; one of them agrees with {percent(table.expected.mean())} of the rest"
+    said = percent((table.same_concept > 0).mean())
+    return Sentences(
+        f"{text}. A word of the concept is shared with at least one of them in {said} of the units."
+    )
+
+
+def describe_worker(labels: LabelSet, network: str = "scene") -> Sentences:
+    """A released worker scored as a student would be: what to expect of a person who does the task well."""
+    if not labels:
+        return Sentences(labels.missing)
+    table = labels.of(network)
+    one = LabelSet(labels.name, table[table.annotator == _WORKER], {(network, labels.deepest(network)): 0})
+    rest = LabelSet("the other two workers", table[table.annotator != _WORKER])
+    return describe_score(one, rest, _WORKER)

@@ -1,0 +1,252 @@
+"""A person at work on a queue of units: what is on screen, what is refused, what is on disk.
+
+`AnnotationSession` is the model of the annotation widget and needs no notebook. An accepted answer has
+reached the disk before the next unit shows; what was begun and not sent stays with its unit.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import traitlets
+
+from scenelens.errors import SceneLensError
+from scenelens.labels import LabelStore
+from scenelens.paper import PAIR
+from scenelens.receptive_fields import Atlas, open_atlas
+from scenelens.studies import Study, label_store, layer_row
+from scenelens.unit_semantics.queue import Unit, lively_units, unit_queue
+from scenelens.unit_semantics.task import AnnotationTask, Answer, annotation_task, refusal
+from scenelens.workbook import deepest_map_layer
+
+
+class AnnotationSession(traitlets.HasTraits):
+    """Who annotates, which unit of the queue is on screen, and the answer as far as it is given.
+
+    Parameters
+    ----------
+    study : an open study, or its `Atlas` where one is open already.
+    units : the queue, (network, layer, unit) each; see `unit_queue`.
+    annotator : the person's name; the session begins at the first unit that this person has not answered.
+    store : where answers are kept; without one, the study's own (`study_labels.label_store`).
+    seed : of the catch trials.
+
+    Attributes
+    ----------
+    annotator : trait, the person's name. place : trait, the unit on screen, counted from 0 in the queue.
+    concept, type : traits, str. marked : trait, sorted tuple of the places (from 0) that do not fit.
+
+    Raises
+    ------
+    SceneLensError : no units, a network, layer or unit there is not, a store that cannot be read.
+    """
+
+    annotator = traitlets.Unicode()
+    place = traitlets.Int(0)
+    concept = traitlets.Unicode()
+    marked = traitlets.Tuple()
+    type = traitlets.Unicode()
+
+    def __init__(
+        self,
+        study: Study | Atlas,
+        units: Sequence[Unit],
+        annotator: str = "",
+        store: LabelStore | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.atlas = study if isinstance(study, Atlas) else open_atlas(study)
+        self.units = [(str(network), str(layer), int(unit)) for network, layer, unit in units]
+        _check_units(self.atlas.study, self.units)
+        self.store = label_store(self.atlas.study) if store is None else store
+        self.seed = seed
+        self._task = functools.lru_cache(maxsize=4)(self._make_task)
+        self._drafts: dict[tuple[str, int], Answer] = {}
+        self._loaded = Answer()
+        self.annotator = annotator
+        self.resume()
+
+    def _make_task(self, place: int) -> AnnotationTask:
+        return annotation_task(self.atlas, *self.units[place], seed=self.seed)
+
+    # ---- what is on screen
+
+    @property
+    def unit(self) -> Unit:
+        """The unit on screen: network, layer, unit."""
+        return self.units[self.place]
+
+    def task(self) -> AnnotationTask:
+        """The images of the unit on screen."""
+        return self._task(self.place)
+
+    @property
+    def answer(self) -> Answer:
+        """The answer as far as it is given."""
+        return Answer(self.concept.strip(), frozenset(self.marked), self.type)
+
+    def mark(self, place: int, out: bool = True) -> None:
+        """Mark one image, by its place from 0, as one that does not fit, or take the mark off."""
+        marked = set(self.marked) - {place} | ({place} if out else set())
+        self.mark_all(marked)
+
+    def mark_all(self, places: Iterable[int]) -> None:
+        """Mark these images and no others.
+
+        Raises
+        ------
+        SceneLensError : an image there is not; the marks stay as they were.
+        """
+        wanted, n = tuple(sorted(set(places))), len(self.task())
+        wrong = [place for place in wanted if not 0 <= place < n]
+        if wrong:
+            raise SceneLensError(f"there is no image {wrong[0] + 1}: their numbers go from 1 to {n}.")
+        self.marked = wanted
+
+    # ---- going through the queue
+
+    def go_to(self, place: int) -> None:
+        """Show another unit of the queue, with what was begun there or answered before."""
+        if not 0 <= place < len(self.units):
+            raise SceneLensError(f"the queue has units 1 to {len(self.units)}, and no unit {place + 1}.")
+        self._task(place)  # a unit that cannot be shown is told before this one leaves the screen
+        self._keep_draft()
+        with self.hold_trait_notifications():
+            self.place = place
+            self._load()
+
+    def step(self, by: int) -> None:
+        """Show the next or an earlier unit, round the end, whether this one is answered or not."""
+        self.go_to((self.place + by) % len(self.units))
+
+    def resume(self) -> None:
+        """Show the first unit from here on, round the end, that this person has not answered."""
+        self.go_to(self._next_open(self.place))
+
+    def _next_open(self, start: int) -> int:
+        """The first place from `start` on, round the end, that is not answered; `start` where all are."""
+        done, n = self.answered(), len(self.units)
+        ahead = [(start + k) % n for k in range(n)]
+        return next((place for place in ahead if self.units[place] not in done), start)
+
+    def rename(self, annotator: str) -> None:
+        """Another person takes over. An answer that was begun stays on screen; without one, the session goes
+        to the first unit that this person has not answered."""
+        begun = self.answer != self._loaded
+        self.annotator = annotator.strip()
+        if not begun:
+            self._loaded = self.answer  # what is on screen is nobody's draft
+            self.go_to(self._next_open(0))
+
+    def answered(self) -> set[Unit]:
+        """The queue's units that this person has answered."""
+        return self.store.progress(self.annotator) & set(self.units) if self.annotator else set()
+
+    def progress(self) -> str:
+        """How far this person is, such as 'unit 3 of 20 · 2 answered'."""
+        done = self.answered()
+        again = " · answered before: a new answer takes its place" if self.unit in done else ""
+        return f"unit {self.place + 1} of {len(self.units)} · {len(done)} answered{again}"
+
+    def _keep_draft(self) -> None:
+        if self.answer != self._loaded:
+            self._drafts[self.annotator, self.place] = self.answer
+
+    def _load(self) -> None:
+        """Show what was begun for this unit, or this person's last answer about it, or a blank form."""
+        self._loaded = self.earlier()
+        shown = self._drafts.get((self.annotator, self.place), self._loaded)
+        with self.hold_trait_notifications():
+            self.concept, self.type, self.marked = shown.concept, shown.type, tuple(sorted(shown.marked))
+
+    def earlier(self) -> Answer:
+        """This person's last answer about the unit on screen; a blank one where there is none."""
+        table = self.store.history() if self.unit in self.answered() else None
+        if table is None:
+            return Answer()
+        network, layer, unit = self.unit
+        own = table[(table.annotator == self.annotator) & (table.network == network)]
+        last = own[(own.layer == layer) & (own.unit == unit)].iloc[-1]
+        return Answer(last.concept, self._places(last.details), last.type)
+
+    def _places(self, details: str) -> frozenset[int]:
+        """Where the images stand that an earlier answer marked."""
+        try:
+            marked = set(json.loads(details)["marked"])
+        except (ValueError, KeyError, TypeError):  # an answer from elsewhere, without such details
+            return frozenset()
+        return frozenset(place for place, one in enumerate(self.task().images) if one.image in marked)
+
+    # ---- answering
+
+    def refusal(self) -> str:
+        """Why the answer on screen is not accepted, in one sentence; '' where it is."""
+        if not self.annotator.strip():
+            return "The answer needs a name: write yours at the top."
+        return refusal(self.task(), self.answer)
+
+    def accept(self) -> str:
+        """Put the answer on disk, then show the next unit that is not answered; returns what was written.
+
+        Raises
+        ------
+        SceneLensError : the answer is refused, or cannot be written; it stays on screen.
+        """
+        sentence = self.refusal()
+        if sentence:
+            raise SceneLensError(sentence)
+        task, answer = self.task(), self.answer
+        network, layer, unit = self.unit
+        self.store.add(
+            network=network, layer=layer, unit=unit, annotator=self.annotator.strip(), concept=answer.concept,
+            type=answer.type, precision=task.precision(answer.marked), n_images=task.n_real,
+            details=self._details(task, answer),
+        )  # fmt: skip
+        self._drafts.pop((self.annotator, self.place), None)
+        self._loaded = answer
+        self.resume()
+        share = f"{task.precision(answer.marked):.0%} of {task.n_real} images"
+        return (
+            f"saved: {layer}:{unit} of the {network} network is {answer.concept!r} ({answer.type}), {share}"
+        )
+
+    def _details(self, task: AnnotationTask, answer: Answer) -> str:
+        images = [one.image for one in task.images]
+        about = {
+            "marked": [images[place] for place in sorted(answer.marked)],
+            "catch": [images[place] for place in sorted(task.catch)],
+            "shown": len(images),
+            "seed": self.seed,
+            "segmented by": task.way,
+            "weights": str(self.atlas.study.networks[task.network].weights_hash),
+        }
+        return json.dumps(about)
+
+    def export_csv(self, path: str | Path | None = None) -> Path:
+        """Write the answers of all annotators that stand as a table; beside the store without a path."""
+        return self.store.export_csv(path or self.store.path.with_suffix(".csv"))
+
+
+def default_units(study: Study, n: int, seed: int) -> list[Unit]:
+    """`n` units by lot among the deepest main layers with a map of the scene and the object network."""
+    layers = [(name, deepest_map_layer(study.networks[name])) for name in PAIR if name in study.networks]
+    return unit_queue([unit for name, layer in layers for unit in lively_units(study, name, layer)], n, seed)
+
+
+def _check_units(study: Study, units: list[Unit]) -> None:
+    if not units:
+        raise SceneLensError("there are no units to annotate; unit_queue makes a list of them.")
+    lively = {pair: set(lively_units(study, *pair)) for pair in {unit[:2] for unit in units}}
+    for network, layer, unit in units:
+        last = int(layer_row(study, network, layer)["units"]) - 1
+        if not 0 <= unit <= last:
+            raise SceneLensError(f"{layer} of the {network} network has units 0 to {last}, not {unit}.")
+        if (network, layer, unit) not in lively[network, layer]:
+            raise SceneLensError(
+                f"{layer}:{unit} of the {network} network responds to too few images to be named; "
+                "lively_units lists those that can be."
+            )

@@ -1,0 +1,159 @@
+"""How much units mean, layer by layer: the tables behind Figures 7 and 8.
+
+Every table has a row per network and layer (and level or type), says of how many units it speaks, and has an
+interval. Which of several answers about a unit counts is a rule of `labels.RULES`, named by the caller: the
+paper's headline changes with it (`headline`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from scenelens.errors import SceneLensError, close_names
+from scenelens.intervals import bootstrap_interval, wilson_interval
+from scenelens.labels import LEVELS, RULES, TYPES, UNIT, Rule, current, type_counts, unit_types
+from scenelens.unit_semantics.sources import LabelSet
+
+LEVEL_NAMES = tuple(dict.fromkeys(LEVELS.values()))  # low, mid, high
+
+
+def _places(labels: LabelSet) -> Iterator[tuple[str, int, str, int]]:
+    """network, depth (0 is the earliest), layer, its number of units."""
+    for network in labels.networks:
+        for depth, layer in enumerate(labels.layers(network)):
+            yield network, depth, layer, labels.units[network, layer]
+
+
+def layer_precision(labels: LabelSet, seed: int = 0) -> pd.DataFrame:
+    """Mean precision of the units of each layer (Figure 7a).
+
+    Parameters
+    ----------
+    seed : of the bootstrap over units.
+
+    Returns
+    -------
+    DataFrame : network, depth, layer, n_units (that have answers), precision (mean over units of the mean
+    over a unit's answers), low, high (95% bootstrap over units).
+
+    Notes
+    -----
+    Section 3.3, Figure 7a. For automatic labels precision is the share of a unit's top images in which more
+    than half of its active area lies on the concept: a stricter question than people were asked.
+    """
+    judged = current(labels.labels).dropna(subset=["precision"])
+    values = judged.groupby(UNIT, sort=False).precision.mean().groupby(["network", "layer"])
+    groups = {key: group.to_numpy() for key, group in values}
+    rows = []
+    for network, depth, layer, _ in _places(labels):
+        found = groups.get((network, layer), np.zeros(0))
+        mean = float(found.mean()) if len(found) else np.nan
+        rows.append((network, depth, layer, len(found), mean, *bootstrap_interval(found, seed=seed)))
+    return pd.DataFrame(rows, columns=["network", "depth", "layer", "n_units", "precision", "low", "high"])
+
+
+def _meaning(labels: LabelSet, rule: str | Rule, threshold: float) -> pd.DataFrame:
+    """`unit_types`, where the precision of automatic labels is whatever measure chose them."""
+    table = labels.labels
+    if labels.measure != "precision":
+        table = table.assign(precision=table[labels.measure].clip(0, 1))
+    return unit_types(table, rule, threshold)
+
+
+def level_counts(
+    labels: LabelSet, rule: str | Rule = "majority", threshold: float | None = None
+) -> pd.DataFrame:
+    """Units of low, mid and high meaning in each layer (Figure 7b and c).
+
+    Parameters
+    ----------
+    rule : what makes one meaning of several answers; see `labels.unit_types`.
+    threshold : how well a label has to fit to count; without it the set's own (`LabelSet.least`: a precision
+        of 75% in the paper, an IoU of 0.04 for automatic labels).
+
+    Returns
+    -------
+    DataFrame : network, depth, layer, level, n (units that count), named (units of that level were there no
+    threshold), of (units of the layer), share (n / of), low, high (Wilson, 95%).
+
+    Notes
+    -----
+    Section 3.3, Figure 7. With the rule 'any' a unit may count in several levels.
+    """
+    least = labels.least if threshold is None else threshold
+    counts = [_counted(_meaning(labels, rule, value), "level") for value in (least, 0.0)]
+    rows = []
+    for network, depth, layer, of in _places(labels):
+        for level in LEVEL_NAMES:
+            n, named = (count.get((network, layer, level), 0) for count in counts)
+            rows.append((network, depth, layer, level, n, named, of, n / of, *wilson_interval(n, of)))
+    columns = ["network", "depth", "layer", "level", "n", "named", "of", "share", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _counted(meanings: pd.DataFrame, what: str) -> dict[tuple[str, str, str], int]:
+    """Units per network, layer and level (or type); a unit counts once in each."""
+    once = meanings.drop_duplicates([*UNIT, what])
+    return once.groupby(["network", "layer", what]).size().to_dict()
+
+
+def type_shares(
+    labels: LabelSet, rule: str | Rule | None = None, threshold: float | None = None
+) -> pd.DataFrame:
+    """The six semantic types in each layer (Figure 8).
+
+    Parameters
+    ----------
+    rule : None counts all answers, whatever their precision (the released `layerAverageCount`); else units,
+        as in `level_counts`.
+
+    Returns
+    -------
+    DataFrame : network, depth, layer, type, n, of (answers, or units of the layer), share, low, high (Wilson,
+    95%; a unit's three answers are not independent, so of answers it is somewhat too narrow).
+
+    Notes
+    -----
+    Section 3.3, Figure 8.
+    """
+    if rule is None:
+        answers = type_counts(current(labels.labels))
+        found = {(*key, kind): int(row[kind]) for key, row in answers.iterrows() for kind in TYPES}
+        totals = answers.sum(axis=1).to_dict()
+    else:
+        least = labels.least if threshold is None else threshold
+        found, totals = _counted(_meaning(labels, rule, least), "type"), dict(labels.units)
+    rows = []
+    for network, depth, layer, _ in _places(labels):
+        of = int(totals.get((network, layer), 0))
+        for kind in TYPES:
+            n = found.get((network, layer, kind), 0)
+            share = n / of if of else np.nan
+            rows.append((network, depth, layer, kind, n, of, share, *wilson_interval(n, of)))
+    columns = ["network", "depth", "layer", "type", "n", "of", "share", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def headline(labels: LabelSet, kind: str = "object", threshold: float | None = None) -> pd.DataFrame:
+    """How many units of the deepest layer are of one type, by every rule: the claim hangs on it.
+
+    Returns
+    -------
+    DataFrame : rule, network, layer, n, of, share, low, high (Wilson, 95%).
+
+    Raises
+    ------
+    SceneLensError : a type there is not.
+    """
+    if kind not in TYPES:
+        raise SceneLensError(f"no type {kind!r}; {close_names(kind, TYPES)}.")
+    tables = []
+    for rule in RULES:
+        table = type_shares(labels, rule, threshold)
+        deepest = table.groupby("network").depth.transform("max")
+        tables.append(table[(table.type == kind) & (table.depth == deepest)].assign(rule=rule))
+    columns = ["rule", "network", "layer", "n", "of", "share", "low", "high"]
+    return pd.concat(tables, ignore_index=True)[columns]

@@ -1,0 +1,273 @@
+"""The task that the paper gave to workers: what do a unit's segmented images show? (section 3.3)
+
+For every unit a person sees 60 images, each lit only where the unit fires, and (1) names the concept most of
+them share, (2) marks those that do not fit, (3) says which of six types the concept is. Three of the 60 are
+catch trials, from the unit's lowest responses: who does not mark them did not look. Precision is the share of
+the real images that fit.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from scenelens.errors import SceneLensError
+from scenelens.labels import TYPES
+from scenelens.networks import RF, Network, has_field, interpolated, record
+from scenelens.progress import BATCH
+from scenelens.receptive_fields import Atlas, EmpiricalRF, open_atlas, union_of_fields
+from scenelens.studies import Study, layer_row
+from scenelens.workbook import dimmed
+
+N_IMAGES, N_CATCH = 60, 3  # shown, and how many of them are catch trials
+LEAST_FITTING = 10  # an answer that fits fewer images is refused
+OF_UNIT, OF_IMAGE = 0.5, 0.9  # a position fires from half of the unit's peak, or 0.9 of a lower image's own
+
+
+@dataclass(frozen=True)
+class TaskImage:
+    """One image of the task.
+
+    image : its id within the study. frame : uint8 RGB (H, W, 3) as the network sees it. mask : (H, W) bool,
+    what is lit. peak : the unit's response. catch : whether it is a catch trial.
+    """
+
+    image: str
+    frame: np.ndarray
+    mask: np.ndarray
+    peak: float
+    catch: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person says about a unit: the concept, the places (from 0) that do not fit, one of six types.
+
+    >>> Answer("lamp", frozenset({3}), "object").concept
+    'lamp'
+    """
+
+    concept: str = ""
+    marked: frozenset[int] = frozenset()
+    type: str = ""
+
+
+@dataclass(frozen=True)
+class AnnotationTask:
+    """A unit's images as they are shown, best first, with the catch trials at places drawn by lot.
+
+    Attributes
+    ----------
+    network, layer, unit : which unit.
+    images : those shown. way : how they are segmented: 'receptive field', 'bilinear' or 'whole image'.
+    """
+
+    network: str
+    layer: str
+    unit: int
+    images: tuple[TaskImage, ...]
+    way: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def catch(self) -> frozenset[int]:
+        """The places, from 0, of the catch trials."""
+        return frozenset(place for place, one in enumerate(self.images) if one.catch)
+
+    @property
+    def n_real(self) -> int:
+        """How many images are no catch trials: what precision is a share of."""
+        return len(self.images) - len(self.catch)
+
+    def fitting(self, marked: Iterable[int]) -> int:
+        """How many real images fit once these places are marked; catch trials never count."""
+        return self.n_real - len(set(marked) - self.catch)
+
+    def precision(self, marked: Iterable[int]) -> float:
+        """Share of the real images that fit, 0..1."""
+        return self.fitting(marked) / self.n_real
+
+    def pictures(self, side: int = 160) -> list[np.ndarray]:
+        """The images as they are shown, dark where the unit does not fire: uint8 RGB (side, side, 3) each."""
+        shown = [Image.fromarray(dimmed(one.frame, one.mask)) for one in self.images]
+        return [np.asarray(one.resize((side, side), Image.Resampling.LANCZOS)) for one in shown]
+
+
+def refusal(task: AnnotationTask, answer: Answer) -> str:
+    """Why an answer is not accepted, in one sentence; '' where it is.
+
+    Notes
+    -----
+    Section 3.3 and its footnotes: empty text, a missing type, catch trials that were not marked, and fewer
+    than 10 fitting images are refused.
+
+    Examples
+    --------
+    >>> blank = np.zeros((1, 1, 3), np.uint8)
+    >>> images = [TaskImage(str(k), blank, blank[..., 0] > 0, 1.0, k == 4) for k in range(12)]
+    >>> task = AnnotationTask("scene", "pool5", 17, tuple(images), "whole image")
+    >>> refusal(task, Answer("lamp", frozenset({4, 5}), "object"))
+    ''
+    >>> refusal(task, Answer("lamp", frozenset({4, 5, 6}), "object"))
+    'Only 9 images would fit: name something that at least 10 of them share.'
+    """
+    if not any(letter.isalnum() for letter in answer.concept):
+        return "The concept is empty: name in a word or two what most of the images share."
+    if answer.type not in TYPES:
+        return "No type is chosen: say which of the six kinds of thing the concept is."
+    if task.catch - answer.marked:
+        return (
+            f"Some images that do not belong here are not marked: look at all {len(task)} again, and mark "
+            "those that do not fit."
+        )
+    fitting = task.fitting(answer.marked)
+    if fitting < LEAST_FITTING:
+        return f"Only {fitting} images would fit: name something that at least {LEAST_FITTING} of them share."
+    return ""
+
+
+def annotation_task(
+    study: Study | Atlas,
+    network: str,
+    layer: str,
+    unit: int,
+    n_images: int = N_IMAGES,
+    n_catch: int = N_CATCH,
+    seed: int = 0,
+) -> AnnotationTask:
+    """Choose, segment and order a unit's images.
+
+    Parameters
+    ----------
+    study : an open study, or its `Atlas` where one is open already.
+    network, layer, unit : which unit, from 0.
+    n_images : how many are shown, catch trials included; fewer from a small study, and only images to which
+        the unit responds.
+    n_catch : how many of them are catch trials.
+    seed : of the lots by which catch trials are drawn and placed; with the unit it fixes them.
+
+    Raises
+    ------
+    SceneLensError : no such network, layer or unit; a unit that responds to too few images to be named.
+
+    Notes
+    -----
+    Section 3.3: 60 images, three of them catch trials. A position fires from half of the unit's peak on; in
+    an image whose own peak is lower, from 0.9 of that, so that something is lit in each. The unit's empirical
+    receptive field is laid down there where the atlas holds it; elsewhere the responses are interpolated. In
+    a catch trial there is little or nothing to segment, so it borrows the region of a real image: it must
+    not give itself away by its shape.
+    """
+    atlas = study if isinstance(study, Atlas) else open_atlas(study)
+    row = layer_row(atlas.study, network, layer)
+    if not 0 <= unit < row["units"]:
+        last = row["units"] - 1
+        raise SceneLensError(f"{layer} of the {network} network has units 0 to {last}, not {unit}.")
+    lot = np.random.default_rng([seed, zlib.crc32(f"{network} {layer} {unit}".encode())])
+    real, catch, peaks = _choose(atlas.study, (network, layer, unit), n_images - n_catch, n_catch, lot)
+    field = _field(atlas, network, layer, unit)
+    frames = _frames(atlas.study, network, [*real, *catch])
+    maps = _maps(atlas.study.networks[network], layer, unit, frames[: len(real)])
+    way, masks = _segmented(maps, field, row, frames[0].shape[:2])
+    masks += [masks[k] for k in lot.integers(len(real), size=len(catch))]
+    order = _placed(len(real), len(catch), lot)
+    shown = [
+        TaskImage(image, frame, mask, peak, place >= len(real))
+        for place, (image, frame, mask, peak) in enumerate(
+            zip([*real, *catch], frames, masks, peaks, strict=True)
+        )
+    ]
+    return AnnotationTask(network, layer, unit, tuple(shown[k] for k in order), way)
+
+
+def _choose(
+    study: Study, unit: tuple[str, str, int], n_real: int, n_catch: int, lot: Any
+) -> tuple[list[str], list[str], list[float]]:
+    """Ids of the images with the highest peaks, of catch trials among the lowest, and all their peaks."""
+    network, layer, number = unit
+    index = study.index(network)
+    peaks = np.asarray(index.peaks(layer)[:, number], float)
+    names = index.images["image"].to_numpy()
+    ranked = np.argsort(np.where(np.isnan(peaks), np.inf, -peaks), kind="stable")[: np.isfinite(peaks).sum()]
+    room = min(n_real, len(ranked) - n_catch)
+    real = [k for k in ranked[: max(room, 0)] if peaks[k] > 0]
+    if len(real) < LEAST_FITTING:
+        n = (peaks > 0).sum()
+        raise SceneLensError(
+            f"{layer}:{number} of the {network} network responds to {n} of {len(ranked)} images: too few to "
+            f"be named, which takes {LEAST_FITTING} and {n_catch} catch trials."
+        )
+    rest = ranked[len(real) :]
+    low = rest[peaks[rest] <= np.sort(peaks[rest])[n_catch - 1]] if n_catch else rest[:0]  # ties: by lot
+    catch = lot.choice(low, n_catch, replace=False)
+    chosen = [*real, *catch]
+    return list(names[real]), list(names[catch]), [float(peaks[k]) for k in chosen]
+
+
+def _placed(n_real: int, n_catch: int, lot: Any) -> np.ndarray:
+    """The order of the images: real ones best first, catch trials (the last ones) at places by lot."""
+    places = np.sort(lot.choice(n_real + n_catch, n_catch, replace=False))
+    order = np.empty(n_real + n_catch, int)
+    order[places] = n_real + np.arange(n_catch)
+    order[np.setdiff1d(np.arange(len(order)), places)] = np.arange(n_real)
+    return order
+
+
+def _field(atlas: Atlas, network: str, layer: str, unit: int) -> EmpiricalRF | None:
+    """The unit's field, if it is held: none is computed while a person waits."""
+    field = atlas.parts[network].held(layer).get(unit) if network in atlas.parts else None
+    return None if field is None or field.reason else field
+
+
+def _frames(study: Study, network: str, images: Sequence[str]) -> list[np.ndarray]:
+    return [study.networks[network].show_input(study.load_image(image)) for image in images]
+
+
+def _maps(network: Network, layer: str, unit: int, frames: Sequence[np.ndarray]) -> np.ndarray:
+    """(N, h, w) float32: the unit's responses."""
+
+    def keep(_: str, value: torch.Tensor) -> np.ndarray:
+        return value[:, unit].float().cpu().numpy().copy()
+
+    found = []
+    for start in range(0, len(frames), BATCH):
+        with record(network, layer, keep=keep) as acts, torch.no_grad():
+            network(np.stack(frames[start : start + BATCH]), framed=True)
+        found.append(acts[layer])
+    values = np.concatenate(found)
+    return values.reshape(len(values), *(values.shape[1:] or (1, 1)))
+
+
+def _segmented(
+    maps: np.ndarray, field: EmpiricalRF | None, row: dict[str, Any], frame: tuple[int, int]
+) -> tuple[str, list[np.ndarray]]:
+    """How the images are segmented, and their masks (H, W)."""
+    if maps.shape[1:] == (1, 1):
+        return "whole image", [np.ones(frame, bool) for _ in maps]
+    levels = np.minimum(OF_UNIT * maps.max(), OF_IMAGE * maps.max(axis=(1, 2)))
+    if field is not None:
+        fires = (maps >= levels[:, None, None]) & (maps > 0)
+        return "receptive field", [union_of_fields(field, one) for one in fires]
+    reach = _reach(row, maps.shape[1:], frame)
+    return "bilinear", [interpolated(*pair) for pair in _pairs(maps, reach, frame, levels)]
+
+
+def _pairs(maps: np.ndarray, reach: RF, frame: tuple[int, int], levels: np.ndarray) -> Iterable[tuple]:
+    return ((one, reach, frame, float(level)) for one, level in zip(maps, levels, strict=True))
+
+
+def _reach(row: dict[str, Any], shape: tuple[int, ...], frame: tuple[int, int]) -> RF:
+    """Where the positions stand: at their theoretical centres, or evenly where these are not known."""
+    if has_field(row):
+        return RF(row["rf_size"], row["rf_stride"], row["rf_start"])
+    steps = (frame[0] / shape[0], frame[1] / shape[1])
+    return RF(steps, steps, (steps[0] / 2 - 0.5, steps[1] / 2 - 0.5))

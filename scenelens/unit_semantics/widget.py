@@ -1,0 +1,279 @@
+"""The annotation task, alive: name a unit, mark the images that do not fit, choose a type, on to the next.
+
+`AnnotationSession` is the model; this is the view of it, in core ipywidgets. The form stands above the
+images, so that the Tab key passes it first: Enter in the concept goes on to the numbers of images that do not
+fit, which can be typed as well as clicked. Each image is a button: Space marks it.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+from scenelens.errors import SceneLensError
+from scenelens.labels import TYPES, LabelStore
+from scenelens.receptive_fields import Atlas
+from scenelens.studies import Study
+from scenelens.unit_semantics.queue import Unit
+from scenelens.unit_semantics.session import AnnotationSession, default_units
+from scenelens.workbook import NARROW, Status, classed, encode, guarded, handle_in_order
+
+SIDE = 176  # pixels of a picture
+SIZES = (72, 200, 88)  # of a picture on screen, in CSS pixels: least, most, at first
+REFUSED = "sl-refused"  # the status line's class while it says why an answer is not accepted
+KEEP = {"width": "max-content"}
+
+STEPS = (
+    "<b>1</b> Name what most of the images share, where they are lit.",
+    "<b>2</b> Mark the images that do not fit: click them, or type their numbers.",
+    "<b>3</b> Say which kind of thing the concept is.",
+)
+
+#: What each type means, as the tooltip of its button.
+MEANINGS = (
+    "a whole place, such as a kitchen or a corridor",
+    "a thing of its own, such as a lamp or a dog",
+    "a part of the ground or of the walls, such as road, sky or grass",
+    "a part of a thing, such as a wheel or a head",
+    "a pattern or a stuff, such as stripes or wood",
+    "an edge, a line, a corner or a colour",
+)
+
+STYLE = Path(__file__).with_suffix(".css")
+
+
+def annotate_units(
+    study: Study | Atlas,
+    units: Sequence[Unit] | None = None,
+    annotator: str = "",
+    *,
+    n: int = 20,
+    seed: int = 0,
+    store: LabelStore | None = None,
+) -> AnnotateUnits:
+    """The paper's annotation task on a queue of units (section 3.3).
+
+    Parameters
+    ----------
+    study : an open study, or its `Atlas` where one is open already.
+    units : the queue, (network, layer, unit) each, such as `unit_queue` makes; without one, `n` units by lot
+        of the deepest main layers with a map of both networks.
+    annotator : the person's name; it can be written into the form as well.
+    seed : of the lot, and of the catch trials.
+    store : where answers are kept; without one, the study's own (`study_labels.label_store`). Nothing is
+        written before the first answer is accepted.
+
+    Returns
+    -------
+    AnnotateUnits, an ipywidgets.VBox that a notebook shows; `.model` is its `AnnotationSession`.
+
+    Raises
+    ------
+    SceneLensError : a network, layer or unit there is not, or a store that cannot be read.
+    """
+    opened = study.study if isinstance(study, Atlas) else study
+    queue = default_units(opened, n, seed) if units is None else units
+    return AnnotateUnits(AnnotationSession(study, queue, annotator, store, seed))
+
+
+class AnnotateUnits(ipywidgets.VBox):
+    """The view of an `AnnotationSession`.
+
+    Its parts carry CSS classes: sl-annotator, sl-progress, sl-previous, sl-next, sl-concept, sl-marks,
+    sl-types, sl-accept, sl-export, sl-size, and sl-tile-1, sl-tile-2 ... for the images' buttons.
+    """
+
+    def __init__(self, model: AnnotationSession) -> None:
+        self.model, self.status = model, Status()
+        self.controls = _controls()
+        self.sheet = classed(ipywidgets.Box(), "sl-sheet")
+        self.images: list[ipywidgets.Image] = []
+        self.buttons: list[ipywidgets.ToggleButton] = []
+        self._shared = {
+            "image": ipywidgets.Layout(),
+            "button": ipywidgets.Layout(),
+            "tile": ipywidgets.Layout(),
+        }
+        self._style = ipywidgets.ToggleButton().style
+        self._shown: int | None = None
+        self._following = False
+        self._bind()
+        super().__init__(self._rows())
+        classed(self, "sl-annotate")
+        handle_in_order(self)
+        self._resize()
+        self.follow()
+
+    def _rows(self) -> list[Any]:
+        one, said = self.controls, [classed(ipywidgets.HTML(text), "sl-step") for text in STEPS]
+        top = ipywidgets.HBox([one["annotator"], one["previous"], one["next"], one["progress"]])
+        answers = ipywidgets.HBox([one["accept"], one["export"], one["size"]])
+        form = [said[0], one["concept"], said[1], one["marks"], said[2], one["types"]]
+        return [
+            _style(),
+            top,
+            *form,
+            answers,
+            self.status,
+            self.sheet,
+        ]
+
+    def _bind(self) -> None:
+        guard, one, model = guarded(self.status), self.controls, self.model
+        one["annotator"].observe(guard(self._renamed), "value")
+        one["concept"].observe(guard(functools.partial(self._written, "concept")), "value")
+        one["types"].observe(guard(functools.partial(self._written, "type")), "value")
+        one["marks"].observe(guard(self._numbers), "value")
+        one["previous"].on_click(guard(lambda _: self._step(-1)))
+        one["next"].on_click(guard(lambda _: self._step(1)))
+        one["accept"].on_click(guard(self._accept))
+        one["export"].on_click(guard(self._export))
+        one["size"].observe(guard(lambda change: self._resize()), "value")
+        for name, then in (("annotator", "concept"), ("concept", "marks")):
+            one[name].on_msg(functools.partial(_on_enter, one[then]))
+        model.observe(guard(self.follow), ["annotator", "place", "concept", "marked", "type"])
+
+    # ---- from the controls to the model
+
+    def _renamed(self, change: Any) -> None:
+        if not self._following:
+            self._say("")
+            self.model.rename(change["new"])
+
+    def _written(self, name: str, change: Any) -> None:
+        if not self._following:
+            setattr(self.model, name, change["new"] or "")
+
+    def _numbers(self, change: Any) -> None:
+        if self._following:
+            return
+        words = re.split(r"[\s,;]+", change["new"].strip())
+        wrong = [word for word in words if word and not word.isdecimal()]
+        if wrong:
+            self._say(f"{wrong[0]!r} is no number of an image: write such as 3, 17, 40.", refused=True)
+            return
+        self._mark([int(word) - 1 for word in words if word])
+
+    def _mark(self, places: list[int]) -> None:
+        try:
+            self.model.mark_all(places)
+        except SceneLensError as error:  # a slip of the pen, which stays in the field to be put right
+            self._say(f"{error}", refused=True)
+            return
+        self._say("")
+        self.follow()
+
+    def _switched(self, place: int, change: Any) -> None:
+        if not self._following:
+            self.model.mark(place, change["new"])
+
+    def _step(self, by: int) -> None:
+        self._say("")
+        self.model.step(by)
+
+    def _accept(self, _: Any) -> None:
+        sentence = self.model.refusal()
+        if sentence:
+            self._say(sentence, refused=True)
+            return
+        self._say("writing ...")
+        said = self.model.accept()
+        left = len(self.model.units) - len(self.model.answered())
+        self._say(said + ("" if left else f" · that was the last of {len(self.model.units)}: thank you"))
+        self.controls["concept"].focus()
+
+    def _export(self, _: Any) -> None:
+        path = self.model.export_csv()
+        self._say(f"{len(self.model.store.labels())} answers written to {path}")
+
+    def _resize(self) -> None:
+        """As many columns of at least this width as there is room for."""
+        width = self.controls["size"].value
+        self.sheet.layout.grid_template_columns = f"repeat(auto-fill, minmax({width}px, 1fr))"
+
+    def _say(self, text: str, refused: bool = False) -> None:
+        (self.status.add_class if refused else self.status.remove_class)(REFUSED)
+        self.status.show(text)
+
+    # ---- from the model to the controls
+
+    def follow(self, change: Any = None) -> None:
+        """Bring form and images in line with the model."""
+        one, model = self.controls, self.model
+        self._following = True
+        try:
+            if self._shown != model.place:
+                self._show_unit()
+            one["annotator"].value, one["concept"].value = model.annotator, model.concept
+            one["types"].value = model.type or None
+            one["marks"].value = ", ".join(str(place + 1) for place in model.marked)
+            for place, button in enumerate(self.buttons):
+                button.value = place in model.marked
+        finally:
+            self._following = False
+        said = html.escape(model.progress())
+        one["progress"].value = said
+
+    def _show_unit(self) -> None:
+        """The images of the unit on screen, in tiles that are made once."""
+        pictures = self.model.task().pictures(SIDE)
+        for place in range(len(self.buttons), len(pictures)):
+            self._add_tile(place)
+        for image, picture in zip(self.images, pictures, strict=False):
+            image.value = encode(picture, quality=82)
+        if len(self.sheet.children) != len(pictures):
+            tiles = zip(self.images, self.buttons, strict=True)
+            boxes = [classed(ipywidgets.VBox(pair, layout=self._shared["tile"]), "sl-tile") for pair in tiles]
+            self.sheet.children = boxes[: len(pictures)]
+            handle_in_order(self.sheet)
+        self._shown = self.model.place
+
+    def _add_tile(self, place: int) -> None:
+        image = ipywidgets.Image(format="jpeg", layout=self._shared["image"])
+        image.width = str(SIDE // 2)  # where there is no style sheet, as in a page for reading
+        button = ipywidgets.ToggleButton(
+            description=str(place + 1),
+            tooltip="does not fit",
+            layout=self._shared["button"],
+            style=self._style,
+        )
+        button.observe(guarded(self.status)(functools.partial(self._switched, place)), "value")
+        self.images.append(image)
+        self.buttons.append(classed(button, f"sl-tile-{place + 1}"))
+
+
+def _style() -> ipywidgets.HTML:
+    """The style sheet, as a part of the widget: it goes wherever the widget is shown."""
+    return ipywidgets.HTML(f"<style>{STYLE.read_text()}</style>", layout={"display": "none"})
+
+
+def _controls() -> dict[str, Any]:
+    """Every control by its name; each carries the CSS class sl-<name>."""
+    text, button = ipywidgets.Text, ipywidgets.Button
+    made = {
+        "annotator": text(placeholder="your name", continuous_update=False, layout={"width": "180px"}),
+        "previous": button(icon="arrow-left", tooltip="The unit before", layout=NARROW),
+        "next": button(icon="arrow-right", tooltip="The next unit, without an answer", layout=NARROW),
+        "progress": ipywidgets.HTML(),
+        "concept": text(placeholder="a word or two", continuous_update=False, layout={"width": "440px"}),
+        "marks": text(placeholder="such as 3, 17, 40", continuous_update=False, layout={"width": "440px"}),
+        "types": ipywidgets.ToggleButtons(options=TYPES, value=None, tooltips=MEANINGS),
+        "accept": button(description="Save and go on", button_style="primary", layout=KEEP),
+        "export": button(description="Export a table", tooltip="All answers, as a CSV file", layout=KEEP),
+        "size": ipywidgets.IntSlider(
+            SIZES[2], *SIZES[:2], step=8, description="Image size", readout=False, layout={"width": "240px"}
+        ),
+    }
+    return {name: classed(widget, f"sl-{name}") for name, widget in made.items()}
+
+
+def _on_enter(then: Any, _: Any, content: Any, __: Any) -> None:
+    """Enter in a field goes on to the next."""
+    if content.get("event") == "submit":
+        then.focus()

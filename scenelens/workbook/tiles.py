@@ -1,0 +1,163 @@
+"""Plates made of image tiles: a contact sheet, and the sheet of one unit's top images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from scenelens.errors import SceneLensError
+from scenelens.sentences import number, words
+from scenelens.studies import Study, TopImage, top_images
+from scenelens.workbook.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare, text_width
+
+_GAP, _LABEL = 0.07, 0.19  # inches between tiles, and for a line under one
+
+
+def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None) -> None:
+    """Draw an image into an axes at the resolution it will be seen in, keeping pixel coordinates."""
+    height, width = image.shape[:2]
+    inches = axes.get_window_extent().width / DPI
+    scale = min(1.0, inches * DPI / max(height, width))
+    small = Image.fromarray(image)
+    if scale < 1:
+        small = small.resize(
+            (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX
+        )
+    axes.imshow(np.asarray(small), extent=(0, width, height, 0), interpolation="lanczos")
+    bare(axes, frame)
+
+
+def mark_peak(axes: Axes, top: TopImage) -> None:
+    """Mark where the unit peaked: a ring at the receptive centre, the outline of the theoretical field."""
+    for color, width in (("black", 2.4), ("white", 1.1)):  # light on dark: seen on any photograph
+        if top.box is not None:
+            y0, x0, y1, x1 = top.box
+            box = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=width)
+            axes.add_patch(box)
+        if top.ring is not None:
+            row, col = (value + 0.5 for value in top.ring)
+            axes.plot(col, row, "o", ms=6, mfc="none", mec=color, mew=width, clip_on=False)
+
+
+def contact_sheet(
+    images: Sequence[np.ndarray],
+    labels: Sequence[str] | None = None,
+    *,
+    columns: int = 6,
+    title: str = "",
+    caption: str = "",
+) -> Plate:
+    """A page of images in rows, each with its label beneath.
+
+    Parameters
+    ----------
+    images : uint8 RGB arrays (H, W, 3); sizes may differ.
+    labels : one line of text per image, cut where the tile ends; None for none.
+    columns : tiles per row.
+
+    Raises
+    ------
+    SceneLensError : no images, or another number of labels.
+
+    Examples
+    --------
+    >>> page = contact_sheet([np.zeros((8, 8, 3), np.uint8)] * 3, ["a", "b", "c"], columns=3)
+    >>> len(page.axes)
+    3
+    """
+    if not len(images):
+        raise SceneLensError("a contact sheet needs at least one image.")
+    if labels is not None and len(labels) != len(images):
+        raise SceneLensError(f"{len(images)} images but {len(labels)} labels; give one label per image.")
+    side, places, height = _grid(len(images), columns, _LABEL if labels is not None else 0.0)
+    plate = Plate(title, height, caption, photo=True)
+    for k, (image, (left, top)) in enumerate(zip(images, places, strict=True)):
+        show_tile(plate.axes_at(left, top, side, side), image)
+        if labels is not None:
+            text = fit(labels[k], side)
+            plate.words(left + side / 2, top + side + 0.03, text, size=SMALL, ha="center")
+    return plate
+
+
+def category_sheet(study: Study, source: str, n: int = 24, columns: int = 6) -> Plate:
+    """One image of each category, as the scene network's frame shows it: a first look at a study's images.
+
+    Parameters
+    ----------
+    source : 'scene-centric' or 'object-centric'.
+    n : how many categories at most, evenly spread over their alphabetical order.
+
+    Raises
+    ------
+    SceneLensError : the study has no images of that source.
+    """
+    images = study.images[study.images["source"] == source]
+    if images.empty:
+        raise SceneLensError(f"study {study.name!r} has no {source} images.")
+    first = images.drop_duplicates("category").sort_values("category")
+    first = first.iloc[np.unique(np.linspace(0, len(first) - 1, min(n, len(first))).astype(int))]
+    show = next(iter(study.networks.values())).show_input
+    frames = [show(study.load_image(image)) for image in first["image"]]
+    kinds = images["category"].nunique()
+    which = f"each of the {kinds}" if len(first) == kinds else f"{len(first)} of the {kinds}"
+    caption = f"One {source} image of {which} categories; {len(images):,} images in all."
+    return contact_sheet(frames, list(first["category"]), columns=columns, caption=caption)
+
+
+def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, columns: int = 6) -> Plate:
+    """The top images of one unit, each marked where the unit peaked (section 3's view of a unit).
+
+    The ring stands at the receptive centre of the position that peaked, the box is the theoretical receptive
+    field around it, cut off at the edge of the frame. Fully connected layers see everything: no mark.
+
+    Raises
+    ------
+    SceneLensError : no such network, layer or unit.
+    """
+    tops = top_images(study, network, layer, unit, n)
+    side, places, height = _grid(len(tops), columns, _LABEL)
+    plate = Plate(f"{layer}:{unit} of the {network} network", height, _unit_caption(study, tops), photo=True)
+    for top, (left, y) in zip(tops, places, strict=True):
+        axes = plate.axes_at(left, y, side, side)
+        show_tile(axes, top.frame)
+        mark_peak(axes, top)
+        text = fit(top.category, side - text_width(number(top.peak)) - 0.08)
+        plate.words(left, y + side + 0.03, text, size=SMALL, color=SOURCE_COLORS.get(top.source, INK))
+        plate.words(left + side, y + side + 0.03, number(top.peak), size=SMALL, color=SOFT, ha="right")
+    return plate
+
+
+def _unit_caption(study: Study, tops: list[TopImage]) -> str:
+    if not tops:
+        return "No image of the study could be read."
+    text = f"The {len(tops)} images with the highest peaks, of {len(study.images):,}; the number is the peak."
+    if any(top.box for top in tops):
+        text += " The box is what the position that peaked can see, its theoretical receptive field"
+        text += "; the ring is its centre." if any(top.ring for top in tops) else "."
+    elif tops[0].center is not None:
+        text += " The ring is the centre of the position that peaked; it can see the whole frame."
+    return text + " Blue names: scene-centric images; orange: object-centric."
+
+
+def _grid(count: int, columns: int, label: float) -> tuple[float, list[tuple[float, float]], float]:
+    """Side of a tile, (left, top) of every tile, and the height they take, all in inches."""
+    margin = 0.08
+    side = (WIDTH - 2 * margin - _GAP * (columns - 1)) / columns
+    step = side + _GAP + label
+    places = [(margin + (side + _GAP) * (k % columns), step * (k // columns)) for k in range(count)]
+    rows = max(1, -(-count // columns))
+    return side, places, step * rows - _GAP
+
+
+def fit(text: str, inches: float) -> str:
+    """A label cut to a tile's width, with an ellipsis where something is missing."""
+    text = words(text)
+    if text_width(text) <= inches:
+        return text
+    while len(text) > 1 and text_width(text + "…") > inches:
+        text = text[:-1].rstrip()
+    return text + "…"

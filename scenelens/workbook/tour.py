@@ -1,0 +1,126 @@
+"""A first walk through a study: what it holds, which objects are in its scenes, one unit worth a look."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from scenelens.networks import Network
+from scenelens.sentences import Sentences, percent, words
+from scenelens.studies import Study
+
+
+def describe_study(study: Study) -> Sentences:
+    """What a study holds, in a few lines: its images by source, its networks, its annotations."""
+    counts = study.images.groupby("source", sort=False)
+    lines = [f"**Study {study.name}**, {len(study.images):,} images."]
+    for source, images in counts:
+        lines.append(f"{len(images):,} {source} images in {images['category'].nunique()} categories.")
+    for name, network in study.networks.items():
+        height, width = network.input_size
+        size = f"{width} × {height} pixels, {len(network.classes):,} classes"
+        lines.append(f"The {name} network: {len(network.layers)} layers, {size}.")
+    lines.append("Objects are annotated." if study.annotations is not None else "Objects are not annotated.")
+    lines.append(_describe_cached(study))
+    return Sentences(lines[0] + "\n\n" + "\n".join(f"- {line}" for line in lines[1:]))
+
+
+def _describe_cached(study: Study) -> str:
+    """Whether results of earlier runs will be used; an index is a folder named after its network."""
+    kept = [name for name in study.networks if any((study.cache / "index").glob(f"{name}-*/inputs.json"))]
+    if not kept:
+        return "Nothing has been computed yet; what will be is kept on disk for the next time."
+    names = ", ".join(kept[:-1]) + (" and " if kept[1:] else "") + kept[-1]
+    plural = "s" if kept[1:] else ""
+    return f"Used again, kept from earlier runs: the index of the {names} network{plural}."
+
+
+def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:
+    """How often each object is found in each category of scene.
+
+    For SceneWorld this is the table that the scenes were drawn from: the known truth. For any other study it
+    is counted from the annotations of its scene-centric images.
+
+    Returns
+    -------
+    DataFrame of shares in 0..1: one row per object name, the most frequent first and at most `at_most` of
+    them, one column per category of scene. Empty for a study without annotations.
+    """
+    truth = study.truth_table()
+    if truth is not None:
+        shares = _true_presence(truth)
+    elif study.annotations is None:
+        return pd.DataFrame()
+    else:
+        shares = _counted_presence(study.annotations.objects(), study.images)
+    order = shares.mean(axis=1).sort_values(ascending=False, kind="stable").index
+    return shares.loc[order[:at_most]]
+
+
+def _true_presence(table: pd.DataFrame) -> pd.DataFrame:
+    """The world's table by object: present in any of its looks, which are drawn independently."""
+    absent = (1 - table["presence"]).groupby([table["object"], table["scene"]]).prod()
+    shares = (1 - absent).unstack(fill_value=0.0)
+    return shares[list(dict.fromkeys(table["scene"]))]
+
+
+def _counted_presence(objects: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """The share of a category's annotated scene-centric images that show the object at least once."""
+    found = objects.drop_duplicates(["image", "object"])
+    scenes = images[images["source"] == "scene-centric"].set_index("image")["category"]
+    found = found.assign(category=scenes.reindex(found["image"]).to_numpy()).dropna(subset=["category"])
+    counts = pd.crosstab(found["object"], found["category"])
+    annotated = found.drop_duplicates("image").groupby("category").size()
+    return counts / annotated.reindex(counts.columns)
+
+
+def describe_presence(presence: pd.DataFrame) -> Sentences:
+    """Which object is everywhere and which one tells the scene, from the table of objects and categories."""
+    if presence.empty:
+        return Sentences("This study's images carry no annotations, so nobody can say which object is where.")
+    mean = presence.mean(axis=1)
+    common = mean.idxmax()
+    lift = presence.max(axis=1) - mean  # high where one category has what the others lack
+    rare = lift.idxmax()
+    names = [words(one) for one in (common, rare, presence.loc[rare].idxmax())]
+    return Sentences(
+        f"The most frequent object is **{names[0]}**, in {percent(mean[common])} of the images of an average "
+        f"category. The one that tells most about a scene is **{names[1]}**: in "
+        f"{percent(presence.loc[rare].max())} of the images of {names[2]}, {percent(mean[rare])} on average."
+    )
+
+
+def deepest_map_layer(network: Network) -> str:
+    """The deepest of a network's main layers whose units still have a map, so that a peak has a place."""
+    maps = network.layers.set_index("layer")["map"]
+    main = list(network.main_layers())
+    return next((layer for layer in reversed(main) if tuple(maps[layer]) != (1, 1)), main[-1])
+
+
+def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
+    """For each unit of a layer, the share of its `n` top images that belong to their most frequent category.
+
+    Returns
+    -------
+    Series of fractions, by unit; 0 for a unit that responds to no image at all.
+    """
+    peaks = np.nan_to_num(study.index(network).peaks(layer), nan=-np.inf)
+    codes, _ = pd.factorize(study.images["category"])
+    shares = np.zeros(peaks.shape[1])
+    for unit in np.flatnonzero(peaks.max(axis=0) > 0):
+        top = np.argsort(-peaks[:, unit], kind="stable")[:n]
+        shares[unit] = np.bincount(codes[top]).max() / len(top)
+    return pd.Series(shares, index=pd.RangeIndex(len(shares), name="unit"), name="tidiness")
+
+
+def tidiest_unit(study: Study, network: str = "scene") -> tuple[str, int]:
+    """The unit of the deepest layer with a map whose top images agree best on a category; ties: the first.
+
+    It is chosen to make a point, and so not a typical one.
+
+    Returns
+    -------
+    (layer, unit)
+    """
+    layer = deepest_map_layer(study.networks[network])
+    return layer, int(tidiness(study, network, layer).idxmax())

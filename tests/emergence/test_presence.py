@@ -1,0 +1,54 @@
+"""Objects by images, read from annotations on disk."""
+
+import pytest
+
+from scenelens.emergence.presence import object_presence
+from scenelens.errors import SceneLensError
+from scenelens.studies.study import open_study, scene_images
+from tests.annotated_study import annotated_study
+from tests.tiny_study import write_tiny_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return annotated_study(tmp_path_factory.mktemp("annotated"), per_category=2)
+
+
+def test_objects_are_counted_by_image(study):
+    seen = object_presence(study.annotations)
+    assert seen.objects == ("bed", "boat", "lamp", "rock", "sand", "window")
+    attic = seen.images.index("scene/attic/0.png")
+    assert seen.categories[attic] == "attic"
+    assert seen.instances[attic].tolist() == [2, 0, 1, 0, 0, 1]
+    assert seen.area[attic].tolist() == pytest.approx([0.5, 0, 0.25, 0, 0, 0.25], abs=0.02)
+    assert seen.present.sum() == 2 * (3 + 3 + 2)
+
+
+def test_a_readers_folding_and_a_selection(study):
+    seen = object_presence(study.annotations, ["scene/attic/1.png"], lambda name: "thing")
+    assert (seen.objects, seen.instances.tolist(), seen.images) == (("thing",), [[4]], ("scene/attic/1.png",))
+
+
+def test_a_presence_passes_through(study):
+    seen = object_presence(study.annotations)
+    assert object_presence(seen) is seen
+
+
+def test_scene_images_leave_out_what_the_study_calls_object_centric(study):
+    assert scene_images(study) == study.annotations.images
+    images = study.images.copy()
+    images.loc[images.image.str.contains("attic"), "source"] = "object-centric"
+    study.__dict__["images"], kept = images, study.images
+    try:
+        assert {image.split("/")[1] for image in scene_images(study)} == {"beach", "cave"}
+    finally:
+        study.__dict__["images"] = kept
+
+
+def test_bad_input(study, tmp_path):
+    with pytest.raises(SceneLensError, match=r"no annotated image 'scene/attic/9\.png'; close names"):
+        object_presence(study.annotations, ["scene/attic/9.png"])
+    with pytest.raises(SceneLensError, match="no annotated images"):
+        object_presence(study.annotations, [])
+    with pytest.raises(SceneLensError, match=r"'tiny' has no annotations.*add an \[annotations\] table"):
+        scene_images(open_study(write_tiny_study(tmp_path)))

@@ -1,0 +1,73 @@
+"""What was published about the units of the paper's own networks, and what is said where it is missing."""
+
+import pandas as pd
+import pytest
+
+from scenelens.emergence.figures.published import published_counts
+from scenelens.emergence.published import describe_published, published_labels, published_shares
+from scenelens.emergence.published import published_units as units_of
+from scenelens.labels.table import check_labels
+from scenelens.unit_semantics import sources
+from tests.figure_checks import assert_well_set
+
+
+def made_up(n_scene: int, n_object: int) -> dict[str, pd.DataFrame]:
+    """Network Dissection's kind of labels: so many units of an IoU of .1, one of .01."""
+    rows = [("scene", k, f"thing {'abcde'[k % 5]}", 0.1) for k in range(n_scene)]
+    rows += [("object", k, "dogs" if k % 2 else "dog", 0.1) for k in range(n_object)]
+    rows += [("scene", 255, "bed", 0.01), ("object", 255, "bed", 0.01)]
+    table = pd.DataFrame(rows, columns=["network", "unit", "concept", "iou"])
+    return {"Network Dissection": check_labels(table.assign(layer="conv5", type="object"))}
+
+
+def test_shares_are_of_all_units():
+    table = published_shares(made_up(128, 32)).set_index("network")
+    assert table.detectors.to_dict() == {"scene": 128, "object": 32}
+    assert table["none"].to_dict() == {"scene": 128, "object": 224}
+    assert table.objects.to_dict() == {"scene": 5, "object": 1}  # dog and dogs are one
+    assert table.share.to_dict() == {"scene": 0.5, "object": 0.125}
+    assert table.low["scene"] < 0.5 < table.high["scene"]
+
+
+def test_whichever_way_it_falls():
+    assert "The intervals leave a gap" in describe_published(made_up(128, 32))
+    assert "The intervals overlap" in describe_published(made_up(64, 60))
+
+
+def test_nothing_at_hand_is_said_with_the_way_to_get_it(monkeypatch):
+    monkeypatch.setattr(sources, "find", lambda name: None)
+    labels = published_labels()
+    assert labels == {}
+    assert published_shares(labels).empty
+    text = describe_published(labels)
+    assert "python -m scenelens.assets unit_annotation" in text
+    assert "python -m scenelens.assets netdissect" in text
+    assert "fetches" in published_counts(units_of(labels), "released answers")
+
+
+@pytest.fixture(scope="module")
+def labels():
+    found = published_labels()
+    if len(found) < 2:
+        pytest.skip(
+            "needs the released answers and Network Dissection's labels: python -m scenelens.assets --help"
+        )
+    return found
+
+
+def test_the_published_counts(labels):
+    table = published_shares(labels).set_index(["source", "network"])
+    assert table.detectors["Network Dissection"].to_dict() == {"scene": 64, "object": 32}
+    assert table.objects["Network Dissection"].to_dict() == {"scene": 30, "object": 17}
+    assert table.detectors["released answers", "scene"] > 2 * table.detectors["released answers", "object"]
+    text = describe_published(labels)
+    assert text.count("The intervals leave a gap") == 2
+    assert "64 units over 30 classes, and 32 over 17" in text
+
+
+def test_the_published_figures(labels):
+    units = units_of(labels)
+    for source in labels:
+        plate = published_counts(units, source)
+        assert_well_set(plate)
+        assert "Places205-AlexNet" in plate.caption

@@ -1,0 +1,226 @@
+"""Section 4.1 for a whole small study: two random networks, boxes for objects, and what is said of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenelens.emergence import sentences
+from scenelens.emergence.detectors import OBJECTS, by_measure
+from scenelens.emergence.study_emergence import (
+    by_rules,
+    emergence_of,
+    finer_correlations,
+    study_answers,
+    told_by,
+)
+from scenelens.errors import SceneLensError
+from scenelens.labels.store import LabelStore
+from scenelens.labels.table import check_labels
+from scenelens.studies.study import label_store, open_study
+from tests.annotated_study import annotated_study
+from tests.tiny_study import write_tiny_study
+
+EASY = by_measure("iou", 0.0)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return annotated_study(tmp_path_factory.mktemp("emergence"))
+
+
+@pytest.fixture(scope="module")
+def found(study):
+    return emergence_of(study, EASY)
+
+
+def test_everything_hangs_together(found):
+    assert found.networks == ["scene", "object"]
+    assert set(found.layers.values()) == {"pool5"}
+    assert found.rule == "IoU above 0"
+    assert (found.units.layer == "pool5").all()
+    counts = found.of("scene").object.value_counts()
+    table = found.table.set_index("object")
+    assert counts.to_dict() == table.units_scene[table.units_scene > 0].to_dict()
+    deepest = found.shares[found.shares.layer == "pool5"].set_index("network")
+    assert deepest.detectors.to_dict() == found.units.network.value_counts().to_dict()
+    assert (found.shares.detectors + found.shares["none"] == found.shares.n).all()
+
+
+def test_frequency_is_that_of_the_annotated_scenes(found):
+    """Nine images a scene: two beds in an attic, two rocks in a cave, a lamp everywhere."""
+    assert found.frequency.set_index("object").instances.to_dict() == {
+        "lamp": 27, "bed": 18, "rock": 18, "boat": 9, "sand": 9, "window": 9,
+    }  # fmt: skip
+    assert found.zipf.n_images == 27
+
+
+def test_informativeness_is_known_beforehand(found):
+    told = found.informative.categories.set_index("category")
+    assert told.object.to_dict() == {"attic": "bed", "beach": "boat", "cave": "rock"}
+    assert (told.ap == 1).all()
+    assert found.table.set_index("object").informativeness.to_dict() == {
+        "bed": 1, "boat": 1, "rock": 1, "lamp": 0, "sand": 0, "window": 0,
+    }  # fmt: skip
+    assert found.why_not == ""
+
+
+def test_correlations_for_both_networks_and_both_choices_of_objects(found):
+    kinds = found.correlations.groupby(["network", "objects"]).n.first()
+    assert kinds["scene", "all"] == 6
+    assert kinds["object", "detected"] == (found.table.units_object > 0).sum()
+
+
+def test_concepts_on_too_few_images_are_not_asked_about(study):
+    labels = study.automatic_labels("scene")
+    rare = labels.concepts.assign(images=np.arange(len(labels.concepts)))
+    kept = replace(labels, concepts=rare).shown_often(3)
+    assert kept.concepts.images.min() == 3
+    assert len(kept.concepts) == len(rare) - 3
+    whole, part = (one.measures("pool5") for one in (labels, kept))
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values[:, 3:], part[name])
+
+
+def test_objects_that_units_were_not_asked_about_do_not_count(study):
+    """Lamps are on all 27 scenes, everything else on nine; asked about lamps only, no other object can have
+    units, so none must stand in the correlation with none."""
+    few = emergence_of(study, EASY, least_images=10)
+    assert few.table.object.tolist() == ["lamp"]
+    assert len(few.frequency) == 6
+    assert few.which == "objects on at least 10 images"
+    assert "1 object: too few for a correlation" in sentences.describe_correlations(few)
+    assert by_rules(few).objects.max() <= 1
+
+
+def test_other_rules_beside_it(found):
+    table = by_rules(found)
+    assert table.rule.unique().tolist() == [
+        "of all concepts, IoU above 0.04", "of objects, IoU above 0.04", "of objects, AP above 0.5",
+    ]  # fmt: skip
+    assert (table.detectors + table["none"] == table.n).all()
+    starts = ("of all concepts", "of objects, IoU")
+    narrow, wide = (table[table.rule.str.startswith(words)] for words in starts)
+    assert (wide.detectors.to_numpy() >= narrow.detectors.to_numpy()).all()
+
+
+def test_what_detectors_detect_is_on_so_many_images(found):
+    """By hand for one rule: each unit's object, and the share of the 27 images that show it."""
+    row = by_rules(found).query("network == 'scene'").iloc[1]
+    labels = found.automatic["scene"].labels("iou", 0.04, list(OBJECTS)).query("layer == 'pool5'")
+    shown = {"lamp": 1.0, **dict.fromkeys(("bed", "window", "boat", "sand", "rock"), 1 / 3)}
+    assert row.detectors == len(labels) > 0
+    assert row.on_images == pytest.approx(labels.concept.map(shown).mean())
+
+
+def test_a_finer_measure_of_telling(found):
+    table = finer_correlations(found).set_index(["measure", "against"])
+    ap = found.informative.objects.set_index("object").ap
+    assert table.r["pearson", "ap"] == pytest.approx(
+        np.corrcoef(found.table.units_scene, found.table.object.map(ap))[0, 1]
+    )
+    assert ("spearman", "difference") in table.index
+    assert told_by(found) is found.informative.categories
+    assert told_by(replace(found, informative=None, why_not="no scenes.")) == "no scenes."
+
+
+def answers(unit: int = 0, **change) -> pd.DataFrame:
+    rows = [{"network": "scene", "layer": "pool5", "unit": unit, "annotator": "Ada", "concept": "beds",
+             "type": "object", "precision": 0.9, "source": "people", "when": "2026-01-01"}]  # fmt: skip
+    return check_labels(pd.DataFrame(rows).assign(**change))
+
+
+def with_answers(study, monkeypatch, table: pd.DataFrame) -> None:
+    monkeypatch.setattr(LabelStore, "labels", lambda self, *a, **k: table)
+    assert label_store(study).labels() is table
+
+
+def test_peoples_answers_join(study, found, monkeypatch):
+    with_answers(study, monkeypatch, answers())
+    told = emergence_of(study, "majority")
+    assert told.of("scene")[["unit", "object"]].values.tolist() == [[0, "bed"]]
+    assert by_rules(found).rule.iloc[-1] == "majority of people, precision at least 0.75"
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"layer": "pol5"}, "a layer 'pol5', which the scene network does not have; close names: pool5"),
+    ({"network": "scen"}, "labels of a network 'scen', which is none of these; close names: scene"),
+])  # fmt: skip
+def test_answers_about_something_else_are_told(study, found, monkeypatch, change, said):
+    with_answers(study, monkeypatch, answers(**change))
+    with pytest.raises(SceneLensError, match=said):
+        study_answers(study, found.automatic)
+
+
+def test_the_sentences_have_the_numbers(found):
+    text = sentences.describe_units(found)
+    row = found.shares[(found.shares.network == "scene") & (found.shares.layer == "pool5")].iloc[0]
+    assert f"**The scene network**, pool5: {row.detectors} units detect {row.objects} objects" in text
+    assert f"{row['none']} detect none" in text
+    assert "115 of the 256" in text
+    assert "27 images with 6 objects (world)" in text
+    assert "3 of 3 scene categories" in sentences.describe_informative(found)
+    text = sentences.describe_correlations(found)
+    assert "the paper: 0.54" in text
+    assert "the paper: 0.84" in text
+    assert "only 3 scene categories could be asked" in text
+    assert "nan" not in text
+
+
+def gap(scene: float, other: float, width: float = 0.05) -> pd.DataFrame:
+    rows = [("scene", "pool5", 128, scene), ("object", "pool5", 128, other)]
+    table = pd.DataFrame(rows, columns=["network", "layer", "n", "share"])
+    return table.assign(low=table.share - width, high=table.share + width, detectors=1, none=127, objects=1)
+
+
+@pytest.mark.parametrize(("shares", "said"), [
+    (gap(0.6, 0.2), "the scene network has more object detectors than the object network, as in the paper"),
+    (gap(0.2, 0.6), "the object network has more object detectors than the scene network. The paper found"),
+    (gap(0.3, 0.35), "The intervals of the two overlap"),
+])  # fmt: skip
+def test_whichever_way_it_falls(found, shares, said):
+    assert said in sentences.describe_units(replace(found, shares=shares))
+
+
+@pytest.mark.parametrize(("low", "high", "said"), [
+    (0.1, 0.5, "what tells scenes matters more"), (-0.5, -0.1, "frequency that matters more"),
+    (-0.1, 0.1, "do not decide"),
+])  # fmt: skip
+def test_the_difference_decides(found, low, high, said):
+    table = found.correlations.copy()
+    table.loc[table.against == "difference", ["low", "high", "r", "reason"]] = (low, high, 0.0, "")
+    assert said in sentences.describe_correlations(replace(found, correlations=table))
+
+
+def test_constant_counts_are_said_and_are_no_nan(study):
+    """No unit exceeds an IoU of 2, so every object has 0 units."""
+    none = emergence_of(study, by_measure("iou", 2.0))
+    text = sentences.describe_correlations(none)
+    assert "no correlation: the number of units is 0 for all of 6 objects" in text
+    assert "**Their difference** does not exist" in text
+    assert "nan" not in text
+    assert "0 units detect 0 objects" in sentences.describe_units(none)
+
+
+def test_without_scene_categories_the_rest_goes_on(study, monkeypatch):
+    monkeypatch.setattr(type(study.annotations), "scene", lambda self, image: "")
+    found = emergence_of(study, EASY)
+    assert found.informative is None
+    assert "none of the annotated images has a scene category" in sentences.describe_informative(found)
+    text = sentences.describe_correlations(found)
+    assert "no correlation: the informativeness is not known" in text
+    assert "**With frequency**: r =" in text or "no correlation: the number" in text
+
+
+def test_a_study_without_annotations_says_so(tmp_path):
+    nothing = emergence_of(open_study(write_tiny_study(tmp_path)))
+    assert nothing is None
+    for view in (
+        sentences.describe_units,
+        sentences.describe_informative,
+        sentences.describe_correlations,
+        by_rules,
+        told_by,
+    ):
+        assert "has no annotations" in view(nothing)

@@ -1,0 +1,199 @@
+"""Counts and correlations by hand, with scipy as the oracle, and where there is nothing to correlate."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from scenelens import paper
+from scenelens.emergence.frequency import object_frequency
+from scenelens.emergence.informativeness import informative_objects
+from scenelens.emergence.tables import (
+    correlations,
+    detector_share,
+    emergence_table,
+    permutation_p,
+    unit_counts,
+)
+from scenelens.errors import SceneLensError
+from scenelens.intervals import bootstrap_interval
+from tests.emergence.test_detectors import measured
+from tests.emergence.test_informativeness import world
+from tests.presence import presence
+from tests.small_network import small_network
+
+LABELS = measured([
+    (0, "lamp", "object", 0.05), (1, "lamps", "object", 0.2), (2, "bed", "object", 0.1),
+    (3, "bed", "object", 0.01),    (4, "wheel", "object part", 0.5), (5, "unicorn", "object", 0.3),
+])  # fmt: skip
+
+
+def test_units_are_counted_per_object_best_first():
+    counts = unit_counts(LABELS)
+    assert counts[["object", "n_units", "units"]].values.tolist() == [
+        ["lamp", 2, (1, 0)], ["bed", 1, (2,)], ["unicorn", 1, (5,)],
+    ]  # fmt: skip
+    assert set(counts.network) == {"scene"}
+    assert set(counts.layer) == {"pool5"}
+
+
+def test_layers_and_networks_keep_their_order():
+    both = pd.concat([LABELS.assign(layer="pool2"), LABELS, LABELS.assign(network="object")])
+    counts = unit_counts(both, "iou")
+    assert list(dict.fromkeys(zip(counts.network, counts.layer, strict=True))) == [
+        ("scene", "pool2"), ("scene", "pool5"), ("object", "pool5"),
+    ]  # fmt: skip
+    assert unit_counts(LABELS[:0]).empty
+
+
+def test_units_that_detect_nothing_are_counted_too():
+    network = small_network()
+    layer = network.layers.layer.iloc[-2]
+    units = network.layer_shape(layer)[0]
+    table = detector_share(LABELS[:3].assign(layer=layer), {"scene": network})
+    row = table.iloc[0]
+    assert (row.n, row.detectors, row["none"], row.objects) == (units, 3, units - 3, 2)
+    assert row.low < row.share == 3 / units < row.high
+    empty = detector_share(LABELS[4:5].assign(layer=layer), {"scene": network}).iloc[0]
+    assert (empty.detectors, empty.share, empty["none"]) == (0, 0, units)
+
+
+def known():
+    seen = presence(world())
+    return object_frequency(seen), informative_objects(seen)
+
+
+def test_one_table_of_all_objects():
+    """Frequencies by hand: 20 lamps in dens and 10 by the sea, 18 beds, 20 boats."""
+    frequency, informative = known()
+    counts = {"scene": unit_counts(LABELS), "object": unit_counts(LABELS[2:3])}
+    table = emergence_table(counts, frequency, informative)
+    columns = ["object", "units_scene", "units_object", "frequency", "informativeness"]
+    assert table[columns].values.tolist() == [
+        ["lamp", 2, 0, 30, 0], ["bed", 1, 1, 18, 1], ["unicorn", 1, 0, 0, 0], ["boat", 0, 0, 20, 1],
+    ]  # fmt: skip
+    assert math.isnan(table.set_index("object").area["unicorn"])  # no image contains it
+
+
+def test_counts_of_two_layers_at_once_are_told():
+    counts = unit_counts(pd.concat([LABELS, LABELS.assign(layer="pool2")]))
+    with pytest.raises(SceneLensError, match="'lamp' is counted twice for the scene network; give one layer"):
+        emergence_table({"scene": counts}, *known())
+
+
+def made_up(units, frequency, informativeness) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"units_scene": units, "frequency": frequency, "informativeness": informativeness}, dtype=float
+    )
+
+
+numbers = st.lists(st.integers(0, 20), min_size=6, max_size=6)
+
+
+@settings(max_examples=25)
+@given(numbers, numbers, numbers)
+def test_both_correlations_are_scipys(units, frequency, informativeness):
+    assume(min(len(set(column)) for column in (units, frequency, informativeness)) > 1)
+    found = correlations(made_up(units, frequency, informativeness), n_resamples=2)
+    found = found.set_index(["measure", "against"]).r
+    for name, column in (("frequency", frequency), ("informativeness", informativeness)):
+        assert found["pearson", name] == pytest.approx(stats.pearsonr(units, column)[0], abs=1e-9)
+        assert found["spearman", name] == pytest.approx(stats.spearmanr(units, column)[0], abs=1e-9)
+    for measure in ("pearson", "spearman"):
+        difference = found[measure, "informativeness"] - found[measure, "frequency"]
+        assert found[measure, "difference"] == pytest.approx(difference, abs=1e-9)
+
+
+def test_the_permutation_p_is_that_of_all_permutations():
+    """By hand: of the 24 orders of four, two reach |r| = 1, so p = 1/12; scipy goes through all of them."""
+    units, other = np.array([1.0, 2, 3, 4]), np.array([1.0, 4, 2, 3])
+    assert permutation_p(np.array([units, units]).T, n=20_000) == pytest.approx(1 / 12, abs=0.01)
+    exact = stats.permutation_test(
+        (units,), lambda x: stats.pearsonr(x, other)[0], permutation_type="pairings"
+    ).pvalue
+    for measure in ("pearson", "spearman"):  # the same for whole numbers from one on
+        assert permutation_p(np.array([units, other]).T, measure, n=20_000) == pytest.approx(exact, abs=0.015)
+
+
+def test_the_intervals_hold_what_they_should():
+    """Drawn from a known world: r = 0.6 with frequency and 0 with informativeness."""
+    rng = np.random.default_rng(0)
+    units, noise, other = rng.normal(size=(3, 300))
+    table = made_up(units, 0.6 * units + 0.8 * noise, other)
+    found = correlations(table, n_resamples=500).set_index(["measure", "against"])
+    for measure in ("pearson", "spearman"):
+        row = found.loc[measure, "frequency"]
+        assert row.low < 0.6 < row.high
+        assert row.high - row.low < 0.3
+        assert row.p < 0.01
+        assert math.isnan(found.loc[measure, "difference"].p)
+        gap = found.loc[measure, "difference"]
+        assert gap.low < -0.6 < gap.high < 0
+    assert found.loc[("pearson", "informativeness")].p > 0.05
+
+
+def test_the_interval_is_the_package_s_bootstrap():
+    """Against `metrics.bootstrap_interval`, which draws one resample after the other."""
+    rng = np.random.default_rng(5)
+    units = rng.poisson(2, 40).astype(float)
+    table = made_up(units, units + rng.normal(0, 2, 40), rng.poisson(1, 40))
+    found = correlations(table, n_resamples=4000).set_index(["measure", "against"])
+    for measure, r in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
+        pairs = table[["units_scene", "frequency"]].to_numpy()
+        low, high = bootstrap_interval(pairs, lambda drawn, r=r: r(*drawn.T)[0], seed=1, n_resamples=500)
+        row = found.loc[measure, "frequency"]
+        assert (row.low, row.high) == (pytest.approx(low, abs=0.06), pytest.approx(high, abs=0.06))
+
+
+def test_draws_without_a_correlation_are_left_out():
+    """One object with units among five: a third of the draws miss it, and say nothing. With one among three
+    hundred (and one other value of frequency) most draws are constant."""
+    found = correlations(made_up([3, 0, 0, 0, 0], [5, 4, 3, 2, 1], [1, 0, 0, 0, 0]), n_resamples=500)
+    row = found.set_index(["measure", "against"]).loc["pearson", "frequency"]
+    assert -1 <= row.low <= row.r <= row.high <= 1
+    both = [1] + [0] * 29
+    rare = correlations(made_up(both, both[::-1], both), n_resamples=500).set_index(["measure", "against"])
+    assert rare.reason["pearson", "frequency"] == ""
+    assert math.isnan(rare.low["pearson", "frequency"])
+
+
+def test_the_papers_numbers_stand_beside_ours():
+    found = correlations(made_up([1, 2, 3], [1, 3, 2], [2, 1, 3]), n_resamples=2).set_index(
+        ["measure", "against"]
+    )
+    assert found.paper["pearson", "frequency"] == paper.EMERGENCE_CORRELATION["frequency"] == 0.54
+    assert found.paper["pearson", "informativeness"] == 0.84
+    assert found.paper["pearson", "difference"] == pytest.approx(0.3)
+    assert found.paper.loc["spearman"].isna().all()
+
+
+@pytest.mark.parametrize(("table", "against", "said"), [
+    (made_up([2, 2, 2], [1, 2, 3], [1, 2, 3]), "frequency", "the number of units is 2 for all of 3 objects"),
+    (made_up([1, 2, 3], [1, 2, 3], [1, 1, 1]), "informativeness", "the informativeness is 1 for all of 3"),
+    (made_up([1, 2, 3], [1, 2, 3], [math.nan] * 3), "informativeness", "the informativeness is not known"),
+    (made_up([1], [1], [1]), "frequency", "1 object: too few for a correlation"),
+    (made_up([], [], []), "frequency", "0 objects: too few"),
+])  # fmt: skip
+def test_a_correlation_that_does_not_exist_says_why(table, against, said):
+    found = correlations(table, n_resamples=5).set_index(["measure", "against"])
+    for measure in ("pearson", "spearman"):
+        for row in (found.loc[measure, against], found.loc[measure, "difference"]):
+            assert said in row.reason
+            assert math.isnan(row.r)
+            assert math.isnan(row.low)
+
+
+def test_what_is_known_is_correlated_where_the_other_is_not():
+    found = correlations(made_up([1, 2, 3], [3, 2, 1], [math.nan] * 3), n_resamples=5)
+    found = found.set_index(["measure", "against"])
+    assert found.r["pearson", "frequency"] == pytest.approx(-1)
+    assert found.reason["pearson", "frequency"] == ""
+
+
+def test_a_column_there_is_not():
+    with pytest.raises(SceneLensError, match="no column 'units_scenes'; close names: units_scene"):
+        correlations(made_up([1, 2, 3], [1, 2, 3], [1, 2, 3]), of="units_scenes")

@@ -1,0 +1,314 @@
+"""Automatic labels: a unit built to see one thing is called that; counts equal those of plain masks."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from scenelens import progress
+from scenelens.annotations.interface import Instance, InstanceAnnotations
+from scenelens.errors import SceneLensError
+from scenelens.labels import dissect, layer_maps
+from scenelens.labels.automatic import presence_ap
+from scenelens.labels.concept_maps import ConceptMaps
+from scenelens.labels.dissect import label_networks, label_units
+from scenelens.labels.layer_maps import Highest
+from scenelens.labels.table import COLUMNS
+from scenelens.metrics import average_precision
+from scenelens.networks import grid
+from scenelens.networks.network import Network
+from scenelens.networks.preprocessing import Preprocessing
+
+SIZE = 32
+
+
+class Squares(InstanceAnnotations):
+    """Pictures of a red square ('box') or a blue one ('pool') on grey, each where the generator put it."""
+
+    def __init__(self, folder: Path, n: int = 12) -> None:
+        rng = np.random.default_rng(5)
+        self.boxes = {}
+        for number in range(n):
+            kind = "box" if number % 4 < 2 else "pool"
+            image = f"{'attic' if number % 2 else 'beach'}/{number}.png"
+            y, x = rng.integers(2, 18, 2).tolist()
+            pixels = np.full((SIZE, SIZE, 3), 90, np.uint8)
+            pixels[y : y + 10, x : x + 10] = (255, 0, 0) if kind == "box" else (0, 0, 255)
+            path = folder / image
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), pixels[..., ::-1])
+            self.boxes[image] = (kind, y, x)
+        paths = {image: folder / image for image in self.boxes}
+        super().__init__(paths, paths)
+
+    def instances(self, image, shape=None):
+        kind, y, x = self.boxes[image]
+        ids = np.zeros((SIZE, SIZE), np.int32)
+        ids[y : y + 10, x : x + 10] = 1
+        return ids, [Instance(kind, 0)]
+
+
+class Reds(nn.Module):
+    """Unit 0 sees red, unit 1 blue, unit 2 nothing at all; each at a quarter of the resolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.see = nn.Conv2d(3, 3, 4, stride=4)
+        self.relu = nn.ReLU()
+        self.head = nn.Linear(3, 2)
+        with torch.no_grad():
+            colours = torch.tensor([[1.0, -1, -1], [-1, -1, 1], [-1, -1, -1]])
+            self.see.weight.copy_(colours[:, :, None, None].expand(3, 3, 4, 4) / 16)
+            self.see.bias.zero_()
+
+    def forward(self, x):
+        return self.head(self.relu(self.see(x)).mean((2, 3)))
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory):
+    return Squares(tmp_path_factory.mktemp("squares"))
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return Network(Reds(), "scene", preprocessing=Preprocessing(size=(SIZE, SIZE)))
+
+
+@pytest.fixture(scope="module")
+def found(squares, network):
+    return label_units(network, squares, ["see"], quantile=0.04, n_top=5, progress=False)
+
+
+def dense(network, annotations, found, kind="objects"):
+    """Shared pixels of every unit and concept by plain masks, with the thresholds that were found."""
+    maps = layer_maps.LayerMaps(network, ["see"], progress.Announcer(False))
+    rows, columns = grid.map_axes(network, "see")
+    weights = []
+    for side in (rows, columns):
+        cell = np.repeat(np.arange(8), np.diff(side.first))
+        matrix = np.zeros((SIZE, 9))
+        matrix[np.arange(SIZE), cell] = 1 - side.share
+        matrix[np.arange(SIZE), cell + 1] += side.share
+        weights.append(matrix[:, :8])
+    shared = {}
+    for image in annotations:
+        frame = cv2.imread(str(annotations.path(image)))[..., ::-1]
+        for unit, values in enumerate(maps.maps([frame])["see"][0]):
+            mask = weights[0] @ values @ weights[1].T > found.counts["see"].thresholds[unit]
+            for name, where in annotations.masks(image).items():
+                shared[unit, name] = shared.get((unit, name), 0) + int((mask & where).sum())
+    return shared
+
+
+def test_a_unit_that_sees_red_squares_is_called_box(found):
+    labels = found.labels(types=["object"]).set_index("unit")
+    assert labels.concept.to_dict() == {0: "box", 1: "pool"}  # unit 2 is never active
+    assert labels.iou.between(0.2, 1).all()
+    assert (labels.coverage > 0.5).all()
+    assert labels.precision.tolist() == [1.0, 1.0]  # six of each, and five are looked at
+    assert (labels.ap == 1).all()
+    assert labels.source.unique().tolist() == ["automatic"]
+    assert labels.annotator.unique().tolist() == ["automatic (iou)"]
+    assert tuple(labels.reset_index().columns[:3]) == ("unit", "network", "layer")
+    assert set(COLUMNS) <= {"unit", *labels.columns}
+
+
+def test_networks_in_one_pass_are_counted_as_alone(squares, network, found):
+    class Lows(Reds):
+        """The same units, the other way round."""
+
+        def __init__(self):
+            super().__init__()
+            with torch.no_grad():
+                self.see.weight.copy_(self.see.weight.flip(0).clone())
+
+    how = {"quantile": 0.04, "n_top": 5, "progress": False}
+    other = Network(Lows(), "other", preprocessing=network.preprocessing)
+    small = Network(Reds(), "small", preprocessing=Preprocessing(size=(16, 16)))
+    networks = [network, small, other]
+    together = label_networks(networks, squares, [["see"]] * 3, **how)
+    assert [one.network for one in together] == ["scene", "small", "other"]
+    assert together[0].labels().drop(columns="when").equals(found.labels().drop(columns="when"))
+    for one, net in zip(together, networks, strict=True):
+        alone = label_units(net, squares, ["see"], **how)
+        assert one.concepts.equals(alone.concepts)
+        for name in ("thresholds", "active", "shared", "fitting", "ap"):
+            np.testing.assert_array_equal(
+                getattr(one.counts["see"], name), getattr(alone.counts["see"], name)
+            )
+
+
+def test_networks_that_see_the_same_frame_share_the_annotations(squares, network, monkeypatch):
+    looked = []
+    look = ConceptMaps.look
+
+    def counted(self, image):
+        looked.append(image)
+        return look(self, image)
+
+    monkeypatch.setattr(ConceptMaps, "look", counted)
+    label_networks([network, network], squares, [["see"]] * 2, progress=False)
+    assert sorted(looked) == sorted(squares)
+
+
+def test_counts_equal_plain_masks(squares, network, found):
+    objects = found.concepts.query("kind == 'objects'").concept
+    shared = dense(network, squares, found)
+    for place, name in objects.items():
+        assert found.counts["see"].shared[:, place].tolist() == [
+            shared.get((unit, name), 0) for unit in range(3)
+        ]
+
+
+def test_measures_follow_from_the_counts(found):
+    table = found.table("see").set_index(["unit", "concept"]).loc[(0, "box")]
+    counts, place = found.counts["see"], found.concepts.concept.tolist().index("box")
+    active, shared = counts.active[0], counts.shared[0, place]
+    truth = 100 * 6  # six red squares of ten by ten pixels
+    assert found.concepts.pixels[place] == truth
+    assert found.concepts.images[place] == 6
+    assert table.iou == pytest.approx(shared / (active + truth - shared))
+    assert table.ceiling == pytest.approx(min(active, truth) / max(active, truth))
+    assert table.coverage == pytest.approx(shared / active)
+    chance = truth / (12 * SIZE * SIZE)
+    assert table.above_chance == pytest.approx((shared / active - chance) / (1 - chance))
+
+
+def test_thresholds_are_the_quantile_of_all_responses(squares, network, found):
+    maps = layer_maps.LayerMaps(network, ["see"], progress.Announcer(False))
+    frames = [cv2.imread(str(squares.path(image)))[..., ::-1] for image in squares]
+    values = maps.maps(frames)["see"].swapaxes(0, 1).reshape(3, -1)
+    assert np.allclose(found.counts["see"].thresholds, np.quantile(values, 0.96, axis=1))
+
+
+def test_every_kind_has_concepts_of_its_type(found):
+    types = found.concepts.groupby("kind").type.unique().map(list).to_dict()
+    assert types == {
+        "scenes": ["scene"],
+        "objects": ["object"],
+        "colours": ["simple element or colour"],
+        "elements": ["simple element or colour"],
+    }
+    colours = found.concepts.query("kind == 'colours'").set_index("concept").pixels
+    assert colours.to_dict() == {"grey": 12 * 924, "red": 600, "blue": 600}
+    scenes = found.concepts.query("kind == 'scenes'").set_index("concept").pixels
+    assert scenes.to_dict() == {"attic": 6 * SIZE**2, "beach": 6 * SIZE**2}
+
+
+def test_batches_and_what_is_kept_in_memory_change_nothing(squares, network, found, monkeypatch):
+    monkeypatch.setattr(layer_maps, "BATCH", 5)
+    monkeypatch.setattr(layer_maps, "KEPT_BYTES", 3 * 8 * 8 * 4 * 2)  # two images' maps
+    again = label_units(network, squares, ["see"], quantile=0.04, n_top=5, progress=False)
+    assert again.table("see").equals(found.table("see"))
+
+
+def test_a_sample_sets_the_thresholds_of_all(squares, network):
+    some = label_units(network, squares, ["see"], quantile=0.04, sample=4, progress=False)
+    assert some.n_images == 12
+    assert some.provenance["sample"] == 4
+    assert some.n_top == 12
+    assert some.labels(types=["object"]).precision.between(0, 0.5).all()  # six of twelve images show it
+
+
+def test_another_measure_chooses_and_a_wanted_least_leaves_units_out(found):
+    assert found.labels("coverage", types=["simple element or colour"]).concept.tolist() == ["red", "blue"]
+    assert found.labels("iou", least=0.99).empty
+    with pytest.raises(SceneLensError, match="close names: iou"):
+        found.labels("iuo")
+
+
+def test_the_ap_is_that_of_the_metrics():
+    rng = np.random.default_rng(3)
+    peaks = rng.integers(0, 6, (40, 3)).astype(float)  # many ties
+    present = rng.random((40, 4)) < [0.1, 0.5, 0.9, 0]
+    starts = np.cumsum([0, *present.sum(1)])
+    ap = presence_ap(peaks, starts, np.nonzero(present)[1], 4)
+    for unit in range(3):
+        for concept in range(3):
+            assert ap[unit, concept] == pytest.approx(average_precision(present[:, concept], peaks[:, unit]))
+        assert math.isnan(ap[unit, 3])
+
+
+@pytest.mark.parametrize("quantile", [0.005, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("n_batches", [1, 4])
+def test_the_highest_responses_give_numpys_quantile(quantile, n_batches):
+    values = np.random.default_rng(1).normal(size=(12, 2, 3, 4)).astype(np.float32)
+    highest = Highest((2, 3, 4), 12, quantile)
+    for part in np.split(values, n_batches):
+        highest.add(part)
+    wanted = np.quantile(values.swapaxes(0, 1).reshape(2, -1).astype(float), 1 - quantile, axis=1)
+    assert np.allclose(highest.threshold(12), wanted, rtol=1e-6)
+
+
+def test_an_unreadable_image_is_named_and_left_out(tmp_path, network):
+    annotations = Squares(tmp_path)
+    broken = annotations.images[3]
+    annotations.path(broken).write_bytes(b"no picture")
+    found = label_units(network, annotations, ["see"], n_top=60, progress=False)
+    assert [image for image, _ in found.skipped] == [broken]
+    assert found.n_images == 11
+    assert found.n_top == 11
+    with pytest.raises(SceneLensError, match="could be read"):
+        label_units(network, annotations, ["see"], images=[broken], progress=False)
+
+
+def test_wrong_arguments_are_named(squares, network):
+    for options, words in (
+        ({"quantile": 0}, "quantile"),
+        ({"layers": ["sea"]}, "close names: see"),
+        ({"layers": ["head"]}, "no map"),
+        ({"images": ["attic/99.png"]}, "attic"),
+        ({"images": []}, "no annotated images"),
+        ({"kinds": ["colour"]}, "close names: colours"),
+        ({"kinds": ["parts"]}, "no concepts of kind 'parts'"),
+        ({"placement": "middle"}, "placement"),
+        ({"sample": 0}, "1 or more"),
+    ):
+        with pytest.raises(SceneLensError, match=words):
+            label_units(network, squares, progress=False, **({"layers": ["see"]} | options))
+
+
+def test_maps_follow_the_frame_that_the_network_sees(squares, network):
+    """A photograph resized and cropped keeps its concepts on the same things."""
+    cropping = Network(Reds(), preprocessing=Preprocessing(size=(32, 32), resize="short side", resize_to=64))
+    looked = ConceptMaps(squares, cropping, ["objects", "colours"]).look(squares.images[1])
+    thing, colour = looked.codes[..., 0] > 0, (looked.frame.max(-1) > 180)
+    assert looked.codes.shape == (32, 32, 2)
+    assert np.mean(thing != colour) < 0.08  # the borders are blurred in the frame
+
+
+@pytest.mark.parametrize("folder", ["object", "object/ball"])  # of a class, or of a look of one
+def test_portraits_of_objects_show_no_scene(tmp_path, network, folder):
+    """Images filed as object-centric are of no scene: else a unit for airplanes would be a scene detector."""
+    annotations = Squares(tmp_path)
+    for image in [image for image in annotations.images if image.startswith("attic")]:
+        filed = f"{folder}/{image}"
+        (tmp_path / filed).parent.mkdir(parents=True, exist_ok=True)
+        annotations.path(image).rename(tmp_path / filed)
+        annotations.boxes[filed] = annotations.boxes.pop(image)
+    paths = {image: tmp_path / image for image in annotations.boxes}
+    InstanceAnnotations.__init__(annotations, paths, paths)
+    maps = ConceptMaps(annotations, network)
+    scenes = {image: maps.look(image).scene for image in annotations.images}
+    assert {image.partition("/")[0] for image, scene in scenes.items() if scene} == {"beach"}
+    assert maps.concepts.query("kind == 'scenes'").concept.tolist() == ["beach"]
+
+
+def test_a_full_disk_is_said_with_a_way_out(squares, network, monkeypatch):
+    class Full:
+        name = "/tmp/peaks"
+
+        def write(self, content):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(dissect, "open", lambda *_, **__: Full(), raising=False)
+    with pytest.raises(SceneLensError, match=r"No space left on device.*set TMPDIR"):
+        label_units(network, squares, ["see"], progress=False)

@@ -1,0 +1,133 @@
+"""The sparse count against dense masks: an image resized, a threshold, and sums over masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from scenelens.labels.tally import Tally, count
+from scenelens.networks.grid import _bilinear, active_area, axis
+
+
+def resize_axes(maps, shape):
+    return tuple(
+        axis(n, length, (length / n - 1) / 2, length / n)
+        for n, length in zip(maps.shape[1:], shape, strict=True)
+    )
+
+
+def dense(maps, thresholds, codes, n_concepts):
+    """Active pixels and (units, concepts + 1) shared ones, from whole resized maps."""
+    resized = [
+        np.asarray(Image.fromarray(one).resize(codes.shape[1::-1], Image.Resampling.BILINEAR)) for one in maps
+    ]
+    masks = np.stack(resized) > thresholds[:, None, None]
+    shared = np.zeros((len(maps), n_concepts + 1), int)
+    for concept in range(1, n_concepts + 1):
+        shared[:, concept] = (masks & (codes == concept).any(-1)).sum((1, 2))
+    return masks.sum((1, 2)), shared
+
+
+def tallied(maps, thresholds, codes, axes, n, scene=0, slots=None, n_top=3):
+    tally = Tally.empty(len(maps), n_top, codes.shape[2])
+    tally.make_room(n)
+    count(tally, maps, thresholds, codes, scene, np.zeros(n + 1, int) if slots is None else slots, axes)
+    return tally
+
+
+@pytest.mark.parametrize("shape", [(13, 13), (6, 6), (3, 5), (1, 1), (1, 4)])
+@pytest.mark.parametrize("size", [(56, 56), (53, 47)])
+def test_counts_equal_those_of_resized_images(shape, size):
+    rng = np.random.default_rng(sum(shape))
+    maps = (rng.random((8, *shape)) ** 4).astype(np.float32)
+    thresholds = np.quantile(maps, 0.9, axis=(1, 2)).astype(np.float32)
+    codes = np.stack([rng.integers(0, 4, size), rng.integers(4, 7, size)], -1).astype(np.int32)
+    tally = tallied(maps, thresholds, codes, resize_axes(maps, size), 6)
+    active, shared = dense(maps, thresholds, codes, 6)
+    assert tally.active.tolist() == active.tolist()
+    assert np.array_equal(tally.shared[:, 1:7], shared[:, 1:])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 0.99), st.sampled_from([(33.0, 32.0), (2.5, 6.0), (-5.0, 9.5)]))
+def test_a_maps_positions_may_stand_anywhere(seed, level, place):
+    start, stride = place
+    rng = np.random.default_rng(seed)
+    maps = rng.random((3, 6, 5)).astype(np.float32)
+    codes = rng.integers(0, 3, (40, 60, 1)).astype(np.int32)
+    thresholds = np.full(3, level, np.float32)
+    axes = (axis(6, 40, start, stride), axis(5, 60, start, stride))
+    tally = tallied(maps, thresholds, codes, axes, 2)
+    rows, columns = _bilinear(6, 40, start, stride), _bilinear(5, 60, start, stride)
+    near = 0
+    for unit, values in enumerate(rows @ maps @ columns.T):
+        mask = values > level
+        near = int((np.abs(values - level) < 1e-6).sum())  # rounding may decide these either way
+        assert abs(tally.active[unit] - mask.sum()) <= near
+        assert abs(tally.shared[unit, 2] - (mask & (codes[..., 0] == 2)).sum()) <= near
+
+
+def test_a_unit_at_its_threshold_is_silent():
+    tally = tallied(
+        np.ones((1, 2, 2), np.float32),
+        np.float32([1]),
+        np.ones((4, 4, 1), np.int32),
+        resize_axes(np.ones((1, 2, 2)), (4, 4)),
+        1,
+    )
+    assert tally.active[0] == 0
+    assert not tally.shared.any()
+
+
+def test_the_scene_holds_all_active_pixels_and_what_fits_is_noted():
+    maps = np.ones((1, 2, 2), np.float32)
+    codes = np.full((4, 4, 2), 1, np.int32)
+    codes[..., 1] = [[2], [2], [3], [3]]  # half and half: neither is more than half
+    slots = np.array([0, 0, 1, 1, 2])
+    tally = tallied(maps, np.float32([0]), codes, resize_axes(maps, (4, 4)), 4, scene=4, slots=slots)
+    assert tally.shared[0, :5].tolist() == [0, 16, 8, 8, 16]
+    assert tally.top_fits[0, tally.top_peaks[0].argmax()].tolist() == [1, 0, 4]
+
+
+def test_only_the_highest_peaks_stay_and_an_earlier_one_wins_a_tie():
+    tally = Tally.empty(1, 2, 1)
+    axes = (axis(1, 1, 0, 1), axis(1, 1, 0, 1))
+    slots = np.array([0, 0, 0, 0, 0])
+    tally.make_room(4)
+    for concept, peak in ((1, 3.0), (2, 1.0), (3, 2.0), (4, 2.0)):
+        codes = np.full((1, 1, 1), concept, np.int32)
+        count(tally, np.full((1, 1, 1), peak, np.float32), np.float32([0.5]), codes, 0, slots, axes)
+    assert sorted(tally.top_peaks[0]) == [2, 3]
+    assert sorted(tally.top_fits[0, :, 0]) == [1, 3]
+
+
+def test_a_silent_image_among_the_highest_fits_nothing():
+    tally = Tally.empty(1, 2, 1)
+    axes = (axis(1, 1, 0, 1), axis(1, 1, 0, 1))
+    codes = np.ones((1, 1, 1), np.int32)
+    for peak in (1.0, 9.0):
+        count(tally, np.full((1, 1, 1), peak, np.float32), np.float32([5]), codes, 0, np.array([0, 0]), axes)
+    assert sorted(zip(tally.top_peaks[0], tally.top_fits[0, :, 0], strict=True)) == [(1, 0), (9, 1)]
+
+
+def test_room_for_concepts_grows_and_keeps_what_was_counted():
+    tally = Tally.empty(2, 1, 1)
+    tally.shared[1, 63] = 7
+    tally.make_room(64)
+    assert tally.shared.shape[1] > 64
+    assert tally.shared[1, 63] == 7
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (6, 6)])
+def test_the_area_is_what_labelling_counts(shape):
+    rng = np.random.default_rng(1)
+    values = rng.random(shape).astype(np.float32)
+    axes = (axis(shape[0], 40, 3.0, 7.0), axis(shape[1], 50, -2.0, 9.0))
+    tally = Tally.empty(1, 1, 1)
+    count(tally, values[None], np.float32([0.6]), np.zeros((40, 50, 1), np.int32), 0, np.zeros(1, int), axes)
+    area = active_area(values, np.float32(0.6), axes)
+    assert area.shape == (40, 50)
+    assert abs(int(area.sum()) - int(tally.active[0])) <= 1  # 64 bits here, 32 there

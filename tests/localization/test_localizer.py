@@ -1,0 +1,201 @@
+"""One pass, counted; boxes against a slow second way; what is asked wrongly is told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import scenelens as sl
+from scenelens.errors import SceneLensError
+from scenelens.localization.calibration import Calibration, Curve
+from scenelens.localization.localizer import COLUMNS, Localizer, localize
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.network import Network
+from tests.made_up_fields import blob_field
+from tests.small_network import photograph
+
+LAYERS = ("pool2", "conv4", "pool5")
+NAMES = ("bed", "lamp", "sofa")
+
+
+@pytest.fixture(scope="module")
+def network():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return Network(CaffeNet(4, width=1 / 8, fc=16), "scene", ["attic", "beach", "cave", "dune"])
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return [photograph(seed, (90, 120)) for seed in range(6)]
+
+
+@pytest.fixture(scope="module")
+def known(network, pictures):
+    """Labels of every unit of three layers, thresholds that a tenth of the responses exceed, and curves."""
+    rows, curves = [], []
+    with sl.record(network, LAYERS) as acts:
+        network(pictures)
+    for layer in LAYERS:
+        for unit, values in enumerate(acts[layer].transpose(0, 1).flatten(1).numpy()):
+            ranked = np.unique(values)
+            at = int(0.9 * len(ranked))
+            threshold = float(ranked[at : at + 2].mean())  # between two responses, so no rounding decides
+            rows.append((layer, unit, NAMES[unit % 3], "object", threshold))
+            ends = np.array([0.1, 0.5 + 0.01 * (unit % 37)])  # no two units promise the same
+            curves.append(Curve(np.array([threshold, threshold + 50]), ends))
+    units = pd.DataFrame(rows, columns=["layer", "unit", "concept", "type", "threshold"])
+    return units.assign(network="scene"), Calibration("scene", network.weights_hash, units, tuple(curves))
+
+
+@pytest.fixture(scope="module")
+def localizer(network, known):
+    return Localizer(network, *known)
+
+
+def test_there_is_exactly_one_forward_pass(network, known, localizer, pictures):
+    passes, convolutions = [], []
+    hooks = [network.module.register_forward_hook(lambda *_: passes.append(1))]
+    hooks += [
+        one.register_forward_hook(lambda *_: convolutions.append(1))
+        for one in network.module.modules()
+        if isinstance(one, torch.nn.Conv2d)
+    ]
+    try:
+        localizer(pictures[0])
+        assert (len(passes), len(convolutions)) == (1, 5)
+        localize(network, pictures[0], *known, layers=["pool5"])
+        assert (len(passes), len(convolutions)) == (2, 10)
+        localizer.several(pictures)
+        assert len(passes) == 3
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def test_the_scene_is_what_the_network_predicts(network, localizer, pictures):
+    seen, said = localizer(pictures[1]), network.predict(pictures[1])
+    assert seen.scene.predicted.tolist() == said.predicted.tolist()
+    np.testing.assert_allclose(seen.scene.probability, said.probability, rtol=1e-5)
+    assert seen.scene["rank"].tolist() == [1, 2, 3, 4]  # four classes: no top 5
+    np.testing.assert_array_equal(seen.frame, network.show_input(pictures[1]))
+
+
+def test_boxes_are_where_labelled_units_fire(network, known, localizer, pictures):
+    """One row per group before merging would be many; the strongest of each name must be among the boxes."""
+    labels, calibration = known
+    seen = localizer(pictures[2])
+    assert list(seen.boxes.columns) == list(COLUMNS)
+    assert list(dict.fromkeys(seen.boxes.layer)) == list(LAYERS)
+    with sl.record(network, LAYERS) as acts:
+        network(pictures[2])
+    for layer in LAYERS:
+        boxes = seen.boxes[seen.boxes.layer == layer]
+        assert (boxes.confidence.diff().dropna() <= 1e-12).all()
+        own = labels[labels.layer == layer].reset_index(drop=True)
+        peaks = acts[layer][0].flatten(1).max(1).values.numpy()
+        fires = peaks[own.unit] > own.threshold.to_numpy(np.float32)
+        for name in NAMES:
+            units = own.unit[fires & (own.concept == name)]
+            confident = [calibration.confidence(layer, int(unit), float(peaks[unit])) for unit in units]
+            found = boxes[boxes.concept == name]
+            assert bool(len(units)) == bool(len(found))
+            if len(units):
+                assert found.confidence.max() == pytest.approx(max(confident), rel=1e-5)
+                assert {unit for several in found.units for unit in several} == set(units)
+
+
+def test_boxes_lie_in_the_frame_around_their_strongest_position(localizer, pictures):
+    boxes = pd.concat([one.boxes for one in localizer.several(pictures)])
+    assert ((boxes.top < boxes.bottom) & (boxes.left < boxes.right)).all()
+    assert boxes[["top", "left"]].min().min() >= 0
+    assert boxes[["bottom", "right"]].max().max() <= 227 + 1e-9
+    assert boxes.confidence.between(0, 1).all()
+    assert all(row.unit in row.units for row in boxes.itertuples())
+
+
+def test_a_batch_changes_nothing(localizer, pictures):
+    together = localizer.several(pictures)
+    for picture, one in zip(pictures, together, strict=True):
+        alone = localizer(picture)
+        pd.testing.assert_frame_equal(alone.boxes, one.boxes, rtol=1e-3, atol=1e-3)
+        pd.testing.assert_frame_equal(alone.scene, one.scene, rtol=1e-3)
+
+
+def test_a_measured_field_sets_the_size_of_boxes(network, known, pictures):
+    labels, calibration = known
+    one = labels[(labels.layer == "pool2") & (labels.unit == 4)]
+    small = blob_field(4, "pool2", width=0.05)
+    plain, measured = (
+        Localizer(network, one, calibration, fields=fields) for fields in (None, {"pool2": {4: small}})
+    )
+    before, after = (pd.concat([each.boxes for each in one.several(pictures)]) for one in (plain, measured))
+    assert len(after) > 0
+    # groups are the same before boxes merge; a smaller field gives smaller boxes, so fewer of them merge
+    assert len(after) >= len(before)
+    assert (after.right - after.left).mean() < (before.right - before.left).mean()
+    assert (after.right - after.left).min() >= min(small.size, 227 - 211) - 1.5
+
+
+def test_a_silent_picture_gives_an_empty_table(network, known, pictures):
+    labels, calibration = known
+    deaf = calibration.units.assign(threshold=1e9)
+    quiet = Calibration("scene", network.weights_hash, deaf, calibration.curves)
+    seen = localize(network, pictures[0], labels, quiet)
+    assert seen.boxes.empty
+    assert list(seen.boxes.columns) == list(COLUMNS)
+    assert len(seen.scene) == 4
+
+
+def test_least_leaves_out_what_is_less_sure(network, known, pictures):
+    everything = localize(network, pictures[0], *known).boxes
+    level = float(everything.confidence.median())
+    sure = localize(network, pictures[0], *known, least=level).boxes
+    assert len(sure) == (everything.confidence >= level).sum() < len(everything)
+
+
+def test_confidence_after_merging_is_mapped(network, known, pictures):
+    labels, calibration = known
+    half = Curve(np.array([0.0, 1.0]), np.array([0.0, 0.5]))
+    less = Calibration(
+        "scene", calibration.weights, calibration.units, calibration.curves, dict.fromkeys(LAYERS, half)
+    )
+    before, after = (localize(network, pictures[0], labels, one).boxes for one in (calibration, less))
+    np.testing.assert_allclose(after.confidence, before.confidence / 2)
+
+
+def test_units_without_calibration_stay_silent(network, known):
+    labels, calibration = known
+    renamed = labels.assign(concept=labels.concept.where(labels.unit != 3, "dragon"))
+    assert Localizer(network, renamed, calibration).silent == 3
+    with pytest.raises(SceneLensError, match="calibrated under its name"):
+        Localizer(network, labels.assign(concept="dragon"), calibration)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"network": "object"}, "these are labels of object, and the network is 'scene'"),
+        ({"layer": "pool6"}, "no layer named 'pool6'.*pool5"),
+        ({"unit": 4000}, "a label of 4000"),
+    ],
+)
+def test_labels_that_do_not_fit_are_told(network, known, pictures, change, message):
+    labels, calibration = known
+    with pytest.raises(SceneLensError, match=message):
+        localize(network, pictures[0], labels.assign(**change), calibration)
+
+
+def test_what_else_does_not_fit_is_told(network, known, pictures):
+    labels, calibration = known
+    other = Network(CaffeNet(4, width=1 / 8, fc=16), "scene")
+    with pytest.raises(SceneLensError, match="other weights"):
+        localize(other, pictures[0], labels, calibration)
+    with pytest.raises(SceneLensError, match="no unit of conv5 is labelled"):
+        localize(network, pictures[0], labels, calibration, layers=["conv5"])
+    with pytest.raises(SceneLensError, match="pool5"):
+        localize(network, pictures[0], labels, calibration, layers=["pol5"])
+    with pytest.raises(SceneLensError, match=r"one name; give a list, \['pool5'\]"):
+        localize(network, pictures[0], labels, calibration, layers="pool5")
+    with pytest.raises(SceneLensError, match="between 0 and 1"):
+        localize(network, pictures[0], labels, calibration, least=20)

@@ -1,0 +1,168 @@
+"""Sentences a picture without a browser: the model, its words, and how view and model follow each other."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scenelens.errors import SceneLensError
+from scenelens.localization import widget
+from scenelens.localization.figures import best_boxes
+from scenelens.localization.study_localizer import study_localizer
+from scenelens.localization.widget import TILE, PictureReader, localize_image, picture_paths
+from scenelens.localization.widget_page import SCORES, SIDE
+from scenelens.studies.study import open_study
+from tests.annotated_study import annotated_study
+from tests.minimal_images.test_widget import uploaded
+from tests.small_network import photograph
+from tests.tiny_study import write_tiny_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return annotated_study(tmp_path_factory.mktemp("annotated"), 16)
+
+
+@pytest.fixture
+def view(study):
+    made = localize_image(study)
+    made.least.value = 0.0
+    yield made
+    made.close()
+
+
+def shown(image) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(image.value)))
+
+
+def names(view) -> list[str]:
+    return [button.description for button in view.buttons if button.layout.display != "none"]
+
+
+def with_boxes(view) -> PictureReader:
+    """The model, moved to a picture that has boxes at its layer."""
+    model = view.model
+    for image in model.paths:
+        model.choose(image=image)
+        if len(model.boxes()):
+            return model
+    raise AssertionError("no picture of the study has a box")
+
+
+def test_it_begins_with_a_judging_picture(study, view):
+    model, hands = view.model, study_localizer(study, "scene").hands
+    first = [study.annotations.path(image) for image in hands["judge"]]
+    assert model.paths[model.image] in first
+    assert (model.network, model.layer) == ("scene", model.layers()[-1])
+    assert shown(view.picture).shape == (SIDE, SIDE + SCORES, 3)
+    best = model.seen.scene.iloc[0]
+    assert f"{best.predicted} ({100 * best.probability:.0f}%)" in view.status.value
+    assert view.folder.value == model.image.rpartition("/")[0]
+
+
+def test_buttons_are_the_boxes_and_show_the_unit(study, view):
+    model = with_boxes(view)
+    boxes = best_boxes(model.seen, model.layer, 8, 0.0)
+    assert names(view) == [
+        f"{k + 1} {row.concept} {100 * row.confidence:.0f}%" for k, row in enumerate(boxes.itertuples())
+    ]
+    assert view.unit.layout.display == "none"
+    before = view.picture.value
+    view.buttons[0].click()
+    assert model.box == 0
+    assert view.picture.value != before
+    assert f"{model.layer}:{boxes.unit.iloc[0]}" in view.status.value
+    picture = shown(view.unit)
+    assert view.unit.layout.display == ""
+    assert picture.shape[0] == TILE + 24
+    assert picture.std() > 10
+    view.buttons[0].click()
+    assert model.box == -1
+    assert view.unit.layout.display == "none"
+
+
+def test_the_threshold_takes_boxes_away(view):
+    model = with_boxes(view)
+    n = len(names(view))
+    view.buttons[0].click()
+    view.least.value = 1.0
+    assert names(view) == []
+    assert model.box == -1
+    assert "0 of" in view.status.value
+    view.least.value = 0.0
+    assert len(names(view)) == n
+
+
+def test_controls_and_model_follow_each_other(study, view):
+    model = view.model
+    view.layer.value = "pool2"
+    assert model.layer == "pool2"
+    view.network.value = "object"
+    assert (model.network, model.layer) == ("object", "pool2")
+    view.folder.value = next(name for name in view.folders if name.endswith("object/ball"))
+    assert model.image.endswith("object/ball/0.png")
+    view.number.value = 3
+    assert model.image == view.folders[view.folder.value][2]
+    assert view.number.max == 16
+    model.choose(network="scene", image=next(iter(model.paths)))
+    assert view.network.value == "scene"
+    assert view.number.value == 1
+
+
+def test_the_classes_are_those_of_the_network(view):
+    view.network.value = "object"
+    assert set(view.model.seen.scene.predicted) == {"apple", "ball"}
+
+
+def test_a_readers_photograph(view):
+    content = io.BytesIO()
+    Image.fromarray(photograph(9, (60, 90))).save(content, "PNG")
+    view.upload.value = uploaded("mine.png", content.getvalue())
+    assert view.model.image == "mine.png"
+    assert view.folder.value is None
+    assert "mine.png" in view.status.value
+    np.testing.assert_array_equal(
+        view.model.seen.frame, view.model.study.networks["scene"].show_input(photograph(9, (60, 90)))
+    )
+    view.folder.value = next(iter(view.folders))
+    assert view.model.image in view.model.paths
+
+
+def test_what_is_no_photograph_is_told_and_changes_nothing(view):
+    before = view.model.image
+    with pytest.raises(SceneLensError, match=r"the image notes\.txt is unreadable"):
+        view.upload.value = uploaded("notes.txt", b"no picture")
+    assert view.status.failed
+    assert view.model.image == before
+
+
+def test_a_measured_field_is_shown(study, view, monkeypatch):
+    from tests.made_up_fields import blob_field
+
+    model = with_boxes(view)
+    unit = int(model.boxes().unit[0])
+    model.box = 0
+    plain = model.unit_picture()
+    fields = study_localizer(study, "scene").localizer.fields
+    monkeypatch.setitem(fields, model.layer, {unit: blob_field(unit, model.layer)})
+    field = model.unit_picture()
+    assert (plain[:TILE, :TILE] != field[:TILE, :TILE]).any()
+    np.testing.assert_array_equal(plain[:, TILE + 8 :], field[:, TILE + 8 :])
+
+
+def test_what_is_not_there_is_told(study, tmp_path):
+    with pytest.raises(SceneLensError, match="no image 'attic'"):
+        PictureReader(study, image="attic")
+    with pytest.raises(SceneLensError, match=r"no network named 'seen'.*scene"):
+        PictureReader(study, "seen")
+    with pytest.raises(SceneLensError, match="no annotations"):
+        localize_image(open_study(write_tiny_study(tmp_path)))
+
+
+def test_all_pictures_of_a_study_are_at_hand_once(study):
+    paths = picture_paths(study)
+    assert len(paths) == len(set(paths.values())) == len(study.images)
+    assert widget._by_folder(paths)["object/ball"][0] == "object/ball/0.png"

@@ -1,0 +1,185 @@
+"""What scenes keep, for a whole study: examples, the headed network, the paper beside it, what is shipped."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenelens import paper
+from scenelens.errors import SceneLensError
+from scenelens.exercises import check
+from scenelens.minimal_images import examples, sentences, study_retention
+from scenelens.minimal_images.probe import scene_probe
+from scenelens.minimal_images.retention_search import Retention, Survival
+from scenelens.studies.study import open_study
+from tests.annotated_study import annotated_study
+from tests.minimal_images.test_search import check_same
+from tests.tiny_study import write_tiny_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return annotated_study(tmp_path_factory.mktemp("annotated"))
+
+
+@pytest.fixture(scope="module")
+def favourite(study):
+    """The class that the random scene network gives to most images."""
+    network = study.networks["scene"]
+    seen = network.predict([study.load_image(image) for image in study.images.image[:27]], top=1)
+    return seen.predicted.mode()[0]
+
+
+def test_categories_are_the_papers_or_the_most_frequent(study, monkeypatch):
+    assert sorted(examples.choose_categories(study)) == ["attic", "beach", "cave"]
+    assert len(examples.choose_categories(study, n=2)) == 2
+    monkeypatch.setitem(paper.RETENTION, "cave", {"rock": 0.5})
+    assert examples.choose_categories(study) == ["cave", "attic", "beach"]
+    assert examples.known_categories(study) == ["attic", "beach", "cave"]
+
+
+def test_an_example_is_one_that_is_recognised(study, favourite):
+    one = examples.example(study, favourite)
+    assert study.networks["scene"].predict(one.photograph, top=1).predicted[0] == favourite
+    assert {"lamp"} < set(one.regions.names)
+    with pytest.raises(SceneLensError, match="close names: attic"):
+        examples.example(study, "atic")
+
+
+def test_both_ways_of_cutting(study, favourite):
+    (by_objects, first), (by_regions, second) = examples.both_ways(study, favourite)
+    assert "objects" in by_objects
+    assert "edges" in by_regions
+    assert len(first.kept) == 4
+    assert len(second.kept) > 4
+
+
+def test_both_ways_are_kept_without_asking_the_network_again(study, favourite, tmp_path, monkeypatch):
+    """Bit for bit; a damaged file is made again."""
+    monkeypatch.setattr(study, "cache", tmp_path)
+    first = examples.both_ways(study, favourite)
+    network = study.networks["scene"]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(network), "__call__", lambda *_: pytest.fail("the network was asked"))
+        second = examples.both_ways(study, favourite)
+    assert [words for words, _ in second] == [words for words, _ in first]
+    for (_, one), (_, two) in zip(first, second, strict=True):
+        check_same(one, two)
+    files = {path: path.read_bytes() for path in (tmp_path / "minimal").iterdir()}
+    assert sum(map(len, files.values())) < 20_000
+    for path in files:
+        path.write_text('{"predicted": 17')
+    for (_, one), (_, two) in zip(first, examples.both_ways(study, favourite), strict=True):
+        check_same(one, two)
+    assert {path: path.read_bytes() for path in files} == files
+
+
+def test_a_study_without_annotations_still_has_examples(tmp_path):
+    bare = open_study(write_tiny_study(tmp_path))
+    assert examples.known_categories(bare) == ["attic", "beach", "cave"]
+    assert examples.example(bare, "cave").regions is None
+    assert [words for words, _ in examples.both_ways(bare, "cave")] == ["cut by edges and regions"]
+    assert study_retention.compare(bare, ["cave"]) == {}
+    assert "no annotations" in sentences.describe_all_keeps({})
+    with pytest.raises(SceneLensError, match="add an \\[annotations\\] table"):
+        study_retention.keeps(bare, "cave")
+
+
+def test_the_head_is_a_linear_layer_on_the_others_features(study):
+    probe = scene_probe(study, "object")
+    assert probe.classes == ["attic", "beach", "cave"]
+    assert probe.module.trained_on == 27
+    images = [study.load_image(image) for image in study.images.image[:27]]
+    frames = np.stack([probe.show_input(one) for one in images])
+    logits = probe(frames, framed=True).numpy()
+    values = study.index("object").values(probe.module.layer)[:27]
+    by_objects = (
+        values @ probe.module.head.weight.detach().numpy().T + probe.module.head.bias.detach().numpy()
+    )
+    np.testing.assert_allclose(logits, by_objects, rtol=1e-3, atol=1e-4)
+
+
+def test_the_head_never_saw_what_it_is_judged_by(study):
+    probe = study_retention.headed(study, ["attic"], n=1)
+    assert probe is not None
+    assert probe.module.trained_on == 26
+    assert study_retention.headed(study, ["attic"], n=9) is None  # no attic is left to learn from
+
+
+def test_too_few_scenes_for_a_head(tmp_path):
+    with pytest.raises(SceneLensError, match="no two scene categories of 8 images"):
+        scene_probe(open_study(write_tiny_study(tmp_path)))
+
+
+def test_comparing_and_reading(study, favourite):
+    found = study_retention.compare(study, [favourite], n=1)
+    assert [one.category for one in found["scene"]] == [favourite]
+    assert found["object"][0].target == favourite
+    text = sentences.describe_all_keeps(found)
+    assert text.count(f"**{favourite}**") == 2
+    assert "with a head for scenes" in text
+
+
+def test_a_table_beside_the_paper(monkeypatch):
+    monkeypatch.setitem(paper.RETENTION, "attic", {"lamp": 0.25, "stairs": 1.0})
+    one = Survival("a", "", ("bed", "lamp"), (0.5, 0.5), (True, False), (True, True))
+    found = Retention("attic", "attic", (one,) * 5 + (Survival("b", "not classified"),), {})
+    table = sentences.beside_paper(found).set_index("object")
+    assert table.index.tolist() == ["bed", "lamp"]
+    assert (table.paper["lamp"], np.isnan(table.paper["bed"])) == (0.25, True)
+    assert sentences.beside_paper(found, least=6).object.tolist() == ["lamp"]  # the paper names it
+    text = sentences.describe_keeps(found)
+    assert "5 of 6 annotated images" in text
+    assert "lamp 0%" in text
+    assert "(the paper: 25%)" in text
+    few = Retention("cave", "cave", (one,), {})
+    assert sentences.describe_keeps(few).endswith("No object is in enough of them to be counted.")
+
+
+def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favourite, tmp_path, monkeypatch):
+    path = tmp_path / "retention.json"
+    monkeypatch.setattr(study_retention, "shipped_file", lambda _: path)
+    monkeypatch.setattr(study_retention, "choose_categories", lambda _: [favourite])
+    assert study_retention.ship(study, n=9) == path
+    live = study_retention.keeps(study, favourite, n=9)
+    monkeypatch.setattr(study, "cache", tmp_path / "empty")
+
+    def never(*_):
+        raise AssertionError("searched again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scenelens.minimal_images.retention_search._survival", never)
+        again = study_retention.keeps(study, favourite, n=9).table
+    pd.testing.assert_frame_equal(again, live.table, atol=1e-4)
+    assert live.counted
+    stored = json.loads(path.read_text())
+    for rows in stored.values():
+        for row in rows:
+            row["names"][0] = "another"
+    path.write_text(json.dumps(stored) + " ")
+    with monkeypatch.context() as patch:
+        patch.setattr("scenelens.minimal_images.retention_search._survival", never)
+        with pytest.raises(AssertionError, match="searched again"):
+            study_retention.keeps(study, favourite, n=9)
+    path.write_text("broken")
+    again = study_retention.keeps(study, favourite, n=9).table
+    pd.testing.assert_frame_equal(again, live.table, atol=1e-4)
+
+
+def test_nothing_ships_with_a_readers_study(study):
+    with pytest.raises(SceneLensError, match="lies outside data/studies"):
+        study_retention.ship(study)
+
+
+def test_every_exercise_has_a_right_answer_and_a_wrong_one(study, favourite, monkeypatch):
+    monkeypatch.setattr("scenelens.minimal_images.exercises.choose_categories", lambda _: [favourite])
+    table = study_retention.keeps(study, favourite).table
+    often = table[table.n >= 4].object
+    right = {"03_1.1": 27, "03_1.2": often.iloc[0], "03_1.3": "it stops early", "03_1.4": "one colour"}
+    wrong = {"03_1.1": 10, "03_1.2": often.iloc[-1], "03_1.3": "it is wiser", "03_1.4": "black"}
+    for exercise, answer in right.items():
+        assert check(exercise, study, answer).right, exercise
+        assert not check(exercise, study, wrong[exercise]).right, exercise

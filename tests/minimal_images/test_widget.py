@@ -1,0 +1,130 @@
+"""Taking an image apart without a browser: the model, its words, and how view and model follow each other."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scenelens.errors import SceneLensError
+from scenelens.minimal_images.cut_image import CutImage
+from scenelens.minimal_images.search import simplify
+from scenelens.minimal_images.widget import GAP, SIDE, Dismantling, numbered, take_apart
+from tests.minimal_images.test_cut_image import grid
+from tests.small_network import photograph, small_network
+
+
+@pytest.fixture(scope="module")
+def cut():
+    return CutImage(small_network(), photograph(3), grid(3, 4))
+
+
+@pytest.fixture
+def view(cut):
+    made = take_apart(cut, simplify(cut))
+    yield made
+    made.close()
+
+
+def shown(view) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(view.picture.value)))
+
+
+def uploaded(name: str, content: bytes) -> tuple[dict, ...]:
+    """What a FileUpload holds after one file."""
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    return ({"name": name, "type": "", "size": len(content), "content": content, "last_modified": when},)
+
+
+def test_it_begins_with_the_whole_image(view):
+    assert all(view.model.kept)
+    assert "100% of the pixels kept" in view.status.value
+    assert "the search: " in view.status.value
+    assert shown(view).shape == (SIDE, 2 * SIDE + GAP, 3)
+    assert [len(row.children) for row in view.segments.children] == [12]
+
+
+def test_the_slider_goes_through_the_search(view):
+    found = view.model.found
+    last = len(found.steps) - 1
+    assert view.step.max == last
+    view.step.value = last
+    np.testing.assert_array_equal(view.model.kept, found.kept_after(last))
+    removed = [button.description for button in view.buttons if not button.value]
+    assert removed == [str(k + 1) for k in sorted(found.steps.removed[1:])]
+    if not found.steps.correct.iloc[-1]:
+        assert "the network says" in view.status.value
+
+
+def test_a_button_removes_a_segment_and_brings_it_back(view):
+    before = view.picture.value
+    view.buttons[5].value = False
+    assert view.model.kept.count(False) == 1
+    assert view.picture.value != before
+    expected = view.model.cut.look(np.array(view.model.kept))
+    assert f"score {expected.score[0]:.2f}, rank {expected.rank[0]}" in view.status.value
+    view.buttons[5].value = True
+    assert all(view.model.kept)
+    view.step.value = 2
+    view.all.click()
+    assert all(view.model.kept)
+
+
+def test_the_best_by_hand_counts_only_while_recognised(cut):
+    model = Dismantling(cut)
+    for segment in np.flatnonzero(~model.found.kept):
+        model.switch(int(segment), False)
+    assert model.recognised
+    assert model.best == (model.share, model.kept)
+    assert model.share == pytest.approx(model.found.share)
+    assert "beat" not in model.say()
+    share = model.best[0]
+    for segment in np.flatnonzero(model.found.kept):
+        model.switch(int(segment), False)
+    if not model.recognised:
+        assert model.best[0] <= share
+    model.best = (model.found.share / 2, model.kept)
+    assert "you beat it!" in model.say()
+
+
+def test_a_readers_photograph(view):
+    file = io.BytesIO()
+    Image.fromarray(photograph(9, (60, 90))).save(file, "PNG")
+    view.upload.value = uploaded("mine.png", file.getvalue())
+    model = view.model
+    assert len(view.buttons) == len(model.cut.regions) != 12
+    assert model.cut.target == model.cut.network.predict(photograph(9, (60, 90)), top=1).predicted[0]
+    assert view.step.max == model.steps
+    assert all(button.value for button in view.buttons)
+
+
+def test_an_upload_that_is_no_photograph_is_told_and_changes_nothing(view):
+    before = view.model.cut
+    with pytest.raises(SceneLensError, match=r"the image notes\.txt is unreadable"):
+        view.upload.value = uploaded("notes.txt", b"no picture")
+    assert view.status.failed
+    assert view.model.cut is before
+
+
+def test_an_image_that_is_not_recognised_says_so():
+    network = small_network()
+    wrong = next(
+        name for name in network.classes if name != network.predict(photograph(3), top=1).predicted[0]
+    )
+    model = Dismantling(CutImage(network, photograph(3), grid(2, 2), wrong))
+    assert "nothing to simplify" in model.say()
+    assert model.steps == 0
+
+
+def test_removed_segments_are_dim_and_every_number_is_inside_its_segment(cut):
+    everything = (True,) * 12
+    whole = numbered(cut.frame, cut.regions, everything)
+    less = numbered(cut.frame, cut.regions, (False, *everything[1:]))
+    differs = (whole != less).any(2)
+    rows, columns = np.flatnonzero(differs.any(1)), np.flatnonzero(differs.any(0))
+    assert rows.max() < SIDE / 3
+    assert columns.max() < SIDE / 4
+    assert less[differs].mean() > whole[differs].mean()

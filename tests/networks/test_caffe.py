@@ -1,0 +1,125 @@
+"""The reader against files written by a second, independent implementation of the wire format."""
+
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from scenelens.errors import SceneLensError
+from scenelens.networks.caffe import read_caffemodel, read_mean
+
+
+def varint(n: int) -> bytes:
+    return bytes([n & 127 | 128]) + varint(n >> 7) if n > 127 else bytes([n])
+
+
+def field(number: int, value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def blob(array: np.ndarray, old: bool, packed: bool = True) -> bytes:
+    if old:
+        sizes = [1] * (4 - array.ndim) + list(array.shape)
+        head = b"".join(field(number, size) for number, size in enumerate(sizes, start=1))
+    else:
+        head = field(7, field(1, b"".join(varint(size) for size in array.shape)))
+    data = array.astype("<f4").tobytes()
+    if packed:
+        return head + field(5, data)
+    return head + b"".join(varint(5 << 3 | 5) + data[at : at + 4] for at in range(0, len(data), 4))
+
+
+def model(layers: dict[str, list[np.ndarray]], old: bool) -> bytes:
+    net = field(1, b"TestNet")
+    for name, blobs in layers.items():
+        body = (
+            field(4, name.encode()) + field(5, 4)
+            if old
+            else field(1, name.encode()) + field(2, b"Convolution")
+        )
+        for one in blobs:
+            body += field(6 if old else 7, blob(one, old))
+        net += field(2 if old else 100, body)
+    return net
+
+
+LAYERS = {
+    "conv1": [np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2), np.array([1.5, -2], np.float32)],
+    "relu1": [],
+    "fc8": [np.arange(6, dtype=np.float32).reshape(3, 2), np.zeros(3, np.float32)],
+}
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_both_layouts_give_torchs_shapes(tmp_path, old):
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(model(LAYERS, old))
+    weights = read_caffemodel(path)
+    assert list(weights) == ["conv1.weight", "conv1.bias", "fc8.weight", "fc8.bias"]
+    for name in ("conv1", "fc8"):
+        for part, array in zip(("weight", "bias"), LAYERS[name], strict=True):
+            np.testing.assert_array_equal(weights[f"{name}.{part}"], array)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_mean_image(tmp_path, packed):
+    mean = np.random.default_rng(0).uniform(0, 255, (3, 4, 5)).astype(np.float32)
+    path = tmp_path / "mean.binaryproto"
+    path.write_bytes(blob(mean[None], old=True, packed=packed))
+    np.testing.assert_array_equal(read_mean(path), mean)
+
+
+def test_the_real_mean_image(real):
+    mean = read_mean(real / "classes" / "places365CNN_mean.binaryproto")
+    assert mean.shape == (3, 256, 256)
+    np.testing.assert_allclose(
+        mean.mean((1, 2)), [105.4, 113.8, 116.6], atol=1.5
+    )  # BGR of Places: bluish grey
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    path = tmp_path / "net.caffemodel"
+    whole = model(LAYERS, old=False)
+    for n in (1, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:n])
+        with pytest.raises(SceneLensError, match=r"net\.caffemodel"):
+            read_caffemodel(path)
+
+
+def test_files_of_another_kind(tmp_path):
+    path = tmp_path / "x.binaryproto"
+    path.write_bytes(blob(np.zeros((2, 2), np.float32), old=False))
+    with pytest.raises(SceneLensError, match="not a mean image"):
+        read_mean(path)
+    path.write_bytes(struct.pack("<4f", 1, 2, 3, 4))
+    with pytest.raises(SceneLensError, match=r"x\.binaryproto"):
+        read_mean(path)
+    with pytest.raises(SceneLensError, match="cannot be read"):
+        read_mean(tmp_path / "missing.binaryproto")
+    path.write_bytes(field(1, b"no layers"))
+    with pytest.raises(SceneLensError, match="no layer with weights"):
+        read_caffemodel(path)
+
+
+@given(
+    arrays.arrays(
+        np.float32, arrays.array_shapes(min_dims=1, max_dims=4), elements=st.floats(-9, 9, width=32)
+    )
+)
+def test_any_blob_comes_back(tmp_path_factory, array):
+    path = tmp_path_factory.mktemp("blob") / "net.caffemodel"
+    path.write_bytes(model({"a/b": [array.reshape(1, *array.shape)]}, old=False))
+    np.testing.assert_array_equal(np.ravel(read_caffemodel(path)["a/b.weight"]), np.ravel(array))
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("bytes") / "net.caffemodel"
+    path.write_bytes(data)
+    with pytest.raises(SceneLensError, match="net"):
+        read_caffemodel(path)  # random bytes this short never are a layer with a name and a whole blob

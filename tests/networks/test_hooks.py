@@ -1,0 +1,171 @@
+import pytest
+import torch
+from torch import nn
+
+from scenelens.errors import SceneLensError
+from scenelens.networks.hooks import record
+
+
+class Counter(nn.Module):
+    """Counts how often it runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.n = 0
+
+    def forward(self, x):
+        self.n += 1
+        return x
+
+
+def _net() -> nn.Sequential:
+    torch.manual_seed(0)
+    conv, head = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)
+    return nn.Sequential(
+        conv, nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2), head, Counter()
+    ).eval()
+
+
+IMAGES = torch.randn(5, 3, 12, 12)
+
+
+def _hooks_on(module: nn.Module) -> int:
+    return sum(len(one._forward_hooks) + len(one._forward_pre_hooks) for one in module.modules())
+
+
+@torch.no_grad()
+def test_a_convolution_is_read_behind_its_activation():
+    net = _net()
+    with record(net, ["0", "4"]) as acts:
+        net(IMAGES)
+    rectified = net[:3](IMAGES)
+    assert torch.equal(acts["0"], rectified)  # though the ReLU works in place
+    assert torch.equal(acts["4"], net[:5](IMAGES))  # nothing follows: raw
+
+
+def test_values_are_detached_copies():
+    net = _net()
+    with record(net, "3") as acts:
+        net(IMAGES)
+    first = acts["3"]
+    assert not first.requires_grad
+    kept = first.clone()
+    with record(net, "3") as again:
+        net(IMAGES * 2)
+    assert torch.equal(first, kept)
+    assert not torch.equal(again["3"], first)
+
+
+@torch.no_grad()
+def test_the_pass_stops_behind_the_deepest_layer_and_only_inside_the_block():
+    net = _net()
+    with record(net, ["3"]) as acts:
+        assert net(IMAGES) is None
+        assert net[5].n == 1  # the trace of one image ran it; this pass did not
+    assert acts["3"].shape == (5, 4, 5, 5)
+    assert net(IMAGES) is not None
+    assert net[5].n == 2
+
+
+@torch.no_grad()
+def test_a_nested_record_does_not_cut_the_outer_one_short():
+    net = _net()
+    with record(net, "4") as outer:
+        with record(net, "0") as inner:
+            net(IMAGES)
+        assert inner["0"].shape[1] == 4
+        assert outer["4"].shape[1] == 2
+        net(IMAGES * 0)
+        assert torch.equal(outer["4"], net[:5](IMAGES * 0))
+
+
+def test_hooks_go_whatever_happens():
+    net = _net()
+    with pytest.raises(RuntimeError), record(net, ["0"]):
+        net(torch.zeros(1, 7, 12, 12))  # seven channels do not fit
+    with pytest.raises(ZeroDivisionError), record(net, ["0"]):
+        net(IMAGES * (1 / 0))
+    assert _hooks_on(net) == 0
+    assert "forward" not in net.__dict__
+    assert net(IMAGES).shape == (5, 2, 3, 3)
+
+
+def test_an_addition_in_place_is_no_activation():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.relu = nn.Conv2d(3, 3, 1), nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            y = self.conv(x)
+            y += x
+            return self.relu(y)
+
+    net = Residual().eval()
+    with torch.no_grad(), record(net, ["conv", "relu"]) as acts:
+        net(IMAGES)
+        assert torch.equal(acts["conv"], net.conv(IMAGES))
+        assert torch.equal(acts["relu"], (net.conv(IMAGES) + IMAGES).relu())
+
+
+def test_keep_takes_the_place_of_the_copy():
+    net = _net()
+    with (
+        torch.no_grad(),
+        record(net, ["0", "3"], keep=lambda layer, value: (layer, value.amax((2, 3)))) as acts,
+    ):
+        net(IMAGES)
+        assert acts["3"][0] == "3"
+        assert torch.equal(acts["3"][1], net[:4](IMAGES).amax((2, 3)))
+
+
+def test_unknown_and_missing_layers():
+    net = nn.Sequential()
+    net.add_module("pool5", nn.MaxPool2d(2))
+    with (
+        pytest.raises(SceneLensError, match=r"no layer named 'pol5'; close names: pool5"),
+        record(net, "pol5"),
+    ):
+        pass
+    with pytest.raises(SceneLensError, match="at least one"), record(net, []):
+        pass
+    with record(net, "pool5") as acts, pytest.raises(SceneLensError, match="nothing is recorded for 'pool5'"):
+        _ = acts["pool5"]
+
+
+def test_a_layer_that_gives_no_tensor():
+    class Pair(nn.Module):
+        def forward(self, x):
+            return x, x
+
+    net = nn.Sequential(Pair())
+    with pytest.raises(SceneLensError, match="gives no tensor"), record(net, "0"):
+        net(IMAGES)
+    assert _hooks_on(net) == 0
+
+
+def test_a_network_is_recorded_by_the_papers_names(tiny_network):
+    import numpy as np
+
+    images = np.random.default_rng(0).integers(0, 256, (2, 40, 50, 3), dtype=np.uint8)
+    with record(tiny_network, ["conv5", "pool5", "fc7"]) as acts:
+        assert tiny_network(images) is None
+    assert acts["pool5"].shape == (2, 32, 6, 6)
+    assert torch.equal(torch.nn.functional.max_pool2d(acts["conv5"], 3, 2), acts["pool5"])
+    assert acts["fc7"].shape == (2, 16)
+    assert acts["fc7"].min() >= 0
+    with (
+        pytest.raises(SceneLensError, match=r"close names: pool5.*See network.layers"),
+        record(tiny_network, "pol5"),
+    ):
+        pass
+
+
+@torch.no_grad()
+def test_a_pass_that_is_not_stopped_returns_its_logits():
+    net = _net()
+    with record(net, "0", stop=False) as acts:
+        logits = net(IMAGES)
+        assert acts["0"].shape == (5, 4, 10, 10)
+    assert torch.equal(logits, net(IMAGES))
+    assert _hooks_on(net) == 0

@@ -1,0 +1,134 @@
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from scenelens.errors import SceneLensError
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.weights import load_weights, read_weights, weights_hash
+
+
+def net(seed: int = 0, n: int = 4) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(3, n, 3), nn.BatchNorm2d(n), nn.ReLU())
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.equal(value, b.state_dict()[name]) for name, value in a.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth", "w.pth.tar"])
+def test_weights_come_back(tmp_path, name):
+    stored = net(1)
+    if name.endswith("safetensors"):
+        save_file(stored.state_dict(), tmp_path / name)
+    else:
+        torch.save(
+            {"state_dict": stored.state_dict(), "epoch": 3} if "tar" in name else stored.state_dict(),
+            tmp_path / name,
+        )
+    loaded = load_weights(net(0), tmp_path / name)
+    assert same(loaded, stored)
+    assert not loaded.training
+
+
+def test_half_precision_becomes_single(tmp_path):
+    save_file({name: value.half() for name, value in net(1).state_dict().items()}, tmp_path / "w.safetensors")
+    loaded = load_weights(net(0), tmp_path / "w.safetensors")
+    assert loaded[0].weight.dtype == torch.float32
+    assert torch.equal(loaded[0].weight, net(1)[0].weight.half().float())
+
+
+def test_what_data_parallel_left_in_the_names_is_taken_off(tmp_path):
+    stored = nn.ModuleDict({"features": net(1), "head": nn.Linear(2, 2)})
+    wrapped = {f"module.{name}": value for name, value in stored.state_dict().items()}
+    partly = {
+        name.replace("features.", "features.module."): value for name, value in stored.state_dict().items()
+    }
+    for number, state in enumerate((wrapped, partly)):
+        torch.save(state, tmp_path / f"{number}.pth")
+        fresh = nn.ModuleDict({"features": net(0), "head": nn.Linear(2, 2)})
+        assert same(load_weights(fresh, tmp_path / f"{number}.pth"), stored)
+
+
+def test_names_can_be_changed(tmp_path):
+    save_file(
+        {f"body.{name}": value for name, value in net(1).state_dict().items()}, tmp_path / "w.safetensors"
+    )
+    assert same(load_weights(net(0), tmp_path / "w.safetensors", rename={"body.": ""}), net(1))
+
+
+def test_a_count_of_batches_may_be_missing(tmp_path):
+    state = {name: value for name, value in net(1).state_dict().items() if "num_batches" not in name}
+    save_file(state, tmp_path / "w.safetensors")
+    assert torch.equal(load_weights(net(0), tmp_path / "w.safetensors")[0].weight, net(1)[0].weight)
+
+
+def test_weights_of_another_architecture_are_told_by_shape_and_change_nothing(tmp_path):
+    save_file(CaffeNet(4, width=1 / 8, fc=16).state_dict(), tmp_path / "w.safetensors")
+    wider = CaffeNet(5, width=1 / 4, fc=16)
+    before = weights_hash(wider)
+    with pytest.raises(SceneLensError) as caught:
+        load_weights(wider, tmp_path / "w.safetensors")
+    text = str(caught.value)
+    assert "conv1.weight is (12, 3, 11, 11) in the file and (24, 3, 11, 11) in the network" in text
+    assert "w.safetensors" in text
+    assert "more" in text
+    assert weights_hash(wider) == before
+
+
+def test_missing_and_surplus_names_are_told(tmp_path):
+    state = net(1).state_dict()
+    state["extra"] = state.pop("0.bias")
+    save_file(state, tmp_path / "w.safetensors")
+    with pytest.raises(SceneLensError, match=r"0\.bias is missing; extra has no place"):
+        load_weights(net(0), tmp_path / "w.safetensors")
+
+
+class Malicious:
+    def __reduce__(self):
+        return (open, ("pwned", "w"))
+
+
+def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": Malicious()}, "zip.pth")
+    (tmp_path / "old.pth").write_bytes(pickle.dumps(Malicious()))
+    for name in ("zip.pth", "old.pth"):
+        with pytest.raises(SceneLensError, match=r"wants to run code, which is refused"):
+            read_weights(tmp_path / name)
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth", "w.caffemodel"])
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 broken zip"])
+def test_broken_files_are_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SceneLensError, match=name):
+        read_weights(tmp_path / name)
+
+
+def test_a_truncated_torch_file_is_named(tmp_path):
+    torch.save(net().state_dict(), tmp_path / "w.pth")
+    whole = (tmp_path / "w.pth").read_bytes()
+    (tmp_path / "w.pth").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SceneLensError, match=r"w\.pth"):
+        read_weights(tmp_path / "w.pth")
+
+
+def test_missing_files_and_files_of_other_things(tmp_path):
+    with pytest.raises(SceneLensError, match="do not exist"):
+        read_weights(tmp_path / "none.pth")
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(SceneLensError, match="no state dict"):
+        read_weights(tmp_path / "list.pth")
+
+
+def test_the_hash_knows_every_byte():
+    first, twin = net(0), net(0)
+    assert weights_hash(first) == weights_hash(twin)
+    with torch.no_grad():
+        twin[1].running_var[2] += 1e-6
+    assert weights_hash(first) != weights_hash(twin)

@@ -1,0 +1,121 @@
+"""Fields on disk: what comes back is what was measured."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scenelens.errors import SceneLensError
+from scenelens.networks.reach import RF
+from scenelens.receptive_fields.field import SAMPLES, pack, sample_lines, size_interval, unpack
+from tests.made_up_fields import blob_field
+
+
+def back(*fields):
+    return unpack(pack(fields, {"study": "tiny"}))
+
+
+@pytest.mark.parametrize(("size", "side"), [(19, 227), (67, 227), (195, 227), ((67, 131), 224)])
+def test_a_field_comes_back_as_it_was_measured(size, side):
+    field = blob_field(3, theoretical=RF(size, 16, 17), side=side)
+    fields, about = back(field)
+    kept = fields[0]
+    assert about == {"study": "tiny"}
+    assert (kept.layer, kept.unit, kept.input_size, kept.theoretical) == (
+        "pool2",
+        3,
+        (side, side),
+        field.theoretical,
+    )
+    assert kept.size == pytest.approx(field.size)
+    np.testing.assert_array_equal(kept.mask, field.mask)
+    for name in ("peaks", "places", "centers", "images"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(field, name))
+    seen = ~np.isnan(kept.map) & ~np.isnan(field.map)
+    assert np.abs(kept.map - field.map)[seen].max() < 0.05 * np.nanmax(field.map)
+    assert not np.isnan(kept.map[field.mask]).any()
+    assert kept.reason == ""
+
+
+def test_what_was_never_seen_comes_back_unknown():
+    field = blob_field(places=[(0, 6)] * 2, peaks=(2.0, 1.0))  # at the upper edge: above it nothing is known
+    kept = back(field)[0][0]
+    assert np.isnan(kept.map[90, 113])
+    assert kept.map[118, 113] > 0.5
+
+
+def test_the_interval_is_the_bootstraps():
+    field = blob_field(width=0.2, places=[(6, 6), (5, 5), (2, 9), (9, 3)], peaks=(4, 3, 2, 1))
+    field.maps[1] *= 0.3
+    field.maps[2, :, :30] = 0.9
+    assert size_interval(field) == pytest.approx(field.bootstrap(), abs=0.2)
+    assert back(field)[0][0].interval == pytest.approx(size_interval(field))
+
+
+def test_a_silent_unit_comes_back_with_its_reason():
+    silent = blob_field(7, places=[], peaks=[])
+    kept = back(blob_field(1), silent)[0][1]
+    assert "silent" in kept.reason
+    assert kept.reason == silent.reason
+    assert math.isnan(kept.size)
+    assert not kept.mask.any()
+    assert kept.row["n_images"] == 0
+
+
+def test_units_with_fewer_images_lie_in_one_file_with_the_others():
+    fields, _ = back(blob_field(0), blob_field(1, places=[(2, 2)], peaks=[5.0]))
+    assert [len(field.peaks) for field in fields] == [3, 1]
+    assert [field.row["n_images"] for field in fields] == [3, 1]
+    assert fields[1].row["peak"] == 5.0
+
+
+def test_a_row_of_the_table_is_the_same_before_and_after():
+    field = blob_field()
+    kept = back(field)[0][0]
+    for name, value in field.row.items():
+        assert kept.row[name] == (
+            value if isinstance(value, str) else pytest.approx(value, rel=1e-5, nan_ok=True)
+        )
+
+
+@pytest.mark.parametrize("ask", ["convergence", "bootstrap", "recentered"])
+def test_what_needs_the_single_maps_says_so(ask):
+    kept = back(blob_field())[0][0]
+    with pytest.raises(SceneLensError, match=r"pool2:0 .*estimate_rf"):
+        getattr(kept, ask)(*([0] if ask == "recentered" else []))
+
+
+def test_a_kept_field_is_small():
+    assert len(pack([blob_field()])) < 6000
+
+
+def broken(kind):
+    good = pack([blob_field()])
+    if kind == "cut":
+        return good[: len(good) // 2]
+    if kind == "pickle":
+        target = io.BytesIO()
+        np.savez(target, json=np.array({"a": 1}, dtype=object), unit=np.zeros(1))
+        return target.getvalue()
+    return {"empty": b"", "text": b"hello"}[kind]
+
+
+@pytest.mark.parametrize("kind", ["cut", "empty", "text", "pickle"])
+def test_broken_files_are_named(kind):
+    with pytest.raises(SceneLensError, match=r"conv4\.npz holds no receptive fields"):
+        unpack(broken(kind), "conv4.npz")
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500), st.floats(0, 40), st.integers(8, 500))
+def test_lines_lie_in_the_frame_and_are_few(reach, margin, length):
+    lines = sample_lines(reach, margin, length)
+    assert lines[0] >= 0
+    assert lines[-1] <= length - 1
+    assert len(lines) <= SAMPLES + 1
+    assert (np.diff(lines) > 0).all()
+    if reach + 2 * margin < length - 1:
+        assert lines[-1] - lines[0] >= reach + 2 * margin - 1

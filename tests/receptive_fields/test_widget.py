@@ -1,0 +1,160 @@
+"""The explorer of fields without a browser: the model, the picture, and that view and model follow each
+other."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scenelens.errors import SceneLensError
+from scenelens.receptive_fields import widget
+from scenelens.receptive_fields.atlas import Atlas
+from scenelens.receptive_fields.occlusion import records
+from scenelens.receptive_fields.unit_segmentation import segment_unit
+from scenelens.receptive_fields.widget import GAP, SIDE, STRIP, FieldExplorer, explore_fields, page
+from scenelens.studies.study import open_study
+from scenelens.workbook.pictures import dimmed, heat
+from tests.made_up_fields import MadeUp
+from tests.tiny_study import write_tiny_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return open_study(write_tiny_study(tmp_path_factory.mktemp("tiny")))
+
+
+@pytest.fixture
+def atlas(study, monkeypatch, tmp_path):
+    """An empty atlas whose fields are made up, and discrepancy maps of nothing but their middle."""
+    monkeypatch.setattr("scenelens.receptive_fields.network_atlas.estimate_rf", MadeUp())
+    monkeypatch.setattr(study, "cache", tmp_path)
+    monkeypatch.setattr(widget, "QUICK", -1.0)
+    made = Atlas(study, 3)
+    monkeypatch.setattr(FieldExplorer, "_make_map", _made_up_map)
+    return made
+
+
+def _made_up_map(self, network, layer, unit, image):
+    self.seconds[network, layer] = 4.0
+    values = np.zeros((73, 73), np.float32)
+    values[36, 30 + unit % 20] = 1.0
+    return records.Discrepancy(values, unit, (0, 0), 1.0)
+
+
+@pytest.fixture
+def view(atlas):
+    made = explore_fields(atlas, "scene", "pool2", atlas.part("scene").example("pool2"))
+    yield made
+    made.close()
+
+
+def compute(view):
+    view.controls["compute"].click()
+
+
+def test_what_the_atlas_lacks_is_said_with_the_time_it_takes(view):
+    assert "its average is not in the atlas: about 12 s to compute" in view.status.value
+    assert not view.controls["compute"].disabled
+    assert view.model.panels()[2:] == [None, None]
+
+
+def test_the_button_computes_and_keeps_it(view, atlas):
+    before = view.picture.value
+    compute(view)
+    assert "px possible, from 3 images" in view.status.value
+    assert view.controls["compute"].disabled
+    assert view.picture.value != before
+    assert list(Atlas(atlas.study, 3).part("scene").held("pool2")) == [view.model.unit]
+
+
+def test_the_panels_are_the_field_and_the_region(view, study):
+    compute(view)
+    model = view.model
+    panels, field = model.panels(), model.field()
+    np.testing.assert_array_equal(panels[2], heat(field.map))
+    frame = model.top().frame
+    mask = segment_unit(study.networks["scene"], field, frame, model.threshold).mask
+    np.testing.assert_array_equal(panels[3], dimmed(frame, mask))
+    shown = Image.open(io.BytesIO(view.picture.value))
+    assert shown.size == (4 * (SIDE + GAP) - GAP, SIDE + STRIP)
+
+
+def test_a_lower_threshold_shows_more_of_the_image(view):
+    compute(view)
+    light = []
+    for threshold in (0.95, 0.5, 0.05):
+        view.controls["threshold"].value = threshold
+        light.append(int(view.model.panels()[3].astype(int).sum()))
+    assert light == sorted(light)
+    assert light[0] < light[-1]
+
+
+@pytest.mark.parametrize(("control", "value", "words"), [
+    ("network", "object", "of the object network"),
+    ("layer", "conv4", "conv4:"),
+    ("unit", 30, "pool2:30 of the scene network"),
+    ("image", 2, "image 3, peak"),
+])  # fmt: skip
+def test_each_control_changes_what_is_seen(view, control, value, words):
+    before = view.picture.value
+    view.controls[control].value = value
+    assert words in view.status.value
+    assert view.picture.value != before
+    assert getattr(view.model, control) == value
+
+
+def test_the_arrows_step(view):
+    first = view.model.unit
+    view.controls["next"].click()
+    assert view.model.unit == (first + 1) % 32
+    view.controls["previous"].click()
+    assert view.controls["unit"].value == first
+
+
+def test_a_layer_without_a_map_is_not_offered(view):
+    assert "fc7" not in view.controls["layer"].options
+    assert {"pool1", "conv4", "pool5"} <= set(view.controls["layer"].options)
+
+
+def test_what_is_quick_is_computed_unasked(view, monkeypatch):
+    monkeypatch.setattr(widget, "QUICK", 60.0)
+    view.controls["next"].click()
+    assert view.model.field() is not None
+    assert view.controls["compute"].disabled
+
+
+def test_an_error_is_seen_and_raised(view, monkeypatch):
+    def broken(*_):
+        raise SceneLensError("the image attic/0.png cannot be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(widget, "top_images", broken)
+        with pytest.raises(SceneLensError, match="attic/0"):
+            view.controls["unit"].value = 3
+        assert view.status.failed
+    view.controls["unit"].value = 4
+    assert not view.status.failed
+
+
+@pytest.mark.parametrize(("wanted", "words"), [
+    ({"network": "objekt"}, "close names: object"),
+    ({"layer": "fc7"}, "has no map"),
+    ({"layer": "pool2", "unit": 32}, "units 0 to 31, not 32"),
+])  # fmt: skip
+def test_a_wrong_beginning_is_told(atlas, wanted, words):
+    with pytest.raises(SceneLensError, match=words):
+        explore_fields(atlas, **wanted)
+
+
+def test_panels_stand_beside_each_other():
+    sheet = page([np.zeros((9, 9, 3), np.uint8), None], side=40)
+    assert (sheet[:40, :40] == 0).all()
+    assert (sheet[:40, 40 : 40 + GAP] == 255).all()
+    assert (sheet[0, 40 + GAP] == [238, 240, 242]).all()
+
+
+def test_every_control_has_its_class(view):
+    for name, control in view.controls.items():
+        assert control._dom_classes == (f"sl-{name}",)
+        assert control._model_module == "@jupyter-widgets/controls"

@@ -1,0 +1,108 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from scenelens.errors import SceneLensError
+from scenelens.networks.preprocessing import IMAGENET
+from scenelens.studies.study import open_study
+from tests.tiny_study import STUDY, write_tiny_study
+
+
+def study_with(tmp_path, old: str, new: str):
+    path = tmp_path / "study.toml"
+    if not path.exists():
+        write_tiny_study(tmp_path)
+    assert old in STUDY
+    path.write_text(STUDY.replace(old, new, 1))
+    return open_study(path)
+
+
+def test_a_seed_makes_the_same_untrained_network_every_time(tiny_study, tmp_path):
+    again = open_study(write_tiny_study(tmp_path / "again"))
+    assert again.networks["scene"].weights_hash == tiny_study.networks["scene"].weights_hash
+    other = study_with(tmp_path / "again", "seed = 1", "seed = 5")
+    assert other.networks["scene"].weights_hash != tiny_study.networks["scene"].weights_hash
+
+
+def test_loading_leaves_the_random_state_alone(tiny_study):
+    torch.manual_seed(7)
+    wanted = torch.rand(1)
+    torch.manual_seed(7)
+    _ = tiny_study.networks["scene"]
+    assert torch.equal(torch.rand(1), wanted)
+
+
+def test_weights_classes_and_card_from_files(tiny_study, tmp_path):
+    trained = tiny_study.networks["scene"].module
+    folder = tmp_path / "mine"
+    write_tiny_study(folder)
+    save_file(
+        {name: value.half() for name, value in trained.state_dict().items()}, folder / "scene.safetensors"
+    )
+    (folder / "scene.json").write_text(json.dumps({"classes": ["a", "b", "c"], "accuracy": 0.5}))
+    network = study_with(
+        folder,
+        'seed = 1\nclasses = ["attic", "beach", "cave"]',
+        'weights = "scene.safetensors"\nclasses = "scene.json"',
+    ).networks["scene"]
+    assert network.classes == ["a", "b", "c"]
+    assert network.card["accuracy"] == 0.5
+    assert torch.equal(network.module.conv1.weight, trained.conv1.weight.half().float())
+
+
+def test_weights_of_another_width(tiny_study, tmp_path):
+    write_tiny_study(tmp_path / "mine")
+    save_file(tiny_study.networks["scene"].module.state_dict(), tmp_path / "mine" / "w.safetensors")
+    study = study_with(
+        tmp_path / "mine",
+        "width = 0.125\nfc = 16\nseed = 1",
+        'width = 0.25\nfc = 16\nweights = "w.safetensors"',
+    )
+    with pytest.raises(SceneLensError, match=r"conv1.weight is \(12, 3, 11, 11\) in the file and \(24, "):
+        _ = study.networks["scene"]
+
+
+def test_preprocessing(tmp_path):
+    study = study_with(tmp_path, "seed = 1", 'seed = 1\npreprocessing = "caffe"')
+    assert study.networks["scene"].preprocessing.channels == "BGR"
+    study = study_with(
+        tmp_path,
+        "seed = 1",
+        "seed = 1\npreprocessing = {size = 227, resize_to = 256, mean = [0.1, 0.2, 0.3]}",
+    )
+    how = study.networks["scene"].preprocessing
+    assert (how.size, how.resize_to, how.mean) == ((227, 227), 256, (0.1, 0.2, 0.3))
+    for text, sentence in [
+        ('preprocessing = "caff"', "close names: caffe"),
+        (
+            "preprocessing = {size = 227, resize_to = 100}",
+            r"\[networks.scene.preprocessing\].*smaller than the frame",
+        ),
+        ("preprocessing = {mean = [1]}", "three numbers"),
+    ]:
+        with pytest.raises(SceneLensError, match=sentence):
+            _ = study_with(tmp_path, "seed = 1", f"seed = 1\n{text}").networks["scene"]
+    with pytest.raises(SceneLensError, match=r"no\.npy does not exist"):
+        study_with(tmp_path, "seed = 1", 'seed = 1\npreprocessing = {mean_image = "no.npy"}')
+
+
+def test_torchvisions_networks_and_class_names(tmp_path):
+    new = 'architecture = "squeezenet1_1"\nseed = 0\nclasses = "imagenet"\npreprocessing = "imagenet"\n'
+    old = STUDY[STUDY.index('architecture = "caffenet"') : STUDY.index("[networks.object]")]
+    network = study_with(tmp_path, old, new).networks["scene"]
+    assert (len(network.classes), network.classes[0], network.preprocessing) == (1000, "tench", IMAGENET)
+    assert network.input_size == (224, 224)
+
+
+def test_a_number_of_classes(tmp_path):
+    study = study_with(tmp_path, 'classes = ["attic", "beach", "cave"]', "classes = 4")
+    assert study.networks["scene"].classes == ["class 0", "class 1", "class 2", "class 3"]
+
+
+def test_an_unknown_network(tiny_study):
+    with pytest.raises(SceneLensError, match=r"^the study has no network 'scenes'; close names: scene\.$"):
+        _ = tiny_study.networks["scenes"]
+    assert tiny_study.networks.get("untrained") is None
+    assert list(tiny_study.networks) == ["scene", "object"]

@@ -1,0 +1,84 @@
+import pytest
+
+from scenelens.errors import SceneLensError
+from scenelens.files import data_folder
+from scenelens.studies.study_file import find_study, read_study_file, study_names
+from tests.tiny_study import STUDY
+
+
+def changed(old: str, new: str) -> str:
+    assert old in STUDY
+    return STUDY.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (changed("name =", "nmae ="), "unknown key 'nmae'; close names: name"),
+        (changed("width", "widht"), r"\[networks.scene\]: unknown key 'widht'; close names: width"),
+        (changed("path =", "paht ="), r"\[images, number 1\]: unknown key 'paht'; close names: path"),
+        (changed("[cache]\npath", "[cache]\nfolder"), r"\[cache\]: unknown key 'folder'"),
+        (changed("fc = 16", 'fc = "16"'), r"fc = '16' is of the wrong type; expected int"),
+        (changed("fc = 16", "fc = true"), "wrong type"),
+        (changed('source = "scene-centric"', 'source = "scene-centred"'), "close names: scene-centric"),
+        (changed('source = "scene-centric"\n', ""), "the key 'source' is missing"),
+        (changed('source = "scene-centric"', 'source = "scene-centric"\nlimit = 0'), "leaves no image"),
+        (changed('source = "scene-centric"', 'source = "scene-centric"\ncategory = "name"'), "file name"),
+        (changed("seed = 1\n", ""), "either weights, or a seed"),
+        (changed("seed = 1", 'seed = 1\nweights = "w.pth"'), "either weights, or a seed"),
+        (changed("seed = 1", 'seed = 1\nfactory = "a.py:b"'), "either an architecture or a factory"),
+        (changed('architecture = "caffenet"\n', ""), "either an architecture or a factory"),
+        (changed('classes = ["attic", "beach", "cave"]\n', ""), "'classes' is missing"),
+        (STUDY + "[networks.scene.preprocessing]\nmaen = [1, 2, 3]", "unknown key 'maen'; close names: mean"),
+        (STUDY + "[annotations]\nroot = 'x'", "the key 'format' is missing"),
+        ("networks = 3\nimages = []", "wrong type"),
+        ("networks = {}\nimages = []", "at least one network"),
+        ("networks = {a = 1}\nimages = []", "expected a table"),
+        ("", "the key 'networks' is missing"),
+        ("name = ", "cannot be read"),
+    ],
+)
+def test_slips_of_the_pen(tmp_path, text, sentence):
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    with pytest.raises(SceneLensError, match=sentence) as caught:
+        read_study_file(path)
+    assert str(path) in str(caught.value)
+
+
+def test_names(tmp_path):
+    path = tmp_path / "mine" / "study.toml"
+    path.parent.mkdir()
+    path.write_text(STUDY)
+    assert read_study_file(path).name == "tiny"
+    path.write_text(changed('name = "tiny"', ""))
+    assert read_study_file(path).name == "mine"
+    other = path.with_name("yours.toml")
+    other.write_text(changed('name = "tiny"', ""))
+    assert read_study_file(other).name == "yours"
+
+
+def test_finding_a_study(tmp_path, monkeypatch):
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY)
+    assert find_study(path) == find_study(str(path)) == find_study(tmp_path) == path
+    assert find_study("sceneworld") == find_study(None) == data_folder() / "studies" / "sceneworld.toml"
+    monkeypatch.setenv("SCENELENS_STUDY", str(path))
+    assert find_study(None) == path
+    with pytest.raises(SceneLensError, match="no study file"):
+        find_study(tmp_path / "none.toml")
+    with pytest.raises(SceneLensError, match="no study named 'scene world'; close names: sceneworld"):
+        find_study("scene world")
+
+
+def test_every_study_that_comes_along_is_well_formed():
+    assert "sceneworld" in study_names()
+    for name in study_names():
+        assert read_study_file(find_study(name)).name == name
+
+
+def test_the_data_folder_can_be_moved(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCENELENS_DATA", str(tmp_path))
+    assert study_names() == []
+    with pytest.raises(SceneLensError, match="there are none"):
+        find_study("sceneworld")

@@ -1,0 +1,114 @@
+"""A study's labels: computed once, kept, recomputed when something changed, people's answers beside them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scenelens.errors import SceneLensError
+from scenelens.labels import dissect
+from scenelens.studies import study as study_module
+from scenelens.studies.study import open_study
+from tests.annotated_study import annotated_study
+from tests.tiny_study import write_tiny_study
+
+
+@pytest.fixture
+def study(tmp_path):
+    return annotated_study(tmp_path, per_category=2)
+
+
+def never(*_):
+    raise AssertionError("labelled again")
+
+
+def test_labels_are_computed_once_and_kept(study, monkeypatch):
+    first = study.automatic_labels("scene")
+    assert {"bed", "lamp", "sand"} <= set(first.concepts.concept)
+    monkeypatch.setattr(study_module, "label_networks", never)
+    again = open_study(study.file.path).automatic_labels("scene")
+    assert again.layers == first.layers
+    assert again.concepts.equals(first.concepts)
+    assert again.provenance == first.provenance
+    for layer in first.layers:
+        for name in ("thresholds", "active", "shared", "fitting", "ap"):
+            np.testing.assert_array_equal(
+                getattr(again.counts[layer], name), getattr(first.counts[layer], name)
+            )
+    with pytest.raises(AssertionError, match="labelled again"):
+        study.automatic_labels("object")
+
+
+def test_several_networks_are_labelled_in_one_pass(study, monkeypatch):
+    alone = {name: study.automatic_labels(name) for name in ("scene", "object")}
+    for path in (study.cache / "labels").glob("*.npz"):
+        path.unlink()
+    asked = []
+    label_networks = dissect.label_networks
+
+    def watched(networks, annotations):
+        asked.append([network.name for network in networks])
+        return label_networks(networks, annotations, progress=False)
+
+    monkeypatch.setattr(study_module, "label_networks", watched)
+    together = study_module.labels_of_networks(study, ["scene", "object"])
+    assert asked == [["scene", "object"]]
+    for name, one in alone.items():
+        assert together[name].labels().drop(columns="when").equals(one.labels().drop(columns="when"))
+    study_module.labels_of_networks(study, ["object", "scene"])
+    assert len(asked) == 1
+
+
+def test_another_photograph_or_annotation_is_labelled_anew(study, monkeypatch):
+    study.automatic_labels("scene")
+    monkeypatch.setattr(study_module, "label_networks", never)
+    xml = study.file.path.parent / "world" / "Annotations" / "scene" / "attic" / "0.xml"
+    before = xml.read_text()
+    assert "bed" in before
+    xml.write_text(before.replace("bed", "cot"))
+    with pytest.raises(AssertionError, match="labelled again"):
+        open_study(study.file.path).automatic_labels("scene")
+    xml.write_text(before)
+    open_study(study.file.path).automatic_labels("scene")
+    Image.new("RGB", (80, 60), "red").save(study.annotations.path(study.annotations.images[0]))
+    with pytest.raises(AssertionError, match="labelled again"):
+        open_study(study.file.path).automatic_labels("scene")
+
+
+def test_what_cannot_be_read_is_labelled_anew(study, monkeypatch):
+    study.automatic_labels("scene")
+    (path,) = (study.cache / "labels").glob("*.npz")
+    path.write_bytes(path.read_bytes()[:500])
+    monkeypatch.setattr(study_module, "label_networks", never)
+    with pytest.raises(AssertionError, match="labelled again"):
+        open_study(study.file.path).automatic_labels("scene")
+
+
+def test_all_labels_of_a_study(study):
+    answer = {"layer": "pool5", "unit": 3, "annotator": "Ada", "concept": "a lamp", "type": "object"}
+    study.answers.add(network="scene", precision=0.9, n_images=57, **answer)
+    labels = study.labels
+    assert set(labels.source) == {"automatic", "people"}
+    assert set(labels.network) == {"scene", "object"}
+    mine = labels[labels.source == "people"]
+    assert mine[["annotator", "concept", "unit"]].to_numpy().tolist() == [["Ada", "a lamp", 3]]
+    best = labels[(labels.source == "automatic") & (labels.layer == "pool5") & (labels.network == "scene")]
+    measured = study.automatic_labels("scene").measures("pool5")["iou"]
+    np.testing.assert_allclose(best.iou, np.nanmax(measured[best.unit], 1))
+
+
+def test_where_answers_are_kept(study, tmp_path):
+    assert study_module.label_store(study).path == tmp_path / "answers" / "tiny.db"
+    study.file.path.write_text(study.file.path.read_text() + '\n[labels]\nstore = "mine/labels.db"\n')
+    assert study_module.label_store(open_study(study.file.path)).path == tmp_path / "mine" / "labels.db"
+    embedded = study_module.label_store(open_study("sceneworld")).path
+    assert embedded.name == "sceneworld.db"
+    assert embedded.parent.name == "answers"
+
+
+def test_without_annotations(tmp_path):
+    bare = open_study(write_tiny_study(tmp_path))
+    with pytest.raises(SceneLensError, match=r"add an \[annotations\] table to study\.toml"):
+        bare.automatic_labels()
+    assert len(bare.labels) == 0

@@ -1,0 +1,227 @@
+"""The figures: what is drawn, and that no word leaves the page or runs into another."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from scenelens.errors import SceneLensError
+from scenelens.studies.ranking import top_images
+from scenelens.studies.study import open_study
+from scenelens.two_networks import figures, svm_transfer, tables
+from scenelens.two_networks.figures import _apart
+from scenelens.workbook import style, tiles, world
+from scenelens.workbook.style import SOURCE_COLORS
+from tests.figure_checks import assert_well_set, words_of
+from tests.tiny_study import write_tiny_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return open_study(write_tiny_study(tmp_path_factory.mktemp("tiny")))
+
+
+def preference(names=("pool1", "pool2", "conv3", "conv4", "pool5", "fc7"), other=None, paper=True):
+    rows = []
+    shares = {"scene": np.linspace(0.5, 0.1, len(names)), "object": np.linspace(0.5, 0.99, len(names))}
+    for network, values in shares.items():
+        for depth, share in enumerate(values):
+            name = (other or names)[depth] if network == "object" else names[depth]
+            quoted = tables.paper.PREFERENCE.get((network, name), np.nan) if paper else np.nan
+            low, high = max(share - 0.1, 0), min(share + 0.1, 1)
+            rows.append((network, depth, name, share, low, high, 100, 4000, 0.5, quoted))
+    columns = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_the_preference_figure_shows_the_tables_numbers():
+    table = preference()
+    plate = figures.figure_1_preference(table)
+    lines = {
+        to_hex(line.get_color()): line for line in plate.axes[0].get_lines() if len(line.get_xdata()) == 6
+    }
+    for network in ("scene", "object"):
+        drawn = lines[style.network_color(network)].get_ydata()
+        np.testing.assert_allclose(drawn, table.loc[table["network"] == network, "share"])
+    diamonds = [c for c in plate.axes[0].collections if len(c.get_offsets()) == 2]
+    heights = {to_hex(c.get_edgecolors()[0]): sorted(c.get_offsets()[:, 1]) for c in diamonds}
+    assert heights == {
+        style.network_color("scene"): [0.24, 0.47],
+        style.network_color("object"): [0.55, 0.78],
+    }
+    words = [text for text, _ in words_of(plate)]
+    assert "chance 50%" in words
+    assert "100 images" in plate.caption
+    assert "4,000" in plate.caption
+
+
+@pytest.mark.parametrize("other", [None, [f"features.{n}" for n in (0, 3, 5, 8, 10, 12)]])
+def test_the_preference_figure_is_well_set(other):
+    assert_well_set(figures.figure_1_preference(preference(other=other)))
+
+
+def test_the_names_of_all_three_networks_lie_on_the_page():
+    table = preference()
+    control = table[table.network == "object"].assign(network="untrained", paper=np.nan)
+    assert_well_set(
+        figures.figure_1_preference(pd.concat([table, control.assign(share=0.3, low=0.2, high=0.4)]))
+    )
+
+
+def test_lines_that_end_together_keep_their_names_apart():
+    table = preference()
+    table[["share", "low", "high"]] = [0.5, 0.4, 0.6]
+    assert_well_set(figures.figure_1_preference(table))
+
+
+def test_without_namesakes_the_paper_is_not_drawn():
+    plate = figures.figure_1_preference(preference(paper=False))
+    assert "paper" not in plate.caption
+
+
+@pytest.mark.parametrize("values", [[0.5, 0.5, 0.5], [0.0, 0.01, 0.02], [0.97, 0.98, 1.0], [0.1, 0.5, 0.9]])
+def test_labels_are_moved_apart_and_stay_in_order(values):
+    placed = _apart(values, 0.075)
+    assert np.diff(placed).min() >= 0.07
+    assert min(placed) > -0.02
+    assert max(placed) < 1.02
+    if np.diff(values).min() > 0.075:
+        assert placed == values
+
+
+def test_figure_1_shows_the_right_images_in_the_right_places(study):
+    strongest = tables.strongest_images(study, n=2)
+    plate = figures.figure_1_top_images(study, strongest)
+    assert len(plate.axes) == 2 * 6 * 2
+    rows = strongest.sort_values("network", ascending=False, kind="stable").to_dict("records")
+    for axes, row in zip(plate.axes, rows, strict=True):
+        color = to_hex(axes.spines["left"].get_edgecolor())
+        assert color == SOURCE_COLORS[row["source"]]
+    first = strongest.iloc[0]
+    frame = study.networks["scene"].show_input(study.load_image(first["image"]))
+    drawn = np.asarray(plate.axes[0].images[0].get_array())
+    small = np.asarray(Image.fromarray(frame).resize(drawn.shape[1::-1], Image.Resampling.BOX))
+    np.testing.assert_array_equal(drawn, small)
+    assert_well_set(plate)
+
+
+def test_a_unit_sheet_marks_the_peak_where_it_is(study):
+    tops = top_images(study, "scene", "conv4", 3, 6)
+    plate = tiles.unit_sheet(study, "scene", "conv4", 3, n=6)
+    assert plate.photo
+    assert len(plate.axes) == 6
+    for axes, top in zip(plate.axes, tops, strict=True):
+        ring = axes.get_lines()[0]
+        assert (ring.get_ydata()[0], ring.get_xdata()[0]) == (top.center[0] + 0.5, top.center[1] + 0.5)
+        box = axes.patches[0]
+        assert (box.get_y(), box.get_x()) == (top.box[0], top.box[1])
+        assert (box.get_height(), box.get_width()) == (top.box[2] - top.box[0], top.box[3] - top.box[1])
+        assert axes.get_xlim() == (0, 227)
+        assert axes.get_ylim() == (227, 0)
+    assert_well_set(plate)
+    assert "6 images with the highest peaks, of 20" in plate.caption
+
+
+def test_a_fully_connected_unit_is_not_marked(study):
+    plate = tiles.unit_sheet(study, "scene", "fc7", 0, n=2)
+    assert not any(axes.patches or axes.get_lines() for axes in plate.axes)
+    assert "receptive" not in plate.caption
+
+
+def test_a_contact_sheet_holds_every_image_with_its_label():
+    images = [np.full((30, 40, 3), 20 * k, np.uint8) for k in range(7)]
+    plate = tiles.contact_sheet(
+        images, [f"a_{k}" for k in range(7)], columns=3, title="Seven", caption="n = 7"
+    )
+    assert len(plate.axes) == 7
+    assert [text for text, _ in words_of(plate)] == ["Seven", "n = 7", *(f"a {k}" for k in range(7))]
+    assert_well_set(plate)
+
+
+def test_long_labels_are_cut_not_overlapped():
+    images = [np.zeros((9, 9, 3), np.uint8)] * 6
+    plate = tiles.contact_sheet(images, ["amusement_park_with_a_very_long_name"] * 6, columns=6)
+    assert_well_set(plate)
+
+
+def test_a_contact_sheet_needs_images_and_as_many_labels():
+    with pytest.raises(SceneLensError, match="at least one image"):
+        tiles.contact_sheet([])
+    with pytest.raises(SceneLensError, match="1 images but 2 labels"):
+        tiles.contact_sheet([np.zeros((9, 9, 3), np.uint8)], ["a", "b"])
+
+
+def test_a_category_sheet_shows_each_category_once(study):
+    plate = tiles.category_sheet(study, "scene-centric")
+    assert [text for text, _ in words_of(plate)][1:] == ["attic", "beach", "cave"]
+    assert "12 images in all" in plate.caption
+    with pytest.raises(SceneLensError, match="no film-centric images"):
+        tiles.category_sheet(study, "film-centric")
+
+
+def test_the_object_table_puts_frequent_objects_first():
+    presence = pd.DataFrame({"a": [0.1, 0.9], "b": [0.0, 1.0]}, index=["rare_thing", "person"])
+    plate = world.object_table(presence, title="t")
+    names = [label.get_text() for label in plate.axes[0].get_yticklabels()]
+    assert names == ["person", "rare thing"]
+    np.testing.assert_array_equal(plate.axes[0].images[0].get_array(), [[0.9, 1.0], [0.1, 0.0]])
+
+
+def test_a_full_object_table_is_well_set():
+    rng = np.random.default_rng(0)
+    index, columns = [f"musical_object_{k}" for k in range(56)], [f"amusement_park_{k}" for k in range(24)]
+    plate = world.object_table(pd.DataFrame(rng.random((56, 24)), index, columns), title="t", caption="c")
+    page, boxes = plate.bbox, words_of(plate)
+    assert all(page.x0 <= box.x0 and box.x1 <= page.x1 and box.y1 <= page.y1 for _, box in boxes)
+
+
+def test_an_empty_object_table_says_why():
+    assert "no annotations" in world.object_table(pd.DataFrame()).caption
+
+
+def table_of_tasks(n):
+    rows = [
+        ("scene", "scene", 0.9, 0.85, 0.95, 0.5, n, n, 20, 0.05),
+        ("scene", "object", 0.6, 0.5, 0.7, 0.408, n, n, 20, 0.05),
+        ("object", "scene", 0.3, 0.2, 0.4, np.nan, n, n, 80, 0.0125),
+        ("object", "object", 1.0, 0.97, 1.0, np.nan, n, n, 80, 0.0125),
+    ]
+    names = ["task", "features", "share", "low", "high", "paper", "n", "n_train", "categories", "chance"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_the_transfer_figure_is_well_set_and_true_to_its_table():
+    plate = figures.transfer_dots(table_of_tasks(1000))
+    assert_well_set(plate)
+    dots = [line for line in plate.axes[0].get_lines() if line.get_marker() == "o"]
+    assert sorted(float(dot.get_xdata()[0]) for dot in dots) == [0.3, 0.6, 0.9, 1.0]
+    assert "80 categories, 1,000 images to learn from" in plate.caption
+
+
+def test_tasks_that_could_not_be_tried_leave_an_empty_figure(study):
+    plate = figures.transfer_dots(svm_transfer.transfer(study))
+    assert not plate.axes[0].get_lines()
+
+
+def test_a_plate_shows_itself_as_one_picture_of_the_right_kind():
+    drawn, about = tiles.contact_sheet([np.zeros((9, 9, 3), np.uint8)], caption="black")._repr_mimebundle_()
+    assert Image.open(io.BytesIO(drawn["image/jpeg"])).format == "JPEG"
+    assert about["image/jpeg"] == {"width": 720, "alt": "black"}
+    drawn, _ = figures.figure_1_preference(preference())._repr_mimebundle_()
+    picture = Image.open(io.BytesIO(drawn["image/png"]))
+    assert picture.format == "PNG"
+    assert picture.width == 1152
+
+
+def test_the_two_networks_differ_in_grey_and_to_a_colour_blind_eye():
+    """Lightness apart by 7 of 100 at least, and hue along blue to orange, which red-green blindness keeps."""
+    from skimage.color import rgb2lab
+
+    colors = [style.NETWORK_COLORS[name] for name in ("scene", "object")]
+    lab = [rgb2lab(np.array([[[int(c[k : k + 2], 16) / 255 for k in (1, 3, 5)]]])).ravel() for c in colors]
+    assert abs(lab[0][0] - lab[1][0]) > 7
+    assert lab[0][2] < -20
+    assert lab[1][2] > 20

@@ -1,0 +1,205 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenelens.errors import SceneLensError
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.network import Network
+from scenelens.studies.study import open_study
+from scenelens.two_networks import sentences, tables
+from tests.tiny_study import STUDY, write_tiny_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """One tiny study for the whole file: its index is built once."""
+    return open_study(write_tiny_study(tmp_path_factory.mktemp("tiny")))
+
+
+@pytest.fixture(scope="module")
+def paper_net():
+    return Network(CaffeNet(5, width=1.0, fc=4096), "scene")
+
+
+def test_table_1_of_the_full_width_net_is_the_papers(paper_net):
+    table = tables.table_1(paper_net).set_index("layer")
+    named = table.dropna(subset=["paper_units"])
+    assert list(named["units"]) == list(named["paper_units"])
+    assert list(named["map"]) == list(named["paper_map"])
+    assert list(table.index[table["paper_units"].isna()]) == ["fc8"]
+    assert sentences.describe_table_1(tables.table_1(paper_net)) == (
+        "**10 of 10** layers have exactly the paper's map size. Every layer has the paper's number of units."
+    )
+
+
+def test_a_slimmer_net_is_called_slimmer(tiny_network):
+    text = sentences.describe_table_1(tables.table_1(tiny_network))
+    assert "**10 of 10**" in text
+    assert "0.125 times the paper's" in text
+
+
+def test_another_architecture_is_not_set_beside_the_paper():
+    from torch import nn
+
+    class Other(nn.Sequential):
+        pass
+
+    module = Other()
+    module.add_module("conv1", nn.Conv2d(3, 4, 3, stride=8))  # a name of the paper's, and nothing else of it
+    module.add_module("pool1", nn.AdaptiveAvgPool2d(1))
+    module.add_module("flat", nn.Flatten())
+    module.add_module("fc", nn.Linear(4, 2))
+    table = tables.table_1(Network(module, "scene"))
+    assert list(table.columns) == ["layer", "units", "map"]
+    assert "another architecture" in sentences.describe_table_1(table)
+
+
+def test_layers_are_paired_by_depth(study):
+    pairs = tables.layer_pairs(study)
+    assert (
+        list(pairs["scene"]) == list(pairs["object"]) == ["pool1", "pool2", "conv3", "conv4", "pool5", "fc7"]
+    )
+    assert list(pairs["depth"]) == list(range(6))
+    chosen = tables.layer_pairs(study, ["conv1", "fc7"])
+    assert list(chosen["object"]) == ["conv1", "fc7"]
+
+
+def test_an_unknown_layer_is_told(study):
+    with pytest.raises(SceneLensError, match="no layer 'pol5'; close names: pool5"):
+        tables.layer_pairs(study, ["pol5"])
+
+
+def test_one_network_is_not_enough(tmp_path):
+    path = write_tiny_study(tmp_path)
+    start, end = STUDY.index("[networks.object]"), STUDY.index("[[images]]")
+    path.write_text(STUDY[:start] + STUDY[end:])
+    with pytest.raises(SceneLensError, match="no network named 'object'"):
+        tables.layer_preference(open_study(path))
+
+
+def forward_scores(study, network, layer):
+    """Second implementation: the layer's total response to every image, by a plain forward pass."""
+    from scenelens.networks.hooks import record
+
+    net = study.networks[network]
+    with record(net, [layer]) as acts:
+        net([study.load_image(image) for image in study.images["image"]])
+    return acts[layer].double().flatten(1).sum(1).numpy()
+
+
+@pytest.mark.parametrize("layer", ["pool2", "fc7"])
+def test_strongest_images_are_those_of_a_plain_forward_pass(study, layer):
+    table = tables.strongest_images(study, n=4, layers=[layer])
+    for network in ("scene", "object"):
+        scores = forward_scores(study, network, layer)
+        expected = study.images["image"].to_numpy()[np.argsort(-scores, kind="stable")[:4]]
+        mine = table[table["network"] == network]
+        assert list(mine["image"]) == list(expected)
+        assert list(mine["rank"]) == [0, 1, 2, 3]
+        assert list(mine["score"]) == pytest.approx(sorted(scores)[::-1][:4], rel=1e-5)
+    joined = table.merge(study.images, on="image", suffixes=("", "_of_image"))
+    assert (joined["source"] == joined["source_of_image"]).all()
+
+
+def test_preference_counts_the_object_centric_among_the_strongest(study):
+    table = tables.layer_preference(study, n=5)
+    strongest = tables.strongest_images(study, n=5)
+    for row in table.to_dict("records"):
+        same = strongest[(strongest["network"] == row["network"]) & (strongest["layer"] == row["layer"])]
+        assert row["share"] == pytest.approx((same["source"] == "object-centric").mean())
+        assert row["low"] <= row["share"] <= row["high"]
+        assert (row["n"], row["images"], row["chance"]) == (5, 20, 8 / 20)
+
+
+def test_the_papers_shares_stand_beside_layers_of_the_same_name(study):
+    table = tables.layer_preference(study, n=5).set_index(["network", "layer"])["paper"]
+    assert table["object", "pool2"] == 0.55
+    assert table["scene", "fc7"] == 0.24
+    assert table.notna().sum() == 4
+
+
+def test_the_control_is_measured_where_there_is_one(tmp_path):
+    path = write_tiny_study(tmp_path)
+    control = (
+        '[networks.untrained]\narchitecture = "caffenet"\nwidth = 0.125\nfc = 16\nseed = 3\nclasses = 3\n'
+    )
+    path.write_text(STUDY.replace("[[images]]", control + "\n[[images]]", 1))
+    table = tables.layer_preference(open_study(path), n=5)
+    assert list(table["network"].unique()) == ["scene", "object", "untrained"]
+    assert "untrained control" in sentences.describe_preference(table)
+
+
+def preference(scene, other, n=100, paper=np.nan, control=None):
+    """A table of two depths with the given (share, low, high) at the deepest."""
+    rows = []
+    for depth in (0, 1):
+        for network, value in (("scene", scene), ("object", other), ("untrained", control)):
+            if value is not None:
+                rows.append((network, depth, f"l{depth}", *value, n, 400, 0.5, paper if depth else np.nan))
+    names = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_a_gap_is_called_a_gap_and_an_overlap_an_overlap():
+    parted = sentences.describe_preference(preference((0.2, 0.1, 0.3), (0.8, 0.7, 0.9)))
+    assert "object network 80% (95% interval 70–90%, n = 100)" in parted
+    assert parted.count("The intervals leave a gap: the object network is drawn more") == 2
+    close = sentences.describe_preference(preference((0.4, 0.3, 0.55), (0.6, 0.5, 0.7)))
+    assert close.count("The intervals overlap") == 2
+    turned = sentences.describe_preference(preference((0.8, 0.7, 0.9), (0.2, 0.1, 0.3)))
+    assert "the scene network is drawn more to object-centric" in turned
+
+
+def test_the_papers_value_is_placed_against_our_interval():
+    text = sentences.describe_preference(preference((0.2, 0.1, 0.3), (0.8, 0.7, 0.9), paper=0.78))
+    assert "l1, scene network: 20% (95% interval 10–30%, n = 100); the paper's 78% is higher" in text
+    assert "l1, object network: 80% (95% interval 70–90%, n = 100); the paper's 78% lies inside" in text
+
+
+@pytest.mark.parametrize(("control", "words"), [
+    ((0.5, 0.4, 0.6), "it shows no preference"),
+    ((0.8, 0.7, 0.9), "more object-centric images than chance, 50%"),
+    ((0.2, 0.1, 0.3), "fewer object-centric images than chance, 50%"),
+])  # fmt: skip
+def test_the_control_is_read_against_chance(control, words):
+    text = sentences.describe_preference(preference((0.2, 0.1, 0.3), (0.8, 0.7, 0.9), control=control))
+    assert words in text
+
+
+def test_accuracy_agrees_with_predict(study):
+    table = tables.own_accuracy(study).set_index("network")
+    for name in ("scene", "object"):
+        images = study.images[study.images["source"] == tables.SOURCES[name]]
+        loaded = [study.load_image(image) for image in images["image"]]
+        guesses = study.networks[name].predict(loaded, top=1)["predicted"].to_numpy()
+        assert table.loc[name, "share"] == pytest.approx((guesses == images["category"].to_numpy()).mean())
+        assert table.loc[name, "n"] == len(images)
+    assert list(table["classes"]) == [3, 2]
+
+
+def test_a_network_that_knows_none_of_the_categories_is_not_marked(tmp_path):
+    path = write_tiny_study(tmp_path)
+    path.write_text(STUDY.replace('["apple", "ball"]', '["pear", "plum"]'))
+    table = tables.own_accuracy(open_study(path))
+    assert list(table["n"]) == [12, 0]
+    assert "cannot be marked here" in sentences.describe_accuracy(table)
+
+
+def test_features_are_means_over_the_map_or_values(study):
+    index = study.index("scene")
+    np.testing.assert_allclose(
+        tables.layer_features(study, "scene", "pool5"), index.sums("pool5") / 36, rtol=1e-6
+    )
+    np.testing.assert_array_equal(tables.layer_features(study, "scene", "fc7"), index.values("fc7"))
+
+
+def test_an_unreadable_image_is_left_out_of_every_table(tmp_path):
+    path = write_tiny_study(tmp_path)
+    broken = tmp_path / "photos" / "object" / "ball" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:40])
+    study = open_study(path)
+    table = tables.layer_preference(study, n=19)
+    assert set(table["images"]) == {19}
+    assert set(table["chance"]) == {7 / 19}
+    assert not tables.strongest_images(study, n=19)["image"].str.contains("ball/3").any()
+    assert list(tables.own_accuracy(study)["n"]) == [12, 7]

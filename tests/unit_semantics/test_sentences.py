@@ -1,0 +1,134 @@
+"""Sentences about labels: they say what the tables say, and go on where a source is missing."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from scenelens.studies.study import open_study
+from scenelens.unit_semantics.sentences import (
+    beside,
+    describe_agreement,
+    describe_comparison,
+    describe_control,
+    describe_headline,
+    describe_levels,
+    describe_score,
+    describe_worker,
+)
+from scenelens.unit_semantics.sources import LabelSet
+from tests.annotated_study import annotated_study
+from tests.made_up_labels import made_up_answers
+
+MISSING = LabelSet("nothing", missing="Not at hand: fetch it.")
+
+
+def automatic(measure="iou", n_units=6):
+    """One label a unit: even ones of the scene network are lamps, all others walls of low IoU."""
+    rows = []
+    for network in ("scene", "object"):
+        for unit in range(n_units):
+            lamp = network == "scene" and unit % 2 == 0
+            name, kind = ("lamp", "object") if lamp else ("wall", "region or surface")
+            rows.append((network, "pool5", unit, name, kind, 0.3, 0.2 if lamp else 0.01))
+    columns = ["network", "layer", "unit", "concept", "type", "precision", "iou"]
+    who = {"annotator": "automatic (iou)", "source": "automatic"}
+    labels = pd.DataFrame(rows, columns=columns).assign(**who)
+    units = {("scene", "pool5"): n_units, ("object", "pool5"): n_units}
+    return LabelSet("automatic labels", labels, units, measure, 0.04)
+
+
+@pytest.mark.parametrize("read", [
+    describe_agreement, describe_headline, describe_worker,
+    lambda one: describe_comparison(one, automatic()), lambda one: describe_comparison(made_up_answers(), one),
+    lambda one: describe_score(one, automatic()), lambda one: beside(made_up_answers(), one),
+])  # fmt: skip
+def test_a_missing_source_is_said(read):
+    assert read(MISSING) == "Not at hand: fetch it."
+
+
+def test_agreement_of_the_released_workers(released):
+    text = describe_agreement(released)
+    assert "scene network, pool5: all agree on a unit's type in 23% (95% interval 18–29%, n = 256)" in text
+    assert "object network, pool5: all agree on a unit's type in 26%" in text
+    assert "alpha 0.2" in text
+
+
+def test_one_annotator_cannot_agree_with_anybody():
+    assert describe_agreement(automatic()).count("no unit has two answers yet") == 2
+
+
+def test_the_headline_of_the_released_answers(released):
+    text = describe_headline(released)
+    assert "*any*: **103** in the scene network, **75** in the object network" in text
+    assert (
+        "*majority*: **59** in the scene network, **30** in the object network; the intervals of their"
+        in text
+    )
+    assert "by 4 of 4 rules" in text
+
+
+def test_one_label_a_unit_needs_no_rule():
+    text = describe_headline(automatic())
+    assert "**3** in the scene network, **0** in the object network" in text
+    assert "rule" not in text
+
+
+def test_one_network_cannot_be_compared():
+    both = automatic()
+    one = LabelSet("half", both.labels[both.labels.network == "scene"], {("scene", "pool5"): 6}, "iou", 0.04)
+    assert "nothing to compare" in describe_headline(one)
+    assert "50%" in describe_levels(one, MISSING)
+
+
+def test_levels_of_this_study_beside_the_papers(released):
+    text = describe_levels(automatic(), released)
+    mine, paper = text.splitlines()
+    assert "scene network 50%" in mine
+    assert "object network 0%" in mine
+    assert "The scene network has more**, but the intervals overlap" in mine
+    assert "scene network 30% (95% interval 25–36%, n = 256)" in paper
+    assert "more**, and the intervals do not touch" in paper
+
+
+def test_the_control_is_read_where_a_study_has_one(tmp_path):
+    study = annotated_study(tmp_path, per_category=2)
+    assert "There is no control: Study tiny has no untrained network." in describe_control(study)
+    text = study.file.path.read_text()
+    again = text.replace("[[images]]", '[networks.untrained]\narchitecture = "caffenet"\nwidth = 0.125\n'
+                         'fc = 16\nseed = 9\nclasses = ["attic", "beach"]\n\n[[images]]', 1)  # fmt: skip
+    study.file.path.write_text(again)
+    said = describe_control(open_study(study.file.path))
+    assert "untrained network" in said
+    assert "n = 32" in said
+
+
+def test_people_and_machine_side_by_side(released, dissected):
+    table = beside(released, dissected, n=5)
+    assert table.columns.tolist() == ["worker 1", "worker 2", "worker 3", "Network Dissection"]
+    assert len(table) == 5
+    text = describe_comparison(released, dissected)
+    assert text.count("n = 256") == 2
+
+
+def test_an_automatic_label_that_shares_a_word():
+    text = describe_comparison(made_up_answers(layers=("pool5",)), automatic())
+    assert "scene network: the automatic concept shares a word with at least one person's in 100%" in text
+
+
+def test_a_student_is_scored_by_name_or_by_most_answers():
+    answers = made_up_answers(layers=("pool5",))
+    named = describe_score(answers, automatic(), "worker 2")
+    assert named.startswith("**worker 2** beside automatic labels, 12 units")
+    assert describe_score(answers, automatic()).startswith("**worker 1**")
+    assert "no answers by 'Bob'" in describe_score(answers, automatic(), "Bob")
+
+
+def test_a_released_worker_beside_the_other_two(released):
+    text = describe_worker(released)
+    assert text.startswith("**worker 1** beside the other two workers, 256 units")
+    table = released.of("scene").pivot(index="unit", columns="annotator", values="type")
+    shared = (table.iloc[:, 1:].eq(table.iloc[:, 0], axis=0)).to_numpy().mean()
+    assert f"agrees with {100 * shared:.0f}% of the others' answers" in text
+    apart = (table.iloc[:, 1] == table.iloc[:, 2]).mean()
+    assert f"one of them agrees with {100 * apart:.0f}% of the rest" in text

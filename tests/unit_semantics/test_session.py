@@ -1,0 +1,313 @@
+"""A person at work on a queue, without a browser: nothing lost, nothing accepted that should not be."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from scenelens.errors import SceneLensError
+from scenelens.labels.store import VERSION, LabelStore
+from scenelens.studies.study import label_store, open_study
+from scenelens.unit_semantics.queue import lively_units
+from scenelens.unit_semantics.session import AnnotationSession, default_units
+from tests.tiny_study import write_tiny_study
+
+UNITS = [("scene", "pool5", 4), ("object", "pool5", 1), ("scene", "conv4", 7)]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return open_study(write_tiny_study(tmp_path_factory.mktemp("tiny")))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return LabelStore(tmp_path / "answers" / "labels.db")
+
+
+@pytest.fixture
+def session(study, store):
+    return AnnotationSession(study, UNITS, "Ada", store)
+
+
+def fill(session, concept="lamp", also=(), kind="object"):
+    """Write a right answer onto the screen: all catch trials marked, and `also`."""
+    session.concept, session.type = concept, kind
+    session.mark_all({*session.task().catch, *also})
+
+
+def a_real_place(session) -> int:
+    return min(set(range(len(session.task()))) - session.task().catch)
+
+
+# ---- answering
+
+
+def test_an_accepted_answer_is_on_disk_before_the_next_unit_shows(session, store):
+    seen = []
+    session.observe(lambda change: seen.append(LabelStore(store.path).labels().unit.tolist()), "place")
+    place = a_real_place(session)
+    fill(session, "a lamp ", {place})
+    said = session.accept()
+    assert seen == [[4]]
+    row = store.labels().iloc[0]
+    assert row[["network", "layer", "unit", "annotator", "concept", "type", "source"]].tolist() == [
+        "scene", "pool5", 4, "Ada", "a lamp", "object", "people",
+    ]  # fmt: skip
+    assert row.precision == pytest.approx(16 / 17)
+    assert row.n_images == 17
+    assert "pool5:4 of the scene network is 'a lamp' (object), 94% of 17 images" in said
+    assert session.place == 1
+    assert (session.concept, session.type, session.marked) == ("", "", ())
+
+
+def test_the_details_say_which_images_were_marked(session, store):
+    task, place = session.task(), a_real_place(session)
+    fill(session, also={place})
+    session.accept()
+    about = json.loads(store.history().details[0])
+    assert set(about["marked"]) == {task.images[k].image for k in task.catch | {place}}
+    assert set(about["catch"]) == {task.images[k].image for k in task.catch}
+    assert (about["shown"], about["seed"], about["segmented by"]) == (20, 0, "bilinear")
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"concept": "  "}, "The concept is empty"),
+    ({"type": ""}, "No type is chosen"),
+    ({"marked": ()}, "not marked"),
+    ({"marked": tuple(range(20))}, "Only 0 images"),
+    ({"annotator": " "}, "needs a name"),
+])  # fmt: skip
+def test_a_refused_answer_stays_on_screen_and_off_the_disk(session, store, change, words):
+    fill(session)
+    for name, value in change.items():
+        setattr(session, name, value)
+    shown = (session.place, session.concept, session.type, session.marked)
+    with pytest.raises(SceneLensError, match=words):
+        session.accept()
+    assert (session.place, session.concept, session.type, session.marked) == shown
+    assert not store.path.exists()
+
+
+def test_marks_are_places_that_are_there(session):
+    session.mark(3)
+    session.mark(0)
+    session.mark(3, False)
+    assert session.marked == (0,)
+    for wrong, name in ((20, "21"), (-1, "0")):
+        with pytest.raises(SceneLensError, match=f"no image {name}: their numbers go from 1 to 20"):
+            session.mark(wrong)
+    assert session.marked == (0,)
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only", "newer"])
+def test_trouble_with_the_disk_loses_nothing_on_screen(session, store, trouble, monkeypatch):
+    fill(session)
+    session.accept()
+    fill(session, "sofa")
+    connect = LabelStore._connect
+
+    def troubled(self, write):
+        database = connect(self, write and trouble != "read-only")
+        if trouble == "full":
+            database.execute("PRAGMA max_page_count=1")
+        return database
+
+    monkeypatch.setattr(AnnotationSession, "_details", lambda *_: "x" * 100_000)
+    if trouble == "newer":
+        with sqlite3.connect(store.path) as database:
+            database.execute(f"PRAGMA user_version={VERSION + 1}")
+    with monkeypatch.context() as patch:
+        patch.setattr(LabelStore, "_connect", troubled)
+        with pytest.raises(SceneLensError, match={"newer": "newer scenelens"}.get(trouble, trouble)):
+            session.accept()
+    assert (session.place, session.concept, session.type) == (1, "sofa", "object")
+    if trouble == "newer":
+        with sqlite3.connect(store.path) as database:
+            database.execute(f"PRAGMA user_version={VERSION}")
+    session.accept()
+    assert store.labels().concept.tolist() == ["lamp", "sofa"]
+
+
+# ---- going through the queue
+
+
+def test_progress_and_resuming(session, study, store):
+    assert session.progress() == "unit 1 of 3 · 0 answered"
+    session.step(1)
+    fill(session, "sky")
+    session.accept()
+    assert session.place == 2
+    again = AnnotationSession(study, UNITS, "Ada", store)
+    assert (again.place, again.progress()) == (0, "unit 1 of 3 · 1 answered")
+    fill(again)
+    again.accept()
+    assert again.place == 2
+    fill(again)
+    again.accept()
+    assert again.progress().startswith("unit 3 of 3 · 3 answered")
+    assert AnnotationSession(study, UNITS, "Bob", store).progress() == "unit 1 of 3 · 0 answered"
+
+
+def test_going_back_shows_the_answer_and_a_later_one_stands(session, store):
+    place = a_real_place(session)
+    fill(session, "lamp", {place})
+    given = session.marked
+    session.accept()
+    session.step(-1)
+    assert (session.concept, session.type, session.marked) == ("lamp", "object", given)
+    assert "answered before" in session.progress()
+    fill(session, "lampshade", kind="object part")
+    session.accept()
+    assert store.labels().concept.tolist() == ["lampshade"]
+    assert store.history().concept.tolist() == ["lamp", "lampshade"]
+    session.go_to(0)
+    assert (session.concept, session.type) == ("lampshade", "object part")
+
+
+def test_what_was_begun_stays_with_its_unit(session, store):
+    session.concept = "half a"
+    session.mark(7)
+    session.step(1)
+    assert (session.concept, session.marked) == ("", ())
+    session.step(-1)
+    assert (session.concept, session.marked) == ("half a", (7,))
+    assert not store.path.exists()
+
+
+def test_the_queue_goes_round_and_has_ends(session):
+    session.step(-1)
+    assert session.place == 2
+    session.step(1)
+    assert session.place == 0
+    with pytest.raises(SceneLensError, match="units 1 to 3, and no unit 4"):
+        session.go_to(3)
+
+
+def test_an_answer_from_elsewhere_shows_without_its_marks(session, store):
+    store.add(network="scene", layer="pool5", unit=4, annotator="Ada", concept="bed", type="object")
+    session.go_to(0)
+    assert (session.concept, session.type, session.marked) == ("bed", "object", ())
+
+
+def test_another_person_takes_over(session):
+    fill(session)
+    session.accept()
+    session.rename(" Bob ")
+    assert (session.annotator, session.place, session.concept) == ("Bob", 0, "")
+    session.rename("Ada")
+    assert session.place == 1
+    session.concept = "begun"
+    session.rename("Cy")
+    assert (session.annotator, session.place, session.concept) == ("Cy", 1, "begun")
+
+
+def test_a_name_written_first_changes_nothing_else(study, store):
+    session = AnnotationSession(study, UNITS, store=store)
+    fill(session)
+    session.rename("Ada")
+    session.accept()
+    assert store.labels().annotator.tolist() == ["Ada"]
+
+
+@pytest.mark.parametrize(("units", "words"), [
+    ([], "no units"),
+    ([("scene", "pool5", 32)], "units 0 to 31"),
+    ([("scene", "pol5", 3)], "close names: pool5"),
+    ([("scenes", "pool5", 3)], "close names: scene"),
+])  # fmt: skip
+def test_a_queue_that_cannot_be_shown_is_told_at_once(study, store, units, words):
+    with pytest.raises(SceneLensError, match=words):
+        AnnotationSession(study, units, "Ada", store)
+
+
+def test_a_unit_that_cannot_be_named_is_told_at_once(study, store):
+    lively = {unit for _, _, unit in lively_units(study, "scene", "fc7")}
+    dead = next(unit for unit in range(16) if unit not in lively)
+    with pytest.raises(SceneLensError, match=f"fc7:{dead} .* too few images"):
+        AnnotationSession(study, [("scene", "fc7", dead)], "Ada", store)
+
+
+def test_without_a_queue_both_networks_deepest_maps_are_drawn_from(study):
+    units = default_units(study, 40, 0)
+    assert {unit[:2] for unit in units} == {("scene", "pool5"), ("object", "pool5")}
+    assert len(set(units)) == 40
+    assert units[:6] == default_units(study, 6, 0)
+
+
+# ---- several at once, and merging
+
+
+def test_two_sessions_write_at_once(study, store):
+    """Two people, each in a notebook of their own; networks are asked from one thread at a time only."""
+    sessions = [AnnotationSession(study, UNITS, name, LabelStore(store.path)) for name in ("Ada", "Bob")]
+    for session in sessions:
+        fill(session, f"{session.annotator}'s lamp")
+        session.go_to(1)  # the next unit's images are there before both answer
+        session.go_to(0)
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(lambda session: session.accept(), sessions))
+    assert all("pool5:4" in one for one in said)
+    assert sorted(store.labels().concept) == ["Ada's lamp", "Bob's lamp"]
+
+
+WORKER = """
+import os, signal, sys
+from scenelens.labels import LabelStore
+from scenelens.studies import open_study
+from scenelens.unit_semantics.session import AnnotationSession
+session = AnnotationSession(open_study(sys.argv[1]), [("scene", "pool5", 4), ("scene", "pool5", 5)], "Ada",
+                            LabelStore(sys.argv[2]))
+session.concept, session.type = "lamp", "object"
+session.mark_all(session.task().catch)
+session.observe(lambda change: os.kill(os.getpid(), signal.SIGKILL), "place")
+session.accept()
+"""
+
+
+def test_a_kernel_killed_as_the_next_unit_shows_has_lost_nothing(study, store):
+    assert len(study.index("scene").images) == 20  # built once, here
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER, str(study.file.path), str(store.path)],
+        cwd=Path(__file__).parents[2], env=os.environ, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL
+    again = AnnotationSession(study, UNITS, "Ada", store)
+    assert store.labels().concept.tolist() == ["lamp"]
+    assert again.place == 1
+
+
+def test_many_peoples_files_become_one(study, tmp_path):
+    stores = {name: LabelStore(tmp_path / f"{name}.db") for name in ("Ada", "Bob")}
+    for name, own in stores.items():
+        session = AnnotationSession(study, UNITS, name, own)
+        fill(session, f"{name}'s")
+        session.accept()
+    class_store = LabelStore(tmp_path / "class.db")
+    assert class_store.merge(*stores.values()) == 2
+    assert class_store.merge(*stores.values()) == 0
+    resumed = AnnotationSession(study, UNITS, "Bob", class_store)
+    assert resumed.place == 1
+
+
+def test_the_table_lies_beside_the_answers(session, store):
+    fill(session)
+    session.accept()
+    path = session.export_csv()
+    assert path == store.path.with_suffix(".csv")
+    assert pd.read_csv(path).concept.tolist() == ["lamp"]
+
+
+def test_without_a_store_the_studys_own_is_used(study):
+    session = AnnotationSession(study, UNITS, "Ada")
+    assert session.store.path == label_store(study).path
+    assert not session.store.path.exists()

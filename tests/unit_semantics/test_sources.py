@@ -1,0 +1,112 @@
+"""Where labels come from, and what is said where there are none."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from scenelens.errors import SceneLensError
+from scenelens.labels.table import COLUMNS
+from scenelens.studies.study import label_store
+from scenelens.unit_semantics import sources
+from scenelens.unit_semantics.sources import automatic_set, dissected_labels, people_set, released_answers
+from tests.annotated_study import annotated_study
+from tests.made_up_labels import made_up_answers
+from tests.requirements_gate import require_real
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return annotated_study(tmp_path_factory.mktemp("annotated"), per_category=3)
+
+
+def test_released_answers_play_their_networks_parts():
+    found = released_answers(require_real("unit_annotation"))
+    assert found.networks == ["scene", "object"]
+    assert found.layers("scene") == ["pool1", "pool2", "conv3", "conv4", "pool5"]
+    assert found.units["object", "conv3"] == 384
+    assert found.deepest("scene") == "pool5"
+    assert len(found.of("scene")) == 3 * 256
+    assert "8,256 labels of 2,752 units, by 3 annotators" in found.read()
+
+
+def test_published_labels_are_found_as_an_asset_or_said_to_be_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "find", lambda name: None)
+    for read, command in ((released_answers, "unit_annotation"), (dissected_labels, "netdissect")):
+        found = read()
+        assert not found
+        assert f"python -m scenelens.assets {command}" in found.read()
+        assert tuple(found.labels.columns) == COLUMNS
+    folders = {name: require_real(name) for name in ("unit_annotation", "netdissect")}
+    monkeypatch.setattr(sources, "find", folders.get)
+    assert len(released_answers().labels) == 8256
+    own = dissected_labels()
+    assert len(own.labels) == 512
+    assert own.labels.network.unique().tolist() == ["scene", "object"]
+    assert (own.measure, own.least) == ("iou", 0.04)
+
+
+def test_a_folder_without_the_files_or_with_others_is_named(tmp_path):
+    with pytest.raises(SceneLensError, match=r"holds no unitAnnotation_\*\.mat"):
+        released_answers(tmp_path)
+    with pytest.raises(SceneLensError, match="there is no file"):
+        dissected_labels(tmp_path)
+    file = require_real("unit_annotation", "unitAnnotation_imagenet-alexnet.mat")
+    shutil.copy(file, tmp_path / "unitAnnotation_vgg.mat")
+    with pytest.raises(SceneLensError, match=r"nothing is known of a network 'vgg'"):
+        released_answers(tmp_path)
+
+
+def test_automatic_labels_of_both_networks(study):
+    found = automatic_set(study)
+    assert found.networks == ["scene", "object"]
+    assert set(found.labels.source) == {"automatic"}
+    assert found.layers("scene") == study.automatic_labels("scene").layers
+    assert found.units["scene", "pool5"] == study.networks["scene"].layer_shape("pool5")[0]
+    assert (found.measure, found.least) == ("iou", 0.04)
+    assert "no person asked" in found.read()
+    assert automatic_set(study, "precision").least == 0.75
+    assert automatic_set(study, "ap").least == 0.5
+    assert automatic_set(study, "ap", 0.3).least == 0.3
+    with pytest.raises(SceneLensError, match="close names: precision"):
+        automatic_set(study, "precison")
+
+
+def test_a_concept_that_hardly_any_image_shows_cannot_win(study):
+    found = study.automatic_labels("scene")
+    assert "each on at least 1 of 9 annotated images; none of these types:" in automatic_set(study).note
+    common = found.concepts.images >= 9
+    assert 0 < common.sum() < len(common)
+    labels = found.shown_often(9).labels("iou")
+    assert set(labels.concept) <= set(found.concepts.concept[common])
+    assert not set(found.labels("iou").concept) <= set(labels.concept)
+    assert found.shown_often(10).labels("iou").empty
+
+
+def test_a_study_without_annotations_says_so(tiny_study):
+    found = automatic_set(tiny_study)
+    assert not found
+    assert "has no annotations" in found.read()
+
+
+def test_peoples_answers_of_a_study(study):
+    nobody = people_set(study)
+    assert not nobody
+    assert "Nobody has answered yet" in nobody.read()
+    assert not label_store(study).path.exists()
+    store = label_store(study)
+    for network, layer in (("scene", "pool5"), ("scene", "conv3"), ("elsewhere", "pool5")):
+        store.add(network=network, layer=layer, unit=1, annotator="Ada", concept="lamp", type="object")
+    found = people_set(study)
+    assert found.layers("scene") == ["conv3", "pool5"]  # in the network's order, not that of answering
+    assert len(found.labels) == 2
+
+
+def test_asking_for_what_is_not_there():
+    labels = made_up_answers()
+    with pytest.raises(SceneLensError, match="no labels of conv9 of a scene network"):
+        labels.of("scene", "conv9")
+    with pytest.raises(SceneLensError, match="no labels of any layer of a third network"):
+        labels.of("third")
+    assert sources.LabelSet("none").networks == []

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scenelens.errors import SceneLensError
+from scenelens.workbook.pictures import dimmed, heat, map_in_frame, over, patch
+
+
+def test_every_value_lies_on_its_occluders_centre():
+    values = np.arange(73 * 73, dtype=float).reshape(73, 73)
+    picture = map_in_frame(values, (227, 227), (11, 11), 3)
+    for i, j in [(0, 0), (72, 72), (10, 41)]:
+        assert picture[3 * i + 5, 3 * j + 5] == values[i, j]
+        assert picture[3 * i + 4, 3 * j + 6] == values[i, j]
+    assert np.isnan(picture[3]).all()
+    assert np.isnan(picture[:, 223]).all()
+    assert (~np.isnan(picture)).sum() == 219 * 219
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 9), st.integers(1, 6), st.integers(10, 40))
+def test_any_occluder_and_stride_fit(size, stride, side):
+    n = (side - size) // stride + 1
+    values = np.arange(1.0, n * n + 1).reshape(n, n)
+    picture = map_in_frame(values, (side, side), (size, size), stride)
+    last = (n - 1) * stride + (size - 1) // 2
+    assert picture[last, last] == values[-1, -1]
+    assert np.nanmin(picture) == 1
+
+
+def test_more_heat_is_lighter():
+    light = heat(np.linspace(0, 1, 50)[None]).astype(int).sum(axis=2)[0]
+    assert (np.diff(light) > 0).all()
+
+
+def test_a_map_of_nothing_is_dark_not_an_error():
+    assert heat(np.zeros((3, 3))).max() < 10
+    assert (heat(np.full((2, 2), np.nan)) == 128).all()
+    assert over(np.full((2, 2, 3), 100, np.uint8), np.zeros((2, 2))).tolist() == [[[60] * 3] * 2] * 2
+
+
+def test_heat_over_an_image_shows_where_and_keeps_the_rest_grey():
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[..., 0] = 150
+    values = np.zeros((4, 4))
+    values[1, 2] = 5.0
+    shown = over(image, values)
+    assert shown[1, 2].max() > 180
+    assert (shown[0, 0] == 30).all()
+
+
+def test_a_patch_is_centred_and_padded_with_white():
+    image = np.zeros((30, 30, 3), np.uint8)
+    image[10, 20] = 200
+    cut = patch(image, (10, 20), 11)
+    assert cut.shape == (11, 11, 3)
+    assert cut[5, 5, 0] == 200
+    corner = patch(image, (29, 29), 11)
+    assert (corner[:6, :6] == 0).all()
+    assert (corner[6:] == 255).all()
+    assert (patch(image, (200, 200), 11) == 255).all()
+    assert patch(image, (5, 5), float("nan")).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("draw", [over, dimmed])
+def test_sizes_that_differ_are_told(draw):
+    with pytest.raises(SceneLensError, match=r"\(3, 3\) does not lie on an image of \(4, 4\)"):
+        draw(np.zeros((4, 4, 3), np.uint8), np.zeros((3, 3), bool))

@@ -1,0 +1,185 @@
+"""The unit browser without a browser: the model, the picture, and that view and model follow each other."""
+
+import io
+
+import ipywidgets
+import numpy as np
+import pytest
+from PIL import Image
+
+from scenelens.errors import SceneLensError
+from scenelens.studies.ranking import TopImage
+from scenelens.studies.study import open_study
+from scenelens.workbook.widgets.browse_units import GAP, SIDE, STRIP, UnitBrowser, browse_units, mosaic, tile
+from scenelens.workbook.widgets.unit_view import encode
+from tests.tiny_study import write_tiny_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return open_study(write_tiny_study(tmp_path_factory.mktemp("tiny")))
+
+
+@pytest.fixture
+def view(study):
+    made = browse_units(study)
+    yield made
+    made.close()
+
+
+def state(view):
+    return {name: view.controls[name].value for name in ("network", "layer", "unit", "n")}
+
+
+def test_it_begins_at_the_deepest_layer_with_a_map(view):
+    assert state(view) == {"network": "scene", "layer": "pool5", "unit": 0, "n": 12}
+    assert view.controls["unit"].max == 31
+    assert view.controls["layer"].options == tuple(view.model.layers())
+    assert view.status.value.startswith("pool5:0 of the scene network · 12 of 20 images · peaks from")
+
+
+def test_the_picture_is_the_mosaic_of_the_units_top_images(view):
+    shown = Image.open(io.BytesIO(view.picture.value))
+    expected = Image.open(io.BytesIO(encode(mosaic(view.model.tops()))))
+    assert shown.size == (6 * (SIDE + GAP) - GAP, 2 * (SIDE + STRIP + GAP) - GAP)
+    np.testing.assert_array_equal(np.asarray(shown), np.asarray(expected))
+
+
+@pytest.mark.parametrize(("control", "value", "words"), [
+    ("network", "object", "pool5:0 of the object network"),
+    ("layer", "conv1", "conv1:0 of the scene network"),
+    ("unit", 30, "pool5:30 of the scene network"),
+    ("n", 6, "6 of 20 images"),
+    ("layer", "fc7", "a peak has no place"),
+])  # fmt: skip
+def test_each_control_changes_what_is_seen(view, control, value, words):
+    before = view.picture.value
+    view.controls[control].value = value
+    assert words in view.status.value
+    assert view.picture.value != before
+    assert getattr(view.model, control) == value
+
+
+def test_the_arrows_go_round(view):
+    view.controls["previous"].click()
+    assert state(view)["unit"] == 31
+    view.controls["next"].click()
+    view.controls["next"].click()
+    assert state(view)["unit"] == 1
+    assert "pool5:1 " in view.status.value
+
+
+def test_a_unit_beyond_a_smaller_layer_becomes_its_last(view):
+    view.controls["layer"].value = "conv4"
+    view.controls["unit"].value = 47
+    view.controls["layer"].value = "conv1"
+    assert state(view) == {"network": "scene", "layer": "conv1", "unit": 11, "n": 12}
+    assert view.controls["unit"].max == 11
+
+
+def test_the_view_follows_its_model(view):
+    view.model.choose(network="object", layer="conv3", unit=5, n=6)
+    assert state(view) == {"network": "object", "layer": "conv3", "unit": 5, "n": 6}
+    assert "conv3:5 of the object network · 6 of 20" in view.status.value
+
+
+def test_one_choice_draws_one_picture(view, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "scenelens.workbook.widgets.browse_units.mosaic",
+        lambda tops: drawn.append(1) or np.zeros((8, 8, 3), np.uint8),
+    )
+    view.model.choose(network="object", layer="conv1", unit=3, n=6)
+    assert len(drawn) == 1
+
+
+def test_an_error_is_seen_and_raised_and_does_not_stick(view, monkeypatch):
+    def broken(*_):
+        raise SceneLensError("the image attic/0.png cannot be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scenelens.workbook.widgets.browse_units.top_images", broken)
+        with pytest.raises(SceneLensError, match="attic/0"):
+            view.controls["unit"].value = 3
+        assert view.status.failed
+        assert "attic/0.png cannot be read" in view.status.value
+    view.controls["unit"].value = 4
+    assert not view.status.failed
+    assert "pool5:4" in view.status.value
+
+
+def test_other_layer_names_are_taken_at_the_same_depth():
+    """A stand-in study whose two networks name their layers differently."""
+    import pandas as pd
+
+    class Net:
+        def __init__(self, names):
+            self.layers = pd.DataFrame({"layer": names, "units": 4, "map": [(3, 3)] * len(names)})
+
+        def main_layers(self):
+            return list(self.layers["layer"])
+
+    class Study:
+        networks = {"scene": Net(["a", "b", "c"]), "object": Net(["f.0", "f.1", "f.2", "f.3", "f.4"])}
+
+        def index(self, network):
+            class Index:
+                def top_images(self, *_):
+                    return pd.DataFrame(columns=["rank", "image", "peak", "row", "col"])
+
+            return Index()
+
+        images = pd.DataFrame(columns=["image", "source", "category"])
+
+    model = UnitBrowser(Study(), layer="b")
+    model.choose(network="object")
+    assert model.layer == "f.2"
+    model.choose(network="scene")
+    assert model.layer == "b"
+    assert "no image of this study could be read" in model.sentence(model.tops())
+
+
+@pytest.mark.parametrize(("wanted", "words"), [
+    ({"network": "objekt"}, "close names: object"),
+    ({"layer": "pol5"}, "close names: pool5"),
+    ({"unit": 32}, "units 0 to 31, not 32"),
+])  # fmt: skip
+def test_a_wrong_beginning_is_told(study, wanted, words):
+    with pytest.raises(SceneLensError, match=words):
+        browse_units(study, **wanted)
+
+
+def top(center=(50.0, 20.0), box=(30.0, 0.0, 71.0, 41.0), value=128):
+    frame = np.full((100, 100, 3), value, np.uint8)
+    return TopImage("a", 0, 2.5, frame, center, box, "scene-centric", "attic")
+
+
+def test_a_tile_is_marked_at_the_peak_and_nowhere_else():
+    pixels = np.asarray(tile(top(), side=100)).astype(int)
+    touched = np.argwhere(abs(pixels - 128).max(axis=2) > 10)
+    on_ring = abs(np.hypot(touched[:, 0] - 50.5, touched[:, 1] - 20.5) - 5) < 2.5
+    rows, columns = touched[:, 0], touched[:, 1]
+    near = [abs(rows - 31) < 4, abs(rows - 70) < 4, columns < 4, abs(columns - 40) < 4]
+    assert (on_ring | np.any(near, axis=0)).all()
+    assert on_ring.sum() > 30
+    assert pixels[50, 20].tolist() == [128] * 3  # what lies in the middle of the ring can be seen
+
+
+def test_a_tile_without_a_place_is_the_plain_image():
+    pixels = np.asarray(tile(top(center=None, box=None), side=50))
+    assert (pixels == 128).all()
+
+
+def test_a_mosaic_fills_its_rows_and_leaves_the_rest_white():
+    page = mosaic([top()] * 3, columns=2, side=50)
+    assert page.shape == (2 * (50 + STRIP + GAP) - GAP, 2 * (50 + GAP) - GAP, 3)
+    assert (page[50 + STRIP + GAP :, 50 + GAP :] == 255).all()
+
+
+def test_every_control_has_its_class_and_only_core_widgets_are_used(view):
+    names = {"network", "layer", "unit", "n", "previous", "next"}
+    assert {f"sl-{name}" for name in names} == {view.controls[n]._dom_classes[0] for n in names}
+    assert view.picture._dom_classes == ("sl-mosaic",)
+    for widget in (*view.controls.values(), view.picture, view.status, view):
+        assert isinstance(widget, ipywidgets.DOMWidget)
+        assert widget._model_module == "@jupyter-widgets/controls"
