@@ -36,6 +36,7 @@ check: $(READY)  ## lint, format, clean notebooks, types, and the examples in do
 	$(PY) -m ruff format --check .
 	$(PY) -m nbstripout --keep-id --verify $(NOTEBOOKS) tests/notebooks/*.ipynb
 	$(PY) -m mypy
+	.venv/bin/lint-imports --no-logo
 	$(ONE_THREAD) $(PY) -m pytest -q -n 2 --doctest-modules scenelens
 
 bench: $(READY)  ## measure against peers: one command each, results in build/bench
