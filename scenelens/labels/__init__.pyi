@@ -1,6 +1,6 @@
 from .annotator_agreement import agreement, score_student
 from .automatic import LABELS_VERSION, LEAST_IOU, AutomaticLabels, file_digests, load_or_compute
-from .concept_maps import SCENES, ConceptMaps, Looked
+from .concept_maps import SCENES, AnnotatedFrame, ConceptMaps
 from .dissect import label_networks
 from .layer_maps import LayerMaps, Maps
 from .published import ROLES, read_amt, read_netdissect
@@ -30,11 +30,11 @@ __all__ = [
     "SCENES",
     "TYPES",
     "UNIT",
+    "AnnotatedFrame",
     "AutomaticLabels",
     "ConceptMaps",
     "LabelStore",
     "LayerMaps",
-    "Looked",
     "Maps",
     "Rule",
     "agreement",

@@ -28,7 +28,7 @@ SCENES = "scenes"
 PRESENT = {"colours": 0.05, "elements": 0.05}
 
 
-class Looked(NamedTuple):
+class AnnotatedFrame(NamedTuple):
     """One image with all its concepts.
 
     Attributes
@@ -88,7 +88,7 @@ class ConceptMaps:
         rows = [(name, kind, self._type(kind, name)) for kind, name in self._order]
         return pd.DataFrame(rows, columns=["concept", "kind", "type"])
 
-    def look(self, image: str) -> Looked:
+    def annotated_frame(self, image: str) -> AnnotatedFrame:
         """One image's frame, maps and scene.
 
         Raises
@@ -100,8 +100,8 @@ class ConceptMaps:
         size = resized(self.network, photograph.shape[:2])
         maps = [self._numbered(kind, self._map(kind, image, frame, size)) for kind in self.kinds]
         codes = np.stack(maps, -1) if maps else np.zeros((*frame.shape[:2], 0), np.int32)
-        scene = self.annotations.scene(image) if self.scenes and shows_scene(image) else ""
-        return Looked(frame, np.ascontiguousarray(codes), self._number(SCENES, scene) if scene else 0)
+        scene = self.annotations.scene(image) if self.scenes and _is_scene_image(image) else ""
+        return AnnotatedFrame(frame, np.ascontiguousarray(codes), self._number(SCENES, scene) if scene else 0)
 
     def _map(self, kind: str, image: str, frame: np.ndarray, size: Shape) -> LabelMap:
         if kind in MEASURED:
@@ -142,12 +142,12 @@ class ConceptMaps:
         return areas >= np.maximum(least, 1)
 
 
-def shows_scene(image: str) -> bool:
+def _is_scene_image(image: str) -> bool:
     """Whether an image's category is a scene, going by its id: not in a folder of objects' portraits.
 
-    >>> shows_scene("scene/airport/1.jpg"), shows_scene("object/airplane/1.jpg")
+    >>> _is_scene_image("scene/airport/1.jpg"), _is_scene_image("object/airplane/1.jpg")
     (True, False)
-    >>> shows_scene("object/ball/beach/1.jpg")
+    >>> _is_scene_image("object/ball/beach/1.jpg")
     False
     """
     return "object" not in PurePosixPath(image).parts[:-2]

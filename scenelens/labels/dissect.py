@@ -26,7 +26,7 @@ import pandas as pd
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.labels.automatic import AutomaticLabels, LayerCounts, presence_ap
-from scenelens.labels.concept_maps import ConceptMaps, Looked
+from scenelens.labels.concept_maps import AnnotatedFrame, ConceptMaps
 from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
 from scenelens.labels.tally import Tally, count
 from scenelens.networks import Axis, Network, map_axes
@@ -138,7 +138,7 @@ def label_networks(
             counts = []
             for k in numbers:
                 forward = LayerMaps(networks[k], chosen[k], say, room)
-                thresholds = forward.calibrate(annotations, order[:sample], quantile)
+                thresholds = forward.activation_thresholds(annotations, order[:sample], quantile)
                 axes = {layer: map_axes(networks[k], layer, placement) for layer in chosen[k]}
                 peaks, n_kinds = Peaks(Path(folder) / str(k)), len(shown.concepts.kinds)
                 counts.append(UnitCounts(forward, thresholds, axes, peaks, n_top, n_kinds))
@@ -228,7 +228,7 @@ class ShownConcepts:
         self.skipped: list[tuple[str, str]] = []
         self.areas = np.zeros(1, np.int64)
 
-    def add(self, looked: Looked) -> None:
+    def add(self, looked: AnnotatedFrame) -> None:
         """Take one image."""
         n, (height, width) = len(self.concepts), looked.codes.shape[:2]
         areas = np.bincount(looked.codes.ravel(), minlength=n + 1)
@@ -261,7 +261,7 @@ class UnitCounts:
         shapes = forward.shapes.items()
         self.tallies = {layer: Tally.empty(shape[0], n_top, n_kinds) for layer, shape in shapes}
 
-    def count(self, names: Sequence[str], looked: Sequence[Looked], concepts: ConceptMaps) -> None:
+    def count(self, names: Sequence[str], looked: Sequence[AnnotatedFrame], concepts: ConceptMaps) -> None:
         """Take some images."""
         n = len(concepts)
         slots = concepts.slots(n)
@@ -305,7 +305,7 @@ def count_all(counts: Sequence[UnitCounts], shown: ShownConcepts, images: list[s
     say, start, done = counts[0].forward.say, time.perf_counter(), 0
     names_of_networks = ", ".join(one.forward.network.name for one in counts)
     with say.bar(len(images), f"labels of {names_of_networks}") as bar:
-        for names, looked, skipped in read_ahead(shown.concepts.look, images):
+        for names, looked, skipped in read_ahead(shown.concepts.annotated_frame, images):
             shown.skipped += skipped
             for image in looked:
                 shown.add(image)

@@ -47,7 +47,7 @@ class LayerMaps:
             kept = self._kept.pop(image, None)
             yield kept or {layer: values[missing.index(k)] for layer, values in found.items()}
 
-    def calibrate(self, annotations: Annotations, images: list[str], quantile: float) -> Maps:
+    def activation_thresholds(self, annotations: Annotations, images: list[str], quantile: float) -> Maps:
         """Each unit's threshold, layer to (units,) float32: the (1 - quantile) quantile of its responses."""
         highest = {layer: Highest(shape, len(images), quantile) for layer, shape in self.shapes.items()}
 

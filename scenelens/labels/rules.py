@@ -51,7 +51,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-def speaking(answers: pd.DataFrame, rule: Rule, threshold: float) -> pd.DataFrame:
+def select_answers(answers: pd.DataFrame, rule: Rule, threshold: float) -> pd.DataFrame:
     """The answers that speak by a rule, unit after unit in the order of `answers`.
 
     A rule that is none of `RULES` is asked unit by unit.

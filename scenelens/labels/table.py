@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.labels.rules import RULES, UNIT, Rule, speaking
+from scenelens.labels.rules import RULES, UNIT, Rule, select_answers
 
 #: MERGED DOC: Published labels of the paper's own units: the released answers of people, and Network Dissection's.
 #
@@ -189,7 +189,7 @@ def unit_types(labels: pd.DataFrame, rule: str | Rule = "majority", threshold: f
         raise SceneLensError(f"no rule named {rule!r}; {close_names(rule, RULES)}, or pass a function.")
     if not 0 <= threshold <= 1:
         raise SceneLensError(f"threshold={threshold}: a precision is a share, 0..1.")
-    chosen = speaking(current(labels), choose, threshold)
+    chosen = select_answers(current(labels), choose, threshold)
     groups = chosen.groupby([*UNIT, "type"], sort=False).precision.max().reset_index()
     table = groups.merge(_common_concepts(chosen), on=[*UNIT, "type"], how="left")
     return table.assign(level=table.type.map(LEVELS))[[*UNIT, "type", "level", "concept", "precision"]]

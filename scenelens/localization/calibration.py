@@ -28,7 +28,7 @@ from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.labels import Maps, check_labels
 from scenelens.localization.boxes import OVERLAP, Fields, field_boxes, find_boxes, merge_boxes
-from scenelens.localization.truth import Seen, looks
+from scenelens.localization.truth import ImageConcepts, iterate_annotated
 from scenelens.networks import Grid, Network, layer_grid
 
 POOL = 10  # cases, at least, behind every confidence
@@ -162,7 +162,7 @@ def calibrate(
         raise SceneLensError("the labels have no column threshold, so nobody knows when their units fire.")
     ids = list(annotations.images if images is None else images)
     watch = _Watch(network, tags, fields or {})
-    for names, looked, maps in looks(network, annotations, watch.layers, ids, progress):
+    for names, looked, maps in iterate_annotated(network, annotations, watch.layers, ids, progress):
         for k in range(len(names)):
             watch.add(looked[k], {layer: values[k] for layer, values in maps.items()})
     return watch.result()
@@ -210,11 +210,11 @@ class _Watch:
         self.present = np.zeros(len(tags), bool)
         self.fired: dict[str, list[_Fired]] = {layer: [] for layer in self.layers}
 
-    def add(self, seen: Seen, maps: Maps) -> None:
+    def add(self, seen: ImageConcepts, maps: Maps) -> None:
         """Take one image."""
         tags = list(self.tags.itertuples())
-        asked = np.array([seen.asked(tag.concept) for tag in tags])
-        shown = np.array([seen.shows(tag.concept, tag.kind) for tag in tags])
+        asked = np.array([seen.in_vocabulary(tag.concept) for tag in tags])
+        shown = np.array([seen.contains(tag.concept, tag.kind) for tag in tags])
         self.present |= asked & shown
         height, width = self.network.input_size
         thresholds = self.tags.threshold.to_numpy(np.float32)
@@ -225,7 +225,7 @@ class _Watch:
             owner, response, places, boxes = (one[asked[rows[found[0]]]] for one in found)
             cells = [grid.cell(place[0], place[1], (height, width)) for place in places.tolist()]
             right = [
-                bool(shown[row]) and seen.shows(tags[row].concept, tags[row].kind, cell)
+                bool(shown[row]) and seen.contains(tags[row].concept, tags[row].kind, cell)
                 for row, cell in zip(rows[owner], cells, strict=True)
             ]
             self.fired[layer].append(_Fired(rows[owner], response, boxes, np.array(right, bool)))

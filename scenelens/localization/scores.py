@@ -20,7 +20,7 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import bootstrap_interval
 from scenelens.localization.localizer import Localizer
 from scenelens.localization.pixels import BINS, count_scores
-from scenelens.localization.truth import Seen, looks
+from scenelens.localization.truth import ImageConcepts, iterate_annotated
 from scenelens.metrics import (
     PrecisionRecall,
     average_precision,
@@ -197,7 +197,7 @@ def judge(
     layers += [layer for layer in (localizer.layers if localizer else ()) if layer not in layers]
     run = _Judging(network, list(detectors), localizer)
     ids = list(images)
-    for names, seen, maps in looks(network, annotations, layers, ids, progress):
+    for names, seen, maps in iterate_annotated(network, annotations, layers, ids, progress):
         for k, name in enumerate(names):
             run.add(name, seen[k], {layer: values[k] for layer, values in maps.items()})
     return run.result()
@@ -217,7 +217,7 @@ class _Judging:
         self.pixels: list[np.ndarray] = []
         self.boxes: list[tuple[str, str, float, bool]] = []
 
-    def add(self, name: str, seen: Seen, maps: dict[str, np.ndarray]) -> None:
+    def add(self, name: str, seen: ImageConcepts, maps: dict[str, np.ndarray]) -> None:
         """Take one image."""
         masks: dict[tuple[str, str], np.ndarray] = {}
         peaks = np.empty(len(self.detectors), np.float32)
@@ -226,7 +226,7 @@ class _Judging:
             key = (one.concept, one.kind)
             if key not in masks:
                 masks[key] = seen.mask(*key)
-            if not seen.asked(one.concept):
+            if not seen.in_vocabulary(one.concept):
                 peaks[k], pixels[k] = 0, -1
                 continue
             values = (maps[one.layer][self.units[k]] / self.scales[k][:, None, None]).max(0)
@@ -238,7 +238,7 @@ class _Judging:
         if self.localizer is not None:
             self._judge_boxes(seen, self.localizer.find(maps))
 
-    def _judge_boxes(self, seen: Seen, found: dict[str, Any]) -> None:
+    def _judge_boxes(self, seen: ImageConcepts, found: dict[str, Any]) -> None:
         kinds = self.localizer.kinds if self.localizer else {}
         for k, layer in enumerate(found["layer"]):
             grid, concept = self.grids[layer], found["concept"][k]
@@ -246,9 +246,9 @@ class _Judging:
                 (found[name][k] - grid.start[i]) / grid.stride[i] for i, name in enumerate(("row", "col"))
             ]
             kind = kinds.get((layer, found["unit"][k]), "")
-            if not seen.asked(concept):
+            if not seen.in_vocabulary(concept):
                 continue
-            right = seen.shows(concept, kind, grid.cell(place[0], place[1], self.frame))
+            right = seen.contains(concept, kind, grid.cell(place[0], place[1], self.frame))
             self.boxes.append((layer, concept, found["confidence"][k], right))
 
     def result(self) -> DetectorScores:

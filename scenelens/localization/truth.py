@@ -8,29 +8,32 @@ from functools import cached_property
 import numpy as np
 
 from scenelens.annotations import Annotations
-from scenelens.labels import ConceptMaps, LayerMaps, Looked, Maps
+from scenelens.labels import AnnotatedFrame, ConceptMaps, LayerMaps, Maps
 from scenelens.networks import Network
 from scenelens.progress import Announcer, read_ahead
 
 Where = tuple[slice, slice]
 
 
-class Seen:
+class ImageConcepts:
     """What an annotated image shows, by the names of its concepts.
 
     Parameters
     ----------
-    looked : the image's frame and maps of concepts, as numbers. numbers : each concept's numbers by its plain
+    annotated : the image's frame and maps of concepts, as numbers. numbers : each concept's numbers by its plain
         name, and by its kind and name. vocabulary : plain names of the objects that its set of annotations
         ever names; None where there is one set.
     """
 
     def __init__(
-        self, looked: Looked, numbers: dict[str, list[int]], vocabulary: frozenset[str] | None = None
+        self,
+        annotated: AnnotatedFrame,
+        numbers: dict[str, list[int]],
+        vocabulary: frozenset[str] | None = None,
     ) -> None:
-        self.looked, self._numbers, self._vocabulary = looked, numbers, vocabulary
+        self.annotated, self._numbers, self._vocabulary = annotated, numbers, vocabulary
 
-    def asked(self, concept: str) -> bool:
+    def in_vocabulary(self, concept: str) -> bool:
         """Whether those who annotated this image would have named the concept, had they seen it.
 
         Of several sets of annotations, one may know nine classes and another a hundred: that a lamp is not
@@ -40,7 +43,7 @@ class Seen:
 
     @cached_property
     def _present(self) -> set[int]:
-        return set(np.flatnonzero(np.bincount(self.looked.codes.ravel())).tolist())
+        return set(np.flatnonzero(np.bincount(self.annotated.codes.ravel())).tolist())
 
     def numbers(self, concept: str, kind: str = "") -> list[int]:
         """The numbers under which a concept is on this image, none where it is not."""
@@ -48,25 +51,25 @@ class Seen:
         known = self._numbers.get(f"{kind}/{name}" if kind else name, [])
         return [number for number in known if number in self._present]
 
-    def shows(self, concept: str, kind: str = "", where: Where | None = None) -> bool:
+    def contains(self, concept: str, kind: str = "", where: Where | None = None) -> bool:
         """Whether a concept is on the image, or on a part of it (rows, columns)."""
         numbers = self.numbers(concept, kind)
         if where is None or not numbers:
             return bool(numbers)
-        part = self.looked.codes[where]
+        part = self.annotated.codes[where]
         return any(bool((part == number).any()) for number in numbers)
 
     def mask(self, concept: str, kind: str = "") -> np.ndarray:
         """bool (H, W): the pixels of the frame that show a concept."""
-        found = np.zeros(self.looked.codes.shape[:2], bool)
+        found = np.zeros(self.annotated.codes.shape[:2], bool)
         for number in self.numbers(concept, kind):
-            found |= (self.looked.codes == number).any(2)
+            found |= (self.annotated.codes == number).any(2)
         return found
 
 
-def looks(
+def iterate_annotated(
     network: Network, annotations: Annotations, layers: list[str], images: list[str], progress: bool = True
-) -> Iterator[tuple[list[str], list[Seen], Maps]]:
+) -> Iterator[tuple[list[str], list[ImageConcepts], Maps]]:
     """Annotated images in batches: their ids, what they show, and the layers' maps (N, units, h, w).
 
     Images that cannot be read are left out; `study.annotations.report()` tells which.
@@ -75,10 +78,13 @@ def looks(
     say = Announcer(progress)
     forward, words = LayerMaps(network, layers, say), Vocabularies(annotations)
     with say.bar(len(images), f"{network.name} network, annotated images") as bar:
-        for names, looked, skipped in read_ahead(concepts.look, images):
+        for names, annotated, skipped in read_ahead(concepts.annotated_frame, images):
             if names:
-                numbers, frames = _numbers(concepts), [one.frame for one in looked]
-                seen = [Seen(one, numbers, words.of(name)) for name, one in zip(names, looked, strict=True)]
+                numbers, frames = _numbers(concepts), [one.frame for one in annotated]
+                seen = [
+                    ImageConcepts(one, numbers, words.of(name))
+                    for name, one in zip(names, annotated, strict=True)
+                ]
                 yield names, seen, forward.maps(frames)
             bar.update(len(names) + len(skipped))
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenelens.labels import SCENES, ConceptMaps, Looked
+from scenelens.labels import SCENES, AnnotatedFrame, ConceptMaps
 from scenelens.networks import active_area, map_axes, responses
 from scenelens.studies import Study, TopImage, top_images
 
@@ -60,10 +60,10 @@ def evidence(study: Study, label: Any, n: int = 6) -> list[Evidence]:
 def _judged(maps: ConceptMaps | None, label: Any, image: str, mask: np.ndarray) -> bool | None:
     if maps is None or image not in maps.annotations.images or not mask.any():
         return None
-    return fits(maps.look(image), maps, mask, label.kind, label.concept)
+    return fits(maps.annotated_frame(image), maps, mask, label.kind, label.concept)
 
 
-def fits(looked: Looked, maps: ConceptMaps, mask: np.ndarray, kind: str, concept: str) -> bool:
+def fits(looked: AnnotatedFrame, maps: ConceptMaps, mask: np.ndarray, kind: str, concept: str) -> bool:
     """Whether more than half of a mask (H, W) lies on a concept of an image; a scene fits the whole of it."""
     table = maps.concepts
     found = table.index[(table.kind == kind) & (table.concept == concept)]

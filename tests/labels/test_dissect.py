@@ -148,13 +148,13 @@ def test_networks_in_one_pass_are_counted_as_alone(squares, network, found):
 
 def test_networks_that_see_the_same_frame_share_the_annotations(squares, network, monkeypatch):
     looked = []
-    look = ConceptMaps.look
+    look = ConceptMaps.annotated_frame
 
     def counted(self, image):
         looked.append(image)
         return look(self, image)
 
-    monkeypatch.setattr(ConceptMaps, "look", counted)
+    monkeypatch.setattr(ConceptMaps, "annotated_frame", counted)
     label_networks([network, network], squares, [["see"]] * 2, progress=False)
     assert sorted(looked) == sorted(squares)
 
@@ -279,7 +279,7 @@ def test_wrong_arguments_are_named(squares, network):
 def test_maps_follow_the_frame_that_the_network_sees(squares, network):
     """A photograph resized and cropped keeps its concepts on the same things."""
     cropping = Network(Reds(), preprocessing=Preprocessing(size=(32, 32), resize="short side", resize_to=64))
-    looked = ConceptMaps(squares, cropping, ["objects", "colours"]).look(squares.images[1])
+    looked = ConceptMaps(squares, cropping, ["objects", "colours"]).annotated_frame(squares.images[1])
     thing, colour = looked.codes[..., 0] > 0, (looked.frame.max(-1) > 180)
     assert looked.codes.shape == (32, 32, 2)
     assert np.mean(thing != colour) < 0.08  # the borders are blurred in the frame
@@ -297,7 +297,7 @@ def test_portraits_of_objects_show_no_scene(tmp_path, network, folder):
     paths = {image: tmp_path / image for image in annotations.boxes}
     InstanceAnnotations.__init__(annotations, paths, paths)
     maps = ConceptMaps(annotations, network)
-    scenes = {image: maps.look(image).scene for image in annotations.images}
+    scenes = {image: maps.annotated_frame(image).scene for image in annotations.images}
     assert {image.partition("/")[0] for image, scene in scenes.items() if scene} == {"beach"}
     assert maps.concepts.query("kind == 'scenes'").concept.tolist() == ["beach"]
 

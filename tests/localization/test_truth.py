@@ -5,7 +5,7 @@ import pytest
 
 from scenelens.annotations.joined import JoinedAnnotations
 from scenelens.images import load_image
-from scenelens.localization.truth import Vocabularies, looks, plain_name
+from scenelens.localization.truth import Vocabularies, iterate_annotated, plain_name
 from scenelens.networks.hooks import record
 from tests.annotated_study import annotated_study
 
@@ -19,7 +19,7 @@ def study(tmp_path_factory):
 def seen(study):
     network, known = study.networks["scene"], study.annotations
     found = {}
-    for names, each, maps in looks(network, known, ["pool5"], known.images, progress=False):
+    for names, each, maps in iterate_annotated(network, known, ["pool5"], known.images, progress=False):
         found |= {name: (each[k], maps["pool5"][k]) for k, name in enumerate(names)}
     return found
 
@@ -38,16 +38,16 @@ def test_concepts_are_where_they_were_outlined(study, seen):
     one, masks = seen[attic][0], study.annotations.masks(attic, (227, 227))
     for name in ("bed", "lamp", "window"):
         np.testing.assert_array_equal(one.mask(name, "objects"), masks[name])
-    assert one.shows("Bed")
-    assert not one.shows("boat")
+    assert one.contains("Bed")
+    assert not one.contains("boat")
     assert not one.mask("boat").any()
-    assert one.shows("lamp", "objects", (slice(0, 50), slice(150, 200)))  # the quarter at the top right
-    assert not one.shows("lamp", "objects", (slice(150, 200), slice(150, 200)))
-    assert not one.shows("lamp", "parts")
+    assert one.contains("lamp", "objects", (slice(0, 50), slice(150, 200)))  # the quarter at the top right
+    assert not one.contains("lamp", "objects", (slice(150, 200), slice(150, 200)))
+    assert not one.contains("lamp", "parts")
 
 
 def test_one_set_was_asked_for_everything(seen):
-    assert next(iter(seen.values()))[0].asked("dragon")
+    assert next(iter(seen.values()))[0].in_vocabulary("dragon")
 
 
 def test_of_several_sets_each_is_asked_for_what_it_ever_names(study, tmp_path):
@@ -57,9 +57,11 @@ def test_of_several_sets_each_is_asked_for_what_it_ever_names(study, tmp_path):
     assert words.of(f"world/{study.annotations.images[0]}") == {
         *("bed", "lamp", "window", "boat", "sand", "rock")
     }
-    for _, each, _ in looks(study.networks["scene"], joined, ["pool5"], joined.images[:2], progress=False):
-        assert each[0].asked("Lamp")
-        assert not each[0].asked("dragon")
+    for _, each, _ in iterate_annotated(
+        study.networks["scene"], joined, ["pool5"], joined.images[:2], progress=False
+    ):
+        assert each[0].in_vocabulary("Lamp")
+        assert not each[0].in_vocabulary("dragon")
 
 
 def test_names_are_plain():

@@ -44,7 +44,7 @@ def test_evidence_shows_the_units_top_images_and_judges_the_annotated_ones(study
 def test_a_scene_fits_its_whole_image(study):
     maps = ConceptMaps(study.annotations, study.networks["scene"])
     images = {study.annotations.scene(image): image for image in study.annotations.images}
-    looked = {scene: maps.look(image) for scene, image in images.items()}
+    looked = {scene: maps.annotated_frame(image) for scene, image in images.items()}
     nowhere = np.zeros(study.networks["scene"].input_size, bool)
     nowhere[0, 0] = True
     assert fits(looked["attic"], maps, nowhere, "scenes", "attic")
