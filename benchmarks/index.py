@@ -15,7 +15,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from PIL import Image
 from scenelens.images import load_image
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.network import Network
+from scenelens.progress import run_ahead
 from scenelens.studies.index import BATCH, ActivationIndex
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
@@ -56,12 +56,7 @@ def prepared(network: Network, paths: list[str], ahead: int) -> Iterator[torch.T
     if not ahead:
         yield from map(read, parts)
         return
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting = [pool.submit(read, part) for part in parts[:ahead]]
-        for part in [*parts[ahead:], *[None] * min(ahead, len(parts))]:
-            if part is not None:
-                waiting.append(pool.submit(read, part))
-            yield waiting.pop(0).result()
+    yield from run_ahead(read, parts, ahead)
 
 
 def bare(network: Network, paths: list[str], ahead: int) -> None:

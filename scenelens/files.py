@@ -1,41 +1,233 @@
-"""Writing a file so that it is there whole or not at all."""
+"""Files written atomically, cached results, and the keys that say what a cached result depends on.
+
+A result that takes minutes to compute is written to a file whose name contains a key: a hash over everything
+the result depends on. `cached` reads that file where it exists and can be read; otherwise it computes the
+result and writes the file. A damaged file is replaced, so deleting or damaging a cache costs time only.
+
+>>> import tempfile
+>>> path = Path(tempfile.mkdtemp(), f"squares-{cache_key({'version': 1, 'n': 3})}.json")
+>>> cached(path, lambda: [1, 4, 9], pack=lambda value: json.dumps(value).encode(), unpack=json.loads)
+[1, 4, 9]
+>>> cached(path, lambda: 1 / 0, pack=lambda value: json.dumps(value).encode(), unpack=json.loads)
+[1, 4, 9]
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from scenelens.errors import SceneLensError
 
-#: MERGED DOC: study.toml: read and checked key by key, so that a slip of the pen ends in a sentence and not in a wrong
-# result.
-#: MERGED DOC: What an index depends on: if one of these changes, the numbers in it are no longer true.
-#
-# The key of an index is a hash over the network's weights and architecture, its preprocessing, the pixels of
-# every image in their order, the layers asked for, and the versions of the libraries that computed it. Images
-# count by what is in the files, not by their time stamps, so a copied folder, another checkout or a second
-# machine arrives at the same key; the digests are remembered beside the index by (size, time stamp), so that
-# an unchanged folder is not read twice.
-#
+T = TypeVar("T")
+
+# What reading a file that is missing, damaged, or of another kind raises: the file system (OSError), JSON and
+# NumPy (ValueError), a missing or wrong entry (KeyError to OverflowError), and a damaged .npz archive, which
+# may claim to be encrypted (RuntimeError) or packed in an unknown way (NotImplementedError, a RuntimeError).
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
-def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
-    """Write a file beside its place and move it there in one step; its folder is made where it is missing.
+def cached(
+    path: Path | None, make: Callable[[], T], pack: Callable[[T], bytes], unpack: Callable[[bytes], T]
+) -> T:
+    """Return the result in a cache file; where it cannot be read, compute it and write the file.
 
-    A reader, or a process that is killed, sees the old file or the new one. Nothing is forced to the disk
-    unless it must be `durable`: for thousands of files that can be made again, waiting costs too much.
+    Parameters
+    ----------
+    path : Path or None
+        The cache file. Its name must contain a key of everything the result depends on; see `cache_key`.
+        None computes the result and writes nothing.
+    make : callable
+        Computes the result; called without arguments, only where the file cannot be read.
+    pack : callable
+        Turns the result into the file's bytes.
+    unpack : callable
+        Turns the file's bytes into the result. It may raise any of `UNREADABLE`, for example a ValueError
+        where the content does not make sense; the result is then computed anew.
+
+    Returns
+    -------
+    object
+        What `unpack` or `make` returned.
 
     Raises
     ------
-    OSError : the file cannot be written; nothing is left behind.
+    SceneLensError
+        If the result was computed and the file cannot be written.
 
+    Examples
+    --------
+    >>> cached(None, lambda: 5, pack=lambda n: b"%d" % n, unpack=int)
+    5
+    """
+    found = None if path is None else read_cached(path, unpack)
+    if found is None:
+        found = make()
+        if path is not None:
+            replace_file(path, pack(found))
+    return found
+
+
+def read_cached(path: Path, unpack: Callable[[bytes], T]) -> T | None:
+    """Return the result in a cache file, or None where the file is missing or cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+        The cache file.
+    unpack : callable
+        Turns the file's bytes into the result; see `cached`.
+
+    Returns
+    -------
+    object or None
+        What `unpack` returned; None where it raised one of `UNREADABLE`.
+
+    Examples
+    --------
+    >>> read_cached(Path("no such file"), json.loads) is None
+    True
+    """
+    try:
+        return unpack(path.read_bytes())
+    except UNREADABLE:
+        return None
+
+
+def cache_key(parts: Mapping[str, Any] | Sequence[Any], digits: int = 16, more: bytes = b"") -> str:
+    """Return a key that names everything a cached result depends on.
+
+    Parameters
+    ----------
+    parts : mapping or sequence
+        Values that JSON can express. The order of a mapping's names does not count. The order of a sequence
+        counts, and so does that of mappings inside it: existing cache files were named in this way.
+    digits : int, optional
+        Length of the key, at most 64.
+    more : bytes, optional
+        Bytes that count after the parts, such as the digests of many files.
+
+    Returns
+    -------
+    str
+        The first `digits` hexadecimal digits of a SHA-256.
+
+    Examples
+    --------
+    >>> cache_key({"weights": "a", "n": 3}) == cache_key({"n": 3, "weights": "a"})
+    True
+    >>> cache_key([1, "a"]) == cache_key(["a", 1])
+    False
+    """
+    text = json.dumps(parts, sort_keys=isinstance(parts, Mapping))
+    return digest(text.encode() + more)[:digits]
+
+
+def pack_arrays(
+    about: Any, arrays: Mapping[str, np.ndarray], default: Callable[[Any], Any] | None = None
+) -> bytes:
+    """Return arrays and a JSON value as the bytes of one compressed .npz file; see `unpack_arrays`.
+
+    Parameters
+    ----------
+    about : object
+        A value that JSON can express. It becomes the array ``about``, uint8.
+    arrays : mapping of str to numpy.ndarray
+        The arrays by name, none of them called ``about``.
+    default : callable, optional
+        Turns values that JSON cannot express into values that it can, as in `json.dumps`.
+
+    Returns
+    -------
+    bytes
+        The file's content.
+    """
+    target = io.BytesIO()
+    text = np.frombuffer(json.dumps(about, default=default).encode(), np.uint8)
+    everything: dict[str, Any] = {"about": text, **arrays}
+    np.savez_compressed(target, **everything)
+    return target.getvalue()
+
+
+def unpack_arrays(content: bytes) -> tuple[Any, dict[str, np.ndarray]]:
+    """Return the JSON value and the arrays in the bytes that `pack_arrays` made.
+
+    Parameters
+    ----------
+    content : bytes
+        The file's content.
+
+    Returns
+    -------
+    about : object
+        The JSON value.
+    arrays : dict of str to numpy.ndarray
+        The arrays by name, in their order. Pickled objects are refused.
+
+    Raises
+    ------
+    UNREADABLE
+        If the content is damaged or of another kind.
+
+    Examples
+    --------
+    >>> about, arrays = unpack_arrays(pack_arrays({"layer": "pool5"}, {"peaks": np.arange(3)}))
+    >>> about["layer"], arrays["peaks"].tolist()
+    ('pool5', [0, 1, 2])
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return json.loads(arrays.pop("about").tobytes()), arrays
+
+
+def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
+    """Write a file atomically: a reader sees the old content or the new one, never a part of it.
+
+    The content is written next to the file and then moved over it. Folders that are missing are made. If the
+    process is killed, the old file stays.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write or to replace.
+    content : bytes
+        Its content.
+    durable : bool, optional
+        Wait until the content is on the disk, so that it survives a power failure. For thousands of files
+        that can be made again this takes too long, so the default is False.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; nothing is left behind.
+
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_whole(Path(folder, "new", "a.txt"), b"hello")
@@ -43,6 +235,7 @@ def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
     b'hello'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # The process id keeps two processes that write the same file out of each other's draft.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(draft, "wb") as file:
@@ -56,7 +249,22 @@ def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
 
 
 def replace_file(path: str | Path, content: bytes, durable: bool = False) -> None:
-    """As `write_whole`, for what a reader asked for: a file that cannot be written ends in one sentence."""
+    """Write a file atomically, as `write_whole`, but raise a SceneLensError where it cannot be written.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write or to replace.
+    content : bytes
+        Its content.
+    durable : bool, optional
+        Wait until the content is on the disk.
+
+    Raises
+    ------
+    SceneLensError
+        If the file cannot be written; the sentence names the file and the cause.
+    """
     try:
         write_whole(Path(path), content, durable)
     except OSError as error:
@@ -66,19 +274,51 @@ def replace_file(path: str | Path, content: bytes, durable: bool = False) -> Non
 
 
 def data_folder() -> Path:
-    """The folder data/ beside the package, or the one that the variable SCENELENS_DATA names."""
+    """Return the folder with the workbook's data.
+
+    Returns
+    -------
+    Path
+        The folder named by the environment variable SCENELENS_DATA; by default data/ next to the package.
+    """
     given = os.environ.get("SCENELENS_DATA")
     return Path(given) if given else Path(__file__).resolve().parents[1] / "data"
 
 
-def digest_text(text: str) -> str:
-    """SHA-256 of a text, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def digest(content: str | bytes) -> str:
+    """Return the SHA-256 of a text (as UTF-8) or of bytes.
+
+    Parameters
+    ----------
+    content : str or bytes
+        What is hashed.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> digest("a") == digest(b"a")
+    True
+    """
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
 def stable_text(value: Any) -> str:
-    """A text that is equal exactly where two values are equal; arrays count in full (their repr leaves
-    numbers out).
+    """Return a text that is equal exactly where two values are equal, on every machine.
+
+    Parameters
+    ----------
+    value : object
+        A dataclass, mapping, list, tuple, array, tensor, or anything with a stable ``repr``. Mappings count
+        in sorted order. Arrays count in full, because the ``repr`` of a long array leaves numbers out.
+
+    Returns
+    -------
+    str
+        The text.
 
     Examples
     --------
@@ -95,21 +335,34 @@ def stable_text(value: Any) -> str:
         return "{" + ",".join(f"{key!r}:{stable_text(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(stable_text(one) for one in value) + "]"
-    if hasattr(value, "detach"):
+    if hasattr(value, "detach"):  # a torch tensor, without importing torch
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
         raw = np.ascontiguousarray(value)
-        return f"array({raw.dtype},{raw.shape},{hashlib.sha256(raw.tobytes()).hexdigest()})"
+        return f"array({raw.dtype},{raw.shape},{digest(raw.tobytes())})"
     return repr(value)
 
 
 def image_digests(ids: Iterable[str], paths: Iterable[str | Path], memory: Path) -> list[tuple[str, str]]:
-    """(image id, SHA-256 of the file) for every image; a missing file counts as 'missing'.
+    """Return the SHA-256 of every image file, and remember it for files that do not change.
+
+    Images count by what is in the files and not by their time stamps, so a copied folder or another checkout
+    has the same digests. The time stamps only decide which files are read again.
 
     Parameters
     ----------
-    ids, paths : one id and one file per image.
-    memory : a JSON file where digests are remembered by (size, time of the last change in ns).
+    ids : iterable of str
+        The images' ids.
+    paths : iterable of str or Path
+        The images' files, as many as ids.
+    memory : Path
+        A JSON file with the digests known so far: absolute path -> [size in bytes, time of the last change
+        in ns, digest].
+
+    Returns
+    -------
+    list of tuple
+        (image id, digest) in the order given; the digest of a missing file is ``"missing"``.
     """
     known = _remembered(memory)
     fresh: dict[str, list[Any]] = {}
@@ -124,10 +377,7 @@ def image_digests(ids: Iterable[str], paths: Iterable[str | Path], memory: Path)
 
 
 def _remembered(memory: Path) -> dict[str, list[Any]]:
-    try:
-        known = json.loads(memory.read_text())
-    except (OSError, ValueError):
-        return {}
+    known = read_cached(memory, json.loads)
     return known if isinstance(known, dict) else {}
 
 
@@ -136,6 +386,7 @@ def _stamped_digest(name: str, known: list[Any] | None) -> list[Any]:
         stat = os.stat(name)
         if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
             return known
+        # file_digest reads in pieces, so that a large file need not fit in memory.
         with open(name, "rb") as file:
             return [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest()]
     except OSError:

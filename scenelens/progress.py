@@ -1,7 +1,12 @@
-"""Layers' maps of many images, read ahead; and the thresholds that few of their responses exceed.
+"""Long work: how far it is, how long it takes, and reading images ahead while the network works.
 
-The maps of the first images are kept until they are asked for again, as far as they fit in memory, so that
-what needs a threshold before it can count need not run the network twice.
+`Announcer` shows progress bars and says beforehand how long something will take; `Pace` moves a bar and says
+the same after the first few steps. Both write to stderr, so that what a program prints stays clean.
+`run_ahead` is the one thread that prepares things a little before they are needed; `read_ahead` uses it to
+load images in batches.
+
+>>> [total for total in run_ahead(sum, [[1, 2], [3, 4]])]
+[3, 7]
 """
 
 from __future__ import annotations
@@ -9,114 +14,201 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-import torch
 from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
 
-#: MERGED DOC: Building an index: images stream through the network, a block of them at a time, and only summaries stay.
-#
-# Memory does not grow with the number of images: a few batches are decoded ahead, each layer's activations are
-# reduced to peak, place and sum while the forward pass runs, and a block's rows go to disk when the block is
-# full. A block is always cut into the same batches, so a run that was killed and started again computes the
-# very same bits.
-#
-#: MERGED DOC: The index on disk: Zarr arrays in blocks of images, each block with a marker once it is safely there.
-#
-#     <folder>/inputs.json        what the index depends on (its key is the hash of it)
-#     <folder>/images.json        [image id, digest of the file] per row of every array
-#     <folder>/arrays/            a Zarr 3 group: <layer>/peak, /place, /sum (n_images, units), or <layer>/value
-#     <folder>/done/000012.json   block 12 is complete: its images, those that were skipped and why, its seconds
-#
-# A block is one chunk in every array. Chunks are written here and not through Zarr, for two reasons: each is
-# made durable (fsync) and then moved into place, so that a marker never speaks of data that a crash could
-# still lose; and it takes a twentieth of the time. Any Zarr 3 reader opens the group: a chunk is the plain
-# little-endian bytes of its numbers.
-#
+BATCH = 32  # images that are loaded, and go through a network, together
+AHEAD = 2  # jobs that wait, done, for their use
+_LONG = 5  # seconds from which on a duration is worth a line
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
-BATCH, AHEAD = 32, 2
+def run_ahead(work: Callable[[Job], Result], jobs: Iterable[Job], ahead: int = AHEAD) -> Iterator[Result]:
+    """Do jobs in a thread, in order, a few jobs before their results are used.
+
+    Parameters
+    ----------
+    work : callable
+        Does one job. What it raises, the iterator raises when it comes to that job.
+    jobs : iterable
+        The jobs; they are taken from the iterable as they are started.
+    ahead : int, optional
+        How many results may wait for their use (default 2). Memory holds as many, and one more.
+
+    Yields
+    ------
+    object
+        What `work` returned, in the order of the jobs.
+    """
+    # There is one thread, and torch may use one thread within it: more would take the processor from the
+    # forward pass that runs at the same time. One thread also keeps the order of `work`'s side effects.
+    pool = ThreadPoolExecutor(1, initializer=_use_one_torch_thread)
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for job in jobs:
+            waiting.append(pool.submit(work, job))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        # The caller may stop early: jobs that have not begun are dropped.
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass
-class Announcer:
-    """Bars on stderr, and before long work a line that says how long."""
+def _use_one_torch_thread() -> None:
+    import torch  # takes a second to import, and who only shows a bar does not need it
 
-    progress: bool
-
-    def bar(self, n: int, what: str) -> tqdm:
-        """A bar over n images."""
-        return tqdm(total=n, desc=what, unit=" images", disable=not self.progress, file=sys.stderr)
-
-    def estimate(self, seconds: float, what: str) -> None:
-        """Say how long something will take, where it is long."""
-        if self.progress and seconds > 5:
-            tqdm.write(f"{what} takes about {seconds:.0f} s.", file=sys.stderr)
+    torch.set_num_threads(1)
 
 
 def read_ahead(
     load: Callable[[str], Any], images: Sequence[str]
 ) -> Iterator[tuple[list[str], list[Any], list[tuple[str, str]]]]:
-    """Batches of what `load` gives, read ahead in a thread: names, things, (image, reason) of failures."""
+    """Load images in batches of `BATCH`, in a thread, a little before they are used.
 
-    def read(batch: Sequence[str]) -> tuple[list[str], list[Any], list[tuple[str, str]]]:
-        names, things, skipped = [], [], []
-        for image in batch:
-            try:
-                things.append(load(image))
-                names.append(image)
-            except (SceneLensError, OSError) as error:
-                skipped.append((image, str(error)))
-        return names, things, skipped
+    Parameters
+    ----------
+    load : callable
+        Loads one image, given its id. An image for which it raises a SceneLensError or an OSError is skipped.
+    images : sequence of str
+        The images' ids.
 
-    # one torch thread for it, and one reader: numbers are given to concepts in the order of the images
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting: deque[Future] = deque()
-        for start in range(0, len(images), BATCH):
-            waiting.append(pool.submit(read, images[start : start + BATCH]))
-            if len(waiting) > AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    Yields
+    ------
+    names : list of str
+        The images of the batch that could be loaded.
+    loaded : list
+        What `load` returned for them.
+    skipped : list of tuple
+        (image id, reason) of the others.
+    """
+    batches = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    return run_ahead(partial(_load_batch, load), batches)
+
+
+def _load_batch(
+    load: Callable[[str], Any], images: Sequence[str]
+) -> tuple[list[str], list[Any], list[tuple[str, str]]]:
+    names, loaded, skipped = [], [], []
+    for image in images:
+        try:
+            loaded.append(load(image))
+            names.append(image)
+        except (SceneLensError, OSError) as error:
+            skipped.append((image, str(error)))
+    return names, loaded, skipped
+
+
+@dataclass
+class Announcer:
+    """Progress bars on stderr, and a line before long work that says how long it takes.
+
+    Parameters
+    ----------
+    progress : bool
+        False shows and says nothing.
+    """
+
+    progress: bool
+
+    def bar(self, n: int, what: str) -> tqdm:
+        """Return a progress bar over images.
+
+        Parameters
+        ----------
+        n : int
+            How many images there are.
+        what : str
+            What is done with them; stands before the bar.
+
+        Returns
+        -------
+        tqdm.tqdm
+            The bar, to be moved by ``update`` or by a `Pace`.
+        """
+        return tqdm(total=n, desc=what, unit=" images", disable=not self.progress, file=sys.stderr)
+
+    def estimate(self, seconds: float, what: str) -> None:
+        """Say how long something will take, where it takes more than 5 seconds.
+
+        Parameters
+        ----------
+        seconds : float
+            The estimated duration.
+        what : str
+            Begins the sentence, such as ``"Labelling the rest"``.
+        """
+        if self.progress and seconds > _LONG:
+            say_on_stderr(f"{what} takes about {spoken_time(seconds)}.")
 
 
 class Pace:
-    """Moves the bar, and says once, after a few batches, how long the rest will take (where it is long).
+    """Moves a bar over images, and says once how long the rest will take, where it takes over 5 seconds.
 
-    The first batch does not count: it pays for the start of everything.
+    The first step does not count for the estimate, because it includes the start of everything. The line
+    comes after the fourth step.
+
+    Parameters
+    ----------
+    bar : tqdm.tqdm
+        The bar to move. Where it is disabled, nothing is said.
+    more : str, optional
+        Is added to the line, such as what happens when the reader interrupts.
     """
 
-    def __init__(self, bar: tqdm) -> None:
+    def __init__(self, bar: tqdm, more: str = "") -> None:
         self.bar = bar
-        self.updates = 0
-        self.start = (0.0, 0)
+        self.more = more
+        self._steps = 0
+        self._start = (0.0, 0)
 
     def __call__(self, n: int) -> None:
-        """Count `n` more images."""
+        """Count more images.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        """
         self.bar.update(n)
         done = self.bar.n if not self.bar.disable else 0
-        self.updates += 1
-        if self.updates == 1:
-            self.start = (time.perf_counter(), done)
-        elif self.updates == 4 and done:
-            pace = (time.perf_counter() - self.start[0]) / max(done - self.start[1], 1)
+        self._steps += 1
+        if self._steps == 1:
+            self._start = (time.perf_counter(), done)
+        elif self._steps == 4 and done:
+            pace = (time.perf_counter() - self._start[0]) / max(done - self._start[1], 1)
             self._announce(self.bar.total - done, pace)
 
     def _announce(self, n_left: int, pace: float) -> None:
-        if n_left * pace > 5:
-            say_on_stderr(
-                f"{self.bar.desc}: {n_left:,} images to go, about {spoken_time(n_left * pace)}. "
-                "You can interrupt it: finished blocks are kept, and the next call goes on from there."
+        if n_left * pace > _LONG:
+            text = (
+                f"{self.bar.desc}: {n_left:,} images to go, about {spoken_time(n_left * pace)}. {self.more}"
             )
+            say_on_stderr(text.rstrip())
 
 
 def spoken_time(seconds: float) -> str:
-    """A duration as one says it.
+    """Return a duration as one says it, rounded as an estimate deserves.
+
+    Parameters
+    ----------
+    seconds : float
+        The duration.
+
+    Returns
+    -------
+    str
+        In seconds (in steps of 5, at least 5), minutes or hours.
 
     Examples
     --------
@@ -129,7 +221,11 @@ def spoken_time(seconds: float) -> str:
 
 
 def say_on_stderr(text: str) -> None:
-    """Print a line beside progress bars without breaking them."""
-    from tqdm import tqdm
+    """Print a line on stderr without breaking the progress bars there.
 
+    Parameters
+    ----------
+    text : str
+        The line.
+    """
     tqdm.write(text, file=sys.stderr)

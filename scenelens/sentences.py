@@ -1,14 +1,19 @@
-"""Sentences computed from results: what a table says, with its n and its interval, in plain words.
+"""Sentences that are computed from results: what a table says, with its n and its interval, in plain words.
 
-A notebook shows other numbers for every study, so its prose must not state them. A `Sentences` is the prose
-that does: text made from a table at the moment it is shown.
+The numbers differ from study to study, so the prose of a notebook must not state them. A notebook calls a
+function ``describe_...``, which returns `Sentences`: text made from a table at the moment it is shown. This
+module has the parts that all of them share, such as how a share, an interval or a comparison is written.
+
+>>> text = f"The scene network: {share_text(0.4, 0.31, 0.5, 100)}; {against(0.4, 0.31, 0.5, 0.78)}."
+>>> print(Sentences(text))
+The scene network: 40% (95% interval 31–50%, n = 100); the paper's 78% is higher, outside our interval.
 """
 
 from __future__ import annotations
 
 
 class Sentences(str):
-    """A piece of Markdown that a notebook shows as text, and that is an ordinary string elsewhere.
+    """A piece of Markdown: a notebook shows it as text, and elsewhere it is an ordinary string.
 
     Examples
     --------
@@ -23,7 +28,17 @@ class Sentences(str):
 
 
 def words(name: object) -> str:
-    """A name as it is read: spaces for underscores.
+    """Return a name as it is read: spaces in place of underscores.
+
+    Parameters
+    ----------
+    name : object
+        The name, such as a scene category's.
+
+    Returns
+    -------
+    str
+        The words.
 
     Examples
     --------
@@ -34,7 +49,17 @@ def words(name: object) -> str:
 
 
 def percent(share: float) -> str:
-    """A fraction in 0..1 as whole per cent; an unknown (NaN) as a dash.
+    """Return a share as whole per cent.
+
+    Parameters
+    ----------
+    share : float
+        In 0..1, or NaN where it is unknown.
+
+    Returns
+    -------
+    str
+        The per cent; a dash for NaN.
 
     Examples
     --------
@@ -45,7 +70,17 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """A measured value with about three digits, never in powers of ten above one.
+    """Return a measured value with about three digits; values of 1 and more never with an exponent.
+
+    Parameters
+    ----------
+    value : float
+        The value, in any unit.
+
+    Returns
+    -------
+    str
+        The number, with commas between thousands.
 
     Examples
     --------
@@ -59,7 +94,19 @@ def number(value: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """An interval of two fractions.
+    """Return an interval of shares in per cent.
+
+    Parameters
+    ----------
+    low : float
+        The lower end, 0..1.
+    high : float
+        The upper end, 0..1.
+
+    Returns
+    -------
+    str
+        Both ends in whole per cent.
 
     Examples
     --------
@@ -70,7 +117,23 @@ def interval(low: float, high: float) -> str:
 
 
 def share_text(share: float, low: float, high: float, n: int) -> str:
-    """A share with its interval and its n.
+    """Return a share with its interval and its n.
+
+    Parameters
+    ----------
+    share : float
+        In 0..1, or NaN.
+    low : float
+        The lower end of its 95% interval.
+    high : float
+        The upper end.
+    n : int
+        The number of cases that the share is of.
+
+    Returns
+    -------
+    str
+        All of it in words.
 
     Examples
     --------
@@ -81,7 +144,23 @@ def share_text(share: float, low: float, high: float, n: int) -> str:
 
 
 def against(ours: float, low: float, high: float, paper: float) -> str:
-    """Whether a value of the paper lies inside our interval, above it or below it, in words.
+    """Say whether the paper's value lies inside our interval, above it or below it.
+
+    Parameters
+    ----------
+    ours : float
+        Our share, 0..1. It is not written: the interval decides.
+    low : float
+        The lower end of our interval.
+    high : float
+        The upper end.
+    paper : float
+        The paper's share, 0..1.
+
+    Returns
+    -------
+    str
+        The end of a sentence, without a full stop.
 
     Examples
     --------
@@ -97,7 +176,23 @@ def against(ours: float, low: float, high: float, paper: float) -> str:
 
 
 def apart(low_a: float, high_a: float, low_b: float, high_b: float) -> bool:
-    """Whether two intervals leave a gap between them (a strict, simple sign of a difference).
+    """Return whether two intervals leave a gap between them: a strict, simple sign of a difference.
+
+    Parameters
+    ----------
+    low_a : float
+        The lower end of one interval.
+    high_a : float
+        Its upper end.
+    low_b : float
+        The lower end of the other interval.
+    high_b : float
+        Its upper end.
+
+    Returns
+    -------
+    bool
+        False where they overlap or touch, and where an end is NaN.
 
     Examples
     --------
@@ -105,3 +200,43 @@ def apart(low_a: float, high_a: float, low_b: float, high_b: float) -> bool:
     (True, False)
     """
     return high_a < low_b or high_b < low_a
+
+
+def gap_text(
+    one: tuple[float, float],
+    other: tuple[float, float],
+    gap: str = "",
+    overlap: str = "",
+    subject: str = "The intervals",
+) -> str:
+    """Say whether two intervals leave a gap or overlap, and what that means.
+
+    Parameters
+    ----------
+    one : tuple of float
+        The lower and the upper end of one interval.
+    other : tuple of float
+        Those of the other.
+    gap : str, optional
+        What a gap means, such as "the scene network has more detectors"; follows after a colon.
+    overlap : str, optional
+        What an overlap means, such as "no difference can be claimed from these images".
+    subject : str, optional
+        What the sentence begins with, such as "the intervals of their shares" within a longer sentence.
+
+    Returns
+    -------
+    str
+        The sentence, without a full stop.
+
+    Examples
+    --------
+    >>> gap_text((0.1, 0.2), (0.3, 0.4), gap="the second is larger")
+    'The intervals leave a gap: the second is larger'
+    >>> gap_text((0.1, 0.3), (0.2, 0.4), overlap="no difference can be claimed")
+    'The intervals overlap: no difference can be claimed'
+    >>> gap_text((0.1, 0.3), (0.2, 0.4), subject="and the intervals of their shares")
+    'and the intervals of their shares overlap'
+    """
+    verb, meaning = ("leave a gap", gap) if apart(*one, *other) else ("overlap", overlap)
+    return f"{subject} {verb}" + (f": {meaning}" if meaning else "")

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from scenelens.sentences import Sentences, against, apart, interval, percent, share_text
+from scenelens.sentences import Sentences, against, apart, gap_text, interval, percent, share_text
 
 
 def test_a_reading_is_markdown_to_a_notebook_and_text_to_everyone_else():
@@ -31,3 +31,11 @@ def test_apart_needs_a_gap():
     assert apart(0, 0.1, 0.2, 0.3)
     assert apart(0.2, 0.3, 0, 0.1)
     assert not apart(0, 0.2, 0.2, 0.3)
+
+
+def test_the_sentence_about_two_intervals_says_what_each_case_means():
+    how = {"gap": "they differ", "overlap": "nothing is known"}
+    assert gap_text((0, 0.1), (0.2, 0.3), **how) == "The intervals leave a gap: they differ"
+    assert gap_text((0.2, 0.3), (0, 0.1), **how) == "The intervals leave a gap: they differ"
+    assert gap_text((0, 0.2), (0.2, 0.3), **how) == "The intervals overlap: nothing is known"
+    assert gap_text((0, 0.2), (0.1, 0.3)) == "The intervals overlap"

@@ -12,7 +12,7 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import digest_text, replace_file
+from scenelens.files import digest, replace_file
 from scenelens.images import load_image
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, minimal_image
@@ -92,7 +92,7 @@ def _predicted(network: Network, photograph: np.ndarray, folder: Path) -> str:
     """The class that the network gives a photograph, as it was kept, or asked and kept then."""
     frame = network.show_input(photograph)
     about = [network_inputs(network), frame.shape, hashlib.sha256(frame.tobytes()).hexdigest()]
-    path = folder / f"predicted-{digest_text(json.dumps(about))[:24]}.json"
+    path = folder / f"predicted-{digest(json.dumps(about))[:24]}.json"
     try:
         number = json.loads(path.read_text())["predicted"]
         if isinstance(number, int) and 0 <= number < len(network.classes):

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import digest_text, replace_file
+from scenelens.files import digest, replace_file
 from scenelens.minimal_images.cut_image import BATCH, CutImage, Standing
 from scenelens.minimal_images.regions import Regions
 from scenelens.networks import Network
@@ -188,7 +188,7 @@ def _key(cut: CutImage, order: str, seed: int) -> str:
     """Names everything that a search's outcome depends on."""
     pixels = [cut.frame.shape, hashlib.sha256(cut.frame.tobytes()).hexdigest()]
     question = [cut.regions.hash, cut.wanted, order, seed if order == "random" else 0]
-    return digest_text(json.dumps([_VERSION, network_inputs(cut.network), pixels, question]))[:24]
+    return digest(json.dumps([_VERSION, network_inputs(cut.network), pixels, question]))[:24]
 
 
 def _read(path: Path, cut: CutImage) -> Search | None:

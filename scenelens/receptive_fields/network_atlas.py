@@ -17,7 +17,7 @@ import numpy as np
 
 from scenelens import paper
 from scenelens.errors import SceneLensError
-from scenelens.files import digest_text, replace_file, stable_text
+from scenelens.files import digest, replace_file, stable_text
 from scenelens.networks import Network, has_field
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.estimate import estimate_rf
@@ -73,10 +73,10 @@ class NetworkAtlas:
         network = self.network
         return {
             "method": METHOD,
-            "architecture": digest_text(repr(network.module)),
+            "architecture": digest(repr(network.module)),
             "weights": str(network.weights_hash),
-            "preprocessing": digest_text(stable_text(network.preprocessing)),
-            "images": digest_text(json.dumps(list(self.study.images["image"]))),
+            "preprocessing": digest(stable_text(network.preprocessing)),
+            "images": digest(json.dumps(list(self.study.images["image"]))),
             "n_images": self.n_images,
             "occluder": [SIZE, STRIDE, 0],  # side and stride in pixels, seed of the noise
         }

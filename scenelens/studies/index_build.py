@@ -110,7 +110,9 @@ def build_blocks(
     numbers = list(blocks)
     n_images = sum(len(files.rows(number)) for number in numbers)
     with tqdm(total=n_images, unit=" images", desc=f"index of {network.name}", disable=not progress) as bar:
-        pace = Pace(bar)
+        pace = Pace(
+            bar, "You can interrupt it: finished blocks are kept, and the next call goes on from there."
+        )
         batches = _batches(network, files, load, numbers)
         with Writer(files) as writer:
             for number, members in groupby(batches, key=lambda batch: batch.block):

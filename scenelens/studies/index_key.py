@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scenelens.files import digest_text, stable_text
+from scenelens.files import digest, stable_text
 
 #: Raise it when the meaning of what is stored changes.
 FORMAT = 1
@@ -53,7 +53,7 @@ def index_inputs(
     return {
         "format": FORMAT,
         **network_inputs(network),
-        "images": digest_text(json.dumps([list(pair) for pair in digests])),
+        "images": digest(json.dumps([list(pair) for pair in digests])),
         "n_images": len(digests),
         "layers": list(layers),
         "blocks": [block, batch],
@@ -64,9 +64,9 @@ def index_inputs(
 def network_inputs(network: Any) -> dict[str, str]:
     """What any answer of a network depends on, beside the picture: architecture, weights, preprocessing."""
     return {
-        "architecture": digest_text(repr(network.module)),
+        "architecture": digest(repr(network.module)),
         "weights": str(network.weights_hash),
-        "preprocessing": digest_text(_preprocessing_text(network)),
+        "preprocessing": digest(_preprocessing_text(network)),
     }
 
 
@@ -88,7 +88,7 @@ def index_key(inputs: Mapping[str, Any]) -> str:
     >>> index_key({"weights": "a"}) == index_key({"weights": "a"}) != index_key({"weights": "b"})
     True
     """
-    return digest_text(json.dumps(inputs, sort_keys=True))[:16]
+    return digest(json.dumps(inputs, sort_keys=True))[:16]
 
 
 def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
