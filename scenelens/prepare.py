@@ -1,7 +1,7 @@
 """What ``make`` prepares: ``python -m scenelens.prepare study | atlas | retention``.
 
-Three kinds of work take minutes or hours and serve every notebook, so they are done beforehand, on the command
-line, and can be stopped and resumed. ``study`` makes what notebooks share: the images, each network's
+Three kinds of work take minutes or hours and serve every notebook, so they are done beforehand, on the
+command line, and can be stopped and resumed. ``study`` makes what notebooks share: the images, each network's
 activation index, the labels and the calibration of the localizers. ``atlas`` measures the empirical receptive
 fields of all units (section 3.2 of the paper). ``retention`` searches for the minimal images of all scene
 categories (section 3.1).
@@ -20,7 +20,7 @@ from scenelens.localization import prepare_localizers
 from scenelens.minimal_images import describe_keeps, keeps, known_categories, ship, shipped_file
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields import N_IMAGES, Atlas, named_layers, shipped_images_per_unit
-from scenelens.studies import Study, labels_of_networks, open_study, shipped_folder
+from scenelens.studies import Study, open_study, shipped_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def prepare_study(study: Study, options: argparse.Namespace | None = None) -> None:
     """Make what the notebooks share, so that the first one does not seem slow.
 
-    These are the images, each network's activation index and, where images are annotated, the table of objects,
-    the labels of units and the calibration of the localizers.
+    These are the images, each network's activation index and, where images are annotated, the table of
+    objects, the labels of units and the calibration of the localizers.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def prepare_study(study: Study, options: argparse.Namespace | None = None) -> No
     if study.annotations is not None:
         study.annotations.objects()
         with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and go on
-            labels_of_networks(study, study.networks)
+            study.labels_of_networks(study.networks)
             prepare_localizers(study)
 
 

@@ -29,7 +29,7 @@ from scenelens.errors import SceneLensError
 from scenelens.labels import AutomaticLabels
 from scenelens.paper import PAIR
 from scenelens.sentences import Sentences
-from scenelens.studies import Study, label_store, scene_images
+from scenelens.studies import Study, scene_images
 
 N_RESAMPLES = 1000
 LEAST_IMAGES = 5  # that show a concept, for units to be asked about it
@@ -166,7 +166,7 @@ def study_answers(study: Study, automatic: dict[str, AutomaticLabels], by: str =
     """Automatic labels of all networks and people's answers, in one table that has been held against the
     study's networks."""
     tables = [one.labels(by) for one in automatic.values()]
-    people = label_store(study).labels()
+    people = study.answers.labels()
     labels = pd.concat([*tables, people] if len(people) else tables, ignore_index=True)
     check_units(labels, study.networks)
     return labels

@@ -1,7 +1,7 @@
 from .index import ActivationIndex
 from .index_key import network_inputs
 from .ranking import TopImage, layer_row, top_images
-from .study import Study, label_store, labels_of_networks, open_study, scene_images, shipped_folder
+from .study import Study, open_study, scene_images, shipped_folder
 from .study_file import find_study, read_study_file
 
 __all__ = [
@@ -9,8 +9,6 @@ __all__ = [
     "Study",
     "TopImage",
     "find_study",
-    "label_store",
-    "labels_of_networks",
     "layer_row",
     "network_inputs",
     "open_study",

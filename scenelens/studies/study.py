@@ -1,7 +1,7 @@
-"""A study: two networks, the images they look at, what is known about these, and where results are kept.
+"""A study: two networks, the images they are run on, what is annotated in these, and a folder for results.
 
-One file, study.toml, says it all; ``open_study`` reads it. Networks load and images are listed when first
-used, so opening a study costs nothing. A reader's own study needs about fifteen lines::
+One file, study.toml, describes all of it; `open_study` reads that file. Opening is cheap: a network is loaded
+and the images are listed when they are first used. A study of your own needs about fifteen lines::
 
     [networks.scene]
     architecture = "resnet18"                  # 'caffenet', a torchvision name; or factory = "my.py:build"
@@ -16,7 +16,11 @@ used, so opening a study costs nothing. A reader's own study needs about fifteen
     [cache]
     path = "build/cache"
 
-A factory is a Python function of the reader's own; naming it in a study means trusting that file as code.
+A factory is a Python function that you wrote. A study that names one runs that file, so open only studies
+that you trust.
+
+Everything that can be computed again lies in the study's cache. People's answers about units cannot be
+computed again, so they are stored elsewhere: see `Study.answers`.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenelens import sceneworld
 from scenelens.annotations import Annotations, JoinedAnnotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import data_folder, stable_text
@@ -53,23 +58,11 @@ from scenelens.studies.index import ActivationIndex
 from scenelens.studies.networks import StudyNetworks
 from scenelens.studies.study_file import StudyFile, find_study, read_study_file
 
-#: MERGED DOC: All labels of a study's units: automatic ones, computed once and kept, and those that people gave.
-#
-# People's answers are not results that can be computed again, so they lie outside of the cache: where the
-# study's [labels] table says, or else in the folder answers/ beside the package's own studies, or beside the
-# reader's study.toml.
-#
-#: MERGED DOC: One network's part of the atlas: the fields of its units that are held, and when they count as true.
-#
-# A field depends on weights, preprocessing, images, and the way it was estimated. All of it goes into the key
-# under which the field is kept; that the images' pixels are the same, too, shows in the unit's peaks.
-#
-#: MERGED DOC: Which objects are on which images: the one table that frequency and informativeness are both read from.
-
-
-#: Kind of generator -> the module that offers ``ensure_world(root, **numbers)``, which fills the root with images
-#: at first use and does nothing when they are there, and ``truth_table()``. Imported only when a study names it.
-GENERATORS = {"sceneworld": "scenelens.sceneworld"}
+#: Kind of generator -> what makes its images. It offers ``ensure_world(root, **numbers)``, which fills the
+#: folder `root` with images unless they are there already, and ``truth_table()``. This entry is the only
+#: place where a study knows SceneWorld, so that another generated world needs one more entry and nothing
+#: else. The renderer behind the name is loaded when one of the two functions is called, not here.
+GENERATORS: dict[str, Any] = {"sceneworld": sceneworld}
 
 
 def open_study(name_or_path: str | Path | None = None) -> Study:
@@ -77,12 +70,19 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
 
     Parameters
     ----------
-    name_or_path : a name ("sceneworld"), a .toml file, or a folder that holds a study.toml. Without it the
-        environment variable SCENELENS_STUDY decides, and without that "sceneworld", the embedded study.
+    name_or_path : str or pathlib.Path, optional
+        A name ("sceneworld"), a .toml file, or a folder that holds a study.toml. By default the environment
+        variable SCENELENS_STUDY decides; if that is not set, "sceneworld", the embedded study, is opened.
+
+    Returns
+    -------
+    Study
+        The open study. No network is loaded and no image is read yet.
 
     Raises
     ------
-    SceneLensError : no such study, an unknown key, a missing file.
+    SceneLensError
+        If there is no such study, the file has an unknown key, or a file that it names is missing.
 
     Examples
     --------
@@ -99,13 +99,23 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
 class Study:
     """Networks, images and annotations under one name; get one from `open_study`.
 
+    Parameters
+    ----------
+    file : StudyFile
+        The checked study.toml.
+
     Attributes
     ----------
-    name : the study's name.
-    file : the checked study.toml.
-    networks : read-only mapping 'scene', 'object', perhaps 'untrained' -> Network, loaded when first asked
-    for. cache : folder for everything that can be computed again; SCENELENS_CACHE, where set, takes its
-    place.
+    name : str
+        The study's name.
+    file : StudyFile
+        The checked study.toml.
+    networks : StudyNetworks
+        Read-only mapping from 'scene', 'object', perhaps 'untrained' to a `Network`. A network is loaded when
+        it is first used.
+    cache : pathlib.Path
+        Folder for everything that can be computed again. The environment variable SCENELENS_CACHE replaces
+        the folder that the file names.
     """
 
     def __init__(self, file: StudyFile) -> None:
@@ -124,39 +134,55 @@ class Study:
         given = self.file.data.get("cache", {}).get("path")
         return self.file.resolve(given if given else f"build/cache/{self.name}")
 
+    # ---- images and annotations
+
     def prepare(self) -> None:
-        """Make what the study's generator makes, if it is not there: a world is rendered at first use."""
+        """Make the images that the study's generator makes, unless they are there.
+
+        A study of photographs has no generator, and nothing is done.
+
+        Raises
+        ------
+        SceneLensError
+            If the file names an unknown kind of generator.
+        """
         made = dict(self.file.data.get("generator", {}))
         if made:
             kind = made.pop("kind")
             if kind not in GENERATORS:
-                raise self.file.error(
-                    "generator", f"kind = {kind!r} is unknown; {close_names(kind, GENERATORS)}."
-                )
-            importlib.import_module(GENERATORS[kind]).ensure_world(
-                self.file.resolve(made.pop("root")), **made
-            )
+                close = close_names(kind, GENERATORS)
+                raise self.file.error("generator", f"kind = {kind!r} is unknown; {close}.")
+            GENERATORS[kind].ensure_world(self.file.resolve(made.pop("root")), **made)
 
     def truth_table(self) -> pd.DataFrame | None:
-        """The table that a generated world draws its scenes from; None for photographs.
+        """The table that a generated world draws its scenes from.
 
         Returns
         -------
         pandas.DataFrame or None
-            One row per scene category and look of an object, with its ``presence`` in 0..1.
+            One row per scene category and appearance of an object, with its ``presence`` in 0..1. None for a
+            study of photographs.
         """
         kind = self.file.data.get("generator", {}).get("kind")
-        return importlib.import_module(GENERATORS[kind]).truth_table() if kind in GENERATORS else None
+        return GENERATORS[kind].truth_table() if kind in GENERATORS else None
 
     @cached_property
     def images(self) -> pd.DataFrame:
-        """One row per image, sorted within each folder: image (id, a relative path), path, source, category,
-        split."""
+        """All images of the study, sorted within each folder.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per image: ``image`` (its id, a relative path), ``path`` (pathlib.Path), ``source``
+            ('scene-centric' or 'object-centric'), ``category`` and ``split``.
+        """
         self.prepare()
         entries = self.file.data["images"]
         folders = [self.file.resolve(entry["path"]) for entry in entries]
         tables = [_listed(entry, folder) for entry, folder in zip(entries, folders, strict=True)]
         table = pd.concat(tables, ignore_index=True)
+        # Ids are relative to the folder that all [[images]] share: a study that is copied to another machine
+        # keeps its ids, and with them its cached results.
         base = Path(os.path.commonpath(folders))
         table.insert(0, "image", [path.relative_to(base).as_posix() for path in table.path])
         if table.image.duplicated().any():
@@ -169,80 +195,185 @@ class Study:
         return dict(zip(self.images.image, self.images.path, strict=True))
 
     def load_image(self, image: str) -> np.ndarray:
-        """One image by its id in `images`, uint8 RGB (H, W, 3), as large as its file."""
+        """Read one image.
+
+        Parameters
+        ----------
+        image : str
+            The image's id in `images`.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 RGB, (H, W, 3), as large as its file.
+
+        Raises
+        ------
+        SceneLensError
+            If the study has no such image, or its file cannot be read.
+        """
         if image not in self._paths:
-            raise SceneLensError(
-                f"study {self.name!r} has no image {image!r}; {close_names(image, self._paths)}."
-            )
+            close = close_names(image, self._paths)
+            raise SceneLensError(f"study {self.name!r} has no image {image!r}; {close}.")
         return load_image(self._paths[image])
-
-    def check_images(self) -> pd.DataFrame:
-        """Read every image once and report those that cannot be read: DataFrame of image, problem."""
-        from tqdm.auto import tqdm
-
-        problems = []
-        for image in tqdm(self.images.image, desc="checking images", unit="image", disable=None):
-            try:
-                self.load_image(image)
-            except SceneLensError as error:
-                problems.append((image, str(error)))
-        return pd.DataFrame(problems, columns=["image", "problem"])
 
     @cached_property
     def annotation_sets(self) -> dict[str, Annotations]:
-        """Name -> what is known about one folder of images, in the order of the study's file."""
+        """The annotated folders of the study by name, in the order of its file.
+
+        Returns
+        -------
+        dict of str to Annotations
+            Empty for a study without annotations.
+        """
         if self.file.annotations:
             self.prepare()
         return open_sets(self.file, self.cache / "annotations")
 
     @cached_property
     def annotations(self) -> Annotations | None:
-        """What is known about the images; several sets are joined (`JoinedAnnotations`), without any it is
-        None."""
+        """The annotations of the images; several sets are joined into one.
+
+        Returns
+        -------
+        Annotations or None
+            A `JoinedAnnotations` where there are several sets; None for a study without annotations.
+        """
         sets = self.annotation_sets
         if len(sets) > 1:
             return JoinedAnnotations(sets)
         return next(iter(sets.values()), None)
 
-    def index(self, network: str = "scene") -> ActivationIndex:
-        """The activation index of one of the networks over all images: opened, or built first (and said
-        so)."""
-        if network not in self._indexes:
-            from scenelens.studies.index import ActivationIndex
+    # ---- results that are computed once
 
-            net = self.networks[network]
+    def index(self, network: str = "scene") -> ActivationIndex:
+        """The activation index of one network over all images.
+
+        Parameters
+        ----------
+        network : str, optional
+            A name in `networks`.
+
+        Returns
+        -------
+        ActivationIndex
+            Opened from the cache. Where it is missing it is built first, with a progress bar.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such network, or the disk is full.
+        """
+        if network not in self._indexes:
             self._indexes[network] = ActivationIndex.build(
-                net, self.images, self.cache / "index", load=self.load_image
+                self.networks[network], self.images, self.cache / "index", load=self.load_image
             )
         return self._indexes[network]
 
     def automatic_labels(self, network: str = "scene") -> AutomaticLabels:
-        """Every unit of one network beside every annotated concept; see
-        `scenelens.studies.study.automatic_labels`."""
-        if network not in self._automatic:
-            pass
+        """How well each unit of a network's main layers matches each annotated concept, over all images.
 
-            self._automatic[network] = automatic_labels(self, network)
+        Parameters
+        ----------
+        network : str, optional
+            A name in `networks`.
+
+        Returns
+        -------
+        AutomaticLabels
+            From the study's cache where nothing has changed since; otherwise computed now, with a progress
+            bar.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such network, or the study has no annotations.
+        """
+        if network not in self._automatic:
+            self._automatic[network] = self.labels_of_networks([network])[network]
         return self._automatic[network]
+
+    def labels_of_networks(self, networks: Iterable[str]) -> dict[str, AutomaticLabels]:
+        """The `automatic_labels` of several networks; what is not cached is computed in one pass.
+
+        Reading the annotations costs about as much as a forward pass, so labelling two networks together is
+        faster than one after the other.
+
+        Parameters
+        ----------
+        networks : iterable of str
+            Names in `Study.networks`.
+
+        Returns
+        -------
+        dict of str to AutomaticLabels
+            By network.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such network, or the study has no annotations.
+        """
+        known = self.annotations
+        if known is None:
+            raise SceneLensError(
+                f"study {self.name!r} has no annotations, so its units cannot be labelled automatically: "
+                f"add an [annotations] table to {self.file.path.name}."
+            )
+        nets = {name: self.networks[name] for name in networks}
+        digests, folder = file_digests(known), self.cache / "labels"
+        paths = {
+            name: folder / f"{name}-{_labels_key(net, known, digests)}.npz" for name, net in nets.items()
+        }
+        return load_or_compute(paths, lambda names: label_networks([nets[name] for name in names], known))
 
     @property
     def answers(self) -> LabelStore:
-        """Where people's answers about its units are kept; see `scenelens.studies.study.label_store`."""
-        pass
+        """Where people's answers about the study's units are stored.
 
-        return label_store(self)
+        Answers cannot be computed again, so they lie outside the cache: in the file that the study's [labels]
+        table names; otherwise in a folder answers/, next to data/ for a study of the package and next to the
+        study.toml for any other.
+
+        Returns
+        -------
+        LabelStore
+            Opened anew at each use; no file is made before the first answer.
+        """
+        given = self.file.data.get("labels", {}).get("store")
+        if given:
+            return LabelStore(self.file.resolve(given))
+        folder = data_folder().resolve().parent if _is_shipped(self) else self.file.path.parent
+        return LabelStore(folder / "answers" / f"{self.name}.db")
 
     @property
     def labels(self) -> pd.DataFrame:
-        """All labels of the study's units, automatic ones and people's: see
-        `scenelens.studies.study.study_labels`."""
-        pass
+        """All labels of the study's units: automatic ones by IoU, where there are annotations, and people's.
 
-        return study_labels(self)
+        Returns
+        -------
+        pandas.DataFrame
+            In the schema of `scenelens.labels.COLUMNS`; automatic rows have their measures at the end.
+        """
+        tables = [self.answers.labels()]
+        if self.annotations is not None:
+            tables += [self.automatic_labels(name).labels() for name in self.networks]
+        return merge(*tables)
 
     def provenance(self, **more: Any) -> dict[str, Any]:
-        """Where a result comes from, to be kept beside it: study, weights, number of images, versions, and
-        `more`."""
+        """What a result depends on, to be stored with it.
+
+        Parameters
+        ----------
+        **more : object
+            Further entries, such as a seed. They must be plain JSON values if the record is written as JSON.
+
+        Returns
+        -------
+        dict
+            ``study``, ``weights`` (hash by network), ``n_images``, ``versions`` (of scenelens, torch, numpy
+            and Python), and `more`.
+        """
         hashes = {name: network.weights_hash for name, network in self.networks.items()}
         versions = {
             name: importlib.import_module(name).__version__ for name in ("scenelens", "torch", "numpy")
@@ -258,7 +389,10 @@ class Study:
 
 
 def _check_files(file: StudyFile) -> None:
-    """Miss a file now, not after an hour's work. What a generator will make may be missing."""
+    """Raise if a file that the study names is missing: now, and not after an hour's work.
+
+    Images and annotations that a generator will make may be missing.
+    """
     for name, table in file.data["networks"].items():
         section, how = f"networks.{name}", table.get("preprocessing")
         given = [table.get("weights"), table.get("factory", "").rpartition(":")[0] or None]
@@ -290,87 +424,57 @@ def _listed(entry: dict, folder: Path) -> pd.DataFrame:
     )
 
 
-def automatic_labels(study: Study, network: str = "scene") -> AutomaticLabels:
-    """Every unit of a network's main layers beside every annotated concept, over all annotated images.
-
-    Returns
-    -------
-    AutomaticLabels : from the study's cache where nothing has changed since, else computed now, with a bar.
-
-    Raises
-    ------
-    SceneLensError : no such network, or the study has no annotations.
-    """
-    return labels_of_networks(study, [network])[network]
-
-
-def labels_of_networks(study: Study, networks: Iterable[str]) -> dict[str, AutomaticLabels]:
-    """`automatic_labels` of several networks, in one pass over the annotations where none is kept yet."""
-    known = study.annotations
-    if known is None:
-        raise SceneLensError(
-            f"study {study.name!r} has no annotations, and so nothing to label units by: add an "
-            f"[annotations] table to {study.file.path.name}."
-        )
-    nets = {name: study.networks[name] for name in networks}
-    digests, folder = file_digests(known), study.cache / "labels"
-    paths = {name: folder / f"{name}-{_key(net, known, digests)}.npz" for name, net in nets.items()}
-    return load_or_compute(paths, lambda names: label_networks([nets[name] for name in names], known))
-
-
-def label_store(study: Study) -> LabelStore:
-    """Where people's answers about the study's units are kept."""
-    given = study.file.data.get("labels", {}).get("store")
-    if given:
-        return LabelStore(study.file.resolve(given))
-    inside = study.file.path.resolve().parent == data_folder().resolve() / "studies"
-    folder = data_folder().resolve().parent if inside else study.file.path.parent
-    return LabelStore(folder / "answers" / f"{study.name}.db")
-
-
-def study_labels(study: Study, by: str = "iou", least: float = 0.0) -> pd.DataFrame:
-    """All labels: each unit's best concept by automatic labelling (where there are annotations), and people's
-    answers that stand.
-
-    Parameters
-    ----------
-    by, least : which measure decides, and what a unit's best has to exceed; see `AutomaticLabels.labels`.
-
-    Returns
-    -------
-    DataFrame in the schema of `labels.COLUMNS`, with the measures behind automatic rows at its end.
-    """
-    tables = [label_store(study).labels()]
-    if study.annotations is not None:
-        tables += [study.automatic_labels(name).labels(by, least) for name in study.networks]
-    return merge(*tables)
-
-
-def _key(network: Network, annotations: Annotations, digests: bytes) -> str:
-    """Names everything that the labels depend on: weights, preprocessing, photographs, annotations, rules."""
+def _labels_key(network: Network, annotations: Annotations, digests: bytes) -> str:
+    """A hash of all that labels depend on: weights, preprocessing, images, annotations, and the rules."""
     parts = [LABELS_VERSION, network.weights_hash, stable_text(network.preprocessing), annotations.images]
     return hashlib.sha256(json.dumps(parts).encode() + digests).hexdigest()[:20]
 
 
+def _is_shipped(study: Study) -> bool:
+    """Whether a study comes with the package: its file lies in data/studies."""
+    return study.file.path.resolve().parent == data_folder().resolve() / "studies"
+
+
 def shipped_folder(study: Study) -> Path | None:
-    """Where an atlas that comes with the study lies; None for a study outside data/studies."""
-    data = data_folder().resolve()
-    inside = study.file.path.resolve().parent == data / "studies"
-    return data / study.name / "atlas" if inside else None
+    """The folder of the atlas that comes with a study of the package.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+
+    Returns
+    -------
+    pathlib.Path or None
+        data/<name>/atlas; None for a study outside data/studies.
+    """
+    return data_folder().resolve() / study.name / "atlas" if _is_shipped(study) else None
 
 
 def scene_images(study: Study) -> list[str]:
-    """The annotated images that show scenes: all but those the study lists as object-centric.
+    """The annotated images that show scenes: all but those that the study lists as object-centric.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+
+    Returns
+    -------
+    list of str
+        Ids of the annotations' images, in their order.
 
     Raises
     ------
-    SceneLensError : the study has no annotations.
+    SceneLensError
+        If the study has no annotations.
     """
     if study.annotations is None:
         raise SceneLensError(
             f"study {study.name!r} has no annotations, so its objects cannot be counted: add an "
             f"[annotations] table to {study.file.path.name}."
         )
+    # Annotations name their images in their own way, so the two lists are compared by the files they mean.
     table = study.images
     close_ups = {path.resolve() for path in table.path[table["source"] == "object-centric"]}
     known = study.annotations

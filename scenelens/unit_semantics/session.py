@@ -17,7 +17,7 @@ from scenelens.errors import SceneLensError
 from scenelens.labels import LabelStore
 from scenelens.paper import PAIR
 from scenelens.receptive_fields import Atlas, open_atlas
-from scenelens.studies import Study, label_store, layer_row
+from scenelens.studies import Study, layer_row
 from scenelens.unit_semantics.queue import Unit, lively_units, unit_queue
 from scenelens.unit_semantics.task import AnnotationTask, Answer, annotation_task, refusal
 from scenelens.workbook import deepest_map_layer
@@ -31,7 +31,7 @@ class AnnotationSession(traitlets.HasTraits):
     study : an open study, or its `Atlas` where one is open already.
     units : the queue, (network, layer, unit) each; see `unit_queue`.
     annotator : the person's name; the session begins at the first unit that this person has not answered.
-    store : where answers are kept; without one, the study's own (`study_labels.label_store`).
+    store : where answers are kept; without one, the study's own (`Study.answers`).
     seed : of the catch trials.
 
     Attributes
@@ -62,7 +62,7 @@ class AnnotationSession(traitlets.HasTraits):
         self.atlas = study if isinstance(study, Atlas) else open_atlas(study)
         self.units = [(str(network), str(layer), int(unit)) for network, layer, unit in units]
         _check_units(self.atlas.study, self.units)
-        self.store = label_store(self.atlas.study) if store is None else store
+        self.store = self.atlas.study.answers if store is None else store
         self.seed = seed
         self._task = functools.lru_cache(maxsize=4)(self._make_task)
         self._drafts: dict[tuple[str, int], Answer] = {}

@@ -17,7 +17,7 @@ from scenelens.errors import SceneLensError
 from scenelens.labels import COLUMNS, LEAST_IOU, ROLES, TYPES, current, merge, read_amt, read_netdissect
 from scenelens.paper import PAIR, PRECISION_WANTED
 from scenelens.sentences import Sentences
-from scenelens.studies import Study, label_store
+from scenelens.studies import Study
 
 AMT, DISSECTION = "unit_annotation", "netdissect"  # names of assets
 #: From which value of a measure a label counts, unless the reader says otherwise.
@@ -186,7 +186,7 @@ def automatic_set(
 
 def people_set(study: Study) -> LabelSet:
     """What people have answered about a study's units in this workbook."""
-    store = label_store(study)
+    store = study.answers
     labels = current(store.labels())
     labels = labels[labels.network.isin(PAIR)]
     order = [(name, layer) for name in PAIR if name in study.networks

@@ -66,7 +66,7 @@ def annotate_units(
         of the deepest main layers with a map of both networks.
     annotator : the person's name; it can be written into the form as well.
     seed : of the lot, and of the catch trials.
-    store : where answers are kept; without one, the study's own (`study_labels.label_store`). Nothing is
+    store : where answers are kept; without one, the study's own (`Study.answers`). Nothing is
         written before the first answer is accepted.
 
     Returns

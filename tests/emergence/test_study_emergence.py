@@ -18,7 +18,7 @@ from scenelens.emergence.study_emergence import (
 from scenelens.errors import SceneLensError
 from scenelens.labels.store import LabelStore
 from scenelens.labels.table import check_labels
-from scenelens.studies.study import label_store, open_study
+from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.tiny_study import write_tiny_study
 
@@ -133,7 +133,7 @@ def answers(unit: int = 0, **change) -> pd.DataFrame:
 
 def with_answers(study, monkeypatch, table: pd.DataFrame) -> None:
     monkeypatch.setattr(LabelStore, "labels", lambda self, *a, **k: table)
-    assert label_store(study).labels() is table
+    assert study.answers.labels() is table
 
 
 def test_peoples_answers_join(study, found, monkeypatch):

@@ -1,5 +1,4 @@
 import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -69,14 +68,11 @@ def test_missing_weights_are_missed_at_once(tmp_path):
         open_study(path)
 
 
-def test_broken_images_are_reported_and_the_rest_indexed(tmp_path):
+def test_broken_images_are_left_out_and_the_rest_indexed(tmp_path):
     path = write_tiny_study(tmp_path)
     broken = tmp_path / "photos" / "scene" / "cave" / "1.png"
     broken.write_bytes(broken.read_bytes()[:60])
     study = open_study(path)
-    report = study.check_images()
-    assert report.image.tolist() == ["scene/cave/1.png"]
-    assert str(broken) in report.problem[0]
     top = study.index("scene").top_images("pool5", 0, 60)
     assert len(top) == 19
     assert "scene/cave/1.png" not in set(top.image)
@@ -114,8 +110,7 @@ def test_a_generator_fills_the_root_at_first_use(tmp_path, monkeypatch):
         made.append((root, numbers))
         write_tiny_study(root)
 
-    monkeypatch.setitem(sys.modules, "noise_world", SimpleNamespace(ensure_world=generate))
-    monkeypatch.setitem(study_module.GENERATORS, "noise", "noise_world")
+    monkeypatch.setitem(study_module.GENERATORS, "noise", SimpleNamespace(ensure_world=generate))
     path = tmp_path / "study.toml"
     generator = '[generator]\nkind = "noise"\nroot = "world"\nn_scenes = 3\n'
     path.write_text(

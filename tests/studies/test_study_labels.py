@@ -52,11 +52,11 @@ def test_several_networks_are_labelled_in_one_pass(study, monkeypatch):
         return label_networks(networks, annotations, progress=False)
 
     monkeypatch.setattr(study_module, "label_networks", watched)
-    together = study_module.labels_of_networks(study, ["scene", "object"])
+    together = study.labels_of_networks(["scene", "object"])
     assert asked == [["scene", "object"]]
     for name, one in alone.items():
         assert together[name].labels().drop(columns="when").equals(one.labels().drop(columns="when"))
-    study_module.labels_of_networks(study, ["object", "scene"])
+    study.labels_of_networks(["object", "scene"])
     assert len(asked) == 1
 
 
@@ -99,10 +99,10 @@ def test_all_labels_of_a_study(study):
 
 
 def test_where_answers_are_kept(study, tmp_path):
-    assert study_module.label_store(study).path == tmp_path / "answers" / "tiny.db"
+    assert study.answers.path == tmp_path / "answers" / "tiny.db"
     study.file.path.write_text(study.file.path.read_text() + '\n[labels]\nstore = "mine/labels.db"\n')
-    assert study_module.label_store(open_study(study.file.path)).path == tmp_path / "mine" / "labels.db"
-    embedded = study_module.label_store(open_study("sceneworld")).path
+    assert open_study(study.file.path).answers.path == tmp_path / "mine" / "labels.db"
+    embedded = open_study("sceneworld").answers.path
     assert embedded.name == "sceneworld.db"
     assert embedded.parent.name == "answers"
 

@@ -16,7 +16,7 @@ import pytest
 
 from scenelens.errors import SceneLensError
 from scenelens.labels.store import VERSION, LabelStore
-from scenelens.studies.study import label_store, open_study
+from scenelens.studies.study import open_study
 from scenelens.unit_semantics.queue import lively_units
 from scenelens.unit_semantics.session import AnnotationSession, default_units
 from tests.tiny_study import write_tiny_study
@@ -309,5 +309,5 @@ def test_the_table_lies_beside_the_answers(session, store):
 
 def test_without_a_store_the_studys_own_is_used(study):
     session = AnnotationSession(study, UNITS, "Ada")
-    assert session.store.path == label_store(study).path
+    assert session.store.path == study.answers.path
     assert not session.store.path.exists()

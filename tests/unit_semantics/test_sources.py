@@ -8,7 +8,6 @@ import pytest
 
 from scenelens.errors import SceneLensError
 from scenelens.labels.table import COLUMNS
-from scenelens.studies.study import label_store
 from scenelens.unit_semantics import sources
 from scenelens.unit_semantics.sources import automatic_set, dissected_labels, people_set, released_answers
 from tests.annotated_study import annotated_study
@@ -94,8 +93,8 @@ def test_peoples_answers_of_a_study(study):
     nobody = people_set(study)
     assert not nobody
     assert "Nobody has answered yet" in nobody.read()
-    assert not label_store(study).path.exists()
-    store = label_store(study)
+    assert not study.answers.path.exists()
+    store = study.answers
     for network, layer in (("scene", "pool5"), ("scene", "conv3"), ("elsewhere", "pool5")):
         store.add(network=network, layer=layer, unit=1, annotator="Ada", concept="lamp", type="object")
     found = people_set(study)
