@@ -1,62 +1,31 @@
-"""SceneWorld: a world of scenes made of objects, drawn by the page, with every pixel's truth known.
+"""SceneWorld: rendered scenes made of objects, with the truth about every pixel.
 
-Scenes hold what one table says (`truth_table`), and nothing else ties a category to its pictures::
+The paper asks whether a network that is trained to recognise scenes comes to detect the objects in them.  On
+photographs one can only look at the units and judge.  SceneWorld is a small world in which the answer can be
+checked: 24 scene categories, about 80 kinds of objects, and one table (`truth_table`, read from ``world.toml``) that
+says how often each object appears in each category.  The table is the only connection between a category and its
+pictures: the room or ground, the camera, the light and the colours are drawn from the same distributions for all
+indoor scenes, and for all outdoor scenes.  A network can tell the categories apart by the objects or not at all.
+
+The three calls that one really types::
 
     from scenelens import sceneworld
     image, masks = sceneworld.render_scene("bedroom", seed=3)       # masks["bed"]: bool (227, 227)
     image, masks = sceneworld.render_object("lamp/floor", seed=3)   # one object, large and alone
+    root = sceneworld.ensure_world("build/sceneworld")              # 4000 annotated images on disk
 
-Names load their modules when first used: the renderer is compiled then, which takes a moment.
+What goes in is a name and a seed; the same name and seed give the same picture on every machine.  What comes out
+is an image, (227, 227, 3) uint8 RGB, and for every pixel its object or background region, its part and its material.
+
+How a picture is made: `truth` draws the contents of a scene; `place` sets the stage and finds a place for every
+object; each object class in `objects` draws itself with a `Builder` into a `World`; `render` turns the world into
+pixels.  `studio` does the same for a single object.  `dataset` writes many pictures with their annotations;
+`training` trains the two embedded networks on pictures with other seeds; `check` compares pictures with the table;
+`preview` draws contact sheets of objects.
+
+Names load their modules when they are first used; the renderer is compiled then, which takes a minute once.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from scenelens.sceneworld.dataset import ensure_world
-    from scenelens.sceneworld.scenes import compose_scene, render_background, render_scene
-    from scenelens.sceneworld.studio import render_object
-    from scenelens.sceneworld.truth import scene_categories, truth_table
-
-__all__ = [
-    "compose_scene",
-    "ensure_world",
-    "object_classes",
-    "render_background",
-    "render_object",
-    "render_scene",
-    "scene_categories",
-    "truth_table",
-]
-
-_HOMES = {
-    "compose_scene": "scenes",
-    "ensure_world": "dataset",
-    "render_background": "scenes",
-    "render_object": "studio",
-    "render_scene": "scenes",
-    "scene_categories": "truth",
-    "truth_table": "truth",
-}
-
-
-def object_classes() -> list[str]:
-    """The fine-grained classes of objects, every appearance one of them.
-
-    >>> "lamp/floor" in object_classes(), "bed/bunk" in object_classes()
-    (True, True)
-    """
-    importlib.import_module(f"{__name__}.objects")  # registers them
-    return list(importlib.import_module(f"{__name__}.registry").look_names())
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,12 +1,12 @@
-"""The world's annotated images on disk, in the SUN layout, rendered when they are first asked for.
+"""SceneWorld's annotated images on disk, in the SUN layout, rendered at first use.
 
     Images/scene/bedroom/bedroom_0003.jpg       Images/object/lamp/floor/lamp_floor_0003.jpg
-    Annotations/.../bedroom_0003.xml            polygons of objects and of background regions, as SUN marks them
-    Labels/.../bedroom_0003_parts.png           which part of which object a pixel shows ("lamp: shade")
-    Labels/.../bedroom_0003_materials.png       and of which material it is
-    sceneworld.json                             what was rendered; read it to know whether all of it is there
+    Annotations/.../bedroom_0003.xml            polygons of objects and of background regions, in SUN's format
+    Labels/.../bedroom_0003_parts.png           part of each pixel ("lamp: shade"), named in Labels/parts.json
+    Labels/.../bedroom_0003_materials.png       material of each pixel, named in Labels/materials.json
+    sceneworld.json                             what was rendered, by which code, and whether it is complete
 
-`scenelens.annotations.sun.AnnotatedImages` reads it like any other annotated set.
+`scenelens.annotations` reads it like any other annotated data set.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
@@ -32,8 +33,8 @@ from tqdm.auto import tqdm
 from scenelens.annotations import AnnotatedObject, mask_to_polygons, write_annotation, write_label_map, write_legend
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
-from scenelens.sceneworld import object_classes
-from scenelens.sceneworld.render.materials import MATERIAL_NAMES
+from scenelens.sceneworld.materials import MATERIAL_NAMES
+from scenelens.sceneworld.objects import object_classes
 from scenelens.sceneworld.render.pipeline import SIZE, Rendered
 from scenelens.sceneworld.scenes import compose_scene
 from scenelens.sceneworld.studio import studio_picture
@@ -42,19 +43,31 @@ from scenelens.sceneworld.world import REGIONS
 
 __all__ = ["ensure_world"]
 
-STATE = "sceneworld.json"
-KINDS = ("scene", "object")
-FOLDERS = ("Images", "Annotations", "Labels")
-SMALLEST = 8  # pixels; what shows less is not annotated
-JPEG_QUALITY = 95
-NOT_PICTURES = ("training.py", "preview.py")  # their code changes no picture
-#: Code keys of earlier versions that drew the same pictures bit for bit, so that their images are used again. Empty it
-#: with every change of the renderer that moves a single pixel.
+_STATE = "sceneworld.json"
+_KINDS = ("scene", "object")
+_FOLDERS = ("Images", "Annotations", "Labels")
+_SMALLEST = 8  # pixels; what covers fewer is not annotated
+_JPEG_QUALITY = 95
+_NOT_PICTURES = ("training.py", "preview.py", "check.py")  # their code changes no picture
+#: Code keys of earlier versions that drew the same pictures bit for bit: their images are used, not rendered again.
+#: Clear the set in the same change in which the renderer moves a single pixel.
 SAME_PICTURES = frozenset({"bd58a8e333a6eda7"})
 
 
 class Job(NamedTuple):
-    """One image to be made: scene or object, its category or class, its path below Images/, its seed."""
+    """One image to render.
+
+    Attributes
+    ----------
+    kind : str
+        ``"scene"`` or ``"object"``.
+    name : str
+        Scene category or object class.
+    image : str
+        Path below Images/.
+    seed : int
+        Seed of the picture.
+    """
 
     kind: str
     name: str
@@ -63,23 +76,31 @@ class Job(NamedTuple):
 
 
 def ensure_world(root: str | Path, n_scenes: int = 2000, n_objects: int = 2000, seed: int = 0, workers: int | None = None) -> Path:
-    """Render the annotated images, unless they are there already.
+    """Render the annotated images, unless they exist already.
+
+    A run that was stopped continues where it stopped.  Images of another version of SceneWorld, or of other numbers,
+    are replaced.
 
     Parameters
     ----------
-    root : folder that the images belong in; made if it is missing.
-    n_scenes, n_objects : number of scenes and of object-centric images; the categories take turns.
-    seed : 0 to 9, another set of images; none of them is ever among the networks' training images.
-    workers : processes; None means one for each core. The images do not depend on it.
+    root : str or pathlib.Path
+        Folder for the images; it is created if it does not exist.
+    n_scenes, n_objects : int, optional
+        Number of scenes and of object-centric images (default 2000 each). The categories take turns.
+    seed : int, optional
+        0 to 9, each another set of images (default 0). The embedded networks were trained on none of them.
+    workers : int, optional
+        Number of processes (default one per core). The images do not depend on it.
 
     Returns
     -------
-    root. A run that was stopped goes on where it stopped; images of another version of the world, or of other
-    numbers, are replaced.
+    pathlib.Path
+        The folder.
 
     Raises
     ------
-    SceneLensError : the root holds images that are not SceneWorld's, or cannot be written to.
+    SceneLensError
+        If `seed` is out of range, or the folder contains images that are not SceneWorld's.
 
     Examples
     --------
@@ -107,35 +128,36 @@ def ensure_world(root: str | Path, n_scenes: int = 2000, n_objects: int = 2000, 
 
 def _jobs(n_scenes: int, n_objects: int, seed: int) -> list[Job]:
     jobs = []
-    for kind, names, n in zip(KINDS, (scene_categories(), object_classes()), (n_scenes, n_objects), strict=True):
-        for i in range(n):
+    for kind, names, n in zip(_KINDS, (scene_categories(), object_classes()), (n_scenes, n_objects), strict=True):
+        for i in range(n):  # categories take turns, so that any first n images are balanced
             name, number = names[i % len(names)], i // len(names)
             image = f"{kind}/{name}/{name.replace('/', '_')}_{number:04d}.jpg"
+            # Seeds stay below 10 million; those of the training images start there (see `training`).
             jobs.append(Job(kind, name, image, seed * 1_000_000 + i))
     return jobs
 
 
-# ------------------------------------------------------------------------------------- what is there already
+# ------------------------------------------------------------------------------------------ what exists already
 
 
 def _read_state(root: Path) -> dict:
     try:
-        return json.loads((root / STATE).read_text())
+        return json.loads((root / _STATE).read_text())
     except FileNotFoundError:
         if any((root / "Images").glob("*")):
-            raise SceneLensError(f"{root} holds images, but not SceneWorld's ({STATE} is missing); choose another folder.") from None
+            raise SceneLensError(f"{root} holds images, but not SceneWorld's ({_STATE} is missing); choose another folder.") from None
         return {}
-    except (OSError, ValueError):  # half a file cannot be: someone else wrote it
-        raise SceneLensError(f"{root / STATE} cannot be read; delete {root} to render it again.") from None
+    except (OSError, ValueError):  # not a run that was stopped: the file is replaced atomically
+        raise SceneLensError(f"{root / _STATE} cannot be read; delete {root} to render it again.") from None
 
 
 def _write_state(root: Path, state: dict, finished: bool) -> None:
-    replace_file(root / STATE, (json.dumps({**state, "finished": finished}, indent=1) + "\n").encode())
+    replace_file(root / _STATE, (json.dumps({**state, "finished": finished}, indent=1) + "\n").encode())
 
 
 def _unchanged(root: Path, state: dict) -> bool:
-    """Whether the images are this version's; a world that differs in comments only is the same world."""
-    if state.get("source") == _source_key():
+    """Whether this version would draw the same images; then its keys are written into the state."""
+    if state.get("source") == _source_key():  # the usual case, without parsing any source
         return True
     if state.get("code") != _code_key() and state.get("code") not in SAME_PICTURES:
         return False
@@ -144,10 +166,10 @@ def _unchanged(root: Path, state: dict) -> bool:
 
 
 def _clear(root: Path, state: dict) -> None:
-    if state:
+    if state:  # there were images of another version
         print(f"SceneWorld has changed: the images in {root} are rendered again.", flush=True)
-    for folder in FOLDERS:
-        for kind in KINDS:
+    for folder in _FOLDERS:
+        for kind in _KINDS:
             shutil.rmtree(root / folder / kind, ignore_errors=True)
     for legend in (root / "Labels").glob("*.json"):
         legend.unlink()
@@ -156,22 +178,27 @@ def _clear(root: Path, state: dict) -> None:
 def _sources() -> list[Path]:
     here = Path(__file__).parent
     found = [path for path in here.rglob("*") if path.suffix in (".py", ".toml")]
-    return sorted(path for path in found if path.name not in NOT_PICTURES)
+    return sorted(path for path in found if path.name not in _NOT_PICTURES)
 
 
 @cache
 def _source_key() -> str:
-    """Key of the world's source files as they are; quick to tell that nothing has changed."""
+    """Key of the bytes of SceneWorld's source files: the quick check that nothing has changed."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in _sources())).hexdigest()[:16]
 
 
 @cache
 def _code_key() -> str:
-    """Key of what the world's source files do, whatever their comments and docstrings."""
+    """Key of what SceneWorld's source files do: comments and docstrings do not change it, names and numbers do."""
     digest = hashlib.sha256()
     for path in _sources():
-        digest.update(_without_words(path.read_text()).encode() if path.suffix == ".py" else path.read_bytes())
+        digest.update(_meaning(path.read_text(), path.suffix).encode())
     return digest.hexdigest()[:16]
+
+
+def _meaning(text: str, suffix: str) -> str:
+    """The content of a source file without its comments and docstrings."""
+    return _without_words(text) if suffix == ".py" else repr(tomllib.loads(text))
 
 
 def _without_words(source: str) -> str:
@@ -195,7 +222,11 @@ def _cores() -> int:
 
 
 def _render_all(root: Path, jobs: list[Job], workers: int) -> None:
-    """Render what is missing. Parts are numbered here, in the order of the images, whoever rendered them."""
+    """Render what is missing.
+
+    Parts are numbered here, in the main process and in the order of the images: so the numbers do not depend on which
+    process finishes first.
+    """
     write_legend(root, "materials", {i + 1: name for i, name in enumerate(MATERIAL_NAMES)})
     codes = _known_parts(root)
     missing = [job for job in jobs if not _parts_path(root, job).exists()]
@@ -209,7 +240,7 @@ def _render_all(root: Path, jobs: list[Job], workers: int) -> None:
             codes |= {name: len(codes) + 1 + i for i, name in enumerate(new)}
             write_legend(root, "parts", {code: name for name, code in codes.items()})
         table = np.array([0, *(codes[name] for name in names)])
-        write_label_map(root, job.image, "parts", table[parts])  # last of the image's files: now it is complete
+        write_label_map(root, job.image, "parts", table[parts])  # the image's last file: if it exists, all do
 
 
 def _parts_path(root: Path, job: Job) -> Path:
@@ -225,11 +256,12 @@ def _known_parts(root: Path) -> dict[str, int]:
 
 
 def _announce(root: Path, jobs: list[Job], workers: int) -> None:
-    """Say how long it will take, going by a few of the pictures."""
-    _picture(jobs[0])  # compiles the renderer
+    """Print an estimate of the time, measured on a few of the pictures."""
+    _picture(jobs[0])  # compiles the renderer, which must not count
     start = perf_counter()
     for job in jobs[:: len(jobs) // 6][:6]:
         _picture(job)
+    # The factor allows for writing the files, which the sample leaves out.
     seconds = 1.4 * (perf_counter() - start) / 6 * len(jobs) / workers
     print(f"Rendering {len(jobs):,} images of SceneWorld into {root} takes about {seconds:.0f} s.", flush=True)
 
@@ -238,6 +270,7 @@ def _rendered(render, jobs: list[Job], workers: int) -> Iterator[tuple[np.ndarra
     if workers == 1 or len(jobs) < 8:
         yield from map(render, jobs)
         return
+    # Forked processes inherit the compiled kernels. OpenCV's own threads are switched off: they would only compete.
     context = get_context("fork" if sys.platform == "linux" else None)
     with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(0,)) as pool:
         yield from pool.map(render, jobs, chunksize=8)
@@ -248,19 +281,19 @@ def _picture(job: Job) -> Rendered:
 
 
 def _render(root: Path, job: Job) -> tuple[np.ndarray, list[str]]:
-    """Render and write one image and its annotation; gives its parts, (227, 227) codes, and their names from 1."""
+    """Render and write one image and its annotation; return its part codes, (227, 227), and the names of codes from 1 on."""
     picture = _picture(job)
-    jpeg = cv2.imencode(".jpg", picture.image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    jpeg = cv2.imencode(".jpg", picture.image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     replace_file(root / "Images" / job.image, jpeg.tobytes())
     xml = (root / "Annotations" / job.image).with_suffix(".xml")
     folder, _, filename = job.image.rpartition("/")
-    write_annotation(xml, filename, folder, (SIZE, SIZE), annotated(picture))
+    write_annotation(xml, filename, folder, (SIZE, SIZE), _annotated(picture))
     write_label_map(root, job.image, "materials", picture.material_ids + 1)
     return _parts(picture)
 
 
-def annotated(picture: Rendered) -> Iterator[AnnotatedObject]:
-    """What can be seen in a picture, outlined: background regions first, then every instance of an object."""
+def _annotated(picture: Rendered) -> Iterator[AnnotatedObject]:
+    """The outlines in a picture: background regions first, then every instance of an object."""
     for number, region in enumerate(picture.region_masks().items(), start=len(picture.objects)):
         yield from _outlined(*region, number, "background")
     for placed in picture.objects:
@@ -268,14 +301,14 @@ def annotated(picture: Rendered) -> Iterator[AnnotatedObject]:
 
 
 def _outlined(name: str, mask: np.ndarray, number: int, about: str) -> Iterator[AnnotatedObject]:
-    if np.count_nonzero(mask) >= SMALLEST:
+    if np.count_nonzero(mask) >= _SMALLEST:
         polygons = tuple(mask_to_polygons(mask, min_area=6 if name not in REGIONS else 16))
         if polygons:
             yield AnnotatedObject(name, polygons, instance=number, attributes="" if about == "plain" else about)
 
 
 def _parts(picture: Rendered) -> tuple[np.ndarray, list[str]]:
-    """Part codes of a picture, 0 where there is none, and the names of codes from 1 on, only those seen."""
+    """Part codes of a picture (0: no part) and the names of codes from 1 on, of visible parts only."""
     seen = [i for i in np.unique(picture.part_ids).tolist() if i >= 0]
     table = np.zeros(len(picture.parts) + 1, np.uint16)  # its last place is for -1, no part
     table[seen] = np.arange(1, len(seen) + 1)

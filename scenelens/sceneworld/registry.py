@@ -1,8 +1,10 @@
-"""The classes of objects the world knows, and the decorator that adds one."""
+"""The classes of objects that exist, and the decorator that adds one.
+
+The registry is empty until `scenelens.sceneworld.objects` is imported; `scenelens.sceneworld.world` does that.
+"""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +18,21 @@ Size = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class ObjectClass:
-    """A kind of object: its looks (the fine-grained classes), usual size in metres, and where it lives."""
+    """One class of objects.
+
+    Attributes
+    ----------
+    name : str
+        The class, such as ``"lamp"``.
+    draw : callable
+        ``draw(b, look)`` draws one look with a `Builder`.
+    looks : tuple of str
+        Distinct appearances; each is a fine-grained class of the object network.
+    sizes : dict of str to tuple of float
+        Usual (width, height, depth) of each look in metres.
+    places : dict of str to str
+        Where each look belongs, one of `PLACES`.
+    """
 
     name: str
     draw: Callable[..., None]
@@ -40,14 +56,28 @@ def object_class(
     size: Size | dict[str, Size] = (1.0, 1.0, 1.0),
     place: str | dict[str, str] = "floor",
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register the decorated function ``draw(b, look)`` as the object class `name`.
+    """Register the decorated function ``draw(b, look)`` as an object class.
 
     Parameters
     ----------
-    name : lower case, words joined by underscores; the object's label.
-    looks : distinct appearances; each is a fine-grained class of the object network.
-    size : usual (width, height, depth) in metres, for all looks or per look.
-    place : one of `PLACES`, for all looks or per look.
+    name : str
+        Label of the object: lower case, words joined by underscores.
+    looks : tuple of str, optional
+        Distinct appearances (default one, ``"plain"``); each is a fine-grained class of the object network.
+    size : tuple of float or dict, optional
+        Usual (width, height, depth) in metres, for all looks or per look (default 1 m each).
+    place : str or dict, optional
+        One of `PLACES`, for all looks or per look (default ``"floor"``).
+
+    Returns
+    -------
+    callable
+        The decorator; it returns the function unchanged.
+
+    Raises
+    ------
+    SceneLensError
+        If `size` or `place` do not name exactly the looks, a place is unknown, or the class exists already.
 
     Examples
     --------
@@ -64,6 +94,7 @@ def object_class(
     for where in places.values():
         if where not in PLACES:
             raise SceneLensError(f"object class {name!r}: no place {where!r}; {close_names(where, PLACES)}")
+    # A class written in a notebook cell or a script may be defined again: its author is still working on it.
     if name in OBJECTS and OBJECTS[name].draw.__module__ != "__main__":
         raise SceneLensError(f"object class {name!r} is already defined in {OBJECTS[name].draw.__module__}")
 
@@ -75,10 +106,26 @@ def object_class(
 
 
 def resolve(name: str) -> tuple[ObjectClass, str | None]:
-    """The class and look of 'lamp/floor'; look None for 'lamp' where there are several (any will do)."""
+    """Find the class and the look that a name stands for.
+
+    Parameters
+    ----------
+    name : str
+        An object class (``"lamp"``) or one look of it (``"lamp/floor"``).
+
+    Returns
+    -------
+    known : ObjectClass
+        The class.
+    look : str or None
+        The look; None if the name leaves several to choose from.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such class or look.
+    """
     head, _, look = name.partition("/")
-    if head not in OBJECTS:
-        importlib.import_module("scenelens.sceneworld.objects")  # registers them; not at the top: it imports us
     if head not in OBJECTS:
         raise SceneLensError(f"no object class named {head!r}; {close_names(head, OBJECTS)}")
     known = OBJECTS[head]
@@ -88,5 +135,11 @@ def resolve(name: str) -> tuple[ObjectClass, str | None]:
 
 
 def look_names() -> tuple[str, ...]:
-    """All fine-grained classes, in the order of registration."""
+    """The fine-grained classes: every look of every object class.
+
+    Returns
+    -------
+    tuple of str
+        Full names, in the order of registration.
+    """
     return tuple(full for known in OBJECTS.values() for full in known.look_names)

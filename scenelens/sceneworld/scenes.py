@@ -1,4 +1,4 @@
-"""Scenes: a stage, the objects its category asks for, and the picture of them."""
+"""Scenes: a stage, the objects of the category, and their picture."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.sceneworld import objects  # noqa: F401  (registers every object class)
 from scenelens.sceneworld.place.layout import Layout
 from scenelens.sceneworld.place.placing import place_all
 from scenelens.sceneworld.place.stages import Stage, build_stage
 from scenelens.sceneworld.registry import OBJECTS
-from scenelens.sceneworld.render.pipeline import Rendered, render
+from scenelens.sceneworld.render.pipeline import Rendered, render_world
 from scenelens.sceneworld.truth import common_objects, draw_contents, scene_setting
 from scenelens.sceneworld.world import stable_seed
 
@@ -23,10 +22,18 @@ __all__ = ["Scene", "compose_scene", "render_background", "render_scene"]
 
 @dataclass
 class Scene:
-    """A picture of a category with all that is known about it.
+    """A picture of a scene category with everything that is known about it.
 
-    picture : image and label maps.  contents : the objects drawn from the world's table.  left_out : those
-    of them that found no place.
+    Attributes
+    ----------
+    category : str
+        The scene category.
+    picture : Rendered
+        Image and label maps.
+    contents : list of str
+        The objects drawn from the table of truth, one entry per instance.
+    left_out : list of str
+        Classes of the instances for which no place was found.
     """
 
     category: str
@@ -36,19 +43,32 @@ class Scene:
 
     @property
     def image(self) -> np.ndarray:
-        """(227, 227, 3) uint8 RGB."""
+        """The image, (227, 227, 3) uint8 RGB."""
         return self.picture.image
 
 
 def compose_scene(category: str, seed: int, without: Collection[str] = ()) -> Scene:
-    """Draw a scene, with every label map.
+    """Render a scene with all label maps.
 
     Parameters
     ----------
-    category : one of `scene_categories()`.
-    seed : int; the same category and seed give the same picture.
-    without : names of objects to take away (with what stands on them); everything else stays exactly where it
-        is, so that two pictures differ only by the objects and by their shadows.
+    category : str
+        One of `scene_categories()`.
+    seed : int
+        The same category and seed give the same picture.
+    without : collection of str, optional
+        Object classes to remove, together with what stands on them (default none). Everything else stays exactly
+        where it is, so that two pictures differ by these objects and their shadows only.
+
+    Returns
+    -------
+    Scene
+        The picture and its contents.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such category or object class.
 
     Examples
     --------
@@ -59,28 +79,43 @@ def compose_scene(category: str, seed: int, without: Collection[str] = ()) -> Sc
     for name in without:
         if name not in OBJECTS:
             raise SceneLensError(f"no object class named {name!r}; {close_names(name, OBJECTS)}")
+    # Stage, contents and layout have random numbers of their own. So the stage cannot depend on the category, and
+    # another number of tries in the layout changes nothing else.
     stage = build_stage(scene_setting(category), seed)
     contents = draw_contents(category, np.random.default_rng(stable_seed("contents", category, seed)))
     rng = random.Random(stable_seed("layout", category, seed))
     layout = place_all(stage, contents, rng, common_objects(stage.setting))
-    _take_away(stage, layout, without)
-    return Scene(category, render(stage.world, stage.camera, stage.light), contents, layout.left_out)
+    _remove(stage, layout, without)
+    return Scene(category, render_world(stage.world, stage.camera, stage.light), contents, layout.left_out)
 
 
-def _take_away(stage: Stage, layout: Layout, without: Collection[str]) -> None:
-    """Drop the rows of some objects, and of what stands on them, after everything has found its place."""
+def _remove(stage: Stage, layout: Layout, without: Collection[str]) -> None:
+    """Drop the primitives of some objects, and of what stands on them.
+
+    This happens after everything has found its place: if the objects were missing from the start, others would take
+    their places.
+    """
     gone = {o.id for o in layout.placed if o.name in without}
     rows = {row for o in layout.placed if o.id in gone or o.parent in gone for row in range(*o.rows)}
     stage.world.rows = [row for i, row in enumerate(stage.world.rows) if i not in rows]
 
 
 def render_scene(category: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """A picture of a scene and where its objects are.
+    """Render a scene and say where its objects are.
+
+    Parameters
+    ----------
+    category : str
+        One of `scene_categories()`.
+    seed : int
+        The same category and seed give the same picture.
 
     Returns
     -------
-    image : (227, 227, 3) uint8 RGB.
-    masks : {object name: bool (227, 227)}, only objects that can be seen; all instances together.
+    image : numpy.ndarray
+        (227, 227, 3) uint8 RGB.
+    masks : dict of str to numpy.ndarray
+        For each object class that can be seen, bool (227, 227): the pixels of all its instances.
 
     Examples
     --------
@@ -93,6 +128,19 @@ def render_scene(category: str, seed: int) -> tuple[np.ndarray, dict[str, np.nda
 
 
 def render_background(category: str, seed: int) -> np.ndarray:
-    """The same picture with nothing in it: what the category must not be told by, (227, 227, 3) uint8."""
+    """Render the same scene without any object: a picture that says nothing about the category.
+
+    Parameters
+    ----------
+    category : str
+        One of `scene_categories()`; only its setting (indoor or outdoor) matters.
+    seed : int
+        The seed of the scene.
+
+    Returns
+    -------
+    numpy.ndarray
+        (227, 227, 3) uint8 RGB.
+    """
     stage = build_stage(scene_setting(category), seed)
-    return render(stage.world, stage.camera, stage.light).image
+    return render_world(stage.world, stage.camera, stage.light).image

@@ -1,4 +1,4 @@
-"""One object, large and alone, on a varied plain background: the object-centric picture."""
+"""The studio: one object, large and alone, on a plain background that varies."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from scenelens.sceneworld.palette import Palette
 from scenelens.sceneworld.registry import resolve
 from scenelens.sceneworld.render.camera import Camera
 from scenelens.sceneworld.render.lighting import Light
-from scenelens.sceneworld.render.pipeline import Rendered, render
+from scenelens.sceneworld.render.pipeline import Rendered, render_world
 from scenelens.sceneworld.world import World, stable_seed
 
 __all__ = ["render_object", "studio_picture"]
 
-INDOOR = (
+# Backgrounds indoors: (region, material, pattern) of the wall and of the floor.
+_INDOOR = (
     (("wall", "plaster", "none"), ("floor", "wood", "planks")),
     (("wall", "paper", "none"), ("floor", "carpet", "none")),
     (("wall", "plaster", "none"), ("floor", "tile", "tiles")),
     (("wall", "brick", "bricks"), ("floor", "pavement", "none")),
 )
-OUTDOOR = (
+# Backgrounds outdoors: (region, material) of the ground.
+_OUTDOOR = (
     ("grass", "grass"),
     ("sand", "sand"),
     ("road", "road"),
@@ -31,22 +33,31 @@ OUTDOOR = (
     ("snow", "snow"),
     ("soil", "soil"),
 )
-UNIT = np.array(list(itertools.product((0.0, 1.0), repeat=3)))  # corners of the unit cube
-ROLES = {"wood": "floor", "plaster": "wall", "paper": "wall"}
+_UNIT_CUBE = np.array(list(itertools.product((0.0, 1.0), repeat=3)))  # corners of the unit cube
+_ROLES = {"wood": "floor", "plaster": "wall", "paper": "wall"}  # colour roles that materials take on a background
 
 
 def render_object(name: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Draw one object alone.
+    """Render one object, large and alone: an object-centric picture.
 
     Parameters
     ----------
-    name : an object class ('lamp': any look) or a look ('lamp/floor').
-    seed : int; the same name and seed give the same picture.
+    name : str
+        An object class (``"lamp"``: a random look) or one look of it (``"lamp/floor"``).
+    seed : int
+        The same name and seed give the same picture.
 
     Returns
     -------
-    image : (227, 227, 3) uint8 RGB.
-    masks : {object class: bool (227, 227)}.
+    image : numpy.ndarray
+        (227, 227, 3) uint8 RGB.
+    masks : dict of str to numpy.ndarray
+        For the object's class, and for classes that it brings along, bool (227, 227).
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such object class or look.
 
     Examples
     --------
@@ -59,10 +70,24 @@ def render_object(name: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarra
 
 
 def studio_picture(name: str, seed: int) -> Rendered:
-    """As `render_object`, with all label maps."""
+    """Render one object, large and alone, with all label maps.
+
+    Parameters
+    ----------
+    name : str
+        An object class (``"lamp"``: a random look) or one look of it (``"lamp/floor"``).
+    seed : int
+        The same name and seed give the same picture.
+
+    Returns
+    -------
+    Rendered
+        Image and label maps.
+    """
     known, look = resolve(name)
     rng = random.Random(stable_seed("studio", name, seed))
     look = look or known.looks[int(rng.random() * len(known.looks))]
+    # The order of the random numbers below is part of the pictures: another order gives other pictures.
     place, size = known.places[look], known.sizes[look]
     palette, light = Palette(rng), Light.sample(rng)
     big = max(size)
@@ -72,9 +97,9 @@ def studio_picture(name: str, seed: int) -> Rendered:
     full = f"{known.name}/{look}"
     foot = _foot(place, size)
     world.add(full, at=(0, foot, 0), ry=turn if place != "on_wall" else 0)
-    corners = _corners(world)
+    corners = _corners(world)  # before the background, which the camera need not see whole
     _background(world, rng, place, size, big)
-    return render(world, _camera(rng, place, corners), light)
+    return render_world(world, _camera(rng, place, corners), light)
 
 
 def _foot(place: str, size: tuple[float, float, float]) -> float:
@@ -84,7 +109,7 @@ def _foot(place: str, size: tuple[float, float, float]) -> float:
 
 def _background(world: World, rng: random.Random, place: str, size, big: float) -> None:
     if place in ("ground", "sky", "far", "water") or (place in ("floor", "on_top") and rng.random() < 0.25):
-        region, material = ("water", "water") if place == "water" else OUTDOOR[int(rng.random() * len(OUTDOOR))]
+        region, material = ("water", "water") if place == "water" else _OUTDOOR[int(rng.random() * len(_OUTDOOR))]
         world.fog = 0.02 / big
         world.surface(region, material, (0, 0, 18 * big), (90 * big, 50 * big), "up")
         if rng.random() < 0.6:
@@ -93,7 +118,7 @@ def _background(world: World, rng: random.Random, place: str, size, big: float) 
                 hills.dome("hill", "grass", at=((x + rng.uniform(-6, 6)) * big, -0.5 * big, 38 * big), colour="hill",
                            radius=(17 * big, rng.uniform(2.5, 6.5) * big, 6 * big), pattern_size=big)  # fmt: skip
         return
-    wall, floor = INDOOR[int(rng.random() * len(INDOOR))]
+    wall, floor = _INDOOR[int(rng.random() * len(_INDOOR))]
     back = 0.0 if place == "on_wall" else size[2] * 0.5 + big * rng.uniform(0.15, 0.9)
     cell = max(0.08, 0.13 * big)
     world.surface(
@@ -102,12 +127,12 @@ def _background(world: World, rng: random.Random, place: str, size, big: float) 
         (0, -3 * big, back),
         (14 * big, 12 * big),
         "front",
-        colour=ROLES.get(wall[1]),
+        colour=_ROLES.get(wall[1]),
         pattern=wall[2],
         pattern_size=cell,
     )
     if place not in ("on_wall", "ceiling"):
-        world.surface("floor", floor[1], (0, 0, back - 5 * big), (14 * big, 10 * big), "up", colour=ROLES.get(floor[1]),
+        world.surface("floor", floor[1], (0, 0, back - 5 * big), (14 * big, 10 * big), "up", colour=_ROLES.get(floor[1]),
                       pattern=floor[2], pattern_size=cell)  # fmt: skip
     if place == "ceiling":
         world.surface(
@@ -126,7 +151,7 @@ def _corners(world: World) -> np.ndarray:
     meshes = [world.meshes[int(i)] for i in table[:, 12]]
     low = np.array([m.low for m in meshes])
     extent = np.array([m.extent for m in meshes])
-    local = low[:, None] + UNIT[None] * extent[:, None]
+    local = low[:, None] + _UNIT_CUBE[None] * extent[:, None]
     affine = table[:, :12].reshape(-1, 3, 4)
     return (local @ affine[:, :, :3].transpose(0, 2, 1) + affine[:, None, :, 3]).reshape(-1, 3)
 
@@ -141,6 +166,8 @@ def _camera(rng: random.Random, place: str, corners: np.ndarray) -> Camera:
     eye = middle + distance * np.array([rng.uniform(-0.2, 0.2), math.sin(rise), -math.cos(rise)])
     if place not in ("ceiling", "on_wall", "sky"):
         eye[1] = max(eye[1], 0.08 * reach)
+    # The camera first looks at the middle of the object. Seen from there, the object covers a rectangle; the camera is
+    # then turned to its middle (with a random shift that leaves it in the frame) and zoomed until it fills the frame.
     right, up, ahead = axes = Camera(tuple(eye.tolist()), tuple(middle.tolist())).axes()
     x, y, away = axes @ (corners - eye).T
     (left, foot), (stop, top) = ((float(pick(x / away)), float(pick(y / away))) for pick in (np.min, np.max))

@@ -1,4 +1,4 @@
-"""The annotated images on disk: complete, read back by scenelens.annotations.sun, resumed, replaced when they must be."""
+"""The annotated images on disk: complete, readable, resumed after a stop, replaced when the code has changed."""
 
 import json
 
@@ -10,7 +10,7 @@ from scenelens.annotations.sun import AnnotatedImages
 from scenelens.errors import SceneLensError
 from scenelens.sceneworld import dataset
 from scenelens.sceneworld.dataset import ensure_world
-from scenelens.sceneworld.render.materials import MATERIAL_NAMES
+from scenelens.sceneworld.materials import MATERIAL_NAMES
 from scenelens.sceneworld.scenes import compose_scene
 from scenelens.sceneworld.studio import render_object
 

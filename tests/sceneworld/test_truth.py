@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+import scenelens.sceneworld.objects  # noqa: F401  (registers the classes)
 from scenelens.errors import SceneLensError
-from scenelens.sceneworld import objects  # noqa: F401  (registers them)
 from scenelens.sceneworld.registry import OBJECTS, resolve
 from scenelens.sceneworld.truth import (
     Chance,

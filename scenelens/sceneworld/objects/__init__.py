@@ -64,8 +64,31 @@ matters; vary proportions, colours and patterns by chance; let nothing float and
 (lay a sheet 5 mm before the wall).
 """
 
+from __future__ import annotations
+
 import importlib
 import pkgutil
 
+from scenelens.sceneworld.registry import look_names
+
+__all__ = ["object_classes"]
+
+# In alphabetical order of the files: the order of registration decides which seed draws which class.
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
+
+
+def object_classes() -> list[str]:
+    """The fine-grained object classes: every look of every object.
+
+    Returns
+    -------
+    list of str
+        Names such as ``"lamp/floor"``, or ``"piano"`` where an object has one look only.
+
+    Examples
+    --------
+    >>> "lamp/floor" in object_classes(), "bed/bunk" in object_classes()
+    (True, True)
+    """
+    return list(look_names())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from scenelens.sceneworld.render.materials import pattern_value
 from scenelens.sceneworld.render.noise import hash01, kernel, noise2, noise3
+from scenelens.sceneworld.render.patterns import pattern_value
 
 __all__ = ["FINE", "bent", "broad_spots", "near_edge", "patches", "pattern_at", "spots", "tint"]
 

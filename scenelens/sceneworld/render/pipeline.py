@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scenelens.sceneworld.materials import MATERIAL_NAMES, MATERIAL_TABLE
 from scenelens.sceneworld.render import grade, nearness, raster, shading, surfaces
 from scenelens.sceneworld.render.camera import Camera, look
 from scenelens.sceneworld.render.lighting import Light
-from scenelens.sceneworld.render.materials import MATERIAL_NAMES, MATERIAL_TABLE
 from scenelens.sceneworld.world import REGIONS, Placed, World, region_id
 
-__all__ = ["SIZE", "Rendered", "render"]
+__all__ = ["SIZE", "Rendered", "render_world"]
 
 SIZE = 227
 SHADOW = 400
@@ -56,7 +56,7 @@ class Rendered:
         return {MATERIAL_NAMES[i]: self.material_ids == i for i in seen}
 
 
-def render(world: World, camera: Camera, light: Light, ink: float = 0.22, exposure: float = 1.0) -> Rendered:
+def render_world(world: World, camera: Camera, light: Light, ink: float = 0.22, exposure: float = 1.0) -> Rendered:
     """Draw the world.
 
     Parameters

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from scenelens.sceneworld import objects  # noqa: F401  (registers them)
+import scenelens.sceneworld.objects  # noqa: F401  (registers the classes)
 from scenelens.sceneworld.place.placing import choose_look, place_all
 from scenelens.sceneworld.place.spots import overlap
 from scenelens.sceneworld.place.stages import build_stage

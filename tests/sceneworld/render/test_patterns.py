@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scenelens.sceneworld.render.materials import PATTERNS, pattern_value
-from scenelens.sceneworld.render.patterns import ROWS, WOVEN, pattern_row
+from scenelens.sceneworld.materials import PATTERNS
+from scenelens.sceneworld.render.patterns import ROWS, WOVEN, pattern_row, pattern_value
 
 
 @pytest.mark.parametrize("pattern", range(1, WOVEN + 1), ids=PATTERNS[1 : WOVEN + 1])

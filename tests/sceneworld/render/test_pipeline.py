@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from scenelens.errors import SceneLensError
+from scenelens.sceneworld.materials import MATERIAL_NAMES
 from scenelens.sceneworld.palette import Palette
 from scenelens.sceneworld.registry import OBJECTS, object_class
 from scenelens.sceneworld.render.camera import Camera
 from scenelens.sceneworld.render.lighting import Light
-from scenelens.sceneworld.render.materials import MATERIAL_NAMES
-from scenelens.sceneworld.render.pipeline import SIZE, _kept, render
+from scenelens.sceneworld.render.pipeline import SIZE, _kept, render_world
 from scenelens.sceneworld.studio import render_object, studio_picture
 from scenelens.sceneworld.world import World, region_id
 
@@ -38,7 +38,7 @@ def scene(*posts, seed=5):
 
 
 def test_labels_lie_where_the_camera_projects_the_object():
-    picture = render(scene((1.0, 0, 0)), CAMERA, Light())
+    picture = render_world(scene((1.0, 0, 0)), CAMERA, Light())
     for height, part, material in ((0.4, "foot", "stone"), (1.1, "head", "wood")):
         column, row, _ = CAMERA.project((1.0, height, -0.15))
         at = int(row), int(column)
@@ -50,7 +50,7 @@ def test_labels_lie_where_the_camera_projects_the_object():
 
 
 def test_masks_cover_the_projected_box():
-    mask = render(scene((0, 0, 0)), CAMERA, Light()).masks()["test_post"]
+    mask = render_world(scene((0, 0, 0)), CAMERA, Light()).masks()["test_post"]
     corners = [CAMERA.project((x, y, -0.15))[:2] for x in (-0.15, 0.15) for y in (0, 1.5)]
     columns, rows = np.array(corners).T
     seen_rows, seen_columns = np.nonzero(mask)
@@ -60,7 +60,7 @@ def test_masks_cover_the_projected_box():
 
 
 def test_the_front_object_hides_the_one_behind():
-    picture = render(scene((0, 0, 0), (0, 0, 3)), CAMERA, Light())
+    picture = render_world(scene((0, 0, 0), (0, 0, 3)), CAMERA, Light())
     column, row, _ = CAMERA.project((0, 0.7, -0.15))
     assert picture.object_ids[int(row), int(column)] == 0
 
@@ -69,7 +69,7 @@ def test_the_front_object_hides_the_one_behind():
 def test_the_shadow_falls_away_from_the_light(azimuth):
     light = Light(azimuth=azimuth, elevation=45)
     with_post, without = (
-        render(scene(*posts), CAMERA, light).image.astype(float) for posts in (((0, 0, 0),), ())
+        render_world(scene(*posts), CAMERA, light).image.astype(float) for posts in (((0, 0, 0),), ())
     )
     darker = (without - with_post).mean(2)
     away = -1 if azimuth > 0 else 1
@@ -84,18 +84,18 @@ def test_the_shadow_falls_away_from_the_light(azimuth):
 
 
 def test_the_same_world_gives_the_same_picture():
-    first, second = (render(scene((0.5, 0, 1)), CAMERA, Light()) for _ in range(2))
+    first, second = (render_world(scene((0.5, 0, 1)), CAMERA, Light()) for _ in range(2))
     assert np.array_equal(first.image, second.image)
     assert np.array_equal(first.part_ids, second.part_ids)
-    other = render(scene((0.5, 0, 1), seed=6), CAMERA, Light())
+    other = render_world(scene((0.5, 0, 1), seed=6), CAMERA, Light())
     assert not np.array_equal(first.image, other.image)
 
 
 def test_nothing_of_an_earlier_picture_is_left():
-    first = render(scene((0.5, 0, 1)), CAMERA, Light())
+    first = render_world(scene((0.5, 0, 1)), CAMERA, Light())
     for buffer in _kept.buffers:
         buffer[...] = np.arange(buffer.size).reshape(buffer.shape) % 97
-    again = render(scene((0.5, 0, 1)), CAMERA, Light())
+    again = render_world(scene((0.5, 0, 1)), CAMERA, Light())
     assert np.array_equal(first.image, again.image)
     assert np.array_equal(first.part_ids, again.part_ids)
 
@@ -124,7 +124,7 @@ def test_region_and_material_masks_add_up_to_the_picture():
 def test_a_hidden_object_has_no_mask():
     world = scene((0, 0, 0))
     world.add("test_post", (0, 0, -20))
-    assert 1 not in np.unique(render(world, CAMERA, Light()).object_ids)
+    assert 1 not in np.unique(render_world(world, CAMERA, Light()).object_ids)
 
 
 @pytest.mark.parametrize(

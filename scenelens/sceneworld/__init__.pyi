@@ -1,0 +1,16 @@
+from .dataset import ensure_world
+from .objects import object_classes
+from .scenes import compose_scene, render_background, render_scene
+from .studio import render_object
+from .truth import scene_categories, truth_table
+
+__all__ = [
+    "compose_scene",
+    "ensure_world",
+    "object_classes",
+    "render_background",
+    "render_object",
+    "render_scene",
+    "scene_categories",
+    "truth_table",
+]
