@@ -1,13 +1,14 @@
-"""The index on disk: Zarr arrays in blocks of images, each block with a marker once it is safely there.
+"""The index on disk: Zarr arrays in blocks of images; each block has a marker once it is safely written.
 
     <folder>/inputs.json        what the index depends on (its key is the hash of it)
     <folder>/images.json        [image id, digest of the file] per row of every array
     <folder>/arrays/            a Zarr 3 group: <layer>/peak, /place, /sum (n_images, units), or <layer>/value
     <folder>/done/000012.json   block 12 is complete: its images, those that were skipped and why, its seconds
+    <folder>/lock               locked by the process that builds
 
-A block is one chunk in every array. Chunks are written here and not through Zarr, for two reasons: each is
-made durable (fsync) and then moved into place, so that a marker never speaks of data that a crash could
-still lose; and it takes a twentieth of the time. Any Zarr 3 reader opens the group: a chunk is the plain
+A block is one chunk in every array. Chunks are written here and not through Zarr, for two reasons. Each is
+first made durable (fsync) and then moved into place, so a marker never announces data that a crash could
+still lose. And it takes a twentieth of the time. Any Zarr 3 reader opens the group: a chunk is the plain
 little-endian bytes of its numbers.
 """
 
@@ -18,33 +19,52 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import zarr
 
 from scenelens.errors import SceneLensError
 from scenelens.files import write_whole
 
-DTYPES = {"peak": np.dtype("<f4"), "place": np.dtype("<i4"), "sum": np.dtype("<f4"), "value": np.dtype("<f4")}
-#: What stands in the rows of images that could not be read.
-FILLS: dict[str, float | int] = {"peak": np.nan, "place": -1, "sum": np.nan, "value": np.nan}
+_DTYPES = {
+    "peak": np.dtype("<f4"),
+    "place": np.dtype("<i4"),
+    "sum": np.dtype("<f4"),
+    "value": np.dtype("<f4"),
+}
+#: Kind of array -> what the rows of images that could not be read contain.
+_FILLS: dict[str, float | int] = {"peak": np.nan, "place": -1, "sum": np.nan, "value": np.nan}
 
 
 class IndexFiles:
-    """One index's folder: create it, write blocks, list the finished ones, read an array.
+    """The folder of one index: create it, write blocks, list the finished ones, read an array.
 
     Parameters
     ----------
-    folder : a folder that `IndexFiles.create` made.
+    folder : str or pathlib.Path
+        A folder that `IndexFiles.create` made.
 
     Attributes
     ----------
-    inputs : what the index depends on (see `index_key.index_inputs`).
-    images : list of image ids, one per row.
-    block : images per block.
+    folder : pathlib.Path
+        The folder.
+    inputs : dict
+        What the index depends on (see `index_key.index_inputs`).
+    images : list of str
+        Image ids, one per row.
+    block : int
+        Images per block.
+    arrays : dict of str to zarr.Array
+        The arrays by name, such as 'pool5/peak'.
+
+    Raises
+    ------
+    SceneLensError
+        If the folder contains no index.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -54,7 +74,7 @@ class IndexFiles:
             rows = json.loads((self.folder / "images.json").read_text())
             self._group = zarr.open_group(self.folder / "arrays", mode="r")
         except (OSError, ValueError) as error:
-            raise SceneLensError(f"{self.folder} holds no index; study.index(...) builds one.") from error
+            raise SceneLensError(f"{self.folder} contains no index; study.index(...) builds one.") from error
         self.images: list[str] = [image for image, _ in rows]
         self.block: int = self.inputs["blocks"][0]
         self.arrays: dict[str, zarr.Array] = {
@@ -71,21 +91,40 @@ class IndexFiles:
         digests: Sequence[tuple[str, str]],
         layers: Mapping[str, tuple[int, int, int]],
     ) -> IndexFiles:
-        """Lay out an index without any block; where the folder is already there, open it.
+        """Make an index without any block; where the folder exists, open it.
 
         Parameters
         ----------
-        layers : per layer (units, rows, columns); one whose map is 1x1 keeps its value, others peak, place
-            and sum.
+        folder : pathlib.Path
+            The folder to make.
+        inputs : mapping
+            What the index depends on, as `index_key.index_inputs` gives it.
+        digests : sequence of tuple of str
+            (image id, digest of its file) per image, in order.
+        layers : mapping of str to tuple of int
+            Per layer (units, rows, columns). A layer whose map is 1x1 stores its value, others store peak,
+            position and sum.
+
+        Returns
+        -------
+        IndexFiles
+            The open folder.
+
+        Raises
+        ------
+        SceneLensError
+            If the folder exists and contains no index.
+        OSError
+            If the folder cannot be written.
         """
         if folder.exists():
             return cls(folder)
+        # Everything is laid out under another name and renamed in one step: a folder that exists is complete.
         draft = folder.with_name(f".{folder.name}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
         write_whole(draft / "inputs.json", json.dumps(inputs, indent=1).encode(), durable=True)
-        write_whole(
-            draft / "images.json", json.dumps([list(pair) for pair in digests]).encode(), durable=True
-        )
+        rows = json.dumps([list(pair) for pair in digests]).encode()
+        write_whole(draft / "images.json", rows, durable=True)
         group = zarr.open_group(draft / "arrays", mode="w")
         for layer, (units, *shape) in layers.items():
             for kind in ("value",) if shape == [1, 1] else ("peak", "place", "sum"):
@@ -93,31 +132,59 @@ class IndexFiles:
                     f"{layer}/{kind}",
                     shape=(len(digests), units),
                     chunks=(inputs["blocks"][0], units),
-                    dtype=DTYPES[kind],
-                    fill_value=FILLS[kind],
+                    dtype=_DTYPES[kind],
+                    fill_value=_FILLS[kind],
                     compressors=None,
                     chunk_key_encoding={"name": "default", "separator": "."},  # one folder per array
                     attributes={"map": shape, "axes": ["image", "unit"]},
                 )
-        with contextlib.suppress(OSError):  # another process was first: its folder is as good as ours
+        with contextlib.suppress(OSError):  # another process was faster: its folder has the same content
             os.replace(draft, folder)
         shutil.rmtree(draft, ignore_errors=True)
         return cls(folder)
 
     @property
     def n_blocks(self) -> int:
-        """Number of blocks, the last one possibly shorter."""
+        """Number of blocks; the last one may be shorter.
+
+        Returns
+        -------
+        int
+            At least 1.
+        """
         return -(-len(self.images) // self.block)
 
     def rows(self, number: int) -> range:
-        """The rows (images) of one block."""
+        """The rows (images) of one block.
+
+        Parameters
+        ----------
+        number : int
+            Number of the block, from 0.
+
+        Returns
+        -------
+        range
+            Row numbers in every array.
+        """
         return range(number * self.block, min((number + 1) * self.block, len(self.images)))
 
     def empty_block(self, number: int) -> dict[str, np.ndarray]:
-        """Per array, the (images in the block, units) of a block in which no image could be read."""
+        """The content of a block in which no image could be read.
+
+        Parameters
+        ----------
+        number : int
+            Number of the block, from 0.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            Per array, (images in the block, units).
+        """
         n = len(self.rows(number))
         return {
-            name: np.full((n, array.shape[1]), FILLS[name.rsplit("/", 1)[1]], DTYPES[name.rsplit("/", 1)[1]])
+            name: np.full((n, array.shape[1]), _FILLS[_kind(name)], _DTYPES[_kind(name)])
             for name, array in self.arrays.items()
         }
 
@@ -129,28 +196,40 @@ class IndexFiles:
         return self.folder / "done" / f"{number:06d}.json"
 
     def write_block(self, number: int, values: Mapping[str, np.ndarray], note: Mapping[str, Any]) -> None:
-        """Put a block on disk: its chunks first, and once they are durable its marker.
+        """Write a block to disk: its chunks first, and once they are durable its marker.
 
         Parameters
         ----------
-        values : per array name, (images in the block, units); exactly the index's arrays.
-        note : JSON values kept in the marker ('skipped': [[image, reason], ...], 'seconds').
+        number : int
+            Number of the block, from 0.
+        values : mapping of str to numpy.ndarray
+            Per array, (images in the block, units); exactly the index's arrays.
+        note : mapping
+            JSON values for the marker ('skipped': [[image, reason], ...], 'seconds').
+
+        Raises
+        ------
+        OSError
+            If a file cannot be written; the block then stays unfinished.
         """
         for name, array in self.arrays.items():
-            kind = name.rsplit("/", 1)[1]
-            chunk = np.full(array.chunks, FILLS[kind], DTYPES[kind])  # edge chunks have full size in Zarr
+            kind = _kind(name)
+            chunk = np.full(array.chunks, _FILLS[kind], _DTYPES[kind])  # Zarr's last chunk has full size, too
             chunk[: len(values[name])] = values[name]
-            path = self._chunk_path(name, number)
-            write_whole(path, chunk.tobytes(), durable=True)
-        self._mark(number, note)
-
-    def _mark(self, number: int, note: Mapping[str, Any]) -> None:
-        marker = self._marker(number)
+            write_whole(self._chunk_path(name, number), chunk.tobytes(), durable=True)
         rows = self.rows(number)
-        write_whole(marker, json.dumps({"images": [rows.start, rows.stop], **note}).encode(), durable=True)
+        marker = json.dumps({"images": [rows.start, rows.stop], **note}).encode()
+        write_whole(self._marker(number), marker, durable=True)
 
     def finished(self) -> dict[int, dict[str, Any]]:
-        """Per finished block its marker's note; a block whose chunks are gone or cut short is none."""
+        """The notes of all finished blocks.
+
+        Returns
+        -------
+        dict of int to dict
+            Per finished block the note in its marker. A block with a missing or shortened chunk is not
+            finished.
+        """
         notes = {}
         for number in range(self.n_blocks):
             try:
@@ -161,6 +240,17 @@ class IndexFiles:
                 notes[number] = note
         return notes
 
+    def missing(self) -> list[int]:
+        """The blocks that are not finished.
+
+        Returns
+        -------
+        list of int
+            Their numbers, in order.
+        """
+        finished = self.finished()
+        return [number for number in range(self.n_blocks) if number not in finished]
+
     def _is_whole(self, name: str, number: int) -> bool:
         array = self.arrays[name]
         try:
@@ -170,58 +260,81 @@ class IndexFiles:
         return size == int(np.prod(array.chunks)) * array.dtype.itemsize
 
     def read(self, name: str) -> np.ndarray:
-        """One whole array (n_images, units). Only for an index whose blocks are all finished."""
+        """Read one whole array, of an index whose blocks are all finished.
+
+        Parameters
+        ----------
+        name : str
+            A name in `arrays`.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n_images, units).
+        """
         return np.asarray(self.arrays[name][:])
 
-    def take_blocks(self, other: IndexFiles) -> int:
-        """Copy the finished blocks of `other` that are missing here; returns how many."""
-        if other.inputs != self.inputs:
-            raise SceneLensError(f"{other.folder} is an index of something else and cannot be merged here.")
-        missing = sorted(other.finished().keys() - self.finished().keys())
-        notes = other.finished()
-        for number in missing:
-            for name in self.arrays:
-                path = self._chunk_path(name, number)
-                write_whole(path, other._chunk_path(name, number).read_bytes(), durable=True)
-            self._mark(number, {k: v for k, v in notes[number].items() if k != "images"})
-        return len(missing)
-
     def sweep(self) -> None:
-        """Remove drafts that a killed process left behind. Call it with the lock held."""
+        """Remove temporary files that a killed process left. Call it only while you have the `lock`."""
         for draft in self.folder.rglob(".*.[0-9]*"):
             draft.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def lock(self, say: Any) -> Iterator[None]:
-        """Let one process build at a time; the others wait and say so. A killed process lets go by itself."""
+    def lock(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Let one process build at a time; others wait, and say so. The lock of a killed process is released.
+
+        Parameters
+        ----------
+        say : callable
+            Takes the sentence that says what is waited for.
+
+        Yields
+        ------
+        None
+            While this process has the lock.
+        """
+        lock = filelock.FileLock(self.folder / "lock")
         try:
-            import fcntl
-        except (
-            ImportError
-        ):  # no such locks here: two builders would write the same blocks twice, to the same effect
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            say(f"Another process is building {self.folder.name}; waiting for it.")
+            lock.acquire()
+        try:
             yield
-            return
-        with open(self.folder / "lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                say(f"Another process is building {self.folder.name}; waiting for it.")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        finally:
+            lock.release()
+
+
+def _kind(name: str) -> str:
+    """'peak' of 'pool5/peak'; a layer's own name may have slashes."""
+    return name.rsplit("/", 1)[1]
 
 
 @contextlib.contextmanager
-def disk_errors(folder: Path, kept: Any = None) -> Iterator[None]:
-    """Turn an error of the disk into one sentence that says what is kept.
+def disk_errors(folder: Path, kept: Callable[[], str] | None = None) -> Iterator[None]:
+    """Turn an error of the disk into one sentence that says what is kept and what to do.
 
     Parameters
     ----------
-    folder : where the writing goes on.
-    kept : a function that says how many blocks are kept, called when needed; or None.
+    folder : pathlib.Path
+        Where files are written.
+    kept : callable, optional
+        Says how many blocks are kept; called only when there is an error.
+
+    Yields
+    ------
+    None
+        For the block of statements that write.
+
+    Raises
+    ------
+    SceneLensError
+        In place of an OSError.
     """
     try:
         yield
     except OSError as error:
+        # Windows has no quota error; there a full disk is always ENOSPC.
         full = error.errno in (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC)
         what = "The disk is full" if full else f"The disk refused ({error.strerror or error})"
         safe = f" {kept()}" if kept else ""

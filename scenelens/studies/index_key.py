@@ -1,10 +1,10 @@
-"""What an index depends on: if one of these changes, the numbers in it are no longer true.
+"""What an index depends on: if one of these inputs changes, the numbers in the index are no longer valid.
 
 The key of an index is a hash over the network's weights and architecture, its preprocessing, the pixels of
-every image in their order, the layers asked for, and the versions of the libraries that computed it. Images
-count by what is in the files, not by their time stamps, so a copied folder, another checkout or a second
-machine arrives at the same key; the digests are remembered beside the index by (size, time stamp), so that
-an unchanged folder is not read twice.
+every image in their order, the names of the layers, and the versions of the libraries that compute. Images
+count by the content of their files and not by their time stamps, so a copied folder, another checkout or a
+second machine has the same key. The digests are cached next to the index by (size, time stamp), so that an
+unchanged folder is not read twice.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from scenelens.files import digest, stable_text
+from scenelens.networks import Network
 
-#: Raise it when the meaning of what is stored changes.
-FORMAT = 1
-#: Libraries that decode, resize or compute.
-LIBRARIES = ("torch", "numpy", "pillow")
+#: Increase it when the meaning of what is stored changes.
+_FORMAT = 1
+#: Libraries that decode, resize or compute: another version may change the last bits.
+_LIBRARIES = ("torch", "numpy", "pillow")
 
-#: How each part of the key is spoken of when it changed.
-SPOKEN = {
+#: Part of the key -> what a sentence calls it.
+_IN_WORDS = {
     "format": "the index's own format",
     "architecture": "the network's architecture",
     "weights": "the network's weights",
@@ -39,30 +40,52 @@ SPOKEN = {
 
 
 def index_inputs(
-    network: Any, digests: Sequence[tuple[str, str]], layers: Sequence[str], block: int, batch: int
+    network: Network, digests: Sequence[tuple[str, str]], layers: Sequence[str], block: int, batch: int
 ) -> dict[str, Any]:
-    """Everything an index of `network` over these images depends on, as plain JSON values.
+    """Everything that an index of a network over some images depends on, as plain JSON values.
 
     Parameters
     ----------
-    network : a Network: .module, .weights_hash, .preprocessing and .input_size are read.
-    digests : (image id, content digest) per image, in the index's order.
-    layers : names of the layers, in order.
-    block, batch : images per block on disk and per forward pass; a batch's make-up may change the last bit.
+    network : Network
+        The network; its module, weights, preprocessing and input size count.
+    digests : sequence of tuple of str
+        (image id, digest of its file) per image, in the index's order.
+    layers : sequence of str
+        Names of the layers, in order.
+    block : int
+        Images per block on disk.
+    batch : int
+        Images per forward pass. Which images share a batch may change the last bit of a number.
+
+    Returns
+    -------
+    dict
+        Its `scenelens.files.cache_key` names the index.
     """
     return {
-        "format": FORMAT,
+        "format": _FORMAT,
         **network_inputs(network),
         "images": digest(json.dumps([list(pair) for pair in digests])),
         "n_images": len(digests),
         "layers": list(layers),
         "blocks": [block, batch],
-        "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
 
 
-def network_inputs(network: Any) -> dict[str, str]:
-    """What any answer of a network depends on, beside the picture: architecture, weights, preprocessing."""
+def network_inputs(network: Network) -> dict[str, str]:
+    """What every answer of a network depends on, except the image.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+
+    Returns
+    -------
+    dict of str to str
+        Digests of its ``architecture``, ``weights`` and ``preprocessing``.
+    """
     return {
         "architecture": digest(repr(network.module)),
         "weights": str(network.weights_hash),
@@ -70,8 +93,8 @@ def network_inputs(network: Any) -> dict[str, str]:
     }
 
 
-def _preprocessing_text(network: Any) -> str:
-    """The preprocessing, its mean image by content: not where the file lies but what it holds."""
+def _preprocessing_text(network: Network) -> str:
+    """The preprocessing as text. A mean image counts by its content, not by where its file lies."""
     how = network.preprocessing
     mean_image = getattr(how, "mean_image", None)
     if mean_image is None:
@@ -80,19 +103,20 @@ def _preprocessing_text(network: Any) -> str:
     return stable_text((replace(how, mean_image=None), content, tuple(network.input_size)))
 
 
-def index_key(inputs: Mapping[str, Any]) -> str:
-    """The key, 16 hexadecimal digits.
-
-    Examples
-    --------
-    >>> index_key({"weights": "a"}) == index_key({"weights": "a"}) != index_key({"weights": "b"})
-    True
-    """
-    return digest(json.dumps(inputs, sort_keys=True))[:16]
-
-
 def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Which parts of the key differ, in words.
+    """Which inputs differ between two indexes, in words.
+
+    Parameters
+    ----------
+    old : mapping
+        The inputs of the older index, as `index_inputs` gives them.
+    new : mapping
+        The inputs now.
+
+    Returns
+    -------
+    list of str
+        One phrase per part that differs.
 
     Examples
     --------
@@ -102,7 +126,7 @@ def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ['the library versions (torch 2.12, now 2.13)']
     """
     parts = []
-    for name, words in SPOKEN.items():
+    for name, words in _IN_WORDS.items():
         before, now = old.get(name), new.get(name)
         if before == now:
             continue

@@ -25,9 +25,7 @@ computed again, so they are stored elsewhere: see `Study.answers`.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import json
 import os
 import platform
 from collections.abc import Iterable
@@ -41,7 +39,7 @@ import pandas as pd
 from scenelens import sceneworld
 from scenelens.annotations import Annotations, JoinedAnnotations
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import data_folder, stable_text
+from scenelens.files import cache_key, data_folder, stable_text
 from scenelens.images import category_of, find_images, load_image, spread
 from scenelens.labels import (
     LABELS_VERSION,
@@ -427,7 +425,7 @@ def _listed(entry: dict, folder: Path) -> pd.DataFrame:
 def _labels_key(network: Network, annotations: Annotations, digests: bytes) -> str:
     """A hash of all that labels depend on: weights, preprocessing, images, annotations, and the rules."""
     parts = [LABELS_VERSION, network.weights_hash, stable_text(network.preprocessing), annotations.images]
-    return hashlib.sha256(json.dumps(parts).encode() + digests).hexdigest()[:20]
+    return cache_key(parts, 20, digests)
 
 
 def _is_shipped(study: Study) -> bool:

@@ -18,7 +18,7 @@ import zarr
 from PIL import Image
 from torch import nn
 
-from scenelens import files
+from scenelens import files, progress
 from scenelens.errors import SceneLensError
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
@@ -101,20 +101,20 @@ def test_equals_a_plain_loop_over_the_modules(pictures, tmp_path):
 
 def test_summary_of_a_hand_made_map():
     plane = torch.tensor([[[[1.0, 3.0, 0.0], [3.0, -2.0, 3.0]], [[-1.0, -5.0, -1.0], [-2.0, -9.0, -3.0]]]])
-    found = index_build.summarise(plane)
+    found = index_build._summarise(plane)
     assert found["peak"].tolist() == [[3.0, -1.0]]
     assert found["place"].tolist() == [[1, 0]]  # the first of equal peaks, in reading order
     assert found["sum"].tolist() == [[8.0, -21.0]]
-    assert index_build.summarise(torch.tensor([[4.0, 5.0]]))["value"].tolist() == [[4.0, 5.0]]
-    assert index_build.summarise(torch.tensor([[[[4.0]]]]))["value"].tolist() == [[4.0]]
+    assert index_build._summarise(torch.tensor([[4.0, 5.0]]))["value"].tolist() == [[4.0, 5.0]]
+    assert index_build._summarise(torch.tensor([[[[4.0]]]]))["value"].tolist() == [[4.0]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_summary_takes_every_float_type_and_memory_layout(dtype):
     maps = torch.randn(3, 4, 5, 6, generator=torch.Generator().manual_seed(1)).to(dtype)
     plain, last = (
-        index_build.summarise(maps),
-        index_build.summarise(maps.to(memory_format=torch.channels_last)),
+        index_build._summarise(maps),
+        index_build._summarise(maps.to(memory_format=torch.channels_last)),
     )
     flat = maps.float().flatten(2)
     np.testing.assert_array_equal(plain["peak"], flat.amax(2))
@@ -216,8 +216,6 @@ def test_what_cannot_be_built(pictures, tmp_path):
         build(pd.concat([pictures, pictures[:1]]), tmp_path)
     with pytest.raises(SceneLensError, match="batch_size"):
         build(pictures, tmp_path, batch_size=8)
-    with pytest.raises(SceneLensError, match="shard"):
-        build(pictures, tmp_path, shard=(2, 2))
 
 
 # ---- nothing twice, nothing lost
@@ -226,13 +224,13 @@ def test_what_cannot_be_built(pictures, tmp_path):
 def counting(monkeypatch) -> list[int]:
     """From now on, the numbers of the blocks that are computed."""
     computed: list[int] = []
-    compute = index_build.compute_block
+    compute = index_build._compute_block
 
     def counted(network, files, layers, number, *rest):
         computed.append(number)
         return compute(network, files, layers, number, *rest)
 
-    monkeypatch.setattr(index_build, "compute_block", counted)
+    monkeypatch.setattr(index_build, "_compute_block", counted)
     return computed
 
 
@@ -291,7 +289,7 @@ from tests.studies.test_index import build
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
 pictures = pd.read_csv(folder / "pictures.csv")
-compute, write = index_build.compute_block, index_build.IndexFiles.write_block
+compute, write = index_build._compute_block, index_build.IndexFiles.write_block
 
 def note(text):
     with open(folder / "log", "a") as file:
@@ -306,7 +304,7 @@ def written(files, number, *rest):
     note(f"written {number}")
 
 def child():
-    index_build.compute_block, index_build.IndexFiles.write_block = counted, written
+    index_build._compute_block, index_build.IndexFiles.write_block = counted, written
     build(pictures, folder / "cache", block_size=2)
     note("end")
     os._exit(0)
@@ -350,36 +348,43 @@ def test_killed_at_any_moment_and_started_again(tmp_path):
     assert not list((tmp_path / "cache").rglob(".*.[0-9]*")), "drafts of killed runs are still there"
 
 
-def test_two_machines_merge(pictures, tmp_path, monkeypatch):
-    whole = arrays_of(build(pictures, tmp_path / "whole"))
-    here = build(pictures, tmp_path / "here", shard=(0, 2))
-    there = build(pictures, tmp_path / "there", shard=(1, 2))
-    assert not here.is_complete
-    assert "2 of 3 blocks" in repr(here)
-    with pytest.raises(SceneLensError, match="2 of 3 blocks: merge"):
-        here.peaks("3")
-    computed = counting(monkeypatch)
-    assert arrays_of(here.merge([there.folder])) == whole
-    assert here.is_complete
-    assert len(here.peaks("3")) == 11
-    assert build(pictures, tmp_path / "here").is_complete
-    assert computed == []
+WAITS = """
+import sys, time
+from pathlib import Path
+from scenelens.studies.index_files import IndexFiles
+
+files = IndexFiles(sys.argv[1])
+with files.lock(print):
+    Path(sys.argv[2]).touch()
+    time.sleep(60)
+"""
 
 
-def test_only_shards_of_the_same_index_merge(pictures, tmp_path):
-    here = build(pictures, tmp_path / "here", shard=(0, 2))
-    other = build(pictures, tmp_path / "there", small_network(seed=1), shard=(1, 2))
-    with pytest.raises(SceneLensError, match=r"cannot be merged .* the network's weights differ"):
-        here.merge([other.folder])
-    with pytest.raises(SceneLensError, match="holds no index"):
-        here.merge([tmp_path / "nowhere"])
+def test_one_process_builds_and_the_other_waits_for_it(pictures, tmp_path):
+    """The second says so and waits; the lock of a killed process is released by the system."""
+    index = build(pictures, tmp_path / "cache")
+    locked = tmp_path / "locked"
+    builder = subprocess.Popen([sys.executable, "-c", WAITS, str(index.folder), str(locked)],
+                               cwd=Path(__file__).parents[2])  # fmt: skip
+    while not locked.exists():
+        assert builder.poll() is None
+        time.sleep(0.01)
+    said = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        builder.kill()
+
+    with index_files.IndexFiles(index.folder).lock(say):
+        assert builder.wait(timeout=10) != 0
+    assert said == [f"Another process is building {index.folder.name}; waiting for it."]
 
 
 def test_reading_never_runs_far_ahead(tmp_path, monkeypatch):
     """Memory is flat in the number of images: decoded images wait in a few batches, whatever is to come."""
     pictures = picture_folder(tmp_path / "pictures", 60)
     read, ahead = [], []
-    compute = index_build.compute_block
+    compute = index_build._compute_block
 
     def slow(network, files, layers, number, *rest):
         time.sleep(0.05)  # long enough for the reader to run away
@@ -390,11 +395,11 @@ def test_reading_never_runs_far_ahead(tmp_path, monkeypatch):
         read.append(path)
         return load(path)
 
-    monkeypatch.setattr(index_build, "compute_block", slow)
+    monkeypatch.setattr(index_build, "_compute_block", slow)
     build(pictures, tmp_path / "cache", load=counted_load)
     assert len(ahead) == 15
     assert (
-        max(ahead) <= (1 + index_build.AHEAD + 1) * 2
+        max(ahead) <= (1 + progress.AHEAD + 1) * 2
     )  # the batch in hand, those waiting, the next block's first
 
 
@@ -403,7 +408,7 @@ def test_reading_never_runs_far_ahead(tmp_path, monkeypatch):
 
 def test_changed_inputs_build_anew_and_say_so(pictures, tmp_path, capsys):
     first = build(pictures, tmp_path / "cache", progress=True)
-    assert "anew" not in capsys.readouterr().err
+    assert "built again" not in capsys.readouterr().err
     Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(pictures.path[4])
     second = build(pictures, tmp_path / "cache", progress=True)
     assert "the images changed. The old one stays in" in capsys.readouterr().err
