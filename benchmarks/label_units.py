@@ -24,7 +24,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from scenelens.annotations.interface import Instance, InstanceAnnotations
+from scenelens.annotations import Instance, InstanceAnnotations
 from scenelens.images import load_image
 from scenelens.labels.dissect import label_units
 from scenelens.labels.tally import Tally, count

@@ -1,10 +1,10 @@
 from .ade20k import ADE20K
 from .colour_masks import ColourMasks
-from .interface import Annotations, LabelMap, Shape, resize_codes
+from .interface import Annotations, Instance, InstanceAnnotations, LabelMap, Shape, resize_codes
 from .joined import JoinedAnnotations
 from .labelme import parse_annotation
 from .names import normalise_name, read_folding
-from .outlined import AnnotatedObject, rasterise
+from .outlined import AnnotatedObject, Annotation, PolygonAnnotations, rasterise
 from .polygons import mask_to_polygons
 from .sun import AnnotatedImages, write_annotation, write_label_map, write_legend
 
@@ -12,10 +12,14 @@ __all__ = [
     "ADE20K",
     "AnnotatedImages",
     "AnnotatedObject",
+    "Annotation",
     "Annotations",
     "ColourMasks",
+    "Instance",
+    "InstanceAnnotations",
     "JoinedAnnotations",
     "LabelMap",
+    "PolygonAnnotations",
     "Shape",
     "mask_to_polygons",
     "normalise_name",

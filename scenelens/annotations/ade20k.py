@@ -1,8 +1,4 @@
-"""Annotations that do not lie in the SUN layout: ADE20K's JSON, and masks in which a colour is a class.
-
-Both answer to `scenelens.annotations.interface.Annotations`, so nothing that is built on annotations asks for the
-format.
-"""
+"""ADE20K's annotations: JSON files of polygons, parts and depth order."""
 
 from __future__ import annotations
 
@@ -14,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from scenelens.annotations.interface import photographs_below
 from scenelens.annotations.names import normalise_name
 from scenelens.annotations.outlined import (
     AnnotatedObject,
     Annotation,
     PolygonAnnotations,
     Repair,
-    note_shapes,
 )
 from scenelens.annotations.polygons import has_area
 from scenelens.errors import SceneLensError
@@ -30,24 +24,35 @@ from scenelens.errors import SceneLensError
 class ADE20K(PolygonAnnotations):
     """Photographs with ADE20K's JSON of polygons, parts and depth order.
 
-    Photographs (.jpg) are looked for in root/images, or below root itself; each one's JSON lies beside it,
-    as in the data set, or at the same place below root/annotations_full or root/annotations. The first of a
-    name's synonyms ("floor, flooring") is taken.
-
-    Objects are painted as LabelMe's are (`polygons.paint_order`), not by the file's `depth_ordering_rank`: on
-    20 images that order agreed with the data set's own masks in 89% to 99.6% of the pixels (98% on average),
-    the rank in as few as 65%.
+    Photographs (.jpg) lie in root/images, or below root itself. The JSON of each lies next to it, as in the
+    data set, or at the same place below root/annotations_full or root/annotations. Of a name's synonyms
+    ("floor, flooring") the first is taken.
 
     Parameters
     ----------
-    root : the folder.
-    cache : where the table of objects is kept; None keeps it in memory.
+    root : str or pathlib.Path
+        The folder.
+    cache : str or pathlib.Path, optional
+        A folder for the table of objects (default: the table stays in memory only).
+
+    Raises
+    ------
+    SceneLensError
+        If no photograph has an annotation.
+
+    Notes
+    -----
+    Objects are painted like LabelMe's (see `Annotation.paint`), not by the file's `depth_ordering_rank`. On
+    20 images that order agreed with the data set's own masks in 89% to 99.6% of the pixels (98% on average),
+    and the rank in as few as 65%.
     """
 
     def __init__(self, root: str | Path, cache: str | Path | None = None) -> None:
         root = Path(root)
         base = root / "images" if (root / "images").is_dir() else root
-        found = {image: path for image, path in photographs_below(base).items() if path.suffix == ".jpg"}
+        found = {
+            image: path for image, path in self._photographs_below(base).items() if path.suffix == ".jpg"
+        }
         places = [base, root / "annotations_full", root / "annotations"]
         sources = {image: _first(place / image for place in places) for image in found}
         notes = [
@@ -61,21 +66,44 @@ class ADE20K(PolygonAnnotations):
         super().__init__({image: found[image] for image in there}, there, cache, notes)
 
     def scene(self, image: str) -> str:
-        """The scene category: the last of the file's list ['indoor', 'home or hotel', 'bathroom']."""
-        self._known(image)
-        named = _ade_content(self._sources[image]).get("scene") or []
+        """The scene category: the last of the file's list ['indoor', 'home or hotel', 'bathroom'].
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        str
+            The category; the image's folder where the file has no list.
+        """
+        self._check_image(image)
+        named = _ade_content(self.sources[image]).get("scene") or []
         return str(named[-1]) if named else super().scene(image)
 
     def annotation(self, image: str) -> Annotation:
-        """One image's annotation, with a size that can be trusted."""
-        self._known(image)
-        content = _ade_content(self._sources[image])
+        """One image's annotation.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        Annotation
+            With a size that can be trusted; see `Annotation.drawn_on`.
+        """
+        self._check_image(image)
+        content = _ade_content(self.sources[image])
         notes: list[Repair] = []
         objects = (_ade_object(one, notes) for one in content["object"])
         things = tuple(one for one in objects if one.polygons)
         size = (int(content["imsize"][0]), int(content["imsize"][1])) if content.get("imsize") else None
         for one in things:
-            note_shapes(one.polygons, size, f"object {one.instance} ({one.name})", notes)
+            label = f"object {one.instance} ({one.name})"
+            notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
         found = Annotation(Path(image).name, str(content.get("folder", "")), size, things, tuple(notes))
         return found.drawn_on(self.size(image))
 
@@ -85,9 +113,9 @@ def _first(stems: Any) -> Path | None:
     return next((path for stem in stems if (path := stem.with_suffix(".json")).exists()), None)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2)  # an image's scene and annotation are usually read in a row
 def _ade_content(path: Path) -> dict[str, Any]:
-    """The file's `annotation`; older files are Latin-1."""
+    """The file's `annotation`; some files of older versions are Latin-1."""
     try:
         data = path.read_bytes()
         try:
@@ -104,7 +132,7 @@ def _ade_content(path: Path) -> dict[str, Any]:
 
 
 def _ade_object(item: dict[str, Any], notes: list[Repair]) -> AnnotatedObject:
-    """One object; without polygons, and noted, where it has no area."""
+    """One object. Where it has no area it gets no polygon, and that is noted."""
     raw = str(item.get("name") or item.get("raw_name") or "")
     name, states = normalise_name(raw.split(",")[0])
     polygon = _ade_polygon(item.get("polygon") or {})

@@ -1,8 +1,4 @@
-"""Annotations that do not lie in the SUN layout: ADE20K's JSON, and masks in which a colour is a class.
-
-Both answer to `scenelens.annotations.interface.Annotations`, so nothing that is built on annotations asks for the
-format.
-"""
+"""Annotations that are coloured masks: in each mask a colour stands for a class."""
 
 from __future__ import annotations
 
@@ -12,29 +8,31 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from scenelens.annotations.interface import (
-    Instance,
-    InstanceAnnotations,
-    Shape,
-    photographs_below,
-    resize_codes,
-)
+from scenelens.annotations.interface import Instance, InstanceAnnotations, Shape, resize_codes
 from scenelens.errors import SceneLensError
 
-UNLABELLED = "unlabelled"  # the name of a colour that stands for nothing
+_UNLABELLED = "unlabelled"  # the name of a colour that stands for nothing
 
 
 class ColourMasks(InstanceAnnotations):
-    """Photographs in root/images with masks in root/labels, same name, .png, a colour for each class.
+    """Photographs in root/images with masks in root/labels: the same name, .png, a colour for each class.
 
-    A class is one instance per image, for a mask does not say where one window ends. Pixels of a colour that
-    has no name are unlabelled, and counted in the report.
+    A class is one instance per image, because a mask does not say where one window ends and the next begins.
+    Pixels of a colour without a name are unlabelled, and counted in the report.
 
     Parameters
     ----------
-    root : the folder.
-    colours : class name to (R, G, B); name a colour 'unlabelled' if it stands for nothing.
-    cache : where the table of objects is kept; None keeps it in memory.
+    root : str or pathlib.Path
+        The folder.
+    colours : mapping of str to sequence of int
+        The (R, G, B) of each class, 0..255. Name a colour 'unlabelled' if it stands for no class.
+    cache : str or pathlib.Path, optional
+        A folder for the table of objects (default: the table stays in memory only).
+
+    Raises
+    ------
+    SceneLensError
+        If there is no class, a colour is wrong, or no photograph has a mask.
     """
 
     def __init__(
@@ -42,9 +40,9 @@ class ColourMasks(InstanceAnnotations):
     ) -> None:
         root = Path(root)
         self.colours = {name: _packed_colour(name, colour) for name, colour in colours.items()}
-        if not set(self.colours) - {UNLABELLED}:
+        if not set(self.colours) - {_UNLABELLED}:
             raise SceneLensError(f"the masks of {root} need colours: the name and (R, G, B) of each class.")
-        found = photographs_below(root / "images")
+        found = self._photographs_below(root / "images")
         sources = {image: (root / "labels" / image).with_suffix(".png") for image in found}
         there = {image: path for image, path in sources.items() if path.exists()}
         if not there:
@@ -53,16 +51,42 @@ class ColourMasks(InstanceAnnotations):
         super().__init__({image: found[image] for image in there}, there, cache, notes)
 
     def instances(self, image: str, shape: Shape | None = None) -> tuple[np.ndarray, list[Instance]]:
-        """Which class each pixel shows; see `InstanceAnnotations.instances`."""
+        """Which class each pixel shows.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        shape : tuple of int, optional
+            (H, W) of the result (default: the photograph's size).
+
+        Returns
+        -------
+        ids : numpy.ndarray
+            (H, W) int32; k + 1 where the k-th class is, 0 for none.
+        instances : list of Instance
+            One for each class, also for those that are not on the image.
+        """
         packed = self._packed(image)
-        names = [name for name in self.colours if name != UNLABELLED]
+        names = [name for name in self.colours if name != _UNLABELLED]
         codes = np.zeros(packed.shape, np.int32)
         for code, name in enumerate(names, start=1):
             codes[packed == self.colours[name]] = code
         return resize_codes(codes, shape or self.size(image)), [Instance(name, 0) for name in names]
 
     def repairs(self, image: str) -> list[tuple[str, str]]:
-        """The colours that have no name, with their number of pixels."""
+        """The colours that have no name.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        list of tuple of str
+            ('unknown colour', the colour and its number of pixels).
+        """
         values, counts = np.unique(self._packed(image), return_counts=True)
         known = set(self.colours.values())
         return [
@@ -73,10 +97,10 @@ class ColourMasks(InstanceAnnotations):
 
     def _packed(self, image: str) -> np.ndarray:
         """The mask with each pixel's colour as one number, R * 65536 + G * 256 + B."""
-        self._known(image)
-        mask = cv2.imread(str(self._sources[image]), cv2.IMREAD_COLOR_RGB)
+        self._check_image(image)
+        mask = cv2.imread(str(self.sources[image]), cv2.IMREAD_COLOR_RGB)
         if mask is None:
-            raise SceneLensError(f"{self._sources[image]} is no readable image; replace it or leave it out.")
+            raise SceneLensError(f"{self.sources[image]} is no readable image; replace it or leave it out.")
         return mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
 
 

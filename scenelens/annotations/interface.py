@@ -1,15 +1,16 @@
-"""What is where on a set of annotated photographs, whatever the format it was stored in.
+"""What is annotated on a set of photographs, in whatever format it was stored.
 
-`Annotations` is the interface that the rest of the package builds on; a format gives the pixels of one
-image's instances (`instances`) and inherits the rest from `InstanceAnnotations`. Nothing is kept in memory
-but the list of images and one table of objects: pixels are made when they are asked for.
+`Annotations` is the interface that the rest of the package builds on. A new format subclasses
+`InstanceAnnotations` and implements `instances`, which says what the pixels of one image show; everything
+else is inherited. Only the list of images and one table of objects stay in memory. Pixels are computed on
+each call, because the masks of thousands of photographs would not fit.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
@@ -29,72 +30,215 @@ Shape = tuple[int, int]
 _TABLE = ["image", "category", "object", "instance", "area", "share"]
 _REPORT = ["image", "kind", "detail"]
 _VERSION = 1  # of the table on disk: raise it when a rule of reading or painting changes
-_FOUND = ("not annotated", "no photograph")  # kinds of notes that hold before any annotation is read
+_LISTING_NOTES = ("not annotated", "no photograph")  # kinds of notes that come from the list of files alone
+_MANY = 100  # images from which reading is long enough for an estimate and a bar
+
+_Tables = tuple[pd.DataFrame, pd.DataFrame]  # the table of objects, and the report
 
 
 class Instance(NamedTuple):
-    """One thing on an image: what it is, and its number among the image's things."""
+    """One object on an image.
+
+    Attributes
+    ----------
+    name : str
+        What it is.
+    instance : int
+        Its number among the objects of the image.
+    """
 
     name: str
     instance: int
 
 
 class LabelMap(NamedTuple):
-    """A code per pixel, (H, W) int32 with 0 for unlabelled, and what the codes mean."""
+    """A code for each pixel, and what the codes mean.
+
+    Attributes
+    ----------
+    codes : numpy.ndarray
+        (H, W) int32; 0 is unlabelled.
+    names : mapping of int to str
+        The name of each code.
+    """
 
     codes: np.ndarray
     names: Mapping[int, str]
 
+    @classmethod
+    def by_name(cls, ids: np.ndarray, instances: Sequence[Instance]) -> LabelMap:
+        """Join the instances of each name.
+
+        Parameters
+        ----------
+        ids : numpy.ndarray
+            (H, W) int; k + 1 where the k-th instance is, 0 for none.
+        instances : sequence of Instance
+            The instances on the image.
+
+        Returns
+        -------
+        LabelMap
+            Codes number the names in alphabetical order, from 1.
+
+        Examples
+        --------
+        >>> LabelMap.by_name(np.array([[0, 1, 2]]), [Instance("lamp", 0), Instance("bed", 1)]).names
+        {1: 'bed', 2: 'lamp'}
+        """
+        names = sorted({one.name for one in instances})
+        codes = np.array([0, *(names.index(one.name) + 1 for one in instances)], dtype=np.int32)
+        return cls(codes[ids], dict(enumerate(names, start=1)))
+
     def masks(self) -> dict[str, np.ndarray]:
-        """The bool (H, W) mask of every name that is there."""
+        """The pixels of each name that occurs.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            A bool mask (H, W) for each name.
+        """
         present = np.unique(self.codes)
         return {name: self.codes == code for code, name in self.names.items() if code in present}
 
 
 @runtime_checkable
 class Annotations(Protocol):
-    """Annotated photographs; an image's id is its path below their folder, with forward slashes."""
+    """Annotated photographs. An image's id is its path below their folder, with forward slashes.
+
+    Attributes
+    ----------
+    images : list of str
+        The ids of all annotated images.
+    """
 
     images: list[str]
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of label maps there are: 'objects', 'parts', 'materials'."""
+        """The kinds of label maps: some of 'objects', 'parts', 'materials'."""
         ...
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[str]: ...
     def path(self, image: str) -> Path:
-        """Where the photograph lies."""
+        """The photograph's file.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
 
     def scene(self, image: str) -> str:
-        """The scene category."""
+        """The scene category of an image.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        str
+            The category.
+        """
 
     def size(self, image: str) -> Shape:
-        """The photograph's (H, W)."""
+        """The photograph's size.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        tuple of int
+            (H, W) in pixels.
+        """
 
     def masks(self, image: str, shape: Shape | None = None) -> dict[str, np.ndarray]:
-        """Object name to bool (H, W) mask of its visible pixels, at the photograph's size or at `shape`."""
+        """The visible pixels of each object.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        shape : tuple of int, optional
+            (H, W) of the masks (default: the photograph's size).
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            A bool mask (H, W) for each object name.
+        """
 
     def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
-        """One of the image's label maps; `kinds` says which there are ('objects', 'parts', 'materials')."""
+        """One of the image's label maps.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        kind : str, optional
+            One of `kinds` (default 'objects').
+        shape : tuple of int, optional
+            (H, W) of the map (default: the photograph's size).
+
+        Returns
+        -------
+        LabelMap
+            A code for each pixel, and the codes' names.
+        """
 
     def objects(self) -> pd.DataFrame:
-        """One row per instance: image, category, object, instance, area (visible pixels), share (0..1)."""
+        """All annotated objects.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per instance: ``image``, ``category``, ``object`` (str), ``instance`` (int), ``area``
+            (int, visible pixels), ``share`` (float, of the image, 0..1).
+        """
 
     def report(self) -> pd.DataFrame:
-        """What was repaired, left out or unreadable: image, kind, detail."""
+        """What was repaired, left out or unreadable.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per note: ``image``, ``kind``, ``detail`` (str).
+        """
 
 
 class InstanceAnnotations:
-    """All of `Annotations` for a format that can say which pixels belong to which instance.
+    """All of `Annotations` for a format that says which pixels belong to which object.
 
     Parameters
     ----------
-    photographs : image id to path, only those that are annotated.
-    sources : image id to the annotation's file (for the cache's key).
-    cache : folder for the table of objects; None keeps it in memory only.
-    notes : rows of the report that hold before any annotation is read, as (image, kind, detail).
+    photographs : mapping of str to pathlib.Path
+        The file of each annotated image, by the image's id.
+    sources : mapping of str to pathlib.Path
+        The file of each image's annotation. The cached table is valid as long as these files are the same.
+    cache : str or pathlib.Path, optional
+        A folder for the table of objects (default: the table stays in memory only).
+    notes : list of tuple of str, optional
+        Rows of the report that are known before any annotation is read: (image, kind, detail).
+
+    Attributes
+    ----------
+    images : list of str
+        The ids of all annotated images, sorted.
+    kinds : tuple of str
+        The kinds of label maps.
+    sources : dict of str to pathlib.Path
+        The file of each image's annotation.
     """
 
     kinds: tuple[str, ...] = ("objects",)
@@ -106,18 +250,44 @@ class InstanceAnnotations:
         cache: str | Path | None = None,
         notes: list[tuple[str, str, str]] | None = None,
     ) -> None:
-        self._photographs, self._sources = dict(photographs), dict(sources)
+        self._photographs, self.sources = dict(photographs), dict(sources)
         self.images = sorted(self._photographs)
         self._cache = None if cache is None else Path(cache)
         self._notes = list(notes or [])
-        self._tables: tuple[pd.DataFrame, pd.DataFrame] | None = None
+        self._tables: _Tables | None = None
 
     def instances(self, image: str, shape: Shape | None = None) -> tuple[np.ndarray, list[Instance]]:
-        """Which instance each pixel shows: (H, W) int32, k + 1 for the k-th of the list, 0 for none."""
+        """Which instance each pixel shows. A format implements this.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        shape : tuple of int, optional
+            (H, W) of the result (default: the photograph's size).
+
+        Returns
+        -------
+        ids : numpy.ndarray
+            (H, W) int32; k + 1 where the k-th instance is visible, 0 for none.
+        instances : list of Instance
+            The instances on the image.
+        """
         raise NotImplementedError
 
     def repairs(self, image: str) -> list[tuple[str, str]]:
-        """What had to be repaired in one image's annotation, as (kind, detail)."""
+        """What had to be repaired in an image's annotation. A format may implement this.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        list of tuple of str
+            (kind, detail) of each repair.
+        """
         return []
 
     def __len__(self) -> int:
@@ -127,22 +297,60 @@ class InstanceAnnotations:
         return iter(self.images)
 
     def path(self, image: str) -> Path:
-        """Where the photograph lies."""
-        self._known(image)
+        """The photograph's file.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
+        self._check_image(image)
         return self._photographs[image]
 
     def scene(self, image: str) -> str:
-        """The scene category: the image's folder, without a first folder of one letter, `scene` or `object`.
+        """The scene category: the image's folder.
 
-        SUN files `church/outdoor` under `c`; SceneWorld keeps its two kinds of images apart.
+        A first folder of one letter, `scene` or `object` is not a part of the category: SUN files
+        `church/outdoor` under `c`, and SceneWorld has one folder for each kind of image.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        str
+            The category, such as 'church/outdoor'; '' for an image without a folder.
         """
-        self._known(image)
+        self._check_image(image)
         folders = list(Path(image).parts[:-1])
-        filed = len(folders) > 1 and (len(folders[0]) == 1 or folders[0] in ("scene", "object"))
-        return "/".join(folders[filed:])
+        has_prefix = len(folders) > 1 and (len(folders[0]) == 1 or folders[0] in ("scene", "object"))
+        return "/".join(folders[has_prefix:])
 
     def size(self, image: str) -> Shape:
-        """The photograph's (H, W), from its header alone."""
+        """The photograph's size, from the header of its file alone.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        tuple of int
+            (H, W) in pixels.
+
+        Raises
+        ------
+        SceneLensError
+            If the photograph cannot be read.
+        """
         path = self.path(image)
         try:
             with Image.open(path) as photograph:
@@ -153,65 +361,123 @@ class InstanceAnnotations:
             ) from None
 
     def masks(self, image: str, shape: Shape | None = None) -> dict[str, np.ndarray]:
-        """Object name to bool (H, W) mask of the pixels that show it; instances of one name are joined."""
+        """The visible pixels of each object. Instances of one name are joined.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        shape : tuple of int, optional
+            (H, W) of the masks (default: the photograph's size).
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            A bool mask (H, W) for each object name.
+        """
         return self.label_map(image, "objects", shape).masks()
 
     def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
-        """The image's objects as codes by name; formats with parts or materials add those kinds."""
+        """The image's objects as codes by name. Formats with parts or materials add these kinds.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        kind : str, optional
+            One of `kinds` (default 'objects').
+        shape : tuple of int, optional
+            (H, W) of the map (default: the photograph's size).
+
+        Returns
+        -------
+        LabelMap
+            A code for each pixel, and the codes' names.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no map of this kind.
+        """
         if kind not in self.kinds:
             raise SceneLensError(f"no label map {kind!r} here; {close_names(kind, self.kinds)}.")
-        return by_name(*self.instances(image, shape))
+        return LabelMap.by_name(*self.instances(image, shape))
 
     def objects(self) -> pd.DataFrame:
-        """One row per instance with visible pixels: image, category, object, instance, area, share (0..1).
+        """All objects with visible pixels.
 
-        The first call reads every annotation and may take a while; then it is kept (in `cache`, under a key
-        that changes when the content of any annotation's file does; a copied folder has the same).
+        The first call reads every annotation and may take a while. The table is then cached under a key that
+        changes with the content of any annotation's file; a copy of the folder has the same key.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per instance: ``image``, ``category``, ``object`` (str), ``instance`` (int), ``area``
+            (int, visible pixels), ``share`` (float, of the image, 0..1).
         """
         return self._survey()[0].copy()
 
     def report(self) -> pd.DataFrame:
-        """What was repaired, left out or unreadable, one row each: image, kind, detail."""
-        found = pd.DataFrame(self._notes, columns=_REPORT)  # of this folder as it is now: never kept
+        """What was repaired, left out or unreadable.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per note: ``image``, ``kind``, ``detail`` (str).
+        """
+        # The notes on the list of files describe the folder as it is now, so they are never cached.
+        found = pd.DataFrame(self._notes, columns=_REPORT)
         tables = [table for table in (found, self._survey()[1]) if len(table)]
         return pd.concat(tables or [found], ignore_index=True)
 
-    def _known(self, image: str) -> None:
+    @staticmethod
+    def _photographs_below(folder: Path) -> dict[str, Path]:
+        """Image id to path of every photograph below a folder; an error where there is none."""
+        return {path.relative_to(folder).as_posix(): path for path in find_images(folder)}
+
+    def _check_image(self, image: str) -> None:
         if image not in self._photographs:
             raise SceneLensError(f"no annotated image {image!r}; {close_names(image, self.images)}.")
 
-    def _survey(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _survey(self) -> _Tables:
         if self._tables is None:
-            kept = self._cache and self._cache / f"objects-{self._key()}.json"
-            known = kept and _read_tables(kept)
-            self._tables = known or (kept and self._kept_by_stamps(kept.parent)) or self._read_all()
-            if kept and not known:
+            file = self._cache and self._cache / f"objects-{self._key()}.json"
+            cached = file and _read_tables(file)
+            self._tables = cached or (file and self._cached_by_stamps(file.parent)) or self._read_all()
+            if file and not cached:
                 content = [table.to_dict("split", index=False) for table in self._tables]
-                replace_file(kept, json.dumps(content).encode())
+                replace_file(file, json.dumps(content).encode())
         return self._tables
 
     def _key(self) -> str:
-        """Names what the tables depend on: what is in the annotations' files, and how long the photographs'
-        files are, for outlines are drawn at a photograph's size."""
-        sources = sorted(self._sources.items())
+        """A hash of what the tables depend on.
+
+        That is the content of the annotations' files. Outlines are drawn at a photograph's size, so the
+        lengths of the photographs' files count too: reading all photographs would take far longer, and a
+        photograph of another size hardly has a file of the same length.
+        """
+        sources = sorted(self.sources.items())
         return self._hashed([(image, *_content(path, self._photographs[image])) for image, path in sources])
 
-    def _kept_by_stamps(self, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-        """The tables as they used to be kept, by the files' time stamps: to look at these is quicker than to
-        read annotations."""
-        stats = [(image, path.stat()) for image, path in sorted(self._sources.items())]
+    def _cached_by_stamps(self, folder: Path) -> _Tables | None:
+        """The tables under the key of earlier versions, which was made from the files' time stamps.
+
+        Looking for them is much faster than reading all annotations again.
+        """
+        stats = [(image, path.stat()) for image, path in sorted(self.sources.items())]
         key = self._hashed([(image, stat.st_size, stat.st_mtime_ns) for image, stat in stats])
         old = _read_tables(folder / f"objects-{key}.json")
-        return old and (old[0], old[1][~old[1].kind.isin(_FOUND)].reset_index(drop=True))
+        # Earlier versions also cached the notes on the list of files.
+        return old and (old[0], old[1][~old[1].kind.isin(_LISTING_NOTES)].reset_index(drop=True))
 
     def _hashed(self, listing: list[Any]) -> str:
         return hashlib.sha256(repr((type(self).__name__, _VERSION, listing)).encode()).hexdigest()[:16]
 
-    def _read_all(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _read_all(self) -> _Tables:
         rows, notes = [], []
-        many = len(self) >= 100
+        many = len(self) >= _MANY
         if many:
-            print(f"Sentences {len(self)} annotations takes about {self._seconds():.0f} s.", flush=True)
+            print(f"Reading {len(self)} annotations takes about {self._seconds():.0f} s.", flush=True)
         for image in tqdm(self.images, desc="reading annotations", unit="image", disable=not many):
             try:
                 rows += self._rows(image)
@@ -221,7 +487,7 @@ class InstanceAnnotations:
         return pd.DataFrame(rows, columns=_TABLE), pd.DataFrame(notes, columns=_REPORT)
 
     def _seconds(self, sample: int = 5) -> float:
-        """How long reading all annotations will take, going by a few spread over the list."""
+        """How long reading all annotations will take, estimated from a few that are spread over the list."""
         start = perf_counter()
         for image in self.images[:: max(1, len(self) // sample)][:sample]:
             with suppress(SceneLensError):
@@ -229,27 +495,29 @@ class InstanceAnnotations:
         return (perf_counter() - start) / sample * len(self)
 
     def _rows(self, image: str) -> list[tuple[Any, ...]]:
-        ids, things = self.instances(image)
-        areas = np.bincount(ids.ravel(), minlength=len(things) + 1)[1:].tolist()
+        ids, instances = self.instances(image)
+        areas = np.bincount(ids.ravel(), minlength=len(instances) + 1)[1:].tolist()
         scene = self.scene(image)
         return [
-            (image, scene, thing.name, thing.instance, area, area / ids.size)
-            for thing, area in zip(things, areas, strict=True)
+            (image, scene, one.name, one.instance, area, area / ids.size)
+            for one, area in zip(instances, areas, strict=True)
             if area
         ]
 
 
 def _content(source: Path, photograph: Path) -> tuple[str, int]:
-    """The SHA-256 of an annotation's file and the photograph's length in bytes. What cannot be read is no
-    reason to stop here: the report will name it."""
+    """The SHA-256 of an annotation's file, and the length of the photograph's file in bytes.
+
+    A file that cannot be read raises no error here, because the report will name it.
+    """
     try:
         return hashlib.sha256(source.read_bytes()).hexdigest(), photograph.stat().st_size
     except OSError:
         return "unreadable", 0
 
 
-def _read_tables(path: Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """The two tables as they were kept, or None where there are none or they cannot be read."""
+def _read_tables(path: Path) -> _Tables | None:
+    """The two cached tables, or None where there are none or they cannot be read."""
     try:
         objects, report = json.loads(path.read_text())
         return pd.DataFrame(objects["data"], columns=_TABLE), pd.DataFrame(report["data"], columns=_REPORT)
@@ -257,20 +525,22 @@ def _read_tables(path: Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:
         return None
 
 
-def by_name(ids: np.ndarray, things: list[Instance]) -> LabelMap:
-    """The label map of instances by name: codes count the names in alphabetical order, from 1."""
-    names = sorted({thing.name for thing in things})
-    codes = np.array([0, *(names.index(thing.name) + 1 for thing in things)], dtype=np.int32)
-    return LabelMap(codes[ids], dict(enumerate(names, start=1)))
-
-
-def photographs_below(folder: Path) -> dict[str, Path]:
-    """Image id to path for every photograph below a folder; an error when there is none."""
-    return {path.relative_to(folder).as_posix(): path for path in find_images(folder)}
-
-
 def resize_codes(codes: np.ndarray, shape: Shape | None) -> np.ndarray:
-    """A label map at another size: every pixel takes the nearest one's code, so no new codes arise."""
+    """Resize a label map. Every pixel takes the code of the nearest one, so no new codes arise.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray
+        (H, W) int32.
+    shape : tuple of int or None
+        The new (H, W); None returns the codes as they are.
+
+    Returns
+    -------
+    numpy.ndarray
+        The codes at the new size, int32.
+    """
     if shape is None or codes.shape == tuple(shape):
         return codes
+    # INTER_NEAREST_EXACT compares pixel centres; INTER_NEAREST is off by up to half a pixel.
     return cv2.resize(codes, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST_EXACT)

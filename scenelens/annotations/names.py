@@ -1,7 +1,8 @@
-"""What an object is called: people's spellings of a name, brought to one.
+"""Object names: different spellings of a name become one, and so do plurals and synonyms.
 
-Only what a rule can do is done here (case, stray marks, states, numbers); folding plurals and synonyms
-together needs a table.
+Two steps. `normalise_name` follows rules: case, underscores, stray marks, words for states. Plurals and
+synonyms need a table (`Folding`), because no rule knows that a windowpane is a window. The package's table is
+``data/object_names.toml``: one line per object, its name on the left, the other names for it on the right.
 """
 
 from __future__ import annotations
@@ -19,19 +20,25 @@ import pandas as pd
 from scenelens.errors import SceneLensError
 from scenelens.files import data_folder
 
-#: MERGED DOC: Plurals and synonyms: "paintings" and "painting" are one object, and so are "windowpane" and "window".
-#
-# Counting objects needs one name for each. What a rule can bring together (case, underscores, state words) is
-# done by `object_names.normalise_name`; the rest stands in a table that can be read and edited,
-# ``data/object_names.toml``: one line per object, its name left, the names that fold into it right.
-#
-
-
-# Words at a name's end that say how a thing is seen, not what it is.
-STATES = frozenset(
+# Words at a name's end that say how an object is seen, not what it is.
+_STATES = frozenset(
     (
-        *("crop", "cropped", "occluded", "occlude", "truncated", "whole", "frontal", "rear"),
-        *("sitting", "standing", "walking", "running", "lying", "open", "opened", "closed"),
+        "closed",
+        "crop",
+        "cropped",
+        "frontal",
+        "lying",
+        "occlude",
+        "occluded",
+        "open",
+        "opened",
+        "rear",
+        "running",
+        "sitting",
+        "standing",
+        "truncated",
+        "walking",
+        "whole",
     )
 )
 _AZIMUTH = re.compile(r"az\d+deg")
@@ -39,11 +46,26 @@ _MARKS = re.compile(r"[\\_!@#\x00-\x1f\s]+")
 
 
 def normalise_name(raw: str) -> tuple[str, tuple[str, ...]]:
-    """What an object is called, and the states that were written behind the name.
+    """The name of an object, and the states that were written behind it.
 
-    Lower case, single spaces, no %20, back-slashes or stray marks; state words (`STATES`, azimuths) and
-    numbers come off the end, but the first word always stays. Plurals stay: folding them needs a table.
+    The name is in lower case, with single spaces and without %20, back-slashes and stray marks. Words for
+    states ("sitting", "crop", azimuths) and numbers are taken off its end, but the first word always stays.
+    Plurals stay too: they need a table, see `read_folding`.
 
+    Parameters
+    ----------
+    raw : str
+        The name as an annotator wrote it.
+
+    Returns
+    -------
+    name : str
+        The name; '' where nothing is left of it.
+    states : tuple of str
+        The words that were taken off.
+
+    Examples
+    --------
     >>> normalise_name(" Person sitting%20CROP "), normalise_name("wall 2"), normalise_name("!@#")
     (('person', ('sitting', 'crop')), ('wall', ('2',)), ('', ()))
     """
@@ -55,20 +77,23 @@ def normalise_name(raw: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _is_state(word: str) -> bool:
-    return word in STATES or word.isdigit() or _AZIMUTH.fullmatch(word) is not None
+    return word in _STATES or word.isdigit() or _AZIMUTH.fullmatch(word) is not None
 
 
 class Folding:
-    """What every name folds into. Call it with a name.
+    """A table of synonyms that folds many names into one per object. Call it with a name.
 
     Parameters
     ----------
-    table : an object's name to the other names it goes by; case, underscores and state words do not matter.
-    origin : where the table comes from, for errors.
+    table : mapping of str to iterable of str
+        An object's name, and the other names for it. Case, underscores and words for states do not matter.
+    origin : str, optional
+        Where the table comes from, for errors.
 
     Raises
     ------
-    SceneLensError : a name that would fold into two objects; both are named.
+    SceneLensError
+        If a name would fold into two objects; both are named.
 
     Examples
     --------
@@ -80,34 +105,49 @@ class Folding:
     def __init__(self, table: Mapping[str, Iterable[str]], origin: str = "the table of object names") -> None:
         self._homes: dict[str, str] = {}
         for name, others in table.items():
-            home = _plain(name)
+            home = _without_states(name)
             for one in (name, *others):
-                if self._homes.setdefault(_plain(one), home) != home:
+                known = self._homes.setdefault(_without_states(one), home)
+                if known != home:
                     raise SceneLensError(
-                        f"{origin}: {one!r} stands under {self._homes[_plain(one)]!r} and under {name!r}; "
-                        "a name folds into one object, so take it off one of the two lines."
+                        f"{origin}: {one!r} stands under {known!r} and under {name!r}; "
+                        "a name folds into one object, so remove it from one of the two lines."
                     )
 
     def __len__(self) -> int:
         return len(self._homes)
 
     def __call__(self, name: str) -> str:
-        """The object that a name means: itself where the table does not know it. Of several names between
-        commas the first that the table knows, else the first."""
-        whole = _plain(name)
+        """The object that a name means; the name itself where the table does not contain it.
+
+        Of several names between commas the first that the table contains counts, else the first.
+        """
+        whole = _without_states(name)
         if whole in self._homes or "," not in name:
             return self._homes.get(whole, whole)
-        parts = [part for part in (_plain(one) for one in name.split(",")) if part]
+        parts = [part for part in (_without_states(one) for one in name.split(",")) if part]
         known = next((part for part in parts if part in self._homes), parts[0] if parts else whole)
         return self._homes.get(known, known)
 
     def concepts(self, labels: pd.DataFrame) -> pd.DataFrame:
-        """A table of labels with its concepts folded, so that "tree" and "trees" count as one answer."""
+        """Fold the concepts of a table of labels, so that "tree" and "trees" count as one answer.
+
+        Parameters
+        ----------
+        labels : pandas.DataFrame
+            With a column ``concept``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same table with folded concepts.
+        """
+        # Each name once: a table has far more rows than names.
         names = {name: self(str(name)) for name in labels.concept.unique()}
         return labels.assign(concept=labels.concept.map(names))
 
 
-def _plain(name: str) -> str:
+def _without_states(name: str) -> str:
     return normalise_name(str(name))[0]
 
 
@@ -117,12 +157,18 @@ def read_folding(path: str | Path | None = None) -> Folding:
 
     Parameters
     ----------
-    path : a TOML file; without it the package's own, data/object_names.toml.
+    path : str or pathlib.Path, optional
+        A TOML file (default: the package's own, data/object_names.toml).
+
+    Returns
+    -------
+    Folding
+        The table, to be called with a name.
 
     Raises
     ------
-    SceneLensError : no such file, no TOML (with the place), a line that is no list of names, a name on two
-        lines.
+    SceneLensError
+        If there is no such file, it is no TOML, a line is no list of names, or a name is in two lines.
 
     Examples
     --------
@@ -134,7 +180,7 @@ def read_folding(path: str | Path | None = None) -> Folding:
         table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SceneLensError(f"{file} cannot be read ({error.strerror}); it is a table of names.") from None
-    except ValueError as error:  # TOML and text encoding alike
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError alike
         raise SceneLensError(
             f"{file} is no TOML ({error}); write lines such as: painting = ['paintings']"
         ) from None

@@ -1,6 +1,7 @@
-"""One photograph's annotation in memory: objects with outlines, and the report of what had to be repaired.
+"""Annotations that are outlines: one photograph's objects with polygons, and how they become pixels.
 
-Every format with polygons is read into these classes, so that one piece of code paints them all.
+Every format with polygons is read into these classes, so one piece of code paints all of them. What had to be
+repaired in a file is noted in the annotation's report and never dropped silently.
 """
 
 from __future__ import annotations
@@ -11,33 +12,61 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape, by_name
-from scenelens.annotations.polygons import crosses_itself, paint_order, polygon_patch, rescale
+from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
+from scenelens.annotations.polygons import crosses_itself, polygon_patch
 from scenelens.errors import SceneLensError
 
-#: MERGED DOC: From outlines to pixels: objects painted over each other, for every format with polygons.
-
-
+#: The kinds of repairs, and what each means.
 REPAIRS = {
     "text encoding": "the file is not UTF-8; read as Latin-1",
-    "control characters": "characters that XML forbids were taken out",
+    "control characters": "characters that XML forbids were removed",
     "bare ampersand": "an & that begins no entity was read as an ampersand",
     "deleted": "the object is marked deleted and was left out",
     "no name": "the object has no name; called 'unnamed'",
     "no area": "no polygon, or only points on one line; the object was left out",
-    "box": "the object has a box in place of a polygon; the box's corners were taken",
+    "box": "the object has a box instead of a polygon; the box's corners were taken",
     "frames": "several polygons of several points in time; those of the first were taken",
     "bad point": "a point without two numbers was left out",
     "crosses itself": "the outline crosses itself; filled by the even-odd rule",
-    "outside": "points outside the frame; what lies inside was kept",
-    "duplicate": "the same object is there twice; kept once",
+    "outside": "points outside the frame; the part inside was taken",
+    "duplicate": "the same object occurs twice; taken once",
     "imagesize": "the size of the image is missing or no number",
     "imagesize mistrusted": "the polygons fit the photograph, not the stated size; its own was taken",
 }
 
+# Painted before everything else: annotators let these outlines continue behind the objects in front of them.
+_BACKGROUND = frozenset(
+    (
+        "carpet",
+        "ceiling",
+        "floor",
+        "grass",
+        "ground",
+        "pavement",
+        "road",
+        "sand",
+        "sea",
+        "sidewalk",
+        "sky",
+        "snow",
+        "wall",
+        "water",
+    )
+)
+
+_Patch = tuple[tuple[slice, slice], np.ndarray]  # a polygon's bounding box, and the pixels inside
+
 
 class Repair(NamedTuple):
-    """One note of a report: its kind (a key of `REPAIRS`) and what it was about."""
+    """One note of a report.
+
+    Attributes
+    ----------
+    kind : str
+        A key of `REPAIRS`.
+    detail : str
+        Which object or text it is about.
+    """
 
     kind: str
     detail: str
@@ -49,11 +78,20 @@ class AnnotatedObject:
 
     Attributes
     ----------
-    name : what it is, lower case and without states; `raw_name` is what the file says.
-    polygons : (n, 2) float arrays of x and y in pixels.
-    instance : pieces of one thing share this number.
-    part_of : the instance of the object this one is a part of (a wheel of a car), or None.
-    states : the words taken off the name's end, such as ("sitting", "crop").
+    name : str
+        What it is, in lower case and without states.
+    polygons : tuple of numpy.ndarray
+        (n, 2) float each, x and y in pixels.
+    raw_name : str, optional
+        The name as it is in the file.
+    instance : int, optional
+        Pieces of one object share this number.
+    part_of : int, optional
+        The instance of the object that this one is a part of (a wheel of a car), or None.
+    states : tuple of str, optional
+        The words that were taken off the name's end, such as ("sitting", "crop").
+    attributes : str, optional
+        Further words of the annotator.
     """
 
     name: str
@@ -64,15 +102,44 @@ class AnnotatedObject:
     states: tuple[str, ...] = ()
     attributes: str = ""
 
+    def shape_repairs(self, size: Shape | None) -> list[str]:
+        """What is unusual about the outlines.
+
+        Parameters
+        ----------
+        size : tuple of int or None
+            (H, W) of the photograph; None where it is not known.
+
+        Returns
+        -------
+        list of str
+            'crosses itself', 'outside', both or none.
+        """
+        kinds = ["crosses itself"] if any(crosses_itself(polygon) for polygon in self.polygons) else []
+        # A point on the very edge is no fault: half a pixel, or one pixel in files that count from 1.
+        if size and any(
+            (polygon < -1).any() or (polygon > np.array(size[::-1]) + 0.5).any() for polygon in self.polygons
+        ):
+            kinds.append("outside")
+        return kinds
+
 
 @dataclass(frozen=True)
 class Annotation:
-    """What people marked on one photograph.
+    """What people outlined on one photograph.
 
     Attributes
     ----------
-    size : (H, W) that the polygons were drawn on, None where the file does not say.
-    report : what was repaired or left out.
+    filename : str
+        The photograph's file name.
+    folder : str
+        Its folder within the data set.
+    size : tuple of int or None
+        (H, W) that the polygons were drawn on; None where the file does not say.
+    objects : tuple of AnnotatedObject
+        The objects that have an area.
+    report : tuple of Repair, optional
+        What was repaired or left out.
     """
 
     filename: str
@@ -81,11 +148,26 @@ class Annotation:
     objects: tuple[AnnotatedObject, ...]
     report: tuple[Repair, ...] = field(default=(), repr=False)
 
-    def drawn_on(self, photograph: tuple[int, int]) -> Annotation:
-        """The same annotation with a `size` that can be trusted, given the photograph's (H, W).
+    @property
+    def wholes(self) -> list[AnnotatedObject]:
+        """The objects that are not a part of another one."""
+        return [one for one in self.objects if one.part_of is None]
 
-        A missing size is the photograph's. A stated size stands, unless the polygons leave it by more than 2%
-        and fit the photograph: then somebody swapped or mistyped the numbers.
+    def drawn_on(self, photograph: Shape) -> Annotation:
+        """The same annotation with a `size` that can be trusted.
+
+        A missing size becomes the photograph's. A stated size is kept, unless the polygons exceed it by more
+        than 2% and fit the photograph: then its numbers were swapped or mistyped.
+
+        Parameters
+        ----------
+        photograph : tuple of int
+            The photograph's (H, W).
+
+        Returns
+        -------
+        Annotation
+            With a size; a size that was replaced is noted in the report.
         """
         if self.size is None or self.size == photograph:
             return replace(self, size=photograph)
@@ -97,36 +179,46 @@ class Annotation:
             return replace(self, size=photograph, report=(*self.report, note))
         return self
 
+    def paint(self, objects: Sequence[AnnotatedObject], shape: Shape) -> np.ndarray:
+        """Paint objects over each other.
 
-def note_shapes(
-    polygons: tuple[np.ndarray, ...], size: tuple[int, int] | None, label: str, notes: list[Repair]
-) -> None:
-    """Note outlines that cross themselves or leave the frame."""
-    if any(crosses_itself(polygon) for polygon in polygons):
-        notes.append(Repair("crosses itself", label))
-    # The very edge (half a pixel, or one for files that count from 1) is no fault.
-    if size and any(
-        (polygon < -1).any() or (polygon > np.array(size[::-1]) + 0.5).any() for polygon in polygons
-    ):
-        notes.append(Repair("outside", label))
+        The order is: background names first, then larger objects before smaller ones. An object inside
+        another one is smaller, so it is on top.
+
+        Parameters
+        ----------
+        objects : sequence of AnnotatedObject
+            Some of `objects`.
+        shape : tuple of int
+            (H, W) of the result.
+
+        Returns
+        -------
+        numpy.ndarray
+            (H, W) int32; k + 1 where the k-th object of the list is on top, 0 where there is none.
+        """
+        patches = [self._patches(one, shape) for one in objects]
+        areas = [sum(int(inside.sum()) for _, inside in pieces) for pieces in patches]
+        ids = np.zeros(shape, np.int32)
+        for k in _paint_order([one.name for one in objects], areas):
+            for box, inside in patches[k]:
+                ids[box][inside] = k + 1
+        return ids
+
+    def _patches(self, one: AnnotatedObject, shape: Shape) -> list[_Patch]:
+        return [polygon_patch(polygon, shape, self.size or shape) for polygon in one.polygons]
 
 
-def without_duplicates(objects: list[AnnotatedObject], notes: list[Repair]) -> list[AnnotatedObject]:
-    """Each object once: same name, and boxes and lengths of outline that agree within a few percent."""
-    kept: list[tuple[AnnotatedObject, np.ndarray]] = []
-    for one in objects:
-        points = np.concatenate(one.polygons)
-        length = sum(np.hypot(*(p - np.roll(p, 1, axis=0)).T).sum() for p in one.polygons)
-        summary = np.array([*points.min(0), *points.max(0), length / 4])
-        margin = 0.02 * (points.max(0) - points.min(0)).max()
-        if any(one.name == other.name and (abs(summary - s) <= margin).all() for other, s in kept):
-            notes.append(Repair("duplicate", f"{one.raw_name} at {points.min(0).round().tolist()}"))
-        else:
-            kept.append((one, summary))
-    return [one for one, _ in kept]
+def _paint_order(names: Sequence[str], areas: Sequence[float]) -> list[int]:
+    """In which order objects are painted over each other; the annotations do not say it reliably.
 
+    Of ties the first of the list comes first. An object that lies more than 90% inside another one needs no
+    rule of its own (the LabelMe toolbox has one): if only one of the two lies in the other, it is smaller.
 
-Patch = tuple[tuple[slice, slice], np.ndarray]
+    >>> _paint_order(["lamp", "wall", "table"], [4, 9, 20])
+    [1, 2, 0]
+    """
+    return sorted(range(len(names)), key=lambda i: (names[i] not in _BACKGROUND, -areas[i], i))
 
 
 def rasterise(
@@ -136,15 +228,25 @@ def rasterise(
 
     Parameters
     ----------
-    annotation : as `parse_annotation` gives it.
-    shape : (H, W) of the masks; polygons are rescaled from the size they were drawn on, which None takes.
-    visible : give a pixel to one object only, the one painted last (`polygons.paint_order`: background names
-        first, then larger before smaller); False gives every object all of its outline.
+    annotation : Annotation
+        As `parse_annotation` returns it.
+    shape : tuple of int, optional
+        (H, W) of the masks; polygons are rescaled to it (default: the size they were drawn on).
+    visible : bool, optional
+        True (default) gives each pixel to one object only, the one on top: background names are painted
+        first, then larger objects before smaller ones. False gives every object its whole outline.
 
     Returns
     -------
-    dict from object name to bool (H, W), instances of one name joined; parts of other objects are left out.
-    What no polygon covers is in no mask. A name that is wholly covered has an empty mask.
+    dict of str to numpy.ndarray
+        A bool mask (H, W) for each object name; instances of one name are joined, and parts of other objects
+        are left out. Pixels that no polygon covers are in no mask. A name that is wholly covered has an empty
+        mask.
+
+    Raises
+    ------
+    SceneLensError
+        If the annotation has no size; see `Annotation.drawn_on`.
 
     Examples
     --------
@@ -154,85 +256,109 @@ def rasterise(
     >>> {name: int(mask.sum()) for name, mask in masks.items()}
     {'lamp': 4, 'wall': 12}
     """
-    objects = wholes(annotation)
-    size = _shape(annotation, shape)
-    masks = {one.name: np.zeros(size, bool) for one in objects}
-    if visible:
-        ids = paint(annotation, objects, size)
-        for number, one in enumerate(objects, start=1):
-            masks[one.name] |= ids == number
-        return masks
-    for one in objects:
-        for box, inside in _patches(annotation, one, size):
-            masks[one.name][box] |= inside
-    return masks
-
-
-def wholes(annotation: Annotation) -> list[AnnotatedObject]:
-    """The objects that are not a part of another one."""
-    return [one for one in annotation.objects if one.part_of is None]
-
-
-def paint(annotation: Annotation, objects: Sequence[AnnotatedObject], shape: Shape) -> np.ndarray:
-    """Objects painted over each other: (H, W) int32, k + 1 where the k-th of the list is on top, else 0."""
-    patches = [_patches(annotation, one, shape) for one in objects]
-    areas = [sum(int(inside.sum()) for _, inside in pieces) for pieces in patches]
-    ids = np.zeros(shape, np.int32)
-    for k in paint_order([one.name for one in objects], areas):
-        for box, inside in patches[k]:
-            ids[box][inside] = k + 1
-    return ids
-
-
-def _patches(annotation: Annotation, one: AnnotatedObject, shape: Shape) -> list[Patch]:
-    size = annotation.size or shape
-    return [polygon_patch(rescale(polygon, size, shape), shape) for polygon in one.polygons]
-
-
-def _shape(annotation: Annotation, shape: Shape | None) -> Shape:
     if annotation.size is None:
         raise SceneLensError(
             f"the annotation of {annotation.filename or 'this photograph'} does not say how large the "
             "photograph is; give its size first: annotation.drawn_on((height, width))."
         )
-    return shape or annotation.size
+    size = shape or annotation.size
+    masks = {one.name: np.zeros(size, bool) for one in annotation.wholes}
+    if visible:
+        ids = annotation.paint(annotation.wholes, size)
+        for number, one in enumerate(annotation.wholes, start=1):
+            masks[one.name] |= ids == number
+        return masks
+    for one in annotation.wholes:
+        for box, inside in annotation._patches(one, size):
+            masks[one.name][box] |= inside
+    return masks
 
 
 class PolygonAnnotations(InstanceAnnotations):
-    """All of `Annotations` for a format that gives one image's polygons (`annotation`)."""
+    """All of `Annotations` for a format that gives an image's polygons; see `InstanceAnnotations`."""
 
     kinds: tuple[str, ...] = ("objects", "parts")
 
     def annotation(self, image: str) -> Annotation:
-        """One image's annotation, with a size that can be trusted."""
+        """One image's annotation. A format implements this.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        Annotation
+            With a size that can be trusted; see `Annotation.drawn_on`.
+        """
         raise NotImplementedError
 
     def instances(self, image: str, shape: Shape | None = None) -> tuple[np.ndarray, list[Instance]]:
-        """Which instance each pixel shows; see `InstanceAnnotations.instances`."""
+        """Which instance each pixel shows.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        shape : tuple of int, optional
+            (H, W) of the result (default: the photograph's size).
+
+        Returns
+        -------
+        ids : numpy.ndarray
+            (H, W) int32; k + 1 where the k-th instance is visible, 0 for none.
+        instances : list of Instance
+            The instances on the image, parts of other objects left out.
+        """
         annotation = self.annotation(image)
-        return self._painted(annotation, wholes(annotation), shape or self.size(image))
+        return _paint_instances(annotation, annotation.wholes, shape or self.size(image))
 
     def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
-        """Objects, or the parts of objects, as codes by name."""
+        """The objects, or the parts of objects, as codes by name.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        kind : str, optional
+            'objects' (default) or 'parts'.
+        shape : tuple of int, optional
+            (H, W) of the map (default: the photograph's size).
+
+        Returns
+        -------
+        LabelMap
+            A code for each pixel, and the codes' names.
+        """
         if kind != "parts":
             return super().label_map(image, kind, shape)
         annotation = self.annotation(image)
         parts = [one for one in annotation.objects if one.part_of is not None]
-        return by_name(*self._painted(annotation, parts, shape or self.size(image)))
+        return LabelMap.by_name(*_paint_instances(annotation, parts, shape or self.size(image)))
 
     def repairs(self, image: str) -> list[tuple[str, str]]:
-        """The annotation's report."""
+        """What had to be repaired in an image's annotation.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        list of tuple of str
+            (kind, detail) of each repair; `REPAIRS` explains the kinds.
+        """
         return [(note.kind, note.detail) for note in self.annotation(image).report]
 
-    @staticmethod
-    def _painted(
-        annotation: Annotation, objects: list[AnnotatedObject], shape: Shape
-    ) -> tuple[np.ndarray, list[Instance]]:
-        """Painted objects, with the pieces of one instance under one number."""
-        ids = paint(annotation, objects, shape)
-        things = [
-            Instance(one.name, k if one.instance is None else one.instance) for k, one in enumerate(objects)
-        ]
-        distinct = list(dict.fromkeys(things))
-        codes = np.array([0, *(distinct.index(thing) + 1 for thing in things)], dtype=np.int32)
-        return codes[ids], distinct
+
+def _paint_instances(
+    annotation: Annotation, objects: list[AnnotatedObject], shape: Shape
+) -> tuple[np.ndarray, list[Instance]]:
+    """Painted objects, with the pieces of one instance under one number."""
+    ids = annotation.paint(objects, shape)
+    found = [Instance(one.name, k if one.instance is None else one.instance) for k, one in enumerate(objects)]
+    distinct = list(dict.fromkeys(found))
+    codes = np.array([0, *(distinct.index(one) + 1 for one in found)], dtype=np.int32)
+    return codes[ids], distinct

@@ -1,11 +1,8 @@
-"""The SUN layout: Images/<folder>/x.jpg beside Annotations/<folder>/x.xml, in LabelMe's XML.
+"""The SUN layout: Images/<folder>/x.jpg with Annotations/<folder>/x.xml in LabelMe's XML.
 
-SceneWorld is written in this layout and read back by the same code as SUN2012. Label maps that XML cannot
-hold (each pixel's object part and material) may lie beside: Labels/<folder>/x_parts.png, with the names of
-all codes in Labels/parts.json.
-
-Sentences one file, with its traps, is `scenelens.annotations.labelme`'s work; `scenelens.annotations.polygons` knows what is inside an
-outline.
+SceneWorld is written in this layout and read by the same code as SUN2012. Label maps that XML cannot hold
+(each pixel's object part and material) may be added: Labels/<folder>/x_parts.png, and the names of all codes
+in Labels/parts.json. One XML file is read by `scenelens.annotations.labelme`.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
-from scenelens.annotations.interface import LabelMap, Shape, photographs_below, resize_codes
+from scenelens.annotations.interface import LabelMap, Shape, resize_codes
 from scenelens.annotations.labelme import parse_annotation
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
 from scenelens.errors import SceneLensError
@@ -29,16 +26,28 @@ from scenelens.files import replace_file
 def write_annotation(
     path: str | Path, filename: str, folder: str, size: Shape, objects: Iterable[AnnotatedObject]
 ) -> None:
-    """Write one photograph's objects as LabelMe XML, atomically.
+    """Write one photograph's objects as LabelMe XML (an atomic write).
 
-    A thing in several pieces becomes several <object>s that share one <instance>; a reader that does not know
-    the tag sees the pieces as objects of their own, as SUN's annotators marked them.
+    An object in several pieces becomes several <object>s with the same <instance>. A reader that does not
+    know this tag sees the pieces as separate objects, as SUN's annotators marked them.
 
     Parameters
     ----------
-    path : of the XML, Annotations/<folder>/<stem>.xml.
-    size : (H, W) of the photograph in pixels.
-    objects : name and polygons are needed; `mask_to_polygons` makes polygons of a mask.
+    path : str or pathlib.Path
+        The XML's path, Annotations/<folder>/<stem>.xml.
+    filename : str
+        The photograph's file name.
+    folder : str
+        The photograph's folder within the data set.
+    size : tuple of int
+        (H, W) of the photograph in pixels.
+    objects : iterable of AnnotatedObject
+        They need a name and polygons; `mask_to_polygons` makes polygons of a mask.
+
+    Raises
+    ------
+    SceneLensError
+        If the file cannot be written.
 
     Examples
     --------
@@ -53,6 +62,7 @@ def write_annotation(
     things = list(objects)
     numbers = [k if one.instance is None else one.instance for k, one in enumerate(things)]
     pieces = [(one, number, p) for one, number in zip(things, numbers, strict=True) for p in one.polygons]
+    # <ispartof> names an object by its id: that of the first piece of the whole.
     first = {number: k for k, (_, number, _) in reversed(list(enumerate(pieces)))}
     imagesize = _tags(nrows=size[0], ncols=size[1])
     texts = [_tags(filename=filename, folder=folder), f"<imagesize>{imagesize}</imagesize>"]
@@ -67,12 +77,29 @@ def write_annotation(
 
 
 def _tags(**texts: object) -> str:
-    """XML elements with text, in this order; those without text are left out."""
+    """XML elements with their texts, in this order; elements without text are left out."""
     return "".join(f"<{tag}>{escape(str(text))}</{tag}>" for tag, text in texts.items() if text != "")
 
 
 def write_label_map(root: str | Path, image: str, kind: str, codes: np.ndarray) -> None:
-    """Keep a label map beside the annotations: (H, W) codes in 0..65535 as a PNG of 8 or 16 bits."""
+    """Write a label map next to the annotations, as a PNG of 8 or 16 bits.
+
+    Parameters
+    ----------
+    root : str or pathlib.Path
+        The folder of the data set.
+    image : str
+        The image's id.
+    kind : str
+        The kind of label map, such as 'parts'.
+    codes : numpy.ndarray
+        (H, W) int, codes in 0..65535.
+
+    Raises
+    ------
+    SceneLensError
+        If the codes have another shape or range, or the file cannot be written.
+    """
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.min() < 0 or codes.max() > 65535:
         raise SceneLensError(f"a label map is (H, W) with codes in 0..65535; {image}'s {kind} are not.")
@@ -81,7 +108,22 @@ def write_label_map(root: str | Path, image: str, kind: str, codes: np.ndarray) 
 
 
 def write_legend(root: str | Path, kind: str, names: Mapping[int, str]) -> None:
-    """Write what the codes of a kind of label map mean, for all images at once; 0 is unlabelled."""
+    """Write what the codes of a kind of label map mean, for all images at once.
+
+    Parameters
+    ----------
+    root : str or pathlib.Path
+        The folder of the data set.
+    kind : str
+        The kind of label map, such as 'parts'.
+    names : mapping of int to str
+        The name of each code; 0 is unlabelled.
+
+    Raises
+    ------
+    SceneLensError
+        If the file cannot be written.
+    """
     content = json.dumps({str(code): name for code, name in names.items()}, indent=1)
     replace_file(Path(root, "Labels", f"{kind}.json"), content.encode())
 
@@ -91,20 +133,27 @@ def _label_path(root: Path, image: str, kind: str) -> Path:
 
 
 class AnnotatedImages(PolygonAnnotations):
-    """A folder in the SUN layout; see `scenelens.annotations.interface.Annotations` for what can be asked.
+    """A folder of annotated photographs in the SUN layout.
 
     Photographs without an annotation, and annotations without a photograph, are left out and named in the
-    report.
+    report. `Annotations` lists the methods.
 
     Parameters
     ----------
-    root : the folder that holds Images/ and Annotations/, and perhaps Labels/.
-    cache : where the table of objects is kept; None keeps it in memory.
+    root : str or pathlib.Path
+        The folder with Images/ and Annotations/, and perhaps Labels/.
+    cache : str or pathlib.Path, optional
+        A folder for the table of objects (default: the table stays in memory only).
+
+    Raises
+    ------
+    SceneLensError
+        If no photograph has an annotation.
     """
 
     def __init__(self, root: str | Path, cache: str | Path | None = None) -> None:
         self.root = Path(root)
-        photographs = photographs_below(self.root / "Images")
+        photographs = self._photographs_below(self.root / "Images")
         sources = {image: self._xml(image) for image in photographs}
         there = {image for image, path in sources.items() if path.exists()}
         if not there:
@@ -122,23 +171,54 @@ class AnnotatedImages(PolygonAnnotations):
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:  # type: ignore[override]
-        """'objects', 'parts' (from polygons at least), and what there are legends for in Labels/."""
+        """'objects', 'parts', and the kinds that have a legend in Labels/."""
         return tuple(dict.fromkeys(["objects", "parts", *sorted(self._legends)]))
 
     def annotation(self, image: str) -> Annotation:
-        """One image's annotation, with a size that can be trusted."""
-        self._known(image)
-        source = self._sources[image]
+        """One image's annotation.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        Annotation
+            With a size that can be trusted; see `Annotation.drawn_on`.
+        """
+        self._check_image(image)
+        source = self.sources[image]
         return _parsed(source, source.stat().st_mtime_ns).drawn_on(self.size(image))
 
     def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
-        """Objects, parts or materials; parts come from Labels/ where they lie, else from polygons."""
+        """Objects, parts or materials. Parts come from Labels/ where it has them, else from polygons.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        kind : str, optional
+            One of `kinds` (default 'objects').
+        shape : tuple of int, optional
+            (H, W) of the map (default: the photograph's size).
+
+        Returns
+        -------
+        LabelMap
+            A code for each pixel, and the codes' names.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no map of this kind, or its file is missing.
+        """
         if kind in self._legends:
             return self._stored(image, kind, shape)
         return super().label_map(image, kind, shape)
 
     def _stored(self, image: str, kind: str, shape: Shape | None) -> LabelMap:
-        self._known(image)
+        self._check_image(image)
         path = _label_path(self.root, image, kind)
         codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.exists() else None
         if codes is None or codes.ndim != 2:
@@ -155,10 +235,11 @@ class AnnotatedImages(PolygonAnnotations):
         return {path.stem: _legend(path) for path in sorted((self.root / "Labels").glob("*.json"))}
 
 
-@lru_cache(maxsize=4096)  # of about 30 kB each
+# An image's masks, parts and report are often read in a row, and several networks see the same images one
+# after the other; reading an annotation takes longer than a network's forward pass. 4096 of about 30 kB each.
+@lru_cache(maxsize=4096)
 def _parsed(path: Path, changed: int) -> Annotation:
-    """The annotations last read: an image's masks, parts and report are often asked for in a row, and several
-    networks one after the other look at the same images. To read one takes longer than to run a network."""
+    """The annotation in a file; `changed` (ns) makes sure that a file that was edited is read again."""
     return parse_annotation(path)
 
 

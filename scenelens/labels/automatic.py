@@ -259,7 +259,7 @@ def _files(annotations: Annotations) -> Iterable[Path]:
     """The photographs, and the files that their annotations are read from, where the format says which."""
     yield from (annotations.path(image) for image in annotations.images)
     for one in getattr(annotations, "sets", {"": annotations}).values():
-        sources = getattr(one, "_sources", {})
+        sources = getattr(one, "sources", {})
         yield from (sources[image] for image in one.images if image in sources)
 
 

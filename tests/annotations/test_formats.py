@@ -13,7 +13,6 @@ from PIL import Image
 from scenelens.annotations.ade20k import ADE20K
 from scenelens.annotations.colour_masks import ColourMasks
 from scenelens.annotations.interface import Annotations
-from scenelens.annotations.outlined import paint, wholes
 from scenelens.errors import SceneLensError
 
 H, W = 40, 60
@@ -148,8 +147,8 @@ def agreement(annotated: ADE20K, image: str, root: Path) -> float:
     content = json.loads((root / "annotations_full" / image.replace(".jpg", ".json")).read_text())
     classes = {one["id"]: one["name_ndx"] for one in content["annotation"]["object"]}
     annotation = annotated.annotation(image)
-    things = wholes(annotation)
-    painted = paint(annotation, things, expected.shape)
+    things = annotation.wholes
+    painted = annotation.paint(things, expected.shape)
     return float((np.array([0, *(classes[one.instance] for one in things)])[painted] == expected).mean())
 
 

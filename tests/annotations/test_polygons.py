@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from skimage.draw import polygon as skimage_polygon
 
+from scenelens.annotations.outlined import _paint_order
 from scenelens.annotations.polygons import (
-    as_polygon,
+    _as_polygon,
+    _polygon_mask,
+    _rescale,
     crosses_itself,
     has_area,
     mask_to_polygons,
-    paint_order,
-    polygon_mask,
     polygon_patch,
-    rescale,
 )
 from scenelens.errors import SceneLensError
 from scenelens.metrics import iou
@@ -26,38 +26,38 @@ SHAPE = (24, 31)
 
 
 def union(polygons: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-    return sum((polygon_mask(one, shape) for one in polygons), np.zeros(shape, bool))
+    return sum((_polygon_mask(one, shape) for one in polygons), np.zeros(shape, bool))
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-9, 40), st.floats(-9, 40)), min_size=3, max_size=9))
 def test_any_polygon_as_scikit_image_fills_it(points):
-    points = as_polygon(points) + [0.123, 0.0456]  # off the pixel centres, where the two may differ by rule
+    points = _as_polygon(points) + [0.123, 0.0456]  # off the pixel centres, where the two may differ by rule
     expected = np.zeros(SHAPE, bool)
     expected[skimage_polygon(points[:, 1], points[:, 0], SHAPE)] = True
     near = np.abs(points - np.round(points)).min() < 1e-6
-    assert near or (polygon_mask(points, SHAPE) == expected).all()
+    assert near or (_polygon_mask(points, SHAPE) == expected).all()
 
 
 def test_a_pixel_belongs_to_one_of_two_polygons_that_share_an_edge():
     left, right = [(0, 0), (2, 0), (2, 4), (0, 4)], [(2, 0), (4, 0), (4, 4), (2, 4)]
-    a, b = polygon_mask(left, (6, 6)), polygon_mask(right, (6, 6))
+    a, b = _polygon_mask(left, (6, 6)), _polygon_mask(right, (6, 6))
     assert not (a & b).any()
     assert (a | b).sum() == 16
 
 
 def test_a_bow_tie_has_two_wings_and_a_double_turn_a_hole():
     bow = [(0, 0), (8, 8), (8, 0), (0, 8)]
-    mask = polygon_mask(bow, (9, 9))
+    mask = _polygon_mask(bow, (9, 9))
     assert mask[4, 1]
     assert mask[4, 7]
     assert not mask[1, 4]
     ring = [(0, 0), (9, 0), (9, 9), (0, 9), (0, 0), (3, 3), (6, 3), (6, 6), (3, 6), (3, 3)]
-    assert not polygon_mask(ring, (10, 10))[4, 4]
+    assert not _polygon_mask(ring, (10, 10))[4, 4]
 
 
 def test_what_reaches_outside_is_clipped():
-    assert polygon_mask([(-99, -99), (99, -99), (99, 99), (-99, 99)], SHAPE).all()
+    assert _polygon_mask([(-99, -99), (99, -99), (99, 99), (-99, 99)], SHAPE).all()
     box, inside = polygon_patch([(50, 50), (60, 50), (60, 60)], SHAPE)
     assert inside.size == 0
     assert np.zeros(SHAPE)[box].shape == inside.shape
@@ -66,7 +66,7 @@ def test_what_reaches_outside_is_clipped():
 @pytest.mark.parametrize("bad", [[], [1, 2, 3], [(0, 0), (1, np.nan), (2, 2)], [(0, 0, 0)]])
 def test_no_polygon(bad):
     with pytest.raises(SceneLensError, match="polygon"):
-        polygon_mask(bad, SHAPE)
+        _polygon_mask(bad, SHAPE)
 
 
 def test_points_and_lines_have_no_area_but_a_bow_tie_has():
@@ -132,10 +132,10 @@ def test_holes_within_pieces_within_holes():
 
 def test_rescaling_keeps_the_image_edges_and_the_share():
     polygon = [(-0.5, -0.5), (4.5, -0.5), (4.5, 9.5), (-0.5, 9.5)]
-    large = rescale(polygon, (10, 10), (40, 60))
-    assert polygon_mask(polygon, (10, 10)).mean() == polygon_mask(large, (40, 60)).mean() == 0.5
+    large = _rescale(polygon, (10, 10), (40, 60))
+    assert _polygon_mask(polygon, (10, 10)).mean() == _polygon_mask(large, (40, 60)).mean() == 0.5
 
 
 def test_background_is_painted_first_then_the_larger():
     names, areas = ["person", "floor", "bus", "sky", "person"], [5, 100, 50, 900, 5]
-    assert paint_order(names, areas) == [3, 1, 2, 0, 4]
+    assert _paint_order(names, areas) == [3, 1, 2, 0, 4]

@@ -228,7 +228,7 @@ def test_many_annotations_say_how_long_they_take(world, capsys):
         Image.new("RGB", (W, H)).save(world / f"Images/b/bedroom/{k}.jpg")
         (world / f"Annotations/b/bedroom/{k}.xml").write_text(xml)
     assert len(AnnotatedImages(world).objects()) == 306
-    assert "Sentences 102 annotations takes about" in capsys.readouterr().out
+    assert "Reading 102 annotations takes about" in capsys.readouterr().out
 
 
 def test_label_maps_from_files(world):

@@ -103,7 +103,7 @@ class Painted(InstanceAnnotations):
         self.codes[1:4, 1:4], self.codes[5:7, 5:7], self.codes[0, 7] = 2, 3, 0
 
     def instances(self, image, shape=None):
-        self._known(image)
+        self._check_image(image)
         things = [Instance("wall", 0), Instance("lamp", 1), Instance("lamp", 2), Instance("hidden", 3)]
         return self.codes, things
 
