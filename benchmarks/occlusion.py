@@ -27,11 +27,10 @@ import torch
 from captum.attr import Occlusion as Captum
 from torch import nn
 
-from scenelens.networks import torchvision
-from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks import CaffeNet, layer_step, torchvision
 from scenelens.receptive_fields.occlusion.occlude import Occlusion
-from scenelens.receptive_fields.occlusion.plain import exactly, plain_discrepancies
-from scenelens.receptive_fields.occlusion.plan import Axis, map_sizes
+from scenelens.receptive_fields.occlusion.plan import Axis
+from scenelens.receptive_fields.occlusion.run import Watch
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 SIZE, STRIDE = 11, 3
@@ -131,20 +130,15 @@ def captum_best(net: nn.Module, image: torch.Tensor, where: Where, device: str) 
 
 def limit(net: nn.Module, image: torch.Tensor, where: Where) -> float:
     """Multiply-adds of whole passes over those that can matter."""
-    watch = Occlusion(net, str(len(net) - 1), np.zeros((SIZE, SIZE, 3)), STRIDE)._watch(
-        tuple(image.shape), (where.unit,)
-    )
-    sizes = map_sizes(watch.steps, tuple(image.shape[1:]))
-    axes = [
-        Axis(watch.steps, sizes, axis, watch.target.name, where.place[axis], (SIZE, STRIDE))
-        for axis in (0, 1)
-    ]
+    target = layer_step(net, str(len(net) - 1), image[None])
+    watch = Watch(target, np.array([where.unit]), tuple(image.shape[1:]), len(image))
+    axes = [Axis(watch.geometry, axis, where.place[axis], (SIZE, STRIDE)) for axis in (0, 1)]
     whole = matter = 0.0
     for step in watch.steps:
         if isinstance(step.module, nn.Conv2d):
             weights = step.module.weight.numel()
             whole += weights * float(
-                np.prod([len(axis.offsets) * sizes[step.name][axis.axis] for axis in axes])
+                np.prod([len(axis.offsets) * watch.sizes[step.name][axis.axis] for axis in axes])
             )
             widths = [
                 np.maximum(0, np.subtract(*axis.changed[step.name][::-1]))[axis.occluders] for axis in axes
@@ -157,7 +151,7 @@ def worst_error(net: nn.Module, layer: str, image: torch.Tensor, where: Where, p
     """Largest difference to the plain loop on 289 occluders, as a share of the response."""
     coarse = Occlusion(net, layer, patch, stride=13)
     ours = coarse.of(image, [where.unit], [where.place])[0]
-    plain = plain_discrepancies(net, layer, *coarse._prepared(image), [(where.unit, where.place)])[0]
+    plain = coarse.plainly(image, [where.unit], [where.place])[0]
     return float(np.abs(ours.map - plain.map).max() / max(abs(plain.peak), plain.map.max(), 1e-6))
 
 
@@ -172,7 +166,7 @@ def measure(network: str, layer: str, net: nn.Module, side: int, args: argparse.
         for image in images
     ]
     clock, processor = (statistics.median(column) for column in zip(*times[1:], strict=True))
-    with exactly(net):
+    with torch.inference_mode():  # cases() has set eval mode
         batch, each = captum_best(net, images[0], where, args.device)
         if args.quick or network != "CaffeNet":
             whole = each * ((side - SIZE) // STRIDE + 1) ** 2

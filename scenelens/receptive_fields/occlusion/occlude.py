@@ -1,21 +1,14 @@
-"""What changes in a unit when an occluder moves over the image (section 3.2 of the paper), exactly and fast.
+"""The entrance of the occlusion engine: prepares image and occluder, and chooses the way.
 
-The plain way runs the whole network once per occluder, 5,329 times for an image of 227 px. Nearly all of
-that repeats what is known already: an occluder of 11 px changes a small window of each map, and one unit at
-one position looks at a small window of each map. Here only the intersection of the two is computed, many
-occluders at a time; everything else comes from one pass over the image without occluder. The result is the
-plain loop's up to float rounding.
-
-`scenelens.networks.graph` says what the network's steps are, `occlusion_plan` where the windows are,
-`occlusion_steps` computes a step on windows, `occlusion_windows` reads them, and `occlusion_run` goes
-through the steps.
+See `scenelens.receptive_fields.occlusion` for how the engine works.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import Network, Step, Untraceable, checked_image, layer_step, module_of, record
-from scenelens.receptive_fields.occlusion.plain import Wanted, exactly, peak_places, plain_discrepancies
-from scenelens.receptive_fields.occlusion.records import Discrepancy, Patches, Place
-from scenelens.receptive_fields.occlusion.run import Watch
+from scenelens.networks import (
+    Network,
+    Untraceable,
+    ancestors,
+    checked_image,
+    layer_step,
+    module_of,
+    record,
+)
+from scenelens.receptive_fields.occlusion.plain import plain_discrepancies
+from scenelens.receptive_fields.occlusion.records import Discrepancy, Patches, Place, Wanted
+from scenelens.receptive_fields.occlusion.run import WindowedLayer
 
-SIZE, STRIDE = 11, 3  # the paper's occluders
+SIZE, STRIDE = 11, 3  # the paper's occluders, in pixels
+_Way = Callable[[Tensor, Patches, list[Wanted]], list[Discrepancy]]
 
 
 class Occlusion:
@@ -37,17 +39,23 @@ class Occlusion:
 
     Parameters
     ----------
-    network : a Network, or any torch module that takes one batch of images.
-    layer : any layer; with a bare module a module path.
-    occluder : uint8 (h, w, 3) RGB; without it 11x11 px of random noise. With a bare module a float array (h,
-        w, C) in the module's own terms.
-    stride : pixels between neighbouring occluders. The first stands at pixel 0; none is cut off at the far
-        edge.
-    seed : of the random noise.
+    network : Network or torch.nn.Module
+        A `Network`, or any torch module that takes one batch of images.
+    layer : str
+        Any layer; with a bare module the path of a submodule.
+    occluder : numpy.ndarray, optional
+        uint8 (h, w, 3) RGB; by default 11x11 pixels of random noise. With a bare module a float array (h, w,
+        channels) in the module's own terms.
+    stride : int, optional
+        Pixels between neighbouring occluders (default 3). The first lies at pixel 0; none is cut off at the
+        far edge.
+    seed : int, optional
+        Seed of the random noise.
 
     Raises
     ------
-    SceneLensError : an unknown layer (close names are given), or an occluder of a wrong kind.
+    SceneLensError
+        If there is no such layer (the message gives close names), or the occluder or stride is wrong.
 
     Examples
     --------
@@ -68,73 +76,93 @@ class Occlusion:
         if stride < 1:
             raise SceneLensError(f"stride={stride}: occluders have to move on by at least 1 pixel.")
         self.network, self.layer, self.stride = network, layer, int(stride)
-        self.occluder = noise_occluder(seed) if occluder is None else np.asarray(occluder)
+        self.occluder = _noise_occluder(seed) if occluder is None else np.asarray(occluder)
         if self.occluder.ndim != 3 or 0 in self.occluder.shape:
             raise SceneLensError(f"an occluder is an array (height, width, 3); got {self.occluder.shape}.")
-        self._watch = functools.lru_cache(maxsize=4)(self._make_watch)
-        self._target = functools.lru_cache(maxsize=4)(self._find_target)
+        self._plain: _Way = functools.partial(plain_discrepancies, network, layer)
+        # both depend on the image's size alone, and images of one network nearly always have one size
+        self._way = functools.lru_cache(maxsize=4)(self._find_way)
         self._black = functools.lru_cache(maxsize=1)(self._find_black)
 
     def of(
         self, image: np.ndarray | Tensor, units: Sequence[int], places: Sequence[Place | None] | None = None
     ) -> list[Discrepancy]:
-        """The discrepancy of some units on one image.
+        """Occlude one image.
 
         Parameters
         ----------
-        image : uint8 RGB (H, W, 3) of any size, which the network frames; with a bare module float (C, H, W).
-        units : unit numbers of the layer.
-        places : for each unit the (row, col) to watch; None for the unit's peak. Of equal peaks the first in
-            reading order.
+        image : numpy.ndarray or torch.Tensor
+            uint8 RGB (H, W, 3) of any size, which the network resizes and crops; with a bare module float
+            (channels, H, W).
+        units : sequence of int
+            Unit numbers of the layer.
+        places : sequence, optional
+            For each unit the (row, column) of the layer's map to watch, or None for the unit's peak (the
+            default for all). Of ties the first in reading order is the peak.
 
         Returns
         -------
-        list of Discrepancy, in the order of `units`.
+        list of Discrepancy
+            In the order of `units`.
 
         Raises
         ------
-        SceneLensError : a unit or place that the layer does not have, or an occluder larger than the image.
+        SceneLensError
+            If the layer has no such unit or place, or the occluder is larger than the image.
         """
-        with exactly(self._module):
+        with _exactly(module_of(self.network)):
             x, patches = self._prepared(image)
-            target, shape = self._target(tuple(x.shape))
-            wanted = _checked(self.layer, shape, units, places)
-            if target is None:
-                return plain_discrepancies(self.network, self.layer, x, patches, wanted)
-            return self._windowed(x, patches, wanted)
+            way, layer_shape = self._way(tuple(x.shape))
+            return way(x, patches, _checked(self.layer, layer_shape, units, places))
 
-    def _windowed(self, x: Tensor, patches: Patches, wanted: list[Wanted]) -> list[Discrepancy]:
-        shape = tuple(x.shape)
-        peaks, whole = self._peaks(x, sorted({unit for unit, place in wanted if place is None}))
-        places = [(unit, place or peaks[unit]) for unit, place in wanted]
-        found: dict[tuple[int, Place], Discrepancy] = {}
-        for place in dict.fromkeys(place for _, place in places):
-            watch = self._watch(shape, tuple(sorted({unit for unit, at in places if at == place})))
-            originals = whole.get(watch) or watch.originals(x, place)
-            found |= {
-                (one.unit, place): one
-                for one in _discrepancies(watch, originals, patches, place, patches.grid(x))
-            }
-        return [found[one] for one in places]
+    def plainly(
+        self, image: np.ndarray | Tensor, units: Sequence[int], places: Sequence[Place | None] | None = None
+    ) -> list[Discrepancy]:
+        """As `of`, but by one whole forward pass per occluder: slow, and what `of` is judged by.
 
-    def _peaks(self, x: Tensor, units: list[int]) -> tuple[dict[int, Place], dict[Watch, Any]]:
-        """Where units peak; and the pass it took, which serves again if they all peak at one place."""
-        if not units:
-            return {}, {}
-        watch = self._watch(tuple(x.shape), tuple(units))
-        originals = watch.originals(x)
-        return dict(zip(units, peak_places(watch.response(originals)), strict=True)), {watch: originals}
+        Parameters
+        ----------
+        image : numpy.ndarray or torch.Tensor
+            As for `of`.
+        units : sequence of int
+            As for `of`.
+        places : sequence, optional
+            As for `of`.
 
-    @property
-    def _module(self) -> nn.Module:
-        return module_of(self.network)
+        Returns
+        -------
+        list of Discrepancy
+            Equal to those of `of` up to float rounding.
+        """
+        with _exactly(module_of(self.network)):
+            x, patches = self._prepared(image)
+            _, layer_shape = self._way(tuple(x.shape))
+            return self._plain(x, patches, _checked(self.layer, layer_shape, units, places))
+
+    def _find_way(self, shape: tuple[int, ...]) -> tuple[_Way, tuple[int, ...]]:
+        """How images (channels, H, W) are occluded: by windows where the network's steps are known, else
+        plainly; and the layer's shape."""
+        sample = torch.zeros(1, *shape, device=self._device)
+        module = module_of(self.network)
+        with record(self.network, self.layer) as acts:
+            module(sample)
+        layer_shape = tuple(acts[self.layer].shape[1:])
+        try:
+            target = layer_step(self.network, self.layer, sample)
+        except Untraceable as error:
+            _say_once(f"{error} Every occluder takes a whole forward pass.")
+            return self._plain, layer_shape
+        unknown = [step for step in ancestors(target) if step.kind == "unknown" and step.inputs]
+        if unknown:
+            _say_once(f"{unknown[0].what} is not understood: from there on each occluder takes a whole pass.")
+        return WindowedLayer(target, shape).discrepancies, layer_shape
 
     @property
     def _device(self) -> torch.device:
-        return next(self._module.parameters(), torch.empty(0)).device
+        return next(module_of(self.network).parameters(), torch.empty(0)).device
 
     def _prepared(self, image: np.ndarray | Tensor) -> tuple[Tensor, Patches]:
-        """The image (C, H, W) and the occluders, both as the module takes them."""
+        """The image (channels, H, W) and the occluders, both as the module takes them."""
         background = None
         if isinstance(self.network, nn.Module):
             x = torch.as_tensor(image, dtype=torch.float32)
@@ -157,7 +185,9 @@ class Occlusion:
         network: Any = self.network
         height, width = self.occluder.shape[:2]
         if height > shape[0] or width > shape[1]:
-            return torch.zeros(self.occluder.shape), None  # too large, which the caller says
+            return torch.zeros(self.occluder.shape), None  # too large: the caller raises
+        # Preparing is linear in the pixels. So black pixels show what it adds to each pixel, and the rest of
+        # the patch is the same wherever it lies.
         frames = np.zeros((2, *shape), np.uint8)
         frames[1, :height, :width] = checked_image(self.occluder)
         black, with_patch = network.prepare(frames, framed=True).permute(0, 2, 3, 1)
@@ -165,28 +195,6 @@ class Occlusion:
         if bool((black == black[0, 0]).all()):
             return patch, None
         return patch - black[:height, :width], black
-
-    def _find_target(self, shape: tuple[int, ...]) -> tuple[Step | None, tuple[int, ...]]:
-        """The step at which the layer is read, None where the network cannot be followed; and the layer's
-        shape."""
-        sample = torch.zeros(1, *shape, device=self._device)
-        with record(self.network, self.layer) as acts:
-            self._module(sample)
-        layer_shape = tuple(acts[self.layer].shape[1:])
-        try:
-            return layer_step(self.network, self.layer, sample), layer_shape
-        except Untraceable as error:
-            _say_once(f"{error} Every occluder takes a whole forward pass.")
-            return None, layer_shape
-
-    def _make_watch(self, shape: tuple[int, ...], units: tuple[int, ...]) -> Watch:
-        target, _ = self._target(shape)
-        watch = Watch(target, np.array(units), shape[1:], shape[0])  # type: ignore[arg-type]
-        for step in watch.steps:
-            if step.kind == "unknown" and step.inputs:
-                _say_once(f"{step.what} is not understood: from there on each occluder takes a whole pass.")
-                break
-        return watch
 
 
 def discrepancy_map(
@@ -200,34 +208,46 @@ def discrepancy_map(
     seed: int = 0,
     place: Place | None = None,
 ) -> np.ndarray:
-    """By how much a unit's response changes when an occluder stands at each position of the image (Figure 3,
+    """How much a unit's response changes when an occluder lies at each position of the image (Figure 3,
     left).
 
     Parameters
     ----------
-    network, layer, unit : the unit, e.g. ``net, "pool5", 17``.
-    image : uint8 RGB (H, W, 3); the network frames it.
-    occluder : uint8 (h, w, 3); without it 11x11 px of random noise, one and the same for all positions.
-    stride : pixels between neighbouring occluders; the first stands at pixel 0, none is cut off at the far
-        edge.
-    seed : of the random noise.
-    place : (row, col) of the layer's map to watch; without it the unit's peak, the first in reading order of
-        equals.
+    network : Network or torch.nn.Module
+        The network.
+    layer : str
+        The unit's layer, e.g. ``"pool5"``.
+    unit : int
+        The unit's number, from 0.
+    image : numpy.ndarray or torch.Tensor
+        uint8 RGB (H, W, 3), which the network resizes and crops; with a bare module float (channels, H, W).
+    occluder : numpy.ndarray, optional
+        uint8 (h, w, 3); by default 11x11 pixels of random noise, the same at all positions.
+    stride : int, optional
+        Pixels between neighbouring occluders (default 3). The first lies at pixel 0; none is cut off at the
+        far edge.
+    seed : int, optional
+        Seed of the random noise.
+    place : tuple of int, optional
+        (row, column) of the layer's map to watch; by default the unit's peak, of ties the first in reading
+        order.
 
     Returns
     -------
-    (n_y, n_x) float32, at least 0: (73, 73) for 11x11 px, stride 3 and 227 px. A value belongs to the
-    occluder's centre, pixel ``stride * i + (size - 1) / 2``.
+    numpy.ndarray
+        float32 (n_y, n_x), at least 0: (73, 73) for 11x11 pixels, stride 3 and an image of 227 pixels. A
+        value belongs to the occluder's centre, pixel ``stride * i + (size - 1) / 2``.
 
     Raises
     ------
-    SceneLensError : an unknown layer or unit, an occluder larger than the image.
+    SceneLensError
+        If there is no such layer or unit, or the occluder is larger than the image.
 
     Notes
     -----
-    Section 3.2 of the paper: |original - occluded|, here at the peak's place in the original. "around 5000
-    occluded images" in the paper are the 73 x 73 = 5,329 positions here. For several units or images at once
-    use `Occlusion`.
+    Section 3.2 of the paper: |original - occluded|, here at the place of the original's peak. The paper's
+    "around 5000 occluded images" are the 73 x 73 = 5,329 positions here. To occlude for several units or
+    images use `Occlusion`.
 
     Examples
     --------
@@ -244,25 +264,9 @@ def discrepancy_map(
     return Occlusion(network, layer, occluder, stride, seed).of(image, [unit], [place])[0].map
 
 
-def noise_occluder(seed: int = 0, size: int = SIZE) -> np.ndarray:
-    """Random noise, uint8 (size, size, 3): each pixel's each channel uniform in 0..255.
-
-    >>> noise_occluder().shape
-    (11, 11, 3)
-    """
+def _noise_occluder(seed: int = 0, size: int = SIZE) -> np.ndarray:
+    """Random noise, uint8 (size, size, 3): every channel of every pixel uniform in 0..255."""
     return np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
-
-
-def _discrepancies(
-    watch: Watch, originals: Any, patches: Patches, place: Place, grid: tuple[int, int]
-) -> list[Discrepancy]:
-    peaks = watch.peaks(originals, place)
-    changed = peaks.new_zeros(*grid, len(watch.units))
-    for rows, columns, values in watch.responses(originals, patches, place):
-        at = torch.from_numpy(rows)[:, None], torch.from_numpy(columns)[None]
-        changed[at] = (values - peaks).abs_()
-    maps = changed.permute(2, 0, 1).contiguous().cpu().numpy()
-    return [Discrepancy(maps[n], int(unit), place, float(peaks[n])) for n, unit in enumerate(watch.units)]
 
 
 def _checked(
@@ -284,3 +288,18 @@ def _checked(
 @functools.lru_cache(maxsize=256)
 def _say_once(text: str) -> None:
     warnings.warn(text, stacklevel=2)
+
+
+@contextlib.contextmanager
+def _exactly(module: nn.Module) -> Iterator[None]:
+    """Eval mode, no gradients, and full float32 precision on GPUs, for the length of a with block."""
+    flags = {child: child.training for child in module.modules() if child.training}
+    cudnn = torch.backends.cudnn
+    # the last flag: TF32, which keeps 10 bits, would drown small differences
+    with torch.inference_mode(), cudnn.flags(cudnn.enabled, cudnn.benchmark, cudnn.deterministic, False):
+        module.eval()
+        try:
+            yield
+        finally:
+            for child, training in flags.items():
+                child.training = training

@@ -1,12 +1,13 @@
-"""Where an occluder's effect can be, step by step: the geometry behind `scenelens.receptive_fields.occlusion.occlude`.
+"""The geometry of occlusion: which part of each map an occluder can change, and the unit can see.
 
-An occluder changes a small window of the image. Every sliding step widens that window a little (the forward
-cone), and of each map only what the one watched position is connected to is of interest (the backward cone).
-Their intersection, one interval per step, occluder and axis, is all that has to be computed. Rows and
-columns never mix, so each axis is planned on its own and a window is the product of two intervals.
+An occluder changes a small window of the image. Every sliding step (a convolution, a pooling) widens that window
+a little: the forward cone. Of each map, only what the one watched position depends on matters: the backward
+cone. The overlap of both is all that has to be computed. It is one interval per step, occluder and axis: rows
+and columns never mix in a convolution or a pooling, so each axis is planned on its own, and a window is the
+product of two intervals.
 
-All occluders of a step get windows of one length, the longest of the exact ones, so that they can be
-computed in one batch; an interval that would end outside the backward cone is moved inside. A window that is
+All occluders of a block get windows of one length per step, the longest of the exact ones, so that they can be
+computed in one batch. An interval that would end outside the backward cone is moved inside. A window that is
 larger than needed costs time and never correctness: what is computed in it is exact wherever it lies inside
 the backward cone, and nothing reads the rest.
 """
@@ -23,30 +24,78 @@ from scenelens.networks import Slide, Step
 Span = tuple[int, int]
 
 
-@dataclass
-class AxisPlan:
-    """The windows along one axis for some neighbouring occluders.
+class Geometry:
+    """The maps of a layer and of all steps it depends on, for one size of image.
+
+    Parameters
+    ----------
+    steps : list of Step
+        The watched step and all it depends on, in the order they run.
+    target : str
+        Name of the watched step.
+    input_size : tuple of int
+        (H, W) of the image.
 
     Attributes
     ----------
-    occluders : (n,) indices into the grid of occluder positions along this axis.
-    starts, size : step name -> (n,) first position of each window, and the windows' common length.
-    spread : names of convolutions that compute all outputs an input window reaches (padding k - 1); the
-        others read all inputs their output window needs (no padding).
+    sizes : dict
+        Step name -> (height, width) of its map, for the steps whose positions still mean something. The other
+        steps (see `scenelens.networks.Step`: kinds 'whole' and 'unknown', sums of maps of different size, and
+        all that follows from them) have to be computed from whole maps.
     """
 
-    occluders: np.ndarray
-    starts: dict[str, np.ndarray] = field(default_factory=dict)
-    size: dict[str, int] = field(default_factory=dict)
-    spread: set[str] = field(default_factory=set)
+    def __init__(self, steps: list[Step], target: str, input_size: tuple[int, int]) -> None:
+        self.steps, self.target = steps, target
+        self.sizes = _map_sizes(steps, input_size)
+
+    def needs(self, axis: int, place: int | None) -> dict[str, Span]:
+        """The backward cone: what of each map a position of the target depends on.
+
+        Parameters
+        ----------
+        axis : int
+            0 for rows, 1 for columns.
+        place : int or None
+            The position along this axis; None for the target's whole map.
+
+        Returns
+        -------
+        dict
+            Step name -> [low, high).
+        """
+        lengths = self.lengths(axis)
+        need = {self.target: (0, lengths.get(self.target, 1)) if place is None else (place, place + 1)}
+        # from the target back to the image: a step's need is known once all its readers have been seen
+        for step in reversed(self.steps):
+            for before in step.inputs:
+                if before.name in lengths:
+                    length = lengths[before.name]
+                    # a step without positions reads all of its inputs
+                    low, high = reads(step, need[step.name], axis) if step.name in lengths else (0, length)
+                    # at least one position, also where a window lies wholly in the padding
+                    low = min(max(0, low), length - 1)
+                    high = max(low + 1, min(length, high))
+                    old = need.get(before.name, (low, high))
+                    need[before.name] = (min(low, old[0]), max(high, old[1]))
+        return need
+
+    def lengths(self, axis: int) -> dict[str, int]:
+        """The maps' lengths along an axis.
+
+        Parameters
+        ----------
+        axis : int
+            0 for rows, 1 for columns.
+
+        Returns
+        -------
+        dict
+            Step name -> length, for the steps in `sizes`.
+        """
+        return {name: size[axis] for name, size in self.sizes.items()}
 
 
-def map_sizes(steps: list[Step], input_size: tuple[int, int]) -> dict[str, tuple[int, int]]:
-    """Step name -> (height, width) of its map, for all steps whose positions still mean something.
-
-    Steps left out (see `scenelens.networks.graph.Step`: kinds 'whole' and 'unknown', sums of maps of different
-    size, and all that follows from them) have to be computed from whole maps.
-    """
+def _map_sizes(steps: list[Step], input_size: tuple[int, int]) -> dict[str, tuple[int, int]]:
     sizes: dict[str, tuple[int, int]] = {}
     for step in steps:
         before = [sizes.get(one.name) for one in step.inputs]
@@ -65,27 +114,25 @@ def _keeps_positions(step: Step, size: tuple[int, int]) -> bool:
     return wanted is not None and all(w in (None, n) for w, n in zip(wanted, size, strict=True))
 
 
-def needs(steps: list[Step], lengths: dict[str, int], axis: int, target: str, span: Span) -> dict[str, Span]:
-    """The backward cone: step name -> [low, high) of its map that `span` of the target's map depends on.
-
-    Steps that are not in `lengths` need the whole of their inputs.
-    """
-    need = {target: span}
-    for step in reversed(steps):
-        for before in step.inputs:
-            if before.name in lengths:
-                length = lengths[before.name]
-                low, high = reads(step, need[step.name], axis) if step.name in lengths else (0, length)
-                low = min(max(0, low), length - 1)
-                high = max(low + 1, min(length, high))
-                old = need.get(before.name, (low, high))
-                need[before.name] = (min(low, old[0]), max(high, old[1]))
-    return need
-
-
 def reads(step: Step, span: Span, axis: int) -> Span:
-    """[low, high) of the input that a span of the output is computed from, padding included.
+    """Which part of its input a step reads.
 
+    Parameters
+    ----------
+    step : Step
+        The step.
+    span : tuple of int
+        [low, high) of its output.
+    axis : int
+        0 for rows, 1 for columns.
+
+    Returns
+    -------
+    tuple of int
+        [low, high) of its input, padding included.
+
+    Examples
+    --------
     >>> reads(Step("conv", "slide", slide=Slide((3, 3), padding=(1, 1))), (0, 2), axis=0)
     (-1, 3)
     """
@@ -95,8 +142,165 @@ def reads(step: Step, span: Span, axis: int) -> Span:
     return (span[0] * stride - pad, (span[1] - 1) * stride - pad + step.slide.extent(axis))
 
 
-def reached(slide: Slide, low: np.ndarray, high: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """The outputs [low, high) of which a sliding step's window touches the inputs [low, high); empty stays
+@dataclass
+class AxisPlan:
+    """The windows along one axis for some neighbouring occluders.
+
+    Parameters
+    ----------
+    axis : int
+        0 for rows, 1 for columns.
+    occluders : numpy.ndarray
+        (n,) indices into the grid of occluders along this axis.
+    starts : dict
+        Step name -> (n,) first position of each window.
+    size : dict
+        Step name -> the windows' common length.
+    spread : set of str
+        Names of the convolutions that compute all outputs that a changed input reaches (padding k - 1). All
+        other steps read all inputs that their output window needs (no padding).
+    """
+
+    axis: int
+    occluders: np.ndarray
+    starts: dict[str, np.ndarray] = field(default_factory=dict)
+    size: dict[str, int] = field(default_factory=dict)
+    spread: set[str] = field(default_factory=set)
+
+    def covered(self, step: Step) -> np.ndarray:
+        """The positions of a step's map that its windows cover.
+
+        Parameters
+        ----------
+        step : Step
+            A step that has positions.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, length), a row per occluder.
+        """
+        return self.starts[step.name][:, None] + np.arange(self.size[step.name])
+
+    def padding(self, step: Step) -> int:
+        """How many zeros a step puts around its windows: 0 unless it spreads.
+
+        Parameters
+        ----------
+        step : Step
+            A step that has positions.
+
+        Returns
+        -------
+        int
+            Positions on either side.
+        """
+        return step.slide.extent(self.axis) - 1 if step.slide and step.name in self.spread else 0
+
+    def read(self, step: Step) -> np.ndarray:
+        """The positions of a step's input that its windows are computed from.
+
+        Parameters
+        ----------
+        step : Step
+            A step that has positions.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, length), a row per occluder.
+        """
+        start = self.starts[step.name]
+        if step.name in self.spread and step.slide:
+            first = start - step.slide.padding[self.axis] + self.padding(step)
+            return first[:, None] + np.arange(self.size[step.inputs[0].name])
+        low, high = reads(step, (0, self.size[step.name]), self.axis)
+        stride = step.slide.stride[self.axis] if step.slide else 1
+        return (start * stride + low)[:, None] + np.arange(high - low)
+
+
+class Axis:
+    """Both cones along one axis, for all occluders.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The maps of the watched step and of all it depends on.
+    axis : int
+        0 for rows, 1 for columns.
+    place : int
+        The watched position along this axis; 0 for a target without positions.
+    grid : tuple of int
+        (length of an occluder, distance between neighbours) in pixels. The first lies at 0, and none is cut
+        off.
+
+    Attributes
+    ----------
+    offsets : numpy.ndarray
+        First pixel of every occluder.
+    changed : dict
+        Step name -> (low, high), both (occluders,): the interval of its map that each occluder changes and the
+        target depends on; empty where high <= low.
+    occluders : numpy.ndarray
+        (n,) the occluders that can change the target at the place. All others change nothing.
+    """
+
+    def __init__(self, geometry: Geometry, axis: int, place: int, grid: Span) -> None:
+        self.axis, self.grid = axis, grid
+        self.steps = [step for step in geometry.steps if step.name in geometry.sizes]
+        self.need = geometry.needs(axis, place)
+        image = next(step.name for step in geometry.steps if step.kind == "input")
+        self.offsets = np.arange(0, geometry.lengths(axis)[image] - grid[0] + 1, grid[1])
+        self.changed = _changed(self.steps, axis, self.need, self.offsets, grid[0])
+        # a target without positions (a fully connected layer) may be changed by every occluder
+        low, high = self.changed.get(geometry.target, (0 * self.offsets, 0 * self.offsets + 1))
+        self.occluders = np.flatnonzero(high > low)
+
+    def plan(self, part: slice) -> AxisPlan:
+        """The windows of some of `occluders`, as small as these allow.
+
+        Parameters
+        ----------
+        part : slice
+            Which of `occluders`. Neighbours have windows of nearly the same length, so a short part wastes
+            little.
+
+        Returns
+        -------
+        AxisPlan
+            Their windows.
+        """
+        occluders = self.occluders[part]
+        plan = AxisPlan(self.axis, occluders)
+        for step in self.steps:
+            if step.kind == "input":
+                plan.starts[step.name], plan.size[step.name] = self.offsets[occluders], self.grid[0]
+            else:
+                low, high = self.changed[step.name]
+                _plan_step(plan, step, self.need[step.name], low[occluders], high[occluders])
+        return plan
+
+
+def _changed(
+    steps: list[Step], axis: int, need: dict[str, Span], offsets: np.ndarray, length: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The overlap of both cones: step name -> bounds (low, high) of what each occluder changes."""
+    changed: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for step in steps:
+        if step.kind == "input":
+            low, high = offsets, offsets + length
+        elif step.slide is not None:
+            low, high = _reached(step.slide, *changed[step.inputs[0].name], axis)
+        else:
+            low, high = _hull([changed[before.name] for before in step.inputs])
+        # cut to the backward cone at every step, not only at the end: so that no step is wider than it must be
+        first, last = need[step.name]
+        changed[step.name] = (np.maximum(low, first), np.minimum(high, last))
+    return changed
+
+
+def _reached(slide: Slide, low: np.ndarray, high: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """The outputs [low, high) of a sliding step whose windows touch the inputs [low, high); empty stays
     empty."""
     stride, pad, extent = slide.stride[axis], slide.padding[axis], slide.extent(axis)
     first = -((extent - 1 - pad - low) // stride)  # the first window whose last input is at low or behind
@@ -104,100 +308,43 @@ def reached(slide: Slide, low: np.ndarray, high: np.ndarray, axis: int) -> tuple
     return first, np.where(high > low, last + 1, first)
 
 
-class Axis:
-    """Both cones along one axis.
-
-    Parameters
-    ----------
-    steps : the target and all it depends on, in the order they run.
-    sizes : from `map_sizes`.
-    axis : 0 for rows, 1 for columns.
-    target, place : name of the watched step, and the watched position along this axis; for a target without
-        positions the place is 0.
-    grid : (length of an occluder, distance between neighbours), in pixels; the first stands at 0, and none
-        is cut off.
-
-    Attributes
-    ----------
-    occluders : (n,) the occluders that can change the target at the place.
-    """
-
-    def __init__(
-        self,
-        steps: list[Step],
-        sizes: dict[str, tuple[int, int]],
-        axis: int,
-        target: str,
-        place: int,
-        grid: Span,
-    ) -> None:
-        self.axis, self.grid = axis, grid
-        self.steps = [step for step in steps if step.name in sizes]
-        lengths = {name: size[axis] for name, size in sizes.items()}
-        self.need = needs(steps, lengths, axis, target, (place, place + 1))
-        image = next(step.name for step in steps if step.kind == "input")
-        self.offsets = np.arange(0, lengths[image] - grid[0] + 1, grid[1])
-        self.changed = _changed(self.steps, axis, self.need, self.offsets, grid[0])
-        low, high = self.changed.get(target, (0 * self.offsets, 0 * self.offsets + 1))
-        self.occluders = np.flatnonzero(high > low)
-
-    def plan(self, part: slice) -> AxisPlan:
-        """The windows of some of `occluders`, as small as these allow."""
-        occluders = self.occluders[part]
-        plan = AxisPlan(occluders)
-        for step in self.steps:
-            if step.kind == "input":
-                plan.starts[step.name], plan.size[step.name] = self.offsets[occluders], self.grid[0]
-            else:
-                low, high = self.changed[step.name]
-                _plan_step(plan, step, self.axis, self.need[step.name], low[occluders], high[occluders])
-        return plan
-
-
-def _changed(
-    steps: list[Step], axis: int, need: dict[str, Span], offsets: np.ndarray, length: int
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The intersection of both cones: step name -> bounds (low, high) of what each occluder changes."""
-    changed: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for step in steps:
-        if step.kind == "input":
-            low, high = offsets, offsets + length
-        elif step.slide is not None:
-            low, high = reached(step.slide, *changed[step.inputs[0].name], axis)
-        else:
-            low, high = _hull([changed[before.name] for before in step.inputs])
-        first, last = need[step.name]
-        changed[step.name] = (np.maximum(low, first), np.minimum(high, last))
-    return changed
-
-
 def _hull(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    far = np.iinfo(np.int64).max // 2
+    """The smallest interval around several; an empty one does not count, wherever it lies."""
+    far = np.iinfo(np.int64).max // 2  # beyond any position, and still safe to add to
     lows = [np.where(high > low, low, far) for low, high in parts]
     highs = [np.where(high > low, high, -far) for low, high in parts]
     return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
-def _plan_step(plan: AxisPlan, step: Step, axis: int, need: Span, low: np.ndarray, high: np.ndarray) -> None:
+def _plan_step(plan: AxisPlan, step: Step, need: Span, low: np.ndarray, high: np.ndarray) -> None:
+    """Add one step's windows to a plan whose earlier steps are there."""
     first, last = need
     size = int(max(1, (high - low).max()))
     before = step.inputs[0].name
-    if step.kind == "slide" and _spreads(step, axis, plan.size[before], size):
+    if step.kind == "slide" and _spreads(step, plan.axis, plan.size[before], size):
         slide = step.slide or Slide((1, 1))
-        wider = slide.extent(axis) - 1
+        wider = slide.extent(plan.axis) - 1
         plan.spread.add(step.name)
-        plan.starts[step.name] = plan.starts[before] + slide.padding[axis] - wider
+        plan.starts[step.name] = plan.starts[before] + slide.padding[plan.axis] - wider
         plan.size[step.name] = plan.size[before] + wider
         return
-    if step.slide is None and len(step.inputs) == 1:  # nothing moves: the very same windows
+    if step.slide is None and len(step.inputs) == 1:
+        # A ReLU or a normalisation moves nothing. With the very same windows it can work in place, and
+        # `Windows.cover` sees that nothing has to be copied.
         plan.starts[step.name], plan.size[step.name] = plan.starts[before], plan.size[before]
         return
+    # An occluder that changes nothing here still needs a window, to be in the batch: anywhere inside the cone.
+    # `max(first, ...)`: where the common length is more than the cone, the window begins at its start.
     plan.starts[step.name] = np.clip(np.where(high > low, low, first), first, max(first, last - size))
     plan.size[step.name] = size
 
 
 def _spreads(step: Step, axis: int, n_in: int, n_out: int) -> bool:
-    """Whether it is cheaper to spread the changed inputs over all outputs than to gather each output's
-    inputs."""
+    """Whether to spread the changed inputs over all outputs they reach, not to gather each output's inputs.
+
+    Both give the same numbers: a convolution is linear, so it may be run on the changes alone, with zeros
+    around them. Spreading reads fewer positions where few inputs have changed (the first layers). It needs
+    stride 1, where every input reaches the same outputs.
+    """
     slide = step.slide or Slide((1, 1))
     return isinstance(step.module, nn.Conv2d) and slide.stride[axis] == 1 and n_in < n_out

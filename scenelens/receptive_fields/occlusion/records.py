@@ -1,8 +1,4 @@
-"""The plain way to occlude: one whole forward pass for each occluder.
-
-It is what the fast way in `scenelens.receptive_fields.occlusion.occlude` is held against, and what remains for networks that cannot be
-followed step by step.
-"""
+"""What the fast and the plain way of occluding share: the occluders, a place in a map, and the result."""
 
 from __future__ import annotations
 
@@ -12,22 +8,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scenelens.receptive_fields.occlusion.windows import Windows
-
-#: MERGED DOC: The windows of one block of occluders, computed step by step from the image up to the watched layer.
+#: A position (row, column) of a layer's map.
+Place = tuple[int, int]
+#: A unit's number, and the place where its response is read; None for the place of its peak.
+Wanted = tuple[int, Place | None]
 
 
 @dataclass(frozen=True)
 class Discrepancy:
     """How much one unit's response changed under each occluder.
 
-    Attributes
+    Parameters
     ----------
-    map : (n_y, n_x) float32, |original - occluded| at `place`; (73, 73) for 11x11 px, stride 3, 227 px. The
-        value belongs to the occluder's centre, pixel ``stride * i + (size - 1) / 2``.
-    unit : the unit's number.
-    place : (row, col) in the layer's map where the response was watched.
-    peak : the response there without occluder.
+    map : numpy.ndarray
+        float32 (n_y, n_x), the absolute change of the response at `place`; (73, 73) for an occluder of
+        11x11 pixels, stride 3 and an image of 227 pixels. A value belongs to the occluder's centre, pixel
+        ``stride * i + (size - 1) / 2``.
+    unit : int
+        The unit's number.
+    place : tuple of int
+        (row, column) of the layer's map where the response was read.
+    peak : float
+        The response there without an occluder.
     """
 
     map: np.ndarray
@@ -36,36 +38,59 @@ class Discrepancy:
     peak: float
 
 
-Place = tuple[int, int]
-
-
 @dataclass(frozen=True)
 class Patches:
     """The occluders: one patch, moved over the image.
 
-    Attributes
+    Parameters
     ----------
-    values : (h, w, 3) float, what the network is given under the patch, up to `background`.
-    background : (H, W, 3) float, what a network adds to each pixel whatever its value (minus its mean
-        image), or None.
-    stride : pixels between neighbouring occluders.
+    values : torch.Tensor
+        Float (h, w, channels): what the network is given where the patch lies, without `background`.
+    background : torch.Tensor or None
+        Float (H, W, channels): what the network's preprocessing adds to each pixel whatever its value (a
+        mean image that differs from pixel to pixel, subtracted), or None where it adds nothing.
+    stride : int
+        Pixels between neighbouring occluders. The first lies at pixel 0.
     """
 
     values: Tensor
     background: Tensor | None
     stride: int
 
-    def grid(self, image: Tensor) -> tuple[int, int]:
-        """How many occluders, none cut off, stand on an image (C, H, W): rows, columns.
+    def grid(self, size: tuple[int, int]) -> tuple[int, int]:
+        """How many occluders lie on an image, none of them cut off at its edge.
 
-        >>> Patches(torch.zeros(11, 11, 3), None, 3).grid(torch.zeros(3, 227, 227))
+        Parameters
+        ----------
+        size : tuple of int
+            (H, W) of the image in pixels.
+
+        Returns
+        -------
+        tuple of int
+            Number of rows and of columns of occluders.
+
+        Examples
+        --------
+        >>> Patches(torch.zeros(11, 11, 3), None, 3).grid((227, 227))
         (73, 73)
         """
         height, width = self.values.shape[:2]
-        return (image.shape[1] - height) // self.stride + 1, (image.shape[2] - width) // self.stride + 1
+        return (size[0] - height) // self.stride + 1, (size[1] - width) // self.stride + 1
 
-    def windows(self, rows: np.ndarray, columns: np.ndarray) -> Windows:
-        """The image's windows for occluders whose first rows and columns are given."""
+    def at(self, rows: np.ndarray, columns: np.ndarray) -> Tensor:
+        """What the network is given under occluders at some pixels.
+
+        Parameters
+        ----------
+        rows, columns : numpy.ndarray
+            (n_y,) and (n_x,): the first pixel of each row and of each column of occluders.
+
+        Returns
+        -------
+        torch.Tensor
+            Float (n_y * n_x, h, w, channels), row by row.
+        """
         height, width = self.values.shape[:2]
         n = len(rows) * len(columns)
         values = self.values.expand(n, -1, -1, -1)
@@ -74,9 +99,46 @@ class Patches:
             x = as_tensor(columns[:, None] + np.arange(width), self.values)
             behind = self.background[y[:, None, :, None], x[None, :, None, :]]
             values = values + behind.view(n, height, width, -1)
-        return Windows(values.contiguous(), rows, columns)
+        return values.contiguous()
+
+
+def peak_places(responses: Tensor) -> list[Place]:
+    """Where each unit has its peak; of ties the first in reading order.
+
+    Parameters
+    ----------
+    responses : torch.Tensor
+        (units, h, w).
+
+    Returns
+    -------
+    list of tuple of int
+        (row, column) for each unit.
+
+    Examples
+    --------
+    >>> peak_places(torch.tensor([[[0.0, 3, 1], [3, 0, 0]]]))
+    [(0, 1)]
+    """
+    width = responses.shape[2]
+    # numpy documents that argmax gives the first of ties; torch does not, and differs between devices
+    flat = responses.flatten(1).cpu().numpy().argmax(1)
+    return [(int(at) // width, int(at) % width) for at in flat]
 
 
 def as_tensor(index: np.ndarray, like: Tensor) -> Tensor:
-    """An index array as a tensor on another tensor's device."""
+    """An index array as a tensor on another tensor's device.
+
+    Parameters
+    ----------
+    index : numpy.ndarray
+        Integers of any shape.
+    like : torch.Tensor
+        A tensor on the device that is wanted.
+
+    Returns
+    -------
+    torch.Tensor
+        The same integers.
+    """
     return torch.from_numpy(index).to(like.device)

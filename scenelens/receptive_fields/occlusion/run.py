@@ -1,4 +1,4 @@
-"""One unit or a few, one image, all occluders: the passes over the original and over the windows."""
+"""The fast way to occlude: one pass without an occluder, then windows, a block of occluders at a time."""
 
 from __future__ import annotations
 
@@ -13,18 +13,75 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.networks import Slide, Step, ancestors
-from scenelens.receptive_fields.occlusion.plan import Axis, AxisPlan, map_sizes, needs, reads
-from scenelens.receptive_fields.occlusion.records import Patches, Place, as_tensor
-from scenelens.receptive_fields.occlusion.steps import WindowStep, window_steps
-from scenelens.receptive_fields.occlusion.windows import Original, Windows, read_changes, read_values
+from scenelens.receptive_fields.occlusion.plan import Axis, AxisPlan, Geometry, reads
+from scenelens.receptive_fields.occlusion.records import (
+    Discrepancy,
+    Patches,
+    Place,
+    Wanted,
+    as_tensor,
+    peak_places,
+)
+from scenelens.receptive_fields.occlusion.steps import window_steps
+from scenelens.receptive_fields.occlusion.windows import Original, Windows
 
-#: MERGED DOC: The windows of one block of occluders, computed step by step from the image up to the watched layer.
+#: Floats that the windows of one batch of occluders may take, together. On a CPU little enough to stay in the
+#: caches near the cores; on a GPU as much as keeps it busy.
+_FLOATS = {"cpu": 6_000_000, "cuda": 400_000_000}
+_WORTHWHILE = 200_000  # floats of a block that starting another thread is worth
 
 
-#: Floats that the windows of one batch of occluders may take, together: on a CPU little enough to stay near
-#: the cores.
-FLOATS = {"cpu": 6_000_000, "cuda": 400_000_000}
-WORTHWHILE = 200_000  # floats of a block that another thread is worth starting for
+class WindowedLayer:
+    """A layer whose steps are known, ready to be occluded by windows.
+
+    Parameters
+    ----------
+    target : Step
+        The step at which the layer's response is read.
+    shape : tuple of int
+        (channels, H, W) of the images.
+    """
+
+    def __init__(self, target: Step, shape: tuple[int, ...]) -> None:
+        # a watch depends on units and not on the image: images that follow each other share it
+        self._watch = functools.lru_cache(maxsize=4)(
+            lambda units: Watch(target, np.array(units), shape[1:], shape[0])  # type: ignore[arg-type]
+        )
+
+    def discrepancies(self, x: Tensor, patches: Patches, wanted: list[Wanted]) -> list[Discrepancy]:
+        """Occlude one image.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            The image, (channels, H, W), as the module takes it.
+        patches : Patches
+            The occluders.
+        wanted : list of tuple
+            (unit, place) for each result; place None for the unit's peak.
+
+        Returns
+        -------
+        list of Discrepancy
+            In the order of `wanted`.
+        """
+        peaks, whole = self._peaks(x, sorted({unit for unit, place in wanted if place is None}))
+        places = [(unit, place or peaks[unit]) for unit, place in wanted]
+        found: dict[tuple[int, Place], Discrepancy] = {}
+        # units that are read at one place share the windows: the backward cone is the place's
+        for place in dict.fromkeys(place for _, place in places):
+            watch = self._watch(tuple(sorted({unit for unit, at in places if at == place})))
+            originals = whole.get(watch) or watch.originals(x, place)
+            found |= {(one.unit, place): one for one in watch.discrepancies(originals, patches, place)}
+        return [found[one] for one in places]
+
+    def _peaks(self, x: Tensor, units: list[int]) -> tuple[dict[int, Place], dict[Watch, Any]]:
+        """Where units peak; and the pass it took, which serves again if they all peak at one place."""
+        if not units:
+            return {}, {}
+        watch = self._watch(tuple(units))
+        originals = watch.originals(x)
+        return dict(zip(units, peak_places(watch.response(originals)), strict=True)), {watch: originals}
 
 
 class Watch:
@@ -32,33 +89,71 @@ class Watch:
 
     Parameters
     ----------
-    target : the step at which the layer's response is read.
-    units : (n,) sorted unit numbers.
-    input_size, n_image : (H, W) of the image and its channels.
+    target : Step
+        The step at which the layer's response is read.
+    units : numpy.ndarray
+        (n,) sorted unit numbers.
+    input_size : tuple of int
+        (H, W) of the image.
+    n_image : int
+        The image's channels.
     """
 
     def __init__(self, target: Step, units: np.ndarray, input_size: tuple[int, int], n_image: int) -> None:
-        self.target, self.units = target, units
+        self.target, self.units, self.input_size = target, units, input_size
         self.steps = ancestors(target)
-        self.sizes = map_sizes(self.steps, input_size)
-        self.made: dict[str, WindowStep] = window_steps(self.steps, self.sizes, target.name, units, n_image)
+        self.geometry = Geometry(self.steps, target.name, input_size)
+        self.sizes = self.geometry.sizes
+        self.made = window_steps(self.steps, self.sizes, target.name, units, n_image)
         self.channels = {name: made.channels for name, made in self.made.items()}
         self.channels |= {one.name: np.arange(n_image) for one in self.steps if one.kind == "input"}
         self._parts = functools.lru_cache(maxsize=8)(self._make_parts)  # places come back, image after image
         self.last_use = {before.name: step.name for step in self.steps for before in step.inputs}
 
-    # ---- the original ----------------------------------------------------------------------------
-
-    def originals(self, image: Tensor, place: Place | None = None) -> dict[str, Any]:
-        """The pass without occluder: step name -> `Original`, or a tensor (1, ...) where positions mean
-        nothing.
+    def discrepancies(self, originals: dict[str, Any], patches: Patches, place: Place) -> list[Discrepancy]:
+        """How much each watched unit changes at a place under every occluder.
 
         Parameters
         ----------
-        image : (C, H, W) as the network takes it.
-        place : only what this position of the target depends on; None for the target's whole map.
+        originals : dict
+            What `originals` gave, for this place or for the whole map.
+        patches : Patches
+            The occluders.
+        place : tuple of int
+            (row, column) of the target's map.
+
+        Returns
+        -------
+        list of Discrepancy
+            In the order of the watched units.
         """
-        spans = [self._needs(axis, None if place is None else place[axis]) for axis in (0, 1)]
+        peaks = self._peaks(originals, place)
+        # occluders that no block computes cannot change the units at this place: zero is exact for them
+        changed = peaks.new_zeros(*patches.grid(self.input_size), len(self.units))
+        for rows, columns, values in self._responses(originals, patches, place):
+            at = torch.from_numpy(rows)[:, None], torch.from_numpy(columns)[None]
+            changed[at] = (values - peaks).abs_()
+        maps = changed.permute(2, 0, 1).contiguous().cpu().numpy()
+        return [Discrepancy(maps[n], int(unit), place, float(peaks[n])) for n, unit in enumerate(self.units)]
+
+    # ---- the image without an occluder -----------------------------------------------------------
+
+    def originals(self, image: Tensor, place: Place | None = None) -> dict[str, Any]:
+        """The pass without an occluder.
+
+        Parameters
+        ----------
+        image : torch.Tensor
+            (channels, H, W), as the network takes it.
+        place : tuple of int, optional
+            Compute only what this position of the target depends on; by default the target's whole map.
+
+        Returns
+        -------
+        dict
+            Step name -> `Original`, or a tensor (1, ...) where positions mean nothing.
+        """
+        spans = [self.geometry.needs(axis, None if place is None else place[axis]) for axis in (0, 1)]
         found: dict[str, Any] = {}
         for step in self.steps:
             if step.name not in self.sizes:
@@ -72,51 +167,98 @@ class Watch:
             found[step.name] = Original.of(values, rows, columns)
         return found
 
-    def _needs(self, axis: int, place: int | None) -> dict[str, tuple[int, int]]:
-        lengths = {name: size[axis] for name, size in self.sizes.items()}
-        whole = (0, lengths.get(self.target.name, 1))
-        return needs(
-            self.steps, lengths, axis, self.target.name, whole if place is None else (place, place + 1)
-        )
-
     def _original(self, step: Step, found: dict[str, Any], rows: Any, columns: Any) -> Tensor:
+        # By the same steps as the windows, not by the module: so that an occluder that changes nothing gives
+        # the same rounding, and a difference of exactly zero.
         made = self.made[step.name]
         pieces = []
         for number, before in enumerate(step.inputs):
             piece = found[before.name].crop(reads(step, rows, 0), reads(step, columns, 1), made.pad_value)
-            pieces.append(self.columns(step, number, piece))
+            pieces.append(self.taken(step, number, piece))
         positions = [np.arange(*span)[None] for span in (rows, columns)]
         return made(pieces, bias=True, counts=self.counts(step, *positions))[0]
 
     def response(self, originals: dict[str, Any]) -> Tensor:
-        """(units, h, w) of the target without occluder: of the part that `originals` holds, (units, 1, 1) if
-        flat."""
+        """The watched units' responses without an occluder.
+
+        Parameters
+        ----------
+        originals : dict
+            What `originals` gave.
+
+        Returns
+        -------
+        torch.Tensor
+            Float (units, h, w), of the part of the map that `originals` holds; (units, 1, 1) for a layer
+            without positions.
+        """
         value = originals[self.target.name]
         if isinstance(value, Original):
             return value.map[..., self.own(value.map)].permute(2, 0, 1)
         value = value[0, as_tensor(self.units, value)]
         return value.reshape(len(self.units), *(value.shape[1:] or (1, 1)))
 
-    def peaks(self, originals: dict[str, Any], place: Place) -> Tensor:
-        """(units,) the responses at a place without occluder."""
-        held = originals[self.target.name]
-        first = (held.rows[0], held.columns[0]) if isinstance(held, Original) else (0, 0)
+    def _peaks(self, originals: dict[str, Any], place: Place) -> Tensor:
+        """(units,) the responses at a place without an occluder."""
+        part = originals[self.target.name]
+        first = (part.rows[0], part.columns[0]) if isinstance(part, Original) else (0, 0)
         return self.response(originals)[:, place[0] - first[0], place[1] - first[1]]
 
+    # ---- channels and counts, for the original and for windows -----------------------------------
+
     def own(self, like: Tensor) -> Tensor:
-        """Where the watched units are among the target's channels."""
+        """Where the watched units are among the target's channels (see `WindowStep.channels`).
+
+        Parameters
+        ----------
+        like : torch.Tensor
+            A tensor on the device that is wanted.
+
+        Returns
+        -------
+        torch.Tensor
+            int64 (units,).
+        """
         return as_tensor(np.searchsorted(self.channels[self.target.name], self.units), like)
 
-    def columns(self, step: Step, number: int, piece: Tensor) -> Tensor:
-        """Of an input's windows (B, h, w, channels), the channels that a step takes."""
+    def taken(self, step: Step, number: int, piece: Tensor) -> Tensor:
+        """Of an input's windows, the channels that a step takes.
+
+        Parameters
+        ----------
+        step : Step
+            The step that reads.
+        number : int
+            Which of its inputs.
+        piece : torch.Tensor
+            Float (B, h, w, channels), the input's windows.
+
+        Returns
+        -------
+        torch.Tensor
+            Float (B, h, w, channels taken).
+        """
         have, taken = self.channels[step.inputs[number].name], self.made[step.name].takes[number]
+        # what is taken is part of what is there, both sorted: equal numbers are the same channels
         if len(have) == len(taken):
             return piece
         return piece.index_select(-1, as_tensor(np.searchsorted(have, taken), piece))
 
     def counts(self, step: Step, rows: np.ndarray, columns: np.ndarray) -> tuple[Tensor, Tensor] | None:
-        """For average pooling: how many positions each window at rows (n_y, h), columns (n_x, w) counts, per
-        axis."""
+        """For average pooling: how many positions each window counts, per axis; None for other steps.
+
+        Parameters
+        ----------
+        step : Step
+            The step.
+        rows, columns : numpy.ndarray
+            Positions (n_y, h) and (n_x, w) of the step's windows.
+
+        Returns
+        -------
+        tuple of torch.Tensor or None
+            Float (n_y * n_x, h) and (n_y * n_x, w).
+        """
         if not isinstance(step.module, nn.AvgPool2d):
             return None
         size = self.sizes[step.inputs[0].name]
@@ -128,15 +270,13 @@ class Watch:
 
     # ---- the occluders ---------------------------------------------------------------------------
 
-    def responses(
+    def _responses(
         self, originals: dict[str, Any], patches: Patches, place: Place
     ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
         """The units' responses at a place under each occluder that can change them.
 
-        Yields
-        ------
-        (rows, columns, values) : indices (n_y,), (n_x,) into the grid of occluders, and (n_y, n_x, units)
-        float.
+        Yields (rows, columns, values): indices (n_y,) and (n_x,) into the grid of occluders, and float (n_y,
+        n_x, units).
         """
         device = patches.values.device.type
         threads = torch.get_num_threads() if device == "cpu" else 1
@@ -146,7 +286,7 @@ class Watch:
 
         def block(plans: tuple[AxisPlan, AxisPlan]) -> tuple[np.ndarray, np.ndarray, Tensor]:
             rows, columns = (plan.occluders for plan in plans)
-            values = Block(self, originals, plans).run(patches, place)
+            values = _Block(self, originals, plans).run(patches, place)
             return rows, columns, values.view(len(rows), len(columns), -1)
 
         yield from _at_once(block, [(rows, columns) for rows in down for columns in across], threads)
@@ -154,21 +294,22 @@ class Watch:
     def _make_parts(
         self, place: Place, extent: tuple[int, int], stride: int, dense: int, device: str, threads: int
     ) -> list[list[AxisPlan]]:
-        """Both axes cut into parts. A block, a part of the rows by one of the columns, is computed at once:
-        small enough for memory and for windows hardly larger than each occluder's own, so that all threads
-        have work."""
-        axes = [
-            Axis(self.steps, self.sizes, axis, self.target.name, place[axis], (extent[axis], stride))
-            for axis in (0, 1)
-        ]
+        """Both axes cut into parts. A block, a part of the rows by one of the columns, is computed at once.
+
+        Blocks are small for three reasons: they have to fit in memory; neighbours' windows are hardly larger
+        than each occluder's own; and all threads should have work.
+        """
+        axes = [Axis(self.geometry, axis, place[axis], (extent[axis], stride)) for axis in (0, 1)]
         n = len(axes[0].occluders) * len(axes[1].occluders)
         if not n:
             return [[], []]
+        # one plan for all occluders has the longest windows: an upper bound of what one occluder takes
         plans = [axis.plan(slice(None)) for axis in axes]
         windows = sum(plans[0].size[k] * plans[1].size[k] * len(c) for k, c in self.channels.items())
         each = windows + dense + sum(self._whole(step) for step in self.steps if step.name not in self.sizes)
-        share = max(WORTHWHILE, each * n // (2 * threads)) if threads > 1 else each * n
-        side = max(1, int((min(FLOATS.get(device, FLOATS["cpu"]), share) / each) ** 0.5))
+        # two blocks per thread even out their lengths; below `_WORTHWHILE` a thread costs more than it saves
+        share = max(_WORTHWHILE, each * n // (2 * threads)) if threads > 1 else each * n
+        side = max(1, int((min(_FLOATS.get(device, _FLOATS["cpu"]), share) / each) ** 0.5))
         return [_cut(axis, side) for axis in axes]
 
     def _whole(self, step: Step) -> int:
@@ -186,6 +327,7 @@ def _at_once(call: Callable[[Any], Any], blocks: list[Any], threads: int) -> Ite
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            # inference mode belongs to a thread, so each call enters it anew
             yield from pool.map(torch.inference_mode()(call), blocks)
     finally:
         torch.set_num_threads(threads)
@@ -203,6 +345,8 @@ def _counted(step: Step, axis: int, length: int, at: np.ndarray) -> np.ndarray:
     edges."""
     slide, pool = step.slide or Slide((1, 1)), step.module
     first = at * slide.stride[axis] - slide.padding[axis]
+    # a window that was rounded up past the padding does not count what lies beyond it, even with
+    # count_include_pad
     last = np.minimum(first + slide.kernel[axis], length + slide.padding[axis])
     if not pool.count_include_pad:  # type: ignore[union-attr]
         first, last = np.maximum(first, 0), np.minimum(last, length)
@@ -213,7 +357,7 @@ def _dense(value: Any) -> Any:
     return value.map.permute(2, 0, 1)[None] if isinstance(value, Original) else value
 
 
-class Block:
+class _Block:
     """The windows of one block of occluders, from the image up to the target."""
 
     def __init__(self, watch: Watch, originals: dict[str, Any], plans: tuple[AxisPlan, AxisPlan]) -> None:
@@ -224,26 +368,22 @@ class Block:
         """The units' responses at the place, (occluders, units)."""
         for step in self.watch.steps:
             self.found[step.name] = self._step(step, patches)
+            # windows are dropped after their last reader: only a few steps' are in memory at a time
             for before in step.inputs:
                 if self.watch.last_use[before.name] == step.name:
                     del self.found[before.name]
         target = self.watch.target.name
         if target in self.watch.sizes:
-            at = [np.full((self._n(axis), 1), place[axis]) for axis in (0, 1)]
-            there = read_values(self.found[target], self.originals[target], at[0], at[1])[:, 0, 0]
+            at = [np.full((len(plan.occluders), 1), place[plan.axis]) for plan in self.plans]
+            there = self.found[target].values_at(self.originals[target], *at)[:, 0, 0]
             return there[:, self.watch.own(there)]
         there = self.found[target][:, as_tensor(self.watch.units, self.found[target])]
         return there[..., place[0], place[1]] if there.ndim == 4 else there.flatten(1)
 
-    def _n(self, axis: int) -> int:
-        return len(self.plans[axis].occluders)
-
-    def _starts(self, step: Step) -> list[np.ndarray]:
-        return [plan.starts[step.name] for plan in self.plans]
-
     def _step(self, step: Step, patches: Patches) -> Any:
         if step.kind == "input":
-            return patches.windows(*self._starts(step))
+            starts = [plan.starts[step.name] for plan in self.plans]
+            return Windows(patches.at(*starts), *starts)
         if step.name in self.watch.sizes:
             return self._windows(step)
         return step.call(*[self._whole(before) for before in step.inputs])
@@ -253,59 +393,42 @@ class Block:
         if before.name not in self.watch.sizes:
             return self.found[before.name]
         size = self.watch.sizes[before.name]
-        everywhere = [np.tile(np.arange(size[axis]), (self._n(axis), 1)) for axis in (0, 1)]
+        everywhere = [np.tile(np.arange(size[plan.axis]), (len(plan.occluders), 1)) for plan in self.plans]
         windows, original = self.found[before.name], self.originals[before.name]
-        return read_values(windows, original, everywhere[0], everywhere[1]).permute(0, 3, 1, 2)
+        return windows.values_at(original, *everywhere).permute(0, 3, 1, 2)
 
     def _windows(self, step: Step) -> Windows:
-        made, starts = self.watch.made[step.name], self._starts(step)
-        own = [
-            start[:, None] + np.arange(plan.size[step.name])
-            for start, plan in zip(starts, self.plans, strict=True)
-        ]
-        options = {
-            "spread": tuple(_spread(step, axis, self.plans[axis]) for axis in (0, 1)),
-            "counts": self.watch.counts(step, *own),
-            "alone": self._alone(step),
-        }
-        values = made([self._read(step, number, starts) for number in range(len(step.inputs))], **options)
-        if made.linear:  # what it gave are differences
+        made = self.watch.made[step.name]
+        own = [plan.covered(step) for plan in self.plans]
+        values = made(
+            [self._read(step, number) for number in range(len(step.inputs))],
+            spread=tuple(plan.padding(step) for plan in self.plans),
+            counts=self.watch.counts(step, *own),
+            alone=self._alone(step),
+        )
+        if made.linear:  # a convolution was given differences to the original, and gave differences
             original = self.originals[step.name]
             values.view(-1, values.shape[-1]).add_(original.table.index_select(0, original.index(*own)))
-        return Windows(values, *starts)
+        return Windows(values, *[plan.starts[step.name] for plan in self.plans])
 
     def _alone(self, step: Step) -> bool:
-        """Whether a step may overwrite its input: it is the last reader, and the input is no other's output
-        passed on."""
+        """Whether a step may overwrite its input: it is the last reader, and the input's values are its own.
+
+        A pointwise step (identity, dropout) may hand on the very tensor it was given, which others still read;
+        and the input step's values may be a view of the occluder itself.
+        """
         before = step.inputs[0]
         return self.watch.last_use[before.name] == step.name and before.kind not in ("pointwise", "input")
 
-    def _read(self, step: Step, number: int, starts: list[np.ndarray]) -> Tensor:
+    def _read(self, step: Step, number: int) -> Tensor:
         """What a step is computed from: its input's windows, as wide as it needs them."""
         made, before = self.watch.made[step.name], step.inputs[number].name
-        at = [
-            _positions(step, axis, plan, start)
-            for axis, (plan, start) in enumerate(zip(self.plans, starts, strict=True))
-        ]
+        at = [plan.read(step) for plan in self.plans]
         windows, original = self.found[before], self.originals[before]
         if made.linear:
-            piece = read_changes(windows, original, at[0], at[1])
+            piece = windows.changes_at(original, *at)
         elif windows.cover(*at):
             piece = windows.values
         else:
-            piece = read_values(windows, original, at[0], at[1], made.pad_value)
-        return self.watch.columns(step, number, piece)
-
-
-def _spread(step: Step, axis: int, plan: AxisPlan) -> int:
-    return step.slide.extent(axis) - 1 if step.slide and step.name in plan.spread else 0
-
-
-def _positions(step: Step, axis: int, plan: AxisPlan, start: np.ndarray) -> np.ndarray:
-    """(n, length) positions of the input that a step's windows (n,) are computed from."""
-    if step.name in plan.spread and step.slide:
-        first = start - step.slide.padding[axis] + _spread(step, axis, plan)
-        return first[:, None] + np.arange(plan.size[step.inputs[0].name])
-    low, high = reads(step, (0, plan.size[step.name]), axis)
-    stride = step.slide.stride[axis] if step.slide else 1
-    return (start * stride + low)[:, None] + np.arange(high - low)
+            piece = windows.values_at(original, *at, made.pad_value)
+        return self.watch.taken(step, number, piece)

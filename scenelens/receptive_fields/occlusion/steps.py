@@ -1,9 +1,9 @@
-"""The steps of a network, cut down to the channels that a few units depend on, and run on windows.
+"""The steps of a network, reduced to the channels that a few units depend on, as functions of windows.
 
-A unit of conv4 in one of two groups sees half of conv3, and a unit of pool2 one channel of conv2: most of
-the arithmetic of a full pass is spent on channels that cannot matter. Each class here does one kind of step
-for the channels it was asked for. Windows are channels-last, (B, h, w, channels),
-so that a position's channels are copied in one go.
+A unit of conv4 in one of two groups sees half of conv3's channels, and a unit of pool2 one channel of conv2: most
+of the arithmetic of a full pass is spent on channels that cannot matter. Each class here does one kind of step
+for the channels that are wanted of it. Windows are channels-last, (B, h, w, channels), so that a position's
+channels lie next to each other in memory and are copied at once.
 """
 
 from __future__ import annotations
@@ -18,18 +18,31 @@ from torch import Tensor, nn
 
 from scenelens.networks import Step
 
-Counts = tuple[Tensor, Tensor]
+_Counts = tuple[Tensor, Tensor]
 
 
 class WindowStep:
-    """A step that acts on each position alone, for the channels `wanted`: the base of the others.
+    """A step that acts on each position alone: the base of the others.
+
+    Parameters
+    ----------
+    step : Step
+        The step of the network's graph.
+    wanted : numpy.ndarray
+        Sorted numbers of the channels that are wanted.
+    n_inputs : list of int
+        Channels of each input's whole map.
 
     Attributes
     ----------
-    channels : the channels it gives, sorted; all those wanted, at times a few more.
-    takes : for each input, the channels it has to be given, in that order.
-    linear : it works on differences to the original as on values, up to a constant.
-    pad_value : what stands outside the map.
+    channels : numpy.ndarray
+        Sorted numbers of the channels it gives: all those wanted, at times a few more.
+    takes : list of numpy.ndarray
+        For each input, the channels it has to be given, in this order.
+    linear : bool
+        Whether it maps differences to the original to differences (up to its constant, which is left out).
+    pad_value : float
+        The value outside of the map.
     """
 
     linear = False
@@ -56,15 +69,15 @@ def _careful(module: nn.Module | None) -> nn.Module | None:
     return twin
 
 
-class Rectify(WindowStep):
-    """ReLU, over its input: nobody else reads it."""
+class _Rectify(WindowStep):
+    """ReLU, in place where no other step reads its input."""
 
     def __call__(self, windows: list[Tensor], alone: bool = False, **_: Any) -> Tensor:
-        """As in the base class; `alone` where no other step needs the input any more."""
+        """As in the base class; `alone`: no other step needs the input any more."""
         return windows[0].clamp_(min=0) if alone else windows[0].clamp(min=0)
 
 
-class PRectify(WindowStep):
+class _PRectify(WindowStep):
     """PReLU, whose slopes belong to channels."""
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
@@ -77,7 +90,7 @@ class PRectify(WindowStep):
         return torch.where(windows[0] >= 0, windows[0], windows[0] * self.slopes)
 
 
-class Convolve(WindowStep):
+class _Convolve(WindowStep):
     """A convolution: only the wanted outputs, only the inputs of the groups they are in."""
 
     linear = True
@@ -86,6 +99,8 @@ class Convolve(WindowStep):
         super().__init__(step, wanted, n_inputs)
         conv: Any = step.module
         n_out, n_in = conv.out_channels // conv.groups, conv.in_channels // conv.groups
+        # The library wants as many outputs in each group. So each group gives the union of what is wanted in
+        # any group: `channels` may be a few more than `wanted`.
         groups, within = np.unique(wanted // n_out), np.unique(wanted % n_out)
         self.channels = (groups[:, None] * n_out + within).ravel()
         self.takes = [(groups[:, None] * n_in + np.arange(n_in)).ravel()]
@@ -100,8 +115,8 @@ class Convolve(WindowStep):
     def __call__(
         self, windows: list[Tensor], spread: tuple[int, int] = (0, 0), bias: bool = False, **_: Any
     ) -> Tensor:
-        """As in the base class, `spread` zeros around the windows; without bias, since differences have
-        none."""
+        """As in the base class, with `spread` zeros around the windows; `bias` only for values: differences
+        have none."""
         constant = self.bias if bias else None
         if self.groups == 1 and not any(spread):
             return self._multiply(windows[0], constant)
@@ -112,6 +127,7 @@ class Convolve(WindowStep):
     def _multiply(self, x: Tensor, constant: Tensor | None) -> Tensor:
         """The same as one matrix product: on windows this small twice as fast as the library's
         convolution."""
+        # as_strided shows the overlapping kernels' inputs without a copy; the reshape makes the only one
         (n, height, width, _), (n_out, n_in, *kernel) = x.shape, self.weight.shape
         size = [
             (length - d * (k - 1) - 1) // s + 1
@@ -125,18 +141,19 @@ class Convolve(WindowStep):
         return y.view(n, *size, n_out)
 
 
-class Pool(WindowStep):
-    """Max pooling, or average pooling with the sums divided by what each window holds."""
+class _Pool(WindowStep):
+    """Max pooling, or average pooling: sums, divided by how many positions each window counts."""
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
         super().__init__(step, wanted, n_inputs)
         self.average = isinstance(step.module, nn.AvgPool2d)
         self.pad_value = 0.0 if self.average else -torch.inf
 
-    def __call__(self, windows: list[Tensor], counts: Counts | None = None, **_: Any) -> Tensor:
+    def __call__(self, windows: list[Tensor], counts: _Counts | None = None, **_: Any) -> Tensor:
         """As in the base class; `counts` (B or 1, h') and (B or 1, w') for average pooling."""
         slide: Any = self.step.slide
         x = windows[0].permute(0, 3, 1, 2)
+        # the windows hold the padding already (see `Windows.values_at`), so the library adds none
         if not self.average:
             highest = F.max_pool2d(x, slide.kernel, slide.stride, 0, slide.dilation)
             return highest.permute(0, 2, 3, 1).contiguous()
@@ -146,8 +163,8 @@ class Pool(WindowStep):
         return sums / (divisor or (rows[:, :, None] * columns[:, None, :])[..., None])
 
 
-class Scale(WindowStep):
-    """BatchNorm as it stands after training: one factor and one constant per channel."""
+class _Scale(WindowStep):
+    """BatchNorm in eval mode: one factor and one constant per channel."""
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
         super().__init__(step, wanted, n_inputs)
@@ -166,8 +183,12 @@ class Scale(WindowStep):
         return torch.addcmul(self.constant, windows[0], self.factor)
 
 
-class LocalResponse(WindowStep):
-    """Local response normalisation across channels: the sum of squares is a product with a band matrix."""
+class _LocalResponse(WindowStep):
+    """Local response normalisation across channels.
+
+    The sum of squares over neighbouring channels is a product with a band matrix, which takes any subset of
+    the channels; torch's own module needs all of them.
+    """
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
         super().__init__(step, wanted, n_inputs)
@@ -188,7 +209,7 @@ class LocalResponse(WindowStep):
         x, norm = windows[0], self.norm
         band, own = self.band.to(x), self.own.to(x.device)
         sums = ((x * x) @ band).add_(norm.k)
-        if norm.beta == 0.75:  # everybody's choice, and roots are ten times faster than powers
+        if norm.beta == 0.75:  # the usual choice, x^-3/4: two roots are ten times faster than a power
             factor = sums.rsqrt_()
             factor *= factor.sqrt()
         else:
@@ -196,7 +217,7 @@ class LocalResponse(WindowStep):
         return factor.mul_(x if self.same else x.index_select(-1, own))
 
 
-class Add(WindowStep):
+class _Add(WindowStep):
     """The sum of two branches, as at the end of a residual block."""
 
     def __call__(self, windows: list[Tensor], **_: Any) -> Tensor:
@@ -204,14 +225,15 @@ class Add(WindowStep):
         return windows[0] + windows[1]
 
 
-class Concatenate(WindowStep):
-    """The channels of several branches behind each other, as at the end of SqueezeNet's Fire."""
+class _Concatenate(WindowStep):
+    """The channels of several branches one after another, as at the end of SqueezeNet's Fire."""
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
         super().__init__(step, wanted, n_inputs)
         ends = np.cumsum(n_inputs)
         begins = ends - np.array(n_inputs)
-        # a branch that nobody wants gives one channel all the same: no step has to do without channels
+        # a branch of which no channel is wanted gives one all the same: an empty tensor would need a branch in
+        # every step before it
         idle = [b for b, e in zip(begins, ends, strict=True) if not ((wanted >= b) & (wanted < e)).any()]
         self.channels = wanted = np.union1d(wanted, np.array(idle, int))
         self.takes = [wanted[(wanted >= b) & (wanted < e)] - b for b, e in zip(begins, ends, strict=True)]
@@ -221,26 +243,26 @@ class Concatenate(WindowStep):
         return torch.cat(windows, dim=-1)
 
 
-KINDS: dict[type[nn.Module], type[WindowStep]] = {
-    nn.Conv2d: Convolve,
-    nn.MaxPool2d: Pool,
-    nn.AvgPool2d: Pool,
-    nn.ReLU: Rectify,
-    nn.PReLU: PRectify,
-    nn.BatchNorm2d: Scale,
-    nn.LocalResponseNorm: LocalResponse,
+_KINDS: dict[type[nn.Module], type[WindowStep]] = {
+    nn.Conv2d: _Convolve,
+    nn.MaxPool2d: _Pool,
+    nn.AvgPool2d: _Pool,
+    nn.ReLU: _Rectify,
+    nn.PReLU: _PRectify,
+    nn.BatchNorm2d: _Scale,
+    nn.LocalResponseNorm: _LocalResponse,
 }
 
 
-def window_step(step: Step, wanted: np.ndarray, n_inputs: list[int]) -> WindowStep:
+def _window_step(step: Step, wanted: np.ndarray, n_inputs: list[int]) -> WindowStep:
     """The step for the wanted channels; `n_inputs` are its inputs' numbers of channels."""
     if step.kind in ("add", "cat"):
-        return (Add if step.kind == "add" else Concatenate)(step, wanted, n_inputs)
-    found = [kind for module, kind in KINDS.items() if isinstance(step.module, module)]
+        return (_Add if step.kind == "add" else _Concatenate)(step, wanted, n_inputs)
+    found = [kind for module, kind in _KINDS.items() if isinstance(step.module, module)]
     return (found[0] if found else WindowStep)(step, wanted, n_inputs)
 
 
-def n_channels(steps: list[Step], sizes: dict[str, Any], n_image: int) -> dict[str, int]:
+def _n_channels(steps: list[Step], sizes: dict[str, Any], n_image: int) -> dict[str, int]:
     """Step name -> channels of its map, for the steps in `sizes`."""
     channels: dict[str, int] = {}
     for step in steps:
@@ -259,18 +281,37 @@ def n_channels(steps: list[Step], sizes: dict[str, Any], n_image: int) -> dict[s
 def window_steps(
     steps: list[Step], sizes: dict[str, Any], target: str, units: np.ndarray, n_image: int
 ) -> dict[str, WindowStep]:
-    """Step name -> the step cut down to what `units` of the target depend on; the image's own step is not
-    among them."""
-    channels = n_channels(steps, sizes, n_image)
+    """Reduce steps to what some units of the target depend on.
+
+    Parameters
+    ----------
+    steps : list of Step
+        The target and all it depends on, in the order they run.
+    sizes : dict
+        Step name -> size of its map; steps that are not in it are run whole.
+    target : str
+        Name of the watched step.
+    units : numpy.ndarray
+        Sorted numbers of the watched units.
+    n_image : int
+        Channels of the image.
+
+    Returns
+    -------
+    dict
+        Step name -> `WindowStep`, for the steps in `sizes` but the image's own.
+    """
+    channels = _n_channels(steps, sizes, n_image)
     wanted: dict[str, list[np.ndarray]] = {target: [units]}
     made: dict[str, WindowStep] = {}
+    # from the target to the image: what is wanted of a step is known once all its readers are made
     for step in reversed(steps):
-        if step.name not in sizes:
+        if step.name not in sizes:  # a whole pass needs all channels
             for before in step.inputs:
                 wanted.setdefault(before.name, []).append(np.arange(channels.get(before.name, 0)))
         elif step.inputs:
             union = np.unique(np.concatenate(wanted[step.name]))
-            made[step.name] = window_step(step, union, [channels[one.name] for one in step.inputs])
+            made[step.name] = _window_step(step, union, [channels[one.name] for one in step.inputs])
             for before, taken in zip(step.inputs, made[step.name].takes, strict=True):
                 wanted.setdefault(before.name, []).append(taken)
     return made

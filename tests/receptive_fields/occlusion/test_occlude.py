@@ -18,8 +18,8 @@ from scenelens.networks import torchvision
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 from scenelens.receptive_fields.occlusion import occlude, run
-from scenelens.receptive_fields.occlusion.occlude import Occlusion, discrepancy_map, noise_occluder
-from scenelens.receptive_fields.occlusion.plain import peak_places, plain_discrepancies
+from scenelens.receptive_fields.occlusion.occlude import Occlusion, _noise_occluder, discrepancy_map
+from scenelens.receptive_fields.occlusion.records import peak_places
 
 models = torchvision.models
 
@@ -30,11 +30,8 @@ TOLERANCE = 1e-4  # of the largest response
 def both_ways(
     network: nn.Module | Network, layer: str, image, units, places=None, **options
 ) -> tuple[list, list]:
-    occlude = Occlusion(network, layer, **options)
-    fast = occlude.of(image, units, places)
-    x, patches = occlude._prepared(image)
-    wanted = list(zip(units, places or [None] * len(units), strict=True))
-    return fast, plain_discrepancies(network, layer, x, patches, wanted)
+    occlusion = Occlusion(network, layer, **options)
+    return occlusion.of(image, units, places), occlusion.plainly(image, units, places)
 
 
 def check_equal(fast: list, plain: list) -> None:
@@ -237,7 +234,7 @@ def test_neither_batch_size_nor_threads_change_the_result(tiny_network: Network,
     assert expected.max() > 0
     threads = torch.get_num_threads()
     for floats, n in ((20_000, 1), (1_000_000_000, 3)):
-        monkeypatch.setitem(run.FLOATS, "cpu", floats)
+        monkeypatch.setitem(run._FLOATS, "cpu", floats)
         torch.set_num_threads(n)
         try:
             found = discrepancy_map(tiny_network, "conv4", 3, image)
@@ -308,7 +305,7 @@ def test_the_occluder_is_pasted_into_the_picture_before_it_is_prepared(tmp_path,
         options = {"mean_image": str(tmp_path / "mean.npy")}
     network = picture_network(channels="BGR", white=255.0, std=(2.0, 1.0, 3.0), **options)
     image = rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)
-    for patch in (noise_occluder(7, 9), np.full((9, 9, 3), 128, np.uint8)):
+    for patch in (_noise_occluder(7, 9), np.full((9, 9, 3), 128, np.uint8)):
         found = discrepancy_map(network, "0.3", 2, image, occluder=patch, stride=5)
         by_objects = occluded_by_hand(network, "0.3", 2, image, patch, 5)
         np.testing.assert_allclose(found, by_objects, atol=1e-4 * by_objects.max())
@@ -325,8 +322,8 @@ def test_the_papers_grid(tiny_network: Network) -> None:
 
 
 def test_the_seed_makes_the_noise() -> None:
-    assert np.array_equal(noise_occluder(3), noise_occluder(3))
-    assert not np.array_equal(noise_occluder(3), noise_occluder(4))
+    assert np.array_equal(_noise_occluder(3), _noise_occluder(3))
+    assert not np.array_equal(_noise_occluder(3), _noise_occluder(4))
 
 
 # ---- what is not understood, and what is wrong ---------------------------------------------------------
@@ -355,8 +352,6 @@ class Deciding(nn.Module):
     ],
 )
 def test_falls_back_to_whole_passes_and_says_so_once(network: nn.Module, layer: str, text: str) -> None:
-    pass  # moved
-
     occlude._say_once.cache_clear()
     image, options = torch.randn(3, 16, 18), {"occluder": np.ones((3, 3, 3)), "stride": 4}
     with pytest.warns(UserWarning, match=text):
@@ -368,8 +363,6 @@ def test_falls_back_to_whole_passes_and_says_so_once(network: nn.Module, layer: 
 
 
 def test_padding_that_is_not_zero_is_not_taken_for_zero() -> None:
-    pass  # moved
-
     occlude._say_once.cache_clear()
     net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect"), nn.ReLU(), nn.Conv2d(4, 2, 3))
     with pytest.warns(UserWarning, match="Conv2d .* is not understood"):
