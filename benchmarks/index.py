@@ -1,9 +1,9 @@
-"""What the index costs beside the bare forward pass over the same images: python -m benchmarks.index
+"""What the index costs, compared with a bare forward pass over the same images: python -m benchmarks.index
 
-Bare means: read every image, prepare it, run the network in batches, keep nothing. The reading runs in a
-thread ahead of the network in both, so that neither is favoured; a third column shows the loop that one
-would write first, without that. All three take turns, several times, and the medians are compared. Writes
-build/bench/index.json.
+Bare means: read every image, prepare it, run the network in batches, store nothing. In both, images are read
+in a thread ahead of the network, so that neither has an advantage. A third way shows the loop that one would
+write first, without that thread. All three take turns, several times, and the medians are compared. The
+result is written to build/bench/index.json.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import torch
 from PIL import Image
 
 from scenelens.images import load_image
-from scenelens.networks.caffenet import CaffeNet
-from scenelens.networks.network import Network
+from scenelens.networks import CaffeNet, Network
+from scenelens.progress import run_ahead
 from scenelens.progress import run_ahead
 from scenelens.studies.index import BATCH, ActivationIndex
 
@@ -46,8 +46,8 @@ def make_pictures(folder: Path, n: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def prepared(network: Network, paths: list[str], ahead: int) -> Iterator[torch.Tensor]:
-    """Batches ready for the network, read in a thread so many batches ahead (0: read when needed)."""
+def prepared(network: Network, paths: list[str], ahead: bool) -> Iterator[torch.Tensor]:
+    """Batches ready for the network, read ahead in a thread or read when they are needed."""
     parts = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
 
     def read(part: list[str]) -> torch.Tensor:
@@ -59,7 +59,7 @@ def prepared(network: Network, paths: list[str], ahead: int) -> Iterator[torch.T
     yield from run_ahead(read, parts, ahead)
 
 
-def bare(network: Network, paths: list[str], ahead: int) -> None:
+def bare(network: Network, paths: list[str], ahead: bool) -> None:
     with torch.no_grad():
         for batch in prepared(network, paths, ahead):
             network.module(batch)
@@ -70,7 +70,7 @@ def index(network: Network, images: pd.DataFrame, cache: Path) -> None:
 
 
 def timed(way: Callable[[Path], None], cache: Path) -> tuple[float, float]:
-    """Seconds on the clock and of processor time; what was written is removed outside of both."""
+    """Seconds on the clock and of processor time. What was written is removed afterwards, outside of both."""
     clock, processor = time.perf_counter(), time.process_time()
     way(cache)
     spent = time.perf_counter() - clock, time.process_time() - processor
@@ -87,9 +87,9 @@ def measure(n_images: int, rounds: int) -> pd.DataFrame:
         images = make_pictures(Path(folder), n_images)
         paths = list(images.path)
         ways: dict[str, Callable[[Path], None]] = {
-            "bare": lambda cache: bare(network, paths, ahead=2),
+            "bare": lambda cache: bare(network, paths, ahead=True),
             "index": lambda cache: index(network, images, cache),
-            "bare, reading when needed": lambda cache: bare(network, paths, ahead=0),
+            "bare, reading when needed": lambda cache: bare(network, paths, ahead=False),
         }
         index(network, images[:BATCH], Path(folder) / "cache")  # warm up
         for turn in range(rounds):
@@ -107,7 +107,7 @@ def main() -> None:
     print(f"about {0.05 * options.images * options.rounds:.0f} s on two cores")
     turns = measure(options.images, options.rounds)
     table = turns.groupby("way", sort=False)[["clock", "processor"]].median().sort_index()
-    # turns are compared in pairs: what else the machine was doing then fell on both
+    # Turns are compared in pairs: whatever else the machine was doing then slowed both.
     pairs = turns.set_index(["turn", "way"]).unstack("way")
     ratio = {how: float((pairs[how]["index"] / pairs[how]["bare"]).median()) for how in table}
     print(f"CaffeNet at half width, 227 px, all 11 layers, {options.images} images; median seconds")

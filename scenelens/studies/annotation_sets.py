@@ -1,4 +1,4 @@
-"""A study's annotations: one folder or several, each in a format of its own, behind one interface."""
+"""A study's annotations: one folder or several, each in its own format, behind one interface."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _colour_mask(root: Path, cache: Path, entry: Mapping[str, Any]) -> Annotatio
     return ColourMasks(root, entry.get("colours", {}), cache)
 
 
-#: Format of annotations -> what opens a folder of them, given a folder to cache in and the study's table.
-#: Add to it to bring another format.
+#: Format of annotations -> what opens a folder of them: a function of the folder, a folder to cache in, and
+#: the study's [[annotations]] table. Another format needs one more entry.
 ANNOTATION_FORMATS: dict[str, Callable[[Path, Path, Mapping[str, Any]], Annotations]] = {
     "sun": _sun,
     "ade20k": _ade20k,
@@ -32,22 +32,27 @@ ANNOTATION_FORMATS: dict[str, Callable[[Path, Path, Mapping[str, Any]], Annotati
 }
 
 
-def set_name(entry: Mapping[str, Any]) -> str:
-    """What an [[annotations]] table is called: its key ``name``, or else its folder's name.
-
-    >>> set_name({"root": "photos/facade"})
-    'facade'
-    """
-    return entry.get("name") or Path(entry["root"]).name
-
-
 def open_sets(file: StudyFile, cache: Path) -> dict[str, Annotations]:
-    """Open every annotated folder that a study names, in the file's order; none is an empty dict.
+    """Open every annotated folder that a study names.
+
+    Parameters
+    ----------
+    file : StudyFile
+        The checked study.toml.
+    cache : pathlib.Path
+        Folder for what is worked out from the annotations.
+
+    Returns
+    -------
+    dict of str to Annotations
+        By name, in the file's order: the table's key ``name``, or else the folder's name. Empty for a study
+        without annotations.
 
     Raises
     ------
-    SceneLensError : an unknown format (close names are given), a missing folder, one without annotations, a
-        name given twice.
+    SceneLensError
+        If a format is unknown (close names are given), a folder is missing or has no annotations, or two sets
+        have the same name.
     """
     opened: dict[str, Annotations] = {}
     for entry in file.annotations:
@@ -55,7 +60,7 @@ def open_sets(file: StudyFile, cache: Path) -> dict[str, Annotations]:
         if opener is None:
             close = close_names(entry["format"], ANNOTATION_FORMATS)
             raise file.error("annotations", f"format = {entry['format']!r} is unknown; {close}.")
-        name = set_name(entry)
+        name = entry.get("name") or Path(entry["root"]).name
         if name in opened:
             raise file.error("annotations", f"two sets are called {name!r}; give each its own name.")
         opened[name] = opener(file.existing("annotations", entry["root"]), cache, entry)

@@ -1,4 +1,4 @@
-"""The networks that a study.toml describes, each built and loaded when first asked for."""
+"""The networks that a study.toml describes, each built and loaded when it is first used."""
 
 from __future__ import annotations
 
@@ -7,13 +7,35 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
+
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks import Network, Preprocessing, read_class_names
+from scenelens.networks import (
+    PRESETS,
+    Network,
+    Preprocessing,
+    build_module,
+    load_weights,
+    module_from_factory,
+    read_class_names,
+    torchvision,
+)
 from scenelens.studies.study_file import StudyFile
 
 
 class StudyNetworks(Mapping):
-    """The networks of a study by name, each loaded when first asked for."""
+    """The networks of a study by name, each loaded when it is first used.
+
+    Parameters
+    ----------
+    file : StudyFile
+        The checked study.toml.
+
+    Raises
+    ------
+    SceneLensError
+        On access to a name that the study does not have; it is a KeyError, too.
+    """
 
     def __init__(self, file: StudyFile) -> None:
         self._file = file
@@ -22,9 +44,9 @@ class StudyNetworks(Mapping):
     def __getitem__(self, name: str) -> Network:
         tables = self._file.data["networks"]
         if name not in tables:
-            raise UnknownNetwork(f"the study has no network {name!r}; {close_names(name, tables)}.")
+            raise _UnknownNetwork(f"the study has no network {name!r}; {close_names(name, tables)}.")
         if name not in self._loaded:
-            self._loaded[name] = load_network(self._file, name)
+            self._loaded[name] = _load_network(self._file, name)
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -40,19 +62,14 @@ class StudyNetworks(Mapping):
         return f"networks: {', '.join(self)}"
 
 
-class UnknownNetwork(SceneLensError, KeyError):
+class _UnknownNetwork(SceneLensError, KeyError):
     """No network of that name; also a KeyError, so that ``networks.get`` works as with any mapping."""
 
     __str__ = Exception.__str__  # KeyError would show the sentence in quotes
 
 
-def load_network(file: StudyFile, name: str) -> Network:
-    """Build the network that ``[networks.<name>]`` of a study file describes, with its weights or its
-    seed."""
-    import torch
-
-    from scenelens.networks import Network, build_module, load_weights, module_from_factory
-
+def _load_network(file: StudyFile, name: str) -> Network:
+    """Build the network that ``[networks.<name>]`` describes, with its weights or its seed."""
     table, section = file.data["networks"][name], f"networks.{name}"
     classes, card = _classes(file, section, table.get("classes"))
     if "factory" in table:
@@ -60,6 +77,8 @@ def load_network(file: StudyFile, name: str) -> Network:
     else:
         options = {key: table[key] for key in ("width", "fc") if key in table}
         n_classes = classes if isinstance(classes, int) else len(classes or [])
+        # The seed makes an untrained network the same in every run; the reader's own random numbers do not
+        # change.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(table.get("seed", 0))
             module = build_module(table["architecture"], n_classes, **options)
@@ -72,15 +91,12 @@ def load_network(file: StudyFile, name: str) -> Network:
 
 
 def _classes(file: StudyFile, section: str, given: Any) -> tuple[list[str] | int | None, dict]:
-    """Class names, their number, or None (a factory's network may do without); and the model card, if they
-    are in one."""
+    """Class names, their number, or None (a factory's network needs none); and the model card, if any."""
     if given is None or isinstance(given, int):
         return given, {}
     if isinstance(given, list):
         return [str(one) for one in given], {}
     if given == "imagenet":
-        from scenelens.networks import torchvision
-
         return list(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1.meta["categories"]), {}
     path = file.existing(section, given)
     names = read_class_names(path)
@@ -89,8 +105,6 @@ def _classes(file: StudyFile, section: str, given: Any) -> tuple[list[str] | int
 
 
 def _preprocessing(file: StudyFile, section: str, given: Any) -> Preprocessing:
-    from scenelens.networks import PRESETS, Preprocessing
-
     if given is None:
         return Preprocessing()
     if isinstance(given, str):

@@ -1,9 +1,8 @@
-"""A unit's top images as the network saw them: the frame, the place of the peak, the patch it could see.
+"""A unit's top images as the network saw them: input pixels, position of the peak, receptive field there.
 
-Section 2 and section 3 of the paper look at units through the images that drive them hardest. Every view
-of that kind (a figure, a widget, a page of the atlas) needs the same three things, and gets them here: the
-image cut exactly to the network's input, the centre of the position that peaked, and the box of the
-theoretical receptive field around it.
+Sections 2 and 3 of the paper study units through the images to which they respond most strongly. Figures,
+widgets and the atlas all need the same three things, and get them here: the image cut to the network's input,
+the centre of the position that peaked, and the box of the theoretical receptive field around it.
 """
 
 from __future__ import annotations
@@ -17,6 +16,9 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.networks import receptive_box, receptive_center
 from scenelens.studies.study import Study
 
+#: A box with sides below this share of the frame marks the position by itself.
+_SMALL = 0.15
+
 
 @dataclass(frozen=True)
 class TopImage:
@@ -24,15 +26,23 @@ class TopImage:
 
     Attributes
     ----------
-    image : id of the image within its study.
-    rank : 0 for the image with the highest peak.
-    peak : the unit's response at its peak (in the layer's own units, as recorded).
-    frame : uint8 RGB (H, W, 3), the pixels the network was given, H and W its input size.
-    center : (row, col) of the peak's receptive centre in pixels of the frame; None if fully connected.
-    box : (top, left, bottom, right) of the theoretical receptive field, cut off at the frame's edges; None
-        where there is none to draw: in a fully connected layer, or where it covers the whole frame.
-    source : 'scene-centric' or 'object-centric'.
-    category : the image's category in its study.
+    image : str
+        Id of the image in its study.
+    rank : int
+        0 for the image with the highest peak.
+    peak : float
+        The unit's response at its peak, as recorded.
+    frame : numpy.ndarray
+        uint8 RGB, (H, W, 3): the pixels that the network was given, at its input size.
+    center : tuple of float or None
+        (row, col) of the peak's receptive centre in pixels of the frame; None in a fully connected layer.
+    box : tuple of float or None
+        (top, left, bottom, right) of the theoretical receptive field, cut off at the frame's edges. None in a
+        fully connected layer, or where the field covers the whole frame: there is nothing to draw.
+    source : str
+        'scene-centric' or 'object-centric'.
+    category : str
+        The image's category in its study.
     """
 
     image: str
@@ -46,27 +56,46 @@ class TopImage:
 
     @property
     def ring(self) -> tuple[float, float] | None:
-        """The centre, if a ring is worth drawing: not in a box so small that it marks the place itself."""
+        """Where a ring is to be drawn: the centre, unless the box is so small that it marks it.
+
+        Returns
+        -------
+        tuple of float or None
+            (row, col) in pixels of the frame.
+        """
         if self.center is None or self.box is None:
             return self.center
         top, left, bottom, right = self.box
-        tiny = max((bottom - top) / self.frame.shape[0], (right - left) / self.frame.shape[1]) < 0.15
-        return None if tiny else self.center
+        height, width = self.frame.shape[:2]
+        small = max((bottom - top) / height, (right - left) / width) < _SMALL
+        return None if small else self.center
 
 
 def top_images(study: Study, network: str, layer: str, unit: int, n: int = 12) -> list[TopImage]:
-    """The `n` images of a study that drive one unit hardest, best first.
+    """The images to which one unit responds most strongly.
 
     Parameters
     ----------
-    study : an open study; its index of `network` is built first where it is missing.
-    network : 'scene', 'object', or another of `study.networks`.
-    layer, unit : a layer of that network and a unit of that layer (from 0).
-    n : number of images; fewer come back from a smaller study.
+    study : Study
+        The open study. Its index of the network is built first where it is missing.
+    network : str
+        A name in `Study.networks`: 'scene', 'object', or another.
+    layer : str
+        A layer of that network.
+    unit : int
+        A unit of that layer, from 0.
+    n : int, optional
+        How many images (default 12). The list is shorter in a smaller study.
+
+    Returns
+    -------
+    list of TopImage
+        The highest peak first.
 
     Raises
     ------
-    SceneLensError : no such network, layer or unit.
+    SceneLensError
+        If there is no such network, layer or unit.
     """
     row = layer_row(study, network, layer)
     if not 0 <= unit < row["units"]:
@@ -79,11 +108,26 @@ def top_images(study: Study, network: str, layer: str, unit: int, n: int = 12) -
 
 
 def layer_row(study: Study, network: str, layer: str) -> dict[str, Any]:
-    """One row of a network's table of layers, as a dict.
+    """One row of a network's table of layers.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    network : str
+        A name in `Study.networks`.
+    layer : str
+        A layer of that network.
+
+    Returns
+    -------
+    dict
+        The row of `Network.layers`, by column.
 
     Raises
     ------
-    SceneLensError : no such network or layer, with the close names.
+    SceneLensError
+        If there is no such network or layer; close names are given.
     """
     if network not in study.networks:
         names = list(study.networks)
@@ -91,10 +135,8 @@ def layer_row(study: Study, network: str, layer: str) -> dict[str, Any]:
     table = study.networks[network].layers
     rows = table[table["layer"] == layer]
     if rows.empty:
-        names = list(table["layer"])
-        raise SceneLensError(
-            f"the {network} network has no layer {layer!r}; {close_names(layer, names)}. See network.layers."
-        )
+        close = close_names(layer, list(table["layer"]))
+        raise SceneLensError(f"the {network} network has no layer {layer!r}; {close}. See network.layers.")
     return rows.iloc[0].to_dict()
 
 

@@ -1,5 +1,4 @@
-"""study.toml: read and checked key by key, so that a slip of the pen ends in a sentence and not in a wrong
-result."""
+"""study.toml: read and checked key by key, so that a typing error is not a wrong result."""
 
 from __future__ import annotations
 
@@ -12,11 +11,11 @@ from typing import Any
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import data_folder
 
-SOURCES = ("scene-centric", "object-centric")
-NUMBER, NUMBERS = (int, float), (list,)
+_SOURCES = ("scene-centric", "object-centric")
+_NUMBER, _NUMBERS = (int, float), (list,)
 
-#: section -> key -> the types it may have. A star stands for any name.
-SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
+#: Section -> key -> the types that its value may have. A star stands for any name.
+_SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
     "": {
         "name": (str,),
         "title": (str,),
@@ -33,7 +32,7 @@ SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
         "weights": (str,),
         "classes": (str, list, int),
         "seed": (int,),
-        "width": NUMBER,
+        "width": _NUMBER,
         "fc": (int,),
         "rename": (dict,),
         "preprocessing": (str, dict),
@@ -43,10 +42,10 @@ SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
         "resize": (str,),
         "resize_to": (int, list),
         "channels": (str,),
-        "white": NUMBER,
-        "mean": NUMBERS,
+        "white": _NUMBER,
+        "mean": _NUMBERS,
         "mean_image": (str,),
-        "std": NUMBERS,
+        "std": _NUMBERS,
     },
     "images": {
         "path": (str,),
@@ -61,25 +60,40 @@ SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
     "cache": {"path": (str,)},
     "labels": {"store": (str,)},
 }
-REQUIRED: dict[str, tuple[str, ...]] = {
+#: Section -> the keys that must be there.
+_REQUIRED: dict[str, tuple[str, ...]] = {
     "": ("networks", "images"),
     "images": ("path", "source"),
     "annotations": ("root", "format"),
+    "generator": ("kind", "root"),
+    "cache": ("path",),
+    "labels": ("store",),
 }
-REQUIRED |= {"generator": ("kind", "root"), "cache": ("path",), "labels": ("store",)}
 
 
-def study_names() -> list[str]:
+def _study_names() -> list[str]:
     """The studies that come with the package: the files in data/studies."""
     return sorted(path.stem for path in (data_folder() / "studies").glob("*.toml"))
 
 
 def find_study(name_or_path: str | Path | None) -> Path:
-    """The study.toml that a name or a path means; None means the variable SCENELENS_STUDY, or "sceneworld".
+    """The study.toml that a name or a path means.
+
+    Parameters
+    ----------
+    name_or_path : str, pathlib.Path or None
+        A name in data/studies, a .toml file, or a folder with a study.toml. None means the environment
+        variable SCENELENS_STUDY, or "sceneworld" where that is not set.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
 
     Raises
     ------
-    SceneLensError : no such study (close names are given), no such file.
+    SceneLensError
+        If there is no such study (close names are given) or no such file.
     """
     given = str(name_or_path or os.environ.get("SCENELENS_STUDY") or "sceneworld")
     path = Path(given).expanduser()
@@ -88,9 +102,9 @@ def find_study(name_or_path: str | Path | None) -> Path:
         if not path.is_file():
             raise SceneLensError(f"there is no study file {path}; give the path of a study.toml.")
         return path.resolve()
-    if given not in study_names():
+    if given not in _study_names():
         raise SceneLensError(
-            f"no study named {given!r}; {close_names(given, study_names())}. "
+            f"no study named {given!r}; {close_names(given, _study_names())}. "
             "A path to a study.toml works too."
         )
     return data_folder() / "studies" / f"{given}.toml"
@@ -98,34 +112,95 @@ def find_study(name_or_path: str | Path | None) -> Path:
 
 @dataclass(frozen=True)
 class StudyFile:
-    """A checked study.toml: its path and its tables, as plain dicts; paths in it are relative to its
-    folder."""
+    """A checked study.toml. Paths in it are relative to its folder.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    data : dict
+        Its tables, as plain dicts.
+    """
 
     path: Path
     data: dict[str, Any]
 
     @property
     def name(self) -> str:
-        """The study's name: the key ``name``, or the file's or folder's."""
+        """The study's name.
+
+        Returns
+        -------
+        str
+            The key ``name``; by default the name of the file, or of the folder of a study.toml.
+        """
         fallback = self.path.parent.name if self.path.stem == "study" else self.path.stem
         return self.data.get("name", fallback)
 
     @property
     def annotations(self) -> list[dict[str, Any]]:
-        """The [annotations] table, or the [[annotations]] tables, as a list."""
+        """The [annotations] table, or the [[annotations]] tables.
+
+        Returns
+        -------
+        list of dict
+            Empty for a study without annotations.
+        """
         given = self.data.get("annotations", [])
         return [given] if isinstance(given, dict) else given
 
     def resolve(self, path: str) -> Path:
-        """A path of the file as an absolute one."""
+        """A path in the file as an absolute path.
+
+        Parameters
+        ----------
+        path : str
+            A path, relative to the file's folder or absolute; ``~`` is the home folder.
+
+        Returns
+        -------
+        pathlib.Path
+            The absolute path; it need not exist.
+        """
         return (self.path.parent / Path(path).expanduser()).resolve()
 
     def error(self, section: str, text: str) -> SceneLensError:
-        """A SceneLensError that names the file and the section."""
+        """An error that names the file and the section; the caller raises it.
+
+        Parameters
+        ----------
+        section : str
+            The section, without brackets; '' for the top of the file.
+        text : str
+            What is wrong, as a sentence.
+
+        Returns
+        -------
+        SceneLensError
+            The error.
+        """
         return SceneLensError(f"{self.path}{f', [{section}]' if section else ''}: {text}")
 
     def existing(self, section: str, given: str) -> Path:
-        """A path of the file as an absolute one, which must exist."""
+        """A path in the file as an absolute path, which must exist.
+
+        Parameters
+        ----------
+        section : str
+            The section that names the path, for the message.
+        given : str
+            The path, relative to the file's folder or absolute.
+
+        Returns
+        -------
+        pathlib.Path
+            The absolute path.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such file or folder.
+        """
         path = self.resolve(given)
         if not path.exists():
             hint = " `make train` makes it." if "sceneworld" in path.parts else ""
@@ -136,10 +211,21 @@ class StudyFile:
 def read_study_file(path: Path) -> StudyFile:
     """Read and check a study.toml.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    StudyFile
+        Its tables. Files and folders that they name are not looked for yet.
+
     Raises
     ------
-    SceneLensError : not TOML, an unknown key (close names are given), a value of the wrong type, a missing
-        key.
+    SceneLensError
+        If the file is not TOML, has an unknown key (close names are given) or a value of the wrong type, or
+        lacks a key.
 
     Examples
     --------
@@ -173,14 +259,15 @@ def read_study_file(path: Path) -> StudyFile:
 def _check(file: StudyFile, section: str, table: Any, schema: str) -> None:
     if not isinstance(table, dict):
         raise file.error(section, "expected a table of keys and values.")
-    allowed = SCHEMA[schema]
+    allowed = _SCHEMA[schema]
     for key, value in table.items():
         if key not in allowed:
             raise file.error(section, f"unknown key {key!r}; {close_names(key, allowed)}.")
+        # True is an int for Python, and never what is meant here.
         if not isinstance(value, allowed[key]) or isinstance(value, bool):
             names = " or ".join(kind.__name__ for kind in allowed[key])
             raise file.error(section, f"{key} = {value!r} is of the wrong type; expected {names}.")
-    for key in REQUIRED.get(schema, ()):
+    for key in _REQUIRED.get(schema, ()):
         if key not in table:
             raise file.error(section, f"the key {key!r} is missing.")
 
@@ -199,7 +286,7 @@ def _check_network(file: StudyFile, section: str, table: Any) -> None:
 
 def _check_images(file: StudyFile, section: str, entry: Any) -> None:
     _check(file, section, entry, "images")
-    for key, allowed in (("source", SOURCES), ("category", ("folder", "file name"))):
+    for key, allowed in (("source", _SOURCES), ("category", ("folder", "file name"))):
         if key in entry and entry[key] not in allowed:
             raise file.error(
                 section, f"{key} = {entry[key]!r} is unknown; {close_names(entry[key], allowed)}."

@@ -2,7 +2,7 @@ import pytest
 
 from scenelens.errors import SceneLensError
 from scenelens.files import data_folder
-from scenelens.studies.study_file import find_study, read_study_file, study_names
+from scenelens.studies.study_file import _study_names, find_study, read_study_file
 from tests.tiny_study import STUDY
 
 
@@ -72,13 +72,13 @@ def test_finding_a_study(tmp_path, monkeypatch):
 
 
 def test_every_study_that_comes_along_is_well_formed():
-    assert "sceneworld" in study_names()
-    for name in study_names():
+    assert "sceneworld" in _study_names()
+    for name in _study_names():
         assert read_study_file(find_study(name)).name == name
 
 
 def test_the_data_folder_can_be_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("SCENELENS_DATA", str(tmp_path))
-    assert study_names() == []
+    assert _study_names() == []
     with pytest.raises(SceneLensError, match="there are none"):
         find_study("sceneworld")
