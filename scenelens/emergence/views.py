@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.labels import AutomaticLabels
-from scenelens.networks import Network, active_area, map_axes, record
+from scenelens.networks import interpolate, map_axes, unit_maps
 from scenelens.studies import Study, top_images
 from scenelens.workbook import dimmed
 
@@ -48,19 +48,10 @@ def detector_views(
 def _view(study: Study, labels: AutomaticLabels, layer: str, unit: int, score: float, n: int) -> DetectorView:
     network = study.networks[labels.network]
     frames = [top.frame for top in top_images(study, labels.network, layer, unit, n)]
-    maps = _maps(network, layer, unit, frames)
+    maps = unit_maps(network, layer, unit, frames)
     axes, threshold = map_axes(network, layer), float(labels.counts[layer].thresholds[unit])
-    masks = [active_area(one, threshold, axes) for one in maps]
+    masks = [interpolate(one, axes) > threshold for one in maps]
     pictures = [
         dimmed(frame, mask) if mask.any() else frame for frame, mask in zip(frames, masks, strict=True)
     ]
     return DetectorView(int(unit), float(score), tuple(pictures))
-
-
-def _maps(network: Network, layer: str, unit: int, frames: list[np.ndarray]) -> list[np.ndarray]:
-    """The unit's map on each frame, (h, w)."""
-    if not frames:
-        return []
-    with record(network, [layer]) as acts:
-        network(np.stack(frames), framed=True)
-    return list(acts[layer][:, unit].float().cpu().numpy())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 
-from scenelens.networks import Axis, Network, active_area, map_axes, record
+from scenelens.networks import Axis, Network, interpolate, map_axes, record
 
 BINS = 512
 STEP = 4  # every fourth pixel of every fourth row is binned: thousands an image, and ten times as fast
@@ -34,7 +34,7 @@ def fires(
         network(frame, framed=True)
     scales = np.maximum(np.asarray(thresholds, np.float32), 1e-6)
     values = (acts[layer][0].float().cpu().numpy()[list(units)] / scales[:, None, None]).max(0)
-    return active_area(values, 1.0, map_axes(network, layer))
+    return interpolate(values, map_axes(network, layer)) > 1.0
 
 
 def count_scores(

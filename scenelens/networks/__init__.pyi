@@ -5,15 +5,14 @@ from .graph import Slide, Step, Untraceable, ancestors, layer_step, module_of
 from .grid import (
     Axis,
     Grid,
-    active_area,
-    has_field,
-    interpolated,
+    axis,
+    interpolate,
     layer_grid,
     map_axes,
     receptive_box,
-    receptive_center,
+    row_grid,
 )
-from .hooks import record, responses
+from .hooks import record, responses, unit_maps
 from .network import Network
 from .preprocessing import PRESETS, Preprocessing, checked_image, crop_centre
 from .reach import RF, theoretical_rf
@@ -31,14 +30,13 @@ __all__ = [
     "Slide",
     "Step",
     "Untraceable",
-    "active_area",
     "ancestors",
+    "axis",
     "build_module",
     "checked_image",
     "crop_centre",
     "fold_batch_norm",
-    "has_field",
-    "interpolated",
+    "interpolate",
     "layer_grid",
     "layer_step",
     "load_weights",
@@ -47,11 +45,12 @@ __all__ = [
     "module_of",
     "read_class_names",
     "receptive_box",
-    "receptive_center",
     "record",
     "responses",
+    "row_grid",
     "same_class",
     "theoretical_rf",
     "torchvision",
+    "unit_maps",
     "weights_hash",
 ]

@@ -14,6 +14,7 @@ from typing import Any
 from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.networks.caffenet import CaffeNet
 
 
 def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module:
@@ -23,8 +24,6 @@ def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module
     >>> type(build_module("squeezenet1_1", 10)).__name__
     'SqueezeNet'
     """
-    from scenelens.networks.caffenet import CaffeNet
-
     if architecture == "caffenet":
         return CaffeNet(n_classes, **options)
     from scenelens.networks.torchvision_shim import torchvision

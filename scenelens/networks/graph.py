@@ -21,8 +21,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks.network import Network
-from scenelens.networks.tracing import ACTIVATIONS, trace
+from scenelens.networks.tracing import ACTIVATIONS, Traced, trace
 
 POINTWISE = (*ACTIVATIONS, nn.Identity, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.Hardtanh)
 WHOLE = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.Softmax, nn.LogSoftmax)
@@ -293,12 +292,12 @@ def _along_channels(node: fx.Node) -> bool:
     return axis in (1, -3)
 
 
-def module_of(network: Network | nn.Module) -> nn.Module:
+def module_of(network: Traced | nn.Module) -> nn.Module:
     """The torch module of a scenelens Network, or the module itself."""
     return network if isinstance(network, nn.Module) else network.module
 
 
-def layer_step(network: Network | nn.Module, layer: str, sample: torch.Tensor | None = None) -> Step:
+def layer_step(network: Traced | nn.Module, layer: str, sample: torch.Tensor | None = None) -> Step:
     """The step at which a layer's response is read, as `scenelens.networks.hooks.record` reads it: behind its
     activation function.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks.network import Network
-from scenelens.networks.tracing import TRACED, Point, trace
+from scenelens.networks.tracing import TRACED, Point, Traced, trace
 
-#: MERGED DOC: Receptive fields: what of the image a unit uses, measured by occlusion (section 3.2 of the paper).
-#
-# A discrepancy map says for one image where occluders change a unit's response. Units respond at different
-# places in different images, so each map is moved until the theoretical centre of its peak lies in the middle;
-# the average over the unit's top images is its empirical receptive field. `scenelens.reach` says how large it
-# could be at most.
-#
+_BATCH = 32  # frames of `unit_maps` that run together
 
 
 class Activations(dict):
@@ -136,7 +129,7 @@ def _copy(layer: str, value: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def record(
-    network: Network | nn.Module,
+    network: Traced | nn.Module,
     layers: str | Iterable[str],
     keep: Callable[[str, Tensor], Any] = _copy,
     stop: bool = True,
@@ -205,7 +198,7 @@ def _resolve(network: Any, layers: list[str]) -> tuple[nn.Module, dict[str, str]
     return network, {layer: layer for layer in layers}, None
 
 
-def responses(network: Network | nn.Module, layer: str, unit: int, image: Any) -> np.ndarray:
+def responses(network: Traced | nn.Module, layer: str, unit: int, image: Any) -> np.ndarray:
     """One unit's responses to one image over the layer's map: float32 (h, w), (1, 1) for fully connected
     layers."""
     with torch.no_grad(), record(network, layer) as acts:
@@ -216,3 +209,42 @@ def responses(network: Network | nn.Module, layer: str, unit: int, image: Any) -
     if not 0 <= unit < len(values):
         raise SceneLensError(f"layer {layer!r} has units 0 to {len(values) - 1}, and no unit {unit}.")
     return np.atleast_2d(values[unit].cpu().numpy())
+
+
+def unit_maps(network: Traced, layer: str, unit: int, frames: Sequence[np.ndarray]) -> np.ndarray:
+    """Return one unit's responses to several frames.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    layer : str
+        The layer's name.
+    unit : int
+        The unit's number in the layer.
+    frames : sequence of numpy.ndarray
+        uint8 RGB (H, W, 3), as `Network.show_input` cuts them. They run in batches of 32.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, h, w) float32; (N, 1, 1) for fully connected layers.
+
+    Raises
+    ------
+    SceneLensError
+        If the network has no such layer.
+    """
+
+    def keep(_: str, value: Tensor) -> np.ndarray:
+        return value[:, unit].float().cpu().numpy().copy()  # one unit, not the whole layer
+
+    found = []
+    for start in range(0, len(frames), _BATCH):
+        with torch.no_grad(), record(network, layer, keep=keep) as acts:
+            network(np.stack(frames[start : start + _BATCH]), framed=True)
+        found.append(np.asarray(acts[layer]))
+    if not found:
+        return np.zeros((0, *network.layer_shape(layer)[1:]), np.float32)
+    values = np.concatenate(found)
+    return values.reshape(len(values), *(values.shape[1:] or (1, 1)))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.layers import find_layers, spread_layers
 from scenelens.networks.preprocessing import Preprocessing, checked_image
+from scenelens.networks.reach import theoretical_rf
 from scenelens.networks.tracing import Point, trace
 from scenelens.networks.weights import weights_hash
 
@@ -124,8 +125,6 @@ class Network:
         return table
 
     def _receptive_field(self, layer: str) -> tuple[Any, Any, Any]:
-        from scenelens.networks.reach import theoretical_rf  # which imports this module
-
         try:
             field = theoretical_rf(self, layer)
         except SceneLensError:

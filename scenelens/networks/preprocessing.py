@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.networks.caffe import read_mean
 
 RESIZES = ("exact", "short side")
 
@@ -160,8 +161,6 @@ def crop_centre(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _mean_frame(path: str, resize_to: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """A mean image's part under the frame: float32 (3, H, W), 0..255."""
-    from scenelens.networks.caffe import read_mean
-
     mean = read_mean(Path(path)) if path.endswith(".binaryproto") else np.load(path, allow_pickle=False)
     if mean.ndim != 3 or mean.shape[0] != 3:
         raise SceneLensError(f"the mean image {path} has shape {mean.shape}; expected (3, height, width).")

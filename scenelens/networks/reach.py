@@ -10,7 +10,8 @@ from torch import nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.graph import Slide, Step, ancestors, layer_step
-from scenelens.networks.network import Network
+from scenelens.networks.grid import Grid
+from scenelens.networks.tracing import Traced
 
 Number = float | tuple[float, float]
 
@@ -39,8 +40,12 @@ class RF:
         >>> RF(195, 32, 33).center(2, 3)
         (97, 129)
         """
-        (start_y, start_x), (stride_y, stride_x) = _both(self.start), _both(self.stride)
-        return (start_y + stride_y * row, start_x + stride_x * col)
+        return self.grid.center(row, col)
+
+    @property
+    def grid(self) -> Grid:
+        """Where all positions lie."""
+        return Grid(_both(self.start), _both(self.stride))
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class _Reach:
         return _Reach(low, high, self.stride * slide.stride[axis], length)
 
 
-def theoretical_rf(network: Network | nn.Module, layer: str, input_size: tuple[int, int] | None = None) -> RF:
+def theoretical_rf(network: Traced | nn.Module, layer: str, input_size: tuple[int, int] | None = None) -> RF:
     """The size of the region a layer's units are connected to, its stride and the first centre (Table 2's
     first rows).
 

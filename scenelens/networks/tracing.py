@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -44,6 +45,60 @@ class Point:
     call: int
     order: int
     shape: tuple[int, ...]
+
+
+class Traced(Protocol):
+    """What the other files of this room need of a `Network`; stated here, so that they need not import it.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        The network as torch knows it.
+    input_size : tuple of int
+        (height, width) of the frame it sees, in pixels.
+    """
+
+    module: nn.Module
+    input_size: tuple[int, int]
+
+    @property
+    def points(self) -> dict[str, Point]:
+        """Module path -> where its value is read."""
+
+    @property
+    def layers(self) -> pd.DataFrame:
+        """One row per layer; see `Network.layers`."""
+
+    def module_path(self, layer: str) -> str:
+        """Return the path of a layer's module; see `Network.module_path`.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name, or a module path.
+
+        Returns
+        -------
+        str
+            The module path.
+        """
+
+    def layer_shape(self, layer: str) -> tuple[int, int, int]:
+        """Return (units, height, width) of a layer's value; see `Network.layer_shape`.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name, or a module path.
+
+        Returns
+        -------
+        tuple of int
+            The shape for one image.
+        """
+
+    def __call__(self, images: Any, framed: bool = False) -> Tensor | None:
+        """Run the network; see `Network`."""
 
 
 class _Tracer:

@@ -16,7 +16,7 @@ import numpy as np
 from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks import Network, interpolated, responses
+from scenelens.networks import Network, interpolate, responses
 from scenelens.receptive_fields.field import EmpiricalRF
 
 WAYS = ("receptive field", "bilinear")
@@ -149,7 +149,9 @@ def segment_unit(
     if way == WAYS[0]:
         mask = union_of_fields(rf, fires)
     else:
-        mask = interpolated(values, rf.theoretical, rf.input_size, threshold.value)
+        axes = rf.theoretical.grid.axes(values.shape, rf.input_size)
+        pixels = interpolate(values, axes)
+        mask = (pixels >= threshold.value) & (pixels > 0)
     return Segmentation(mask, threshold, way, int(fires.sum()), float(values.max()))
 
 

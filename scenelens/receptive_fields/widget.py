@@ -17,7 +17,7 @@ import traitlets
 from PIL import Image, ImageDraw, ImageFont
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import has_field
+from scenelens.networks import row_grid
 from scenelens.receptive_fields.atlas import Atlas, open_atlas
 from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import SIZE, STRIDE, Occlusion
@@ -85,7 +85,7 @@ class FieldExplorer(UnitBrowser):
     def layers(self, network: str | None = None) -> list[str]:
         """The network's layers that have a map and a theoretical field, early ones first."""
         table = self.atlas.part(network or self.network).network.layers
-        return [str(row["layer"]) for row in table.to_dict("records") if has_field(row)]
+        return [str(row["layer"]) for row in table.to_dict("records") if row_grid(row)]
 
     def tops(self) -> list[TopImage]:
         """The unit's top images, best first."""

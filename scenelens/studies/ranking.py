@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks import receptive_box, receptive_center
+from scenelens.networks import receptive_box, row_grid
 from scenelens.studies.study import Study
 
 #: A box with sides below this share of the frame marks the position by itself.
@@ -142,7 +142,8 @@ def layer_row(study: Study, network: str, layer: str) -> dict[str, Any]:
 
 def _view(study: Study, network: str, row: dict[str, Any], found: dict[str, Any], about: Any) -> TopImage:
     frame = study.networks[network].show_input(study.load_image(found["image"]))
-    center = receptive_center(row, (int(found["row"]), int(found["col"])))
+    grid = row_grid(row)
+    center = None if grid is None else grid.center(int(found["row"]), int(found["col"]))
     return TopImage(
         image=found["image"],
         rank=int(found["rank"]),

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.labels import SCENES, AnnotatedFrame, ConceptMaps
-from scenelens.networks import active_area, map_axes, responses
+from scenelens.networks import interpolate, map_axes, responses
 from scenelens.studies import Study, TopImage, top_images
 
 FITS = 0.5  # more than this share of the active area lies on the concept
@@ -52,7 +52,7 @@ def evidence(study: Study, label: Any, n: int = 6) -> list[Evidence]:
     shown = []
     for top in top_images(study, label.network, label.layer, int(label.unit), n):
         values = responses(network, label.layer, int(label.unit), study.load_image(top.image))
-        mask = active_area(values, threshold, axes)
+        mask = interpolate(values, axes) > threshold
         shown.append(Evidence(top, mask, _judged(maps, label, top.image, mask)))
     return shown
 

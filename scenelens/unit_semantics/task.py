@@ -15,13 +15,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from scenelens.errors import SceneLensError
 from scenelens.labels import TYPES
-from scenelens.networks import RF, Network, has_field, interpolated, record
-from scenelens.progress import BATCH
+from scenelens.networks import Axis, interpolate, map_axes, unit_maps
 from scenelens.receptive_fields import Atlas, EmpiricalRF, open_atlas, union_of_fields
 from scenelens.studies import Study, layer_row
 from scenelens.workbook import dimmed
@@ -176,8 +174,9 @@ def annotation_task(
     real, catch, peaks = _choose(atlas.study, (network, layer, unit), n_images - n_catch, n_catch, lot)
     field = _field(atlas, network, layer, unit)
     frames = _frames(atlas.study, network, [*real, *catch])
-    maps = _maps(atlas.study.networks[network], layer, unit, frames[: len(real)])
-    way, masks = _segmented(maps, field, row, frames[0].shape[:2])
+    net = atlas.study.networks[network]
+    maps = unit_maps(net, layer, unit, frames[: len(real)])
+    way, masks = _segmented(maps, field, map_axes(net, layer), frames[0].shape[:2])
     masks += [masks[k] for k in lot.integers(len(real), size=len(catch))]
     order = _placed(len(real), len(catch), lot)
     shown = [
@@ -232,23 +231,8 @@ def _frames(study: Study, network: str, images: Sequence[str]) -> list[np.ndarra
     return [study.networks[network].show_input(study.load_image(image)) for image in images]
 
 
-def _maps(network: Network, layer: str, unit: int, frames: Sequence[np.ndarray]) -> np.ndarray:
-    """(N, h, w) float32: the unit's responses."""
-
-    def keep(_: str, value: torch.Tensor) -> np.ndarray:
-        return value[:, unit].float().cpu().numpy().copy()
-
-    found = []
-    for start in range(0, len(frames), BATCH):
-        with record(network, layer, keep=keep) as acts, torch.no_grad():
-            network(np.stack(frames[start : start + BATCH]), framed=True)
-        found.append(acts[layer])
-    values = np.concatenate(found)
-    return values.reshape(len(values), *(values.shape[1:] or (1, 1)))
-
-
 def _segmented(
-    maps: np.ndarray, field: EmpiricalRF | None, row: dict[str, Any], frame: tuple[int, int]
+    maps: np.ndarray, field: EmpiricalRF | None, axes: tuple[Axis, Axis], frame: tuple[int, int]
 ) -> tuple[str, list[np.ndarray]]:
     """How the images are segmented, and their masks (H, W)."""
     if maps.shape[1:] == (1, 1):
@@ -257,17 +241,5 @@ def _segmented(
     if field is not None:
         fires = (maps >= levels[:, None, None]) & (maps > 0)
         return "receptive field", [union_of_fields(field, one) for one in fires]
-    reach = _reach(row, maps.shape[1:], frame)
-    return "bilinear", [interpolated(*pair) for pair in _pairs(maps, reach, frame, levels)]
-
-
-def _pairs(maps: np.ndarray, reach: RF, frame: tuple[int, int], levels: np.ndarray) -> Iterable[tuple]:
-    return ((one, reach, frame, float(level)) for one, level in zip(maps, levels, strict=True))
-
-
-def _reach(row: dict[str, Any], shape: tuple[int, ...], frame: tuple[int, int]) -> RF:
-    """Where the positions stand: at their theoretical centres, or evenly where these are not known."""
-    if has_field(row):
-        return RF(row["rf_size"], row["rf_stride"], row["rf_start"])
-    steps = (frame[0] / shape[0], frame[1] / shape[1])
-    return RF(steps, steps, (steps[0] / 2 - 0.5, steps[1] / 2 - 0.5))
+    pixels = [interpolate(one, axes) for one in maps]
+    return "bilinear", [(one >= level) & (one > 0) for one, level in zip(pixels, levels, strict=True)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scenelens.emergence.views import detector_views
 from scenelens.labels.tally import Tally, count
-from scenelens.networks.grid import active_area, axis
+from scenelens.networks.grid import axis, interpolate
 from tests.annotated_study import annotated_study
 
 
@@ -20,7 +20,7 @@ def test_the_mask_has_the_pixels_that_labels_count(seed, h, w, threshold):
     """Against the counting that automatic labels are made with."""
     values = np.random.default_rng(seed).random((h, w)).astype(np.float32)
     axes = axis(h, 20, 1.5, 4.0), axis(w, 24, 2.0, 5.0)
-    mask = active_area(values, np.float32(threshold), axes)
+    mask = interpolate(values, axes) > np.float32(threshold)
     assert mask.shape == (20, 24)
     tally = Tally.empty(1, 1, 1)
     codes = np.zeros((20, 24, 1), np.int32)
@@ -31,7 +31,7 @@ def test_the_mask_has_the_pixels_that_labels_count(seed, h, w, threshold):
 
 def test_a_mask_by_hand():
     """One row of two positions, 0 at pixel 0 and 1 at pixel 4: above .4 from pixel 2 on."""
-    mask = active_area(np.array([[0.0, 1.0]]), 0.4, (axis(1, 2, 0, 1), axis(2, 6, 0, 4)))
+    mask = interpolate(np.array([[0.0, 1.0]]), (axis(1, 2, 0, 1), axis(2, 6, 0, 4))) > 0.4
     assert mask.tolist() == [[False, False, True, True, True, True]] * 2
 
 

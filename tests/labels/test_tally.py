@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from scenelens.labels.tally import Tally, count
-from scenelens.networks.grid import _bilinear, active_area, axis
+from scenelens.networks.grid import axis, interpolate
 
 
 def resize_axes(maps, shape):
@@ -61,9 +61,8 @@ def test_a_maps_positions_may_stand_anywhere(seed, level, place):
     thresholds = np.full(3, level, np.float32)
     axes = (axis(6, 40, start, stride), axis(5, 60, start, stride))
     tally = tallied(maps, thresholds, codes, axes, 2)
-    rows, columns = _bilinear(6, 40, start, stride), _bilinear(5, 60, start, stride)
     near = 0
-    for unit, values in enumerate(rows @ maps @ columns.T):
+    for unit, values in enumerate(interpolate(one, axes) for one in maps):
         mask = values > level
         near = int((np.abs(values - level) < 1e-6).sum())  # rounding may decide these either way
         assert abs(tally.active[unit] - mask.sum()) <= near
@@ -128,6 +127,6 @@ def test_the_area_is_what_labelling_counts(shape):
     axes = (axis(shape[0], 40, 3.0, 7.0), axis(shape[1], 50, -2.0, 9.0))
     tally = Tally.empty(1, 1, 1)
     count(tally, values[None], np.float32([0.6]), np.zeros((40, 50, 1), np.int32), 0, np.zeros(1, int), axes)
-    area = active_area(values, np.float32(0.6), axes)
+    area = interpolate(values, axes) > np.float32(0.6)
     assert area.shape == (40, 50)
     assert abs(int(area.sum()) - int(tally.active[0])) <= 1  # 64 bits here, 32 there

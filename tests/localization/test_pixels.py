@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scenelens.localization.pixels import BINS, count_scores
 from scenelens.networks.caffenet import CaffeNet
-from scenelens.networks.grid import axis, map_axes, pixel_weights
+from scenelens.networks.grid import axis, interpolate, map_axes
 from scenelens.networks.network import Network
 
 
@@ -26,7 +26,7 @@ def test_counting_is_as_with_whole_masks(h, w, seed):
     mask, how = rng.random((30, 40)) < 0.4, (axis(h, 30, 2.5, 30 / h), axis(w, 40, 3.0, 40 / w))
     bins, step = np.zeros((2, BINS), np.int64), int(rng.integers(1, 5))
     shared, active = count_scores(values, mask, how, bins, step)
-    whole = pixel_weights(how[0], h) @ values @ pixel_weights(how[1], w).T
+    whole = interpolate(values, how)
     clear = np.abs(whole - 1) > 1e-5  # rounding may move a pixel over the threshold
     assert (whole[clear] > 1).sum() <= active <= (whole[clear] > 1).sum() + (~clear).sum()
     assert (whole[clear & mask] > 1).sum() <= shared <= (whole[clear & mask] > 1).sum() + (~clear).sum()
@@ -39,8 +39,8 @@ def test_counting_is_as_with_whole_masks(h, w, seed):
 
 def test_the_deepest_positions_of_a_side_weigh_one():
     rows, columns = map_axes_of_small()
-    assert np.allclose(pixel_weights(rows, 6).sum(1), 1)
-    assert np.allclose(pixel_weights(columns, 6).sum(1), 1)
+    assert np.allclose(rows.weights().sum(1), 1)
+    assert np.allclose(columns.weights().sum(1), 1)
 
 
 def map_axes_of_small():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.grid import receptive_box, receptive_center
+from scenelens.networks.grid import receptive_box, row_grid
 from scenelens.studies.ranking import TopImage, layer_row, top_images
 from scenelens.studies.study import open_study
 from tests.tiny_study import write_tiny_study
@@ -67,13 +67,13 @@ def test_a_box_over_the_whole_frame_is_not_drawn():
 
 def test_unknown_geometry_gives_no_center():
     row = {"map": (6, 6), "rf_start": float("nan"), "rf_stride": float("nan")}
-    assert receptive_center(row, (0, 0)) is None
+    assert row_grid(row) is None
     assert receptive_box({"rf_size": float("nan")}, (1.0, 1.0), (9, 9)) is None
 
 
 def test_rows_and_columns_may_have_their_own_geometry():
     row = {"map": (4, 8), "rf_start": (3, 5), "rf_stride": (8, 4)}
-    assert receptive_center(row, (1, 2)) == (11.0, 13.0)
+    assert row_grid(row).center(1, 2) == (11.0, 13.0)
 
 
 def test_no_ring_in_a_box_that_marks_the_place_by_itself():

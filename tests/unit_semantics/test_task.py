@@ -18,7 +18,6 @@ from scenelens.unit_semantics.task import (
     AnnotationTask,
     Answer,
     TaskImage,
-    _reach,
     annotation_task,
     refusal,
 )
@@ -152,12 +151,6 @@ def test_a_fully_connected_unit_sees_the_whole_image(study):
     )
     assert task.way == "whole image"
     assert all(one.mask.all() for one in task.images)
-
-
-def test_positions_stand_evenly_where_their_fields_are_not_known():
-    unknown = dict.fromkeys(("rf_size", "rf_stride", "rf_start"), np.nan) | {"map": (4, 2)}
-    reach = _reach(unknown, (4, 2), (8, 8))
-    assert [reach.center(0, 0), reach.center(3, 1)] == [(0.5, 1.5), (6.5, 5.5)]
 
 
 def test_pictures_are_dark_outside_the_region(task):
