@@ -25,7 +25,6 @@ from PIL import Image
 from scenelens.images import load_image
 from scenelens.networks import CaffeNet, Network
 from scenelens.progress import run_ahead
-from scenelens.progress import run_ahead
 from scenelens.studies.index import BATCH, ActivationIndex
 
 OUT = Path(__file__).parents[1] / "build" / "bench"

@@ -27,7 +27,7 @@ import torch
 from captum.attr import Occlusion as Captum
 from torch import nn
 
-from scenelens.networks import CaffeNet, layer_step, torchvision
+from scenelens.networks import CaffeNet, layer_step, load_torchvision
 from scenelens.receptive_fields.occlusion.occlude import Occlusion
 from scenelens.receptive_fields.occlusion.plan import Axis
 from scenelens.receptive_fields.occlusion.run import Watch
@@ -84,7 +84,7 @@ def caffenet_until(layer: str) -> nn.Module:
 def cases(which: list[str]) -> list[tuple[str, str, nn.Module, int]]:
     torch.manual_seed(0)
     found = [("CaffeNet", layer, caffenet_until(layer), 227) for layer in WANTED]
-    features = torchvision.models.squeezenet1_1(weights=None).eval().features
+    features = load_torchvision().models.squeezenet1_1(weights=None).eval().features
     found += [("SqueezeNet 1.1", f"features.{n}", features[: n + 1], 224) for n in (3, 6, 9, 12)]
     return [one for one in found if not which or one[1] in which]
 

@@ -16,7 +16,7 @@ from .hooks import record, responses, unit_maps
 from .network import Network
 from .preprocessing import PRESETS, Preprocessing, checked_image, crop_centre
 from .reach import RF, theoretical_rf
-from .torchvision_shim import torchvision
+from .torchvision_shim import load_torchvision
 from .weights import load_weights, weights_hash
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "interpolate",
     "layer_grid",
     "layer_step",
+    "load_torchvision",
     "load_weights",
     "map_axes",
     "module_from_factory",
@@ -50,7 +51,6 @@ __all__ = [
     "row_grid",
     "same_class",
     "theoretical_rf",
-    "torchvision",
     "unit_maps",
     "weights_hash",
 ]

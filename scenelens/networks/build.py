@@ -15,6 +15,7 @@ from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.torchvision_shim import load_torchvision
 
 
 def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module:
@@ -26,9 +27,7 @@ def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module
     """
     if architecture == "caffenet":
         return CaffeNet(n_classes, **options)
-    from scenelens.networks.torchvision_shim import torchvision
-
-    models = torchvision.models
+    models = load_torchvision().models
     known = models.list_models(module=models)
     if architecture not in known:
         raise SceneLensError(

@@ -15,10 +15,10 @@ from scenelens.networks import (
     Network,
     Preprocessing,
     build_module,
+    load_torchvision,
     load_weights,
     module_from_factory,
     read_class_names,
-    torchvision,
 )
 from scenelens.studies.study_file import StudyFile
 
@@ -97,7 +97,7 @@ def _classes(file: StudyFile, section: str, given: Any) -> tuple[list[str] | int
     if isinstance(given, list):
         return [str(one) for one in given], {}
     if given == "imagenet":
-        return list(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1.meta["categories"]), {}
+        return list(load_torchvision().models.SqueezeNet1_1_Weights.IMAGENET1K_V1.meta["categories"]), {}
     path = file.existing(section, given)
     names = read_class_names(path)
     card = json.loads(path.read_text("utf-8")) if path.suffix == ".json" else {}

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import torchvision
+from scenelens.networks import load_torchvision
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.reach import RF, theoretical_rf
 
-models = torchvision.models
+models = load_torchvision().models
 
 
 CAFFENET = {  # layer: (size, stride, first centre), Table 2 of the paper and the authors' notes

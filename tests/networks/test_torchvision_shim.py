@@ -13,7 +13,7 @@ def _python(code: str) -> str:
 
 
 def test_torchvision_imports_and_its_networks_run():
-    network = torchvision_shim.torchvision.models.squeezenet1_1(num_classes=5).eval()
+    network = torchvision_shim.load_torchvision().models.squeezenet1_1(num_classes=5).eval()
     with torch.no_grad():
         assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
 
@@ -27,7 +27,10 @@ def test_transforms_and_feature_extraction_import():
 
 
 def test_it_does_nothing_once_torchvision_is_there():
-    assert torchvision_shim.declare_missing_operators() is False
+    torchvision_shim.load_torchvision()
+    before = torchvision_shim._library
+    torchvision_shim.load_torchvision()
+    assert torchvision_shim._library is before
 
 
 def test_it_does_nothing_where_torchvision_is_whole(tmp_path):
@@ -43,7 +46,8 @@ def load(path):
     load.library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 torch.ops.load_library = load
 from scenelens.networks import torchvision_shim
-print(torchvision_shim.mended, torchvision_shim.torchvision.__file__.startswith({str(tmp_path)!r}))
+found = torchvision_shim.load_torchvision()
+print(torchvision_shim._library is not None, found.__file__.startswith({str(tmp_path)!r}))
 """
     assert _python(code) == "False True"
 
@@ -55,8 +59,9 @@ def broken(path):
     raise OSError("undefined symbol")
 torch.ops.load_library = broken
 from scenelens.networks import torchvision_shim
-print(torchvision_shim.mended, torchvision_shim.torchvision.__name__)
+found = torchvision_shim.load_torchvision()
+print(torchvision_shim._library is not None, found.__name__)
 """
-    whole = torchvision_shim._compiled_operators_load() and not torchvision_shim.mended
+    whole = torchvision_shim._compiled_operators_load() and torchvision_shim._library is None
     if not whole:  # with a whole torchvision the real library would declare the operators a second time
         assert _python(code) == "True torchvision"

@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from scenelens.networks.hooks import record
-from scenelens.networks.torchvision_shim import torchvision
+from scenelens.networks.torchvision_shim import load_torchvision
 from scenelens.networks.tracing import trace
 
 IMAGES = torch.randn(5, 3, 12, 12)
@@ -42,7 +42,7 @@ def test_training_flags_and_statistics_survive():
 
 def test_a_reused_relu_is_told_apart_by_its_calls():
     torch.manual_seed(1)
-    net = torchvision.models.resnet18(num_classes=4).eval()
+    net = load_torchvision().models.resnet18(num_classes=4).eval()
     points = trace(net, torch.zeros(1, 3, 64, 64))
     assert (points["layer1.0.conv1"].path, points["layer1.0.conv1"].call) == ("layer1.0.relu", 0)
     assert points["layer1.0.conv2"].path == "layer1.0.bn2"  # then comes the addition

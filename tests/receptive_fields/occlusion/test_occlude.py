@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import torchvision
+from scenelens.networks import load_torchvision
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 from scenelens.receptive_fields.occlusion import occlude, run
 from scenelens.receptive_fields.occlusion.occlude import Occlusion, _noise_occluder, discrepancy_map
 from scenelens.receptive_fields.occlusion.records import peak_places
 
-models = torchvision.models
+models = load_torchvision().models
 
 
 TOLERANCE = 1e-4  # of the largest response
