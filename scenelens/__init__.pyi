@@ -54,7 +54,6 @@ __all__ = [
     "Regions",
     "SceneLensError",
     "Study",
-    "__version__",
     "annotations",
     "browse_units",
     "category_sheet",
