@@ -1,4 +1,8 @@
-"""The numbers of a `random.Random` inside kernels: its words, and what the class makes of them."""
+"""The random numbers of a `random.Random`, for kernels: bit for bit those that Python would draw.
+
+A kernel cannot call a Random.  It gets a supply of the generator's 32-bit words, and the functions below turn words into
+numbers by the formulas of Python's own methods.  So pictures do not depend on whether a place was drawn in a kernel.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,20 @@ from numba import njit
 
 __all__ = ["Draws", "below", "exact", "gauss", "share", "uniform"]
 
-# No fast mathematics: numbers are the same as Python's to the last bit. Only kernels call these, so they need no wrappers.
+# No fast mathematics here: the numbers must equal Python's to the last bit. Only kernels call these functions, so the
+# wrappers for calls from Python and C are not compiled, which saves start-up time.
 exact = njit(nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-PER = 1.0 / 9007199254740992.0
-MANY = 1024  # words drawn at a time
+_PER = 1.0 / 9007199254740992.0  # 2 ** -53: Random.random has 53 random bits
+_SUPPLY = 1024  # words to draw beyond what is needed now: one large request is much faster than many small ones
 
 
 class Draws:
-    """What a Random would draw, handed to kernels in the same order, whatever they ask for.
+    """The numbers of a Random, for kernels, in the order in which the Random would draw them.
 
-    words, at : what kernels take: 32-bit words (n,) uint32; how many are used up and whether a second gauss is kept,
-    (2,) int64, and that gauss, (1,).
+    Parameters
+    ----------
+    rng : random.Random
+        The generator. Words are taken from it in advance, so it must not be used for anything else afterwards.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -30,9 +37,25 @@ class Draws:
         self._spare = np.zeros(1)
 
     def ready(self, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For kernels, with at least `most` words."""
+        """Prepare a supply of words.
+
+        Parameters
+        ----------
+        most : int
+            Number of words that must be available.
+
+        Returns
+        -------
+        words : numpy.ndarray
+            (n,) uint32.
+        at : numpy.ndarray
+            (2,) int64: number of words used up; whether a second normal number is waiting.
+        spare : numpy.ndarray
+            (1,) float64: that number.
+        """
         if len(self._words) - self._at[0] < most:
-            more = self._rng.getrandbits(32 * (most + MANY)).to_bytes(4 * (most + MANY), "little")
+            # getrandbits fills its result word by word from the low end, so little-endian bytes are the words in order.
+            more = self._rng.getrandbits(32 * (most + _SUPPLY)).to_bytes(4 * (most + _SUPPLY), "little")
             self._words = np.concatenate([self._words[self._at[0] :], np.frombuffer(more, np.uint32)])
             self._at[0] = 0
         return self._words, self._at, self._spare
@@ -40,28 +63,31 @@ class Draws:
 
 @exact
 def word(draws):
-    """32 bits."""
+    """The next 32 random bits."""
     words, at, _ = draws
     at[0] += 1
-    return np.int64(words[(at[0] - 1) % words.size])  # from the start, should a try ever ask for more than are ready
+    return np.int64(words[(at[0] - 1) % words.size])  # modulo: a kernel must never read outside the array
 
 
 @exact
 def share(draws):
-    """`Random.random`."""
+    """A number in [0, 1), as `Random.random`: 27 bits of one word and 26 of the next."""
     high = word(draws) >> 5
-    return (high * 67108864.0 + (word(draws) >> 6)) * PER
+    return (high * 67108864.0 + (word(draws) >> 6)) * _PER
 
 
 @exact
 def uniform(draws, low, high):
-    """`Random.uniform`."""
+    """A number between low and high, as `Random.uniform`."""
     return low + (high - low) * share(draws)
 
 
 @exact
 def below(draws, n):
-    """`Random.randrange(n)`; for `Random.choice`, the index."""
+    """A whole number below n, as `Random.randrange(n)`, and the index that `Random.choice` takes.
+
+    Too large numbers are drawn again, as Python does: a remainder would prefer small numbers.
+    """
     bits = 0
     while n >> bits:
         bits += 1
@@ -73,7 +99,7 @@ def below(draws, n):
 
 @exact
 def gauss(draws, sigma):
-    """`Random.gauss(0, sigma)`; they come in pairs."""
+    """A normal number, as `Random.gauss(0, sigma)`: the Box-Muller method gives two at a time, one waits for the next call."""
     _, at, spare = draws
     if at[1]:
         at[1] = 0

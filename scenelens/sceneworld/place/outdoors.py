@@ -1,4 +1,4 @@
-"""Where things go out of doors: at the distance where they are as large as is good to look at.
+"""Places outdoors: at a distance where the thing has a good size in the picture.
 
 Each kernel draws a place for one thing: x, y, z, ry, no wall, no host.
 """
@@ -13,28 +13,34 @@ __all__ = ["in_sky", "stand_apart"]
 
 @exact
 def ashore(room, z, depth, nearest):
-    """A distance outside the water: the near bank if it is nearer and far enough from the viewer, or the far one."""
+    """Move a distance out of the water: to the near bank if it is not too near to the viewer, else to the far bank."""
     if room.water == 0.0 or not room.near_bank - depth / 2 < z < room.far_bank + depth / 2:
         return z
+    # On the far bank a part of the distance beyond the water's edge is added, so that things do not stand in one line.
     near, far = room.near_bank - depth / 2 - 0.3, room.far_bank + depth / 2 + 0.5
     return near if near >= nearest and near > 0.7 * z else far + 0.3 * (z - room.near_bank)
 
 
 @exact
 def on_water(room, z, depth):
-    """A distance on the water where there is some; boats are drawn up on land elsewhere."""
+    """Move a distance onto the water; without water it stays, and boats lie on land."""
     return min(max(z, room.near_bank + depth / 2 + 0.3), room.far_bank - depth / 2) if room.water != 0.0 else z
 
 
 @exact
 def stand_apart(room, thing, draws, afloat, later):
-    """Where the thing takes such a share of the picture; the foreground fills up, so later tries (0..1) go farther."""
+    """On the ground or the water, where the thing takes a random share of the picture's height.
+
+    The share decides the distance, not the other way round: so a dog and a church can both be recognised. The foreground
+    fills up, so later tries (`later` from 0 up) go farther away.
+    """
     away = max(thing.height, 0.75 * thing.width) * room.focal / (uniform(draws, thing.low, thing.high) * 227)
     away = max(thing.nearest, away) * uniform(draws, 1.0, 1.2 + later)
     z = min(on_water(room, away, thing.depth) if afloat else ashore(room, away, thing.depth, thing.nearest), 58.0)
+    # Almost the whole width that is seen there (0.92). Nothing is placed beyond 58 m: the horizon's hills begin at 78 m.
     x = uniform(draws, -0.5, 0.5) * (2 * z * room.spread) * 0.92
     ry = gauss(draws, thing.turn)
-    if thing.extra != 0.0 and share(draws) < 0.5:  # a vehicle may go either way
+    if thing.extra != 0.0 and share(draws) < 0.5:  # vehicles drive either way
         ry += 180.0
     return x, 0.0, z, ry, NOWHERE, -1
 

@@ -1,8 +1,8 @@
-"""Where objects go: against walls, on tables, at the depth where they can be seen.
+"""Put all objects of a scene on its stage: the order, the rounds, and the look of each.
 
-Places are drawn and tried: an instance is put where it neither stands in another one nor hides it. What
-finds no place at first is tried again when all else stands, closer to its neighbours and a little smaller;
-what finds none then is left out and named, so that the world's table can be held against the pictures.
+Random places are tried for each instance until one fits: it must not stand in another object or hide it.  Instances
+without a place are tried again after all others, closer to their neighbours and a little smaller.  What finds no place
+then is left out and listed, so that the table of truth can be compared with the pictures.
 """
 
 from __future__ import annotations
@@ -16,50 +16,84 @@ from scenelens.sceneworld.registry import OBJECTS
 
 __all__ = ["choose_look", "place_all"]
 
-ROUNDS = (Round(16, 0.04, 0.5, 0.78, 1.0), Round(16, 0.01, 0.62, 0.66, 0.9), Round(22, -0.02, 0.72, 0.55, 0.8))
-OUTDOOR_ONLY = ("ground", "water", "far", "sky")
-INDOOR_ONLY = ("ceiling", "on_wall", "against_wall", "on_top")
-HOSTS = ("table", "desk", "counter", "piano", "fireplace")
+_ROUNDS = (Round(16, 0.04, 0.5, 0.78, 1.0), Round(16, 0.01, 0.62, 0.66, 0.9), Round(22, -0.02, 0.72, 0.55, 0.8))
+_OUTDOOR_ONLY = ("ground", "water", "far", "sky")
+_INDOOR_ONLY = ("ceiling", "on_wall", "against_wall", "on_top")
+_HOSTS = ("table", "desk", "counter", "piano", "fireplace")
 
 
 def place_all(stage: Stage, names: list[str], rng: random.Random, common: Collection[str] = ()) -> Layout:
-    """Put the named objects on the stage: what tells the scene first, then what is `common`, small things last."""
+    """Put the named objects on the stage.
+
+    Parameters
+    ----------
+    stage : Stage
+        The stage; the objects are drawn into its world.
+    names : list of str
+        Object classes or looks (``"tent/camping"``), one entry per instance.
+    rng : random.Random
+        Source of the random numbers.
+    common : collection of str, optional
+        Classes that say little about the scene (default none). They are placed after those that characterise it, so
+        that a chair more does not cost a bedroom its bed.
+
+    Returns
+    -------
+    Layout
+        What was placed where, and what was left out.
+    """
     things = [_thing(name, names, stage.indoor, rng) for name in names]
     layout = Layout(stage, rng, len(things))
     things.sort(key=lambda thing: _order(thing, thing.name in common), reverse=True)
+    # Two groups, each with all its rounds: a characteristic object is rather made a little smaller than left out for a
+    # common one. Things on tops and next to tables belong to the second group: their hosts must stand before.
     telling = [thing for thing in things if thing.name not in common and _order(thing, False)[0] > 1]
     for group in (telling, [thing for thing in things if thing not in telling]):
-        for strictness in ROUNDS:
+        for strictness in _ROUNDS:
             group = [thing for thing in group if not layout.place(thing, strictness)]
         layout.left_out += [thing.name for thing in group]
     return layout
 
 
 def choose_look(name: str, indoor: bool, rng: random.Random, hosts: bool = True) -> str:
-    """An appearance of the object that belongs indoors or outdoors; any, if none does.
+    """Choose a look of an object that belongs indoors or outdoors.
 
-    hosts : whether anything is there for small things to stand on.
+    Parameters
+    ----------
+    name : str
+        Object class.
+    indoor : bool
+        Whether the scene is a room.
+    rng : random.Random
+        Source of the random numbers.
+    hosts : bool, optional
+        Whether the scene has something on which small things can stand (default True).
+
+    Returns
+    -------
+    str
+        The look; any look if none belongs there.
     """
     known = OBJECTS[name]
-    foreign = OUTDOOR_ONLY if indoor else INDOOR_ONLY
+    foreign = _OUTDOOR_ONLY if indoor else _INDOOR_ONLY
     fitting = [look for look in known.looks if known.places[look] not in foreign]
     if not indoor:  # a street lamp rather than a floor lamp
-        fitting = [look for look in fitting if known.places[look] in OUTDOOR_ONLY] or fitting
+        fitting = [look for look in fitting if known.places[look] in _OUTDOOR_ONLY] or fitting
     if not hosts:
         fitting = [look for look in fitting if known.places[look] != "on_top"] or fitting
     return rng.choice(fitting or list(known.looks))
 
 
 def _thing(name: str, names: list[str], indoor: bool, rng: random.Random) -> Thing:
-    """What a name such as 'tent/camping' means; of 'tent' a look is drawn."""
+    """The thing that a name such as 'tent/camping' stands for; for 'tent' a look is chosen."""
     head, _, look = name.partition("/")
-    look = look or choose_look(head, indoor, rng, any(host in names for host in HOSTS))
+    look = look or choose_look(head, indoor, rng, any(host in names for host in _HOSTS))
     known = OBJECTS[head]
     return Thing(head, look, known.sizes[look], known.places[look])
 
 
 def _order(thing: Thing, common: bool) -> tuple[float, float]:
-    """Standing things come first, the big before the small; then what hangs; then what goes beside or on top."""
+    """Sort key: standing things come first, big before small; then hanging things; then things next to or on others."""
     width, height, depth = thing.size
     rank = {"on_top": 0, "on_wall": 2 if width < 2 else 5, "against_wall": 4.4}.get(thing.place, 4)
     rank = 1 if thing.name in BESIDE else rank

@@ -1,8 +1,8 @@
-"""Where scenes are set: rooms and grounds, drawn without knowing what will happen in them.
+"""Stages: rooms and grounds, drawn without knowledge of the scene's category.
 
-A stage is the background of a picture (floor, walls, sky, grass ...) with its camera and its light.
-Every indoor category takes its stage from the same distribution, every outdoor category too, so that
-a background says nothing about the category.
+A stage is the background of a picture (floor, walls, sky, grass ...) with its camera and its light.  All indoor
+categories take their stages from one distribution, and all outdoor categories from another, so that a background says
+nothing about the category.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from scenelens.sceneworld.render.camera import Camera
 from scenelens.sceneworld.render.lighting import Light
 from scenelens.sceneworld.world import World, stable_seed
 
-# (material, palette role, pattern, size of the pattern in metres)
-FLOORS = (
+# (material, palette role, pattern, metres per pattern cell)
+_FLOORS = (
     ("wood", "floor", "planks", 0.17),
     ("wood", "darkwood", "planks", 0.13),
     ("tile", "tile", "tiles", 0.5),
@@ -25,7 +25,7 @@ FLOORS = (
     ("carpet", "carpet", "none", 0.1),
     ("stone", "stone", "tiles", 0.7),
 )
-WALLS = (
+_WALLS = (
     ("plaster", "wall", "none", 0.1),
     ("plaster", "plaster", "none", 0.1),
     ("paper", "wall", "stripes", 0.3),
@@ -35,17 +35,34 @@ WALLS = (
     ("wood", "wall", "planks", 0.22),
     ("tile", "tile", "tiles", 0.3),
 )
-GROUNDS = ("grass", "grass", "sand", "pavement", "soil", "snow")
-BANDS = (None, "road", "water", "water", "pavement", "grass")
-FAR = ("hill", "mountain", "forest", "building", "water", "hill")
+# Each option is drawn equally often; a repeated one more often.
+_GROUNDS = ("grass", "grass", "sand", "pavement", "soil", "snow")
+_BANDS = (None, "road", "water", "water", "pavement", "grass")
+_FAR = ("hill", "mountain", "forest", "building", "water", "hill")
 
 
 @dataclass
 class Stage:
-    """A background with everything the placing of objects needs to know about it.
+    """A background with everything that the placing of objects needs to know about it.
 
-    width : between the side walls (rooms), in metres.  depth : to the back wall (rooms) or as far as
-    objects are put (grounds).  water : (nearest, farthest) z of a stretch of water, None without one.
+    Attributes
+    ----------
+    setting : str
+        ``"indoor"`` or ``"outdoor"``.
+    world : World
+        The world that holds the background; objects are added to it.
+    camera : Camera
+        The camera.
+    light : Light
+        The light.
+    width : float
+        Metres between the side walls of a room.
+    depth : float
+        Metres to the back wall of a room, or to the farthest objects outdoors.
+    height : float
+        Metres to the ceiling of a room.
+    water : tuple of float or None
+        Nearest and farthest z of a stretch of water in metres; None if there is none.
     """
 
     setting: str
@@ -59,27 +76,49 @@ class Stage:
 
     @cached_property
     def view(self) -> tuple[float, ...]:
-        """The camera as twelve plain numbers, for `spots.screen_box`: right (x, z), up, ahead, eye, focal length."""
+        """The camera as twelve plain numbers: right (x, z), up, ahead, eye, focal length; `fits.ROOM` holds them."""
         (rx, _, rz), up, ahead = self.camera.axes().tolist()
         return rx, rz, *up, *ahead, *self.camera.eye, self.focal
 
     @cached_property
     def focal(self) -> float:
-        """Focal length of the camera in pixels of the picture."""
+        """Focal length of the camera in pixels."""
         return self.camera.focal(227)
 
     @cached_property
     def nearest(self) -> float:
-        """z of the ground seen at the foot of the picture: nothing nearer shows its feet."""
+        """z of the ground seen at the bottom of the picture, metres: the feet of nearer things would be cut off."""
         seen = self.camera.ground_point(113.5, 222.0)
         return seen[2] if seen else 3.0
 
     def seen_half(self, z: float) -> float:
-        """Metres from the middle to the side of what is seen at z."""
+        """Half of the width that is seen at a depth.
+
+        Parameters
+        ----------
+        z : float
+            Depth in the world, metres.
+
+        Returns
+        -------
+        float
+            Metres from the middle of the picture to its side.
+        """
         return self.camera.width_at(max(0.5, z - self.camera.eye[2])) / 2
 
     def wall_from(self, side: int) -> float:
-        """z from which on the left (-1) or right (1) wall of a room is seen."""
+        """z from which on a side wall of a room is seen.
+
+        Parameters
+        ----------
+        side : int
+            -1 for the left wall, 1 for the right one.
+
+        Returns
+        -------
+        float
+            Depth in metres.
+        """
         ahead = (self.width / 2 - side * self.camera.eye[0]) / self.seen_half(self.camera.eye[2] + 1.0)
         return self.camera.eye[2] + ahead
 
@@ -90,12 +129,19 @@ class Stage:
 
 
 def build_stage(setting: str, seed: int) -> Stage:
-    """The stage of one picture.
+    """Build the stage of one picture.
 
     Parameters
     ----------
-    setting : ``"indoor"`` or ``"outdoor"``.
-    seed : int; the category is not asked for, so that it cannot matter.
+    setting : {'indoor', 'outdoor'}
+        Kind of stage.
+    seed : int
+        Seed of the picture. The category is not a parameter, so that it cannot matter.
+
+    Returns
+    -------
+    Stage
+        The stage.
     """
     rng = random.Random(stable_seed("stage", setting, seed))
     world = World(Palette(rng), rng.randrange(1 << 30), reach=0.35 if setting == "indoor" else 0.7)
@@ -105,8 +151,8 @@ def build_stage(setting: str, seed: int) -> Stage:
 def _room(world: World, rng: random.Random) -> Stage:
     width, depth, height = rng.uniform(4.1, 5.1), rng.uniform(3.7, 4.7), rng.uniform(2.45, 2.85)
     world.shadow_depth = depth + 5
-    floor, wall = rng.choice(FLOORS), rng.choice(WALLS)
-    long = depth + 4  # walls go on behind the camera
+    floor, wall = rng.choice(_FLOORS), rng.choice(_WALLS)
+    long = depth + 4  # floor and walls continue behind the camera, which stands inside
     middle = depth - long / 2
     _finish(world, "floor", floor, (0, 0, middle), (width, long), "up")
     _finish(world, "ceiling", ("plaster", "ceiling", "none", 0.1), (0, height, middle), (width, long), "down")
@@ -130,7 +176,7 @@ def _finish(world, region, finish, centre, size, facing) -> None:
 
 
 def _trimmings(world: World, rng: random.Random, width: float, depth: float, height: float, long: float) -> None:
-    """Skirting boards, and sometimes a dado or beams under the ceiling; all part of wall and ceiling."""
+    """Skirting boards, and sometimes a dado rail or beams under the ceiling; they are parts of wall and ceiling."""
     b, paint = world.region("wall"), world.palette(rng.choice(["white", "wood", "cream"]), rng)
     z = depth - long / 2
     for y, high in ((0, 0.1), (0.95, 0.06)) if rng.random() < 0.3 else ((0, 0.1),):
@@ -145,10 +191,10 @@ def _trimmings(world: World, rng: random.Random, width: float, depth: float, hei
 
 def _ground(world: World, rng: random.Random) -> Stage:
     world.fog, world.shadow_depth = rng.uniform(0.003, 0.008), 30
-    near = rng.choice(GROUNDS)
+    near = rng.choice(_GROUNDS)
     world.surface(near, near, (0, 0, 80), (320, 190), "up")
-    water = _band(world, rng, rng.choice(BANDS))
-    _far_away(world, rng, rng.choice(FAR))
+    water = _band(world, rng, rng.choice(_BANDS))
+    _far_away(world, rng, rng.choice(_FAR))
     eye = (0.0, rng.uniform(1.5, 2.6), 0.0)
     target = (rng.uniform(-0.8, 0.8), eye[1] + rng.uniform(-0.5, 0.35), 8.0)
     return Stage("outdoor", world, Camera(eye, target, rng.uniform(50, 58)), Light.sample(rng), 40.0, 40.0, 20.0, water)
@@ -170,7 +216,7 @@ def _band(world: World, rng: random.Random, kind: str | None) -> tuple[float, fl
 
 
 def _far_away(world: World, rng: random.Random, kind: str) -> None:
-    """What closes the horizon; it stands beyond everything else."""
+    """Hills, mountains, a forest, houses or the sea at the horizon, beyond everything else."""
     if kind == "water":
         world.surface("water", "water", (0, 0.02, 120), (600, 110), "up")
         return

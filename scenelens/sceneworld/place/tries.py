@@ -1,4 +1,7 @@
-"""Try places for one thing until it fits: one kernel for all ways to stand, hang or float."""
+"""Try places for one thing until one fits: a single kernel for all ways to stand, hang or float.
+
+One kernel for all ways, because crossing from Python into compiled code costs more than a try.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ __all__ = ["Way", "try_places"]
 
 
 class Way(IntEnum):
-    """How a place for a thing is drawn."""
+    """How the place of a thing is drawn; the members are plain integers for the kernels."""
 
     AGAINST_WALL = 0
     ON_WALL = 1
@@ -27,12 +30,13 @@ class Way(IntEnum):
     WATER = 8
 
 
+# Kernels cannot read an enumeration; module constants are compiled into them.
 AGAINST_WALL, ON_WALL, CEILING, FLOOR, BESIDE, ON_TOP, SKY, LAND, WATER = map(int, Way)
 
 
 @exact
 def draw_place(way, done, room, thing, hosts, used, draws):
-    """A place for the thing: x, y, z, ry, wall, host; done: share of the tries that are made."""
+    """Draw a place for the thing: x, y, z, ry, wall, host; `done`: share of the tries made so far."""
     if way == AGAINST_WALL:
         return indoors.against_wall(room, thing, draws)
     if way == ON_WALL:
@@ -52,17 +56,42 @@ def draw_place(way, done, room, thing, hosts, used, draws):
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def try_places(way, tries, rooms, things, hosts, used, taken, n, draws, found):
-    """Whether a place was found: then the thing is spot n of `taken`, and found holds x, y, z, ry, a seed, and its host.
+    """Search a place for one thing.
 
-    way : one of `Way`. rooms, things, hosts, taken : records, see `fits`; of the first two there is one each.
-    used : places on tops that are taken already, (number, 4): x, y, z, radius. draws : see `draws`.
+    Parameters
+    ----------
+    way : int
+        One of `Way`.
+    tries : int
+        Greatest number of places to try.
+    rooms, things : numpy.ndarray
+        One record each of `fits.ROOM` and `fits.THING`.
+    hosts : numpy.ndarray
+        Records of `fits.HOST`: what the thing may stand on or next to.
+    used : numpy.ndarray
+        (number, 4) float64: x, y, z and radius of the places on tops that are taken.
+    taken : numpy.ndarray
+        Records of `fits.TAKEN`; the first `n` are taken. If a place is found, it is record `n`.
+    n : int
+        Number of places that are taken.
+    draws : tuple of numpy.ndarray
+        Random numbers, see `Draws.ready`.
+    found : numpy.ndarray
+        (6,) float64, filled if a place is found: x, y, z, ry, a seed for the object, and the number of its host.
+
+    Returns
+    -------
+    bool
+        Whether a place was found.
     """
     room, thing = rooms[0], things[0]
     for i in range(tries):
+        # Outdoors the foreground fills up first, so later tries go farther away, and farther still in the later rounds.
         later = (1.3 + 0.6 * (thing.scale < 1.0)) * i / tries
         x, y, z, ry, wall, host = draw_place(way, later, room, thing, hosts, used, draws)
         if host > -2 and fits(room, thing, taken, n, (x, y, z, ry), wall, host):
             found[0], found[1], found[2], found[3] = x, y, z, ry
+            # The seed is drawn here, after the place: so a failed try uses no random numbers for an object.
             found[4], found[5] = below(draws, 1 << 30), host
             return True
     return False

@@ -9,6 +9,7 @@ from scenelens.sceneworld.place import draws, spots
 from scenelens.sceneworld.place.fits import ROOM, TAKEN, set_box
 from scenelens.sceneworld.place.layout import Layout
 from scenelens.sceneworld.place.stages import build_stage
+from tests.sceneworld.place.plain_places import screen_box
 
 
 @njit
@@ -57,6 +58,6 @@ def test_boxes_in_kernels_are_those_of_plain_python():
     boxes(room, np.array(feet), taken, there)
     assert 10 < there.sum() < 50
     for foot, row, seen in zip(feet, taken, there, strict=True):
-        box, ahead = spots.screen_box(stage.view, foot, 0.2, 1.5)
+        box, ahead = screen_box(stage.view, foot, 0.2, 1.5)
         assert seen == (box is not None)
         assert not seen or (*box, ahead) == tuple(row[["left", "top", "right", "bottom", "ahead"]])

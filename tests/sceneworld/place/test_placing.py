@@ -21,6 +21,7 @@ from scenelens.sceneworld.truth import (
     scene_setting,
 )
 from scenelens.sceneworld.world import stable_seed
+from tests.sceneworld.place.plain_places import spots_of
 
 N = 25
 
@@ -61,7 +62,7 @@ def test_what_was_asked_for_is_placed_or_named():
 def test_nothing_stands_in_another_thing():
     for made in many().values():
         for _, layout in made:
-            feet = [spot for spot in layout.spots if spot.foot]
+            feet = [spot for spot in spots_of(layout) if spot.foot]
             for i, a in enumerate(feet):
                 assert not any(a.flat == b.flat and overlap(a.foot, b.foot, -0.05) for b in feet[:i])
 
@@ -70,7 +71,7 @@ def test_things_stay_in_the_room_and_no_boat_is_needed_to_reach_them():
     for category, made in many().items():
         for _, layout in made:
             stage = layout.stage
-            for o, spot in zip(layout.placed, layout.spots, strict=True):
+            for o, spot in zip(layout.placed, spots_of(layout), strict=True):
                 if stage.indoor:
                     assert abs(o.at[0]) <= stage.width / 2
                     assert o.at[2] <= stage.depth
@@ -83,7 +84,7 @@ def test_nothing_fills_the_picture_before_the_viewers_nose():
         spot.screen[3] - spot.screen[1]
         for made in many().values()
         for _, layout in made
-        for o, spot in zip(layout.placed, layout.spots, strict=True)
+        for o, spot in zip(layout.placed, spots_of(layout), strict=True)
         if o.name == "person"
     ]
     assert max(people) <= 0.62 * 227

@@ -1,20 +1,13 @@
-"""Footprints and boxes, against shapely-free second ways of computing them."""
+"""Footprints and boxes, compared with other ways of computing them."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenelens.sceneworld.place.spots import (
-    Spot,
-    covered,
-    footprint,
-    in_frame,
-    overlap,
-    screen_box,
-    share_wall,
-)
+from scenelens.sceneworld.place.spots import covered, footprint, overlap
 from scenelens.sceneworld.place.stages import build_stage
+from tests.sceneworld.place.plain_places import Spot, in_frame, screen_box, share_wall
 
 metres = st.floats(-3, 3)
 side = st.floats(0.1, 3)
