@@ -1,8 +1,8 @@
-"""What things are made of: the names later sections use as labels, and how each looks when painted.
+"""What things are made of: the names of materials (labels of pixels), and how each is painted.
 
-A material is a row of numbers: how large and strong its brush texture is, how far it is stretched along the
-grain, how it shines. A pattern is drawn over it with the second colour (stripes, bricks, a picture); some
-materials bring their own. Patterns are laid out in metres on the surface and fade where they are too fine to see.
+A material is a row of numbers: the size and strength of its brush texture, how far the texture is stretched along the
+grain, how it shines.  A pattern (stripes, bricks, a picture) is drawn over it with the second colour; some materials have
+a pattern of their own.  `render.patterns` draws the patterns.
 """
 
 from __future__ import annotations
@@ -23,19 +23,45 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Material:
-    """Look of a material: texture size in metres, strengths from 0 to 1, its own pattern and palette colours."""
+    """How a material is painted.
 
-    grain: float = 0.12  # size of brush texture, metres
-    strength: float = 0.10  # contrast of brush texture
-    stretch: float = 1.0  # elongation along the longest side
-    shine: float = 0.0  # strength of the highlight
-    gloss: float = 12.0  # sharpness of the highlight
-    wrap: float = 0.15  # how far light creeps round (cloth, leaves, skin)
-    speckle: float = 0.0  # fine grain
+    Attributes
+    ----------
+    grain : float
+        Size of the brush texture in metres.
+    strength : float
+        Contrast of the brush texture, 0..1.
+    stretch : float
+        Elongation of the texture along the longest side of the primitive.
+    shine : float
+        Strength of highlight and mirror image, 0..1.
+    gloss : float
+        Sharpness of the highlight (exponent).
+    wrap : float
+        How far light reaches round to the side that is turned away, 0..1: large for cloth, leaves, skin.
+    speckle : float
+        Contrast from pixel to pixel, 0..1.
+    pattern : str
+        Its own pattern, one of `PATTERNS`.
+    size : float
+        Size of a pattern cell in metres.
+    colour : str
+        Its own colour, a role of the palette.
+    second : str
+        Role of the second colour; empty: the first colour, darker.
+    """
+
+    grain: float = 0.12
+    strength: float = 0.10
+    stretch: float = 1.0
+    shine: float = 0.0
+    gloss: float = 12.0
+    wrap: float = 0.15
+    speckle: float = 0.0
     pattern: str = "none"
-    size: float = 0.1  # pattern cell, metres
-    colour: str = "paint"  # palette role
-    second: str = ""  # palette role of the second colour; empty: a darker first colour
+    size: float = 0.1
+    colour: str = "paint"
+    second: str = ""
 
 
 MATERIALS: dict[str, Material] = {
@@ -94,11 +120,13 @@ MATERIALS: dict[str, Material] = {
 }
 MATERIAL_NAMES: tuple[str, ...] = tuple(MATERIALS)
 material_index: dict[str, int] = {name: i for i, name in enumerate(MATERIAL_NAMES)}
+# One row per material for the kernels: grain, strength, stretch, shine, gloss, wrap, speckle, whether it is glass.
 MATERIAL_TABLE = np.array(
     [(m.grain, m.strength, m.stretch, m.shine, m.gloss, m.wrap, m.speckle, float(name == "glass"))
      for name, m in MATERIALS.items()]
 )  # fmt: skip
 
+# A pattern's number is its place in this list; the kernels know it by number.
 PATTERNS: tuple[str, ...] = (
     "none", "stripes", "bands", "checks", "dots", "grain", "planks", "bricks", "tiles", "shingles", "dapple", "blades",
     "ripples", "picture", "text", "windows", "zigzag", "flowers", "border", "spines",

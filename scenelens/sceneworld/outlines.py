@@ -1,4 +1,4 @@
-"""Flat outlines (a star, a heart, an arch, any polygon) and the solids cut out along them."""
+"""Flat outlines (a star, a heart, an arch, any polygon) and the slabs cut along them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,23 @@ OUTLINES: dict[str, Points] = {
 
 
 def outline_points(outline: str | Points) -> Points:
-    """Points of a named outline (unit size: x in [-0.5, 0.5], y in [0, 1]), or the given (x, y) points."""
+    """The points of an outline.
+
+    Parameters
+    ----------
+    outline : str or sequence of tuple of float
+        A name in `OUTLINES`, or points (x, y).
+
+    Returns
+    -------
+    tuple of tuple of float
+        Points; a named outline has unit size, x in [-0.5, 0.5] and y in [0, 1].
+
+    Raises
+    ------
+    SceneLensError
+        If there is no outline of that name.
+    """
     if not isinstance(outline, str):
         return tuple((float(x), float(y)) for x, y in outline)
     if outline not in OUTLINES:
@@ -66,9 +82,20 @@ def outline_points(outline: str | Points) -> Points:
 
 @lru_cache(maxsize=1024)
 def extruded(points: Points) -> Mesh:
-    """A slab cut along an outline, 1 thick about z = 0; rounded runs of the outline are shaded smoothly."""
+    """A slab cut along an outline.
+
+    Parameters
+    ----------
+    points : tuple of tuple of float
+        The outline: a simple polygon (x, y), in either direction.
+
+    Returns
+    -------
+    Mesh
+        The slab, 1 thick, its middle at z = 0. Rounded runs of the outline are shaded smoothly.
+    """
     flat = np.array(points, float)
-    if _area(flat) < 0:
+    if _area(flat) < 0:  # clockwise: ears and side faces need the other direction
         flat = flat[::-1]
     front = np.column_stack([flat, np.full(len(flat), -0.5)])
     back = np.column_stack([flat, np.full(len(flat), 0.5)])
@@ -98,7 +125,10 @@ def _rim(front: np.ndarray, back: np.ndarray) -> list[tuple[np.ndarray, np.ndarr
 
 
 def _ears(flat: np.ndarray) -> np.ndarray:
-    """Triangles of a simple counter-clockwise polygon by cutting ears."""
+    """Triangles of a simple counter-clockwise polygon by cutting ears: corners whose triangle contains no other corner.
+
+    Every simple polygon has an ear. The search is slow for large polygons, but outlines are small and made once.
+    """
     left, triangles = list(range(len(flat))), []
     while len(left) > 3:
         for i in range(len(left)):

@@ -1,8 +1,9 @@
-"""A palette per image: a few hues that go together, from which every wall, cloth and leaf takes its colour.
+"""A palette per image: a few hues that go together, from which everything in the picture takes its colour.
 
-Colours are linear RGB triples in [0, 1] (the renderer computes with light, not with screen values). Hues are
-chosen in OKLCH, where equal steps look equal: one ground hue, accents placed around it by a classical scheme,
-and natural colours (wood, leaf, skin, water) drawn a little towards the ground hue so that a picture holds together.
+Colours are linear RGB triples in [0, 1], because the renderer computes with light, not with screen values.  Hues are
+chosen in OKLCH, a colour space in which equal steps look equal: one ground hue, accents placed around it by a classical
+colour scheme, and natural colours (wood, leaf, water) shifted a little towards the ground hue, so that the colours of
+one picture go together.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ __all__ = ["ROLES", "Colour", "Palette", "hex_colour", "mix", "oklch", "shade"]
 
 Colour = tuple[float, float, float]
 
-SCHEMES = {
+# Hues of the three accents in degrees from the ground hue.
+_SCHEMES = {
     "analogous": (30, -30, 60),
     "complement": (180, 30, 205),
     "split": (150, 210, 25),
@@ -85,7 +87,7 @@ ROLES: dict[str, tuple[float, float, float | str | None, float]] = {
     "mountain": (0.56, 0.055, 265, 0.05),
     "hill": (0.62, 0.090, 135, 0.06),
 }
-SKINS = (
+_SKINS = (
     (0.86, 0.045, 55),
     (0.80, 0.060, 58),
     (0.70, 0.075, 60),
@@ -96,8 +98,26 @@ SKINS = (
 
 
 def oklch(lightness: float, chroma: float, hue: float) -> Colour:
-    """Linear RGB of an OKLCH colour (lightness 0..1, chroma about 0..0.25, hue in degrees), clipped to [0.005, 1].
+    """Convert an OKLCH colour to linear RGB.
 
+    The numbers are those of the definition: Ottosson (2020), https://bottosson.github.io/posts/oklab/.
+
+    Parameters
+    ----------
+    lightness : float
+        Perceived lightness, 0..1.
+    chroma : float
+        Strength of the colour, about 0..0.25.
+    hue : float
+        Hue in degrees.
+
+    Returns
+    -------
+    tuple of float
+        Linear RGB, clipped to [0.005, 1]: nothing real is completely black.
+
+    Examples
+    --------
     >>> [round(v, 2) for v in oklch(1.0, 0.0, 0)]
     [1.0, 1.0, 1.0]
     """
@@ -117,19 +137,56 @@ def oklch(lightness: float, chroma: float, hue: float) -> Colour:
 
 
 def hex_colour(text: str) -> Colour:
-    """Linear RGB of '#rrggbb' as seen on a screen."""
+    """Convert a screen colour to linear RGB (the sRGB transfer function).
+
+    Parameters
+    ----------
+    text : str
+        ``"#rrggbb"``.
+
+    Returns
+    -------
+    tuple of float
+        Linear RGB, 0..1.
+    """
     values = [int(text[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return tuple(v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values)  # type: ignore[return-value]
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """The colour a share of the way from the first to the second."""
+    """Mix two colours.
+
+    Parameters
+    ----------
+    first, second : tuple of float
+        Linear RGB.
+    share : float
+        0 gives the first colour, 1 the second.
+
+    Returns
+    -------
+    tuple of float
+        Linear RGB.
+    """
     (a, b, c), (d, e, f) = first, second
     return a + (d - a) * share, b + (e - b) * share, c + (f - c) * share
 
 
 def shade(colour: Colour, change: float) -> Colour:
-    """Lighter (change in 0..1, towards white) or darker (-1..0, towards black)."""
+    """Make a colour lighter or darker.
+
+    Parameters
+    ----------
+    colour : tuple of float
+        Linear RGB.
+    change : float
+        0..1 towards white, -1..0 towards black.
+
+    Returns
+    -------
+    tuple of float
+        Linear RGB.
+    """
     if change > 0:
         return mix(colour, (1.0, 1.0, 1.0), change)
     red, green, blue = colour
@@ -142,7 +199,7 @@ class Palette:
     Parameters
     ----------
     rng : random.Random
-        Where the harmony is drawn from; the palette never looks at what is in the picture.
+        Source of the random numbers; the palette does not depend on what is in the picture.
 
     Examples
     --------
@@ -154,17 +211,18 @@ class Palette:
 
     def __init__(self, rng: random.Random) -> None:
         self.hue = rng.random() * 360
-        self.scheme = list(SCHEMES)[int(rng.random() * len(SCHEMES))]
-        self.accents = dict(zip("abc", (self.hue + turn for turn in SCHEMES[self.scheme]), strict=True))
+        self.scheme = list(_SCHEMES)[int(rng.random() * len(_SCHEMES))]
+        self.accents = dict(zip("abc", (self.hue + turn for turn in _SCHEMES[self.scheme]), strict=True))
         self.chroma = 0.8 + 0.35 * rng.random()
         self.lightness = -0.02 + 0.05 * rng.random()
         self.pull = 0.04 + 0.10 * rng.random()
+        # One shift of lightness per role and picture: all wood of a picture is alike, that of two pictures is not.
         self._shift = {role: rng.random() * 2 - 1 for role in ROLES}
 
     def __call__(self, role: str, rng: random.Random, vary: float = 0.25) -> Colour:
-        """The image's colour for a role, with a little variation (vary 0: none, 1: the role's whole range)."""
+        """The picture's colour for a role, with a little variation (vary 0: none, 1: the role's whole range)."""
         if role == "skin":
-            return oklch(*SKINS[int(rng.random() * len(SKINS))])
+            return oklch(*_SKINS[int(rng.random() * len(_SKINS))])
         if role not in ROLES:
             raise SceneLensError(f"no palette colour named {role!r}; {close_names(role, [*ROLES, 'skin'])}")
         lightness, chroma, hue, spread = ROLES[role]
@@ -177,6 +235,8 @@ class Palette:
             return self.hue
         if isinstance(hue, str):
             return self.accents[hue]
+        # A natural colour moves a part of the way to the ground hue, by the shorter arc, and at most 16 degrees: leaves
+        # stay green in a red picture.
         gap = (self.hue - hue + 180) % 360 - 180
         pull = gap * self.pull
         return hue + (-16.0 if pull < -16.0 else 16.0 if pull > 16.0 else pull)

@@ -1,8 +1,8 @@
-"""Unit meshes of the primitives objects are built of: few triangles, smooth normals, made once and kept.
+"""Meshes of the primitives that objects are built of: few triangles, smooth normals, made once and cached.
 
-Everything round is a lathe: a profile of (radius, height) points turned about the y axis. A mesh is split into
-smoothing groups (the side and the two caps of a cylinder); normals are averaged inside a group only, and the
-renderer never mixes two groups into one pixel's shade. Unit meshes stand on y = 0 and fill x, z in [-0.5, 0.5].
+Everything round is a lathe: a profile of (radius, height) points turned about the y axis.  A mesh is split into
+smoothing groups (the side and the two caps of a cylinder).  Normals are averaged inside a group only, and the renderer
+never mixes two groups into one pixel's shade.  Unit meshes stand on y = 0 and fill x, z in [-0.5, 0.5].
 """
 
 from __future__ import annotations
@@ -21,14 +21,30 @@ _CREASE = math.cos(math.radians(40))
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Triangles of one primitive, in its own frame (metres, or unit size to be scaled)."""
+    """Triangles of one primitive, in its own frame (metres, or unit size to be scaled).
 
-    vertices: np.ndarray  # (V, 3) float64
-    normals: np.ndarray  # (V, 3) float64, unit length, outward
-    faces: np.ndarray  # (F, 3) int32, counter-clockwise about the outward normal
-    groups: np.ndarray  # (F,) int32, smoothing group
-    closed: bool = True  # False: seen from both sides
-    kind: int = 0  # 0: flat sides, 1: turned about y, 2: a box (the shader rounds its edges)
+    Attributes
+    ----------
+    vertices : numpy.ndarray
+        (V, 3) float64.
+    normals : numpy.ndarray
+        (V, 3) float64, unit length, outward.
+    faces : numpy.ndarray
+        (F, 3) int32, counter-clockwise about the outward normal.
+    groups : numpy.ndarray
+        (F,) int32, the smoothing group of each face, 0..63.
+    closed : bool
+        False: both sides are seen. True: the far side is never seen and need not be drawn.
+    kind : int
+        0: flat sides; 1: turned about y, so that patterns run round it; 2: a box, whose edges the shader rounds.
+    """
+
+    vertices: np.ndarray
+    normals: np.ndarray
+    faces: np.ndarray
+    groups: np.ndarray
+    closed: bool = True
+    kind: int = 0
 
     @cached_property
     def low(self) -> np.ndarray:
@@ -42,20 +58,40 @@ class Mesh:
 
     @cached_property
     def traits(self) -> bytes:
-        """Ten float64: numbers of vertices and faces, whether closed, kind (10 more if not closed), low, extent."""
+        """Ten float64: numbers of vertices and faces, whether closed, kind (10 more if not closed), low, extent.
+
+        As bytes, because the renderer joins those of all meshes of a picture, which is faster than joining arrays.
+        """
         kind = self.kind + (0 if self.closed else 10)
         return np.array([len(self.vertices), len(self.faces), self.closed, kind, *self.low, *self.extent], float).tobytes()
 
 
 def assemble(pieces: list[tuple[np.ndarray, np.ndarray]], closed: bool = True, kind: int = 0) -> Mesh:
-    """Join pieces (vertices, faces), each its own smoothing group, and average normals inside each."""
+    """Join pieces into one mesh; normals are averaged inside each piece.
+
+    Parameters
+    ----------
+    pieces : list of tuple of numpy.ndarray
+        (vertices, faces) of each piece, which is a smoothing group of its own.
+    closed : bool, optional
+        See `Mesh` (default True).
+    kind : int, optional
+        See `Mesh` (default 0).
+
+    Returns
+    -------
+    Mesh
+        The mesh.
+    """
     vertices, normals, faces, groups, start = [], [], [], [], 0
     for group, (points, triangles) in enumerate(pieces):
         points = np.asarray(points, float)
         triangles = np.asarray(triangles, np.int32)
         cross = _crossed(points[triangles[:, 0]], points[triangles[:, 1]], points[triangles[:, 2]])
+        # Triangles without area, as at the pole of a sphere, have no normal and show nothing.
         keep = (cross**2).sum(1) > 1e-24
         triangles, cross = triangles[keep], cross[keep]
+        # The length of the cross product is twice the triangle's area: large triangles weigh more, as they should.
         corners, shares = triangles.T.ravel(), np.concatenate([cross] * 3)
         normal = np.stack([np.bincount(corners, shares[:, axis], len(points)) for axis in range(3)], 1).astype(float)
         normal /= np.maximum(np.sqrt((normal**2).sum(1, keepdims=True)), 1e-12)
@@ -112,7 +148,22 @@ def _smooth_runs(profile: np.ndarray) -> list[np.ndarray]:
 
 @lru_cache(maxsize=2048)
 def lathe(profile: Points, segments: int = 14, closed: bool = True) -> Mesh:
-    """Turn (radius, y) points, listed from bottom to top along the outside, about the y axis."""
+    """Turn a profile about the y axis.
+
+    Parameters
+    ----------
+    profile : tuple of tuple of float
+        Points (radius, y), from bottom to top along the outside.
+    segments : int, optional
+        Number of segments round the axis (default 14).
+    closed : bool, optional
+        See `Mesh` (default True).
+
+    Returns
+    -------
+    Mesh
+        The mesh. Where the profile turns by more than 40 degrees it has an edge, elsewhere it is smooth.
+    """
     runs = _smooth_runs(np.array(profile, float))
     pieces = [(_turn(run, segments), _grid_faces(len(run), segments)) for run in runs]
     return assemble(pieces, closed, kind=1)
@@ -120,14 +171,41 @@ def lathe(profile: Points, segments: int = 14, closed: bool = True) -> Mesh:
 
 @lru_cache(maxsize=512)
 def revolved(r0: float, r1: float, segments: int = 14) -> Mesh:
-    """A cylinder or truncated cone of unit height with the radii r0 below and r1 above (fractions of 1)."""
+    """A cylinder or truncated cone of unit height.
+
+    Parameters
+    ----------
+    r0, r1 : float
+        Radius at the bottom and at the top, 0..1.
+    segments : int, optional
+        Number of sides (default 14).
+
+    Returns
+    -------
+    Mesh
+        The mesh.
+    """
+    # A tip of radius 0 has no side normal.
     r0, r1 = max(r0, 1e-3), max(r1, 1e-3)
     return lathe(((0, 0), (r0, 0), (r1, 1), (0, 1)), segments)
 
 
 @lru_cache(maxsize=64)
 def sphere(segments: int = 14, part: float = 1.0) -> Mesh:
-    """A unit-radius sphere about the origin; part=0.5 keeps the upper half, closed below."""
+    """A sphere of radius 1 about the origin, or its upper part.
+
+    Parameters
+    ----------
+    segments : int, optional
+        Number of segments round the axis (default 14).
+    part : float, optional
+        Share of the angle from pole to pole (default 1); 0.5 is the upper half, closed below.
+
+    Returns
+    -------
+    Mesh
+        The mesh.
+    """
     rings = max(3, int(segments * 0.5 * part + 1))
     angle = np.linspace(-math.pi / 2 + math.pi * (1 - part), math.pi / 2, rings + 1)
     profile = [(abs(math.cos(a)) if abs(a) < 1.5707 else 0.0, math.sin(a)) for a in angle]
@@ -138,7 +216,20 @@ def sphere(segments: int = 14, part: float = 1.0) -> Mesh:
 
 @lru_cache(maxsize=64)
 def capsule(ratio: float, segments: int = 12) -> Mesh:
-    """A rod of unit height with round ends; ratio = radius / height, at most 0.5."""
+    """A rod of unit height with round ends.
+
+    Parameters
+    ----------
+    ratio : float
+        Radius as a share of the height, at most 0.5.
+    segments : int, optional
+        Number of segments round the axis (default 12).
+
+    Returns
+    -------
+    Mesh
+        The mesh.
+    """
     rise = np.linspace(0, math.pi / 2, 4)
     lower = [(ratio * math.sin(a), ratio - ratio * math.cos(a)) for a in rise]
     upper = [(r, 1 - y) for r, y in reversed(lower)]
@@ -147,7 +238,20 @@ def capsule(ratio: float, segments: int = 12) -> Mesh:
 
 @lru_cache(maxsize=64)
 def cushion(power: float = 0.5, segments: int = 16) -> Mesh:
-    """A pillow: a ball pushed towards its box, 1 high on y = 0; power 1 is a ball, 0.2 nearly a box."""
+    """A pillow: a ball whose points are moved towards the box round it.
+
+    Parameters
+    ----------
+    power : float, optional
+        Exponent on the coordinates (default 0.5): 1 is a ball, 0.2 nearly a box.
+    segments : int, optional
+        Number of segments round the axis (default 16).
+
+    Returns
+    -------
+    Mesh
+        The mesh, of unit size on y = 0.
+    """
     ball = sphere(segments)
     points = ball.vertices
     points = np.sign(points) * np.abs(points) ** power
@@ -158,7 +262,22 @@ def cushion(power: float = 0.5, segments: int = 16) -> Mesh:
 
 @lru_cache(maxsize=64)
 def blob(bumps: float = 0.2, variant: int = 0, segments: int = 14) -> Mesh:
-    """A bumpy unit-radius ball (foliage, a cloud, a rock), one of a few variants."""
+    """A bumpy ball of radius about 1: foliage, a cloud, a rock.
+
+    Parameters
+    ----------
+    bumps : float, optional
+        Height of the bumps as a share of the radius (default 0.2).
+    variant : int, optional
+        Which arrangement of bumps (default 0); few variants, so that meshes can be cached.
+    segments : int, optional
+        Number of segments round the axis (default 14).
+
+    Returns
+    -------
+    Mesh
+        The mesh.
+    """
     ball = sphere(segments)
     rng = np.random.default_rng(1000 + variant)
     directions = rng.normal(size=(14, 3))
@@ -170,7 +289,22 @@ def blob(bumps: float = 0.2, variant: int = 0, segments: int = 14) -> Mesh:
 
 @lru_cache(maxsize=128)
 def torus(ratio: float, segments: int = 18, tube_segments: int = 8) -> Mesh:
-    """A ring of unit radius lying flat about the origin; ratio = tube radius / ring radius."""
+    """A ring of radius 1 that lies flat about the origin.
+
+    Parameters
+    ----------
+    ratio : float
+        Radius of the cross-section as a share of the ring's radius.
+    segments : int, optional
+        Number of segments round the ring (default 18).
+    tube_segments : int, optional
+        Number of segments round the cross-section (default 8).
+
+    Returns
+    -------
+    Mesh
+        The mesh.
+    """
     angle = np.arange(tube_segments) * (2 * math.pi / tube_segments)
     profile = np.stack([1 + ratio * np.cos(angle), ratio * np.sin(angle)], 1)
     return assemble([(_turn(profile, segments), _grid_faces(tube_segments, segments, wrap_rows=True))], kind=1)
@@ -208,7 +342,20 @@ def panel() -> Mesh:
 
 @lru_cache(maxsize=16)
 def wedge(ridge: float = 1.0, lean: float = 0.0) -> Mesh:
-    """A roof of unit size: eaves along x, the ridge of length `ridge` above; lean -1 / 1 moves the ridge to front / back."""
+    """A roof of unit size, its ridge along x.
+
+    Parameters
+    ----------
+    ridge : float, optional
+        Length of the ridge, 0..1 (default 1: upright gables).
+    lean : float, optional
+        Where the ridge lies: 0 (default) over the middle, -1 over the front edge, 1 over the back edge.
+
+    Returns
+    -------
+    Mesh
+        The mesh.
+    """
     r, z = ridge / 2, lean / 2
     p = np.array([(-0.5, 0, -0.5), (0.5, 0, -0.5), (0.5, 0, 0.5), (-0.5, 0, 0.5), (-r, 1, z), (r, 1, z)])
     centre = p.mean(0)
@@ -224,12 +371,30 @@ def wedge(ridge: float = 1.0, lean: float = 0.0) -> Mesh:
 
 @lru_cache(maxsize=1024)
 def tube(path: Points, radius: float, segments: int = 8, loop: bool = False) -> Mesh:
-    """A tube of the given radius along a path of 3-D points (metres); ends are closed."""
+    """A tube along a path; its ends are closed.
+
+    Parameters
+    ----------
+    path : tuple of tuple of float
+        Points (x, y, z) in metres.
+    radius : float
+        Radius in metres.
+    segments : int, optional
+        Number of segments round the tube (default 8).
+    loop : bool, optional
+        Whether the last point is joined to the first (default False).
+
+    Returns
+    -------
+    Mesh
+        The mesh.
+    """
     points = np.array(path, float)
     ahead = np.roll(points, -1, 0) - points if loop else np.gradient(points, axis=0)
     if loop:
         ahead = ahead + np.roll(ahead, 1, 0)
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
+    # A direction that paths do not follow: nearly upright, but a little askew, because many paths are vertical.
     side = np.cross(ahead, (0.12, 0.99, 0.05))
     side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
     up = np.cross(side, ahead)
@@ -245,7 +410,7 @@ def tube(path: Points, radius: float, segments: int = 8, loop: bool = False) -> 
 
 
 def _outward(mesh: Mesh) -> Mesh:
-    """Turn a closed mesh inside out if its signed volume is negative (the sweep's frame may be left-handed)."""
+    """Turn a closed mesh inside out if its signed volume is negative: the moving frame along a path may be left-handed."""
     a, b, c = (mesh.vertices[mesh.faces[mesh.groups == 0][:, i]] for i in range(3))
     centre = mesh.vertices.mean(0)
     if np.einsum("ij,ij->", a - centre, np.cross(b - centre, c - centre)) >= 0:

@@ -1,4 +1,4 @@
-"""The annotated images on disk: complete, readable, resumed after a stop, replaced when the code has changed."""
+"""The annotated images on disk: complete, readable, resumed after a stop, replaced by new code."""
 
 import json
 
@@ -133,10 +133,44 @@ def test_a_changed_comment_replaces_nothing(tmp_path, monkeypatch):
     ensure_world(root, n_scenes=1, n_objects=0, workers=1)
 
 
+@pytest.mark.parametrize("code", sorted(dataset.SAME_PICTURES))
+def test_images_of_a_version_that_drew_the_same_are_used_again(tmp_path, monkeypatch, code):
+    root = ensure_world(tmp_path, n_scenes=1, n_objects=0, workers=1)
+    path = root / "sceneworld.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"code": code, "source": "of that version"}))
+    images = contents(root)
+    del images[path.relative_to(root)]
+    monkeypatch.setattr(dataset, "_render_all", lambda *_: pytest.fail("rendered again"))
+    ensure_world(root, n_scenes=1, n_objects=0)
+    assert json.loads(path.read_text())["code"] == code  # the version that drew the images
+    assert json.loads(path.read_text())["source"] == dataset._source_key()
+    assert {name: data for name, data in contents(root).items() if name != path.relative_to(root)} == images
+
+
+def test_images_of_a_version_that_drew_others_are_not(tmp_path):
+    root = ensure_world(tmp_path, n_scenes=1, n_objects=0, workers=1)
+    path, stale = root / "sceneworld.json", root / "Images/scene/bedroom/bedroom_0000.jpg"
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"code": "0" * 16, "source": "of that version"})
+    )
+    fresh = stale.read_bytes()
+    stale.write_bytes(b"old")
+    ensure_world(root, n_scenes=1, n_objects=0, workers=1)
+    assert stale.read_bytes() == fresh
+    assert json.loads(path.read_text())["code"] == dataset._code_key()
+
+
 def test_code_counts_and_words_do_not():
     same = dataset._without_words('def f():\n    """Say."""\n    return 1  # why\n')
     assert same == dataset._without_words("def f():\n    return 1\n")
     assert same != dataset._without_words("def f():\n    return 2\n")
+
+
+def test_numbers_of_the_table_count_and_its_comments_do_not():
+    same = dataset._meaning('# why\nbed = "94%"\n', ".toml")
+    assert same == dataset._meaning('bed = "94%"\n', ".toml")
+    assert same != dataset._meaning('bed = "93%"\n', ".toml")
+    assert dataset._meaning("a = 1\nb = 2\n", ".toml") != dataset._meaning("b = 2\na = 1\n", ".toml")
 
 
 def test_fewer_images_leave_none_over(tmp_path):

@@ -12,9 +12,10 @@ WALLS = ("", "back", "left", "right", "ceiling")
 class Spot:
     """Where one instance was put.
 
-    screen: its box in the picture. depth: metres ahead of the viewer. foot: None if it stands on nothing. wall, stretch: the
-    wall it hangs on, and (left, low, right, high) on that wall in metres. flat: a rug or the like, on which others may stand.
-    solid: how much of its box it fills, 0 to 1. hidden: how much of it nearer things hide; allowed: how much they may.
+    screen: its box in the picture. depth: metres ahead of the viewer. foot: None if it stands on nothing.
+    wall, stretch: the wall it hangs on, and (left, low, right, high) on that wall in metres. flat: a rug or
+    the like, on which others may stand. solid: how much of its box it fills, 0 to 1. hidden: how much of it
+    nearer things hide; allowed: how much they may.
     """
 
     screen: Box
