@@ -1,13 +1,16 @@
-"""When is a unit an object detector? The rule decides how many there are, so it is an argument, never hidden.
+"""Rules that decide when a unit is an object detector.
 
-Two kinds of rules. By people: their answers name an object, and say that it fits most of the unit's top
-images. By a measure: of all annotated concepts an object suits the unit best, and well enough.
+The number of object detectors depends on the rule, so every function takes the rule as an argument. There are
+two kinds of rules. Rules by people use people's answers: they named an object, and it fits most of the unit's
+top images. Rules by a measure compare the unit with all annotated concepts: the best one is an object, and
+its value is high enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -19,8 +22,9 @@ from scenelens.networks import Network
 #: What counts as an object: the paper's Figure 9 has sky, wall, floor and grass among its objects, and so
 #: has Network Dissection, so surfaces count.
 OBJECTS = ("object", "region or surface")
-MEASURED = ("automatic", "Network Dissection")  # sources whose answers no person gave
-COLUMNS = [*UNIT, "object", "score"]
+_MEASURED = ("automatic", "Network Dissection")  # sources whose labels were computed, not given by people
+_SPELLED = {"iou": "IoU", "ap": "AP"}
+_COLUMNS = [*UNIT, "object", "score"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,11 @@ class DetectorRule:
 
     Attributes
     ----------
-    text : what it asks, for tables and captions.
-    choose : checked labels to the rows that it picks, with a column score; one row per unit.
+    text : str
+        The condition in words, for tables and captions.
+    choose : callable
+        Takes checked labels (DataFrame, folded names) and returns the rows that it picks, with a column
+        ``score`` and one row per unit.
     """
 
     text: str
@@ -40,73 +47,115 @@ class DetectorRule:
 def by_people(
     rule: str = "majority", threshold: float = 0.75, types: tuple[str, ...] = OBJECTS
 ) -> DetectorRule:
-    """People call it an object: by `labels.unit_types` with this rule and precision. Automatic rows say
-    nothing here.
+    """People's answers say that the unit shows an object. Automatic labels are not used.
+
+    Parameters
+    ----------
+    rule : str, optional
+        How several answers become one: 'any', 'majority' (default), 'unanimous' or 'most precise'; see
+        `scenelens.labels.unit_types`.
+    threshold : float, optional
+        Least precision, 0..1 (default 0.75, as in the paper).
+    types : tuple of str, optional
+        Which of the six types count as objects (default 'object' and 'region or surface').
+
+    Returns
+    -------
+    DetectorRule
+        The rule; its score is the precision.
+
+    Raises
+    ------
+    SceneLensError
+        If one of the types is unknown.
 
     Examples
     --------
     >>> by_people().text
     'majority of people, precision at least 0.75'
     """
-    _known(types)
+    _check_types(types)
 
     def choose(table: pd.DataFrame) -> pd.DataFrame:
-        told = unit_types(table[~table.source.isin(MEASURED)], rule, threshold)
-        best = told[told.type.isin(types)].sort_values("precision", ascending=False, kind="stable")
+        meanings = unit_types(table[~table.source.isin(_MEASURED)], rule, threshold)
+        best = meanings[meanings.type.isin(types)].sort_values("precision", ascending=False, kind="stable")
         return best.drop_duplicates(UNIT).assign(score=best.precision)
 
     return DetectorRule(f"{rule} of people, precision at least {threshold:g}", choose)
 
 
-def by_measure(measure: str, least: float, types: tuple[str, ...] = OBJECTS) -> DetectorRule:
-    """The concept with the unit's highest value of a measure is an object, and the value exceeds `least`.
+def by_measure(
+    measure: str = "iou", least: float = LEAST_IOU, types: tuple[str, ...] = OBJECTS
+) -> DetectorRule:
+    """The concept with the unit's highest value of a measure is an object, and the value exceeds a threshold.
 
-    Network Dissection's rule is the IoU above 0.04 (`by_iou`). An AP above a fixed value favours what is on
-    most images anyway: a sky on 60% of them has an AP of 0.6 by chance.
+    Parameters
+    ----------
+    measure : str, optional
+        A column of the labels (default 'iou').
+    least : float, optional
+        The value to exceed (default 0.04, Network Dissection's for the IoU).
+    types : tuple of str, optional
+        Which of the six types count as objects (default 'object' and 'region or surface').
+
+    Returns
+    -------
+    DetectorRule
+        The rule; its score is the measure.
+
+    Raises
+    ------
+    SceneLensError
+        If one of the types is unknown; later, if the labels have no such column.
+
+    Notes
+    -----
+    An AP above a fixed value favours objects that are on most images: a sky on 60% of them has an AP of 0.6
+    by chance.
 
     Examples
     --------
     >>> by_measure("iou", 0.04).text
     'IoU above 0.04'
     """
-    _known(types)
+    _check_types(types)
 
     def choose(table: pd.DataFrame) -> pd.DataFrame:
         if measure not in table:
             raise SceneLensError(f"these labels have no column {measure!r}; {close_names(measure, table)}.")
         scored = table.assign(score=pd.to_numeric(table[measure])).dropna(subset=["score"])
+        # The best of all concepts is chosen first and its type is looked at after that: a unit that a colour
+        # fits better than any object is no object detector.
         best = scored.sort_values("score", ascending=False, kind="stable").drop_duplicates(UNIT)
         return best[best.type.isin(types) & (best.score > least)]
 
     return DetectorRule(f"{_SPELLED.get(measure, measure)} above {least:g}", choose)
 
 
-_SPELLED = {"iou": "IoU", "ap": "AP"}
-
-
-def by_iou(least: float = LEAST_IOU) -> DetectorRule:
-    """Network Dissection's rule."""
-    return by_measure("iou", least)
-
-
-def by_ap(least: float = 0.5) -> DetectorRule:
-    """The unit's peak tells images with the object from images without it."""
-    return by_measure("ap", least)
-
-
+#: The rules that go by a name.
 RULES: dict[str, Callable[[], DetectorRule]] = {
     "majority": by_people,
-    "unanimous": lambda: by_people("unanimous"),
-    "any": lambda: by_people("any"),
-    "iou": by_iou,
-    "ap": by_ap,
+    "unanimous": partial(by_people, "unanimous"),
+    "any": partial(by_people, "any"),
+    "iou": by_measure,
+    "ap": partial(by_measure, "ap", 0.5),
 }
 
 
-def _known(types: tuple[str, ...]) -> None:
+def _check_types(types: tuple[str, ...]) -> None:
     for kind in types:
         if kind not in TYPES:
             raise SceneLensError(f"no type {kind!r}; {close_names(kind, TYPES)}.")
+
+
+def _detector_rule(rule: str | DetectorRule) -> DetectorRule:
+    """The rule that a name means; a `DetectorRule` is returned as it is."""
+    chosen = RULES[rule]() if isinstance(rule, str) and rule in RULES else rule
+    if not isinstance(chosen, DetectorRule):
+        raise SceneLensError(
+            f"no rule named {rule!r}; {close_names(rule, RULES)}, or a DetectorRule of your own."
+        )
+    return chosen
 
 
 def object_units(
@@ -115,23 +164,30 @@ def object_units(
     networks: Mapping[str, Network] | None = None,
     fold: Callable[[str], str] | None = None,
 ) -> pd.DataFrame:
-    """The units that a rule calls object detectors, and the object each one detects.
+    """The units that a rule calls object detectors, and the object that each one detects.
 
     Parameters
     ----------
-    labels : in the schema of `labels.COLUMNS`, with the rule's measure where it has one.
-    rule : 'majority', 'unanimous', 'any' (people), 'iou', 'ap' (measures), or a `DetectorRule`.
-    networks : where given, labels of other networks, layers or units are an error: see `check_units`.
-    fold : concept to object; without it the package's table. People's answers are folded before they are
-        compared, so that "tree" and "trees" agree.
+    labels : pandas.DataFrame
+        Labels with the columns of `scenelens.labels.COLUMNS`, and the rule's measure where it has one.
+    rule : str or DetectorRule, optional
+        'majority', 'unanimous', 'any' (by people), 'iou' (default), 'ap' (by a measure), or your own rule.
+    networks : mapping of str to Network, optional
+        Where given, every label must belong to a network, layer and unit of these.
+    fold : callable, optional
+        Raw concept name to object name (default: the package's table, `scenelens.annotations.read_folding`).
+        Names are folded before answers are compared, so that "tree" and "trees" agree.
 
     Returns
     -------
-    DataFrame : network, layer, unit, object, score (the precision or the measure). One row per unit.
+    pandas.DataFrame
+        One row per unit: ``network``, ``layer``, ``unit`` (int), ``object``, ``score`` (the precision or the
+        measure, float).
 
     Raises
     ------
-    SceneLensError : no such rule, or labels that lack its measure.
+    SceneLensError
+        If the rule is unknown, if the labels lack its measure, or if they belong to other networks.
 
     Examples
     --------
@@ -141,35 +197,19 @@ def object_units(
     >>> object_units(table, "iou")[["unit", "object", "score"]].values.tolist()
     [[1, 'painting', 0.2]]
     """
-    chosen = RULES[rule]() if isinstance(rule, str) and rule in RULES else rule
-    if not isinstance(chosen, DetectorRule):
-        raise SceneLensError(
-            f"no rule named {rule!r}; {close_names(rule, RULES)}, or a DetectorRule of your own."
-        )
+    chosen = _detector_rule(rule)
     table = check_labels(labels)
     if networks is not None:
-        check_units(table, networks)
+        _check_units(table, networks)
     fold = fold or read_folding()
+    # Each distinct name is folded once: there are thousands of labels and a few hundred names.
     table = table.assign(concept=table.concept.map({name: fold(name) for name in table.concept.unique()}))
     found = chosen.choose(table).rename(columns={"concept": "object"})
-    return found[COLUMNS].sort_values(UNIT, kind="stable").reset_index(drop=True)
+    return found[_COLUMNS].sort_values(UNIT, kind="stable").reset_index(drop=True)
 
 
-def check_units(labels: pd.DataFrame, networks: Mapping[str, Network]) -> None:
-    """Whether labels are about these networks' units.
-
-    Raises
-    ------
-    SceneLensError : labels of another network, of a layer the network does not have, of a unit beyond its
-        last one. The first is named, with what there is.
-
-    Examples
-    --------
-    >>> check_units(pd.DataFrame({"network": ["scen"], "layer": "pool5", "unit": 1}), {"scene": None})
-    Traceback (most recent call last):
-    ...
-    scenelens.errors.SceneLensError: there are labels of a network 'scen', ... close names: scene.
-    """
+def _check_units(labels: pd.DataFrame, networks: Mapping[str, Network]) -> None:
+    """Raise where labels belong to another network, to an unknown layer, or to a unit beyond the last one."""
     for network, layers in labels.groupby("network", sort=False):
         if network not in networks:
             raise SceneLensError(

@@ -3,48 +3,47 @@
 from __future__ import annotations
 
 from scenelens.emergence.frequency import object_frequency
-from scenelens.emergence.informativeness import ap_of_presence
-from scenelens.emergence.presence import object_presence
+from scenelens.emergence.presence import ObjectPresence
 from scenelens.errors import SceneLensError
 from scenelens.studies import Study, scene_images
 from scenelens.workbook import Verdict, check_choice, check_number
 
 
-def ap_of_a_presence(study: Study, answer: object) -> Verdict:
+def _ap_of_a_presence(study: Study, answer: object) -> Verdict:
     """04_1.1: the AP of an object that is on 6 of 10 images of a scene and on 2 of 30 others."""
     hint = (
         "The images with the object are one step, all others a second: precision times recall gained, twice."
     )
-    return check_number(answer, float(ap_of_presence(6, 8, 10, 40)), 0.005, hint)  # type: ignore[arg-type]
+    return check_number(answer, 6 / 8 * 6 / 10 + 10 / 40 * 4 / 10, 0.005, hint)
 
 
-def most_frequent(study: Study, answer: object) -> Verdict:
+def _most_frequent(study: Study, answer: object) -> Verdict:
     """04_1.2: the object with most instances on the study's scenes."""
     try:
         images = scene_images(study)
-        table = object_frequency(object_presence(study.annotations, images))  # type: ignore[arg-type]
+        table = object_frequency(ObjectPresence.of(study.annotations, images))  # type: ignore[arg-type]
     except SceneLensError as error:
         return Verdict.of(False, f"This study cannot say: {error}")
     hint = "Frequency counts instances, not images: three chairs in a room are three."
     return check_choice(answer, table.object.iloc[0], list(table.object), hint)
 
 
-def why_two_halves(study: Study, answer: object) -> Verdict:
-    """04_1.3: what goes wrong when the best object is chosen and judged on the same images."""
-    hint = "Think of a hundred objects strewn at random. How good does the luckiest look where it was picked?"
+def _why_two_halves(study: Study, answer: object) -> Verdict:
+    """04_1.3: what goes wrong when the best object is chosen and tested on the same images."""
+    hint = "A hundred objects are placed at random. How good does the luckiest one look where it was chosen?"
     choices = ["it looks better than it is", "it looks worse than it is", "nothing changes"]
     return check_choice(answer, choices[0], choices, hint)
 
 
-def high_ap_by_chance(study: Study, answer: object) -> Verdict:
-    """04_1.4: the AP that a unit which knows nothing reaches for an object on 60% of the images."""
-    hint = "What is the share of images with the object among those that the unit ranks highest, by lot?"
+def _high_ap_by_chance(study: Study, answer: object) -> Verdict:
+    """04_1.4: the AP of a unit that responds at random, for an object on 60% of the images."""
+    hint = "The unit ranks images at random. What share of those it ranks highest shows the object?"
     return check_number(answer, 0.6, 0.001, hint)
 
 
 CHECKS = {
-    "04_1.1": ap_of_a_presence,
-    "04_1.2": most_frequent,
-    "04_1.3": why_two_halves,
-    "04_1.4": high_ap_by_chance,
+    "04_1.1": _ap_of_a_presence,
+    "04_1.2": _most_frequent,
+    "04_1.3": _why_two_halves,
+    "04_1.4": _high_ap_by_chance,
 }

@@ -11,18 +11,30 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 
 from scenelens.annotations import Annotations
-from scenelens.emergence.presence import ObjectPresence, object_presence
+from scenelens.emergence.presence import ObjectPresence
 from scenelens.intervals import bootstrap_interval
 
-STEEPEST = 10.0  # of Zipf exponents that are looked at; real scenes lie around 1
+_STEEPEST = 10.0  # the largest Zipf exponent that is tried; real scenes lie around 1
 
 
 class Zipf(NamedTuple):
-    """A Zipf law fitted to counts.
+    """A Zipf law fitted to counts: the frequency of the r-th most frequent object is as r to the -exponent.
 
-    exponent : s in "the r-th most frequent object is as frequent as r to the power of -s"; NaN for fewer than
-    two objects. low, high : its 95% bootstrap interval over images. fit : R squared of the logarithms, 1
-    where the law holds exactly; it may be below 0. n_objects, n_images : what it was fitted to.
+    Attributes
+    ----------
+    exponent : float
+        The fitted exponent; NaN for fewer than two objects.
+    low : float
+        Lower end of its 95% bootstrap interval over images.
+    high : float
+        Upper end of that interval.
+    fit : float
+        R squared of the logarithms: 1 where the law holds exactly, below 0 where it fits worse than a
+        constant.
+    n_objects : int
+        Number of objects that it was fitted to.
+    n_images : int
+        Number of images that they were counted on.
     """
 
     exponent: float
@@ -31,6 +43,60 @@ class Zipf(NamedTuple):
     fit: float
     n_objects: int
     n_images: int
+
+    @classmethod
+    def fitted(cls, seen: ObjectPresence, seed: int = 0, n_resamples: int = 500) -> Zipf:
+        """Fit the law to the instances of objects; the interval comes from drawing the images anew.
+
+        Parameters
+        ----------
+        seen : ObjectPresence
+            Objects by images.
+        seed : int, optional
+            Seed of the bootstrap (default 0).
+        n_resamples : int, optional
+            Number of bootstrap draws (default 500).
+
+        Returns
+        -------
+        Zipf
+            The fitted law.
+
+        Examples
+        --------
+        >>> seen = ObjectPresence(("a", "b"), ("", ""), ("bed", "lamp"), np.array([[1, 2], [1, 2]]),
+        ...                       np.zeros((2, 2)))
+        >>> [round(value, 2) for value in Zipf.fitted(seen)[:4]]
+        [1.0, 1.0, 1.0, 1.0]
+        """
+        counts = seen.instances.sum(0)
+        # Images are drawn, not instances: the objects of one image come together.
+        low, high = bootstrap_interval(
+            seen.instances, lambda drawn: _zipf_exponent(drawn.sum(0)), seed, n_resamples
+        )
+        exponent = _zipf_exponent(counts)
+        r_squared = _r_squared(counts, exponent)
+        return cls(exponent, low, high, r_squared, int((counts > 0).sum()), len(seen.images))
+
+    def line(self, counts: np.ndarray) -> np.ndarray:
+        """What the law expects of the 1st, 2nd, ... most frequent object, with the same sum as the counts.
+
+        Parameters
+        ----------
+        counts : numpy.ndarray
+            (n,) numbers from 0 on; objects counted 0 times take no part.
+
+        Returns
+        -------
+        numpy.ndarray
+            (m,) float, one value for each of the m objects that were counted at least once.
+
+        Examples
+        --------
+        >>> Zipf(1.0, 0.9, 1.1, 1.0, 2, 9).line(np.array([1, 2]))
+        array([2., 1.])
+        """
+        return _zipf_line(counts, self.exponent)
 
 
 def object_frequency(
@@ -43,14 +109,21 @@ def object_frequency(
 
     Parameters
     ----------
-    annotated, images, fold : see `object_presence`.
-    objects : names to list even where no image shows them; they stand in the table with zeros.
+    annotated : Annotations or ObjectPresence
+        A set of annotated images, or the objects counted on them.
+    images : iterable of str, optional
+        Ids of the images to count on (default all).
+    fold : callable, optional
+        Raw name to object name (default: the package's table).
+    objects : iterable of str, optional
+        Names to list even where no image shows them; their numbers are 0.
 
     Returns
     -------
-    DataFrame, most instances first, of equals in alphabetical order: rank (from 1), object, instances, images
-    (that show it), share (of all images, 0..1), area (mean share of an image's pixels where it is shown; NaN
-    for an object that no image shows).
+    pandas.DataFrame
+        One row per object, most instances first, ties in alphabetical order: ``rank`` (from 1), ``object``,
+        ``instances``, ``images`` (that show it), ``share`` (of all images, 0..1), ``area`` (mean share of an
+        image's pixels where it is shown; NaN for an object that no image shows).
 
     Notes
     -----
@@ -63,91 +136,58 @@ def object_frequency(
     >>> object_frequency(seen).drop(columns="rank").values.tolist()
     [['lamp', 3, 2, 1.0, 0.25], ['bed', 1, 1, 0.5, 0.5]]
     """
-    seen = object_presence(annotated, images, fold)
+    seen = ObjectPresence.of(annotated, images, fold)
     shown = seen.present.sum(0)
     with np.errstate(invalid="ignore"):
         area = seen.area.sum(0) / shown
     table = pd.DataFrame({"object": seen.objects, "instances": seen.instances.sum(0), "images": shown})
     table = table.assign(share=shown / len(seen.images), area=area)
-    asked = [name for name in dict.fromkeys(objects) if name not in seen.objects]
-    if asked:
-        absent = {"instances": 0, "images": 0, "share": 0.0, "area": math.nan}
-        table = pd.concat([table, pd.DataFrame({"object": asked, **absent})], ignore_index=True)
+    absent = [name for name in dict.fromkeys(objects) if name not in seen.objects]
+    if absent:
+        zeros = {"instances": 0, "images": 0, "share": 0.0, "area": math.nan}
+        table = pd.concat([table, pd.DataFrame({"object": absent, **zeros})], ignore_index=True)
     table = table.sort_values(["instances", "object"], ascending=[False, True]).reset_index(drop=True)
     table.insert(0, "rank", table.index + 1)
     return table
 
 
-def zipf_exponent(counts: np.ndarray) -> float:
+def _zipf_exponent(counts: np.ndarray) -> float:
     """The exponent that makes counts likeliest under Zipf's law over as many ranks as there are objects.
 
-    Edge cases: objects counted 0 times take no part; NaN for fewer than two objects; equal counts give 0.
+    Objects counted 0 times take no part; NaN for fewer than two objects; equal counts give 0.
 
-    Parameters
-    ----------
-    counts : (n,) numbers from 0 on, in any order.
-
-    Notes
-    -----
     Maximum likelihood: p(r) is r**-s divided by its sum over the n ranks, and s maximises the sum of
-    count(r) log p(r); s is looked for in 0..10. A straight line through the logarithms, the usual way, lets
-    the rarest objects decide.
+    count(r) log p(r). The usual straight line through the logarithms gives the rarest objects, which are most
+    of all, too much weight.
 
-    Examples
-    --------
-    >>> round(zipf_exponent([60, 30, 20, 15]), 3)
+    >>> round(_zipf_exponent([60, 30, 20, 15]), 3)
     1.0
     """
     ranked = np.sort(np.asarray(counts, float)[np.asarray(counts) > 0])[::-1]
     if len(ranked) < 2:
         return math.nan
+    if ranked[0] == ranked[-1]:
+        return 0.0
     logs = np.log(np.arange(1, len(ranked) + 1))
     share = ranked / ranked.sum()
 
     def loss(s: float) -> float:
         return s * float(share @ logs) + math.log(np.exp(-s * logs).sum())
 
-    if ranked[0] == ranked[-1]:
-        return 0.0
-    return float(minimize_scalar(loss, bounds=(0, STEEPEST), method="bounded").x)
+    return float(minimize_scalar(loss, bounds=(0, _STEEPEST), method="bounded").x)
 
 
-def zipf_fit(seen: ObjectPresence, seed: int = 0, n_resamples: int = 500) -> Zipf:
-    """Zipf's law for the instances of objects, with an interval by drawing the images anew.
-
-    Examples
-    --------
-    >>> seen = ObjectPresence(("a", "b"), ("", ""), ("bed", "lamp"), np.array([[1, 2], [1, 2]]),
-    ...                       np.zeros((2, 2)))
-    >>> [round(value, 2) for value in zipf_fit(seen)[:4]]
-    [1.0, 1.0, 1.0, 1.0]
-    """
-    counts = seen.instances.sum(0)
-    low, high = bootstrap_interval(
-        seen.instances, lambda drawn: zipf_exponent(drawn.sum(0)), seed, n_resamples
-    )
-    exponent = zipf_exponent(counts)
-    n_objects = int((counts > 0).sum())
-    return Zipf(exponent, low, high, _fit(counts, exponent), n_objects, len(seen.images))
-
-
-def zipf_line(counts: np.ndarray, exponent: float) -> np.ndarray:
-    """What the law expects of the 1st, 2nd, ... most frequent object, with the same sum as the counts.
-
-    Examples
-    --------
-    >>> zipf_line(np.array([1, 2]), 1.0)
-    array([2., 1.])
-    """
+def _zipf_line(counts: np.ndarray, exponent: float) -> np.ndarray:
     counts = np.asarray(counts)[np.asarray(counts) > 0]
     line = np.arange(1, len(counts) + 1.0) ** -exponent
     return line / line.sum() * counts.sum()
 
 
-def _fit(counts: np.ndarray, exponent: float) -> float:
+def _r_squared(counts: np.ndarray, exponent: float) -> float:
+    """R squared of the logarithms of the ranked counts; NaN without a law or without variation."""
     if math.isnan(exponent):
         return math.nan
     ranked = np.log(np.sort(counts[counts > 0])[::-1])
     spread = ((ranked - ranked.mean()) ** 2).sum()
-    missed = ((ranked - np.log(zipf_line(counts, exponent))) ** 2).sum()
+    missed = ((ranked - np.log(_zipf_line(counts, exponent))) ** 2).sum()
     return float(1 - missed / spread) if spread > 0 else math.nan

@@ -1,4 +1,4 @@
-"""Which objects are on which images: the one table that frequency and informativeness are both read from."""
+"""Which objects are on which images: the one table that frequency and informativeness are computed from."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from scenelens.errors import SceneLensError, close_names
 
 @dataclass(frozen=True)
 class ObjectPresence:
-    """Objects by images.
+    """How many of each object are on each image.
 
     Attributes
     ----------
-    images : ids, one per row. categories : their scene categories, '' where nobody said.
-    objects : folded names in alphabetical order, one per column.
-    instances : (images, objects) int, how many of the object are on the image.
-    area : (images, objects) float, its share of the image's pixels, 0..1.
+    images : tuple of str
+        Image ids, one per row.
+    categories : tuple of str
+        The images' scene categories, '' where it is not known.
+    objects : tuple of str
+        Folded object names in alphabetical order, one per column.
+    instances : numpy.ndarray
+        (images, objects) int, the number of instances.
+    area : numpy.ndarray
+        (images, objects) float, the object's share of the image's pixels, 0..1.
     """
 
     images: tuple[str, ...]
@@ -31,52 +37,63 @@ class ObjectPresence:
 
     @property
     def present(self) -> np.ndarray:
-        """(images, objects) bool."""
+        """(images, objects) bool: whether the object is on the image."""
         return self.instances > 0
 
+    @classmethod
+    def of(
+        cls,
+        annotated: Annotations | ObjectPresence,
+        images: Iterable[str] | None = None,
+        fold: Callable[[str], str] | None = None,
+    ) -> ObjectPresence:
+        """Count the objects on annotated images, by folded names.
 
-def object_presence(
-    annotated: Annotations | ObjectPresence,
-    images: Iterable[str] | None = None,
-    fold: Callable[[str], str] | None = None,
-) -> ObjectPresence:
-    """Count the objects on annotated images, by folded names.
+        Parameters
+        ----------
+        annotated : Annotations or ObjectPresence
+            A set of annotated images. An `ObjectPresence` is returned as it is.
+        images : iterable of str, optional
+            Ids of the images to count on (default all). An image without any object counts as an image.
+        fold : callable, optional
+            Raw name to object name (default: the package's table, `scenelens.annotations.read_folding`).
 
-    Parameters
-    ----------
-    annotated : a set of annotated images; a presence passes through as it is.
-    images : ids to count on; without it all. An image without any object counts as an image.
-    fold : raw name to object; without it the package's table, `object_folding.read_folding`.
+        Returns
+        -------
+        ObjectPresence
+            One row per image, one column per object.
 
-    Raises
-    ------
-    SceneLensError : no images, or one that is not annotated (close names are given).
+        Raises
+        ------
+        SceneLensError
+            If there are no images, or if one of them is not annotated.
 
-    Examples
-    --------
-    >>> seen = ObjectPresence(("a",), ("den",), ("bed",), np.array([[2]]), np.array([[0.5]]))
-    >>> object_presence(seen) is seen, seen.present.tolist()
-    (True, [[True]])
-    """
-    if isinstance(annotated, ObjectPresence):
-        return annotated
-    ids = list(annotated.images if images is None else images)
-    _check(ids, annotated.images)
-    table = annotated.objects()
-    table = table[table.image.isin(set(ids))]
-    fold = fold or read_folding()
-    names = table.object.map({name: fold(name) for name in table.object.unique()}).astype(str)
-    objects = tuple(sorted(names.unique()))
-    rows = table.image.map({image: k for k, image in enumerate(ids)}).to_numpy(int)
-    columns = names.map({name: k for k, name in enumerate(objects)}).to_numpy(int)
-    instances, area = np.zeros((len(ids), len(objects)), int), np.zeros((len(ids), len(objects)))
-    np.add.at(instances, (rows, columns), 1)
-    np.add.at(area, (rows, columns), table["share"].to_numpy(float))
-    categories = tuple(annotated.scene(image) for image in ids)
-    return ObjectPresence(tuple(ids), categories, objects, instances, area)
+        Examples
+        --------
+        >>> seen = ObjectPresence(("a",), ("den",), ("bed",), np.array([[2]]), np.array([[0.5]]))
+        >>> ObjectPresence.of(seen) is seen, seen.present.tolist()
+        (True, [[True]])
+        """
+        if isinstance(annotated, ObjectPresence):
+            return annotated
+        ids = list(annotated.images if images is None else images)
+        _check_annotated(ids, annotated.images)
+        table = annotated.objects()
+        table = table[table.image.isin(set(ids))]
+        fold = fold or read_folding()
+        names = table.object.map({name: fold(name) for name in table.object.unique()}).astype(str)
+        objects = tuple(sorted(names.unique()))
+        rows = table.image.map({image: k for k, image in enumerate(ids)}).to_numpy(int)
+        columns = names.map({name: k for k, name in enumerate(objects)}).to_numpy(int)
+        instances, area = np.zeros((len(ids), len(objects)), int), np.zeros((len(ids), len(objects)))
+        # add.at and not +=: an image may show the same object several times, and += would count it once.
+        np.add.at(instances, (rows, columns), 1)
+        np.add.at(area, (rows, columns), table["share"].to_numpy(float))
+        categories = tuple(annotated.scene(image) for image in ids)
+        return cls(tuple(ids), categories, objects, instances, area)
 
 
-def _check(ids: Sequence[str], known: Sequence[str]) -> None:
+def _check_annotated(ids: Sequence[str], known: Sequence[str]) -> None:
     if not ids:
         raise SceneLensError("there are no annotated images to count objects on.")
     strangers = set(ids) - set(known)

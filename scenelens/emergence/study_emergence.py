@@ -1,61 +1,96 @@
-"""Section 4.1 for a whole study: what its networks detect, what its scenes hold, how the two go together."""
+"""Section 4.1 for a whole study: what its networks detect, what its scenes contain, how the two go together.
+
+The data goes one way: labels -> detectors by one rule -> units per object -> shares and the table of objects
+-> correlations. Each step takes the table of the step before.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from scenelens.annotations import read_folding
 from scenelens.emergence.detectors import (
     OBJECTS,
-    RULES,
     DetectorRule,
-    by_ap,
-    by_iou,
+    _check_units,
+    _detector_rule,
+    by_measure,
     by_people,
-    check_units,
     object_units,
 )
-from scenelens.emergence.frequency import Zipf, object_frequency, zipf_fit
+from scenelens.emergence.frequency import Zipf, object_frequency
 from scenelens.emergence.informativeness import Informativeness, informative_objects
-from scenelens.emergence.presence import ObjectPresence, object_presence
-from scenelens.emergence.tables import correlations, detector_share, emergence_table, unit_counts
+from scenelens.emergence.presence import ObjectPresence
+from scenelens.emergence.tables import (
+    _counts_of,
+    _detector_share,
+    _emergence_table,
+    _labelled_layers,
+    correlations,
+)
 from scenelens.errors import SceneLensError
 from scenelens.labels import AutomaticLabels
+from scenelens.networks import Network
 from scenelens.paper import PAIR
 from scenelens.sentences import Sentences
 from scenelens.studies import Study, scene_images
 
-N_RESAMPLES = 1000
-LEAST_IMAGES = 5  # that show a concept, for units to be asked about it
+_N_RESAMPLES = 1000
+_LEAST_IMAGES = 5  # that show a concept; a label for a rarer one would be chance
 
 
 @dataclass(frozen=True)
 class Emergence:
-    """What section 4.1 asks of a study.
+    """What emerged in a study, by one rule (section 4.1). Made by `measure_emergence`.
 
     Attributes
     ----------
-    study : it. rule : which units count as detectors, in words.
-    automatic : network to its automatic labels, without concepts on too few images.
-    layers : network to the layer that is counted, its deepest one that has a map.
-    units : `object_units` of these layers. shares : `detector_share` of all labelled layers, all networks.
-    seen : objects by scene images. frequency : `object_frequency` of them. zipf : the law fitted to it.
-    informative : None where no object can tell scenes apart; then `why_not` says why.
-    table : `emergence_table` of the scene and the object network, of the objects that units were asked about:
-        those on at least `least_images` annotated images (and what people named).
-    correlations : `correlations` for each of the two, with the columns network and objects: 'all' that are
-        annotated or detected, or only those 'detected' by the network.
+    study : Study
+        The study.
+    rule : str
+        Which units count as detectors, in words.
+    automatic : dict of str to AutomaticLabels
+        Network to its automatic labels, without concepts on too few images.
+    labels : pandas.DataFrame
+        The automatic labels of all networks and people's answers, in one table.
+    layers : dict of str to str
+        Network to the layer that is counted, its deepest one that has a map.
+    units : pandas.DataFrame
+        `object_units` of these layers.
+    shares : pandas.DataFrame
+        One row per network and labelled layer: ``network``, ``layer``, ``n`` (units), ``detectors``,
+        ``share`` with its 95% Wilson interval ``low``, ``high``, ``none`` (units that detect no object),
+        ``objects``.
+    seen : ObjectPresence
+        Objects by scene images.
+    frequency : pandas.DataFrame
+        `object_frequency` of them.
+    zipf : Zipf
+        The law fitted to it.
+    informative : Informativeness or None
+        The best object of every scene category; None where no object can tell scenes apart.
+    why_not : str
+        Why `informative` is None; '' where it is not.
+    table : pandas.DataFrame
+        One row per object on at least `least_images` annotated images, or named by people: ``object``,
+        ``units_scene``, ``units_object``, ``frequency``, ``images``, ``area``, ``informativeness``, ``ap``.
+    correlations : pandas.DataFrame
+        `correlations` for the scene and the object network, with the columns ``network`` and ``objects``:
+        'all' objects of the table, or only those 'detected' by the network.
+    least_images : int
+        Concepts on fewer annotated images have no label.
     """
 
     study: Study
     rule: str
     automatic: dict[str, AutomaticLabels]
+    labels: pd.DataFrame
     layers: dict[str, str]
     units: pd.DataFrame
     shares: pd.DataFrame
@@ -70,60 +105,119 @@ class Emergence:
 
     @property
     def networks(self) -> list[str]:
-        """Those of the pair that the study has."""
+        """The names of the scene and the object network, as far as the study has them."""
         return [name for name in PAIR if name in self.automatic]
 
     @property
     def which(self) -> str:
-        """Which objects the table holds, in words.
+        """Which objects the table contains, in words.
 
-        An object that units were never asked about has no unit by construction: it would only pretend that
-        rare objects have none.
+        An object that no label could name has no unit by construction; in the table it would only pretend
+        that rare objects have no units.
         """
         return f"objects on at least {self.least_images} images" if self.least_images > 1 else "objects"
 
     def of(self, network: str) -> pd.DataFrame:
-        """The network's detectors."""
+        """The network's detectors in its counted layer.
+
+        Parameters
+        ----------
+        network : str
+            The network's name in the study.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of `units`.
+        """
         return self.units[self.units.network == network]
 
+    def share(self, network: str) -> pd.Series:
+        """The share of detectors in the network's counted layer.
 
-def emergence_of(
-    study: Study, rule: str | DetectorRule = "iou", least_images: int = LEAST_IMAGES
+        Parameters
+        ----------
+        network : str
+            The network's name in the study.
+
+        Returns
+        -------
+        pandas.Series
+            The row of `shares`.
+        """
+        own = self.shares[(self.shares.network == network) & (self.shares.layer == self.layers[network])]
+        return own.iloc[0]
+
+
+class _Detectors(NamedTuple):
+    """All layers' detectors by one rule, their number per object, and their share of each layer."""
+
+    units: pd.DataFrame
+    counts: pd.DataFrame
+    shares: pd.DataFrame
+
+
+def _detectors(labels: pd.DataFrame, rule: str | DetectorRule, networks: Mapping[str, Network]) -> _Detectors:
+    """Apply a rule once, and count what it picks."""
+    layers = _labelled_layers(labels)
+    units = object_units(labels, rule)
+    counts = _counts_of(units, layers)
+    return _Detectors(units, counts, _detector_share(counts, layers, networks))
+
+
+def measure_emergence(
+    study: Study, rule: str | DetectorRule = "iou", least_images: int = _LEAST_IMAGES
 ) -> Emergence | None:
-    """Everything that section 4.1 asks, by one rule; None where the study has no annotations.
+    """Everything that section 4.1 measures, by one rule.
 
     Parameters
     ----------
-    rule : see `detectors.object_units`. A rule by people counts the answers kept for this study.
-    least_images : units are not asked about concepts on fewer annotated images. With many concepts and many
-        units, some unit happens to be active on the only fire extinguisher there is.
+    study : Study
+        An open study.
+    rule : str or DetectorRule, optional
+        Which units count as detectors, see `object_units` (default 'iou'). A rule by people uses the answers
+        that were given in this study.
+    least_images : int, optional
+        Concepts on fewer annotated images are not used as labels (default 5). With many concepts and many
+        units, some unit happens to be active on the only fire extinguisher of all images.
+
+    Returns
+    -------
+    Emergence or None
+        None where the study has no annotations.
+
+    Raises
+    ------
+    SceneLensError
+        If the rule is unknown, or if people's answers belong to other networks, layers or units.
 
     Notes
     -----
-    Automatic labels look at all annotated images; frequency and informativeness at those that show scenes.
+    Automatic labels use all annotated images; frequency and informativeness use those that show scenes.
     """
     if study.annotations is None:
         return None
     automatic = {name: study.automatic_labels(name).shown_often(least_images) for name in study.networks}
-    labels = study_answers(study, automatic)
+    labels = _all_labels(study, automatic)
     layers = {name: one.layers[-1] for name, one in automatic.items()}
-    seen = object_presence(study.annotations, scene_images(study))
-    informative, why_not = _informative(seen)
+    detectors = _detectors(labels, rule, study.networks)
+    seen = ObjectPresence.of(study.annotations, scene_images(study))
     frequency = object_frequency(seen)
-    units = _deepest(object_units(labels, rule, study.networks), layers)
-    counts = _deepest(unit_counts(labels, rule, study.networks), layers)
+    informative, why_not = _informative(seen)
+    counts = _counted_layers(detectors.counts, layers)
     pair = {name: counts[counts.network == name] for name in PAIR if name in automatic}
-    table = _asked(emergence_table(pair, frequency, informative), automatic)
+    table = _with_labels(_emergence_table(pair, frequency, informative), automatic.values())
     return Emergence(
         study=study,
-        rule=(rule if isinstance(rule, DetectorRule) else RULES[rule]()).text,
+        rule=_detector_rule(rule).text,
         automatic=automatic,
+        labels=labels,
         layers=layers,
-        units=units,
-        shares=detector_share(labels, study.networks, rule),
+        units=_counted_layers(detectors.units, layers),
+        shares=detectors.shares,
         seen=seen,
         frequency=frequency,
-        zipf=zipf_fit(seen),
+        zipf=Zipf.fitted(seen),
         informative=informative,
         why_not=why_not,
         table=table,
@@ -132,52 +226,33 @@ def emergence_of(
     )
 
 
-def _asked(table: pd.DataFrame, automatic: dict[str, AutomaticLabels]) -> pd.DataFrame:
-    """The objects that units were asked about, and those that somebody named."""
-    fold = read_folding()
-    asked = {fold(name) for one in automatic.values() for name in one.concepts.concept}
-    units = [name for name in table if name.startswith("units_")]
-    kept = table.object.isin(asked) | (table[units].sum(axis=1) > 0)
-    return table[kept].reset_index(drop=True)
-
-
-def where_annotated(view: Callable[..., Any]) -> Callable[..., Any]:
-    """A view of an `Emergence` that says in a sentence that there is none, where a study has no annotations.
-
-    Examples
-    --------
-    >>> where_annotated(lambda found: found.table)(None)
-    'This study has no annotations: ...'
-    """
-
-    @functools.wraps(view)
-    def shown(found: Emergence | None, *arguments: Any, **options: Any) -> Any:
-        if found is None:
-            return Sentences(
-                "This study has no annotations: nobody can say which objects its scenes hold, nor which of "
-                "them a unit has found. Add an [annotations] table to its study.toml."
-            )
-        return view(found, *arguments, **options)
-
-    return shown
-
-
-def study_answers(study: Study, automatic: dict[str, AutomaticLabels], by: str = "iou") -> pd.DataFrame:
-    """Automatic labels of all networks and people's answers, in one table that has been held against the
-    study's networks."""
-    tables = [one.labels(by) for one in automatic.values()]
+def _all_labels(study: Study, automatic: dict[str, AutomaticLabels]) -> pd.DataFrame:
+    """Automatic labels of all networks and people's answers, checked against the study's networks."""
+    tables = [one.labels("iou") for one in automatic.values()]
     people = study.answers.labels()
     labels = pd.concat([*tables, people] if len(people) else tables, ignore_index=True)
-    check_units(labels, study.networks)
+    # Answers may come from another study's file; labels are checked here, once for all that is made of them.
+    _check_units(labels, study.networks)
     return labels
 
 
-def _deepest(table: pd.DataFrame, layers: dict[str, str]) -> pd.DataFrame:
-    kept = [layers.get(row.network) == row.layer for row in table.itertuples()]
-    return table[pd.Series(kept, index=table.index, dtype=bool)].reset_index(drop=True)
+def _counted_layers(table: pd.DataFrame, layers: dict[str, str]) -> pd.DataFrame:
+    """The rows of the one layer of each network that is counted."""
+    counted = [layers.get(row.network) == row.layer for row in table.itertuples()]
+    return table[pd.Series(counted, index=table.index, dtype=bool)].reset_index(drop=True)
+
+
+def _with_labels(table: pd.DataFrame, automatic: Iterable[AutomaticLabels]) -> pd.DataFrame:
+    """The objects that could be a unit's label, and those that people named."""
+    fold = read_folding()
+    possible = {fold(name) for one in automatic for name in one.concepts.concept}
+    units = [name for name in table if name.startswith("units_")]
+    kept = table.object.isin(possible) | (table[units].sum(axis=1) > 0)
+    return table[kept].reset_index(drop=True)
 
 
 def _informative(seen: ObjectPresence) -> tuple[Informativeness | None, str]:
+    """The informative objects, or None and why there are none."""
     try:
         found = informative_objects(seen)
     except SceneLensError as error:
@@ -189,51 +264,81 @@ def _informative(seen: ObjectPresence) -> tuple[Informativeness | None, str]:
 
 
 def _correlations(table: pd.DataFrame, networks: list[str]) -> pd.DataFrame:
+    """`correlations` of each network, over all objects and over those that it detects."""
     parts = []
     for network in networks:
         of = f"units_{network}"
         for objects, rows in (("all", table), ("detected", table[table[of] > 0])):
-            found = correlations(rows, of, n_resamples=N_RESAMPLES)
+            found = correlations(rows, of, n_resamples=_N_RESAMPLES)
             if network != "scene":  # the paper's numbers are about its scene network
                 found = found.assign(paper=math.nan)
             parts.append(found.assign(network=network, objects=objects))
     return pd.concat(parts, ignore_index=True)
 
 
-@where_annotated
-def by_rules(found: Emergence) -> pd.DataFrame:
-    """The same counts by other rules: how much of the answer is the rule's doing.
+def _where_annotated(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A view of an `Emergence` that returns a sentence where there is none: the study has no annotations.
+
+    >>> _where_annotated(lambda found: found.table)(None)
+    'This study has no annotations, ...'
+    """
+
+    @functools.wraps(view)
+    def shown(found: Emergence | None, *arguments: Any, **options: Any) -> Any:
+        if found is None:
+            return Sentences(
+                "This study has no annotations, so it is not known which objects its scenes contain, nor "
+                "which of them a unit detects. Add an [annotations] table to its study.toml."
+            )
+        return view(found, *arguments, **options)
+
+    return shown
+
+
+@_where_annotated
+def rules_compared(found: Emergence) -> pd.DataFrame:
+    """The same counts by other rules: how much of the result depends on the rule.
+
+    Parameters
+    ----------
+    found : Emergence
+        Of `measure_emergence`.
 
     Returns
     -------
-    DataFrame : rule, network, n (units of the layer), detectors, none, objects; on_images (mean share of the
-        scenes' images that show what a detector detects); frequency and informativeness (Pearson's
-        correlations over all objects; NaN where there is none). By people only where somebody has answered.
+    pandas.DataFrame
+        One row per rule and network: ``rule``, ``network``, ``n`` (units of the layer), ``detectors``,
+        ``none``, ``objects``; ``on_images`` (mean share, 0..1, of the scenes' images that show what a
+        detector detects); ``frequency`` and ``informativeness`` (Pearson's correlations over all objects; NaN
+        where there is none). The rule by people only where people have answered. A sentence where the study
+        has no annotations.
     """
-    every = study_answers(found.study, found.automatic)
-    best = {by: _among_objects(found, by) for by in ("iou", "ap")}
-    ways = [
-        (f"of all concepts, {by_iou().text}", every, by_iou()),
-        (f"of objects, {by_iou().text}", best["iou"], by_iou()),
-        (f"of objects, {by_ap().text}", best["ap"], by_ap()),
+    by_iou, by_ap = by_measure("iou"), by_measure("ap", 0.5)
+    rules = [
+        (f"of all concepts, {by_iou.text}", found.labels, by_iou),
+        (f"of objects, {by_iou.text}", _labels_among_objects(found, "iou"), by_iou),
+        (f"of objects, {by_ap.text}", _labels_among_objects(found, "ap"), by_ap),
     ]
-    if (every.source != "automatic").any():
-        ways.append((by_people().text, every, by_people()))
-    return pd.concat([_by_rule(found, *way) for way in ways], ignore_index=True)
+    if (found.labels.source != "automatic").any():
+        rules.append((by_people().text, found.labels, by_people()))
+    return pd.concat([_by_rule(found, *one) for one in rules], ignore_index=True)
 
 
-def _among_objects(found: Emergence, by: str) -> pd.DataFrame:
+def _labels_among_objects(found: Emergence, by: str) -> pd.DataFrame:
+    """Each unit's best object, whatever other concepts fit it better."""
     return pd.concat([one.labels(by, types=list(OBJECTS)) for one in found.automatic.values()])
 
 
 def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRule) -> pd.DataFrame:
-    shares = _deepest(detector_share(labels, found.study.networks, rule), found.layers)
-    counts = _deepest(unit_counts(labels, rule), found.layers)
+    """One rule's row for each network."""
+    detectors = _detectors(labels, rule, found.study.networks)
+    counts = _counted_layers(detectors.counts, found.layers)
     rows = []
-    for share in shares.to_dict("records"):
+    for share in _counted_layers(detectors.shares, found.layers).to_dict("records"):
         network, units = share["network"], f"units_{share['network']}"
         own = {network: counts[counts.network == network]}
-        table = _asked(emergence_table(own, found.frequency, found.informative), found.automatic)
+        table = _emergence_table(own, found.frequency, found.informative)
+        table = _with_labels(table, found.automatic.values())
         r = correlations(table, units, n_resamples=1).set_index(["measure", "against"]).r
         found_on = (table[units] * table.images).sum() / max(share["detectors"], 1)
         row = {name: share[name] for name in ("network", "n", "detectors", "none", "objects")}
@@ -244,14 +349,39 @@ def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRu
     return table
 
 
-@where_annotated
-def told_by(found: Emergence) -> pd.DataFrame | Sentences:
-    """The best object of every scene category, as `Informativeness.categories`; a sentence where none is."""
-    return Sentences(found.why_not) if found.informative is None else found.informative.categories
-
-
-@where_annotated
+@_where_annotated
 def finer_correlations(found: Emergence, network: str = "scene") -> pd.DataFrame:
-    """The same correlations with a finer measure in place of informativeness, which for most objects is 0:
-    each object's highest AP for any scene category."""
-    return correlations(found.table, f"units_{network}", ("frequency", "ap"), n_resamples=N_RESAMPLES)
+    """The same correlations with a finer measure than informativeness, which is 0 for most objects.
+
+    Parameters
+    ----------
+    found : Emergence
+        Of `measure_emergence`.
+    network : str, optional
+        The network's name in the study (default 'scene').
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `correlations`, with frequency and 'ap': each object's highest AP for any scene category. A
+        sentence where the study has no annotations.
+    """
+    return correlations(found.table, f"units_{network}", ("frequency", "ap"), n_resamples=_N_RESAMPLES)
+
+
+@_where_annotated
+def informative_objects_table(found: Emergence) -> pd.DataFrame | Sentences:
+    """The best object of every scene category.
+
+    Parameters
+    ----------
+    found : Emergence
+        Of `measure_emergence`.
+
+    Returns
+    -------
+    pandas.DataFrame or Sentences
+        `Informativeness.categories`; a sentence where no object can tell scenes apart, or where the study has
+        no annotations.
+    """
+    return Sentences(found.why_not) if found.informative is None else found.informative.categories

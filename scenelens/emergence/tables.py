@@ -1,8 +1,10 @@
-"""Which objects emerge (section 4.1): units per object, beside how frequent and how telling the objects are.
+"""Which objects emerge (section 4.1): units per object, next to how frequent and how informative objects are.
 
-The paper's claim: a scene network grows detectors not for what is frequent (correlation 0.54 with the number
-of units) but rather for what tells scenes apart (0.84). Both numbers here come with an interval, and so does
-their difference, which is what the claim is about.
+The paper's claim: the number of a scene network's units per object goes less with the object's frequency
+(correlation 0.54) than with how well the object tells scenes apart (0.84). Both correlations are computed
+here with an interval, and so is their difference, because the claim is about the difference.
+
+The tables are made from one table of detectors (`object_units`) that is computed once and handed on.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import middle, wilson_interval
 from scenelens.networks import Network
 
-FEWEST = 3  # objects that a correlation needs
 DIFFERENCE = "difference"
+_FEWEST = 3  # objects that a correlation needs
 
 
 def unit_counts(
@@ -35,12 +37,26 @@ def unit_counts(
 
     Parameters
     ----------
-    labels, rule, networks, fold : see `detectors.object_units`.
+    labels : pandas.DataFrame
+        Labels of units, see `object_units`.
+    rule : str or DetectorRule, optional
+        Which units count as detectors, see `object_units` (default 'iou').
+    networks : mapping of str to Network, optional
+        Where given, every label must belong to a network, layer and unit of these.
+    fold : callable, optional
+        Raw concept name to object name (default: the package's table).
 
     Returns
     -------
-    DataFrame : network, layer, object, n_units, units (their numbers, best first). Networks and layers in the
-        order of the labels; within one the object with most units first, of equals in alphabetical order.
+    pandas.DataFrame
+        One row per network, layer and object: ``network``, ``layer``, ``object``, ``n_units``, ``units``
+        (tuple of their numbers, best first). Networks and layers in the order of the labels; within one the
+        object with most units first, ties in alphabetical order.
+
+    Raises
+    ------
+    SceneLensError
+        As `object_units`.
 
     Examples
     --------
@@ -49,31 +65,34 @@ def unit_counts(
     >>> unit_counts(table)[["object", "n_units", "units"]].values.tolist()
     [['lamp', 2, (3, 1)], ['bed', 1, (2,)]]
     """
-    found = object_units(labels, rule, networks, fold).sort_values("score", ascending=False, kind="stable")
-    grouped = found.groupby(["network", "layer", "object"]).unit.agg(n_units="size", units=tuple)
-    table = grouped.reset_index()
-    places = list(dict.fromkeys(zip(labels["network"], labels["layer"], strict=True)))
-    depth = [places.index(place) for place in zip(table.network, table.layer, strict=True)]
+    return _counts_of(object_units(labels, rule, networks, fold), _labelled_layers(labels))
+
+
+def _labelled_layers(labels: pd.DataFrame) -> list[tuple[str, str]]:
+    """The (network, layer) pairs of labels, in their order, which is that of the networks."""
+    return list(dict.fromkeys(zip(labels["network"], labels["layer"], strict=True)))
+
+
+def _counts_of(units: pd.DataFrame, layers: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """`unit_counts` of a table of detectors (`object_units`), ordered by the given layers."""
+    found = units.sort_values("score", ascending=False, kind="stable")
+    table = found.groupby(["network", "layer", "object"]).unit.agg(n_units="size", units=tuple).reset_index()
+    depth = [layers.index(place) for place in zip(table.network, table.layer, strict=True)]
     order = table.assign(depth=depth, by=-table.n_units).sort_values(["depth", "by", "object"]).index
     return table.loc[order].reset_index(drop=True)
 
 
-def detector_share(
-    labels: pd.DataFrame,
-    networks: Mapping[str, Network],
-    rule: str | DetectorRule = "iou",
-    fold: Callable[[str], str] | None = None,
+def _detector_share(
+    counts: pd.DataFrame, layers: Sequence[tuple[str, str]], networks: Mapping[str, Network]
 ) -> pd.DataFrame:
-    """How many units of each labelled layer detect an object, and how many do not.
+    """How many units of each layer detect an object, and how many do not.
 
-    Returns
-    -------
-    DataFrame : network, layer, n (units of the layer), detectors, share with its 95% Wilson interval low and
-        high, none (units that detect no object), objects (distinct ones).
+    From the table of `unit_counts`. One row per layer: network, layer, n (units of the layer), detectors,
+    share with its 95% Wilson interval low and high, none (units that detect no object), objects (distinct
+    ones).
     """
-    counts = unit_counts(labels, rule, networks, fold)
     rows = []
-    for network, layer in labels[["network", "layer"]].drop_duplicates().itertuples(index=False):
+    for network, layer in layers:  # not the counts' layers: one without any detector must be in the table
         own = counts[(counts.network == network) & (counts.layer == layer)]
         n, k = int(networks[network].layer_shape(layer)[0]), int(own.n_units.sum())
         low, high = wilson_interval(k, n)
@@ -83,29 +102,23 @@ def detector_share(
     return pd.DataFrame(rows, columns=names)
 
 
-def emergence_table(
+def _emergence_table(
     counts: Mapping[str, pd.DataFrame], frequency: pd.DataFrame, informative: Informativeness | None = None
 ) -> pd.DataFrame:
     """All object classes with everything that is known about them, in one order for all figures.
 
-    Parameters
-    ----------
-    counts : network to its rows of `unit_counts`, of one layer.
-    frequency : of `object_frequency`. informative : of `informative_objects`; None where nothing is known.
+    counts: network to its rows of `unit_counts`, of one layer. frequency: of `object_frequency`. informative:
+    of `informative_objects`, or None.
 
-    Returns
-    -------
-    DataFrame : object; units_<network> for each network; frequency (instances, 0 for an object that no image
-        contains), images, area; informativeness (categories it tells best) and ap (its highest for any
-        category), both NaN throughout without `informative`. Most units of the first network first, then of
-        the next, then the more frequent.
+    One row per object: object; units_<network> for each network; frequency (instances, 0 for an object that
+    no image contains), images, area; informativeness (number of categories whose best object it is) and ap
+    (its highest for any category), both NaN throughout without `informative`. Most units of the first network
+    first, then of the next, then the more frequent.
 
-    Examples
-    --------
     >>> units = pd.DataFrame({"object": ["bed"], "n_units": [2]})
     >>> frequency = pd.DataFrame({"object": ["wall", "bed"], "instances": [9, 3], "images": [9, 3],
     ...                           "area": [0.5, 0.1]})
-    >>> emergence_table({"scene": units}, frequency)[["object", "units_scene", "frequency"]].values.tolist()
+    >>> _emergence_table({"scene": units}, frequency)[["object", "units_scene", "frequency"]].values.tolist()
     [['bed', 2, 3], ['wall', 0, 9]]
     """
     names = dict.fromkeys([*frequency.object, *(one for table in counts.values() for one in table.object)])
@@ -122,9 +135,9 @@ def emergence_table(
     if informative is None:
         table["informativeness"] = table["ap"] = math.nan
     else:
-        told = informative.objects.set_index("object")
-        table["informativeness"] = table.object.map(told.categories).fillna(0).astype(int)
-        table["ap"] = table.object.map(told.ap)
+        best = informative.objects.set_index("object")
+        table["informativeness"] = table.object.map(best.categories).fillna(0).astype(int)
+        table["ap"] = table.object.map(best.ap)
     units = [f"units_{network}" for network in counts]
     order = table.sort_values([*units, "frequency", "object"], ascending=[*[False] * len(units), False, True])
     return order.reset_index(drop=True)
@@ -137,25 +150,35 @@ def correlations(
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> pd.DataFrame:
-    """How the number of units per object goes with the objects' frequency and informativeness.
+    """Correlations of the number of units per object with the objects' frequency and informativeness.
 
     Parameters
     ----------
-    table : one row per object, as `emergence_table` makes it. Which objects take part is a choice: all that
-        are annotated, or only those that some unit detects, ``table[table.units_scene > 0]``.
-    of, against : columns of it.
-    seed, n_resamples : of the bootstrap over objects, and of the permutations.
+    table : pandas.DataFrame
+        One row per object, as `Emergence.table`. Which objects take part is a choice: all that are annotated,
+        or only those that some unit detects, ``table[table.units_scene > 0]``.
+    of : str, optional
+        The column with the number of units (default 'units_scene').
+    against : sequence of str, optional
+        The columns to correlate it with (default 'frequency' and 'informativeness').
+    seed : int, optional
+        Seed of the bootstrap over objects, and of the permutations (default 0).
+    n_resamples : int, optional
+        Number of bootstrap draws, and of permutations (default 2000).
 
     Returns
     -------
-    DataFrame, for Pearson (as in the paper) and Spearman one row per entry of `against`, and for two of them
-        a row 'difference' (the second less the first): measure, against, r, low, high (95% bootstrap), p
-        (two-sided, by permutation; NaN for the difference), n (objects), paper (NaN where it gives none),
-        reason (why there is no correlation, '' where there is; r, low, high and p are NaN then).
+    pandas.DataFrame
+        For Pearson (as in the paper) and Spearman one row per entry of `against`, and for two of them a row
+        'difference' (the second less the first): ``measure``, ``against``, ``r``, ``low``, ``high`` (95%
+        bootstrap), ``p`` (two-sided, by permutation; NaN for the difference), ``n`` (objects), ``paper`` (NaN
+        where it gives none), ``reason`` (why there is no correlation, '' where there is one; r, low, high and
+        p are NaN then).
 
     Raises
     ------
-    SceneLensError : a column there is not.
+    SceneLensError
+        If the table lacks one of the columns.
 
     Notes
     -----
@@ -175,13 +198,14 @@ def correlations(
         if name not in table:
             raise SceneLensError(f"the table has no column {name!r}; {close_names(name, table.columns)}.")
     unknown = [name for name in against if len(table) and table[name].isna().all()]
-    kept = table[[of, *against]].drop(columns=unknown).dropna()
+    # A column that is NaN throughout must not remove every object by dropna.
+    known = table[[of, *against]].drop(columns=unknown).dropna()
     rows = []
     for measure in ("pearson", "spearman"):
         for name in against:
-            rows.append(_row(kept, measure, of, name, seed, n_resamples))
+            rows.append(_row(known, measure, of, name, seed, n_resamples))
         if len(against) == 2:
-            rows.append(_difference(kept, measure, of, against, seed, n_resamples, rows[-2:]))
+            rows.append(_difference(known, measure, of, against, seed, n_resamples, rows[-2:]))
     return pd.DataFrame(rows)
 
 
@@ -193,7 +217,7 @@ def _row(table: pd.DataFrame, measure: str, of: str, name: str, seed: int, n_res
         return row | {"r": math.nan, "low": math.nan, "high": math.nan, "p": math.nan, "reason": reason}
     values = table[[of, name]].to_numpy(float)
     low, high = middle(_r(_draws(values, seed, n_resamples), measure))
-    p = permutation_p(values, measure, seed, n_resamples)
+    p = _permutation_p(values, measure, seed, n_resamples)
     return row | {"r": float(_r(values, measure)), "low": low, "high": high, "p": p, "reason": ""}
 
 
@@ -205,6 +229,8 @@ def _difference(
     reason = next((one["reason"] for one in rows if one["reason"]), "")
     if reason:
         return row | {"r": math.nan, "low": math.nan, "high": math.nan, "reason": reason}
+    # Both correlations are computed on the same draws: they vary together, and two intervals apart would say
+    # less about their difference.
     drawn = _draws(table[[of, *against]].to_numpy(float), seed, n)
     low, high = middle(_r(drawn[..., [0, 2]], measure) - _r(drawn[..., [0, 1]], measure))
     return row | {"r": rows[1]["r"] - rows[0]["r"], "low": low, "high": high, "reason": ""}
@@ -219,7 +245,7 @@ def _draws(values: np.ndarray, seed: int, n_resamples: int) -> np.ndarray:
 def _no_correlation(table: pd.DataFrame, of: str, name: str) -> str:
     if name not in table:
         return f"{_words(name)} is not known"
-    if len(table) < FEWEST:
+    if len(table) < _FEWEST:
         return f"{len(table)} object{'' if len(table) == 1 else 's'}: too few for a correlation"
     for column in (of, name):
         if table[column].nunique() == 1:
@@ -242,21 +268,19 @@ def _r(pairs: np.ndarray, measure: str) -> np.ndarray:
     return np.where(varies, centred.prod(-1).sum(-1) / product, math.nan)
 
 
-def permutation_p(pairs: np.ndarray, measure: str = "pearson", seed: int = 0, n: int = 2000) -> float:
+def _permutation_p(pairs: np.ndarray, measure: str = "pearson", seed: int = 0, n: int = 2000) -> float:
     """How often a correlation at least as strong arises by shuffling one column: (1 + how often) / (1 + n).
 
-    Parameters
-    ----------
-    pairs : (n, 2), neither column constant. measure : 'pearson' or 'spearman'. n : shuffles.
+    pairs: (m, 2), neither column constant. n: number of shuffles.
 
-    Examples
-    --------
-    >>> permutation_p([[k, k] for k in range(9)], n=999, seed=1)
+    >>> _permutation_p([[k, k] for k in range(9)], n=999, seed=1)
     0.001
     """
     pairs = np.asarray(pairs, float)
     values = rankdata(pairs, axis=0) if measure == "spearman" else pairs
     left, right = (values - values.mean(0)).T
     shuffled = np.random.default_rng(seed).permuted(np.tile(left, (n, 1)), axis=1)
+    # Means and lengths do not change by shuffling, so products are compared in place of correlations. The
+    # small tolerance keeps permutations that equal the original from being missed by rounding.
     reached = np.abs(shuffled @ right) >= abs(left @ right) * (1 - 1e-9)
     return float((1 + reached.sum()) / (1 + n))

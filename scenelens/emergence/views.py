@@ -1,57 +1,87 @@
-"""What object detectors look at: the top images of all units of one object, and where each unit is active."""
+"""What object detectors respond to: the top images of each object's units, and where the unit is active."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from scenelens.labels import AutomaticLabels
+from scenelens.emergence.study_emergence import Emergence, _where_annotated
 from scenelens.networks import interpolate, map_axes, unit_maps
-from scenelens.studies import Study, top_images
+from scenelens.studies import top_images
 from scenelens.workbook import dimmed
 
 
-@dataclass(frozen=True)
-class DetectorView:
-    """One unit: its number, the score its label has, and its top images with all but its active region dark
-    (uint8 RGB, the network's frame); where nothing is active, the whole frame in full light."""
+class _UnitView(NamedTuple):
+    """One unit: its number, its score by the rule, and its top images, dark where it is not active."""
 
     unit: int
     score: float
-    pictures: tuple[np.ndarray, ...]
+    images: tuple[np.ndarray, ...]
 
 
+@dataclass(frozen=True)
+class DetectorViews:
+    """Top images of the units of some objects (Figure 9a).
+
+    Attributes
+    ----------
+    network : str
+        The network's name in the study.
+    objects : dict of str to list
+        Object to its units, best first. Each has ``unit`` (int), ``score`` (float) and ``images`` (tuple of
+        uint8 RGB arrays of the network's input size, dark where the unit is not active; where it is active
+        nowhere, the whole image in full light).
+    n_images : int
+        Number of images of each unit.
+    """
+
+    network: str
+    objects: dict[str, list[_UnitView]]
+    n_images: int
+
+
+@_where_annotated
 def detector_views(
-    study: Study, labels: AutomaticLabels, units: pd.DataFrame, objects: list[str], most: int = 3, n: int = 5
-) -> dict[str, list[DetectorView]]:
-    """The units of some objects, best first, with their top images.
+    found: Emergence, network: str = "scene", n_objects: int = 8, n_units: int = 3, n_images: int = 4
+) -> DetectorViews:
+    """The top images of a network's detectors, for the objects with most units. This runs the network.
 
     Parameters
     ----------
-    labels : the network's automatic labels: a unit is active above the threshold that they were counted with.
-    units : rows of `detectors.object_units` of one network and layer.
-    objects : which to show. most : units of each. n : images of each unit.
+    found : Emergence
+        Of `measure_emergence`.
+    network : str, optional
+        The network's name in the study (default 'scene').
+    n_objects : int, optional
+        Number of objects, those with most units first, ties in alphabetical order (default 8).
+    n_units : int, optional
+        Largest number of units of each object, those with the highest scores (default 3).
+    n_images : int, optional
+        Number of images of each unit (default 4).
 
     Returns
     -------
-    Object to its `DetectorView`s; an object that no unit detects has none.
+    DetectorViews
+        What `figures.figure_9_units` shows. A sentence where the study has no annotations.
     """
-    found: dict[str, list[DetectorView]] = {}
-    for name in objects:
-        own = units[units.object == name].sort_values("score", ascending=False, kind="stable").head(most)
-        found[name] = [_view(study, labels, row.layer, row.unit, row.score, n) for row in own.itertuples()]
-    return found
+    units = found.of(network)
+    counts = units.object.value_counts()
+    order = sorted(counts.index, key=lambda name: (-counts[name], name))[:n_objects]
+    shown = {}
+    for name in order:
+        own = units[units.object == name].sort_values("score", ascending=False, kind="stable").head(n_units)
+        shown[name] = [_view(found, network, row, n_images) for row in own.to_dict("records")]
+    return DetectorViews(network, shown, n_images)
 
 
-def _view(study: Study, labels: AutomaticLabels, layer: str, unit: int, score: float, n: int) -> DetectorView:
-    network = study.networks[labels.network]
-    frames = [top.frame for top in top_images(study, labels.network, layer, unit, n)]
-    maps = unit_maps(network, layer, unit, frames)
-    axes, threshold = map_axes(network, layer), float(labels.counts[layer].thresholds[unit])
-    masks = [interpolate(one, axes) > threshold for one in maps]
-    pictures = [
-        dimmed(frame, mask) if mask.any() else frame for frame, mask in zip(frames, masks, strict=True)
-    ]
-    return DetectorView(int(unit), float(score), tuple(pictures))
+def _view(found: Emergence, name: str, row: dict, n_images: int) -> _UnitView:
+    """One unit's top images, dark below the threshold that its automatic labels were counted with."""
+    network, layer, unit = found.study.networks[name], row["layer"], row["unit"]
+    frames = [top.frame for top in top_images(found.study, name, layer, unit, n_images)]
+    threshold = float(found.automatic[name].counts[layer].thresholds[unit])
+    axes = map_axes(network, layer)
+    masks = [interpolate(one, axes) > threshold for one in unit_maps(network, layer, unit, frames)]
+    images = [dimmed(frame, mask) if mask.any() else frame for frame, mask in zip(frames, masks, strict=True)]
+    return _UnitView(int(unit), float(row["score"]), tuple(images))

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from scenelens import paper
-from scenelens.emergence import by_iou
+from scenelens.emergence import by_measure
 from scenelens.errors import SceneLensError
 from scenelens.images import load_image
 from scenelens.localization.localizer import Localization
@@ -226,7 +226,7 @@ def figure_11bc_precision(found: Mapping[str, StudyLocalizer], of: str = "scene"
     caption = (
         "Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
         "evenly spread from the best AP to the worst of those that units were named after "
-        f"({by_iou().text}), n = {len(scores.images):,} images. Right: all objects; dark, those that units "
+        f"({by_measure('iou').text}), n = {len(scores.images):,} images. Right: all objects; dark, those that units "
         "were named after. "
         "Lines: means, with 95% intervals over the objects; dotted: the mean of detectors that know nothing. "
         f"The paper prints APs for eight objects, from {percent(min(theirs))} to {percent(max(theirs))}. "

@@ -9,9 +9,9 @@ from scenelens import paper
 from scenelens.emergence.detectors import (
     OBJECTS,
     DetectorRule,
+    _check_units,
     by_measure,
     by_people,
-    check_units,
     object_units,
 )
 from scenelens.errors import SceneLensError
@@ -111,7 +111,7 @@ def test_nothing_to_detect_is_an_empty_table():
 def test_labels_of_something_else_are_told(change, said):
     networks = {"scene": small_network(), "object": small_network()}
     table = measured([(0, "bed", "object", 0.1)]).assign(layer="2")
-    check_units(table, networks)
+    _check_units(table, networks)
     with pytest.raises(SceneLensError, match=said):
         object_units(table.assign(**change), "iou", networks)
 

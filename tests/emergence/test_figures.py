@@ -11,7 +11,8 @@ from scenelens import paper
 from scenelens.emergence.figures import units as unit_figures
 from scenelens.emergence.figures.correlations import correlation_bars, correlation_points
 from scenelens.emergence.figures.published import published_counts
-from scenelens.emergence.study_emergence import _correlations, emergence_of
+from scenelens.emergence.study_emergence import _correlations, measure_emergence
+from scenelens.emergence.views import detector_views
 from scenelens.workbook.style import network_color
 from tests.annotated_study import annotated_study
 from tests.emergence.test_study_emergence import EASY
@@ -24,7 +25,7 @@ def said(plate) -> set[str]:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    return emergence_of(annotated_study(tmp_path_factory.mktemp("figures"), per_category=4), EASY, 0)
+    return measure_emergence(annotated_study(tmp_path_factory.mktemp("figures"), per_category=4), EASY, 0)
 
 
 def many(found, n: int = 60):
@@ -48,7 +49,7 @@ def test_zipf(found):
 
 
 def test_figure_9_units(found):
-    plate = unit_figures.figure_9_units(found, n_objects=3, most=2, n=2)
+    plate = unit_figures.figure_9_units(found, detector_views(found, n_objects=3, n_units=2, n_images=2))
     assert_well_set(plate)
     counts = found.of("scene").object.value_counts()
     lines = sum(min(2, count) for count in sorted(counts, reverse=True)[:3])
@@ -63,14 +64,14 @@ def test_figure_9_units(found):
 
 def test_no_detectors_is_a_sentence(found):
     none = replace(found, units=found.units[:0])
-    plate = unit_figures.figure_9_units(none)
+    plate = unit_figures.figure_9_units(none, detector_views(none))
     assert_well_set(plate)
     assert "No unit of pool5 detects an object by this rule." in said(plate)
 
 
-def test_pictures_side_by_side():
+def test_images_next_to_each_other():
     black, grey = np.zeros((4, 5, 3), np.uint8), np.full((4, 5, 3), 9, np.uint8)
-    joined = unit_figures.strip([black, grey], 0.4)
+    joined = unit_figures._strip([black, grey], 0.4)
     assert joined.shape == (4, 12, 3)
     assert joined[0, :, 0].tolist() == [0] * 5 + [255] * 2 + [9] * 5
 
@@ -104,7 +105,7 @@ def test_the_counts_without_informativeness(found):
         replace(found, table=table, informative=None, why_not="no categories.")
     )
     assert_well_set(plate)
-    assert "No object can be said to tell scenes: no categories." in plate.caption
+    assert "No object can tell scenes apart: no categories." in plate.caption
     assert "nan" not in " ".join(said(plate))
 
 
@@ -179,6 +180,12 @@ def test_nothing_published_at_hand():
 
 
 def test_without_annotations_every_figure_is_a_sentence():
-    for figure in (unit_figures.zipf, unit_figures.figure_9_units, unit_figures.figure_9_counts, unit_figures.detectors_by_layer,
-                   correlation_points, correlation_bars):  # fmt: skip
+    for figure in (
+        unit_figures.zipf,
+        unit_figures.figure_9_counts,
+        unit_figures.detectors_by_layer,
+        correlation_points,
+        correlation_bars,
+    ):
         assert "has no annotations" in figure(None)
+    assert "has no annotations" in unit_figures.figure_9_units(None, detector_views(None))

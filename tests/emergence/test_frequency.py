@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenelens.emergence.frequency import object_frequency, zipf_exponent, zipf_fit, zipf_line
+from scenelens.emergence.frequency import Zipf, _zipf_exponent, _zipf_line, object_frequency
 from tests.presence import presence
 
 SEEN = presence([("den", ("bed", "bed", "lamp")), ("den", ("lamp",)), ("sea", ()), ("sea", ("boat",))])
@@ -36,40 +36,40 @@ def test_an_object_that_no_image_contains_is_listed_with_zeros():
 def test_images_without_any_object():
     table = object_frequency(presence([("den", ()), ("den", ())]))
     assert table.empty
-    assert math.isnan(zipf_fit(presence([("den", ()), ("den", ())])).exponent)
+    assert math.isnan(Zipf.fitted(presence([("den", ()), ("den", ())])).exponent)
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0, 2.0])
 def test_counts_that_follow_the_law_give_its_exponent(exponent):
     counts = 1e6 * np.arange(1, 51.0) ** -exponent
-    assert zipf_exponent(counts) == pytest.approx(exponent, abs=1e-4)
-    assert zipf_exponent(np.random.default_rng(0).permutation(counts)) == pytest.approx(exponent, abs=1e-4)
+    assert _zipf_exponent(counts) == pytest.approx(exponent, abs=1e-4)
+    assert _zipf_exponent(np.random.default_rng(0).permutation(counts)) == pytest.approx(exponent, abs=1e-4)
 
 
 def test_the_exponent_is_the_likeliest():
     """By hand for two objects, three to one: p = 3/4 = 1 / (1 + 2**-s), so s = log2(3)."""
-    assert zipf_exponent([1, 3, 0]) == pytest.approx(math.log2(3), abs=1e-4)
+    assert _zipf_exponent([1, 3, 0]) == pytest.approx(math.log2(3), abs=1e-4)
 
 
 def test_draws_from_the_law():
     """numpy draws from the law with infinitely many ranks; cut at 30, what is left follows ours."""
     drawn = np.random.default_rng(3).zipf(2.0, 200_000)
-    assert zipf_exponent(np.bincount(drawn[drawn <= 30])[1:]) == pytest.approx(2.0, abs=0.02)
+    assert _zipf_exponent(np.bincount(drawn[drawn <= 30])[1:]) == pytest.approx(2.0, abs=0.02)
 
 
 @given(st.lists(st.integers(1, 1000), min_size=2, max_size=20), st.integers(2, 9))
 def test_the_scale_of_counts_does_not_matter(counts, factor):
     counts = np.array(counts)
-    assert zipf_exponent(factor * counts) == pytest.approx(zipf_exponent(counts), abs=1e-3)
+    assert _zipf_exponent(factor * counts) == pytest.approx(_zipf_exponent(counts), abs=1e-3)
 
 
 @pytest.mark.parametrize(("counts", "exponent"), [([], math.nan), ([5], math.nan), ([4, 4, 4], 0.0)])
 def test_edges(counts, exponent):
-    assert zipf_exponent(counts) == pytest.approx(exponent, nan_ok=True)
+    assert _zipf_exponent(counts) == pytest.approx(exponent, nan_ok=True)
 
 
 def test_the_line_of_the_law_has_the_sum_of_the_counts():
-    assert zipf_line([6, 0, 3, 2], 1.0).tolist() == pytest.approx([6, 3, 2])
+    assert _zipf_line([6, 0, 3, 2], 1.0).tolist() == pytest.approx([6, 3, 2])
 
 
 def test_the_interval_comes_from_drawing_images_anew():
@@ -77,15 +77,15 @@ def test_the_interval_comes_from_drawing_images_anew():
     names = ("bed", "lamp", "boat", "rock")
     images = [("den", tuple(n for n, p in zip(names, (0.9, 0.5, 0.3, 0.2), strict=True) if rng.random() < p))
               for _ in range(200)]  # fmt: skip
-    fit = zipf_fit(presence(images))
+    fit = Zipf.fitted(presence(images))
     assert fit.low < fit.exponent < fit.high < fit.low + 0.5
     assert (fit.n_objects, fit.n_images) == (4, 200)
-    assert zipf_fit(presence(images)) == fit
-    few = zipf_fit(presence(images[:40]))
+    assert Zipf.fitted(presence(images)) == fit
+    few = Zipf.fitted(presence(images[:40]))
     assert few.high - few.low > fit.high - fit.low
 
 
 def test_equal_counts_fit_without_a_slope():
-    fit = zipf_fit(presence([("den", ("bed", "lamp"))] * 3))
+    fit = Zipf.fitted(presence([("den", ("bed", "lamp"))] * 3))
     assert (fit.exponent, fit.low, fit.high) == (0, 0, 0)
     assert math.isnan(fit.fit)  # nothing varies, so nothing can be explained

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from scenelens.emergence.informativeness import ap_of_presence, informative_objects
+from scenelens.emergence.informativeness import _ap_of_presence, informative_objects
 from scenelens.errors import SceneLensError
 from scenelens.metrics import average_precision
 from tests.presence import presence
@@ -15,7 +15,7 @@ from tests.presence import presence
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))
 def test_the_ap_of_a_presence_is_the_average_precision(cases):
     truth, shown = np.array(cases, bool).T
-    ours = ap_of_presence((truth & shown).sum(), shown.sum(), truth.sum(), len(truth))
+    ours = _ap_of_presence((truth & shown).sum(), shown.sum(), truth.sum(), len(truth))
     assert float(ours) == pytest.approx(average_precision(truth, shown), nan_ok=True)
     if truth.any():
         assert float(ours) == pytest.approx(average_precision_score(truth, shown))

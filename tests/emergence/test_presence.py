@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenelens.emergence.presence import object_presence
+from scenelens.emergence.presence import ObjectPresence
 from scenelens.errors import SceneLensError
 from scenelens.studies.study import open_study, scene_images
 from tests.annotated_study import annotated_study
@@ -15,7 +15,7 @@ def study(tmp_path_factory):
 
 
 def test_objects_are_counted_by_image(study):
-    seen = object_presence(study.annotations)
+    seen = ObjectPresence.of(study.annotations)
     assert seen.objects == ("bed", "boat", "lamp", "rock", "sand", "window")
     attic = seen.images.index("scene/attic/0.png")
     assert seen.categories[attic] == "attic"
@@ -25,13 +25,13 @@ def test_objects_are_counted_by_image(study):
 
 
 def test_a_readers_folding_and_a_selection(study):
-    seen = object_presence(study.annotations, ["scene/attic/1.png"], lambda name: "thing")
+    seen = ObjectPresence.of(study.annotations, ["scene/attic/1.png"], lambda name: "thing")
     assert (seen.objects, seen.instances.tolist(), seen.images) == (("thing",), [[4]], ("scene/attic/1.png",))
 
 
 def test_a_presence_passes_through(study):
-    seen = object_presence(study.annotations)
-    assert object_presence(seen) is seen
+    seen = ObjectPresence.of(study.annotations)
+    assert ObjectPresence.of(seen) is seen
 
 
 def test_scene_images_leave_out_what_the_study_calls_object_centric(study):
@@ -47,8 +47,8 @@ def test_scene_images_leave_out_what_the_study_calls_object_centric(study):
 
 def test_bad_input(study, tmp_path):
     with pytest.raises(SceneLensError, match=r"no annotated image 'scene/attic/9\.png'; close names"):
-        object_presence(study.annotations, ["scene/attic/9.png"])
+        ObjectPresence.of(study.annotations, ["scene/attic/9.png"])
     with pytest.raises(SceneLensError, match="no annotated images"):
-        object_presence(study.annotations, [])
+        ObjectPresence.of(study.annotations, [])
     with pytest.raises(SceneLensError, match=r"'tiny' has no annotations.*add an \[annotations\] table"):
         scene_images(open_study(write_tiny_study(tmp_path)))

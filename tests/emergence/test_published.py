@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from scenelens.emergence.figures.published import published_counts
-from scenelens.emergence.published import describe_published, published_labels, published_shares
+from scenelens.emergence.published import _published_shares, describe_published, published_labels
 from scenelens.emergence.published import published_units as units_of
 from scenelens.labels.table import check_labels
 from scenelens.unit_semantics import sources
@@ -21,7 +21,7 @@ def made_up(n_scene: int, n_object: int) -> dict[str, pd.DataFrame]:
 
 
 def test_shares_are_of_all_units():
-    table = published_shares(made_up(128, 32)).set_index("network")
+    table = _published_shares(made_up(128, 32)).set_index("network")
     assert table.detectors.to_dict() == {"scene": 128, "object": 32}
     assert table["none"].to_dict() == {"scene": 128, "object": 224}
     assert table.objects.to_dict() == {"scene": 5, "object": 1}  # dog and dogs are one
@@ -38,7 +38,7 @@ def test_nothing_at_hand_is_said_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setattr(sources, "find", lambda name: None)
     labels = published_labels()
     assert labels == {}
-    assert published_shares(labels).empty
+    assert _published_shares(labels).empty
     text = describe_published(labels)
     assert "python -m scenelens.assets unit_annotation" in text
     assert "python -m scenelens.assets netdissect" in text
@@ -56,7 +56,7 @@ def labels():
 
 
 def test_the_published_counts(labels):
-    table = published_shares(labels).set_index(["source", "network"])
+    table = _published_shares(labels).set_index(["source", "network"])
     assert table.detectors["Network Dissection"].to_dict() == {"scene": 64, "object": 32}
     assert table.objects["Network Dissection"].to_dict() == {"scene": 30, "object": 17}
     assert table.detectors["released answers", "scene"] > 2 * table.detectors["released answers", "object"]

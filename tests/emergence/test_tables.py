@@ -13,10 +13,11 @@ from scenelens import paper
 from scenelens.emergence.frequency import object_frequency
 from scenelens.emergence.informativeness import informative_objects
 from scenelens.emergence.tables import (
+    _detector_share,
+    _emergence_table,
+    _labelled_layers,
+    _permutation_p,
     correlations,
-    detector_share,
-    emergence_table,
-    permutation_p,
     unit_counts,
 )
 from scenelens.errors import SceneLensError
@@ -50,15 +51,18 @@ def test_layers_and_networks_keep_their_order():
     assert unit_counts(LABELS[:0]).empty
 
 
+def shares(labels, network) -> pd.DataFrame:
+    return _detector_share(unit_counts(labels), _labelled_layers(labels), {"scene": network})
+
+
 def test_units_that_detect_nothing_are_counted_too():
     network = small_network()
     layer = network.layers.layer.iloc[-2]
     units = network.layer_shape(layer)[0]
-    table = detector_share(LABELS[:3].assign(layer=layer), {"scene": network})
-    row = table.iloc[0]
+    row = shares(LABELS[:3].assign(layer=layer), network).iloc[0]
     assert (row.n, row.detectors, row["none"], row.objects) == (units, 3, units - 3, 2)
     assert row.low < row.share == 3 / units < row.high
-    empty = detector_share(LABELS[4:5].assign(layer=layer), {"scene": network}).iloc[0]
+    empty = shares(LABELS[4:5].assign(layer=layer), network).iloc[0]
     assert (empty.detectors, empty.share, empty["none"]) == (0, 0, units)
 
 
@@ -71,7 +75,7 @@ def test_one_table_of_all_objects():
     """Frequencies by hand: 20 lamps in dens and 10 by the sea, 18 beds, 20 boats."""
     frequency, informative = known()
     counts = {"scene": unit_counts(LABELS), "object": unit_counts(LABELS[2:3])}
-    table = emergence_table(counts, frequency, informative)
+    table = _emergence_table(counts, frequency, informative)
     columns = ["object", "units_scene", "units_object", "frequency", "informativeness"]
     assert table[columns].values.tolist() == [
         ["lamp", 2, 0, 30, 0], ["bed", 1, 1, 18, 1], ["unicorn", 1, 0, 0, 0], ["boat", 0, 0, 20, 1],
@@ -82,7 +86,7 @@ def test_one_table_of_all_objects():
 def test_counts_of_two_layers_at_once_are_told():
     counts = unit_counts(pd.concat([LABELS, LABELS.assign(layer="pool2")]))
     with pytest.raises(SceneLensError, match="'lamp' is counted twice for the scene network; give one layer"):
-        emergence_table({"scene": counts}, *known())
+        _emergence_table({"scene": counts}, *known())
 
 
 def made_up(units, frequency, informativeness) -> pd.DataFrame:
@@ -111,12 +115,14 @@ def test_both_correlations_are_scipys(units, frequency, informativeness):
 def test_the_permutation_p_is_that_of_all_permutations():
     """By hand: of the 24 orders of four, two reach |r| = 1, so p = 1/12; scipy goes through all of them."""
     units, other = np.array([1.0, 2, 3, 4]), np.array([1.0, 4, 2, 3])
-    assert permutation_p(np.array([units, units]).T, n=20_000) == pytest.approx(1 / 12, abs=0.01)
+    assert _permutation_p(np.array([units, units]).T, n=20_000) == pytest.approx(1 / 12, abs=0.01)
     exact = stats.permutation_test(
         (units,), lambda x: stats.pearsonr(x, other)[0], permutation_type="pairings"
     ).pvalue
     for measure in ("pearson", "spearman"):  # the same for whole numbers from one on
-        assert permutation_p(np.array([units, other]).T, measure, n=20_000) == pytest.approx(exact, abs=0.015)
+        assert _permutation_p(np.array([units, other]).T, measure, n=20_000) == pytest.approx(
+            exact, abs=0.015
+        )
 
 
 def test_the_intervals_hold_what_they_should():

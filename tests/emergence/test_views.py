@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scenelens.emergence.study_emergence import measure_emergence
 from scenelens.emergence.views import detector_views
 from scenelens.labels.tally import Tally, count
 from scenelens.networks.grid import axis, interpolate
@@ -36,29 +37,33 @@ def test_a_mask_by_hand():
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    return annotated_study(tmp_path_factory.mktemp("views"), per_category=2)
+def found(tmp_path_factory):
+    return measure_emergence(
+        annotated_study(tmp_path_factory.mktemp("views"), per_category=2), least_images=0
+    )
 
 
-def test_units_of_an_object_with_their_images(study):
-    labels = study.automatic_labels("scene")
-    layer = labels.layers[-1]
-    rows = [(3, 0.1, "lamp"), (5, 0.3, "lamp"), (7, 0.2, "lamp"), (9, 0.4, "bed")]
-    units = pd.DataFrame(rows, columns=["unit", "score", "object"]).assign(network="scene", layer=layer)
-    views = detector_views(study, labels, units, ["lamp", "bed", "unicorn"], most=2, n=3)
-    assert [[view.unit for view in views[name]] for name in ("lamp", "bed", "unicorn")] == [[5, 7], [9], []]
-    pictures = views["bed"][0].pictures
-    assert len(pictures) == 3
-    assert {picture.shape for picture in pictures} == {(*study.networks["scene"].input_size, 3)}
+def test_units_of_the_objects_with_most_units_and_their_images(found):
+    rows = [(3, 0.1, "lamp"), (5, 0.3, "lamp"), (7, 0.2, "lamp"), (9, 0.4, "bed"), (1, 0.9, "sand")]
+    units = pd.DataFrame(rows, columns=["unit", "score", "object"])
+    units = units.assign(network="scene", layer=found.layers["scene"])
+    views = detector_views(replace(found, units=units), "scene", n_objects=2, n_units=2, n_images=3)
+    assert {name: [one.unit for one in shown] for name, shown in views.objects.items()} == {
+        "lamp": [5, 7], "bed": [9],
+    }  # fmt: skip
+    assert list(views.objects) == ["lamp", "bed"]
+    images = views.objects["bed"][0].images
+    assert len(images) == 3
+    assert {image.shape for image in images} == {(*found.study.networks["scene"].input_size, 3)}
 
 
-def test_where_nothing_is_active_the_whole_picture_stays_light(study):
-    labels = study.automatic_labels("scene")
-    layer = labels.layers[-1]
+def test_where_nothing_is_active_the_whole_image_stays_light(found):
+    labels, layer = found.automatic["scene"], found.layers["scene"]
     counts = labels.counts[layer]
     never = replace(labels, counts={layer: replace(counts, thresholds=np.full(len(counts.active), 1e9))})
-    units = pd.DataFrame({"layer": layer, "unit": [3], "score": [0.1], "object": ["lamp"]})
-    (view,) = detector_views(study, never, units, ["lamp"], n=1)["lamp"]
-    image = study.index("scene").top_images(layer, 3, 1).image[0]
-    frame = study.networks["scene"].show_input(study.load_image(image))
-    assert (view.pictures[0] == frame).all()
+    row = {"network": "scene", "layer": layer, "unit": [3], "score": [0.1], "object": ["lamp"]}
+    changed = replace(found, automatic={"scene": never}, units=pd.DataFrame(row))
+    (view,) = detector_views(changed, n_images=1).objects["lamp"]
+    image = found.study.index("scene").top_images(layer, 3, 1).image[0]
+    frame = found.study.networks["scene"].show_input(found.study.load_image(image))
+    assert (view.images[0] == frame).all()

@@ -1,4 +1,9 @@
-"""emergence/figures."""
+"""The figures of section 4.1. They draw the tables of `measure_emergence` and run no network.
+
+>>> import scenelens as sl
+>>> found = sl.emergence.measure_emergence(study)  # doctest: +SKIP
+>>> sl.emergence.figures.figure_9_counts(found)  # doctest: +SKIP
+"""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
 from .correlations import correlation_bars, correlation_points
 from .published import published_counts
-from .units import detectors_by_layer, figure_9_counts, figure_9_units, inner_ticks, strip, zipf
+from .units import detectors_by_layer, figure_9_counts, figure_9_units, zipf
 
 __all__ = [
     "correlation_bars",
@@ -8,8 +8,6 @@ __all__ = [
     "detectors_by_layer",
     "figure_9_counts",
     "figure_9_units",
-    "inner_ticks",
     "published_counts",
-    "strip",
     "zipf",
 ]

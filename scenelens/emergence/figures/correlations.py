@@ -1,5 +1,4 @@
-"""What the number of units per object goes with (section 4.1): every object as a point, every correlation
-as a line."""
+"""What the number of units per object goes with (section 4.1): objects as points, correlations as lines."""
 
 from __future__ import annotations
 
@@ -11,20 +10,30 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from scenelens import paper
-from scenelens.emergence.figures.units import inner_ticks
-from scenelens.emergence.study_emergence import Emergence, where_annotated
+from scenelens.emergence.figures.units import _inner_ticks
+from scenelens.emergence.study_emergence import Emergence, _where_annotated
 from scenelens.workbook import INK, SMALL, SOFT, Plate, fit, network_color, text_width
 
 _ROW = 0.17  # inches, a line of a chart
 
 
-@where_annotated
+@_where_annotated
 def correlation_points(found: Emergence, network: str = "scene", names: int = 7) -> Plate:
     """Every object as a point: how many units detect it, by its frequency and by its informativeness.
 
     Parameters
     ----------
-    names : how many objects are named in each panel, those with most units first.
+    found : Emergence
+        Of `measure_emergence`.
+    network : str, optional
+        The network's name in the study (default 'scene').
+    names : int, optional
+        Number of objects that are named in each panel, those with most units first (default 7).
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the study has no annotations.
     """
     rows = found.correlations.query("network == @network and objects == 'all' and measure == 'pearson'")
     plate = Plate(f"What the {network} network's detectors go with", 2.95, _points_caption(found, rows))
@@ -34,16 +43,16 @@ def correlation_points(found: Emergence, network: str = "scene", names: int = 7)
         axes = plate.axes_at(left, 0.42, 3.05, 2.05)
         plate.words(left, 0.0, against, weight="bold")
         quoted = f"; the paper: {row.paper:.2f}" if row.paper == row.paper else ""
-        plate.words(left, 0.19, _told(row) + quoted, size=SMALL, color=SOFT)
+        plate.words(left, 0.19, _r_words(row) + quoted, size=SMALL, color=SOFT)
         axes.set(xticks=[], yticks=[])
         if found.table[against].notna().all():
             _points(axes, found.table, f"units_{network}", against, network_color(network), names)
-        axes.set_xlabel("instances" if k == 0 else "scenes told best", size=SMALL, color=SOFT)
+        axes.set_xlabel("instances" if k == 0 else "scene categories", size=SMALL, color=SOFT)
         axes.set_ylabel("units" if k == 0 else "", size=SMALL, color=SOFT)
     return plate
 
 
-def _told(row: Any) -> str:
+def _r_words(row: Any) -> str:
     if row.reason:
         return "no correlation, see below"
     return f"r = {_signed(row.r)} ({_signed(row.low)} to {_signed(row.high)})"
@@ -62,7 +71,7 @@ def _points(axes: Axes, table: pd.DataFrame, units: str, against: str, color: st
     axes.set_xlim(-0.03 * max(1, x.max()) - (0.2 if x.max() < 10 else 0), 1.25 * max(1, x.max()))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    inner_ticks(axes)
+    _inner_ticks(axes)
     _names(axes, table.object.tolist(), x + spread, y, names)
 
 
@@ -102,26 +111,38 @@ def _points_caption(found: Emergence, rows: pd.DataFrame) -> str:
     n = int(rows.n.iloc[0]) if len(rows) else 0
     reasons = [f"{row.against}: {row.reason}" for row in rows.itertuples() if row.reason]
     text = (
-        f"Each point is one of {n} {found.which}, those that no unit detects included. Pearson's correlation "
-        "with its 95% bootstrap interval over objects. "
+        f"Each point is one of {n} {found.which}, including those that no unit detects. Pearson's "
+        "correlation with its 95% bootstrap interval over objects. "
     )
     if reasons:
         text += "There is no correlation with " + "; ".join(dict.fromkeys(reasons[:1])) + ". "
     if found.informative is not None and found.table["informativeness"].max() < 10:
-        text += "Points at whole numbers are strewn a little sideways."
+        text += "Points at whole numbers are moved a little sideways, so that they do not hide each other."
     return text
 
 
-@where_annotated
+@_where_annotated
 def correlation_bars(found: Emergence) -> Plate:
-    """All correlations with their intervals, the paper's beside them: both networks, all objects or only the
-    detected ones, Pearson and Spearman."""
+    """All correlations with their intervals, together with the paper's.
+
+    Both networks, all objects or only the detected ones, Pearson and Spearman.
+
+    Parameters
+    ----------
+    found : Emergence
+        Of `measure_emergence`.
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the study has no annotations.
+    """
     groups = [(network, objects) for network in found.networks for objects in ("all", "detected")]
     block = 3 * 2 * _ROW + 0.42
     rows = -(-len(groups) // 2)
     ends = found.correlations[["low", "high"]].abs().max(axis=None)
     reach = max(1.2, ends + 0.1 if ends == ends else 0.0)
-    plate = Plate("Frequent, or telling?", rows * block + 0.05, _forest_caption(found))
+    plate = Plate("Frequent, or informative?", rows * block + 0.05, _forest_caption(found))
     for k, (network, objects) in enumerate(groups):
         part = found.correlations.query("network == @network and objects == @objects")
         left, top = 0.08 + (k % 2) * 3.62, (k // 2) * block
@@ -161,9 +182,9 @@ def _forest(plate: Plate, axes: Axes, part: pd.DataFrame, corner: tuple[float, f
 
 
 def _forest_caption(found: Emergence) -> str:
-    told = " and ".join(f"{value:.2f}" for value in paper.EMERGENCE_CORRELATION.values())
+    quoted = " and ".join(f"{value:.2f}" for value in paper.EMERGENCE_CORRELATION.values())
     return (
         f"Correlation, over {found.which}, of the number of units with frequency and with informativeness, "
         "and the second less the first. Filled: Pearson; open: Spearman; lines: 95% bootstrap intervals over "
-        f"objects. Open diamonds: the paper's scene network, {told}."
+        f"objects. Open diamonds: the paper's scene network, {quoted}."
     )

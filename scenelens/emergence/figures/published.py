@@ -1,4 +1,4 @@
-"""The paper's own networks by what was published about their units: Figure 9c without their weights."""
+"""The paper's own networks from what was published about their units: Figure 9c without their weights."""
 
 from __future__ import annotations
 
@@ -26,11 +26,17 @@ def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate | S
 
     Parameters
     ----------
-    units : of `published_units.published_units`. source : one of its sources. n : objects at most.
+    units : pandas.DataFrame
+        Of `published_units`.
+    source : str
+        'released answers' or 'Network Dissection'.
+    n : int, optional
+        Largest number of objects (default 30).
 
     Returns
     -------
-    Plate; where nothing was published or it is not at hand, a sentence that says how to get it.
+    Plate or Sentences
+        The figure; where the source is not installed, a sentence that says how to get it.
     """
     own = units[units.source == source]
     if own.empty:
@@ -46,7 +52,7 @@ def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate | S
         f"network: {all_units - none} units. "
     )
     if len(table) > n:
-        caption += f"{len(table) - n} more objects, with fewer units, are left out."
+        caption += f"{len(table) - n} more objects, with fewer units, are not shown."
     shown = table.head(n)
     half = -(-len(shown) // 2)
     plate = Plate(f"The paper's own networks: {source}", half * _ROW * 1.15 + 0.28, caption)

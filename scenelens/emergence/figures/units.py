@@ -1,19 +1,17 @@
-"""Figure 9 and what belongs to it: which objects emerge, how frequent they are, how well they tell scenes."""
+"""Figure 9 of the paper: which objects emerge, how frequent they are, how well they tell scenes apart."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from scenelens import paper
-from scenelens.emergence.frequency import zipf_line
-from scenelens.emergence.study_emergence import Emergence, where_annotated
-from scenelens.emergence.views import DetectorView, detector_views
+from scenelens.emergence.study_emergence import Emergence, _where_annotated
+from scenelens.emergence.views import DetectorViews, _UnitView
 from scenelens.intervals import wilson_interval
 from scenelens.sentences import percent, share_text
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, network_color, show_tile
@@ -21,13 +19,21 @@ from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, 
 _GAP, _ROW = 0.05, 0.185  # inches: between tiles, and a line of a bar chart
 
 
-@where_annotated
+@_where_annotated
 def zipf(found: Emergence, names: int = 8) -> Plate:
-    """Figure 9b: how frequent each object is, by rank, and Zipf's law beside it.
+    """Figure 9b: how frequent each object is, by rank, and Zipf's law.
 
     Parameters
     ----------
-    names : how many of the most frequent objects are named.
+    found : Emergence
+        Of `measure_emergence`.
+    names : int, optional
+        Number of the most frequent objects that are named (default 8).
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the study has no annotations.
     """
     table, law = found.frequency, found.zipf
     caption = (
@@ -38,12 +44,12 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
     plate = Plate("A few objects are everywhere, most are rare", 2.75, caption)
     axes = plate.axes_at(0.72, 0.0, 3.6, 2.3)
     shown = table[table.instances > 0]
-    axes.loglog(shown["rank"], zipf_line(shown.instances.to_numpy(), law.exponent), color=SOFT, lw=1.2)
+    axes.loglog(shown["rank"], law.line(shown.instances.to_numpy()), color=SOFT, lw=1.2)
     axes.loglog(shown["rank"], shown.instances, "o", ms=3.5, color=INK)
     axes.set_xlabel("rank", size=SMALL, color=SOFT)
     axes.set_ylabel("instances", size=SMALL, color=SOFT)
     axes.minorticks_off()
-    inner_ticks(axes)
+    _inner_ticks(axes)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     plate.words(4.75, 0.0, "the most frequent", weight="bold", size=BODY)
@@ -56,7 +62,7 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
     return plate
 
 
-def inner_ticks(axes: Axes) -> None:
+def _inner_ticks(axes: Axes) -> None:
     """Keep the ticks that lie on the axes: matplotlib also makes some beyond either end."""
     for ticks, limits, keep in (
         (axes.get_xticks(), axes.get_xlim(), axes.set_xticks),
@@ -65,35 +71,40 @@ def inner_ticks(axes: Axes) -> None:
         keep([tick for tick in ticks if limits[0] <= tick <= limits[1]])
 
 
-@where_annotated
-def figure_9_units(
-    found: Emergence, network: str = "scene", n_objects: int = 8, most: int = 3, n: int = 4
-) -> Plate:
-    """Figure 9a: units grouped by the object they detect, several appearances of one object below each other.
+@_where_annotated
+def figure_9_units(found: Emergence, views: DetectorViews) -> Plate:
+    """Figure 9a: units grouped by the object they detect, the units of one object below each other.
 
     Parameters
     ----------
-    n_objects : the objects with most units. most : units of each. n : top images per unit.
+    found : Emergence
+        Of `measure_emergence`.
+    views : DetectorViews
+        What is shown, of `detector_views`.
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the study has no annotations.
     """
-    units = found.of(network)
-    objects = list(units.object.value_counts(sort=True).index)
-    order = sorted(objects, key=lambda one: (-(units.object == one).sum(), one))[:n_objects]
-    views = detector_views(found.study, found.automatic[network], units, order, most, n)
+    network, n = views.network, views.n_images
+    counts = found.of(network).object.value_counts()
     width = (WIDTH - 0.3) / 2
     side = (width - 0.5 - _GAP * (n - 1)) / n
-    places, height = _columns([0.26 + len(views[one]) * (side + _GAP) + 0.1 for one in order])
+    places, height = _columns([0.26 + len(units) * (side + _GAP) + 0.1 for units in views.objects.values()])
     title = f"Units of the {network} network, by the object they detect"
-    plate = Plate(title, max(height, 0.3), _units_caption(found, network, units, len(order), n), photo=True)
-    if not order:
+    plate = Plate(title, max(height, 0.3), _units_caption(found, views), photo=True)
+    if not views.objects:
         plate.words(0.1, 0.0, f"No unit of {found.layers[network]} detects an object by this rule.")
-    for one, (column, top) in zip(order, places, strict=True):
+    for (name, units), (column, top) in zip(views.objects.items(), places, strict=True):
         left = 0.08 + column * (width + 0.14)
-        count = int((units.object == one).sum())
-        words = f"{count} unit{'' if count == 1 else 's'}" + ("" if count <= most else f", {most} shown")
-        plate.words(left, top, fit(one, 2.0), weight="bold", color=network_color(network))
+        count = int(counts[name])
+        words = f"{count} unit{'' if count == 1 else 's'}"
+        words += "" if count == len(units) else f", {len(units)} shown"
+        plate.words(left, top, fit(name, 2.0), weight="bold", color=network_color(network))
         plate.words(left + width, top + 0.01, words, size=SMALL, color=SOFT, ha="right")
-        for k, view in enumerate(views[one]):
-            _unit_line(plate, view, left, top + 0.22 + k * (side + _GAP), side)
+        for k, unit in enumerate(units):
+            _unit_line(plate, unit, left, top + 0.22 + k * (side + _GAP), side)
     return plate
 
 
@@ -107,55 +118,57 @@ def _columns(heights: list[float]) -> tuple[list[tuple[int, float]], float]:
     return places, max(filled)
 
 
-def _unit_line(plate: Plate, view: DetectorView, left: float, top: float, side: float) -> None:
+def _unit_line(plate: Plate, view: _UnitView, left: float, top: float, side: float) -> None:
     plate.words(left, top + side / 2 - 0.15, f":{view.unit}", size=SMALL)
     plate.words(left, top + side / 2 + 0.02, f"{view.score:.2f}", size=SMALL, color=SOFT)
-    n = len(view.pictures)
-    if n:  # one picture of them all: an axes for each would take seconds
+    n = len(view.images)
+    if n:  # one image of them all: an axes for each would take seconds
         axes = plate.axes_at(left + 0.42, top, n * side + (n - 1) * _GAP, side)
-        show_tile(axes, strip(view.pictures, _GAP / side))
+        show_tile(axes, _strip(view.images, _GAP / side))
 
 
-def strip(pictures: Sequence[np.ndarray], gap: float) -> np.ndarray:
-    """Pictures of one size side by side on white.
-
-    Parameters
-    ----------
-    gap : between them, as a share of their width.
-    """
-    height, width = pictures[0].shape[:2]
+def _strip(images: Sequence[np.ndarray], gap: float) -> np.ndarray:
+    """Images of one size next to each other on white; the gap is a share of their width."""
+    height, width = images[0].shape[:2]
     between = np.full((height, round(gap * width), 3), 255, np.uint8)
-    parts = [part for picture in pictures for part in (between, picture)]
+    parts = [part for image in images for part in (between, image)]
     return np.concatenate(parts[1:], axis=1)
 
 
-def _units_caption(found: Emergence, network: str, units: pd.DataFrame, shown: int, n: int) -> str:
-    row = _deepest_share(found, network)
+def _units_caption(found: Emergence, views: DetectorViews) -> str:
+    row = found.share(views.network)
     none, all_units = paper.NO_OBJECT["pool5"]
     share = share_text(row.share, row.low, row.high, row.n)
     return (
         f"{row.detectors} of the {row.n} units of {row.layer} detect one of {row.objects} objects by the "
         f"rule: {found.rule}. That is {share}; in the paper's scene network it is "
-        f"{percent(1 - none / all_units)} (n = {all_units}). The {shown} objects with most units. Each unit "
-        f"in its {n} top images, in full light where it is active; below its number its score by the rule. "
-        "After Figure 9a."
+        f"{percent(1 - none / all_units)} (n = {all_units}). The {len(views.objects)} objects with most "
+        f"units. Each unit in its {views.n_images} top images, in full light where it is active; below its "
+        "number its score by the rule. After Figure 9a."
     )
 
 
-def _deepest_share(found: Emergence, network: str) -> Any:
-    rows = found.shares[(found.shares.network == network) & (found.shares.layer == found.layers[network])]
-    return rows.iloc[0]
-
-
-@where_annotated
+@_where_annotated
 def figure_9_counts(found: Emergence, n: int = 26, n_missed: int = 8) -> Plate:
-    """Figure 9b to d: for each object the units of both networks, how frequent it is, and how many scene
-    categories it tells best; all in one order.
+    """Figure 9b to d, all in one order of objects.
+
+    For each object: the units of both networks, how frequent it is, and for how many scene categories it is
+    the best object.
 
     Parameters
     ----------
-    n : objects that some unit detects, those with most units of the scene network first.
-    n_missed : the most frequent objects that no unit detects, below them.
+    found : Emergence
+        Of `measure_emergence`.
+    n : int, optional
+        Number of objects that some unit detects, those with most units of the scene network first (default
+        26).
+    n_missed : int, optional
+        Number of the most frequent objects that no unit detects, shown below them (default 8).
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the study has no annotations.
     """
     units = [f"units_{name}" for name in found.networks]
     detected = found.table[found.table[units].sum(axis=1) > 0]
@@ -173,9 +186,9 @@ def figure_9_counts(found: Emergence, n: int = 26, n_missed: int = 8) -> Plate:
 
 
 def _bars(plate: Plate, found: Emergence, part: pd.DataFrame, top: float, height: float, first: bool) -> None:
-    """Three panels side by side with one row per object."""
+    """Three panels next to each other with one row per object."""
     panels = {"units": (1.35, 2.3), "frequency": (3.95, 1.5), "informativeness": (5.85, 1.15)}
-    names = {"units": "units", "frequency": "instances", "informativeness": "scenes told best"}
+    names = {"units": "units", "frequency": "instances", "informativeness": "informativeness"}
     y = np.arange(len(part))[::-1]
     for name, (left, width) in panels.items():
         axes = plate.axes_at(left, top, width, height)
@@ -226,17 +239,28 @@ def _counts_caption(found: Emergence, detected: pd.DataFrame, missed: pd.DataFra
         f"Instances on {found.zipf.n_images:,} images of scenes. "
     )
     if found.informative is None:
-        return text + f"No object can be said to tell scenes: {found.why_not} After Figure 9."
-    n_told = len(found.informative.counted)
+        return text + f"No object can tell scenes apart: {found.why_not} After Figure 9."
+    n_categories = len(found.informative.counted)
     return text + (
-        f"Scenes told best: for how many of {n_told} scene categories the object's presence has the highest "
-        "average precision, chosen and judged on separate halves. After Figure 9."
+        f"Informativeness: for how many of {n_categories} scene categories the object's presence has the "
+        "highest average precision, chosen and tested on separate halves of the images. After Figure 9."
     )
 
 
-@where_annotated
+@_where_annotated
 def detectors_by_layer(found: Emergence) -> Plate:
-    """How many units of each layer detect an object, in every network of the study: do they emerge?"""
+    """How many units of each layer detect an object, in every network of the study.
+
+    Parameters
+    ----------
+    found : Emergence
+        Of `measure_emergence`.
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the study has no annotations.
+    """
     caption = (
         f"Share of a layer's units that detect an object ({found.rule}), with 95% Wilson intervals; at the "
         "right the deepest layer's count."
@@ -278,7 +302,7 @@ def _tick(names: list[str]) -> str:
 
 
 def _apart(heights: list[float], least: float) -> list[float]:
-    """The same heights, moved down where two come nearer than `least`."""
+    """The same heights, moved down where two come nearer than `least`, so that no lines overlap."""
     moved = list(heights)
     order = np.argsort(heights, kind="stable")
     for upper, lower in pairwise(order):
