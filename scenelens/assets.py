@@ -1,9 +1,10 @@
-"""What can be downloaded: where it lies, its size, hash and licence, and what to do without a network.
+"""Optional downloads: what they are, where they come from, their size, hash and licence.
 
-The workbook needs none of it. Where an asset is at hand, some figures are drawn a second time, from what was
-published about the paper's own networks. ``data/assets.toml`` is the register.
+The workbook works without them. Where an asset is installed, some figures are drawn a second time, from what
+was published about the paper's own networks. ``data/assets.toml`` lists all assets.
+``python -m scenelens.assets`` shows the list, ``python -m scenelens.assets netdissect`` downloads one.
 
->>> sorted(register())
+>>> sorted(_register())
 ['netdissect', 'unit_annotation']
 """
 
@@ -20,12 +21,12 @@ from pathlib import Path
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import data_folder
 
-SECONDS = 20  # a host that says nothing for so long is given up
+_TIMEOUT = 20  # seconds without an answer, after which the next host is tried
 
 
 @dataclass(frozen=True)
-class Asset:
-    """A few published files that belong together: `files` gives each one's sha256 by its name."""
+class _Asset:
+    """A few published files that belong together; `files` is name -> sha256."""
 
     name: str
     what: str
@@ -37,32 +38,43 @@ class Asset:
 
     @property
     def folder(self) -> Path:
-        """Where `fetch` puts it: data/downloads/<name> (git ignores it)."""
+        """Where `fetch` puts the files: data/downloads/<name>, which git ignores."""
         return data_folder() / "downloads" / self.name
 
 
 @cache
-def register(file: Path | None = None) -> dict[str, Asset]:
-    """Every asset by its name, from data/assets.toml or another `file` of that form."""
+def _register(file: Path | None = None) -> dict[str, _Asset]:
+    """All assets by their names, from data/assets.toml or another file of that form."""
     tables = tomllib.loads((file or data_folder() / "assets.toml").read_text(encoding="utf-8"))
     return {name: _asset(name, table) for name, table in tables.items()}
 
 
-def _asset(name: str, table: dict) -> Asset:
+def _asset(name: str, table: dict) -> _Asset:
     described = {key: table[key] for key in ("what", "licence", "page")}
     files = {file: entry["sha256"] for file, entry in table["files"].items()}
     size = sum(entry["bytes"] for entry in table["files"].values())
-    return Asset(name, **described, hosts=tuple(table["hosts"]), files=files, bytes=size)
+    return _Asset(name, **described, hosts=tuple(table["hosts"]), files=files, bytes=size)
 
 
 def find(name: str) -> Path | None:
-    """The folder that holds an asset, or None where it is not at hand; nothing is downloaded.
+    """Return the folder of an asset, or None where it is not installed; nothing is downloaded.
 
-    Looked for in data/downloads, then in ../shared/real beside the checkout.
+    The places are data/downloads, then ../shared/real next to the checkout.
+
+    Parameters
+    ----------
+    name : str
+        The asset's name in data/assets.toml.
+
+    Returns
+    -------
+    Path or None
+        The folder that has all of its files.
 
     Raises
     ------
-    SceneLensError : no asset of that name.
+    SceneLensError
+        If there is no asset of that name.
 
     Examples
     --------
@@ -77,26 +89,51 @@ def find(name: str) -> Path | None:
 
 
 def advice(name: str) -> str:
-    """One sentence for a notebook that does without an asset: what it is and the command that fetches it.
+    """Return the sentences for a notebook in which an asset is missing: what it is and how to get it.
 
+    Parameters
+    ----------
+    name : str
+        The asset's name in data/assets.toml.
+
+    Returns
+    -------
+    str
+        The sentences.
+
+    Examples
+    --------
     >>> advice("netdissect")
-    "Not at hand: Network Dissection's published labels ... fetches 278 kB (MIT licence) from https://..."
+    "Not installed: Network Dissection's published labels ... To get it: `python -m scenelens.assets
+    netdissect` downloads 278 kB (MIT licence) from https://..."
     """
     asset = _known(name)
     return (
-        f"Not at hand: {asset.what}. `python -m scenelens.assets {name}` fetches {asset.bytes / 1e3:.0f} kB "
-        f"({asset.licence} licence) from {asset.page}."
+        f"Not installed: {asset.what}. To get it: `python -m scenelens.assets {name}` downloads "
+        f"{asset.bytes / 1e3:.0f} kB ({asset.licence} licence) from {asset.page}."
     )
 
 
 def fetch(name: str) -> Path:
-    """Download an asset's missing files, checked by hash before they take their names; return the folder.
+    """Download the missing files of an asset; each one is checked by its hash before it is used.
 
-    Hosts are tried in turn. A file that is there already and whole is not fetched again.
+    The hosts are tried in turn. A file that exists with the right content is not downloaded again.
+
+    Parameters
+    ----------
+    name : str
+        The asset's name in data/assets.toml.
+
+    Returns
+    -------
+    Path
+        The asset's folder.
 
     Raises
     ------
-    SceneLensError : no such asset, or no host gave a file with the right content; what is there stays.
+    SceneLensError
+        If there is no asset of that name, or if no host has a file with the right content. Existing files
+        stay.
     """
     asset = _known(name)
     for file, sha256 in asset.files.items():
@@ -104,22 +141,22 @@ def fetch(name: str) -> Path:
     return asset.folder
 
 
-def _fetch_file(asset: Asset, file: str, sha256: str) -> None:
-    import pooch
+def _fetch_file(asset: _Asset, file: str, sha256: str) -> None:
+    import pooch  # takes long to import, and most readers never download anything
 
     pooch.get_logger().setLevel("WARNING")
-    downloader = pooch.HTTPDownloader(timeout=SECONDS, progressbar=False)
+    downloader = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=False)
     refused = []
     for host in asset.hosts:
         try:
-            # pooch hashes a draft beside the file's place, then moves it: there whole, or not at all.
+            # pooch writes atomically: it hashes a draft in the same folder, then moves it.
             pooch.retrieve(f"{host}/{file}", f"sha256:{sha256}", file, asset.folder, downloader=downloader)
             return
         except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
             refused.append(f"{host}: {_reason(error)}")
     raise SceneLensError(
-        f"{file} could not be fetched ({'; '.join(refused)}). Try again later, or take it from {asset.page} "
-        f"by hand and put it in {asset.folder}."
+        f"{file} could not be downloaded ({'; '.join(refused)}). Try again later, or take it from "
+        f"{asset.page} yourself and put it in {asset.folder}."
     )
 
 
@@ -130,26 +167,37 @@ def _reason(error: Exception) -> str:
     return type(error).__name__ if response is None else f"status {response.status_code}"
 
 
-def _known(name: str) -> Asset:
-    if name not in register():
-        raise SceneLensError(f"no asset named {name!r}; {close_names(name, sorted(register()))}.")
-    return register()[name]
+def _known(name: str) -> _Asset:
+    if name not in _register():
+        raise SceneLensError(f"no asset named {name!r}; {close_names(name, sorted(_register()))}.")
+    return _register()[name]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """List the assets, or fetch those named; return the exit status."""
+    """List the assets, or download those named.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words of the command line; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 where a download failed.
+    """
     parser = argparse.ArgumentParser(prog="python -m scenelens.assets", description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", help="which to fetch (default: list them all)")
+    parser.add_argument("names", nargs="*", help="which to download (default: list them all)")
     try:
         for name in (names := parser.parse_args(arguments).names):
             print(f"{name}: {fetch(name)}")
     except SceneLensError as error:
         print(f"assets: {error}", file=sys.stderr)
         return 1
-    for asset in () if names else register().values():
+    for asset in () if names else _register().values():
         place = find(asset.name)
         print(f"{asset.name:<18} {asset.bytes / 1e3:6.0f} kB  {asset.licence:<5} {asset.what}")
-        print(f"{'':<18} {f'at hand: {place}' if place else 'not at hand'}")
+        print(f"{'':<18} {f'installed: {place}' if place else 'not installed'}")
     return 0
 
 

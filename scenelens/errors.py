@@ -1,4 +1,4 @@
-"""The one error a reader of the workbook should ever meet: a sentence with the way out."""
+"""The error that a reader of the workbook may meet: its sentence says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Iterable
 
 
 class SceneLensError(ValueError):
-    """Something the reader gave (a name, a file, a value) cannot be used; the message says why and what to
-    do.
+    """Something that the reader gave (a name, a file, a value) cannot be used.
 
+    The message says what was wrong, what is allowed, and what to do.
+
+    Examples
+    --------
     >>> raise SceneLensError("no study named 'real'")
     Traceback (most recent call last):
     ...
@@ -18,16 +21,19 @@ class SceneLensError(ValueError):
 
 
 def close_names(name: object, allowed: Iterable[object]) -> str:
-    """The allowed names nearest to a mistyped one, as the end of an error's sentence.
+    """Return the allowed names that are most like a mistyped one, as the end of an error's sentence.
 
     Parameters
     ----------
-    name : what was given; anything that has a str().
-    allowed : the names that would have been accepted, in the order to show them.
+    name : object
+        What was given; anything that has a ``str()``.
+    allowed : iterable of object
+        The names that would have been accepted, in the order in which to show them.
 
     Returns
     -------
-    str : ``"close names: pool5, pool2"``, or, where nothing is near, the first dozen allowed names.
+    str
+        Such as ``"close names: pool5, pool2"``; where no name is similar, the first twelve allowed names.
 
     Examples
     --------

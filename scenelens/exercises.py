@@ -1,7 +1,8 @@
 """The workbook's exercises: `check("02.1", study, answer)` tells right from wrong and gives a hint.
 
-What an exercise asks is in its notebook; what is right follows from the study, and is worked out here from
-the same results that the notebook shows. The checks of a notebook stand in one file, under its number.
+The question of an exercise is in its notebook. The right answer depends on the study, so it is computed from
+the same results that the notebook shows. Every section room has the checks of its notebook in its file
+``exercises.py``; they are collected here under their numbers.
 """
 
 from __future__ import annotations
@@ -29,21 +30,26 @@ _CHECKS = {
 
 
 def check(exercise: str, study: Study, answer: object) -> Verdict:
-    """Whether an answer to one of the workbook's exercises is right, for the study at hand.
+    """Check an answer to one of the workbook's exercises.
 
     Parameters
     ----------
-    exercise : the notebook's number and the exercise's, such as '02.1'.
-    study : the open study that the answer is about.
-    answer : the reader's; `...` counts as not answered yet.
+    exercise : str
+        The notebook's number and the exercise's, such as ``"02.1"``.
+    study : Study
+        The open study that the answer is about.
+    answer : object
+        The reader's answer; ``...`` and None count as not answered yet.
 
     Returns
     -------
-    Verdict : text for a notebook to show; `.right` is True or False.
+    Verdict
+        Text that a notebook shows: right or wrong, with a hint. ``.right`` is True or False.
 
     Raises
     ------
-    SceneLensError : there is no such exercise.
+    SceneLensError
+        If there is no such exercise.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Image files: found in folders, read as what the package calls an image, uint8 RGB (H, W, 3)."""
+"""Image files: find them in folders, and read them as arrays, uint8 RGB (H, W, 3), 0..255."""
 
 from __future__ import annotations
 
@@ -13,21 +13,28 @@ from PIL import Image, ImageOps
 
 from scenelens.errors import SceneLensError
 
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
+_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 
 
 def load_image(path: str | Path) -> np.ndarray:
-    """One image file as uint8 RGB (H, W, 3), whatever colour model it is kept in.
+    """Read an image file, whatever its colour model.
 
     Parameters
     ----------
-    path : any file Pillow reads. Greyscale, palette, CMYK and 16-bit pictures are converted, transparent
-        pixels are laid on white, the camera's orientation tag is followed; of an animation the first frame
+    path : str or Path
+        Any file that Pillow reads. Greyscale, palette, CMYK and 16-bit images are converted. Transparent
+        pixels are laid on white. The camera's orientation tag is followed. Of an animation the first frame
         counts.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 RGB (H, W, 3).
 
     Raises
     ------
-    SceneLensError : the file is missing, unreadable, truncated, or so large that it looks like an attack.
+    SceneLensError
+        If the file is missing, unreadable, truncated, or so large that it may be an attack.
 
     Examples
     --------
@@ -53,7 +60,24 @@ def load_image(path: str | Path) -> np.ndarray:
 
 
 def load_upload(name: str, content: bytes) -> np.ndarray:
-    """An image file that is in memory, as a reader uploads it; otherwise as `load_image`.
+    """Read an image file that is in memory, as a reader uploads it.
+
+    Parameters
+    ----------
+    name : str
+        The file's name, for the sentence of an error.
+    content : bytes
+        The file's content; see `load_image`.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 RGB (H, W, 3).
+
+    Raises
+    ------
+    SceneLensError
+        If the content is no image that can be read.
 
     Examples
     --------
@@ -66,7 +90,7 @@ def load_upload(name: str, content: bytes) -> np.ndarray:
 
 
 class _NamedBytes(io.BytesIO):
-    """Bytes that are called by their file's name in a message."""
+    """Bytes whose ``str()`` is their file's name, so that `load_image` names it in its errors."""
 
     def __init__(self, name: str, content: bytes) -> None:
         super().__init__(content)
@@ -77,7 +101,8 @@ class _NamedBytes(io.BytesIO):
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow cuts 16 bits to 8 when it converts, which gives white; so they are scaled before.
         values = np.asarray(image, dtype=np.float64)
         if image.mode != "F" and values.max(initial=0) > 255:
             values = values / 257
@@ -89,11 +114,22 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def find_images(folder: str | Path) -> list[Path]:
-    """All image files below a folder, sorted by path; hidden files and folders are left out.
+    """Find all image files below a folder; hidden files and folders are left out.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to look, including its subfolders.
+
+    Returns
+    -------
+    list of Path
+        The files, sorted by path.
 
     Raises
     ------
-    SceneLensError : the folder is missing or holds no image.
+    SceneLensError
+        If the folder is missing or has no image.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -103,17 +139,34 @@ def find_images(folder: str | Path) -> list[Path]:
     found = [
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS
+        if path.suffix.lower() in _ENDINGS
         and not any(p.startswith(".") for p in path.relative_to(folder).parts)
     ]
     if not found:
-        raise SceneLensError(f"the folder {folder} holds no image ({', '.join(sorted(ENDINGS))}).")
+        raise SceneLensError(f"the folder {folder} holds no image ({', '.join(sorted(_ENDINGS))}).")
     return sorted(found)
 
 
 def category_of(path: Path, folder: Path, by: str = "folder") -> str:
-    """An image's category: the folder it lies in, or (by = "file name") its name without ImageNet's number.
+    """Return an image's category, from its folder or from its file's name.
 
+    Parameters
+    ----------
+    path : Path
+        The image's file.
+    folder : Path
+        The folder of all images.
+    by : {'folder', 'file name'}, optional
+        Where the category stands: the path of the image's folder within `folder` (default), or the file's
+        name without its ending and without ImageNet's number.
+
+    Returns
+    -------
+    str
+        The category.
+
+    Examples
+    --------
     >>> category_of(Path("photos/l/lamp/a.jpg"), Path("photos"))
     'l/lamp'
     >>> category_of(Path("photos/n01440764_tench.jpg"), Path("photos"), by="file name")
@@ -125,8 +178,24 @@ def category_of(path: Path, folder: Path, by: str = "folder") -> str:
 
 
 def spread(paths: Iterable[Path], folder: Path, by: str, limit: int) -> list[Path]:
-    """At most `limit` images, dealt from the categories in turn, so that none is lost while others are kept
-    whole."""
+    """Choose at most `limit` images, from the categories in turn, so that every category keeps about as many.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The images' files.
+    folder : Path
+        The folder of all images; see `category_of`.
+    by : {'folder', 'file name'}
+        Where the category stands; see `category_of`.
+    limit : int
+        How many images to choose.
+
+    Returns
+    -------
+    list of Path
+        The chosen files, sorted by path.
+    """
     piles: dict[str, list[Path]] = {}
     for path in paths:
         piles.setdefault(category_of(path, folder, by), []).append(path)

@@ -1,8 +1,8 @@
-"""How good is it, and how sure are we: the numbers that the workbook puts under its figures.
+"""How sure a number is: intervals of shares, of any statistic, and of differences between networks.
 
-Each function says first what happens at the edges (nothing to find, ties, no cases), because that is where
-published implementations differ in silence. An undefined number is NaN, never 0 or 1: a mean over units
-should leave it out (`np.nanmean`), not be pulled by it.
+Each function says first what it does in edge cases (no cases, one case, NaN), because published
+implementations differ there and do not say so. A number that is not defined is NaN, never 0 or 1, so that
+means over units leave it out (`numpy.nanmean`).
 """
 
 from __future__ import annotations
@@ -16,29 +16,31 @@ import numpy as np
 
 from scenelens.errors import SceneLensError
 
-#: MERGED DOC: How well a detector finds its object: in the pixels, in the images, and whether its confidence is honest.
-#
-# Section 4.2 of the paper measures two things of a unit that has become an object detector: how well its region
-# covers the object (Jaccard index), and how well its response ranks the images (average precision). Pixels are
-# too many to sort, so they are counted in bins of their score; all pixels of one bin stand or fall together.
-#
-# What happens at the edges is `metrics`' policy: an undefined number is NaN, never 0 or 1.
-#
-
 
 def wilson_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share: where the true share lies, given k of n.
+    """Return Wilson's score interval of a share: where the true share lies, given k of n.
 
-    Edge cases: n = 0 gives (0, 1), for nothing is known; k = 0 gives exactly 0 below, k = n exactly 1 above.
+    Edge cases: n = 0 gives (0, 1), because nothing is known. With k = 0 the lower end is exactly 0, with
+    k = n the upper end is exactly 1.
 
     Parameters
     ----------
-    k, n : how many of how many; 0 <= k <= n.
-    confidence : between 0 and 1.
+    k : int
+        How many cases have the property, 0 <= k <= n.
+    n : int
+        How many cases there are.
+    confidence : float, optional
+        Between 0 and 1 (default 0.95).
 
     Returns
     -------
-    (low, high), shares in 0..1.
+    tuple of float
+        (low, high), shares in 0..1.
+
+    Raises
+    ------
+    SceneLensError
+        If k is not in 0..n, or the confidence is not between 0 and 1.
 
     Examples
     --------
@@ -52,9 +54,10 @@ def wilson_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, fl
         return 0.0, 1.0
     centre, total = k + z * z / 2, n + z * z
     half = z * math.sqrt(k * (n - k) / n + z * z / 4)
-    return (max(0.0, (centre - half) / total) if k else 0.0), (
-        min(1.0, (centre + half) / total) if k < n else 1.0
-    )
+    # Rounding would give an end such as 1e-17 where it is exactly 0 or 1.
+    low = max(0.0, (centre - half) / total) if k else 0.0
+    high = min(1.0, (centre + half) / total) if k < n else 1.0
+    return low, high
 
 
 def bootstrap_interval(
@@ -64,20 +67,33 @@ def bootstrap_interval(
     n_resamples: int = 2000,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile bootstrap: how far a statistic moves when the cases are drawn anew, with replacement.
+    """Return the percentile bootstrap interval of a statistic: the cases are drawn anew, with replacement.
 
-    Edge cases: fewer than two cases give (NaN, NaN); resamples whose statistic is NaN (a correlation of equal
-    numbers) are left out, and with more than half of them NaN so is the interval.
+    Edge cases: fewer than two cases give (NaN, NaN). Resamples whose statistic is NaN (such as a correlation
+    of equal numbers) are left out; where more than half are NaN, so is the interval.
 
     Parameters
     ----------
-    values : (n,) or (n, ...) array; whole rows are drawn, so pairs stay pairs.
-    statistic : gets a resampled array of the same shape, gives a number.
-    seed : the same seed gives the same interval.
+    values : array_like
+        (n,) or (n, ...). Whole rows are drawn, so pairs stay pairs.
+    statistic : callable, optional
+        Gets a resampled array of the same shape and returns a number; the mean by default.
+    seed : int, optional
+        The same seed gives the same interval.
+    n_resamples : int, optional
+        How often the cases are drawn anew (default 2000).
+    confidence : float, optional
+        Between 0 and 1 (default 0.95).
 
     Returns
     -------
-    (low, high) in the statistic's own unit.
+    tuple of float
+        (low, high) in the statistic's own unit.
+
+    Raises
+    ------
+    SceneLensError
+        If the number of resamples is below 1, or the confidence is not between 0 and 1.
 
     Examples
     --------
@@ -99,7 +115,19 @@ def bootstrap_interval(
 
 
 def middle(found: np.ndarray, tail: float = 0.025) -> tuple[float, float]:
-    """What lies between the tails of a statistic's resamples; the rules for NaN are `bootstrap_interval`'s.
+    """Return what lies between the tails of a statistic's resamples.
+
+    Parameters
+    ----------
+    found : numpy.ndarray
+        The statistic of every resample; NaN counts as in `bootstrap_interval`.
+    tail : float, optional
+        The share of the resamples beyond each end (default 0.025, for a 95% interval).
+
+    Returns
+    -------
+    tuple of float
+        (low, high) in the statistic's own unit.
 
     Examples
     --------
@@ -121,14 +149,32 @@ def _checked(confidence: float) -> float:
 def paired_difference(
     ours: np.ndarray, theirs: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean, seed: int = 0
 ) -> tuple[float, float, float, int]:
-    """How much more of a measure one network has than another, over the same objects.
+    """Return by how much one network exceeds another in a measure, over the same objects.
 
-    Edge cases: pairs in which either is NaN are left out; with fewer than two pairs there is no interval.
+    Edge cases: pairs in which either value is NaN are left out. With one pair the interval is NaN, with no
+    pair the difference is NaN, too.
+
+    Parameters
+    ----------
+    ours : numpy.ndarray
+        (n_objects,) the measure of one network.
+    theirs : numpy.ndarray
+        (n_objects,) that of the other, in the same order.
+    statistic : callable, optional
+        What is taken of the differences; the mean by default.
+    seed : int, optional
+        Seed of the bootstrap over the objects.
 
     Returns
     -------
-    (difference, low, high, n) : the mean difference, its 95% bootstrap interval over the objects, their
-    number.
+    difference : float
+        The statistic of the differences.
+    low : float
+        The lower end of its 95% bootstrap interval.
+    high : float
+        The upper end.
+    n : int
+        The number of objects that both have.
 
     Examples
     --------

@@ -1,8 +1,14 @@
-"""How good is it, and how sure are we: the numbers that the workbook puts under its figures.
+"""How good a detector or a ranking is: precision and recall, Jaccard index, calibration.
 
-Each function says first what happens at the edges (nothing to find, ties, no cases), because that is where
-published implementations differ in silence. An undefined number is NaN, never 0 or 1: a mean over units
-should leave it out (`np.nanmean`), not be pulled by it.
+Section 4.2 of the paper measures two things of a unit that detects an object: how well its region covers the
+object (`jaccard`), and how well its response ranks the images (`average_precision`). There are too many
+pixels to sort, so they are counted in bins of their score (`counted_precision_recall`). `reliability` and
+`calibration_error` say whether a confidence of 0.8 is right in 80 of 100 cases. `share_of_top` says which
+images a layer prefers (section 2).
+
+Each function says first what it does in edge cases (nothing to find, ties, no cases), because published
+implementations differ there and do not say so. A number that is not defined is NaN, never 0 or 1, so that
+means over units leave it out (`numpy.nanmean`).
 """
 
 from __future__ import annotations
@@ -17,18 +23,19 @@ import pandas as pd
 from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
 
-#: MERGED DOC: How well a detector finds its object: in the pixels, in the images, and whether its confidence is honest.
-#
-# Section 4.2 of the paper measures two things of a unit that has become an object detector: how well its region
-# covers the object (Jaccard index), and how well its response ranks the images (average precision). Pixels are
-# too many to sort, so they are counted in bins of their score; all pixels of one bin stand or fall together.
-#
-# What happens at the edges is `metrics`' policy: an undefined number is NaN, never 0 or 1.
-#
-
 
 class PrecisionRecall(NamedTuple):
-    """One entry per distinct score, from the highest down: (m,) float arrays."""
+    """Precision and recall at every distinct score, from the highest score down.
+
+    Attributes
+    ----------
+    precision : numpy.ndarray
+        (m,) float: the share of true cases among those with at least this score.
+    recall : numpy.ndarray
+        (m,) float: the share of all true cases that have at least this score.
+    threshold : numpy.ndarray
+        (m,) float: the score.
+    """
 
     precision: np.ndarray
     recall: np.ndarray
@@ -36,18 +43,27 @@ class PrecisionRecall(NamedTuple):
 
 
 def iou(mask: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two masks.
+    """Return the intersection over union of two masks.
 
-    Edge cases: two empty masks give NaN (nothing was there and nothing was found); one empty mask gives 0.
-    Over many images, add up intersections and unions first: a mean of IoUs weighs a speck like a wall.
+    Edge cases: two empty masks give NaN; one empty mask gives 0. Over many images, add up intersections and
+    unions first: a mean of IoUs gives the same weight to a small object as to a large one.
 
     Parameters
     ----------
-    mask, other : bool arrays of the same shape, or 0/1 arrays.
+    mask : numpy.ndarray
+        bool, or 0 and 1, of any shape.
+    other : numpy.ndarray
+        A mask of the same shape.
 
     Returns
     -------
-    float in 0..1, or NaN.
+    float
+        In 0..1, or NaN.
+
+    Raises
+    ------
+    SceneLensError
+        If the shapes differ.
 
     Examples
     --------
@@ -64,15 +80,27 @@ def iou(mask: np.ndarray, other: np.ndarray) -> float:
 
 
 def precision_recall(present: np.ndarray, scores: np.ndarray) -> PrecisionRecall:
-    """Precision and recall of "the score is at least t", for every t that makes a difference.
+    """Return precision and recall of "the score is at least t", for every t that makes a difference.
 
-    Edge cases: equal scores stand or fall together, so they give one entry and the order of the images never
-    matters; without a positive case recall is NaN; without any case the arrays are empty.
+    Edge cases: equal scores are accepted or rejected together, so they give one entry, and the order of the
+    images never matters. Without a positive case recall is NaN. Without any case the arrays are empty.
 
     Parameters
     ----------
-    present : (n,) bool or 0/1: what is true.
-    scores : (n,) finite numbers; higher means more surely present.
+    present : array_like
+        (n,) bool, or 0 and 1: what is true.
+    scores : array_like
+        (n,) finite numbers; a higher one means that the case is more likely to be true.
+
+    Returns
+    -------
+    PrecisionRecall
+        From the highest score down.
+
+    Raises
+    ------
+    SceneLensError
+        If the shapes differ, or a score is not finite.
 
     Examples
     --------
@@ -82,6 +110,7 @@ def precision_recall(present: np.ndarray, scores: np.ndarray) -> PrecisionRecall
     truth, values = _cases(present, scores)
     order = np.argsort(-values, kind="stable")
     ranked = values[order]
+    # The last place of every run of equal scores: there the whole run has been counted.
     last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(ranked) else np.zeros(0, int)
     hits = np.cumsum(truth[order])[last]
     positives = np.count_nonzero(truth)
@@ -90,10 +119,23 @@ def precision_recall(present: np.ndarray, scores: np.ndarray) -> PrecisionRecall
 
 
 def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the precision-recall steps: sum of precision times recall gained, as in scikit-learn.
+    """Return the area under the precision-recall steps: the sum of precision times recall gained.
 
-    Edge cases: NaN without a positive case; equal scores stand or fall together (see `precision_recall`), so
-    a constant score has the AP of its base rate. Nothing is interpolated.
+    The same as in scikit-learn. Edge cases: NaN without a positive case. Equal scores are accepted or
+    rejected together (see `precision_recall`), so a constant score has the AP of its base rate. Nothing is
+    interpolated.
+
+    Parameters
+    ----------
+    present : array_like
+        (n,) bool, or 0 and 1: what is true.
+    scores : array_like
+        (n,) finite numbers; see `precision_recall`.
+
+    Returns
+    -------
+    float
+        In 0..1, or NaN.
 
     Examples
     --------
@@ -107,21 +149,31 @@ def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
 
 
 def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
-    """Which group the highest scores come from, beside what chance would give (paper, section 2, Figure 1).
+    """Return which groups the highest scores come from, compared with chance (section 2, Figure 1).
 
-    Edge cases: images whose score is NaN do not take part; with fewer than n of them all count; of equal
-    scores the earlier image goes first, so that a result does not depend on a sorting algorithm.
+    Edge cases: images whose score is NaN do not take part. With fewer than n images all of them count. Of
+    ties the earlier image goes first, so that the result does not depend on the sorting algorithm.
 
     Parameters
     ----------
-    scores : (n_images,) numbers, e.g. an index's `layer_scores`.
-    groups : (n_images,) what each image belongs to, e.g. its source.
-    n : how many of the highest scores are looked at.
+    scores : array_like
+        (n_images,) numbers, such as an index's `layer_scores`.
+    groups : sequence
+        (n_images,) what each image belongs to, such as its source.
+    n : int, optional
+        How many of the highest scores count (default 100).
 
     Returns
     -------
-    DataFrame, one row per group in sorted order: group, n, count, share, low, high (Wilson, 95%), chance
-    (the group's share of all images that take part).
+    pandas.DataFrame
+        One row per group in sorted order: ``group``, ``n`` (int, images counted in all), ``count`` (int, of
+        this group), ``share`` (float, 0..1), ``low`` and ``high`` (its Wilson interval, 95%), ``chance``
+        (float, the group's share of all images that take part).
+
+    Raises
+    ------
+    SceneLensError
+        If scores and groups differ in length, or n is below 1.
 
     Examples
     --------
@@ -161,14 +213,29 @@ def _cases(present: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def jaccard(shared: np.ndarray, active: np.ndarray, truth: np.ndarray) -> float:
-    """Jaccard index over many images: all shared pixels over all pixels of either mask.
+    """Return the Jaccard index over many images: all shared pixels over all pixels of either mask.
 
     Edge cases: no pixel in either mask of any image gives NaN. An image without the object counts through the
     pixels that are active on it.
 
     Parameters
     ----------
-    shared, active, truth : (n_images,) pixels of both masks, of the detector's, of the object's.
+    shared : array_like
+        (n_images,) int: pixels in both masks.
+    active : array_like
+        (n_images,) int: pixels in the detector's mask.
+    truth : array_like
+        (n_images,) int: pixels in the object's mask.
+
+    Returns
+    -------
+    float
+        In 0..1, or NaN.
+
+    Raises
+    ------
+    SceneLensError
+        If the counts are impossible, such as more shared than active pixels.
 
     Examples
     --------
@@ -183,17 +250,26 @@ def jaccard(shared: np.ndarray, active: np.ndarray, truth: np.ndarray) -> float:
 
 
 def counted_precision_recall(hits: np.ndarray, misses: np.ndarray) -> PrecisionRecall:
-    """Precision and recall from counts per bin of score, as `metrics.precision_recall` over the single cases.
+    """Return precision and recall from counts per bin of score, as `precision_recall` from single cases.
 
-    Edge cases: empty bins give no entry; without a hit recall is NaN; without any case the arrays are empty.
+    Edge cases: empty bins give no entry. Without a hit recall is NaN. Without any case the arrays are empty.
 
     Parameters
     ----------
-    hits, misses : (bins,) how many cases of each score are on the object and off it, low scores first.
+    hits : array_like
+        (n_bins,) int: cases of each bin that are true, such as pixels on the object; low scores first.
+    misses : array_like
+        (n_bins,) int: cases of each bin that are not true.
 
     Returns
     -------
-    PrecisionRecall : from the highest score down; threshold is the bin's number.
+    PrecisionRecall
+        From the highest score down; ``threshold`` is the bin's number.
+
+    Raises
+    ------
+    SceneLensError
+        If the shapes differ, or a count is negative.
 
     Examples
     --------
@@ -211,7 +287,19 @@ def counted_precision_recall(hits: np.ndarray, misses: np.ndarray) -> PrecisionR
 
 
 def counted_average_precision(hits: np.ndarray, misses: np.ndarray) -> float:
-    """Average precision from counts per bin; NaN without a hit. See `counted_precision_recall`.
+    """Return the average precision from counts per bin of score; see `average_precision`.
+
+    Parameters
+    ----------
+    hits : array_like
+        (n_bins,) int: cases of each bin that are true; low scores first.
+    misses : array_like
+        (n_bins,) int: cases of each bin that are not true.
+
+    Returns
+    -------
+    float
+        In 0..1; NaN without a hit.
 
     Examples
     --------
@@ -224,56 +312,67 @@ def counted_average_precision(hits: np.ndarray, misses: np.ndarray) -> float:
     return float(np.sum(curve.precision * np.diff(curve.recall, prepend=0.0)))
 
 
-def union_mask(masks: Sequence[np.ndarray]) -> np.ndarray:
-    """The pixels of any of several masks (h, w): what a class's units cover together.
-
-    Edge cases: of no mask there is no union, a SceneLensError.
-
-    Examples
-    --------
-    >>> union_mask([np.array([1, 0, 0], bool), np.array([0, 0, 1], bool)]).tolist()
-    [True, False, True]
-    """
-    if not len(masks):
-        raise SceneLensError("a union needs at least one mask.")
-    return np.logical_or.reduce([np.asarray(mask, dtype=bool) for mask in masks])
-
-
 def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> pd.DataFrame:
-    """Whether confidence means what it says: cases in bins of equal width, what was promised, what came.
+    """Compare confidence with how often it was right, in bins of equal width (a reliability diagram).
 
-    Edge cases: a bin without a case gives no row; a confidence between two bins counts in the higher.
+    Edge cases: a bin without a case gives no row. A confidence between two bins counts in the higher one.
 
     Parameters
     ----------
-    confidence : (n,) in 0..1. right : (n,) bool.
+    confidence : array_like
+        (n,) float in 0..1.
+    right : array_like
+        (n,) bool: whether the case was right.
+    n_bins : int, optional
+        How many bins there are between 0 and 1 (default 10).
 
     Returns
     -------
-    DataFrame, least confident first: n, confidence (mean), right (share), low, high (Wilson, 95%).
+    pandas.DataFrame
+        One row per bin, least confident first: ``n`` (int), ``confidence`` (float, its mean), ``right``
+        (float, the share), ``low`` and ``high`` (Wilson interval of the share, 95%).
+
+    Raises
+    ------
+    SceneLensError
+        If the shapes differ, or a confidence is not in 0..1.
 
     Examples
     --------
     >>> reliability([.1, .1, .9, .9], [0, 0, 1, 0], 2)[["n", "confidence", "right"]].values.tolist()
     [[2.0, 0.1, 0.0], [2.0, 0.9, 0.5]]
     """
-    said, came = np.asarray(confidence, float), np.asarray(right, bool)
-    if said.shape != came.shape or said.ndim != 1 or np.any((said < 0) | (said > 1)):
+    stated, true = np.asarray(confidence, float), np.asarray(right, bool)
+    if stated.shape != true.shape or stated.ndim != 1 or np.any((stated < 0) | (stated > 1)):
         raise SceneLensError("one confidence between 0 and 1 for each case.")
     columns = ["n", "confidence", "right", "low", "high"]
-    if not len(said):
+    if not len(stated):
         return pd.DataFrame(columns=columns)
-    bins = np.minimum((said * n_bins).astype(int), n_bins - 1)
+    bins = np.minimum((stated * n_bins).astype(int), n_bins - 1)
     rows = []
     for number in np.unique(bins):
         chosen = bins == number
-        k, n = int(came[chosen].sum()), int(chosen.sum())
-        rows.append((n, float(said[chosen].mean()), k / n, *wilson_interval(k, n)))
+        k, n = int(true[chosen].sum()), int(chosen.sum())
+        rows.append((n, float(stated[chosen].mean()), k / n, *wilson_interval(k, n)))
     return pd.DataFrame(rows, columns=columns)
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> float:
-    """How far confidence is off on average (expected calibration error), 0..1; NaN without a case.
+    """Return the expected calibration error: the mean distance between confidence and share of right cases.
+
+    Parameters
+    ----------
+    confidence : array_like
+        (n,) float in 0..1.
+    right : array_like
+        (n,) bool: whether the case was right.
+    n_bins : int, optional
+        How many bins there are between 0 and 1; see `reliability`.
+
+    Returns
+    -------
+    float
+        In 0..1; NaN without a case.
 
     Examples
     --------

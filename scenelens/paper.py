@@ -1,4 +1,4 @@
-"""The paper's own numbers, quoted once, so that every table and figure sets the same ones beside ours.
+"""The paper's own numbers, each written once, so that all tables and figures compare ours with the same ones.
 
 Zhou, Khosla, Lapedriza, Oliva and Torralba, *Object Detectors Emerge in Deep Scene CNNs*, ICLR 2015
 (https://arxiv.org/abs/1412.6856). Shares are fractions in 0..1.
@@ -7,11 +7,6 @@ Zhou, Khosla, Lapedriza, Oliva and Torralba, *Object Detectors Emerge in Deep Sc
 from __future__ import annotations
 
 import pandas as pd
-
-CITATION = (
-    "B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba. "
-    "Object Detectors Emerge in Deep Scene CNNs. ICLR 2015. arXiv:1412.6856"
-)
 
 PAIR = ("scene", "object")  # the two networks it compares, the scene network first
 
@@ -36,8 +31,6 @@ PREFERENCE = {
     ("object", "fc7"): 0.78,
     ("scene", "fc7"): 0.24,
 }
-# About 100,000 object-centric images of ILSVRC 2012 and 108,000 scene-centric images of SUN.
-PREFERENCE_IMAGES = {"object-centric": 100_000, "scene-centric": 108_000}
 PREFERENCE_TOP = 100
 
 # Section 2: top-1 accuracy on the 205 scene categories: the scene network itself, and a linear SVM
@@ -84,11 +77,12 @@ IMAGES_SHOWN, CATCH_TRIALS = 60, 3
 
 
 def table_1() -> pd.DataFrame:
-    """The paper's Table 1.
+    """Return the paper's Table 1: the layers of its networks.
 
     Returns
     -------
-    DataFrame with one row per layer: layer (str), units (int), map (tuple of two ints).
+    pandas.DataFrame
+        One row per layer: ``layer`` (str), ``units`` (int), ``map`` (tuple of int: rows and columns).
 
     Examples
     --------
@@ -97,15 +91,3 @@ def table_1() -> pd.DataFrame:
     """
     rows = [(layer, units, (side, side)) for layer, units, side in _TABLE_1]
     return pd.DataFrame(rows, columns=["layer", "units", "map"])
-
-
-def preference_chance() -> float:
-    """Share of object-centric images among all the images the paper's Figure 1 was made from.
-
-    Examples
-    --------
-    >>> f"{preference_chance():.2f}"
-    '0.48'
-    """
-    counts = PREFERENCE_IMAGES
-    return counts["object-centric"] / sum(counts.values())

@@ -113,7 +113,7 @@ def _load_batch(
 class Announcer:
     """Progress bars on stderr, and a line before long work that says how long it takes.
 
-    Parameters
+    Attributes
     ----------
     progress : bool
         False shows and says nothing.

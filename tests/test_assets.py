@@ -48,10 +48,10 @@ def listed(tmp_path, monkeypatch):
         (tmp_path / "data").mkdir(exist_ok=True)
         (tmp_path / "data" / "assets.toml").write_text("\n".join(lines))
         monkeypatch.setenv("SCENELENS_DATA", str(tmp_path / "data"))
-        assets.register.cache_clear()
+        assets._register.cache_clear()
 
     yield write
-    assets.register.cache_clear()
+    assets._register.cache_clear()
 
 
 def test_an_asset_is_fetched_whole_and_then_found(host, listed):
@@ -78,9 +78,9 @@ def test_the_next_host_is_asked_where_one_fails(host, listed):
 def test_another_content_is_refused_and_leaves_nothing(host, listed):
     (host[0] / "b.csv").write_bytes(b"<html>moved</html>")
     listed(host[1])
-    with pytest.raises(SceneLensError, match=r"b\.csv could not be fetched .*sha256 differs.*by hand"):
+    with pytest.raises(SceneLensError, match=r"b\.csv could not be downloaded .*sha256 differs.*yourself"):
         assets.fetch("answers")
-    assert [path.name for path in (assets.register()["answers"].folder).iterdir()] == ["a.csv"]
+    assert [path.name for path in (assets._register()["answers"].folder).iterdir()] == ["a.csv"]
     assert assets.find("answers") is None
 
 
@@ -88,7 +88,7 @@ def test_without_a_network_one_sentence_says_what_to_do(listed, capsys):
     listed("http://127.0.0.1:9")
     assert assets.main(["answers"]) == 1
     said = capsys.readouterr().err
-    assert "a.csv could not be fetched" in said
+    assert "a.csv could not be downloaded" in said
     assert "ConnectionError" in said
     assert "example.org" in said
 
@@ -103,16 +103,16 @@ def test_a_missing_page_is_named_by_its_status(host, listed):
 def test_the_list_says_what_is_at_hand(host, listed, capsys):
     listed(host[1])
     assert assets.main([]) == 0
-    assert "not at hand" in capsys.readouterr().out
+    assert "not installed" in capsys.readouterr().out
     assets.fetch("answers")
     assets.main([])
-    assert "at hand: " + str(assets.find("answers")) in capsys.readouterr().out
+    assert "installed: " + str(assets.find("answers")) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["unit_annotation", "netdissect"])
 def test_the_register_describes_the_published_files(name):
     folder = require_real(name)
-    asset = assets.register()[name]
+    asset = assets._register()[name]
     found = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in asset.files}
     assert found == asset.files
     assert sum((folder / file).stat().st_size for file in asset.files) == asset.bytes

@@ -78,13 +78,6 @@ def test_bins_say_what_single_cases_say(cases):
         )
 
 
-def test_a_union_takes_every_pixel_and_of_nothing_there_is_none():
-    masks = [np.array([[1, 0], [0, 0]]), np.array([[0, 0], [0, 1]])]
-    assert metrics.union_mask(masks).tolist() == [[True, False], [False, True]]
-    with pytest.raises(SceneLensError, match="at least one mask"):
-        metrics.union_mask([])
-
-
 def test_reliability_by_hand():
     table = metrics.reliability([0.1, 0.1, 0.3, 0.8, 0.9, 0.7], [0, 1, 0, 1, 1, 0], 2)
     assert table.n.tolist() == [3, 3]

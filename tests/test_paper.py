@@ -24,7 +24,3 @@ def test_the_papers_maps_follow_from_its_geometry():
 def test_the_object_network_prefers_objects_more_at_both_layers():
     for layer in ("pool2", "fc7"):
         assert paper.PREFERENCE["object", layer] > paper.PREFERENCE["scene", layer]
-
-
-def test_chance_is_the_share_of_object_centric_images():
-    assert paper.preference_chance() == 100 / 208

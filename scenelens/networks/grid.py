@@ -37,7 +37,7 @@ class Axis(NamedTuple):
 
     Beyond the first and the last position, the value of that position goes on.
 
-    Parameters
+    Attributes
     ----------
     first : numpy.ndarray
         (n + 1,) int64 for n positions: the first pixel of every cell. Cell i lies between the positions i and
@@ -101,7 +101,7 @@ def axis(n: int, length: int, start: float, stride: float) -> Axis:
 class Grid(NamedTuple):
     """Where a layer's positions lie in the frame, in pixels; pixel 0 is centred at 0.
 
-    Parameters
+    Attributes
     ----------
     start : tuple of float
         (row, column) of the first position's centre.
