@@ -8,7 +8,6 @@ each call, because the masks of thousands of photographs would not fit.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +22,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import replace_file
+from scenelens.files import cached, digest, read_cached
 from scenelens.images import find_images
 
 Shape = tuple[int, int]
@@ -441,13 +440,13 @@ class InstanceAnnotations:
 
     def _survey(self) -> _Tables:
         if self._tables is None:
-            file = self._cache and self._cache / f"objects-{self._key()}.json"
-            cached = file and _read_tables(file)
-            self._tables = cached or (file and self._cached_by_stamps(file.parent)) or self._read_all()
-            if file and not cached:
-                content = [table.to_dict("split", index=False) for table in self._tables]
-                replace_file(file, json.dumps(content).encode())
+            file = None if self._cache is None else self._cache / f"objects-{self._key()}.json"
+            self._tables = cached(file, self._make_tables, _pack_tables, _unpack_tables)
         return self._tables
+
+    def _make_tables(self) -> _Tables:
+        found = None if self._cache is None else self._cached_by_stamps(self._cache)
+        return found or self._read_all()
 
     def _key(self) -> str:
         """A hash of what the tables depend on.
@@ -466,12 +465,12 @@ class InstanceAnnotations:
         """
         stats = [(image, path.stat()) for image, path in sorted(self.sources.items())]
         key = self._hashed([(image, stat.st_size, stat.st_mtime_ns) for image, stat in stats])
-        old = _read_tables(folder / f"objects-{key}.json")
+        old = read_cached(folder / f"objects-{key}.json", _unpack_tables)
         # Earlier versions also cached the notes on the list of files.
-        return old and (old[0], old[1][~old[1].kind.isin(_LISTING_NOTES)].reset_index(drop=True))
+        return (old[0], old[1][~old[1].kind.isin(_LISTING_NOTES)].reset_index(drop=True)) if old else None
 
     def _hashed(self, listing: list[Any]) -> str:
-        return hashlib.sha256(repr((type(self).__name__, _VERSION, listing)).encode()).hexdigest()[:16]
+        return digest(repr((type(self).__name__, _VERSION, listing)))[:16]
 
     def _read_all(self) -> _Tables:
         rows, notes = [], []
@@ -511,18 +510,18 @@ def _content(source: Path, photograph: Path) -> tuple[str, int]:
     A file that cannot be read raises no error here, because the report will name it.
     """
     try:
-        return hashlib.sha256(source.read_bytes()).hexdigest(), photograph.stat().st_size
+        return digest(source.read_bytes()), photograph.stat().st_size
     except OSError:
         return "unreadable", 0
 
 
-def _read_tables(path: Path) -> _Tables | None:
-    """The two cached tables, or None where there are none or they cannot be read."""
-    try:
-        objects, report = json.loads(path.read_text())
-        return pd.DataFrame(objects["data"], columns=_TABLE), pd.DataFrame(report["data"], columns=_REPORT)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _pack_tables(tables: _Tables) -> bytes:
+    return json.dumps([table.to_dict("split", index=False) for table in tables]).encode()
+
+
+def _unpack_tables(content: bytes) -> _Tables:
+    objects, report = json.loads(content)
+    return pd.DataFrame(objects["data"], columns=_TABLE), pd.DataFrame(report["data"], columns=_REPORT)
 
 
 def resize_codes(codes: np.ndarray, shape: Shape | None) -> np.ndarray:
