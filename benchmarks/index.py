@@ -52,10 +52,7 @@ def prepared(network: Network, paths: list[str], ahead: bool) -> Iterator[torch.
     def read(part: list[str]) -> torch.Tensor:
         return network.prepare([load_image(path) for path in part])
 
-    if not ahead:
-        yield from map(read, parts)
-        return
-    yield from run_ahead(read, parts, ahead)
+    return run_ahead(read, parts) if ahead else map(read, parts)
 
 
 def bare(network: Network, paths: list[str], ahead: bool) -> None:
