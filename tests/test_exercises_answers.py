@@ -12,15 +12,7 @@ from hypothesis import strategies as st
 from scenelens import exercises
 from scenelens.exercises import check
 from scenelens.workbook import exercises_00
-from scenelens.workbook.checks import (
-    answer_hash,
-    check_by,
-    check_choice,
-    check_hash,
-    check_number,
-    plain,
-    unit_number,
-)
+from scenelens.workbook.checks import _plain, check_choice, check_number, unit_number
 
 WORDS = ("bed", "lamp", "art gallery", "window")
 
@@ -41,7 +33,7 @@ def test_a_count_is_right_with_its_thousands_grouped(count):
     for text in (f"{count}", f"{count:,}", f"{count:_}", f" {count}. "):
         assert check_number(text, count).right
         assert not check_number(text, count + 1).right
-        assert plain(text) == plain(count)
+        assert _plain(text) == _plain(count)
 
 
 @pytest.mark.parametrize("share", [True, False])
@@ -59,7 +51,7 @@ def test_a_bare_per_cent_is_told_the_form_and_its_own_side(answer):
     for expected, side in [(0.4, "too low"), (0.3, "too high"), (1.0, "too low"), (0.0, "too high")]:
         verdict = check_number(answer, expected, 0.001, "Count.", share=True)
         assert not verdict.right
-        assert f"A fraction between 0 and 1 is asked for, not a per cent; 0.35 is {side}. Count." in verdict
+        assert f"The answer is a fraction between 0 and 1, not per cent; 0.35 is {side}. Count." in verdict
 
 
 def test_a_share_of_one_is_told_from_a_hundred_per_cent():
@@ -71,7 +63,7 @@ def test_a_share_of_one_is_told_from_a_hundred_per_cent():
 def test_a_count_in_per_cent_is_told_that_none_is_asked_for():
     verdict = check_number("27%", 27, hint="Count.")
     assert not verdict.right
-    assert "not a per cent. Count." in verdict
+    assert "not per cent. Count." in verdict
 
 
 @pytest.mark.parametrize(("exercise", "answer"), [
@@ -96,16 +88,9 @@ def test_a_wrong_answer_in_another_spelling_is_known_and_wrong(exercise, answer)
     assert "Choose one of" not in verdict
 
 
-def test_a_property_is_asked_of_the_number_in_a_text():
-    assert check_by(" 14. ", lambda unit: unit % 7 == 0).right
-    assert check_by("14", lambda word: word == "14").right
-    assert not check_by("15", lambda unit: unit % 7 == 0).right
-
-
 def test_a_choice_that_starts_with_an_article_needs_none():
     assert check_choice("original", "the original", ["the original", "black"]).right
-    assert check_hash("the Theater.", answer_hash("theatre")).right
-    assert check_hash("1,376", answer_hash(1376)).right
+    assert check_choice("the Theater.", "theatre", ["theatre", "attic"]).right
 
 
 @given(
@@ -240,7 +225,7 @@ def test_a_unit_may_be_named_with_its_layer(layer_of_ties, answer):
 def test_what_is_no_unit_of_the_layer_is_told_so(layer_of_ties, answer):
     verdict = check("00.2", None, answer)
     assert not verdict.right
-    assert "A unit of pool5 is asked for" in verdict
+    assert "The answer is a unit of pool5" in verdict
 
 
 @given(st.integers(0, 5000))

@@ -34,7 +34,6 @@ from scenelens.workbook import (
     STRIP,
     WIDE,
     Status,
-    classed,
     dropdown,
     encode,
     guarded,
@@ -248,11 +247,11 @@ class LocalizeImage(ipywidgets.VBox):
 
     def _class_all(self) -> None:
         for name in ("network", "layer", "folder", "number", "upload", "least"):
-            classed(getattr(self, name), f"sl-{name}")
-        classed(self.picture, "sl-reading")
-        classed(self.unit, "sl-unit-picture")
+            getattr(self, name).add_class(f"sl-{name}")
+        self.picture.add_class("sl-reading")
+        self.unit.add_class("sl-unit-picture")
         for k, button in enumerate(self.buttons, start=1):
-            classed(button, f"sl-box-{k}")
+            button.add_class(f"sl-box-{k}")
 
     def _bind(self) -> None:
         guard, model = guarded(self.status), self.model

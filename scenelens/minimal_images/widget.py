@@ -21,7 +21,7 @@ from scenelens.minimal_images.cut_image import CutImage, Standing
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, simplify
 from scenelens.sentences import words
-from scenelens.workbook import CSS_WIDTH, Status, classed, encode, guarded, handle_in_order
+from scenelens.workbook import CSS_WIDTH, Status, encode, guarded, handle_in_order
 
 SIDE, GAP = 400, 10  # pixels of a picture, and between the two
 BUTTONS = 12  # in a row
@@ -162,12 +162,12 @@ class TakeApart(ipywidgets.VBox):
 
     def __init__(self, model: Dismantling) -> None:
         self.model, self.status = model, Status()
-        self.picture = classed(ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}), "sl-apart")
+        self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}).add_class("sl-apart")
         self.picture.width = str(CSS_WIDTH)
-        self.step = classed(ipywidgets.IntSlider(description="Step", layout={"width": "440px"}), "sl-step")
-        self.all = classed(ipywidgets.Button(description="Keep all", tooltip="Back to the image"), "sl-all")
-        self.upload = classed(ipywidgets.FileUpload(accept="image/*", description="My photo"), "sl-upload")
-        self.segments = classed(ipywidgets.VBox(), "sl-segments")
+        self.step = ipywidgets.IntSlider(description="Step", layout={"width": "440px"}).add_class("sl-step")
+        self.all = ipywidgets.Button(description="Keep all", tooltip="Back to the image").add_class("sl-all")
+        self.upload = ipywidgets.FileUpload(accept="image/*", description="My photo").add_class("sl-upload")
+        self.segments = ipywidgets.VBox().add_class("sl-segments")
         self._following = False
         guard = guarded(self.status)
         self.step.observe(guard(self._stepped), "value")
@@ -228,4 +228,4 @@ class TakeApart(ipywidgets.VBox):
 def _button(segment: int, name: str) -> ipywidgets.ToggleButton:
     made = ipywidgets.ToggleButton(value=True, description=str(segment + 1), tooltip=name)
     made.layout.width = "54px"
-    return classed(made, f"sl-segment-{segment + 1}")
+    return made.add_class(f"sl-segment-{segment + 1}")

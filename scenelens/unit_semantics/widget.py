@@ -22,7 +22,7 @@ from scenelens.receptive_fields import Atlas
 from scenelens.studies import Study
 from scenelens.unit_semantics.queue import Unit
 from scenelens.unit_semantics.session import AnnotationSession, default_units
-from scenelens.workbook import NARROW, Status, classed, encode, guarded, handle_in_order
+from scenelens.workbook import NARROW, Status, encode, guarded, handle_in_order
 
 SIDE = 176  # pixels of a picture
 SIZES = (72, 200, 88)  # of a picture on screen, in CSS pixels: least, most, at first
@@ -92,7 +92,7 @@ class AnnotateUnits(ipywidgets.VBox):
     def __init__(self, model: AnnotationSession) -> None:
         self.model, self.status = model, Status()
         self.controls = _controls()
-        self.sheet = classed(ipywidgets.Box(), "sl-sheet")
+        self.sheet = ipywidgets.Box().add_class("sl-sheet")
         self.images: list[ipywidgets.Image] = []
         self.buttons: list[ipywidgets.ToggleButton] = []
         self._shared = {
@@ -105,13 +105,13 @@ class AnnotateUnits(ipywidgets.VBox):
         self._following = False
         self._bind()
         super().__init__(self._rows())
-        classed(self, "sl-annotate")
+        self.add_class("sl-annotate")
         handle_in_order(self)
         self._resize()
         self.follow()
 
     def _rows(self) -> list[Any]:
-        one, said = self.controls, [classed(ipywidgets.HTML(text), "sl-step") for text in STEPS]
+        one, said = self.controls, [ipywidgets.HTML(text).add_class("sl-step") for text in STEPS]
         top = ipywidgets.HBox([one["annotator"], one["previous"], one["next"], one["progress"]])
         answers = ipywidgets.HBox([one["accept"], one["export"], one["size"]])
         form = [said[0], one["concept"], said[1], one["marks"], said[2], one["types"]]
@@ -229,7 +229,9 @@ class AnnotateUnits(ipywidgets.VBox):
             image.value = encode(picture, quality=82)
         if len(self.sheet.children) != len(pictures):
             tiles = zip(self.images, self.buttons, strict=True)
-            boxes = [classed(ipywidgets.VBox(pair, layout=self._shared["tile"]), "sl-tile") for pair in tiles]
+            boxes = [
+                ipywidgets.VBox(pair, layout=self._shared["tile"]).add_class("sl-tile") for pair in tiles
+            ]
             self.sheet.children = boxes[: len(pictures)]
             handle_in_order(self.sheet)
         self._shown = self.model.place
@@ -245,7 +247,7 @@ class AnnotateUnits(ipywidgets.VBox):
         )
         button.observe(guarded(self.status)(functools.partial(self._switched, place)), "value")
         self.images.append(image)
-        self.buttons.append(classed(button, f"sl-tile-{place + 1}"))
+        self.buttons.append(button.add_class(f"sl-tile-{place + 1}"))
 
 
 def _style() -> ipywidgets.HTML:
@@ -270,7 +272,7 @@ def _controls() -> dict[str, Any]:
             SIZES[2], *SIZES[:2], step=8, description="Image size", readout=False, layout={"width": "240px"}
         ),
     }
-    return {name: classed(widget, f"sl-{name}") for name, widget in made.items()}
+    return {name: widget.add_class(f"sl-{name}") for name, widget in made.items()}
 
 
 def _on_enter(then: Any, _: Any, content: Any, __: Any) -> None:

@@ -1,4 +1,34 @@
-"""workbook."""
+"""What a notebook of the workbook is made of: figures, tables of images, widgets, exercises, and its page.
+
+Every notebook follows one section of the paper in four steps: predict, look, compare, change something. This
+room has the parts that all of them share. What only one section needs lies in that section's room, which
+builds on this one.
+
+- *Figures*: `Plate` is a figure with a title, a body and a caption with its n. Its width, type sizes and
+network
+  colours are the same everywhere (`style`). `contact_sheet`, `category_sheet` and `unit_sheet` show images as
+  tiles; `object_table` shows which object is found in which scene.
+- *Images from arrays*: `heat`, `over`, `dimmed`, `patch`, `map_in_frame` (`pictures`).
+- *Widgets*: `browse_units`, and the parts that every widget needs (`widgets`).
+- *Exercises*: `check_number` and `check_choice` compare an answer with the right one, and return a `Verdict`.
+- *Notebook 00*: `describe_study`, `object_presence`, `tidiest_unit` (`tour`).
+
+Figures and widgets take tables, arrays and a study with its index. They never run a network, so they are
+quick.
+
+The three calls that you will use:
+
+>>> from scenelens.workbook import browse_units, check_number, unit_sheet
+>>> unit_sheet(study, "scene", "pool5", 17)               # doctest: +SKIP
+>>> browse_units(study, "scene", "pool5", 17)             # doctest: +SKIP
+>>> check_number("12", 12)
+'✅ Right: 12.'
+
+``python -m scenelens.workbook notebooks`` (which `make workbook` calls) runs every notebook and writes it as
+a web page with an index. The page runner consists of `running` (executes a notebook), `problems` (what went
+wrong in it), `front` (its title, section, minutes and goals), `snapshots` (its widgets as still HTML) and
+`pages`.
+"""
 
 import lazy_loader
 

@@ -3,10 +3,10 @@ from .pictures import dimmed, heat, map_in_frame, over, patch
 from .style import BODY, HAIR, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare, network_color, text_width
 from .tiles import category_sheet, contact_sheet, fit, mark_peak, show_tile, unit_sheet
 from .tour import deepest_map_layer, describe_presence, describe_study, object_presence, tidiest_unit
-from .widgets.browse_units import GAP, STRIP, UnitBrowser, browse_units, tile
 from .widgets.message_order import handle_in_order
 from .widgets.status import Status, guarded
-from .widgets.unit_view import CSS_WIDTH, NARROW, WIDE, UnitView, classed, dropdown, encode
+from .widgets.unit_browser import GAP, STRIP, UnitBrowser, browse_units, tile
+from .widgets.unit_view import CSS_WIDTH, NARROW, WIDE, UnitView, dropdown, encode
 from .world import object_table
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "category_sheet",
     "check_choice",
     "check_number",
-    "classed",
     "contact_sheet",
     "deepest_map_layer",
     "describe_presence",

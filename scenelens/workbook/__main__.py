@@ -18,37 +18,48 @@ from scenelens.studies import find_study, read_study_file
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run, run_notebook
 
-DEFAULT_STUDY = "sceneworld"
-SECONDS_EACH = 90  # what a notebook may take at most on two cores
+_DEFAULT_STUDY = "sceneworld"
+_SECONDS_EACH = 90  # a notebook may not take more on two cores
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status, 1 where a notebook has a problem."""
-    asked = _parser().parse_args(arguments)
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words of the command line; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0; 1 if a notebook has a problem; 2 if nothing could be run.
+    """
+    options = _parser().parse_args(arguments)
     try:
-        paths = find_notebooks(asked.notebooks)
-        study, name = choose_study(asked.study)
-        folder = asked.out or Path("build", "workbook" if name == DEFAULT_STUDY else f"workbook-{name}")
+        paths = _find_notebooks(options.notebooks)
+        study, name = _choose_study(options.study)
+        folder = options.out or Path("build", "workbook" if name == _DEFAULT_STUDY else f"workbook-{name}")
         os.environ["SCENELENS_STUDY"] = study
-        runs = run_all(paths, folder, asked.timeout)
+        runs = _run_all(paths, folder, options.timeout)
     except SceneLensError as error:
         print(f"workbook: {error}", file=sys.stderr)
         return 2
     index = write_pages(runs, folder, name)
-    return report(runs, index)
+    return _report(runs, index)
 
 
-def find_notebooks(places: Sequence[Path]) -> list[Path]:
-    """Return the notebooks named by `places`, files or folders, in the order of their names.
+def _find_notebooks(places: Sequence[Path]) -> list[Path]:
+    """The notebooks that `places` name, files or folders, in the order of their names.
 
     Raises
     ------
     SceneLensError
-        Where there is no such place, or a folder without notebooks.
+        If there is no such place, or a folder has no notebooks.
 
     Examples
     --------
-    >>> find_notebooks([Path("no_such_folder")])
+    >>> _find_notebooks([Path("no_such_folder")])
     Traceback (most recent call last):
     ...
     scenelens.errors.SceneLensError: there is no notebook or folder no_such_folder.
@@ -64,31 +75,31 @@ def find_notebooks(places: Sequence[Path]) -> list[Path]:
     return found
 
 
-def choose_study(given: str | None) -> tuple[str, str]:
-    """Return the absolute path of a study's file, and the study's short name, for a name, a path or None.
+def _choose_study(given: str | None) -> tuple[str, str]:
+    """The absolute path of a study's file, and the study's name, for a name, a path or None.
 
     Raises
     ------
     SceneLensError
-        Where there is no such study, or its file is not as it should be: before any notebook runs.
+        If there is no such study, or its file has an error. No notebook has run then.
 
     Examples
     --------
-    >>> choose_study("sceneworld")[1]
+    >>> _choose_study("sceneworld")[1]
     'sceneworld'
     """
     file = read_study_file(find_study(given))
     return str(file.path), file.name
 
 
-def run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
-    """Run each notebook, keep the executed copies and ``times.json`` in `folder`, say how it goes."""
-    print(f"Running {len(paths)} notebook{'s' * (len(paths) != 1)}; {estimate(paths, folder)}.", flush=True)
+def _run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
+    """Run each notebook, write the executed copies and ``times.json`` into `folder`, and print the times."""
+    print(f"Running {len(paths)} notebook{'s' * (len(paths) != 1)}; {_estimate(paths, folder)}.", flush=True)
     runs = []
     for path in tqdm(paths, desc="notebooks", unit="notebook", disable=None):
         run = run_notebook(path, timeout)
         replace_file(folder / path.name, nbformat.writes(run.notebook).encode())
-        slow = f" (more than {SECONDS_EACH} s)" if run.seconds > SECONDS_EACH else ""
+        slow = f" (more than {_SECONDS_EACH} s)" if run.seconds > _SECONDS_EACH else ""
         tqdm.write(f"  {run.name:<32} {run.seconds:6.1f} s{slow}{'  FAILED' * bool(run.problems)}")
         runs.append(run)
     times = {run.name: round(run.seconds, 1) for run in runs}
@@ -99,24 +110,24 @@ def run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
     return runs
 
 
-def estimate(paths: Sequence[Path], folder: Path) -> str:
-    """Say how long the run may take: as long as the last one in `folder`, or the most that it may.
+def _estimate(paths: Sequence[Path], folder: Path) -> str:
+    """How long the run will take: as long as the last one in `folder`, or at most the time allowed.
 
     Examples
     --------
-    >>> estimate([Path("a.ipynb"), Path("b.ipynb")], Path("no_such_folder"))
+    >>> _estimate([Path("a.ipynb"), Path("b.ipynb")], Path("no_such_folder"))
     'at most about 3 minutes once the networks and images are in place'
     """
     try:
         last = json.loads((folder / "times.json").read_text(encoding="utf-8"))["notebooks"]
         return f"last time this took {sum(last[path.stem] for path in paths):.0f} s"
     except (OSError, ValueError, KeyError):
-        minutes = len(paths) * SECONDS_EACH / 60
+        minutes = len(paths) * _SECONDS_EACH / 60
         return f"at most about {minutes:.0f} minutes once the networks and images are in place"
 
 
-def report(runs: Sequence[Run], index: Path) -> int:
-    """Print the total, the problems of all runs, and where the pages are; return the exit status."""
+def _report(runs: Sequence[Run], index: Path) -> int:
+    """Print the total time, the problems of all runs, and where the pages are; return the exit status."""
     failed = [run for run in runs if run.problems]
     print(f"  {'all':<32} {sum(run.seconds for run in runs):6.1f} s")
     for run in failed:

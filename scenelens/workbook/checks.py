@@ -1,25 +1,23 @@
-"""Checks for the workbook's exercises: right or wrong at once, with a hint that keeps the answer.
+"""Checks for the workbook's exercises: is an answer right? If it is wrong, they give a hint.
 
-An exercise's answer is nearly always a number or a name that depends on the study, so a check gets the right
-answer from the same results, computes nothing of its own, and compares. Answers that must not be read off the
-notebook's page are kept as the SHA-256 of their plain form.
+The right answer of an exercise nearly always depends on the study. The caller computes it from the results
+that the notebook shows, and the check compares. A hint never contains the answer. A wrong answer of any type
+gives a verdict and no exception.
 
-A check never raises on a wrong answer: it says so. It raises only where it cannot compare at all.
-
-How an answer is written does not matter: every check reads it as `plain` does.
+How an answer is written does not matter: case, spaces, punctuation, British or American spelling, and the
+form of a number are removed before the comparison (see `_plain`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from scenelens.sentences import Sentences
 
-#: Words that may stand in front of an answer and add nothing to it.
+#: Words that may stand before an answer and add nothing to it.
 _LEADS = {"a", "an", "the", "it", "because"}
 
 #: American spellings and the British ones that they are read as. A pattern meets text without spaces.
@@ -51,27 +49,52 @@ _UNIT = re.compile(r"(?:(?P<layer>.+?)\s*[:\s]\s*)?(?P<unit>\d+)")
 
 
 class Verdict(Sentences):
-    """What a check says: text to show, and `right`, whether the answer was right."""
+    """What a check says: a text to show, and whether the answer was right.
+
+    Attributes
+    ----------
+    right : bool
+        Whether the answer was right; False for an exercise without an answer.
+    """
 
     right: bool = False
 
     @classmethod
     def of(cls, right: bool, text: str) -> Verdict:
-        """A verdict with its mark in front of the text."""
+        """A verdict with its mark before the text.
+
+        Parameters
+        ----------
+        right : bool
+            Whether the answer was right.
+        text : str
+            What to say about it.
+
+        Returns
+        -------
+        Verdict
+            The text with ✅ or ❌ before it.
+        """
         verdict = cls(("✅ " if right else "❌ ") + text)
         verdict.right = right
         return verdict
 
     @classmethod
     def unanswered(cls) -> Verdict:
-        """What an exercise says before the reader has touched it."""
+        """The verdict on an exercise that the reader has not answered yet.
+
+        Returns
+        -------
+        Verdict
+            It says so; `right` is False.
+        """
         return cls("✏️ Not answered yet: put your answer in place of the dots.")
 
 
 def check_number(
     answer: object, expected: float, tolerance: float = 0.0, hint: str = "", share: bool = False
 ) -> Verdict:
-    """Whether a number is right to within a tolerance (in the number's own units).
+    """Whether a number is right within a tolerance, which is in the number's own unit.
 
     Parameters
     ----------
@@ -80,19 +103,20 @@ def check_number(
         None counts as not answered yet.
     expected : float
         The right value.
-    tolerance : float
-        How far off still counts; 0 asks for the exact value (up to rounding of floats).
-    hint : str
-        Shown beside a wrong answer.
-    share : bool
-        Whether a fraction in 0..1 is asked for. An `expected` between 0 and 1 is always taken for one; 0 and
-        1 themselves could be counts.
+    tolerance : float, optional
+        The largest difference that still counts as right; 0 (the default) demands the exact value, up to
+        rounding of floats.
+    hint : str, optional
+        Shown after a wrong answer.
+    share : bool, optional
+        Whether the answer is a fraction in 0..1. It is always taken for one if `expected` lies between 0 and
+        1; an `expected` of 0 or 1 itself could be a count.
 
     Returns
     -------
     Verdict
-        A share may be given in per cent if the answer says so, as ``"35%"`` does. A bare 35 is refused, and
-        told which form is expected.
+        A fraction may be given in per cent if the answer says so, as ``"35%"`` does. A bare 35 is wrong, and
+        the text says which form is expected.
 
     Examples
     --------
@@ -111,23 +135,24 @@ def check_number(
         return Verdict.unanswered()
     number = _number(answer)
     if number is None:
-        return Verdict.of(False, f"A number is asked for, and {answer!r} is not one.")
+        return Verdict.of(False, f"The answer is a number, and {answer!r} is not one.")
     share = share or 0 < expected < 1
     if not share and isinstance(answer, str) and _PER_CENT.search(_trimmed(answer)):
-        return Verdict.of(False, _with_hint("A plain number is asked for, not a per cent.", hint))
+        return Verdict.of(False, _with_hint("The answer is a plain number, not per cent.", hint))
     if _close(number, expected, tolerance):
         return Verdict.of(True, f"Right: {number:g}.")
+    # 35 for 0.35 is the right number in the wrong form. The text says so, because a "too high" would mislead.
     if share and expected > 0 and _close(number / 100, expected, tolerance):
         form = f"Give the fraction between 0 and 1, which is {number / 100:g}."
         return Verdict.of(False, f"Nearly: {number:g} is in per cent. {form}")
     if share and 1 < number <= 100:
-        form = f"A fraction between 0 and 1 is asked for, not a per cent; {number / 100:g}"
+        form = f"The answer is a fraction between 0 and 1, not per cent; {number / 100:g}"
         return Verdict.of(False, _with_hint(f"{form} is {_side(number / 100, expected)}.", hint))
     return Verdict.of(False, _with_hint(f"{number:g} is {_side(number, expected)}.", hint))
 
 
 def check_choice(answer: object, expected: object, choices: Iterable[object], hint: str = "") -> Verdict:
-    """Whether one of a few names was chosen rightly, however it is spelled (see `plain`).
+    """Whether the right one of a few names was chosen, however it is spelled (see `_plain`).
 
     Parameters
     ----------
@@ -136,10 +161,15 @@ def check_choice(answer: object, expected: object, choices: Iterable[object], hi
     expected : object
         The right one of the choices.
     choices : iterable of object
-        All names to choose from, in any order. A refusal lists them in alphabetical order, so that nothing
-        can be read off it when the caller's order is a ranking.
-    hint : str
-        Shown beside a wrong choice.
+        All names to choose from, in any order. An answer that is none of them gets their list in alphabetical
+        order: the caller's order may be a ranking, which would give the answer away.
+    hint : str, optional
+        Shown after a wrong choice.
+
+    Returns
+    -------
+    Verdict
+        Right, wrong, or a request to choose one of the names.
 
     Examples
     --------
@@ -152,88 +182,17 @@ def check_choice(answer: object, expected: object, choices: Iterable[object], hi
     """
     if answer is None or answer is ...:
         return Verdict.unanswered()
-    names = {plain(choice): str(choice) for choice in choices}
+    # In this order: a name in full, then without "the" on the reader's side, then without it on the
+    # exercise's side.
+    names = {_plain(choice): str(choice) for choice in choices}
     shorter = {_without_lead(name): name for name in names.values()}
-    name = names.get(plain(answer)) or names.get(_without_lead(answer)) or shorter.get(_without_lead(answer))
+    name = names.get(_plain(answer)) or names.get(_without_lead(answer)) or shorter.get(_without_lead(answer))
     if name is None:
         listed = sorted(names.values(), key=lambda one: (one.casefold(), one))
         return Verdict.of(False, f"Choose one of: {', '.join(listed)}.")
-    if plain(name) == plain(expected):
+    if _plain(name) == _plain(expected):
         return Verdict.of(True, f"Right: {name}.")
     return Verdict.of(False, _with_hint(f"Not {name}.", hint))
-
-
-def check_hash(answer: object, digest: str, hint: str = "") -> Verdict:
-    """Whether a word or a whole number is the one whose hash is given; the same for every study.
-
-    Parameters
-    ----------
-    answer : object
-        A word or a whole number, however it is spelled (see `plain`).
-    digest : str
-        `answer_hash` of the right answer.
-    hint : str
-        Shown beside a wrong answer.
-
-    Examples
-    --------
-    >>> check_hash("Receptive field", answer_hash("receptive_field")).right
-    True
-    >>> check_hash(4, answer_hash(5), hint="Count again.")
-    '❌ Not 4. Count again.'
-    """
-    if answer is None or answer is ...:
-        return Verdict.unanswered()
-    if answer_hash(answer) == digest:
-        return Verdict.of(True, f"Right: {answer}.")
-    return Verdict.of(False, _with_hint(f"Not {answer}.", hint))
-
-
-def check_by(answer: object, accept: Callable[[object], bool], hint: str = "") -> Verdict:
-    """Whether an answer has the property asked for, where many answers are right.
-
-    Parameters
-    ----------
-    answer : object
-        What the reader found.
-    accept : callable
-        Takes the answer; whether it is right. Of text that holds a number, the number is tried as well. One
-        that fails on the answer (another type, out of range) counts it as wrong.
-    hint : str
-        Shown beside a wrong answer.
-
-    Examples
-    --------
-    >>> check_by("14", lambda unit: unit % 7 == 0).right
-    True
-    >>> check_by("seven", lambda unit: unit % 7 == 0, hint="Give a number.")
-    '❌ Not seven. Give a number.'
-    """
-    if answer is None or answer is ...:
-        return Verdict.unanswered()
-    number = _number(answer) if isinstance(answer, str) else None
-    right = _accepted(answer, accept)
-    if number is not None and not right:
-        right = _accepted(int(number) if number.is_integer() else number, accept)
-    return Verdict.of(right, f"Right: {answer}." if right else _with_hint(f"Not {answer}.", hint))
-
-
-def _accepted(answer: object, accept: Callable[[object], bool]) -> bool:
-    try:
-        return bool(accept(answer))
-    except Exception:
-        return False
-
-
-def answer_hash(answer: object) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of an answer's plain form, without a leading article.
-
-    Examples
-    --------
-    >>> answer_hash("Art gallery") == answer_hash("the art_gallery")
-    True
-    """
-    return hashlib.sha256(_without_lead(answer).encode()).hexdigest()[:16]
 
 
 def unit_number(answer: object, layer: str) -> int | None:
@@ -244,7 +203,7 @@ def unit_number(answer: object, layer: str) -> int | None:
     answer : object
         What the reader gave.
     layer : str
-        The layer that the unit is asked for in.
+        The layer that the exercise is about.
 
     Returns
     -------
@@ -262,23 +221,23 @@ def unit_number(answer: object, layer: str) -> int | None:
     if isinstance(answer, (tuple, list)) and len(answer) == 2:
         answer = f"{answer[0]}:{answer[1]}"
     found = _UNIT.fullmatch(re.sub(r"\bunit\b\s*", "", _trimmed(answer)))
-    if found is None or plain(found["layer"] or layer) != plain(layer):
+    if found is None or _plain(found["layer"] or layer) != _plain(layer):
         return None
     return int(found["unit"])
 
 
-def plain(answer: object) -> str:
-    """An answer without what does not matter in it.
+def _plain(answer: object) -> str:
+    """An answer as text, without differences that do not matter.
 
-    That is: case, the encoding of accents, spaces, underscores, hyphens, quotation marks around it and
-    punctuation after it, and whether a word is spelled in the British or in the American way. A number is the
-    same as a number or as text, with thousands grouped or not, as a fraction or in per cent.
+    These are case, the encoding of accents, spaces, underscores, hyphens, quotation marks around it,
+    punctuation after it, and British or American spelling. A number is the same as a number or as text, with
+    thousands grouped or not, as a fraction or in per cent.
 
     Examples
     --------
-    >>> plain(" Art_gallery. "), plain("One color"), plain("Pool5 : 74")
+    >>> _plain(" Art_gallery. "), _plain("One color"), _plain("Pool5 : 74")
     ('artgallery', 'onecolour', 'pool5:74')
-    >>> plain(5.0), plain(" 5 "), plain("1,376"), plain("35 %"), plain(0.35)
+    >>> _plain(5.0), _plain(" 5 "), _plain("1,376"), _plain("35 %"), _plain(0.35)
     ('5', '5', '1376', '0.35', '0.35')
     """
     number = _number(answer)
@@ -291,15 +250,16 @@ def plain(answer: object) -> str:
 
 
 def _without_lead(answer: object) -> str:
-    """The plain form of an answer without the words in front of it that add nothing; never empty by this."""
+    """The plain form of an answer without the words before it that add nothing; at least one word stays."""
     words = re.split(r"[\s_-]+", _trimmed(answer))
     while len(words) > 1 and words[0] in _LEADS:
         words = words[1:]
-    return plain(" ".join(words)) if isinstance(answer, str) else plain(answer)
+    return _plain(" ".join(words)) if isinstance(answer, str) else _plain(answer)
 
 
 def _trimmed(answer: object) -> str:
-    """An answer's text in lower case, without what may stand around it."""
+    """An answer's text in lower case, without quotation marks around it and punctuation after it."""
+    # NFKC, because the same accented letter can be one character or two, depending on the keyboard.
     text = unicodedata.normalize("NFKC", str(answer)).casefold().replace("\N{MINUS SIGN}", "-")
     return text.strip().strip("\"'`“”‘’").rstrip(".,;:!?").strip().strip("\"'`“”‘’")
 
@@ -316,7 +276,7 @@ def _number(answer: object) -> float | None:
 
 
 def _number_in(answer: str) -> float:
-    """The number that a text holds. ValueError: it holds none."""
+    """The number in a text; ValueError if there is none."""
     text = _trimmed(answer)
     if _PER_CENT.search(text):
         return _number_in(_PER_CENT.sub("", text)) / 100

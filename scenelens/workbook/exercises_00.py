@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from scenelens.studies import Study, layer_row
-from scenelens.workbook.checks import Verdict, check_by, check_number, unit_number
+from scenelens.workbook.checks import Verdict, check_number, unit_number
 from scenelens.workbook.tour import deepest_map_layer, tidiest_unit, tidiness
 
 
-def units_in_deepest_layer(study: Study, answer: object) -> Verdict:
+def _units_in_deepest_layer(study: Study, answer: object) -> Verdict:
     """00.1: how many units the scene network's deepest main layer with a map has."""
     layer = deepest_map_layer(study.networks["scene"])
     hint = f"Find the row {layer!r} of study.networks['scene'].layers, and its column units."
     return check_number(answer, float(layer_row(study, "scene", layer)["units"]), hint=hint)
 
 
-def another_tidy_unit(study: Study, answer: object) -> Verdict:
+def _another_tidy_unit(study: Study, answer: object) -> Verdict:
     """00.2: a unit, other than the one shown, among the ten whose top images agree best.
 
     Of equally tidy units the one with the lower number comes first, as in the notebook's solution.
@@ -24,7 +24,7 @@ def another_tidy_unit(study: Study, answer: object) -> Verdict:
     ten = shares.nlargest(10)
     unit = unit_number(answer, layer)
     if unit is None or unit not in shares.index:
-        return Verdict.of(False, f"A unit of {layer} is asked for: its number, or {layer}:number.")
+        return Verdict.of(False, f"The answer is a unit of {layer}: its number, or {layer}:number.")
     if unit == shown:
         return Verdict.of(False, f"{shown} is the unit shown above; find another.")
     hint = "Its top images do not agree enough; look for a row of labels that repeats itself."
@@ -32,7 +32,9 @@ def another_tidy_unit(study: Study, answer: object) -> Verdict:
         hint = (
             "It is as tidy as the tenth, but comes after it: of equally tidy units the lower numbers count."
         )
-    return check_by(unit, lambda one: one in ten.index, hint)
+    right = unit in ten.index
+    return Verdict.of(right, f"Right: {unit}." if right else f"Not {unit}. {hint}")
 
 
-CHECKS = {"00.1": units_in_deepest_layer, "00.2": another_tidy_unit}
+#: Number of the exercise -> its check, a function of the study and the answer.
+CHECKS = {"00.1": _units_in_deepest_layer, "00.2": _another_tidy_unit}

@@ -1,4 +1,4 @@
-"""What a notebook says about itself on its first page: title, section, minutes, goals."""
+"""A notebook's title, section of the paper, minutes and goals, for the workbook's table of contents."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-HEADING = re.compile(r"^#\s+(.+)$", re.MULTILINE)
-SECTION = re.compile(r"\b[Ss]ections?\s+([\d.]*\d)")
-MINUTES = re.compile(r"\b(\d+)\s*min")
-BULLET = re.compile(r"^\s*(?:[-*]|\d+\.)\s+(.+(?:\n {2,}\S.*)*)$", re.MULTILINE)
-MARKUP = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
+_HEADING = re.compile(r"^#\s+(.+)$", re.MULTILINE)
+_SECTION = re.compile(r"\b[Ss]ections?\s+([\d.]*\d)")
+_MINUTES = re.compile(r"\b(\d+)\s*min")
+_BULLET = re.compile(r"^\s*(?:[-*]|\d+\.)\s+(.+(?:\n {2,}\S.*)*)$", re.MULTILINE)
+_MARKUP = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
 
 
 @dataclass(frozen=True)
 class Front:
-    """The front of one notebook; what it does not say is empty, or 0 for the minutes."""
+    """What the first cells of a notebook say about it.
+
+    Attributes
+    ----------
+    title : str
+        The title.
+    section : str
+        Section of the paper, such as '3.1'; '' if the notebook names none.
+    minutes : int
+        How long the notebook takes; 0 if it does not say.
+    goals : tuple of str
+        What a reader learns; may be empty.
+    """
 
     title: str
     section: str
@@ -25,9 +37,19 @@ class Front:
 
 
 def read_front(notebook: NotebookNode, name: str) -> Front:
-    """Read title, section of the paper, minutes and goals from the markdown before the first code cell.
+    """Read title, section, minutes and goals from the markdown before the first code cell.
 
-    The title is the first ``# heading`` (`name` where there is none), the goals are the first list.
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The notebook.
+    name : str
+        The title of a notebook without a heading.
+
+    Returns
+    -------
+    Front
+        The title is the first ``# heading``, the goals are the first list.
 
     Examples
     --------
@@ -37,17 +59,17 @@ def read_front(notebook: NotebookNode, name: str) -> Front:
     Front(title='Two networks', section='2', minutes=25, goals=('see both networks',))
     """
     text = _opening(notebook)
-    title = HEADING.search(text)
+    title = _HEADING.search(text)
     return Front(
         title=_plain(title[1]) if title else name,
-        section=_first(SECTION, text),
-        minutes=int(_first(MINUTES, text) or 0),
-        goals=tuple(_plain(goal) for goal in BULLET.findall(_first_list(text))),
+        section=_first(_SECTION, text),
+        minutes=int(_first(_MINUTES, text) or 0),
+        goals=tuple(_plain(goal) for goal in _BULLET.findall(_first_list(text))),
     )
 
 
 def _opening(notebook: NotebookNode) -> str:
-    """The markdown up to the first code cell, or to the second heading."""
+    """The markdown before the first code cell, or before the second heading that is not "Goals"."""
     cells = []
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
@@ -57,7 +79,7 @@ def _opening(notebook: NotebookNode) -> str:
 
 
 def _first_list(text: str) -> str:
-    found = BULLET.search(text)
+    found = _BULLET.search(text)
     return re.split(r"\n\s*\n(?!\s*[-*\d])", text[found.start() :], maxsplit=1)[0] if found else ""
 
 
@@ -67,4 +89,4 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(MARKUP.sub(lambda found: found[1] or "", text).split())
+    return " ".join(_MARKUP.sub(lambda found: found[1] or "", text).split())

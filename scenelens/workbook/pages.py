@@ -1,4 +1,4 @@
-"""Writes executed notebooks as plain pages: one file each, an index, nothing loaded from anywhere."""
+"""Writes executed notebooks as web pages: one file each, and an index. A page loads nothing from anywhere."""
 
 from __future__ import annotations
 
@@ -22,49 +22,68 @@ from scenelens.files import replace_file
 from scenelens.workbook.front import read_front
 from scenelens.workbook.problems import widget_models
 from scenelens.workbook.running import Run
-from scenelens.workbook.snapshots import image_bytes, snapshot
+from scenelens.workbook.snapshots import snapshot
 
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-FIGURES = {"image/png", "image/jpeg"}
-THUMBNAIL = (640, 360)  # pixels, at most
-HEADINGS = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
-NOTEBOOK_LINK = re.compile(r'href="(?!https?:)([^"#]+)\.ipynb(#[^"]*)?"')
-TEMPLATES = jinja2.Environment(
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_FIGURES = {"image/png", "image/jpeg"}
+_THUMBNAIL = (640, 360)  # pixels, at most
+_HEADINGS = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
+_NOTEBOOK_LINK = re.compile(r'href="(?!https?:)([^"#]+)\.ipynb(#[^"]*)?"')
+_TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("scenelens.workbook"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 
 
 def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
-    """Write ``NAME.html`` for every run, and ``index.html``, into `folder`; return the index's path.
+    """Write a page for every notebook, and an index.
 
-    Widgets become still pictures of their last state, links between notebooks lead to their pages, and each
-    page knows its neighbours. `study` is the name shown as the study the notebooks were run on.
+    Widgets are shown as they were at the end, links between notebooks lead to their pages, and each page
+    links to the one before and the one after.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The executed notebooks, in the order of the index.
+    folder : pathlib.Path
+        Where ``NAME.html`` and ``index.html`` are written.
+    study : str
+        Name of the study that the notebooks were run on, for the pages.
+
+    Returns
+    -------
+    pathlib.Path
+        The index.
+
+    Raises
+    ------
+    SceneLensError
+        If a page cannot be written.
     """
     cards = [_card(run) for run in runs]
-    shared = {"style": Markup(style_sheet()), "study": study, "cards": cards}
+    shared = {"style": Markup(_style_sheet()), "study": study, "cards": cards}
     for place, run in enumerate(runs):
-        page = TEMPLATES.get_template("page.html.j2").render(
+        page = _TEMPLATES.get_template("page.html.j2").render(
             shared,
             card=cards[place],
             before=cards[place - 1] if place else None,
             after=cards[place + 1] if place + 1 < len(cards) else None,
-            body=Markup(body(run.notebook)),
+            body=Markup(_body(run.notebook)),
         )
         replace_file(folder / f"{run.name}.html", page.encode())
     total = sum(run.seconds for run in runs)
-    index = TEMPLATES.get_template("index.html.j2").render(shared, total=total)
+    index = _TEMPLATES.get_template("index.html.j2").render(shared, total=total)
     replace_file(folder / "index.html", index.encode())
     return folder / "index.html"
 
 
-def body(notebook: NotebookNode) -> str:
-    """Return the cells of an executed notebook as HTML without head, scripts or prompts.
+def _body(notebook: NotebookNode) -> str:
+    """The cells of an executed notebook as HTML without head, scripts and prompts.
 
     Examples
     --------
     >>> from nbformat.v4 import new_markdown_cell, new_notebook
     >>> notebook = new_notebook(cells=[new_markdown_cell("See [the next](02_two_networks.ipynb).")])
-    >>> 'href="02_two_networks.html"' in body(notebook)
+    >>> 'href="02_two_networks.html"' in _body(notebook)
     True
     """
     exporter = HTMLExporter(
@@ -73,14 +92,14 @@ def body(notebook: NotebookNode) -> str:
         exclude_output_prompt=True,
         require_js_url="",
         mathjax_url="",
-        preprocessors=[CoalesceStreamsPreprocessor(enabled=True)],  # of a progress bar, the last line
+        preprocessors=[CoalesceStreamsPreprocessor(enabled=True)],  # a progress bar leaves its last line
     )
     html, _ = exporter.from_notebook_node(_without_scripts(notebook))
-    return NOTEBOOK_LINK.sub(r'href="\1.html\2"', html)
+    return _NOTEBOOK_LINK.sub(r'href="\1.html\2"', html)
 
 
-def style_sheet() -> str:
-    """Return the CSS of all pages, code colours for light and dark included."""
+def _style_sheet() -> str:
+    """The CSS of all pages, with the colours of code for light and dark screens."""
     light = HtmlFormatter(style="friendly").get_style_defs(".highlight")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
     sheet = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -88,11 +107,11 @@ def style_sheet() -> str:
 
 
 def _without_scripts(notebook: NotebookNode) -> NotebookNode:
-    """A copy in which every widget is its still picture, and every figure has words beside it."""
+    """A copy in which every widget is a still view, and every figure has an alternative text."""
     copy, models = deepcopy(notebook), widget_models(notebook)
     _describe_figures(copy)
     for output in _outputs(copy):
-        view = output.get("data", {}).pop(WIDGET_VIEW, None)
+        view = output.get("data", {}).pop(_WIDGET_VIEW, None)
         if view:
             output["data"]["text/html"] = snapshot(view["model_id"], models)
     copy.metadata.pop("widgets", None)
@@ -100,13 +119,13 @@ def _without_scripts(notebook: NotebookNode) -> NotebookNode:
 
 
 def _describe_figures(notebook: NotebookNode) -> None:
-    """Give figures the heading they stand under as their text for those who cannot see them."""
+    """Give each figure the heading above it as its alternative text, for readers who cannot see it."""
     heading = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            heading = (HEADINGS.findall(cell.source) or [heading])[-1]
+            heading = (_HEADINGS.findall(cell.source) or [heading])[-1]
         for output in cell.get("outputs", ()):
-            for kind in FIGURES.intersection(output.get("data", {})):
+            for kind in _FIGURES.intersection(output.get("data", {})):
                 output.metadata.setdefault(kind, {}).setdefault("alt", f"Figure: {heading}")
 
 
@@ -116,7 +135,7 @@ def _outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
 
 
 def _card(run: Run) -> dict[str, Any]:
-    """What the index and the neighbours show of a notebook."""
+    """What the index and the pages before and after show of a notebook."""
     return {
         "front": read_front(run.notebook, run.name),
         "page": f"{run.name}.html",
@@ -127,16 +146,23 @@ def _card(run: Run) -> dict[str, Any]:
 
 
 def _thumbnail(notebook: NotebookNode) -> str:
-    """The notebook's first figure, small, as a data: URL; without one its first widget's image, or ''."""
+    """The notebook's first figure, small, as a data: URL; if it has none, its first widget's image, or ''."""
     shown = (output.get("data", {}) for output in _outputs(notebook))
-    figures = [base64.b64decode(data[kind]) for data in shown for kind in FIGURES if kind in data]
-    pictures = figures or image_bytes(widget_models(notebook))
+    figures = [base64.b64decode(data[kind]) for data in shown for kind in _FIGURES if kind in data]
+    pictures = figures or _widget_images(notebook)
     if not pictures:
         return ""
     small = Image.open(io.BytesIO(pictures[0])).convert("RGBA")
     white = Image.new("RGBA", small.size, "white")
     small = Image.alpha_composite(white, small).convert("RGB")
-    small.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
+    small.thumbnail(_THUMBNAIL, Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _widget_images(notebook: NotebookNode) -> list[bytes]:
+    """The files of the images in all widgets, in the order of the models."""
+    models = widget_models(notebook).values()
+    buffers = [b for m in models if m["model_name"] == "ImageModel" for b in m.get("buffers", ())]
+    return [base64.b64decode(b["data"]) for b in buffers if b["path"] == ["value"]]

@@ -1,6 +1,6 @@
-"""What figures and widgets of section 3.2 show of a field: heat over an image, patches, what a unit sees.
+"""From arrays to images: maps as colours, maps over an image, masked images, patches.
 
-Plain functions from arrays to pictures; nothing here runs a network.
+Figures and widgets of several sections use these functions. None of them runs a network.
 """
 
 from __future__ import annotations
@@ -12,12 +12,24 @@ from matplotlib import colormaps
 
 from scenelens.errors import SceneLensError
 
-HEAT = "magma"  # even in lightness, so it reads in grey and to every kind of colour vision
-DIM = 0.25  # what is left of a picture's light outside a mask
+_COLORS = "magma"  # lightness grows evenly, so it is clear in grey and for every kind of colour vision
+_DIM = 0.25  # share of an image's brightness that is left outside a mask
 
 
 def heat(values: np.ndarray, top: float | None = None) -> np.ndarray:
-    """A map (h, w) as colours, uint8 RGB (h, w, 3): 0 dark, `top` (the map's maximum) light; unknown grey.
+    """A map as colours, from dark (0) to light (the maximum).
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (h, w), float; NaN where the value is unknown.
+    top : float, optional
+        The value of the lightest colour; by default the map's maximum.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 RGB, (h, w, 3); grey where the value is unknown.
 
     Examples
     --------
@@ -34,14 +46,30 @@ def heat(values: np.ndarray, top: float | None = None) -> np.ndarray:
 
 @cache
 def _table() -> np.ndarray:
-    return (colormaps[HEAT](np.arange(256))[:, :3] * 255).astype(np.uint8)
+    return (colormaps[_COLORS](np.arange(256))[:, :3] * 255).astype(np.uint8)
 
 
 def map_in_frame(
     values: np.ndarray, frame: tuple[int, int], occluder: tuple[int, int], stride: int
 ) -> np.ndarray:
-    """A discrepancy map (n_y, n_x) at the pixels of the frame, float32 (H, W): each occluder's centre gives
-    its value to the pixels nearest to it; NaN along the edges, where no centre comes.
+    """A discrepancy map enlarged to the pixels of its frame.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (n_y, n_x): one value per position of the occluder.
+    frame : tuple of int
+        (H, W) of the frame.
+    occluder : tuple of int
+        (height, width) of the occluder in pixels.
+    stride : int
+        Pixels from one position of the occluder to the next.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W), float32: each pixel has the value of the nearest occluder centre; NaN along the edges, where
+        there is no centre within one stride.
 
     Examples
     --------
@@ -59,25 +87,59 @@ def map_in_frame(
 
 
 def over(image: np.ndarray, values: np.ndarray, strength: float = 0.85) -> np.ndarray:
-    """A map (H, W) laid over an image of that size: the higher the value, the more of its colour, the rest in
-    grey, dimmed. uint8 RGB (H, W, 3).
+    """A map drawn over an image: the higher the value, the stronger its colour; the rest is grey and darker.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8 RGB, (H, W, 3).
+    values : numpy.ndarray
+        (H, W), float; NaN counts as 0.
+    strength : float, optional
+        Share of the colour at the highest value, 0..1 (default 0.85).
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 RGB, (H, W, 3).
 
     Raises
     ------
-    SceneLensError : sizes that differ.
+    SceneLensError
+        If the sizes differ.
     """
     if image.shape[:2] != values.shape:
-        raise SceneLensError(f"a map of {values.shape} does not lie on an image of {image.shape[:2]}.")
+        raise SceneLensError(
+            f"the map is {values.shape} and the image {image.shape[:2]}; they must have one size."
+        )
     grey = image.mean(axis=2, keepdims=True).repeat(3, 2) * 0.6
     top = np.nanmax(values) if not np.isnan(values).all() else 0.0
     share = np.nan_to_num(values / top) if top > 0 else np.zeros(values.shape)
+    # The root lets middle values be seen: a discrepancy map has few high values and many low ones.
     weight = (strength * np.sqrt(np.clip(share, 0, 1)))[..., None]
     colors = heat(np.nan_to_num(values), float(top))
     return np.rint(grey * (1 - weight) + colors * weight).astype(np.uint8)
 
 
 def dimmed(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """An image with only what lies inside a mask (H, W) bool in full light. uint8 RGB (H, W, 3).
+    """An image that is dark outside a mask.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8 RGB, (H, W, 3).
+    mask : numpy.ndarray
+        bool, (H, W): True where the image stays as it is.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 RGB, (H, W, 3).
+
+    Raises
+    ------
+    SceneLensError
+        If the sizes differ.
 
     Examples
     --------
@@ -85,16 +147,28 @@ def dimmed(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     [200, 50]
     """
     if image.shape[:2] != mask.shape:
-        raise SceneLensError(f"a mask of {mask.shape} does not lie on an image of {image.shape[:2]}.")
-    return np.where(mask[..., None], image, np.rint(image * DIM)).astype(np.uint8)
+        raise SceneLensError(
+            f"the mask is {mask.shape} and the image {image.shape[:2]}; they must have one size."
+        )
+    return np.where(mask[..., None], image, np.rint(image * _DIM)).astype(np.uint8)
 
 
 def patch(image: np.ndarray, center: tuple[float, float], side: float) -> np.ndarray:
-    """The square of an image around a centre (row, col); white where it reaches beyond the image.
+    """A square part of an image; white where it reaches beyond the image.
 
     Parameters
     ----------
-    side : pixels, at least 8 are shown.
+    image : numpy.ndarray
+        uint8 RGB, (H, W, 3).
+    center : tuple of float
+        (row, col) of the square's centre.
+    side : float
+        Side of the square in pixels; at least 8 are shown, also for NaN.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 RGB, (side, side, 3).
 
     Examples
     --------

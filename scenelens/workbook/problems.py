@@ -1,4 +1,8 @@
-"""What is wrong with an executed notebook, each problem one sentence."""
+"""What is wrong with an executed notebook, one sentence per problem.
+
+Jupyter counts a notebook as executed when every cell ran. A reader also meets errors that no cell raised: in
+a widget's callback, in a thread, in an Output widget. This module looks for all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,27 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-ERROR_CLASS = "scenelens-error"  # scenelens.workbook.widgets.status marks a line that shows an error with it
-WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-TRACEBACK = "Traceback (most recent call last)"
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
-TAGS = re.compile(r"<[^>]+>")
+from scenelens.workbook.widgets.status import ERROR_CLASS
+
+_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+_TRACEBACK = "Traceback (most recent call last)"
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_TAGS = re.compile(r"<[^>]+>")
 
 
 def widget_models(notebook: NotebookNode) -> dict[str, dict[str, Any]]:
-    """Return the saved widget models of a notebook, by model id; empty where it shows no widget.
+    """The saved widget models of a notebook.
 
-    Each is a mapping with ``model_name``, ``state`` and, for bytes such as an image's, ``buffers``.
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        An executed notebook, with its widgets' state.
+
+    Returns
+    -------
+    dict of str to dict
+        By model id: ``model_name``, ``state`` and, for bytes such as an image's, ``buffers``. Empty for a
+        notebook without widgets.
 
     Examples
     --------
@@ -27,15 +41,25 @@ def widget_models(notebook: NotebookNode) -> dict[str, dict[str, Any]]:
     >>> widget_models(nbformat.v4.new_notebook())
     {}
     """
-    return notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    return notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
 
 
 def find_problems(notebook: NotebookNode) -> list[str]:
-    """Return what a reader of this executed notebook would stumble over; an empty list where all is well.
+    """The problems that a reader of this executed notebook would meet.
 
-    Looked for are errors among the outputs of cells (unless the cell is tagged ``raises-exception``),
-    tracebacks printed to stderr, errors captured by Output widgets, status lines that show an error,
-    and a notebook that runs no code or shows nothing.
+    They are: errors among the outputs of cells (unless the cell is tagged ``raises-exception``), tracebacks
+    printed to stderr, errors captured by Output widgets, status lines that show an error, and a notebook that
+    runs no code or shows nothing.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        An executed notebook, with its widgets' state.
+
+    Returns
+    -------
+    list of str
+        One sentence per problem; empty if there is none.
 
     Examples
     --------
@@ -61,7 +85,7 @@ def _cell_errors(notebook: NotebookNode) -> Iterator[str]:
         for output in cell.outputs:
             if output.output_type == "error":
                 yield f"cell {number} failed: {_sentence(output)}"
-            elif output.output_type == "stream" and TRACEBACK in output.text:
+            elif output.output_type == "stream" and _TRACEBACK in output.text:
                 yield f"cell {number} printed a traceback: {_last_line(output.text)}"
 
 
@@ -71,10 +95,10 @@ def _widget_errors(notebook: NotebookNode) -> Iterator[str]:
         for output in state.get("outputs", ()):
             if output["output_type"] == "error":
                 yield f"a widget's callback failed, captured by an Output widget: {_sentence(output)}"
-            elif TRACEBACK in output.get("text", ""):
+            elif _TRACEBACK in output.get("text", ""):
                 yield f"an Output widget shows a traceback: {_last_line(output['text'])}"
         if ERROR_CLASS in state.get("_dom_classes", ()) and state.get("value"):
-            text = html.unescape(TAGS.sub(" ", state["value"].partition("<details")[0])).strip()
+            text = html.unescape(_TAGS.sub(" ", state["value"].partition("<details")[0])).strip()
             yield f"a widget's status line shows an error: {text}"
 
 
@@ -83,4 +107,4 @@ def _sentence(error: Mapping[str, Any]) -> str:
 
 
 def _last_line(text: str) -> str:
-    return ANSI.sub("", text).strip().splitlines()[-1]
+    return _ANSI.sub("", text).strip().splitlines()[-1]

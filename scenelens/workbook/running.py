@@ -1,4 +1,4 @@
-"""Runs one notebook from a clean kernel of this very Python."""
+"""Runs one notebook from beginning to end, in a new kernel of the Python that runs this code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,19 @@ from scenelens.workbook.problems import find_problems
 
 @dataclass
 class Run:
-    """One executed notebook: what came of it, how long it took, and what is wrong with it."""
+    """One executed notebook.
+
+    Attributes
+    ----------
+    name : str
+        The notebook's name, without ``.ipynb``.
+    notebook : nbformat.NotebookNode
+        The notebook with its outputs and its widgets' state.
+    seconds : float
+        How long it ran.
+    problems : list of str
+        What is wrong with it, one sentence each (see `find_problems`).
+    """
 
     name: str
     notebook: NotebookNode
@@ -30,27 +42,25 @@ class Run:
     problems: list[str] = field(default_factory=list)
 
 
-class OwnPython(KernelSpecManager):
-    """Offers one kernel, this process's Python, whatever kernels the user has registered."""
+class _OwnPython(KernelSpecManager):
+    """Offers one kernel, this process's Python, and not the kernels that the user has registered.
+
+    A registered "python3" may be another environment, without this package or with another version of it.
+    """
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """Return the spec of a kernel run by ``sys.executable``; `kernel_name` makes no difference."""
+        """The spec of a kernel run by ``sys.executable``; `kernel_name` has no effect."""
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
         return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
 
 
-def read_notebook(path: Path) -> NotebookNode:
-    """Read a notebook of format 4, or say in one sentence why that cannot be done.
-
-    Raises
-    ------
-    SceneLensError
-        Where the file is missing or is no notebook.
+def _read_notebook(path: Path) -> NotebookNode:
+    """Read a notebook of format 4; raise SceneLensError if the file is missing or is no notebook.
 
     Examples
     --------
     >>> from pathlib import Path
-    >>> read_notebook(Path("no_such.ipynb"))
+    >>> _read_notebook(Path("no_such.ipynb"))
     Traceback (most recent call last):
     ...
     scenelens.errors.SceneLensError: cannot read the notebook no_such.ipynb: No such file or directory.
@@ -67,17 +77,29 @@ def read_notebook(path: Path) -> NotebookNode:
 
 
 def run_notebook(path: Path, timeout: float = 600) -> Run:
-    """Execute the notebook at `path`, widgets' state included, and look for what went wrong.
+    """Execute a notebook, and look for problems in it.
 
-    The kernel starts in the notebook's own folder, as in JupyterLab, without the user's IPython
-    profile. `timeout` is in seconds, for each cell. The file itself is left alone.
+    The kernel starts in the notebook's own folder, as in JupyterLab, and without the user's IPython profile.
+    The file is not changed.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The notebook.
+    timeout : float, optional
+        Seconds that each cell may take (default 600).
+
+    Returns
+    -------
+    Run
+        The executed notebook, with its widgets' state.
 
     Raises
     ------
     SceneLensError
-        Where `path` is no notebook. A notebook that fails is no error here: see ``Run.problems``.
+        If `path` is no notebook. A notebook that fails raises nothing: see ``Run.problems``.
     """
-    notebook = read_notebook(path)
+    notebook = _read_notebook(path)
     started = time.perf_counter()
     unfinished = _execute(notebook, path.parent, timeout)
     seconds = time.perf_counter() - started
@@ -85,8 +107,8 @@ def run_notebook(path: Path, timeout: float = 600) -> Run:
 
 
 def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:
-    """Execute in place; return the problems that leave no trace in the notebook itself."""
-    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=OwnPython())
+    """Execute in place; return the problems that the outputs do not show."""
+    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_OwnPython())
     client = NotebookClient(notebook, km=kernel, timeout=timeout, store_widget_state=True)
     with tempfile.TemporaryDirectory(prefix="scenelens-profile-") as profile:
         env = {**os.environ, "IPYTHONDIR": profile, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}

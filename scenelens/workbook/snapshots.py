@@ -1,27 +1,35 @@
-"""A still picture of a widget, made from its saved state: HTML that needs no JavaScript and no network.
+"""A still view of a widget, made from its saved state: HTML that needs no JavaScript and no network.
 
-The pages of the workbook are for reading. A widget stands in them as it was when its notebook ended: its
+The pages of the workbook are for reading. They show each widget as it was when its notebook ended: its
 images, its labels and the values of its controls, in the order of the view.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-Models = Mapping[str, Mapping[str, Any]]
-LIVE = '<p class="live">A still picture of the widget; it is live in JupyterLab: <code>make lab</code></p>'
-BOXES = {"HBoxModel": "row", "VBoxModel": "column", "BoxModel": "row", "GridBoxModel": "row"}
-STACKS = {"TabModel", "AccordionModel", "StackModel"}
+_Models = Mapping[str, Mapping[str, Any]]
+_LIVE = '<p class="live">A still picture of the widget; it is live in JupyterLab: <code>make lab</code></p>'
+_BOXES = {"HBoxModel": "row", "VBoxModel": "column", "BoxModel": "row", "GridBoxModel": "row"}
+_STACKS = {"TabModel", "AccordionModel", "StackModel"}
 
 
-def snapshot(model_id: str, models: Models) -> str:
-    """Return the HTML of the widget `model_id`, one ``<div class="widget">``.
+def snapshot(model_id: str, models: _Models) -> str:
+    """The HTML of one widget.
 
-    `models` are the saved models of the notebook (see `scenelens.workbook.problems.widget_models`).
-    A model that was not saved, or of a kind that has nothing to show, leaves no trace.
+    Parameters
+    ----------
+    model_id : str
+        The id of the widget's model.
+    models : mapping of str to mapping
+        The saved models of the notebook (see `scenelens.workbook.problems.widget_models`).
+
+    Returns
+    -------
+    str
+        One ``<div class="widget">``. A model without a saved state or a view adds nothing to it.
 
     Examples
     --------
@@ -32,37 +40,37 @@ def snapshot(model_id: str, models: Models) -> str:
     >>> snapshot("a", models).partition('<p class="live">')[0]
     '<div class="widget"><div class="column"><span>conv5 &lt; pool5</span></div>'
     """
-    return f'<div class="widget">{_view(model_id, models)}{LIVE}</div>'
+    return f'<div class="widget">{_view(model_id, models)}{_LIVE}</div>'
 
 
-def _view(model_id: str, models: Models) -> str:
+def _view(model_id: str, models: _Models) -> str:
     model = models.get(model_id.removeprefix("IPY_MODEL_"))
     if model is None or _hidden(model, models):
         return ""
     name, state = model["model_name"], model["state"]
-    if name in BOXES:
-        return _box(BOXES[name], state, models)
-    if name in STACKS:
+    if name in _BOXES:
+        return _box(_BOXES[name], state, models)
+    if name in _STACKS:
         return _stack(state, models)
     if name == "OutputModel":
         return "".join(map(_output, state.get("outputs", ())))
     if name == "ImageModel":
         return _image(model)
-    return VIEWS.get(name, _control)(state)
+    return _VIEWS.get(name, _control)(state)
 
 
-def _hidden(model: Mapping[str, Any], models: Models) -> bool:
+def _hidden(model: Mapping[str, Any], models: _Models) -> bool:
     layout = models.get(model["state"].get("layout", "").removeprefix("IPY_MODEL_"), {}).get("state", {})
     return layout.get("display") == "none" or layout.get("visibility") == "hidden"
 
 
-def _box(direction: str, state: Mapping[str, Any], models: Models) -> str:
+def _box(direction: str, state: Mapping[str, Any], models: _Models) -> str:
     inside = "".join(_view(child, models) for child in state.get("children", ()))
     return f'<div class="{direction}">{inside}</div>' if inside else ""
 
 
-def _stack(state: Mapping[str, Any], models: Models) -> str:
-    """A tab or accordion: the page that was open, under its title."""
+def _stack(state: Mapping[str, Any], models: _Models) -> str:
+    """A tab or accordion: the open page, under its title."""
     chosen, children = state.get("selected_index"), state.get("children", ())
     if chosen is None or not 0 <= chosen < len(children):
         return ""
@@ -113,7 +121,7 @@ def _choice(state: Mapping[str, Any]) -> str:
 
 
 def _buttons(state: Mapping[str, Any]) -> str:
-    """Buttons of which one can be down: the chosen one stands out."""
+    """Buttons of which one is pressed: that one is bold."""
     names, chosen = state.get("_options_labels", ()), state.get("index")
     drawn = [
         f'<span class="button">{f"<b>{escape(name)}</b>" if k == chosen else escape(name)}</span>'
@@ -139,7 +147,7 @@ def _control(state: Mapping[str, Any], before: str = "") -> str:
     return f'<span class="control">{label}{before}<span class="value">{shown}</span></span>'
 
 
-VIEWS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+_VIEWS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     **dict.fromkeys(("HTMLModel", "HTMLMathModel"), _html),
     "LabelModel": _label,
     **dict.fromkeys(("ButtonModel", "ToggleButtonModel"), _button),
@@ -155,15 +163,3 @@ VIEWS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ToggleButtonsModel": _buttons,
     **dict.fromkeys(("TextModel", "TextareaModel"), _text),
 }
-
-
-def image_bytes(models: Models) -> list[bytes]:
-    """Return the bytes of the saved images of all widgets, in the order of the models.
-
-    Examples
-    --------
-    >>> image_bytes({"a": {"model_name": "LabelModel", "state": {"value": "no image"}}})
-    []
-    """
-    buffers = [b for m in models.values() if m["model_name"] == "ImageModel" for b in m.get("buffers", ())]
-    return [base64.b64decode(b["data"]) for b in buffers if b["path"] == ["value"]]

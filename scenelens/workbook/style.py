@@ -1,7 +1,7 @@
-"""The house style: one page width, one type scale, one colour per network, the same on every plate.
+"""The style of all figures: one width, one scale of type sizes, one colour per network.
 
-A plate is laid out in inches from its top left corner: a title, a line that says what to look at, the body,
-a caption. At 7.2 inches it is as wide as a notebook's text column, and its smallest type stays legible there.
+A figure of the workbook is a `Plate`. It is laid out in inches from its top left corner: a title, the body, a
+caption. At 7.2 inches it is as wide as a notebook's text column, and its smallest type is legible there.
 """
 
 from __future__ import annotations
@@ -20,37 +20,59 @@ WIDTH = 7.2  # inches; 720 CSS pixels in a notebook
 DPI = 160  # twice the pixels of an ordinary screen at that width, nearly
 INK, SOFT, HAIR = "#1f2328", "#57606a", "#c9ced4"
 
-# Okabe and Ito's blue and vermilion: told apart by every kind of colour vision, and in grey print.
-NETWORK_COLORS = {"scene": "#0072b2", "object": "#d55e00", "untrained": "#7a7f85"}
-SOURCE_COLORS = {"scene-centric": NETWORK_COLORS["scene"], "object-centric": NETWORK_COLORS["object"]}
+# Okabe and Ito's blue and vermilion: distinct for every kind of colour vision, and in grey print.
+_NETWORK_COLORS = {"scene": "#0072b2", "object": "#d55e00", "untrained": "#7a7f85"}
+SOURCE_COLORS = {"scene-centric": _NETWORK_COLORS["scene"], "object-centric": _NETWORK_COLORS["object"]}
 
-TITLE, BODY, SMALL = 11.5, 9.0, 8.5  # points
+_TITLE, BODY, SMALL = 11.5, 9.0, 8.5  # points
 _MARGIN, _LINE = 0.08, 0.165  # inches
 
 
 def network_color(network: str) -> str:
     """The colour of a network, the same in every figure.
 
+    Parameters
+    ----------
+    network : str
+        'scene', 'object', 'untrained', or another name; all others share one colour.
+
+    Returns
+    -------
+    str
+        A colour such as '#0072b2'.
+
     Examples
     --------
     >>> network_color("scene")
     '#0072b2'
     """
-    return NETWORK_COLORS.get(network, "#009e73")
+    return _NETWORK_COLORS.get(network, "#009e73")
 
 
 class Plate(Figure):
     """A figure with a title, a body laid out in inches, and a caption; it shows itself in a notebook.
 
-    It is made without pyplot, so it is never shown twice and nothing stays behind in memory.
+    It is made without pyplot, which would keep every figure in memory and show it a second time.
 
     Parameters
     ----------
-    title : bold first line; empty for none.
-    body : height of the body in inches.
-    caption : what is shown, with its n; wrapped to the width.
-    width : inches.
-    photo : whether the body is mostly photographs: it is then shown as JPEG, at a tenth of the size.
+    title : str
+        The first line, in bold; '' for none.
+    body : float
+        Height of the body in inches.
+    caption : str, optional
+        What is shown, with its n; wrapped to the width.
+    width : float, optional
+        Width in inches (default 7.2).
+    photo : bool, optional
+        Whether the body consists mostly of photographs. It is then shown as JPEG, at a tenth of the size.
+
+    Attributes
+    ----------
+    caption : str
+        The caption in one line. It is also the figure's alternative text.
+    head : float
+        Inches from the top of the figure to the body.
 
     Examples
     --------
@@ -64,33 +86,73 @@ class Plate(Figure):
         self, title: str, body: float, caption: str = "", *, width: float = WIDTH, photo: bool = False
     ) -> None:
         self.photo, self.caption = photo, " ".join(caption.split())
-        titles = wrapped(title, 0.85 * (width - 2 * _MARGIN), TITLE)  # bold is wider
-        lines = wrapped(self.caption, width - 2 * _MARGIN, SMALL)
+        titles = _wrapped(title, 0.85 * (width - 2 * _MARGIN), _TITLE)  # bold is wider
+        lines = _wrapped(self.caption, width - 2 * _MARGIN, SMALL)
         self.head = _MARGIN + 0.24 * len(titles) + (0.06 if titles else 0.0)
         foot = _MARGIN + (_LINE * len(lines) + 0.10 if lines else 0.0)
         super().__init__(figsize=(width, self.head + body + foot), dpi=DPI, facecolor="white")
         FigureCanvasAgg(self)
-        self.words(_MARGIN, _MARGIN - self.head, "\n".join(titles), size=TITLE, weight="bold", va="top")
+        self.words(_MARGIN, _MARGIN - self.head, "\n".join(titles), size=_TITLE, weight="bold", va="top")
         self.words(_MARGIN, body + 0.10, "\n".join(lines), size=SMALL, color=SOFT, va="top", linespacing=1.3)
 
     def axes_at(self, left: float, top: float, width: float, height: float) -> Axes:
-        """An axes placed in inches from the body's top left corner, with thin lines and small type."""
+        """Add axes with thin lines and small type, placed in inches from the body's top left corner.
+
+        Parameters
+        ----------
+        left : float
+            Left edge.
+        top : float
+            Upper edge, downwards from the body's top.
+        width : float
+            Width of the axes.
+        height : float
+            Height of the axes.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The new axes.
+        """
         page_width, page_height = self.get_size_inches()
         bottom = page_height - self.head - top - height
         axes = self.add_axes(
             (left / page_width, bottom / page_height, width / page_width, height / page_height)
         )
-        thin(axes)
+        _thin(axes)
         return axes
 
     def words(self, left: float, top: float, text: str, **style: Any) -> None:
-        """Text placed in inches from the body's top left corner."""
+        """Write a text, placed in inches from the body's top left corner.
+
+        Parameters
+        ----------
+        left : float
+            Where the text begins (or its middle or end: see matplotlib's ``ha``).
+        top : float
+            Upper edge of the text, downwards from the body's top.
+        text : str
+            The text.
+        **style : object
+            Properties of `matplotlib.text.Text` that differ from the usual ones.
+        """
         page_width, page_height = self.get_size_inches()
         style = {"size": BODY, "color": INK, "va": "top", **style}
         self.text(left / page_width, 1 - (self.head + top) / page_height, text, **style)
 
     def encode(self, dpi: int = DPI) -> bytes:
-        """The plate as the bytes of one image file: JPEG for photographs, PNG otherwise."""
+        """The plate as an image file.
+
+        Parameters
+        ----------
+        dpi : int, optional
+            Pixels per inch (default 160).
+
+        Returns
+        -------
+        bytes
+            A JPEG file if the plate shows photographs, a PNG file otherwise.
+        """
         target = io.BytesIO()
         options: dict[str, Any] = {"pil_kwargs": {"quality": 90}} if self.photo else {}
         self.savefig(target, format="jpeg" if self.photo else "png", dpi=dpi, facecolor="white", **options)
@@ -104,7 +166,19 @@ class Plate(Figure):
 
 
 def text_width(text: str, size: float = SMALL) -> float:
-    """How wide a line of text is in inches.
+    """How wide a line of text is.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    size : float, optional
+        Type size in points (default 8.5).
+
+    Returns
+    -------
+    float
+        Inches.
 
     Examples
     --------
@@ -116,16 +190,17 @@ def text_width(text: str, size: float = SMALL) -> float:
 
 @functools.cache
 def _ruler() -> Any:
-    """The font that matplotlib draws with, at 100 points: Pillow measures it a thousand times faster."""
+    """The font that matplotlib draws with, at 100 points."""
+    # Pillow measures a text a thousand times faster than matplotlib, which has to draw it.
     return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 100)
 
 
-def wrapped(text: str, inches: float, size: float = SMALL) -> list[str]:
+def _wrapped(text: str, inches: float, size: float = SMALL) -> list[str]:
     """A text in lines of at most that width, broken between words.
 
     Examples
     --------
-    >>> wrapped("a few words", 0.4)
+    >>> _wrapped("a few words", 0.4)
     ['a few', 'words']
     """
     lines: list[str] = []
@@ -138,8 +213,8 @@ def wrapped(text: str, inches: float, size: float = SMALL) -> list[str]:
     return lines
 
 
-def thin(axes: Axes) -> None:
-    """Thin soft axes: two spines, short ticks, small type."""
+def _thin(axes: Axes) -> None:
+    """Draw axes with two thin spines, short ticks and small type."""
     axes.tick_params(labelsize=SMALL, color=HAIR, labelcolor=INK, length=3, width=0.8)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
@@ -147,7 +222,17 @@ def thin(axes: Axes) -> None:
 
 
 def bare(axes: Axes, frame: str | None = None, linewidth: float = 1.6) -> None:
-    """No ticks and no spines, as an image wants it; `frame` draws a border of that colour."""
+    """Remove ticks and spines from axes that show an image.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        The axes.
+    frame : str, optional
+        Colour of a border around the image; by default there is none.
+    linewidth : float, optional
+        Width of the border in points (default 1.6).
+    """
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=frame is not None, color=frame or "none", linewidth=linewidth)

@@ -1,4 +1,4 @@
-"""Plates made of image tiles: a contact sheet, and the sheet of one unit's top images."""
+"""Figures made of image tiles: any images, one image per category, or the top images of one unit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,19 @@ _GAP, _LABEL = 0.07, 0.19  # inches between tiles, and for a line under one
 
 
 def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None) -> None:
-    """Draw an image into an axes at the resolution it will be seen in, keeping pixel coordinates."""
+    """Draw an image into axes at the resolution in which it will be seen.
+
+    Coordinates of the axes stay those of the image's pixels, so that marks can be drawn over it.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    image : numpy.ndarray
+        uint8 RGB, (H, W, 3).
+    frame : str, optional
+        Colour of a border; by default there is none.
+    """
     height, width = image.shape[:2]
     inches = axes.get_window_extent().width / DPI
     scale = min(1.0, inches * DPI / max(height, width))
@@ -32,8 +44,16 @@ def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None) -> None:
 
 
 def mark_peak(axes: Axes, top: TopImage) -> None:
-    """Mark where the unit peaked: a ring at the receptive centre, the outline of the theoretical field."""
-    for color, width in (("black", 2.4), ("white", 1.1)):  # light on dark: seen on any photograph
+    """Mark where a unit peaked: a ring at the receptive centre, and a box for the theoretical field.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Axes in which `show_tile` drew the image's frame.
+    top : TopImage
+        The image.
+    """
+    for color, width in (("black", 2.4), ("white", 1.1)):  # white on black is visible on any photograph
         if top.box is not None:
             y0, x0, y1, x1 = top.box
             box = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=width)
@@ -51,17 +71,30 @@ def contact_sheet(
     title: str = "",
     caption: str = "",
 ) -> Plate:
-    """A page of images in rows, each with its label beneath.
+    """Images in rows, each with its label beneath.
 
     Parameters
     ----------
-    images : uint8 RGB arrays (H, W, 3); sizes may differ.
-    labels : one line of text per image, cut where the tile ends; None for none.
-    columns : tiles per row.
+    images : sequence of numpy.ndarray
+        uint8 RGB, (H, W, 3); sizes may differ.
+    labels : sequence of str, optional
+        One line of text per image, cut where the tile ends. By default there are none.
+    columns : int, optional
+        Tiles per row (default 6).
+    title : str, optional
+        Title of the figure.
+    caption : str, optional
+        Caption of the figure.
+
+    Returns
+    -------
+    Plate
+        The figure.
 
     Raises
     ------
-    SceneLensError : no images, or another number of labels.
+    SceneLensError
+        If there are no images, or not as many labels as images.
 
     Examples
     --------
@@ -84,16 +117,29 @@ def contact_sheet(
 
 
 def category_sheet(study: Study, source: str, n: int = 24, columns: int = 6) -> Plate:
-    """One image of each category, as the scene network's frame shows it: a first look at a study's images.
+    """One image of each category, cut as the study's first network sees it.
 
     Parameters
     ----------
-    source : 'scene-centric' or 'object-centric'.
-    n : how many categories at most, evenly spread over their alphabetical order.
+    study : Study
+        The open study.
+    source : str
+        'scene-centric' or 'object-centric'.
+    n : int, optional
+        The largest number of categories (default 24). Where there are more, they are chosen evenly from their
+        alphabetical order.
+    columns : int, optional
+        Tiles per row (default 6).
+
+    Returns
+    -------
+    Plate
+        The figure.
 
     Raises
     ------
-    SceneLensError : the study has no images of that source.
+    SceneLensError
+        If the study has no images of that source.
     """
     images = study.images[study.images["source"] == source]
     if images.empty:
@@ -109,14 +155,36 @@ def category_sheet(study: Study, source: str, n: int = 24, columns: int = 6) -> 
 
 
 def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, columns: int = 6) -> Plate:
-    """The top images of one unit, each marked where the unit peaked (section 3's view of a unit).
+    """The top images of one unit, each marked where the unit peaked: how section 3 of the paper shows a unit.
 
-    The ring stands at the receptive centre of the position that peaked, the box is the theoretical receptive
-    field around it, cut off at the edge of the frame. Fully connected layers see everything: no mark.
+    A ring marks the receptive centre of the position that peaked. The box is the theoretical receptive field
+    there, cut off at the edge of the frame. A unit of a fully connected layer sees the whole frame and gets
+    no mark.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    network : str
+        A name in `Study.networks`.
+    layer : str
+        A layer of that network.
+    unit : int
+        A unit of that layer, from 0.
+    n : int, optional
+        How many images (default 12).
+    columns : int, optional
+        Tiles per row (default 6).
+
+    Returns
+    -------
+    Plate
+        The figure.
 
     Raises
     ------
-    SceneLensError : no such network, layer or unit.
+    SceneLensError
+        If there is no such network, layer or unit.
     """
     tops = top_images(study, network, layer, unit, n)
     side, places, height = _grid(len(tops), columns, _LABEL)
@@ -154,7 +222,20 @@ def _grid(count: int, columns: int, label: float) -> tuple[float, list[tuple[flo
 
 
 def fit(text: str, inches: float) -> str:
-    """A label cut to a tile's width, with an ellipsis where something is missing."""
+    """Cut a label to a width.
+
+    Parameters
+    ----------
+    text : str
+        The label; underscores become spaces.
+    inches : float
+        The width.
+
+    Returns
+    -------
+    str
+        The label; where something is missing, it ends with an ellipsis.
+    """
     text = words(text)
     if text_width(text) <= inches:
         return text

@@ -1,4 +1,7 @@
-"""A first walk through a study: what it holds, which objects are in its scenes, one unit worth a look."""
+"""A first view of a study: its images and networks, the objects in its scenes, and one unit to start with.
+
+Notebook 00 is made from these functions. `describe_*` return sentences, the others tables and names.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,18 @@ from scenelens.studies import Study
 
 
 def describe_study(study: Study) -> Sentences:
-    """What a study holds, in a few lines: its images by source, its networks, its annotations."""
+    """Describe a study in a few lines: its images by source, its networks, its annotations, its cache.
+
+    Parameters
+    ----------
+    study : Study
+        The open study. Its networks are loaded, to count their layers.
+
+    Returns
+    -------
+    Sentences
+        A title and a list.
+    """
     counts = study.images.groupby("source", sort=False)
     lines = [f"**Study {study.name}**, {len(study.images):,} images."]
     for source, images in counts:
@@ -29,22 +43,30 @@ def _describe_cached(study: Study) -> str:
     """Whether results of earlier runs will be used; an index is a folder named after its network."""
     kept = [name for name in study.networks if any((study.cache / "index").glob(f"{name}-*/inputs.json"))]
     if not kept:
-        return "Nothing has been computed yet; what will be is kept on disk for the next time."
+        return "Nothing has been computed yet. Results are stored on disk, and used again the next time."
     names = ", ".join(kept[:-1]) + (" and " if kept[1:] else "") + kept[-1]
     plural = "s" if kept[1:] else ""
-    return f"Used again, kept from earlier runs: the index of the {names} network{plural}."
+    return f"Stored by an earlier run and used again: the index of the {names} network{plural}."
 
 
 def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:
     """How often each object is found in each category of scene.
 
-    For SceneWorld this is the table that the scenes were drawn from: the known truth. For any other study it
-    is counted from the annotations of its scene-centric images.
+    For SceneWorld this is the table that the scenes were drawn from, so it is exact. For any other study it
+    is counted in the annotations of its scene-centric images.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    at_most : int, optional
+        The largest number of objects (default 56, as many rows as fit on a page).
 
     Returns
     -------
-    DataFrame of shares in 0..1: one row per object name, the most frequent first and at most `at_most` of
-    them, one column per category of scene. Empty for a study without annotations.
+    pandas.DataFrame
+        Shares in 0..1: one row per object, the most frequent ones and those first; one column per category of
+        scene. Empty for a study without annotations.
     """
     truth = study.truth_table()
     if truth is not None:
@@ -58,7 +80,7 @@ def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:
 
 
 def _true_presence(table: pd.DataFrame) -> pd.DataFrame:
-    """The world's table by object: present in any of its looks, which are drawn independently."""
+    """The world's table by object: present in any of its appearances, which are drawn independently."""
     absent = (1 - table["presence"]).groupby([table["object"], table["scene"]]).prod()
     shares = (1 - absent).unstack(fill_value=0.0)
     return shares[list(dict.fromkeys(table["scene"]))]
@@ -75,9 +97,20 @@ def _counted_presence(objects: pd.DataFrame, images: pd.DataFrame) -> pd.DataFra
 
 
 def describe_presence(presence: pd.DataFrame) -> Sentences:
-    """Which object is everywhere and which one tells the scene, from the table of objects and categories."""
+    """Say which object is found everywhere, and which one tells most about the scene.
+
+    Parameters
+    ----------
+    presence : pandas.DataFrame
+        Shares in 0..1, one row per object, one column per category: see `object_presence`.
+
+    Returns
+    -------
+    Sentences
+        Two sentences; for an empty table, one that says there are no annotations.
+    """
     if presence.empty:
-        return Sentences("This study's images carry no annotations, so nobody can say which object is where.")
+        return Sentences("This study's images have no annotations, so it is not known which object is where.")
     mean = presence.mean(axis=1)
     common = mean.idxmax()
     lift = presence.max(axis=1) - mean  # high where one category has what the others lack
@@ -91,18 +124,46 @@ def describe_presence(presence: pd.DataFrame) -> Sentences:
 
 
 def deepest_map_layer(network: Network) -> str:
-    """The deepest of a network's main layers whose units still have a map, so that a peak has a place."""
+    """The deepest of a network's main layers whose units have a map, so that a peak has a position.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+
+    Returns
+    -------
+    str
+        The layer's name; the deepest main layer if none has a map.
+    """
     maps = network.layers.set_index("layer")["map"]
     main = list(network.main_layers())
     return next((layer for layer in reversed(main) if tuple(maps[layer]) != (1, 1)), main[-1])
 
 
 def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
-    """For each unit of a layer, the share of its `n` top images that belong to their most frequent category.
+    """How well the top images of each unit agree: the share that belongs to their most frequent category.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    network : str
+        A name in `Study.networks`.
+    layer : str
+        A layer of that network.
+    n : int, optional
+        How many top images count (default 12).
 
     Returns
     -------
-    Series of fractions, by unit; 0 for a unit that responds to no image at all.
+    pandas.Series
+        Fractions by unit; 0 for a unit that responds to no image.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such network or layer.
     """
     peaks = np.nan_to_num(study.index(network).peaks(layer), nan=-np.inf)
     codes, _ = pd.factorize(study.images["category"])
@@ -114,13 +175,28 @@ def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
 
 
 def tidiest_unit(study: Study, network: str = "scene") -> tuple[str, int]:
-    """The unit of the deepest layer with a map whose top images agree best on a category; ties: the first.
+    """The unit whose top images agree best on a category, of the deepest layer with a map.
 
-    It is chosen to make a point, and so not a typical one.
+    It is chosen as a clear example, so it is not typical. Of ties, the first unit is taken.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    network : str, optional
+        A name in `Study.networks` (default 'scene').
 
     Returns
     -------
-    (layer, unit)
+    layer : str
+        The layer's name.
+    unit : int
+        The unit, from 0.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such network.
     """
     layer = deepest_map_layer(study.networks[network])
     return layer, int(tidiness(study, network, layer).idxmax())

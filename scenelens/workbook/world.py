@@ -1,4 +1,4 @@
-"""Which object is found in which scene: a study's annotations as one picture."""
+"""Which object is found in which scene: the annotations of a study as one figure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,18 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
 
     Parameters
     ----------
-    presence : share of a category's images that hold an object, in 0..1; one row per object, one column per
-        scene category. Objects are shown from the most to the least frequent.
+    presence : pandas.DataFrame
+        Share of a category's images that show an object, in 0..1: one row per object, one column per scene
+        category (see `object_presence`). Objects are drawn from the most to the least frequent.
+    title : str, optional
+        Title of the figure.
+    caption : str, optional
+        Caption of the figure; by default it explains the colours.
 
     Returns
     -------
-    Plate; from an empty table, as of a study without annotations, one that says so.
+    Plate
+        The figure. For an empty table, that of a study without annotations, it says so.
 
     Examples
     --------

@@ -65,5 +65,5 @@ def test_a_patch_is_centred_and_padded_with_white():
 
 @pytest.mark.parametrize("draw", [over, dimmed])
 def test_sizes_that_differ_are_told(draw):
-    with pytest.raises(SceneLensError, match=r"\(3, 3\) does not lie on an image of \(4, 4\)"):
+    with pytest.raises(SceneLensError, match=r"\(3, 3\) and the image \(4, 4\); they must have one size"):
         draw(np.zeros((4, 4, 3), np.uint8), np.zeros((3, 3), bool))

@@ -87,7 +87,9 @@ def test_the_study_in_a_few_lines(study):
 def test_what_is_kept_from_earlier_runs_is_said(tiny_study):
     assert "Nothing has been computed yet" in tour.describe_study(tiny_study)
     tiny_study.index("scene")
-    assert "kept from earlier runs: the index of the scene network" in tour.describe_study(tiny_study)
+    assert "Stored by an earlier run and used again: the index of the scene network" in tour.describe_study(
+        tiny_study
+    )
 
 
 def test_tidiness_by_a_plain_loop(study):

@@ -15,11 +15,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from scenelens.errors import SceneLensError
-from scenelens.workbook.__main__ import choose_study, estimate, main
+from scenelens.workbook.__main__ import _choose_study, _estimate, main
 from scenelens.workbook.front import read_front
-from scenelens.workbook.pages import body, style_sheet, write_pages
-from scenelens.workbook.problems import WIDGET_STATE, find_problems
-from scenelens.workbook.running import Run, read_notebook, run_notebook
+from scenelens.workbook.pages import _body, _style_sheet, write_pages
+from scenelens.workbook.problems import _WIDGET_STATE, find_problems
+from scenelens.workbook.running import Run, _read_notebook, run_notebook
 from scenelens.workbook.snapshots import snapshot
 from tests.requirements_gate import ROOT
 
@@ -69,7 +69,7 @@ def executed(*cells, widgets=None):
     """An executed notebook made by hand, with saved widget models by id."""
     notebook = new_notebook(cells=list(cells))
     if widgets is not None:
-        notebook.metadata["widgets"] = {WIDGET_STATE: {"state": widgets}}
+        notebook.metadata["widgets"] = {_WIDGET_STATE: {"state": widgets}}
     return notebook
 
 
@@ -142,7 +142,7 @@ def test_broken_notebooks_are_named(tmp_path):
     path = tmp_path / "broken.ipynb"
     path.write_text("{ not json")
     with pytest.raises(SceneLensError, match=r"broken\.ipynb is not a Jupyter notebook of format 4"):
-        read_notebook(path)
+        _read_notebook(path)
 
 
 @pytest.mark.parametrize(
@@ -167,8 +167,8 @@ def test_pages_load_nothing_from_anywhere(good_run, tmp_path):
         assert found.scripts == 0
         assert found.loaded
         assert all(address.startswith("data:image/") for address in found.loaded)
-    assert "@import" not in style_sheet()
-    assert "url(" not in style_sheet()
+    assert "@import" not in _style_sheet()
+    assert "url(" not in _style_sheet()
 
 
 def test_pages_lead_to_each_other_and_to_notebooks_pages(good_run, tmp_path):
@@ -183,7 +183,7 @@ def test_pages_lead_to_each_other_and_to_notebooks_pages(good_run, tmp_path):
 
 
 def test_a_page_shows_the_widgets_last_state(good_run):
-    html = body(good_run.notebook)
+    html = _body(good_run.notebook)
     assert "VBox(children" not in html
     label, value, status = html.index("unit</span>"), html.index(">7</span>"), html.index("<div>unit 7</div>")
     assert label < value < status
@@ -193,7 +193,7 @@ def test_a_page_shows_the_widgets_last_state(good_run):
 
 
 def test_a_figure_is_described_by_the_heading_above_it(good_run):
-    assert 'alt="Figure: A good notebook"' in body(good_run.notebook)
+    assert 'alt="Figure: A good notebook"' in _body(good_run.notebook)
 
 
 def test_a_photograph_is_a_thumbnail_too(tmp_path):
@@ -214,7 +214,7 @@ def test_problems_stand_on_the_page_escaped(tmp_path):
 
 def test_progress_bars_leave_their_last_line_only():
     bar = new_output("stream", name="stderr", text="\r 10%|#   |\r100%|####|\n")
-    html = body(executed(ran("x", bar)))
+    html = _body(executed(ran("x", bar)))
     assert "100%" in html
     assert " 10%" not in html
 
@@ -271,7 +271,7 @@ def test_command_line_succeeds_on_a_good_notebook(tmp_path, capfd, monkeypatch):
     assert f"The workbook is in {tmp_path / 'index.html'}" in capfd.readouterr().out
     times = json.loads((tmp_path / "times.json").read_text())
     assert times["total"] == times["notebooks"]["good"] > 0
-    assert estimate([FIXTURES / "good.ipynb"], tmp_path).startswith("last time this took ")
+    assert _estimate([FIXTURES / "good.ipynb"], tmp_path).startswith("last time this took ")
 
 
 def test_command_line_fails_and_still_writes_all_pages(tmp_path, capfd, monkeypatch):
@@ -311,4 +311,4 @@ def test_a_study_goes_by_its_short_name(folder, name, tmp_path):
     file.write_text(
         "[networks]\nscene = {factory = 'n.py:build'}\n[[images]]\npath='.'\nsource='scene-centric'"
     )
-    assert choose_study(str(file)) == (str(file), name)
+    assert _choose_study(str(file)) == (str(file), name)

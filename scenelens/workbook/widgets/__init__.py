@@ -1,1 +1,10 @@
-"""workbook/widgets."""
+"""What every widget of the workbook is made of, and the widget that browses units.
+
+A widget consists of a *model*, which knows the state and makes the pictures as arrays and bytes, and a *view*
+of ipywidgets bound to it. A model needs no notebook, so it is tested without one.
+
+`status` is the line under a widget that also shows its errors, `message_order` makes a kernel handle a
+widget's messages one after the other, `unit_view` is the view that all widgets about one unit share, and
+`unit_browser` is the first of these widgets (notebook 00). The widgets of the paper's sections lie in their
+rooms.
+"""

@@ -1,11 +1,11 @@
-"""What a reader does to a widget reaches the kernel in that order, and one thing at a time.
+"""The kernel handles what a reader does to a widget in the order in which it was done, one thing at a time.
 
-JupyterLab sends the messages of widgets to a thread of their own in the kernel (a subshell), so that they are
-heard while a cell runs; ipykernel 7 sends each control's messages on to the thread from which that control
-was last written to. The controls of one view are then served by two threads at once: a click on a button
-overtakes the text that was written just before it, and two callbacks run the same network at the same time.
-For a form that is fatal, since what is saved need not be what is on screen. So the messages of our views all
-go to the main thread, where cells run.
+JupyterLab sends the messages of widgets to a separate thread in the kernel (a subshell), so that they are
+handled while a cell runs. From version 7 on, ipykernel passes each control's messages to the thread from
+which that control was last changed. Then two threads serve the controls of one view at once: a click on a
+button overtakes the text that was written just before it, and two callbacks run the same network at the same
+time. In a form, what is saved would not always be what is on screen. So all messages of our views go to the
+main thread, where cells run.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ import ipywidgets
 
 
 def handle_in_order(view: ipywidgets.Widget) -> None:
-    """Let all messages of a widget and of what it contains be handled by the kernel's main thread, in turn.
+    """Let the kernel's main thread handle all messages of a widget and its children, one after the other.
 
-    Where the kernel knows no subshells, or there is none, nothing needs to be done and nothing is.
+    In a kernel without subshells, and outside a kernel, this changes nothing.
+
+    Parameters
+    ----------
+    view : ipywidgets.Widget
+        The outermost widget, complete with its children.
 
     Examples
     --------
@@ -37,4 +42,4 @@ def _parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
 
 
 def _main_thread(data: Any, default: str | None) -> None:
-    """The name of the subshell that a message goes to: none of them."""
+    """The subshell that a message goes to: None, which is the main thread."""

@@ -1,7 +1,7 @@
-"""The line under every widget that says what is going on, and shows an error where the reader looks.
+"""The line under every widget: it says what is shown, and shows an error where the reader looks.
 
-Jupyter shows nothing when a widget's callback fails: the traceback goes to a log that nobody opens. So each
-callback of ours is `guarded`: its error is written into the widget's `Status` line, and raised on.
+Jupyter shows nothing when a widget's callback fails: the traceback goes to a log that is usually closed. So
+every callback of ours is `guarded`. Its error is written into the widget's `Status` line, and raised again.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from typing import ParamSpec, TypeVar
 
 import ipywidgets
 
-ERROR_CLASS = "scenelens-error"  # the notebook runner looks for a line of this class that is not empty
+ERROR_CLASS = "scenelens-error"  # the workbook's runner looks for lines of this class (see problems.py)
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 class Status(ipywidgets.HTML):
     """One line of text beneath a widget.
 
-    The line carries the CSS class ``scenelens-status``, and ``scenelens-error`` while it shows an error.
+    The line has the CSS class ``scenelens-status``, and also ``scenelens-error`` while it shows an error.
+
+    Parameters
+    ----------
+    text : str, optional
+        The first text (default: none).
 
     Examples
     --------
@@ -46,16 +51,34 @@ class Status(ipywidgets.HTML):
 
     @property
     def failed(self) -> bool:
-        """Whether the line shows an error now."""
+        """Whether the line shows an error now.
+
+        Returns
+        -------
+        bool
+            True from `error` to the next `show`.
+        """
         return ERROR_CLASS in self._dom_classes
 
     def show(self, text: str) -> None:
-        """Say `text` (plain, not HTML) and clear any error before it."""
+        """Show a text, in place of the text or the error before it.
+
+        Parameters
+        ----------
+        text : str
+            Plain text, not HTML.
+        """
         self.remove_class(ERROR_CLASS)
         self.value = html.escape(text, quote=False)
 
     def error(self, error: BaseException) -> None:
-        """Show an exception: its sentence in view, its traceback folded away."""
+        """Show an exception: its sentence, and its traceback on a click.
+
+        Parameters
+        ----------
+        error : BaseException
+            The exception.
+        """
         sentence = html.escape(f"{type(error).__name__}: {error}", quote=False)
         trace = html.escape("".join(traceback.format_exception(error)), quote=False)
         self.value = (
@@ -65,10 +88,21 @@ class Status(ipywidgets.HTML):
         self.add_class(ERROR_CLASS)
 
 
-def guarded(status: Status) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a widget's callback so that its failure is seen in `status`, and still raised.
+def guarded(status: Status) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Decorate a widget's callback so that its error is shown in a status line, and still raised.
 
-    A callback that succeeds takes an earlier error off the line; a text it showed itself stays.
+    A callback that succeeds removes an earlier error from the line. A text that the callback itself showed
+    stays.
+
+    Parameters
+    ----------
+    status : Status
+        The widget's status line.
+
+    Returns
+    -------
+    callable
+        The decorator.
 
     Examples
     --------
@@ -88,9 +122,10 @@ def guarded(status: Status) -> Callable[[Callable[P, R]], Callable[P, R]]:
     False
     """
 
-    def decorate(callback: Callable[P, R]) -> Callable[P, R]:
+    def decorate(callback: Callable[_P, _R]) -> Callable[_P, _R]:
         @functools.wraps(callback)
-        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            # The callback may show a text or another error itself: only an error from before is removed.
             before = status.value if status.failed else None
             try:
                 result = callback(*args, **kwargs)

@@ -1,7 +1,7 @@
-"""What every view of one unit has in common: pick network, layer and unit, see a picture and a line of words.
+"""The view that all widgets about one unit share: choose network, layer, unit; see a picture and a sentence.
 
-A widget gives `UnitView` its model, its further controls, and `look`, which makes the picture; the binding of
-controls and model to each other, both ways and once per state, is here.
+A widget gives `UnitView` its model, its further controls, and `look`, which makes the picture. `UnitView`
+keeps controls and model equal, in both directions, and draws each state once.
 """
 
 from __future__ import annotations
@@ -18,22 +18,34 @@ from PIL import Image
 from scenelens.workbook.widgets.message_order import handle_in_order
 from scenelens.workbook.widgets.status import Status, guarded
 
-CSS_WIDTH = 720  # as wide as the figures: the picture is shown a little smaller than it is drawn
+CSS_WIDTH = 720  # as wide as the figures; pictures are drawn with more pixels, so that they look sharp
 WIDE, NARROW = {"width": "440px"}, {"width": "44px"}
 
 
 class UnitView(ipywidgets.VBox):
     """The view of a model with the traits network, layer and unit (see `UnitBrowser`).
 
-    A subclass says which further traits of the model have a control of their name (`traits_shown`), makes
-    these controls (`more_controls`), places all in `rows`, and draws (`look`); `live` says whether that is
-    quick enough to happen while the unit's slider is dragged. Each control carries a CSS class: sl-network,
-    sl-layer, sl-unit ...
+    A subclass names the further traits of the model that have a control (`traits_shown`), makes these
+    controls (`more_controls`), places all controls in `rows`, and draws the picture (`look`). Each control
+    has a CSS class: sl-network, sl-layer, sl-unit, and so on.
 
     Parameters
     ----------
-    model : the state; its `choose` and `step` keep network, layer and unit fitting each other.
-    name : the view's CSS class. picture : the picture's.
+    model : traitlets.HasTraits
+        The state. Its methods `choose` and `step` keep network, layer and unit consistent.
+    name : str
+        CSS class of the view.
+    picture : str
+        CSS class of the picture.
+
+    Attributes
+    ----------
+    traits_shown : sequence of str
+        Traits of the model with a control of the same name, besides network, layer and unit.
+    rows : sequence of sequence of str
+        Names of the controls in each row of the view.
+    live : bool
+        Whether the picture follows while the unit's slider is dragged; False for slow pictures.
     """
 
     traits_shown: Sequence[str] = ()
@@ -42,26 +54,41 @@ class UnitView(ipywidgets.VBox):
 
     def __init__(self, model: Any, name: str, picture: str) -> None:
         self.model, self.status = model, Status()
-        self.picture = classed(ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}), picture)
+        self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
+        self.picture.add_class(picture)
         self.picture.width = str(CSS_WIDTH)
-        self.controls = {**unit_controls(model, self.live), **self.more_controls()}
+        self.controls = {**_unit_controls(model, self.live), **self.more_controls()}
         for key, widget in self.controls.items():
-            classed(widget, f"sl-{key}")
+            widget.add_class(f"sl-{key}")
         self._shown: tuple | None = None
         self._following = False
         self._bind()
         boxes = [ipywidgets.HBox([self.controls[key] for key in row]) for row in self.rows]
         super().__init__([*boxes, self.picture, self.status])
-        classed(self, name)
+        self.add_class(name)
         handle_in_order(self)
         self.follow()
 
     def more_controls(self) -> dict[str, Any]:
-        """The controls beyond network, layer, previous, unit and next, by name."""
+        """The controls besides network, layer, previous, unit and next.
+
+        Returns
+        -------
+        dict of str to ipywidgets.Widget
+            By name.
+        """
         return {}
 
     def look(self) -> tuple[np.ndarray, str]:
-        """The picture (uint8 RGB) and the sentence beneath it, of the model as it is."""
+        """The picture and the sentence for the model's present state.
+
+        Returns
+        -------
+        picture : numpy.ndarray
+            uint8 RGB, (H, W, 3).
+        words : str
+            The sentence under it.
+        """
         raise NotImplementedError
 
     def _names(self) -> list[str]:
@@ -76,7 +103,7 @@ class UnitView(ipywidgets.VBox):
         self.model.observe(guard(self.follow), self._names())
 
     def _chosen(self, name: str, change: Any) -> None:
-        if self._following:  # our own updates of the controls are no choices of the reader's
+        if self._following:  # the model changed this control, not the reader
             return
         if name in self.traits_shown:
             setattr(self.model, name, change["new"])
@@ -84,7 +111,14 @@ class UnitView(ipywidgets.VBox):
             self.model.choose(**{name: change["new"]})
 
     def follow(self, change: Any = None) -> None:
-        """Bring controls, picture and status in line with the model, once per state."""
+        """Set controls, picture and sentence as the model is, once per state.
+
+        Parameters
+        ----------
+        change : object, optional
+            What traitlets passes to an observer; not used.
+        """
+        # One click changes several traits, and each calls this method: only the first call draws.
         state = tuple(getattr(self.model, name) for name in self._names())
         if state == self._shown:
             return
@@ -112,8 +146,8 @@ class UnitView(ipywidgets.VBox):
             self._following = False
 
 
-def unit_controls(model: Any, live: bool) -> dict[str, Any]:
-    """Network, layer, previous, unit and next, set as the model is."""
+def _unit_controls(model: Any, live: bool) -> dict[str, Any]:
+    """The controls network, layer, previous, unit and next, set as the model is."""
     last = model.units() - 1
     return {
         "network": dropdown("Network", model.networks(), model.network),
@@ -127,21 +161,44 @@ def unit_controls(model: Any, live: bool) -> dict[str, Any]:
 
 
 def dropdown(description: str, options: Sequence[Any], value: Any) -> ipywidgets.Dropdown:
-    """A dropdown of the house's width."""
+    """A dropdown as wide as all dropdowns of the workbook.
+
+    Parameters
+    ----------
+    description : str
+        The label before it.
+    options : sequence of object
+        What can be chosen.
+    value : object
+        What is chosen first.
+
+    Returns
+    -------
+    ipywidgets.Dropdown
+        The control.
+    """
     made = ipywidgets.Dropdown(options=options, value=value, description=description)
     made.layout.width, made.style.description_width = "230px", "64px"
     return made
 
 
-def classed(widget: Any, name: str) -> Any:
-    """The widget, with a CSS class more: tests and styles find it by that."""
-    widget.add_class(name)
-    return widget
-
-
 def encode(picture: np.ndarray, quality: int = 88) -> bytes:
-    """A picture (uint8 RGB) as the bytes of a JPEG file.
+    """A picture as a JPEG file.
 
+    Parameters
+    ----------
+    picture : numpy.ndarray
+        uint8 RGB, (H, W, 3).
+    quality : int, optional
+        Quality of the JPEG, 1..95 (default 88).
+
+    Returns
+    -------
+    bytes
+        The file.
+
+    Examples
+    --------
     >>> encode(np.zeros((8, 8, 3), np.uint8))[:2].hex()
     'ffd8'
     """

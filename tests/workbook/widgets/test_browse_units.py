@@ -10,7 +10,7 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.studies.ranking import TopImage
 from scenelens.studies.study import open_study
-from scenelens.workbook.widgets.browse_units import GAP, SIDE, STRIP, UnitBrowser, browse_units, mosaic, tile
+from scenelens.workbook.widgets.unit_browser import GAP, SIDE, STRIP, UnitBrowser, _mosaic, browse_units, tile
 from scenelens.workbook.widgets.unit_view import encode
 from tests.tiny_study import write_tiny_study
 
@@ -40,7 +40,7 @@ def test_it_begins_at_the_deepest_layer_with_a_map(view):
 
 def test_the_picture_is_the_mosaic_of_the_units_top_images(view):
     shown = Image.open(io.BytesIO(view.picture.value))
-    expected = Image.open(io.BytesIO(encode(mosaic(view.model.tops()))))
+    expected = Image.open(io.BytesIO(encode(_mosaic(view.model.tops()))))
     assert shown.size == (6 * (SIDE + GAP) - GAP, 2 * (SIDE + STRIP + GAP) - GAP)
     np.testing.assert_array_equal(np.asarray(shown), np.asarray(expected))
 
@@ -86,7 +86,7 @@ def test_the_view_follows_its_model(view):
 def test_one_choice_draws_one_picture(view, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        "scenelens.workbook.widgets.browse_units.mosaic",
+        "scenelens.workbook.widgets.unit_browser._mosaic",
         lambda tops: drawn.append(1) or np.zeros((8, 8, 3), np.uint8),
     )
     view.model.choose(network="object", layer="conv1", unit=3, n=6)
@@ -98,7 +98,7 @@ def test_an_error_is_seen_and_raised_and_does_not_stick(view, monkeypatch):
         raise SceneLensError("the image attic/0.png cannot be read")
 
     with monkeypatch.context() as patch:
-        patch.setattr("scenelens.workbook.widgets.browse_units.top_images", broken)
+        patch.setattr("scenelens.workbook.widgets.unit_browser.top_images", broken)
         with pytest.raises(SceneLensError, match="attic/0"):
             view.controls["unit"].value = 3
         assert view.status.failed
@@ -171,7 +171,7 @@ def test_a_tile_without_a_place_is_the_plain_image():
 
 
 def test_a_mosaic_fills_its_rows_and_leaves_the_rest_white():
-    page = mosaic([top()] * 3, columns=2, side=50)
+    page = _mosaic([top()] * 3, columns=2, side=50)
     assert page.shape == (2 * (50 + STRIP + GAP) - GAP, 2 * (50 + GAP) - GAP, 3)
     assert (page[50 + STRIP + GAP :, 50 + GAP :] == 255).all()
 

@@ -1,7 +1,7 @@
-"""Browse any unit of any layer of either network through its top images, each marked where the unit peaked.
+"""Browse the units of any layer of any network through their top images, each marked where the unit peaked.
 
-`UnitBrowser` is the model: which unit is looked at, and the picture of it as bytes; it needs no notebook.
-`browse_units` is the view: core ipywidgets bound to the model, and nothing else.
+`UnitBrowser` is the model: it knows which unit is shown. `browse_units` gives the view, a `UnitView` bound to
+it.
 """
 
 from __future__ import annotations
@@ -19,24 +19,33 @@ from scenelens.workbook.style import INK, SOFT, SOURCE_COLORS
 from scenelens.workbook.tour import deepest_map_layer
 from scenelens.workbook.widgets.unit_view import UnitView, dropdown
 
-SIDE, GAP, STRIP, COLUMNS = 168, 8, 24, 6  # pixels of a tile, between tiles, for its label; tiles per row
+SIDE, GAP, STRIP = 168, 8, 24  # pixels: side of a tile, between tiles, height of a label
+_COLUMNS = 6  # tiles per row
 
 
 class UnitBrowser(traitlets.HasTraits):
-    """The unit being looked at, and what there is to see of it.
+    """Which unit is shown, and its top images.
+
+    The parameters from `network` to `n` become traits. Change them with `choose`, which keeps them
+    consistent.
 
     Parameters
     ----------
-    study : an open study.
-    network, layer, unit, n : where to begin; without a layer, at the network's deepest main layer with a map.
-
-    Attributes
-    ----------
-    network, layer, unit, n : traits; set them with `choose`, which keeps them fitting each other.
+    study : Study
+        The open study.
+    network : str, optional
+        The first network (default 'scene').
+    layer : str, optional
+        The first layer; by default the network's deepest main layer with a map.
+    unit : int, optional
+        The first unit, from 0.
+    n : int, optional
+        How many top images (default 12).
 
     Raises
     ------
-    SceneLensError : no such network, layer or unit.
+    SceneLensError
+        If there is no such network, layer or unit.
     """
 
     network = traitlets.Unicode()
@@ -50,43 +59,104 @@ class UnitBrowser(traitlets.HasTraits):
         self.study = study
         super().__init__()
         self.choose(network=network, layer=layer or self.deepest(network), unit=unit, n=n)
-        self.tops()  # a unit that does not exist is told at once
+        self.tops()  # raises here if the unit does not exist, and not later in a callback
 
     def networks(self) -> list[str]:
-        """Names of the study's networks."""
+        """Names of the study's networks.
+
+        Returns
+        -------
+        list of str
+            In the order of the study's file.
+        """
         return list(self.study.networks)
 
     def layers(self, network: str | None = None) -> list[str]:
-        """Names of a network's layers, early ones first."""
+        """Names of a network's layers.
+
+        Parameters
+        ----------
+        network : str, optional
+            The network; by default the one that is shown.
+
+        Returns
+        -------
+        list of str
+            Early layers first.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such network.
+        """
         network = network or self.network
         if network not in self.study.networks:
-            layer_row(self.study, network, "")  # says which names there are
+            layer_row(self.study, network, "")  # raises, with close names
         return list(self.study.networks[network].layers["layer"])
 
     def deepest(self, network: str) -> str:
-        """The deepest main layer that still has a map, so that a peak has a place."""
+        """The deepest main layer of a network that has a map, so that a peak has a position.
+
+        Parameters
+        ----------
+        network : str
+            The network.
+
+        Returns
+        -------
+        str
+            The layer's name.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such network.
+        """
         self.layers(network)
         return deepest_map_layer(self.study.networks[network])
 
     def units(self) -> int:
-        """How many units the layer has."""
+        """How many units the layer has.
+
+        Returns
+        -------
+        int
+            At least 1.
+        """
         return int(layer_row(self.study, self.network, self.layer)["units"])
 
     def choose(self, **wanted: Any) -> None:
-        """Change some of network, layer, unit and n; what no longer fits moves to the nearest that does.
+        """Change some of network, layer, unit and n; the others are adapted where they do not fit any more.
 
-        Another network keeps the layer of the same name, or else takes the one at the same depth; a unit
-        beyond the layer's last becomes its last.
+        Another network keeps the layer of the same name; if it has none, the layer at the same relative depth
+        is taken. A unit beyond the layer's last becomes its last.
+
+        Parameters
+        ----------
+        **wanted : object
+            New values of ``network``, ``layer``, ``unit`` or ``n``.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such network or layer.
         """
         network = wanted.get("network", self.network)
         layer = wanted.get("layer") or self._same_depth(network)
         last = int(layer_row(self.study, network, layer)["units"]) - 1
         unit = wanted.get("unit", min(self.unit, last))
+        # All at once: an observer never sees a layer of one network with the name of another.
         with self.hold_trait_notifications():
             self.network, self.layer, self.unit, self.n = network, layer, unit, wanted.get("n", self.n)
 
     def step(self, by: int) -> None:
-        """Go to the next or an earlier unit of the layer, round the end."""
+        """Go to another unit of the layer; the first comes after the last.
+
+        Parameters
+        ----------
+        by : int
+            How many units further; negative to go back.
+        """
         self.choose(unit=(self.unit + by) % self.units())
 
     def _same_depth(self, network: str) -> str:
@@ -97,11 +167,28 @@ class UnitBrowser(traitlets.HasTraits):
         return names[round(before.index(self.layer) / max(1, len(before) - 1) * (len(names) - 1))]
 
     def tops(self) -> list[TopImage]:
-        """The unit's top images, best first."""
+        """The unit's top images.
+
+        Returns
+        -------
+        list of TopImage
+            The highest peak first.
+        """
         return top_images(self.study, self.network, self.layer, self.unit, self.n)
 
     def sentence(self, tops: list[TopImage]) -> str:
-        """What the picture shows, in one line."""
+        """Say in one line what the picture shows.
+
+        Parameters
+        ----------
+        tops : list of TopImage
+            The images in it.
+
+        Returns
+        -------
+        str
+            A line of plain text.
+        """
         name = f"{self.layer}:{self.unit} of the {self.network} network"
         if not tops:
             return f"{name}: no image of this study could be read"
@@ -112,16 +199,12 @@ class UnitBrowser(traitlets.HasTraits):
         return f"{name} · {len(tops)} of {len(self.study.images):,} images · {span}{place}"
 
 
-def mosaic(tops: list[TopImage], columns: int = COLUMNS, side: int = SIDE) -> np.ndarray:
-    """The top images in rows, each with its peak marked and labelled with its category and peak.
-
-    Returns
-    -------
-    uint8 RGB (rows * (side + label) ..., columns * side ..., 3): white where there is no tile.
+def _mosaic(tops: list[TopImage], columns: int = _COLUMNS, side: int = SIDE) -> np.ndarray:
+    """The top images in rows, uint8 RGB: each with its peak marked, and labelled with category and peak.
 
     Examples
     --------
-    >>> mosaic([], columns=2, side=50).shape
+    >>> _mosaic([], columns=2, side=50).shape
     (74, 108, 3)
     """
     rows = max(1, -(-len(tops) // columns))
@@ -135,11 +218,24 @@ def mosaic(tops: list[TopImage], columns: int = COLUMNS, side: int = SIDE) -> np
 
 
 def tile(top: TopImage, side: int = SIDE) -> Image.Image:
-    """One top image, `side` pixels square, with a ring at the peak's centre and the receptive field's box."""
+    """One top image as a square, with a ring at the peak's centre and the box of the receptive field.
+
+    Parameters
+    ----------
+    top : TopImage
+        The image.
+    side : int, optional
+        Side of the square in pixels (default 168).
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB.
+    """
     frame = Image.fromarray(top.frame).resize((2 * side, 2 * side), Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(frame)  # drawn at twice the size and then halved: smooth lines
     rows, columns = top.frame.shape[:2]
-    for color, width in (("black", 6), ("white", 3)):  # light on dark is seen on any photograph
+    for color, width in (("black", 6), ("white", 3)):  # white on black is visible on any photograph
         inset = (6 - width) / 2
         if top.box is not None:
             y0, x0, y1, x1 = (v * 2 * side / (rows, columns)[k % 2] for k, v in enumerate(top.box))
@@ -169,21 +265,36 @@ def _font() -> Any:
 
 def browse_units(
     study: Study, network: str = "scene", layer: str | None = None, unit: int = 0, n: int = 12
-) -> BrowseUnits:
-    """A live view of a study's units: choose network, layer and unit, see its top images.
+) -> UnitView:
+    """A widget that browses a study's units: choose network, layer and unit, and see its top images.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    network : str, optional
+        The first network (default 'scene').
+    layer : str, optional
+        The first layer; by default the network's deepest main layer with a map.
+    unit : int, optional
+        The first unit, from 0.
+    n : int, optional
+        How many top images (default 12).
 
     Returns
     -------
-    BrowseUnits, an ipywidgets.VBox that a notebook shows; `.model` is its `UnitBrowser`.
+    UnitView
+        An ipywidgets.VBox, which a notebook shows; its ``model`` is a `UnitBrowser`.
 
     Raises
     ------
-    SceneLensError : no such network, layer or unit.
+    SceneLensError
+        If there is no such network, layer or unit.
     """
-    return BrowseUnits(UnitBrowser(study, network, layer, unit, n))
+    return _BrowseUnits(UnitBrowser(study, network, layer, unit, n))
 
 
-class BrowseUnits(UnitView):
+class _BrowseUnits(UnitView):
     """The view of a `UnitBrowser`."""
 
     traits_shown = ("n",)
@@ -199,4 +310,4 @@ class BrowseUnits(UnitView):
     def look(self) -> tuple[np.ndarray, str]:
         """The top images as a mosaic, and what it shows."""
         tops = self.model.tops()
-        return mosaic(tops), self.model.sentence(tops)
+        return _mosaic(tops), self.model.sentence(tops)
