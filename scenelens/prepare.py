@@ -1,10 +1,10 @@
-"""What ``make`` prepares: ``python -m scenelens.prepare study | atlas | retention``.
+"""Long work before the notebooks: ``python -m scenelens.prepare study | atlas | retention``.
 
-Three kinds of work take minutes or hours and serve every notebook, so they are done beforehand, on the
-command line, and can be stopped and resumed. ``study`` makes what notebooks share: the images, each network's
-activation index, the labels and the calibration of the localizers. ``atlas`` measures the empirical receptive
-fields of all units (section 3.2 of the paper). ``retention`` searches for the minimal images of all scene
-categories (section 3.1).
+Three kinds of work take minutes or hours, and several notebooks use their results. So they are done in
+advance on the command line, and may be stopped and continued. ``study`` makes what notebooks share: the
+images, each network's activation index, the labels and the calibration of the localizers. ``atlas`` measures
+the empirical receptive fields of all units (section 3.2 of the paper). ``retention`` searches for the minimal
+images of all scene categories (section 3.1).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, or 2 where the study cannot be prepared.
+        The exit status: 0; 2 if the study cannot be opened or prepared. The reason is then printed on stderr.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -45,49 +45,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def prepare_study(study: Study, options: argparse.Namespace | None = None) -> None:
+def _prepare_study(study: Study, options: argparse.Namespace) -> None:
     """Make what the notebooks share, so that the first one does not seem slow.
 
     These are the images, each network's activation index and, where images are annotated, the table of
     objects, the labels of units and the calibration of the localizers.
-
-    Parameters
-    ----------
-    study : Study
-        The open study.
-    options : argparse.Namespace, optional
-        Not used: this command has no options of its own.
     """
     study.prepare()
     for name in study.networks:
         study.index(name)
     if study.annotations is not None:
         study.annotations.objects()
-        with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and go on
+        with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and continue
             study.labels_of_networks(study.networks)
             prepare_localizers(study)
 
 
-def prepare_atlas(study: Study, options: argparse.Namespace) -> None:
-    """Measure the receptive fields of the units in random order, then print what is known and ship it.
+def _prepare_atlas(study: Study, options: argparse.Namespace) -> None:
+    """Measure the receptive fields of the units in random order, and print the table of their sizes.
 
-    Parameters
-    ----------
-    study : Study
-        The open study.
-    options : argparse.Namespace
-        With ``images`` (top images per unit, or None), ``units`` (units per layer, or None for all) and
-        ``minutes`` (no new unit begins after this time, or None).
+    The fields of a study of the package are written next to its data, those of any other study stay in its
+    cache.
     """
     atlas = Atlas(study, options.images or shipped_images_per_unit(study) or N_IMAGES)
     _announce(atlas, options.units)
     try:
         atlas.grow(options.units, None if options.minutes is None else 60 * options.minutes, sure=0)
     except KeyboardInterrupt:
-        say_on_stderr("stopped; what was computed is kept, and the next run goes on from there.")
+        say_on_stderr("stopped; finished units are stored, and the next run continues after them.")
     print(atlas.table().to_string(index=False))
     if shipped_folder(study) is None:
-        print(f"kept in {study.cache / 'atlas'}")
+        print(f"stored in {study.cache / 'atlas'}")
         return
     paths = atlas.ship()
     size = sum(path.stat().st_size for path in paths)
@@ -95,7 +83,7 @@ def prepare_atlas(study: Study, options: argparse.Namespace) -> None:
 
 
 def _announce(atlas: Atlas, n: int | None) -> None:
-    """Say beforehand about how long the work will take, measured on one image per layer."""
+    """Say in advance about how long the work will take, measured on one image per layer."""
     seconds = 0.0
     for row in atlas.pairs().to_dict("records"):
         for name, layer in named_layers(row):
@@ -106,19 +94,14 @@ def _announce(atlas: Atlas, n: int | None) -> None:
                 part.compute(layer, int(missing[0]), progress=False, n_images=1)
                 seconds += (time.perf_counter() - began) * atlas.n_images * len(missing)
     if seconds:
-        say_on_stderr(f"All fields that are missing would take about {seconds / 60:.0f} minutes.")
+        say_on_stderr(f"All fields that are missing will take about {seconds / 60:.0f} minutes.")
 
 
-def prepare_retention(study: Study, options: argparse.Namespace | None = None) -> None:
-    """Search for the minimal images of every category the scene network knows, and keep the results.
+def _prepare_retention(study: Study, options: argparse.Namespace) -> None:
+    """Search for the minimal images of every category that the scene network knows, and store the results.
 
-    Parameters
-    ----------
-    study : Study
-        The open study. The results of a study in data/studies are written next to its data, those of any
-        other study into its cache.
-    options : argparse.Namespace, optional
-        Not used: this command has no options of its own.
+    The results of a study of the package are written next to its data, those of any other study into its
+    cache.
     """
     if shipped_file(study) is not None:
         print(ship(study))
@@ -138,13 +121,13 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    add("study", prepare_study)
-    add("retention", prepare_retention)
-    atlas = add("atlas", prepare_atlas)
+    add("study", _prepare_study)
+    add("retention", _prepare_retention)
+    atlas = add("atlas", _prepare_atlas)
     atlas.add_argument(
         "--images",
         type=int,
-        help=f"top images per unit, K in the paper (default: as in the atlas that exists, or {N_IMAGES})",
+        help=f"top images per unit, K in the paper (default: as in the existing atlas, or {N_IMAGES})",
     )
     atlas.add_argument("--units", type=int, help="units per layer, chosen at random (default: all)")
     atlas.add_argument("--minutes", type=float, help="begin no new unit after this time (default: no limit)")

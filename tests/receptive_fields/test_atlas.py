@@ -152,7 +152,7 @@ def test_an_atlas_of_other_inputs_is_left_aside_and_the_difference_named(shipped
 
 def test_a_study_elsewhere_keeps_its_atlas_in_its_cache(study, made_up, capsys):
     assert prepare.main(["atlas", "--study", str(study.file.path), "--images", "11", "--units", "1"]) == 0
-    assert f"kept in {study.cache / 'atlas'}" in capsys.readouterr().out
+    assert f"stored in {study.cache / 'atlas'}" in capsys.readouterr().out
     with pytest.raises(SceneLensError, match="outside data/studies"):
         open_atlas(study, 11).ship()
 
