@@ -2,7 +2,14 @@ from .checks import Verdict, check_choice, check_number
 from .pictures import dimmed, heat, map_in_frame, over, patch
 from .style import BODY, HAIR, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare, network_color, text_width
 from .tiles import category_sheet, contact_sheet, fit, mark_peak, show_tile, unit_sheet
-from .tour import deepest_map_layer, describe_presence, describe_study, object_presence, tidiest_unit
+from .tour import (
+    deepest_map_layer,
+    describe_presence,
+    describe_study,
+    object_presence,
+    tidiest_unit,
+    tidiness,
+)
 from .widgets.message_order import handle_in_order
 from .widgets.status import Status, guarded
 from .widgets.unit_browser import GAP, STRIP, UnitBrowser, browse_units, tile
@@ -53,6 +60,7 @@ __all__ = [
     "show_tile",
     "text_width",
     "tidiest_unit",
+    "tidiness",
     "tile",
     "unit_sheet",
 ]
