@@ -1,4 +1,4 @@
-"""What a minimal image costs beside the plain way: python -m benchmarks.minimal_images
+"""What a minimal image costs, compared with the plain way: python -m benchmarks.minimal_images
 
 The plain way zeroes the gradients of one more segment, solves the Poisson equation anew and runs the network
 on that one picture, for every candidate of every step. It solves by cosine transforms (scipy.fft), by a
@@ -30,13 +30,12 @@ from scenelens.minimal_images.gradient_domain import forward_differences
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, minimal_image
 from scenelens.minimal_images.segmentation import segment_image
-from scenelens.networks.caffenet import CaffeNet
-from scenelens.networks.network import Network
+from scenelens.networks import CaffeNet, Network
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 SIDE = 227
-# Re-solving by a sparse factorisation means factorising again, as a plain spsolve does. Against factors kept
-# from the first candidate on no ratio of 40 is possible: the network's own passes leave a factor of about 6.
+# Solving anew by a sparse factorisation means factorising again, as a plain spsolve does. With factors that
+# are made once, no ratio of 40 is possible: the network's own passes leave a factor of about 6.
 WANTED = {"transforms": 4.0, "factorised anew": 40.0, "network share": 0.8}
 Solver = Callable[[np.ndarray], np.ndarray]
 
@@ -87,8 +86,8 @@ def by_new_factors(right: np.ndarray) -> np.ndarray:
     return by_factors(right)
 
 
-def plain_picture(image: np.ndarray, kept: np.ndarray, labels: np.ndarray, solve: Solver) -> np.ndarray:
-    down, right = (one * kept[labels][..., None] for one in forward_differences(image))
+def plain_picture(image: np.ndarray, kept: np.ndarray, segment_map: np.ndarray, solve: Solver) -> np.ndarray:
+    down, right = (one * kept[segment_map][..., None] for one in forward_differences(image))
     adjoint = -np.diff(down, axis=0, prepend=0) - np.diff(right, axis=1, prepend=0)
     found = solve(adjoint) + image.mean((0, 1))
     return np.clip(np.floor(found + 0.5), 0, 255).astype(np.uint8)
@@ -113,7 +112,7 @@ def plain_search(network: Network, image: np.ndarray, regions: Regions, solve: S
         logits = []
         for candidate in tried:
             choice = kept & (np.arange(len(kept)) != candidate)
-            logits.append(network(plain_picture(image, choice, regions.labels, solve), framed=True)[0])
+            logits.append(network(plain_picture(image, choice, regions.segment_map, solve), framed=True)[0])
         scores = torch.stack(logits).double()
         best = int(scores.log_softmax(1)[:, target].argmax())
         kept[tried[best]] = False
@@ -156,11 +155,11 @@ def timed_sample(
 ) -> tuple[float, int]:
     """Seconds per candidate, and by how many grey levels the pictures differ from the transforms'."""
     start = time.perf_counter()
-    pictures = [plain_picture(image, kept, regions.labels, solve) for kept in tried]
+    pictures = [plain_picture(image, kept, regions.segment_map, solve) for kept in tried]
     for one in pictures:
         network(one, framed=True)
     seconds = (time.perf_counter() - start) / len(tried)
-    others = [plain_picture(image, kept, regions.labels, by_transforms) for kept in tried]
+    others = [plain_picture(image, kept, regions.segment_map, by_transforms) for kept in tried]
     differences = [np.abs(a.astype(int) - b).max() for a, b in zip(pictures, others, strict=True)]
     return seconds, int(max(differences))
 

@@ -1,25 +1,25 @@
-"""Draws the README's two pictures again, from the embedded study: ``make readme-pictures``."""
+"""Draw the README's two images again, from the workbook's own study: ``make readme-pictures``."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import scenelens as sl
-from scenelens.two_networks import figure_1_preference, layer_preference
-from scenelens.workbook import Plate, category_sheet
+from scenelens.files import write_whole
+from scenelens.workbook import Plate
 
 FOLDER = Path(__file__).parent
 
 
 def save(plate: Plate, name: str) -> None:
-    """Write one picture in one step, and say where."""
-    path, draft = FOLDER / name, FOLDER / f".{name}"
-    draft.write_bytes(plate.encode(dpi=150))
-    os.replace(draft, path)
-    print(path)
+    """Write one image, and print where."""
+    write_whole(FOLDER / name, plate.encode(dpi=150))
+    print(FOLDER / name)
 
 
 study = sl.open_study("sceneworld")
-save(category_sheet(study, "scene-centric", n=24), "sceneworld.jpg")
-save(figure_1_preference(layer_preference(study)), "layer_preference.png")
+save(sl.category_sheet(study, "scene-centric", n=24), "sceneworld.jpg")
+save(
+    sl.two_networks.figures.figure_1_preference(sl.two_networks.layer_preference(study)),
+    "layer_preference.png",
+)

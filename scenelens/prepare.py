@@ -17,7 +17,13 @@ from collections.abc import Callable, Sequence
 
 from scenelens.errors import SceneLensError
 from scenelens.localization import prepare_localizers
-from scenelens.minimal_images import describe_keeps, keeps, known_categories, ship, shipped_file
+from scenelens.minimal_images import (
+    category_retention,
+    describe_retention,
+    known_categories,
+    ship_retention,
+    shipped_retention,
+)
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields import N_IMAGES, Atlas, named_layers, shipped_images_per_unit
 from scenelens.studies import Study, open_study, shipped_folder
@@ -103,11 +109,11 @@ def _prepare_retention(study: Study, options: argparse.Namespace) -> None:
     The results of a study of the package are written next to its data, those of any other study into its
     cache.
     """
-    if shipped_file(study) is not None:
-        print(ship(study))
+    if shipped_retention(study) is not None:
+        print(ship_retention(study))
         return
     for category in known_categories(study):
-        print(describe_keeps(keeps(study, category)))
+        print(describe_retention(category_retention(study, category)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,35 +1,38 @@
 from . import figures
 from .cut_image import CutImage
-from .examples import both_ways, choose_categories, example, known_categories
+from .examples import by_objects_and_regions, choose_categories, example_scene, known_categories
 from .figures import RIGHT, WRONG
+from .probe import scene_probe
 from .regions import Regions
-from .retention_search import retention
-from .search import minimal_image, simplify
+from .retention_search import Retention, retention
+from .search import MinimalImage, minimal_image, simplify
 from .segmentation import regions_from_annotation, segment_image
-from .sentences import describe_all_keeps, describe_keeps
-from .study_retention import compare, keeps, ship, shipped_file
+from .sentences import describe_retention
+from .study_retention import category_retention, compare_retention, ship_retention, shipped_retention
 from .widget import take_apart
 
 __all__ = [
     "RIGHT",
     "WRONG",
     "CutImage",
+    "MinimalImage",
     "Regions",
-    "both_ways",
+    "Retention",
+    "by_objects_and_regions",
+    "category_retention",
     "choose_categories",
-    "compare",
-    "describe_all_keeps",
-    "describe_keeps",
-    "example",
+    "compare_retention",
+    "describe_retention",
+    "example_scene",
     "figures",
-    "keeps",
     "known_categories",
     "minimal_image",
     "regions_from_annotation",
     "retention",
+    "scene_probe",
     "segment_image",
-    "ship",
-    "shipped_file",
+    "ship_retention",
+    "shipped_retention",
     "simplify",
     "take_apart",
 ]

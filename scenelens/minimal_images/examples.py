@@ -1,8 +1,7 @@
-"""Images to begin with: which scenes a study can be asked about, and one recognised example of each."""
+"""Scenes to begin with: the categories a study can show, and one recognised photograph of each."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import digest, replace_file
+from scenelens.files import cache_key, cached, digest
 from scenelens.images import load_image
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, minimal_image
@@ -22,12 +21,27 @@ from scenelens.studies import Study, network_inputs
 
 
 def choose_categories(study: Study, n: int = 4) -> list[str]:
-    """The paper's four scene categories where the study's images and scene network have them, then the most
-    frequent of the others that both have; `n` at most. Annotated images are asked for where there are any.
+    """Return scene categories to look at: the paper's four, then the most frequent others.
+
+    Only categories that the study's images show and its scene network knows are chosen. Where a study has
+    annotated images, only those count.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    n : int, optional
+        How many categories at most.
+
+    Returns
+    -------
+    list of str
+        The categories.
 
     Raises
     ------
-    SceneLensError : no image shows a scene that the network knows.
+    SceneLensError
+        If no image shows a scene that the network knows.
     """
     scenes = _scenes(study)
     counts = scenes[scenes.isin(study.networks["scene"].classes)].value_counts()
@@ -41,13 +55,24 @@ def choose_categories(study: Study, n: int = 4) -> list[str]:
 
 
 def known_categories(study: Study) -> list[str]:
-    """All scene categories that the study's images show and its scene network knows, sorted."""
+    """Return all scene categories that the study's images show and its scene network knows.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+
+    Returns
+    -------
+    list of str
+        The categories, sorted.
+    """
     classes = set(study.networks["scene"].classes)
     return sorted(set(_scenes(study)) & classes)
 
 
 def _scenes(study: Study) -> pd.Series:
-    """The scene category of each annotated image, or of each scene-centric one where none is annotated."""
+    """Return the scene of each annotated image, or of each scene-centric one if none is annotated."""
     if study.annotations is None:
         images = study.images
         return images[images["source"] == "scene-centric"]["category"]
@@ -55,9 +80,20 @@ def _scenes(study: Study) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class Example:
-    """One photograph of a scene: its path, the photograph (uint8 RGB), its category, and its `Regions` where
-    people have outlined objects on it, else None."""
+class ExampleScene:
+    """One photograph of a scene.
+
+    Attributes
+    ----------
+    path : Path
+        Where the photograph lies.
+    photograph : numpy.ndarray
+        uint8 RGB (h, w, 3).
+    category : str
+        Its scene category.
+    regions : Regions or None
+        Its outlined objects; None where the study has no annotations.
+    """
 
     path: Path
     photograph: np.ndarray
@@ -65,13 +101,27 @@ class Example:
     regions: Regions | None
 
 
-def example(study: Study, category: str) -> Example:
-    """The first image of a category that the scene network recognises; the very first where it knows none.
-    What the network takes an image for is kept in the study's cache.
+def example_scene(study: Study, category: str) -> ExampleScene:
+    """Return the first image of a category that the scene network recognises.
+
+    Where it recognises none of them, the very first image is returned. The network's answers are cached.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    category : str
+        A scene category of the study's images.
+
+    Returns
+    -------
+    ExampleScene
+        The photograph, with its outlined objects.
 
     Raises
     ------
-    SceneLensError : no image of such a category (close names are given).
+    SceneLensError
+        If no image shows such a category (close names are given).
     """
     network, first = study.networks["scene"], None
     for image, path in _photographs(study, category):
@@ -83,25 +133,9 @@ def example(study: Study, category: str) -> Example:
     if first is None:
         raise SceneLensError(f"no image shows a {category!r}; {close_names(category, set(_scenes(study)))}.")
     image, path, photograph = first
-    outlined = study.annotations
-    regions = None if outlined is None else regions_from_annotation(outlined, image)
-    return Example(path, photograph, category, regions)
-
-
-def _predicted(network: Network, photograph: np.ndarray, folder: Path) -> str:
-    """The class that the network gives a photograph, as it was kept, or asked and kept then."""
-    frame = network.show_input(photograph)
-    about = [network_inputs(network), frame.shape, hashlib.sha256(frame.tobytes()).hexdigest()]
-    path = folder / f"predicted-{digest(json.dumps(about))[:24]}.json"
-    try:
-        number = json.loads(path.read_text())["predicted"]
-        if isinstance(number, int) and 0 <= number < len(network.classes):
-            return network.classes[number]
-    except (OSError, ValueError, TypeError, KeyError):
-        pass  # the network is asked
-    found = network.predict(photograph, top=1)["predicted"][0]
-    replace_file(path, json.dumps({"predicted": network.classes.index(found)}).encode())
-    return found
+    annotations = study.annotations
+    regions = None if annotations is None else regions_from_annotation(annotations, image)
+    return ExampleScene(path, photograph, category, regions)
 
 
 def _photographs(study: Study, category: str) -> list[tuple[str, Path]]:
@@ -112,15 +146,55 @@ def _photographs(study: Study, category: str) -> list[tuple[str, Path]]:
     return [(image, known.path(image)) for image in known.images if known.scene(image) == category]
 
 
-def both_ways(study: Study, category: str) -> list[tuple[str, MinimalImage]]:
-    """A category's example, simplified by its outlined objects (where there are any) and by edges and
-    regions. The searches are kept in the study's cache, and the second call does not ask the network."""
-    one, network = example(study, category), study.networks["scene"]
-    ways = {"cut by objects": one.regions, "cut by edges and regions": None}
-    if one.regions is None:
+def _predicted(network: Network, photograph: np.ndarray, folder: Path) -> str:
+    """Return the class that the network predicts for a photograph, from the cache where it is there."""
+    frame = network.show_input(photograph)
+    # The frame counts, and not the photograph: it is all that the network sees.
+    key = cache_key([network_inputs(network), frame.shape, digest(frame.tobytes())], digits=24)
+
+    def run() -> int:
+        return network.classes.index(network.predict(photograph, top=1)["predicted"][0])
+
+    def unpack(content: bytes) -> int:
+        number = json.loads(content)["predicted"]
+        if not isinstance(number, int) or not 0 <= number < len(network.classes):
+            raise ValueError("not the number of a class")
+        return number
+
+    path = folder / f"predicted-{key}.json"
+    number = cached(path, run, lambda number: json.dumps({"predicted": number}).encode(), unpack)
+    return network.classes[number]
+
+
+def by_objects_and_regions(study: Study, category: str) -> list[tuple[str, MinimalImage]]:
+    """Return the minimal images of a category's example, cut in both of the paper's ways.
+
+    The photograph is cut by its outlined objects, where there are any, and by edges and regions. The searches
+    are cached with the study, so that the second call does not run the network.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    category : str
+        A scene category of the study's images.
+
+    Returns
+    -------
+    list of tuple
+        (how the image was cut, in words; its `MinimalImage`), as `figures.figure_2_pairs` takes them.
+
+    Raises
+    ------
+    SceneLensError
+        If no image shows such a category.
+    """
+    example, network = example_scene(study, category), study.networks["scene"]
+    ways = {"cut by objects": example.regions, "cut by edges and regions": None}
+    if example.regions is None:
         del ways["cut by objects"]
     cache = study.cache / "minimal"
     return [
-        (words, minimal_image(network, one.photograph, how, category, cache=cache))
-        for words, how in ways.items()
+        (way, minimal_image(network, example.photograph, regions, category, cache=cache))
+        for way, regions in ways.items()
     ]

@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 from scenelens.minimal_images.examples import choose_categories
-from scenelens.minimal_images.study_retention import keeps
+from scenelens.minimal_images.study_retention import category_retention
 from scenelens.studies import Study
 from scenelens.workbook import Verdict, check_choice, check_number
 
 
-def forward_passes(study: Study, answer: object) -> Verdict:
-    """03_1.1: the pictures a search looks at that ends with the third removal of ten segments."""
+def _forward_passes(study: Study, answer: object) -> Verdict:
+    """03_1.1: how many pictures a search of three removals looks at, among ten segments."""
     hint = "At the first step every segment is a candidate; at the next there is one candidate less."
     return check_number(answer, 10 + 9 + 8, hint=hint)
 
 
-def most_kept(study: Study, answer: object) -> Verdict:
-    """03_1.2: the object that the study's first category keeps most often."""
-    table = keeps(study, choose_categories(study)[0]).table
+def _most_kept(study: Study, answer: object) -> Verdict:
+    """03_1.2: the object that minimal images of the study's first category keep most often."""
+    table = category_retention(study, choose_categories(study)[0]).table
     table = table[table.n >= 4]
     hint = "Look at the first panel: the rows are sorted."
     return check_choice(answer, table.object.iloc[0], list(table.object), hint)
 
 
-def random_keeps_more(study: Study, answer: object) -> Verdict:
+def _random_keeps_more(study: Study, answer: object) -> Verdict:
     """03_1.3: why removal in random order keeps nearly everything."""
-    hint = "Both stop at the same event. How soon does a blind removal hit the segment that matters?"
+    hint = "Both orders stop at the same event. How soon does a random removal meet a segment that matters?"
     choices = ["it stops early", "it is wiser", "it removes less area"]
     return check_choice(answer, choices[0], choices, hint)
 
 
-def whole_area(study: Study, answer: object) -> Verdict:
-    """03_1.4: what is left on the picture when every segment is removed."""
+def _nothing_left(study: Study, answer: object) -> Verdict:
+    """03_1.4: what the picture shows when every segment is removed."""
     hint = "No gradients are left, only the means of the channels."
     return check_choice(answer, "one colour", ["black", "one colour", "noise", "the original"], hint)
 
 
 CHECKS = {
-    "03_1.1": forward_passes,
-    "03_1.2": most_kept,
-    "03_1.3": random_keeps_more,
-    "03_1.4": whole_area,
+    "03_1.1": _forward_passes,
+    "03_1.2": _most_kept,
+    "03_1.3": _random_keeps_more,
+    "03_1.4": _nothing_left,
 }

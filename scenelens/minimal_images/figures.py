@@ -1,4 +1,4 @@
-"""Figures of section 3.1: how segments go, what is left (Figure 2), and which objects scenes keep."""
+"""Figures of section 3.1: how segments are removed, what is left (Figure 2), which objects scenes keep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.retention_search import Retention
 from scenelens.minimal_images.search import MinimalImage
-from scenelens.minimal_images.sentences import beside_paper
 from scenelens.sentences import words
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, network_color, show_tile
 
@@ -23,48 +22,59 @@ _GAP, _LABEL = 0.08, 0.36  # inches between tiles, for two lines under one
 RIGHT, WRONG = "#2e7d32", "#b3261e"
 
 
-def outlined(frame: np.ndarray, regions: Regions) -> np.ndarray:
-    """A frame with its segments' borders drawn on it, uint8 RGB."""
-    picture = frame.copy()
-    picture[find_boundaries(regions.labels, mode="inner")] = (255, 255, 255)
-    return picture
-
-
 def segmentations(frame: np.ndarray, ways: dict[str, Regions]) -> Plate:
-    """One image and the ways to cut it, side by side.
+    """Draw one image and the ways to cut it, side by side.
 
     Parameters
     ----------
-    frame : uint8 RGB (H, W, 3). ways : a few words to `Regions` of the frame.
+    frame : numpy.ndarray
+        uint8 RGB (H, W, 3).
+    ways : dict of str to Regions
+        The regions of the frame, by a few words on how it was cut.
+
+    Returns
+    -------
+    Plate
+        The figure.
     """
-    words = ["the image", *(f"{name}: {len(one)} segments" for name, one in ways.items())]
-    pictures = [frame, *(outlined(frame, one) for one in ways.values())]
+    texts = ["the image", *(f"{name}: {len(one)} segments" for name, one in ways.items())]
+    pictures = [frame, *(_outlined(frame, one) for one in ways.values())]
     side = min(2.3, (WIDTH - 0.16 - 2 * _GAP) / max(3, len(pictures)))
     caption = "White lines are the borders between segments. A segment owns the gradients of its pixels."
     plate = Plate("Two ways to cut an image", side + 0.22, caption, photo=True)
-    for k, (picture, text) in enumerate(zip(pictures, words, strict=True)):
+    for k, (picture, text) in enumerate(zip(pictures, texts, strict=True)):
         left = 0.08 + k * (side + _GAP)
         show_tile(plate.axes_at(left, 0, side, side), picture)
         plate.words(left + side / 2, side + 0.04, text, size=SMALL, ha="center")
     return plate
 
 
+def _outlined(frame: np.ndarray, regions: Regions) -> np.ndarray:
+    """Return a frame with the borders of its segments drawn on it, uint8 RGB."""
+    picture = frame.copy()
+    picture[find_boundaries(regions.segment_map, mode="inner")] = (255, 255, 255)
+    return picture
+
+
 def removal(cut: CutImage, found: MinimalImage, columns: int = 5) -> Plate:
-    """The search for one minimal image: pictures along the way, and the score at every step.
+    """Draw the search for one minimal image: pictures along the way, and the score at every step.
 
     Parameters
     ----------
-    cut, found : the image in segments, and its search.
-    columns : how many pictures.
+    cut : CutImage
+        The image in segments.
+    found : MinimalImage
+        The search in it.
+    columns : int, optional
+        How many pictures are shown.
 
     Returns
     -------
-    Plate; a green frame means recognised, a red one that another class won.
+    Plate
+        The figure. A green frame means recognised, a red one that another class is more probable.
     """
     steps = found.steps
-    chosen = np.unique(np.linspace(0, len(steps) - 1, columns).round().astype(int))
-    if len(steps) > 1 and len(steps) - 2 not in chosen:  # the minimal image itself is always among them
-        chosen = np.unique([*chosen[:-2], len(steps) - 2, len(steps) - 1])
+    chosen = _chosen_steps(len(steps), columns)
     side = (WIDTH - 0.16 - _GAP * (columns - 1)) / columns
     title = f"Removing what matters least: {words(found.target)}"
     plate = Plate(title, side + _LABEL + 2.0, _removal_caption(found), photo=True)
@@ -77,6 +87,14 @@ def removal(cut: CutImage, found: MinimalImage, columns: int = 5) -> Plate:
             plate.words(left + side / 2, side + 0.04 + 0.15 * line, fit(text, side), size=SMALL, ha="center")
     _score_line(plate.axes_at(0.62, side + _LABEL + 0.22, WIDTH - 0.8, 1.3), found)
     return plate
+
+
+def _chosen_steps(n: int, columns: int) -> np.ndarray:
+    """Return which of n steps are shown: evenly spread, the minimal image (the last but one) among them."""
+    chosen = np.unique(np.linspace(0, n - 1, columns).round().astype(int))
+    if n > 1 and n - 2 not in chosen:
+        chosen = np.unique([*chosen[:-2], n - 2, n - 1])
+    return chosen
 
 
 def _step_words(row: Any, n: int) -> tuple[str, str]:
@@ -105,17 +123,25 @@ def _removal_caption(found: MinimalImage) -> str:
     )
     last = found.steps.iloc[-1]
     if not last.correct:
-        text += f"One more ({words(last['name']) or 'a segment'}), and the network says "
+        text += f"One more removal ({words(last['name']) or 'a segment'}), and the network says "
         text += f"{words(last.predicted)}. "
     return text + "Score: the probability the network gives to the right class."
 
 
 def figure_2_pairs(pairs: Sequence[tuple[str, MinimalImage]], columns: int = 2) -> Plate:
-    """Figure 2: original and minimal image, pair by pair.
+    """Draw Figure 2: original and minimal image, pair by pair.
 
     Parameters
     ----------
-    pairs : for each, a few words on how it was cut, and the minimal image.
+    pairs : sequence of tuple
+        For each pair, a few words on how the image was cut, and its `MinimalImage`.
+    columns : int, optional
+        How many pairs stand in a row.
+
+    Returns
+    -------
+    Plate
+        The figure.
     """
     side = (WIDTH - 0.16 - _GAP * (2 * columns - 1) - 0.14 * (columns - 1)) / (2 * columns)
     rows = -(-len(pairs) // columns)
@@ -142,21 +168,29 @@ def _pairs_caption() -> str:
 
 
 def retention_bars(found: dict[str, list[Retention]]) -> Plate:
-    """Which objects the minimal images of scenes keep: a panel per category, a row per object.
+    """Draw which objects the minimal images of scenes keep: a panel per category, a row per object.
 
     Parameters
     ----------
-    found : network name ('scene', and perhaps 'object') to its retentions, one per category.
+    found : dict of str to list of Retention
+        Network name ('scene', and perhaps 'object') to one entry per category, as `compare_retention`
+        returns it.
+
+    Returns
+    -------
+    Plate
+        The figure.
 
     Raises
     ------
-    SceneLensError : there is no retention to draw.
+    SceneLensError
+        If nothing was counted.
     """
     if not found or not found.get("scene"):
         raise SceneLensError(
-            "no retention to draw: `kept_objects.compare` gives some where images are annotated."
+            "no retention to draw: compare_retention returns some for a study with annotated images."
         )
-    panels = [beside_paper(one) for one in found["scene"]]
+    panels = [one.compare_with_paper() for one in found["scene"]]
     width, between = (WIDTH - 0.25) / 2, 0.62
     pairs = [panels[k : k + 2] for k in range(0, len(panels), 2)]
     heights = [0.2 * max(1, *(len(one) for one in pair)) for pair in pairs]
@@ -164,36 +198,33 @@ def retention_bars(found: dict[str, list[Retention]]) -> Plate:
     top = 0.26
     for row, height in enumerate(heights):
         for column, table in enumerate(pairs[row]):
-            k = 2 * row + column
             left = column * width + 0.1
-            about = [ones[k] for ones in found.values()]
-            counted = ", ".join(f"{len(one.counted)}" for one in about)
-            plate.words(left + 0.02, top - 0.24, words(about[0].category), weight="bold", size=BODY)
-            plate.words(
-                left + width - 0.2, top - 0.23, f"images: {counted}", size=SMALL, color=SOFT, ha="right"
-            )
-            _panel(plate.axes_at(left + 1.15, top, width - 1.4, 0.2 * max(1, len(table))), table, about)
+            networks = [retentions[2 * row + column] for retentions in found.values()]
+            counted = "images: " + ", ".join(f"{len(one.counted)}" for one in networks)
+            plate.words(left + 0.02, top - 0.24, words(networks[0].category), weight="bold", size=BODY)
+            plate.words(left + width - 0.2, top - 0.23, counted, size=SMALL, color=SOFT, ha="right")
+            _panel(plate.axes_at(left + 1.15, top, width - 1.4, 0.2 * max(1, len(table))), table, networks)
         top += height + between
     return plate
 
 
-def _panel(axes: Axes, table: pd.DataFrame, about: Sequence[Retention]) -> None:
+def _panel(axes: Axes, table: pd.DataFrame, networks: Sequence[Retention]) -> None:
+    """Draw one category: the objects of the scene network's table, and both networks' shares of them."""
     places = np.arange(len(table))[::-1]
     axes.barh(places, table.area, height=0.72, color="#e4e7ea", zorder=1)
     axes.plot(table.by_chance, places, "|", ms=9, mew=1.2, color=SOFT, zorder=2)
-    shifts = (0.14, -0.18) if len(about) > 1 else (0.0,)
-    for name, one, shift in zip(("scene", "object"), about, shifts, strict=False):
+    # Two networks' points lie a little above and below their row, so that their intervals do not overlap.
+    shifts = (0.14, -0.18) if len(networks) > 1 else (0.0,)
+    for name, one, shift in zip(("scene", "object"), networks, shifts, strict=False):
         rows = one.table.set_index("object").reindex(table.object)
-        there = rows.n.notna().to_numpy()
-        share, y = rows.share.to_numpy(float)[there], places[there] + shift
-        error = [share - rows.low.to_numpy(float)[there], rows.high.to_numpy(float)[there] - share]
-        axes.errorbar(
-            share, y, xerr=error, fmt="o", ms=4.5, lw=1, color=network_color(name), zorder=3, clip_on=False
-        )
+        known = rows.n.notna().to_numpy()  # the object network may recognise no image with this object
+        share, low, high = (rows[column].to_numpy(float)[known] for column in ("share", "low", "high"))
+        style: dict[str, Any] = {"fmt": "o", "ms": 4.5, "lw": 1, "zorder": 3, "clip_on": False}
+        error = [share - low, high - share]
+        axes.errorbar(share, places[known] + shift, xerr=error, color=network_color(name), **style)
     quoted = table.paper.notna().to_numpy()
-    axes.plot(
-        table.paper[quoted], places[quoted], "D", ms=7, mfc="none", mec=INK, mew=1.1, zorder=4, clip_on=False
-    )
+    style = {"ms": 7, "mfc": "none", "mec": INK, "mew": 1.1, "zorder": 4, "clip_on": False}
+    axes.plot(table.paper[quoted], places[quoted], "D", **style)
     axes.set(xlim=(0, 1), ylim=(-0.6, len(table) - 0.4), yticks=places, xticks=[0, 0.25, 0.5, 0.75, 1])
     axes.set_yticklabels([f"{words(row.object)} ({row.n})" for row in table.itertuples()])
     axes.set_xticklabels(["0", "25", "50", "75", "100%"])
@@ -206,6 +237,6 @@ def _bars_caption(found: dict[str, list[Retention]]) -> str:
     return (
         "Blue: of the images that contain the object (their number in brackets) and that the scene network "
         f"recognises, the share whose minimal image keeps it, with 95% Wilson intervals{both}. "
-        "Grey tick: what as many segments drawn blindly would keep. Grey bar: the object's share of the "
+        "Grey tick: what a random choice of as many segments would keep. Grey bar: the object's share of the "
         "pixels. Open diamonds: the paper. Images: how many were recognised and simplified."
     )

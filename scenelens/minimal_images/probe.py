@@ -1,8 +1,8 @@
-"""A scene classifier on top of a network that was never asked about scenes.
+"""A scene classifier on top of a network that was never trained on scenes.
 
-The object network names no scene, so it has no minimal image of a bedroom. Give it a linear last layer,
-trained on photographs of scenes over features that stay as they are, and it does: what it then keeps of a
-bedroom can be set beside what the scene network keeps.
+The object network has no class for scenes, so it has no minimal image of a bedroom. With a linear last layer
+it has: the layer is trained on photographs of scenes, over features that stay as they are. The objects that
+this network keeps of a bedroom can then be compared with those that the scene network keeps.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from scenelens.networks import Network, record
 from scenelens.studies import Study
 from scenelens.two_networks import MIN_IMAGES, layer_features, layer_pairs
 
-PENALTY = 0.01  # inverse strength; features are standardised, so small is right
+# Inverse strength of the penalty on the weights. The features are standardised and there are more of them
+# than images, so the penalty has to be strong.
+_PENALTY = 0.01
 
 
-class Probe(nn.Module):
-    """A network up to one layer, and a linear layer on that layer's response (a map counts by its mean).
+class _Probe(nn.Module):
+    """A network up to one layer, and a linear layer on that layer's response (a map counts by its mean)."""
 
-    Parameters
-    ----------
-    network, layer : whose features. head : from its units to classes.
-    """
-
-    def __init__(self, network: Network, layer: str, head: nn.Linear) -> None:
+    def __init__(self, network: Network, layer: str, head: nn.Linear, trained_on: int) -> None:
         super().__init__()
         self.body, self.head = network.module, head
-        self.layer, self.__dict__["network"] = layer, network  # a Network is no module
+        # Set past nn.Module, which would take only tensors and modules for its own: a Network is neither, and
+        # its weights are registered already, as `body`.
+        self.__dict__["network"] = network
+        self.layer, self.trained_on = layer, trained_on
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, classes) of prepared images (N, 3, H, W)."""
+        """Return logits (N, classes) of prepared images (N, 3, H, W)."""
         with record(self.network, [self.layer]) as acts:
             self.network(x)
         values = acts[self.layer]
@@ -42,35 +42,40 @@ class Probe(nn.Module):
 
 
 def scene_probe(study: Study, network: str = "object", without: list[str] | None = None) -> Network:
-    """A network with a linear last layer for the study's scene categories.
+    """Give a network a linear last layer for the scene categories of a study.
 
     Parameters
     ----------
-    network : whose features; they are those of its deepest layer compared in section 2.
-    without : ids in `study.images` that it must not be trained on, because it will be judged by them.
+    study : Study
+        The open study.
+    network : str, optional
+        The network whose features are used: those of its deepest layer that section 2 compares.
+    without : list of str, optional
+        Ids in ``study.images`` that the layer must not be trained on, because it will be tested on them.
 
     Returns
     -------
-    Network, of the classes that the study has at least 8 scene-centric images of; `.module.trained_on` says
-    on how many images its head was trained.
+    Network
+        A network whose classes are the categories with at least 8 scene-centric images.
+        ``.module.trained_on`` is the number of images that its last layer was trained on.
 
     Raises
     ------
-    SceneLensError : fewer than two such categories.
+    SceneLensError
+        If the study has fewer than two such categories.
 
     Notes
     -----
-    Multinomial logistic regression on standardised features: unlike an SVM it gives the probabilities that
-    the search for a minimal image goes by.
+    Multinomial logistic regression on standardised features. Unlike a linear SVM it gives probabilities,
+    which the search for a minimal image needs.
     """
     images = _training_images(study, set(without or []))
     layer = str(layer_pairs(study).iloc[-1][network])
     features = layer_features(study, network, layer)[images.index]
-    read = ~np.isnan(features).any(axis=1)
-    head, classes = _head(features[read], images["category"].to_numpy()[read])
+    readable = ~np.isnan(features).any(axis=1)
+    head, classes = _head(features[readable], images["category"].to_numpy()[readable])
     base = study.networks[network]
-    module = Probe(base, layer, head).eval()
-    module.trained_on = int(read.sum())  # type: ignore[assignment]
+    module = _Probe(base, layer, head, int(readable.sum())).eval()
     return Network(module, f"{network}, with a head for scenes", classes, base.preprocessing)
 
 
@@ -85,18 +90,20 @@ def _training_images(study: Study, without: set[str]) -> pd.DataFrame:
     return images
 
 
-def _head(features: np.ndarray, labels: np.ndarray) -> tuple[nn.Linear, list[str]]:
-    """The linear layer, with the standardisation folded into it, and its classes."""
-    from sklearn.linear_model import LogisticRegression
+def _head(features: np.ndarray, categories: np.ndarray) -> tuple[nn.Linear, list[str]]:
+    """Return the linear layer, and its classes."""
+    from sklearn.linear_model import LogisticRegression  # takes a second to import; few need it
 
     mean, deviation = features.mean(0), features.std(0)
     deviation[deviation == 0] = 1
-    model = LogisticRegression(C=PENALTY, max_iter=200).fit((features - mean) / deviation, labels)
+    model = LogisticRegression(C=_PENALTY, max_iter=200).fit((features - mean) / deviation, categories)
     weight, bias = model.coef_, model.intercept_
-    if len(weight) == 1:  # two classes: one row of weights says both
+    if len(weight) == 1:  # for two classes there is one row of weights: the difference of the two logits
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    head = nn.Linear(features.shape[1], len(model.classes_))
+    # Standardising is linear too, so it is folded into the layer: the network then takes features as they
+    # are.
     folded = weight / deviation
+    head = nn.Linear(features.shape[1], len(model.classes_))
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(folded))
         head.bias.copy_(torch.from_numpy(bias - folded @ mean))

@@ -1,6 +1,7 @@
-"""An image's segments, wherever they come from: every pixel belongs to exactly one (section 3.1).
+"""The segments of an image, wherever they come from: every pixel belongs to exactly one (section 3.1).
 
-`scenelens.minimal_images.segmentation` finds them in the image itself or in annotations; a reader may bring a label map or
+`scenelens.minimal_images.segment_image` finds them in the image itself, and `regions_from_annotation` takes
+them from annotations. A reader may also bring a segment map, an array of one segment number per pixel, or
 masks of any origin.
 """
 
@@ -19,7 +20,7 @@ from scenelens.annotations import Shape
 from scenelens.errors import SceneLensError
 from scenelens.networks import Preprocessing, crop_centre
 
-REST = "unlabelled"  # what no polygon and no mask covers
+REST = "unlabelled"  # the name of what no outline and no mask covers
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,23 @@ class Regions:
 
     Attributes
     ----------
-    labels : (H, W) int32, 0 ... n - 1.
-    names : one per segment; several may share one (two chairs).
-    kinds : 'region', 'edge' or 'object', one per segment.
-    source : how they were found, in words.
+    segment_map : numpy.ndarray
+        (H, W) int32, the segment number 0 ... n - 1 of each pixel.
+    names : tuple of str
+        One name per segment; several segments may share a name (two chairs).
+    kinds : tuple of str
+        'region', 'edge' or 'object', one per segment.
+    source : str
+        How the segments were found, in words.
 
     Examples
     --------
-    >>> halves = Regions.from_labels([[3, 3, 7, 7]])
-    >>> len(halves), halves.labels.tolist(), halves.shares.tolist()
+    >>> halves = Regions.from_map([[3, 3, 7, 7]])
+    >>> len(halves), halves.segment_map.tolist(), halves.shares.tolist()
     (2, [[0, 0, 1, 1]], [0.5, 0.5])
     """
 
-    labels: np.ndarray
+    segment_map: np.ndarray
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     source: str
@@ -51,47 +56,109 @@ class Regions:
     @property
     def shape(self) -> Shape:
         """(H, W) in pixels."""
-        return self.labels.shape[0], self.labels.shape[1]
+        return self.segment_map.shape[0], self.segment_map.shape[1]
 
     @cached_property
     def shares(self) -> np.ndarray:
         """(n,) float64: each segment's share of the pixels, 0..1."""
-        return np.bincount(self.labels.ravel(), minlength=len(self)) / self.labels.size
+        return np.bincount(self.segment_map.ravel(), minlength=len(self)) / self.segment_map.size
 
     def mask(self, kept: Sequence[bool] | np.ndarray) -> np.ndarray:
-        """Where the kept segments are: (n,) bool -> (H, W) bool."""
-        return np.asarray(kept, dtype=bool)[self.labels]
-
-    @property
-    def hash(self) -> str:
-        """Names the division, for provenance and caches: the sha256 of labels and names."""
-        content = repr((self.shape, self.names, self.kinds)).encode()
-        return hashlib.sha256(content + self.labels.astype("<i4").tobytes()).hexdigest()
-
-    @classmethod
-    def from_labels(
-        cls,
-        labels: Any,
-        names: Mapping[int, str] | None = None,
-        kinds: Mapping[int, str] | None = None,
-        source: str = "the caller's label map",
-    ) -> Regions:
-        """Regions from a label map: whole numbers (H, W), any values; numbered anew in increasing order.
+        """Return the pixels of the kept segments.
 
         Parameters
         ----------
-        names, kinds : of the label map's values; a value without a name is called 'region 7', of kind
-            'region'.
+        kept : sequence of bool
+            (n,), which segments are kept.
+
+        Returns
+        -------
+        numpy.ndarray
+            (H, W) bool.
         """
-        labels = np.asarray(labels)
-        if labels.ndim != 2 or labels.size == 0 or labels.dtype.kind not in "iu":
+        return np.asarray(kept, dtype=bool)[self.segment_map]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of segment map, names and kinds, in hexadecimal; identifies the division in cache keys."""
+        content = repr((self.shape, self.names, self.kinds)).encode()
+        # "<i4" gives the same bytes on machines of either byte order.
+        return hashlib.sha256(content + self.segment_map.astype("<i4").tobytes()).hexdigest()
+
+    @classmethod
+    def of(cls, regions: Any) -> Regions:
+        """Return regions from any of the forms in which a caller may give them.
+
+        Parameters
+        ----------
+        regions : Regions, array_like, mapping or sequence
+            `Regions`; a segment map (H, W), see `from_map`; or masks in a dict, a list or one array
+            (n, H, W), see `from_masks`.
+
+        Returns
+        -------
+        Regions
+            The same segments.
+
+        Raises
+        ------
+        SceneLensError
+            If a segment map or masks cannot be used; see `from_map` and `from_masks`.
+
+        Examples
+        --------
+        >>> Regions.of(np.array([[0, 1]])).names
+        ('region 0', 'region 1')
+        """
+        if isinstance(regions, Regions):
+            return regions
+        # A list of lists of numbers is a segment map; a list of two-dimensional masks is not.
+        if isinstance(regions, Mapping) or (isinstance(regions, list | tuple) and np.ndim(regions[:1]) == 3):
+            return cls.from_masks(regions)
+        found = np.asarray(regions)
+        return cls.from_masks(list(found)) if found.ndim == 3 else cls.from_map(found)
+
+    @classmethod
+    def from_map(
+        cls,
+        segment_map: Any,
+        names: Mapping[int, str] | None = None,
+        kinds: Mapping[int, str] | None = None,
+        source: str = "the caller's segment map",
+    ) -> Regions:
+        """Return regions from a segment map of any whole numbers, numbered anew in increasing order.
+
+        Parameters
+        ----------
+        segment_map : array_like
+            (H, W) whole numbers of any values; pixels with the same number form a segment.
+        names : mapping of int to str, optional
+            Names by the map's numbers; a number without a name is called 'region 7'.
+        kinds : mapping of int to str, optional
+            Kinds by the map's numbers; 'region' by default.
+        source : str, optional
+            How the segments were found, in words.
+
+        Returns
+        -------
+        Regions
+            The segments.
+
+        Raises
+        ------
+        SceneLensError
+            If the map is empty, not two-dimensional, or not of whole numbers.
+        """
+        given = np.asarray(segment_map)
+        if given.ndim != 2 or given.size == 0 or given.dtype.kind not in "iu":
             raise SceneLensError(
-                f"a label map is (H, W) whole numbers, one per segment; got {labels.dtype} {labels.shape}."
+                "a segment map is (H, W) whole numbers, the number of each pixel's segment; "
+                f"got {given.dtype} {given.shape}."
             )
-        values, ours = np.unique(labels, return_inverse=True)
+        values, numbers = np.unique(given, return_inverse=True)
         named, kind = names or {}, kinds or {}
         return cls(
-            ours.reshape(labels.shape).astype(np.int32),
+            numbers.reshape(given.shape).astype(np.int32),
             tuple(named.get(int(value), f"region {value}") for value in values),
             tuple(kind.get(int(value), "region") for value in values),
             source,
@@ -104,15 +171,26 @@ class Regions:
         rest: bool = False,
         source: str = "the caller's masks",
     ) -> Regions:
-        """Regions from bool (H, W) masks, by name or in a list.
+        """Return regions from one mask per segment.
 
         Parameters
         ----------
-        rest : what no mask covers becomes a region of its own, called 'unlabelled'; else it is an error.
+        masks : mapping of str to numpy.ndarray, or sequence of numpy.ndarray
+            bool (H, W) masks, by name or in a list.
+        rest : bool, optional
+            True makes a region called 'unlabelled' of what no mask covers; by default that is an error.
+        source : str, optional
+            How the segments were found, in words.
+
+        Returns
+        -------
+        Regions
+            The segments, in the order of the masks.
 
         Raises
         ------
-        SceneLensError : masks of several sizes, masks that overlap or leave pixels out, no mask.
+        SceneLensError
+            If there is no mask, if masks differ in size or overlap, or if they leave pixels out.
 
         Examples
         --------
@@ -129,26 +207,38 @@ class Regions:
                 f"{np.count_nonzero(~covered)} of {covered.size} pixels are in no mask; rest=True makes them "
                 "a region of their own."
             )
-        labels = np.where(covered, stack.argmax(0), len(stack))
-        return cls.from_labels(labels, dict(enumerate([*named, REST])), source=source)
+        numbers = np.where(covered, stack.argmax(0), len(stack))
+        return cls.from_map(numbers, dict(enumerate([*named, REST])), source=source)
 
     def within(self, preprocessing: Preprocessing) -> Regions:
-        """The segments of a photograph, resized and cropped as the network frames the photograph.
+        """Return the segments of a photograph, resized and cropped as a network frames the photograph.
 
         Segments that the crop leaves out, or that are too thin to be met by a pixel, are gone.
+
+        Parameters
+        ----------
+        preprocessing : Preprocessing
+            How the network frames photographs.
+
+        Returns
+        -------
+        Regions
+            The segments of the frame.
         """
         height, width = preprocessing.resized(self.shape)
-        labels = self.labels
-        if labels.shape != (height, width):
-            labels = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-        labels = crop_centre(labels, preprocessing.size)
-        return Regions.from_labels(
-            labels, dict(enumerate(self.names)), dict(enumerate(self.kinds)), self.source
+        numbers = self.segment_map
+        if numbers.shape != (height, width):
+            # Nearest neighbour, because a number between two segment numbers means a third segment. "Exact"
+            # samples at the centres of pixels, as the resizing of the photograph does.
+            numbers = cv2.resize(numbers, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        numbers = crop_centre(numbers, preprocessing.size)
+        return Regions.from_map(
+            numbers, dict(enumerate(self.names)), dict(enumerate(self.kinds)), self.source
         )
 
 
 def _checked_masks(masks: dict[str, np.ndarray]) -> np.ndarray:
-    """(n, H, W) bool, of one size and without overlaps."""
+    """Return masks as one array (n, H, W) bool, of one size and without overlaps."""
     if not masks:
         raise SceneLensError("there is no mask: give at least two, or let segment_image find regions.")
     first, shape = next((name, mask.shape) for name, mask in masks.items())
@@ -166,17 +256,3 @@ def _checked_masks(masks: dict[str, np.ndarray]) -> np.ndarray:
             "which one lies on top, as regions_from_annotation does."
         )
     return stack
-
-
-def as_regions(regions: Any) -> Regions:
-    """What a caller means by regions: `Regions`, a label map (H, W), or masks in a dict or a list.
-
-    >>> as_regions(np.array([[0, 1]])).names
-    ('region 0', 'region 1')
-    """
-    if isinstance(regions, Regions):
-        return regions
-    if isinstance(regions, Mapping) or (isinstance(regions, list | tuple) and np.ndim(regions[:1]) == 3):
-        return Regions.from_masks(regions)
-    found = np.asarray(regions)
-    return Regions.from_masks(list(found)) if found.ndim == 3 else Regions.from_labels(found)

@@ -1,13 +1,12 @@
-"""Which objects a network keeps of the scenes it recognises (section 3.1 of the paper).
+"""Which objects the minimal images of a scene category keep (section 3.1 of the paper).
 
-Over all annotated images of a scene category: how often does an object survive in the minimal image? "For
+For all annotated images of a category: how often is an object still there in the minimal image? "For
 instance, for bedroom, the minimal representations usually contained the region of the bed (87%)."
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import math
 import time
@@ -21,36 +20,56 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from scenelens.annotations import Annotations
+from scenelens import paper
+from scenelens.annotations import Annotations, normalise_name
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import replace_file
+from scenelens.files import cache_key, cached, digest
 from scenelens.images import load_image
 from scenelens.intervals import wilson_interval
-from scenelens.minimal_images.cut_image import BATCH, CutImage, class_number
+from scenelens.minimal_images.cut_image import BATCH, CutImage
 from scenelens.minimal_images.regions import REST, Regions
-from scenelens.minimal_images.search import MinimalImage, simplify
+from scenelens.minimal_images.search import simplify
 from scenelens.minimal_images.segmentation import regions_from_annotation
 from scenelens.networks import Network
 
-SAME_SHARE = 0.002  # of the pixels: a segment of another size is another segment
+_SAME_SHARE = 0.002  # of the pixels: segments of one name that differ more in size are different segments
 _VERSION = 1  # of the cached searches: raise it when a rule of cutting or searching changes
 _COLUMNS = [
-    *("object", "n", "kept", "share", "low", "high", "random", "random_low", "random_high"),
-    *("by_chance", "area"),
+    "object",
+    "n",
+    "kept",
+    "share",
+    "low",
+    "high",
+    "random",
+    "random_low",
+    "random_high",
+    "by_chance",
+    "area",
 ]
 
 
 @dataclass(frozen=True)
-class Survival:
-    """What became of one image's segments.
+class ImageRetention:
+    """Which segments of one image its minimal image keeps, in either order of removal.
 
     Attributes
     ----------
-    image : its id. reason : why it does not count ('not classified as ...'), empty where it does.
-    names, shares : of the segments: the object's name, and the share of the frame's pixels.
-    greedy, random : for each segment, whether the minimal image keeps it, in either order of removal.
+    image : str
+        The image's id.
+    reason : str
+        Why the image does not count ('not classified as ...'); empty where it counts.
+    names : tuple of str
+        The object's name, for each segment.
+    shares : tuple of float
+        The share of the frame's pixels, 0..1, for each segment.
+    greedy : tuple of bool
+        Whether the minimal image keeps the segment, for each segment.
+    random : tuple of bool
+        The same for removal in random order.
     """
 
+    # The names of these fields are those in the cached files.
     image: str
     reason: str = ""
     names: tuple[str, ...] = ()
@@ -58,58 +77,144 @@ class Survival:
     greedy: tuple[bool, ...] = ()
     random: tuple[bool, ...] = ()
 
-    def of(self, regions: Regions) -> bool:
-        """Whether these are the segments that the search was about, by name and size."""
-        return self.names == regions.names and np.allclose(self.shares, regions.shares, atol=SAME_SHARE)
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ImageRetention:
+        """Return what a JSON file holds, where tuples have become lists.
 
-    def has(self, name: str, kept: tuple[bool, ...]) -> bool:
-        """Whether any segment of this name is among the kept ones."""
+        Parameters
+        ----------
+        stored : mapping
+            The fields by name.
+
+        Returns
+        -------
+        ImageRetention
+            The same with tuples.
+        """
+        columns: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        return cls(**columns)
+
+    def fits(self, regions: Regions) -> bool:
+        """Return whether this is about given segments.
+
+        Parameters
+        ----------
+        regions : Regions
+            Segments of the frame.
+
+        Returns
+        -------
+        bool
+            True where names and sizes are the same.
+        """
+        # Rounded shares are stored, and resizing may differ by a pixel between versions of a library.
+        return self.names == regions.names and np.allclose(self.shares, regions.shares, atol=_SAME_SHARE)
+
+    def keeps(self, name: str, kept: tuple[bool, ...]) -> bool:
+        """Return whether any segment of a name is among the kept ones.
+
+        Parameters
+        ----------
+        name : str
+            The object's name.
+        kept : tuple of bool
+            `greedy` or `random`.
+
+        Returns
+        -------
+        bool
+            True where one is.
+        """
         return any(here for one, here in zip(self.names, kept, strict=True) if one == name)
 
     def chance(self, name: str) -> float:
-        """The probability that as many segments as the greedy search kept, drawn blindly, hold the object.
+        """Return how probable it is that a random choice of segments contains the object.
 
-        >>> Survival("a", "", ("bed", "wall", "lamp"), (.5, .3, .2), (True, False, False)).chance("bed")
+        Parameters
+        ----------
+        name : str
+            The object's name.
+
+        Returns
+        -------
+        float
+            The probability, 0..1, for a choice of as many segments as the minimal image keeps.
+
+        Examples
+        --------
+        >>> one = ImageRetention("a", "", ("bed", "wall", "lamp"), (.5, .3, .2), (True, False, False))
+        >>> one.chance("bed")
         0.33333333333333337
         """
         n, kept, own = len(self.names), sum(self.greedy), self.names.count(name)
+        # One minus the share of the choices that avoid all segments of the object.
         return 1 - math.comb(n - own, kept) / math.comb(n, kept)
 
     def area(self, name: str) -> float:
-        """The object's share of the pixels."""
+        """Return the object's share of the pixels.
+
+        Parameters
+        ----------
+        name : str
+            The object's name.
+
+        Returns
+        -------
+        float
+            The share, 0..1, of all segments of this name.
+        """
         return sum(share for one, share in zip(self.names, self.shares, strict=True) if one == name)
 
 
 @dataclass(frozen=True)
 class Retention:
-    """How often minimal images of one scene category keep each object.
+    """How often the minimal images of one scene category keep each object.
 
     Attributes
     ----------
-    category : the annotations' scene category. target : the network's class.
-    survivals : one `Survival` per annotated image of the category.
-    provenance : network, weights, preprocessing, rules, seed, numbers.
+    category : str
+        The annotations' scene category.
+    target : str
+        The network's class.
+    per_image : tuple of ImageRetention
+        One entry per annotated image of the category.
+    provenance : dict
+        Network, weights, preprocessing, rules, seed, number of images.
     """
 
     category: str
     target: str
-    survivals: tuple[Survival, ...]
+    per_image: tuple[ImageRetention, ...]
     provenance: dict[str, Any] = field(repr=False)
 
     @property
-    def counted(self) -> list[Survival]:
+    def counted(self) -> list[ImageRetention]:
         """The images that the network classified correctly and that were simplified."""
-        return [one for one in self.survivals if not one.reason]
+        return [one for one in self.per_image if not one.reason]
 
     @property
     def table(self) -> pd.DataFrame:
-        """See `retention_table`."""
-        return retention_table(self.counted)
+        """One row per object: the share of the images with the object whose minimal image keeps it.
+
+        An object is kept where any of its segments is. What no outline covers ('unlabelled') is no object.
+        The objects kept most often come first, of ties the more frequent ones. All shares are 0..1. Columns:
+
+        - ``object``, ``n`` (images that contain it), ``kept`` (images whose minimal image keeps it);
+        - ``share`` with its 95% Wilson interval ``low`` and ``high``;
+        - ``random``, ``random_low``, ``random_high``: the same under removal in random order by the same
+          rule, which stops earlier and so keeps more in all;
+        - ``by_chance``: the mean probability that a random choice of as many segments contains the object;
+        - ``area``: the mean share of the pixels that it covers.
+        """
+        return _retention_table(self.counted)
 
     @property
     def images(self) -> pd.DataFrame:
-        """One row per image: image, reason (why it does not count, or ''), segments, kept, kept_share (of the
-        pixels), random_kept, random_share."""
+        """One row per image.
+
+        Columns: ``image``, ``reason`` (why it does not count, or ''), ``segments``, ``kept``, ``kept_share``
+        (of the pixels), ``random_kept``, ``random_share``.
+        """
         rows = [
             {
                 "image": one.image,
@@ -120,66 +225,62 @@ class Retention:
                 "random_kept": sum(one.random),
                 "random_share": float(np.dot(one.shares, one.random)),
             }
-            for one in self.survivals
+            for one in self.per_image
         ]
         return pd.DataFrame(rows)
 
+    def compare_with_paper(self, least: int = 4, n: int = 8) -> pd.DataFrame:
+        """Return the objects kept most often, with the paper's shares.
+
+        Parameters
+        ----------
+        least : int, optional
+            An object counts if it is in at least so many images.
+        n : int, optional
+            How many objects at most; objects that the paper names are added.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of `table` with one more column: ``paper`` (0..1, NaN where the paper has no number).
+        """
+        quoted = paper.RETENTION.get(self.category, {})
+        table = self.table
+        table["paper"] = [quoted.get(normalise_name(name)[0], np.nan) for name in table.object]
+        often = table[table.n >= least].head(n)
+        return table[table.index.isin(often.index) | table.paper.notna()].reset_index(drop=True)
+
     def __str__(self) -> str:
-        n, all_ = len(self.counted), len(self.survivals)
-        return f"{self.category}: {n} of {all_} annotated images classified correctly and simplified"
+        n, n_all = len(self.counted), len(self.per_image)
+        return f"{self.category}: {n} of {n_all} annotated images classified correctly and simplified"
 
 
-def retention_table(survivals: Sequence[Survival]) -> pd.DataFrame:
-    """Per object, the share of the images containing it whose minimal image keeps it.
+def _retention_table(counted: Sequence[ImageRetention]) -> pd.DataFrame:
+    """Return `Retention.table` for the images that count.
 
-    An object is kept where any of its segments is. What nobody outlined ('unlabelled') is no object.
-
-    Parameters
-    ----------
-    survivals : images that count.
-
-    Returns
-    -------
-    DataFrame, most often kept first, of equals the more frequent: object, n (images that contain it), kept,
-    share with its 95% Wilson interval low and high; random with random_low and random_high, the same under
-    random removal by the same rule (which stops earlier, so it keeps more in all); by_chance, the mean
-    probability that as many segments as the greedy search kept, drawn blindly, hold the object; area, the
-    mean share of the pixels it covers. All shares 0..1.
-
-    Examples
-    --------
-    >>> one = Survival("a", "", ("bed", "wall"), (.25, .75), (True, False), (True, True))
-    >>> two = Survival("b", "", ("bed", "lamp"), (.75, .25), (True, False), (False, True))
-    >>> retention_table([one, two])[["object", "n", "kept", "share", "random", "by_chance", "area"]]
+    >>> one = ImageRetention("a", "", ("bed", "wall"), (.25, .75), (True, False), (True, True))
+    >>> two = ImageRetention("b", "", ("bed", "lamp"), (.75, .25), (True, False), (False, True))
+    >>> _retention_table([one, two])[["object", "n", "kept", "share", "random", "by_chance", "area"]]
       object  n  kept  share  random  by_chance  area
     0    bed  2     2    1.0     0.5        0.5  0.50
     1   lamp  1     0    0.0     1.0        0.5  0.25
     2   wall  1     0    0.0     1.0        0.5  0.75
     """
-    names = sorted({name for one in survivals for name in one.names} - {REST})
-    rows = [_row(name, [one for one in survivals if name in one.names]) for name in names]
+    names = sorted({name for one in counted for name in one.names} - {REST})
+    rows = [_row(name, [one for one in counted if name in one.names]) for name in names]
     table = pd.DataFrame(rows, columns=_COLUMNS)
     order = table.assign(by=-table.share, then=-table.n).sort_values(["by", "then", "object"]).index
     return table.loc[order].reset_index(drop=True)
 
 
-def _row(name: str, there: list[Survival]) -> list[Any]:
-    n = len(there)
-    kept, random = (
-        sum(one.has(name, one.greedy) for one in there),
-        sum(one.has(name, one.random) for one in there),
-    )
-    intervals = [(k / n, *wilson_interval(k, n)) for k in (kept, random)]
-    chance = float(np.mean([one.chance(name) for one in there]))
-    return [
-        name,
-        n,
-        kept,
-        *intervals[0],
-        *intervals[1],
-        chance,
-        float(np.mean([one.area(name) for one in there])),
-    ]
+def _row(name: str, images: list[ImageRetention]) -> list[Any]:
+    n = len(images)
+    kept = sum(one.keeps(name, one.greedy) for one in images)
+    random = sum(one.keeps(name, one.random) for one in images)
+    by_chance = float(np.mean([one.chance(name) for one in images]))
+    area = float(np.mean([one.area(name) for one in images]))
+    shares = [kept / n, *wilson_interval(kept, n), random / n, *wilson_interval(random, n)]
+    return [name, n, kept, *shares, by_chance, area]
 
 
 def retention(
@@ -193,57 +294,68 @@ def retention(
     at_most: int = 60,
     seed: int = 0,
     cache: str | Path | None = None,
-    known: Mapping[str, Survival] | None = None,
+    known: Mapping[str, ImageRetention] | None = None,
     progress: bool = True,
 ) -> Retention:
-    """Which objects minimal images keep, over a scene category's annotated images.
+    """Count which objects minimal images keep, over the annotated images of a scene category.
 
     Parameters
     ----------
-    network : a `scenelens.networks.network.Network`.
-    annotations : see `scenelens.annotations.interface.Annotations`. category : one of their scene categories.
-    target : the network's class that is correct; without it the one called like the category.
-    n_images : look at so many images only, spread evenly over the category's.
-    by, at_most : how objects become segments, see `regions_from_annotation`.
-    seed : of the random orders.
-    cache : folder in which each image's search is kept: what is done is not done again.
-    known : searches at hand from elsewhere, by image; one counts where its segments are still the image's, by
-        name and size.
-    progress : say how long it will take, and show a bar.
+    network : Network
+        The network that has to recognise the images.
+    annotations : Annotations
+        The annotations, such as ``study.annotations``.
+    category : str
+        One of their scene categories.
+    target : str or int, optional
+        The network's class that is correct; by default the class with the name of the category.
+    n_images : int, optional
+        How many images are used, spread evenly over those of the category; by default all.
+    by : {'instance', 'name'}, optional
+        How objects become segments; see `regions_from_annotation`.
+    at_most : int, optional
+        How many segments are wanted at most; see `regions_from_annotation`.
+    seed : int, optional
+        Seed of the random orders.
+    cache : str or Path, optional
+        Folder in which the search in each image is cached.
+    known : mapping of str to ImageRetention, optional
+        Results from elsewhere, by image. One is used where its segments are those of the image, by name and
+        size.
+    progress : bool, optional
+        Say how long the searches will take, and show a bar.
 
     Returns
     -------
-    Retention : `.table`, one row per object; `.images`, one per image, with the reason for those that do not
-    count: not classified correctly, one segment only, unreadable.
+    Retention
+        Its `table` has one row per object; its `images` one per image, with the reason for those that do not
+        count: not classified correctly, one segment only, unreadable.
 
     Raises
     ------
-    SceneLensError : no such category or class (close names are given), scores that are NaN.
+    SceneLensError
+        If there is no such category or class (close names are given), or if scores are NaN.
 
     Notes
     -----
-    Section 3.1; see `retention_table` for the baselines.
+    Section 3.1. `Retention.table` describes the two baselines, removal in random order and a random choice.
     """
-    images = images_of(annotations, category, n_images)
-    name = network.classes[class_number(network, category if target is None else target)]
+    images = _images_of(annotations, category, n_images)
+    name = network.classes[CutImage.class_number(network, category if target is None else target)]
     rules = {"by": by, "at_most": at_most, "seed": seed}
-    one = _Search(network, annotations, name, rules, None if cache is None else Path(cache), known or {})
-    todo = [image for image in images if image not in one.known]
-    if progress and len(todo) >= 5:
-        print(f"Simplifying {len(todo)} images takes up to about {one.seconds(todo):.0f} s.", flush=True)
-    bar = tqdm(
-        images, desc=f"minimal images of {category}", unit="image", disable=not progress or len(todo) < 5
+    search = _RetentionSearch(
+        network, annotations, name, rules, None if cache is None else Path(cache), known or {}
     )
-    return Retention(category, name, tuple(map(one.survival, bar)), one.provenance(len(images)))
+    todo = [image for image in images if image not in search.known]
+    show = progress and len(todo) >= 5
+    if show:
+        print(f"Simplifying {len(todo)} images takes up to about {search.seconds(todo):.0f} s.", flush=True)
+    bar = tqdm(images, desc=f"minimal images of {category}", unit="image", disable=not show)
+    return Retention(category, name, tuple(map(search.of_image, bar)), search.provenance(len(images)))
 
 
-def images_of(annotations: Annotations, category: str, n: int | None = None) -> list[str]:
-    """The annotated images of a scene category, or `n` of them, spread evenly.
-
-    Raises
-    ------
-    SceneLensError : no such category (close names are given), or fewer than one image asked for.
-    """
+def _images_of(annotations: Annotations, category: str, n: int | None = None) -> list[str]:
+    """Return the annotated images of a scene category, or `n` of them, spread evenly."""
     if n is not None and n < 1:
         raise SceneLensError(f"n_images={n}: a share needs at least one image.")
     scenes = {image: annotations.scene(image) for image in annotations.images}
@@ -256,60 +368,60 @@ def images_of(annotations: Annotations, category: str, n: int | None = None) -> 
 
 
 @dataclass
-class _Search:
-    """One image after another, by the same rules."""
+class _RetentionSearch:
+    """Searches for the minimal images of one category, one image after another, by the same rules."""
 
     network: Network
     annotations: Annotations
     target: str
     rules: dict[str, Any]
     cache: Path | None
-    known: Mapping[str, Survival] = field(default_factory=dict)
+    known: Mapping[str, ImageRetention]
     load: Callable[[Path], np.ndarray] = load_image
 
-    def survival(self, image: str) -> Survival:
+    def of_image(self, image: str) -> ImageRetention:
         try:
             photograph = self.load(self.annotations.path(image))
             regions = self._regions(image)
         except SceneLensError as error:
-            return Survival(image, f"unreadable: {error}")
-        told = self.known.get(image)
-        if told is not None and told.of(regions.within(self.network.preprocessing)):
-            return told
-        kept = (
-            None
-            if self.cache is None
-            else self.cache / f"minimal-{self._key(image, photograph, regions)}.json"
+            return ImageRetention(image, f"unreadable: {error}")
+        known = self.known.get(image)
+        if known is not None and known.fits(regions.within(self.network.preprocessing)):
+            return known
+        key = None if self.cache is None else self._key(image, photograph, regions)
+        return cached(
+            None if self.cache is None else self.cache / f"minimal-{key}.json",
+            make=lambda: self._search(image, photograph, regions),
+            pack=lambda found: json.dumps(asdict(found)).encode(),
+            unpack=lambda content: _unpack(content, image),
         )
-        done = kept and _read(kept, image)
-        if done:
-            return done
-        found = self._searched(image, photograph, regions)
-        if kept:
-            replace_file(kept, json.dumps(asdict(found)).encode())
-        return found
 
-    def _searched(self, image: str, photograph: np.ndarray, regions: Regions) -> Survival:
+    def _search(self, image: str, photograph: np.ndarray, regions: Regions) -> ImageRetention:
         cut = CutImage(self.network, photograph, regions, self.target)
         if len(cut.regions) < 2:
-            return Survival(image, "one segment only")
+            return ImageRetention(image, "one segment only")
         greedy = simplify(cut)
         if not greedy.simplified:
-            return Survival(image, greedy.reason)
-        own_seed = zlib.crc32(f"{self.rules['seed']} {image}".encode())  # another order for every image
-        return _survival(image, greedy, simplify(cut, "random", own_seed))
+            return ImageRetention(image, greedy.reason)
+        # Each image has its own random order. It depends on the image's id and not on its place in the list,
+        # so that other images of the category can come or go.
+        own_seed = zlib.crc32(f"{self.rules['seed']} {image}".encode())
+        random = simplify(cut, "random", own_seed)
+        columns = (cut.regions.shares, greedy.kept, random.kept)
+        return ImageRetention(image, "", cut.regions.names, *(tuple(column.tolist()) for column in columns))
 
     def _regions(self, image: str) -> Regions:
         how = {name: self.rules[name] for name in ("by", "at_most")}
         return regions_from_annotation(self.annotations, image, **how)
 
     def _key(self, image: str, photograph: np.ndarray, regions: Regions) -> str:
-        """Names everything that a search's outcome depends on."""
-        pixels = hashlib.sha256(photograph.tobytes()).hexdigest()
-        about = [_VERSION, self.provenance(), image, photograph.shape, pixels, regions.hash]
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
+        """Return a key of everything that the outcome of a search depends on."""
+        pixels = digest(photograph.tobytes())
+        parts = [_VERSION, self.provenance(), image, photograph.shape, pixels, regions.hash]
+        return cache_key(parts, digits=24)
 
     def provenance(self, n_images: int | None = None) -> dict[str, Any]:
+        # The order of these entries is part of the cache key.
         return {
             "network": self.network.name,
             "weights": self.network.weights_hash,
@@ -320,34 +432,22 @@ class _Search:
         }
 
     def seconds(self, images: list[str], sample: int = 3) -> float:
-        """How long all takes at most, from a batch's time and the number of segments of a few images."""
+        """Estimate how long all searches take at most, from one batch's time and a few images' segments."""
         frames = np.zeros((BATCH // 4, *self.network.input_size, 3), np.uint8)
         start = time.perf_counter()
         self.network(frames, framed=True)
-        each = (time.perf_counter() - start) / len(frames)
-        few = images[:: max(1, len(images) // sample)][:sample]
+        per_picture = (time.perf_counter() - start) / len(frames)
         counts = []
-        for image in few:
-            with contextlib.suppress(SceneLensError):  # unreadable, which is said when its turn comes
+        for image in images[:: max(1, len(images) // sample)][:sample]:
+            with contextlib.suppress(SceneLensError):  # an unreadable image is reported when its turn comes
                 counts.append(len(self._regions(image)))
-        return each * len(images) * float(np.mean(np.square(counts or [1]))) / 2
+        # A search among n segments looks at n + (n - 1) + ... + 1 pictures, about n * n / 2.
+        return per_picture * len(images) * float(np.mean(np.square(counts or [1]))) / 2
 
 
-def _survival(image: str, greedy: MinimalImage, random: MinimalImage) -> Survival:
-    columns = (greedy.regions.shares, greedy.kept, random.kept)
-    return Survival(image, "", greedy.regions.names, *(tuple(column.tolist()) for column in columns))
-
-
-def _read(path: Path, image: str) -> Survival | None:
-    """A search as it was kept, or None where there is none that can be read."""
-    try:
-        found = survival_from(json.loads(path.read_text()))
-        return found if found.image == image else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def survival_from(stored: Mapping[str, Any]) -> Survival:
-    """A `Survival` as JSON kept it, with lists for tuples."""
-    columns: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-    return Survival(**columns)
+def _unpack(content: bytes, image: str) -> ImageRetention:
+    """Read a cached search. A ValueError makes `cached` search again."""
+    found = ImageRetention.from_json(json.loads(content))
+    if found.image != image:
+        raise ValueError("a search in another image")
+    return found

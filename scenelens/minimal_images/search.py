@@ -1,52 +1,69 @@
-"""The least of an image that a network still recognises (section 3.1, Figure 2 of the paper).
+"""The least of an image that a network still recognises (section 3.1 and Figure 2 of the paper).
 
-An image is cut into segments. Again and again the segment goes whose removal lowers the correct class's score
-least, until the network takes the image for something else; what was left just before is the minimal image.
-The search is greedy and plain: every candidate's picture goes through the network, and nothing is estimated.
+An image is cut into segments. At every step the segment is removed whose removal lowers the score of the
+correct class least, until the network takes the image for something else. What was left just before that is
+the minimal image. The search is greedy and exact: the picture of every candidate goes through the network,
+and no score is estimated.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import digest, replace_file
-from scenelens.minimal_images.cut_image import BATCH, CutImage, Standing
+from scenelens.files import cache_key, cached, digest
+from scenelens.minimal_images.cut_image import BATCH, ClassScores, CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.networks import Network
 from scenelens.studies import network_inputs
 
-ORDERS = ("greedy", "random")
-_VERSION = 1  # of the searches on disk: raise it when a rule of cutting or searching changes
+_ORDERS = ("greedy", "random")
+_VERSION = 1  # of the cached searches: raise it when a rule of cutting or searching changes
 
-#: Segments in the order of their removal, and the standing before all and after each.
-Search = tuple[list[int], list[Standing]]
+
+class _Search(NamedTuple):
+    """Segments in the order of their removal, and the scores before all removals and after each."""
+
+    removed: list[int]
+    scores: ClassScores
 
 
 @dataclass(frozen=True)
 class MinimalImage:
-    """What is left of an image, and how it came to that.
+    """What is left of an image, and the steps that led to it.
 
     Attributes
     ----------
-    image : uint8 RGB (H, W, 3), the minimal image; original : the frame it was made from.
-    kept : (n,) bool, the segments that are left.
-    steps : DataFrame, one row per removal and one before all: step (from 0), removed (a segment's number, -1
-        at step 0), name (the segment's), score (the class's probability, 0..1), rank (of the class, from 1),
-        predicted (the winning class), correct (bool), share (of the pixels whose segments are kept, 0..1).
-        The last removal is the one too many, where there was one; the minimal image keeps that segment.
-    target : the class that had to be recognised. score : its probability on the minimal image.
-    reason : why nothing was simplified; empty where something was.
-    order : 'greedy' or 'random'.
-    provenance : network, weights, preprocessing, target, regions, order, seed.
+    image : numpy.ndarray
+        uint8 RGB (H, W, 3), the minimal image.
+    original : numpy.ndarray
+        uint8 RGB (H, W, 3), the frame it was made from.
+    kept : numpy.ndarray
+        (n,) bool, the segments that are left.
+    regions : Regions
+        The segments.
+    steps : pandas.DataFrame
+        One row per removal and one before all: ``step`` (from 0), ``removed`` (a segment's number, -1 at
+        step 0), ``name`` (of the segment), ``score`` (the class's probability, 0..1), ``rank`` (of the class,
+        from 1), ``predicted`` (the most probable class), ``correct`` (bool), ``share`` (of the pixels whose
+        segments are kept, 0..1). If the last removal changed the class, the minimal image keeps its segment.
+    target : str
+        The class that had to be recognised.
+    score : float
+        Its probability on the minimal image, 0..1.
+    reason : str
+        Why nothing was removed; empty where something was.
+    order : str
+        'greedy' or 'random'.
+    provenance : dict
+        ``network``, ``weights``, ``preprocessing``, ``target``, ``regions``, ``order``, ``seed``.
     """
 
     image: np.ndarray
@@ -62,7 +79,7 @@ class MinimalImage:
 
     @property
     def simplified(self) -> bool:
-        """Whether the network knew the whole image, so that there was something to simplify."""
+        """Whether the network recognised the whole image, so that there was something to simplify."""
         return not self.reason
 
     @cached_property
@@ -76,9 +93,25 @@ class MinimalImage:
         return float(self.regions.shares[self.kept].sum())
 
     def kept_after(self, step: int) -> np.ndarray:
-        """(n,) bool: the segments that were left after a step of `steps`."""
+        """Return the segments that were left after a step.
+
+        Parameters
+        ----------
+        step : int
+            A step of `steps`; 0 is the whole image.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,) bool.
+
+        Raises
+        ------
+        SceneLensError
+            If the search has no such step.
+        """
         if not 0 <= step < len(self.steps):
-            raise SceneLensError(f"step {step}: the removal has steps 0 to {len(self.steps) - 1}.")
+            raise SceneLensError(f"there is no step {step}: the search has steps 0 to {len(self.steps) - 1}.")
         kept = np.ones(len(self.regions), bool)
         kept[self.steps.removed.to_numpy()[1 : step + 1]] = False
         return kept
@@ -102,186 +135,213 @@ def minimal_image(
     seed: int = 0,
     cache: str | Path | None = None,
 ) -> MinimalImage:
-    """Remove segments from an image, least harmful first, for as long as the network recognises it.
+    """Remove segments from an image, least harmful first, as long as the network recognises it.
 
     Parameters
     ----------
-    network : a `scenelens.networks.network.Network`.
-    image : uint8 RGB (h, w, 3) of any size, which the network frames; or the path of a photograph.
-    regions : `Regions` (see `segment_image` and `regions_from_annotation`), a label map (h, w), or masks; of
-        the image's size or of the frame's. Without them `segment_image` finds some in the frame.
-    target : the correct class, by name or number; without it the class that the network predicts.
-    order : 'greedy'; or 'random', which removes in a random order and stops by the same rule.
-    seed : of the random order.
-    cache : folder in which the search is kept (which segments went, and the scores; a few kB): the same
-        question, asked again, is answered without the network. Pictures are made anew.
+    network : Network
+        The network that has to recognise the image.
+    image : numpy.ndarray, str or Path
+        uint8 RGB (h, w, 3) of any size, which the network frames; or the path of a photograph.
+    regions : Regions, array_like, mapping or sequence, optional
+        The segments: `Regions` (see `segment_image` and `regions_from_annotation`), a segment map (h, w), or
+        masks; of the image's size or of the frame's. By default `segment_image` finds some in the frame.
+    target : str or int, optional
+        The correct class, by name or by number; by default the class that the network predicts.
+    order : {'greedy', 'random'}, optional
+        'random' removes segments in a random order and stops by the same rule.
+    seed : int, optional
+        Seed of the random order.
+    cache : str or Path, optional
+        Folder in which the search is cached (which segments were removed, and the scores; a few kB). The same
+        search is then done without the network. Pictures are computed again.
 
     Returns
     -------
-    MinimalImage. Where the network does not know the whole image, `simplified` is False, `reason` says so,
-    and the image is the original.
+    MinimalImage
+        The result. Where the network does not recognise the whole image, `simplified` is False, `reason` says
+        so, and the image is the original.
 
     Raises
     ------
-    SceneLensError : one region only, regions of another size, masks that overlap or leave pixels out, an
-        unknown class or order, scores that are NaN.
+    SceneLensError
+        If there is one region only, if regions have another size, if masks overlap or leave pixels out, if
+        there is no such class or order, or if scores are NaN.
 
     Notes
     -----
-    Section 3.1. "The smallest decrease of the score" is taken of the logarithm of the class's probability,
-    which orders pictures as the probability does but does not run out of digits near 1. Of equal ones the
-    first segment goes. The search ends at the first removal after which another class wins, even if removing
-    another segment would not have changed the winner: so has the paper.
+    Section 3.1. The paper removes the segment with "the smallest decrease of the score". Here the logarithm
+    of the class's probability is compared. It orders pictures as the probability does, and still has digits
+    left near 1. Of ties the first segment is removed. The search ends with the first removal after which
+    another class is more probable, even if removing another segment would not have changed the class: so does
+    the paper's.
 
     Examples
     --------
-    >>> from scenelens.networks import CaffeNet
-    >>> from scenelens.networks import Network
+    >>> from scenelens.networks import CaffeNet, Network
     >>> net = Network(CaffeNet(3, width=1 / 8, fc=16), "scene", ["attic", "beach", "cave"])
     >>> image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
     >>> found = minimal_image(net, image, [[0] * 4 + [1] * 4 + [2] * 4] * 8)
     >>> found.image.shape, found.mask.shape, found.steps.step[0], bool(found.steps.correct[0])
     ((227, 227, 3), (227, 227), np.int64(0), True)
     """
-    return simplify(CutImage(network, image, regions, target, ask=cache is None), order, seed, cache)
+    return simplify(CutImage(network, image, regions, target, run_now=cache is None), order, seed, cache)
 
 
 def simplify(
     cut: CutImage, order: str = "greedy", seed: int = 0, cache: str | Path | None = None
 ) -> MinimalImage:
-    """As `minimal_image`, for an image that is cut already."""
-    if order not in ORDERS:
-        raise SceneLensError(f"no order {order!r}; {close_names(order, ORDERS)}.")
+    """Search for the minimal image of an image that is already cut into segments; see `minimal_image`.
+
+    Parameters
+    ----------
+    cut : CutImage
+        The image in segments.
+    order : {'greedy', 'random'}, optional
+        The order of removal.
+    seed : int, optional
+        Seed of the random order.
+    cache : str or Path, optional
+        Folder in which the search is cached.
+
+    Returns
+    -------
+    MinimalImage
+        The result.
+
+    Raises
+    ------
+    SceneLensError
+        If there is one region only, if there is no such order, or if scores are NaN.
+    """
+    if order not in _ORDERS:
+        raise SceneLensError(f"no order {order!r}; {close_names(order, _ORDERS)}.")
     if len(cut.regions) < 2:
         raise SceneLensError(
             "the image has one region only, so there is nothing to choose: cut it finer (segment_image's "
             "n_regions), or outline more than one object."
         )
-    search = _search(cut, order, seed) if cache is None else _kept_search(cut, order, seed, Path(cache))
-    if cut.whole.rank[0] != 1:
-        predicted = cut.network.classes[cut.whole.predicted[0]]
-        reason = f"not classified as {cut.target} but as {predicted}: nothing to simplify"
-        return _result(cut, *search, order, seed, reason)
-    return _result(cut, *search, order, seed)
+    path = None if cache is None else Path(cache) / f"search-{_key(cut, order, seed)}.json"
+    search = cached(path, lambda: _search(cut, order, seed), _pack, lambda content: _unpack(content, cut))
+    # The first scores are those of the whole frame. After a cached search the network need not run for them.
+    cut.whole_scores = search.scores.pick(0)
+    return _result(cut, search, order, seed)
 
 
-def _search(cut: CutImage, order: str, seed: int) -> Search:
-    if cut.whole.rank[0] != 1:
-        return [], [cut.whole]
+def _search(cut: CutImage, order: str, seed: int) -> _Search:
+    if cut.whole_scores.rank[0] != 1:
+        return _Search([], cut.whole_scores)
     return _greedy(cut) if order == "greedy" else _random(cut, seed)
 
 
-def _kept_search(cut: CutImage, order: str, seed: int, folder: Path) -> Search:
-    """The search as it was kept, or a new one, which is kept then; `cut.whole` is known in either case."""
-    path = folder / f"search-{_key(cut, order, seed)}.json"
-    known = _read(path, cut)
-    if known:
-        cut.whole = known[1][0]
-        return known
-    removed, seen = _search(cut, order, seed)
-    columns = {name: [getattr(one, name)[0].item() for one in seen] for name in Standing._fields}
-    replace_file(path, json.dumps({"removed": removed, **columns}).encode())
-    return removed, seen
+def _greedy(cut: CutImage) -> _Search:
+    kept = np.ones(len(cut.regions), bool)
+    removed: list[int] = []
+    history = [cut.whole_scores]
+    while kept.any() and history[-1].rank[0] == 1:
+        candidates = np.flatnonzero(kept)
+        # The scores of the candidate chosen before are those of the picture that this step starts from, so
+        # this picture does not go through the network again.
+        scores = cut.scores_without(kept, candidates, current=history[-1])
+        best = int(np.argmax(scores.log_score))  # the first of ties
+        kept[candidates[best]] = False
+        removed.append(int(candidates[best]))
+        history.append(scores.pick(best))
+    return _Search(removed, _joined(history))
+
+
+def _random(cut: CutImage, seed: int) -> _Search:
+    order = np.random.default_rng(seed).permutation(len(cut.regions))
+    history = [cut.whole_scores]
+    # The order is known beforehand, so a batch of steps goes through the network together. A random order
+    # soon removes what matters: the first batch is usually enough.
+    for start in range(0, len(order), BATCH):
+        ends = range(start + 1, min(len(order), start + BATCH) + 1)
+        history.append(cut.scores(~np.array([np.isin(np.arange(len(order)), order[:end]) for end in ends])))
+        if (history[-1].rank != 1).any():
+            break
+    scores = _joined(history)
+    wrong = np.flatnonzero(scores.rank != 1)
+    last = int(wrong[0]) if len(wrong) else len(scores.rank) - 1
+    return _Search(order[:last].tolist(), ClassScores(*(column[: last + 1] for column in scores)))
+
+
+def _joined(history: list[ClassScores]) -> ClassScores:
+    return ClassScores(*(np.concatenate(columns) for columns in zip(*history, strict=True)))
 
 
 def _key(cut: CutImage, order: str, seed: int) -> str:
-    """Names everything that a search's outcome depends on."""
-    pixels = [cut.frame.shape, hashlib.sha256(cut.frame.tobytes()).hexdigest()]
-    question = [cut.regions.hash, cut.wanted, order, seed if order == "random" else 0]
-    return digest(json.dumps([_VERSION, network_inputs(cut.network), pixels, question]))[:24]
+    """Return a key of everything that the outcome of a search depends on."""
+    pixels = [cut.frame.shape, digest(cut.frame.tobytes())]
+    question = [cut.regions.hash, cut.given_target, order, seed if order == "random" else 0]
+    return cache_key([_VERSION, network_inputs(cut.network), pixels, question], digits=24)
 
 
-def _read(path: Path, cut: CutImage) -> Search | None:
-    """A search as it was kept, or None where there is none, or none that can be."""
-    try:
-        stored = json.loads(path.read_text())
-        removed = [int(segment) for segment in stored["removed"]]
-        log_score = np.array(stored["log_score"], np.float64)
-        rank, predicted = (np.array(stored[name], np.int64) for name in ("rank", "predicted"))
-    except (OSError, ValueError, TypeError, KeyError, OverflowError):
-        return None
+def _pack(search: _Search) -> bytes:
+    columns = {name: column.tolist() for name, column in search.scores._asdict().items()}
+    return json.dumps({"removed": search.removed, **columns}).encode()
+
+
+def _unpack(content: bytes, cut: CutImage) -> _Search:
+    """Read a cached search. A ValueError makes `cached` search again."""
+    stored = json.loads(content)
+    removed = [int(segment) for segment in stored["removed"]]
+    log_score = np.array(stored["log_score"], np.float64)
+    rank, predicted = (np.array(stored[name], np.int64) for name in ("rank", "predicted"))
     if any(column.shape != (len(removed) + 1,) for column in (log_score, rank, predicted)):
-        return None
-    segments, classes = range(len(cut.regions)), range(len(cut.network.classes))
-    target = predicted[0] if cut.wanted is None else cut.wanted
+        raise ValueError("columns of different lengths")
+    # A damaged file may still be valid JSON. It must not crash later, nor show an impossible search.
+    target = predicted[0] if cut.given_target is None else cut.given_target
     sound = (
         len(set(removed)) == len(removed)
-        and set(removed) <= set(segments)
-        and set(predicted.tolist()) <= set(classes)
+        and set(removed) <= set(range(len(cut.regions)))
+        and set(predicted.tolist()) <= set(range(len(cut.network.classes)))
         and ((rank == 1) == (predicted == target)).all()
-        and (log_score <= 0).all()  # which NaN is not
+        and (log_score <= 0).all()  # False for NaN
         and (rank[:-1] == 1).all()  # a search ends with the first error
     )
     if not sound:
-        return None
-    whole = Standing(log_score, rank, predicted)
-    return removed, [_one(whole, n) for n in range(len(rank))]
+        raise ValueError("not a search in this image")
+    return _Search(removed, ClassScores(log_score, rank, predicted))
 
 
-def _greedy(cut: CutImage) -> Search:
+def _result(cut: CutImage, search: _Search, order: str, seed: int) -> MinimalImage:
+    removed, scores = search
+    reason = ""
+    if scores.rank[0] != 1:
+        predicted = cut.network.classes[scores.predicted[0]]
+        reason = f"not classified as {cut.target} but as {predicted}: nothing to simplify"
+    # The last removal is one too many where another class is then more probable. It is taken back.
+    too_many = int(scores.rank[-1] != 1 and not reason)
+    n_removed = len(removed) - too_many
     kept = np.ones(len(cut.regions), bool)
-    removed: list[int] = []
-    seen = [cut.whole]  # a chosen candidate's standing is the next step's own
-    while kept.any() and seen[-1].rank[0] == 1:
-        candidates = np.flatnonzero(kept)
-        standings = cut.without(kept, candidates, now=seen[-1])
-        best = int(np.argmax(standings.log_score))  # the first of equals
-        kept[candidates[best]] = False
-        removed.append(int(candidates[best]))
-        seen.append(_one(standings, best))
-    return removed, seen
-
-
-def _random(cut: CutImage, seed: int) -> Search:
-    order = np.random.default_rng(seed).permutation(len(cut.regions))
-    seen = [cut.whole]
-    for start in range(0, len(order), BATCH):
-        ends = range(start + 1, min(len(order), start + BATCH) + 1)
-        kept = ~np.array([np.isin(np.arange(len(order)), order[:end]) for end in ends])
-        standings = cut.look(kept)
-        seen += [_one(standings, n) for n in range(len(kept))]
-        if (standings.rank != 1).any():
-            break
-    wrong = next((n for n, one in enumerate(seen) if one.rank[0] != 1), len(seen) - 1)
-    return order[:wrong].tolist(), seen[: wrong + 1]
-
-
-def _one(standings: Standing, n: int) -> Standing:
-    return Standing(*(column[n : n + 1] for column in standings))
-
-
-def _result(
-    cut: CutImage, removed: list[int], seen: list[Standing], order: str, seed: int, reason: str = ""
-) -> MinimalImage:
-    kept, last = np.ones(len(cut.regions), bool), seen[-1].rank[0] == 1
-    kept[removed if last else removed[:-1]] = False
-    score = seen[-1] if last or reason else seen[-2]
+    kept[removed[:n_removed]] = False
     return MinimalImage(
         image=cut.frame if reason else cut.picture(kept),
         original=cut.frame,
         kept=kept,
         regions=cut.regions,
-        steps=_steps(cut, removed, seen),
+        steps=_steps(cut, search),
         target=cut.target,
-        score=float(score.score[0]),
+        score=float(scores.score[n_removed]),
         reason=reason,
         order=order,
         provenance=_provenance(cut, order, seed),
     )
 
 
-def _steps(cut: CutImage, removed: list[int], seen: list[Standing]) -> pd.DataFrame:
-    shares, classes = cut.regions.shares, cut.network.classes
-    gone = np.concatenate([[0.0], np.cumsum(shares[removed])])
+def _steps(cut: CutImage, search: _Search) -> pd.DataFrame:
+    removed, scores = search
+    gone = np.concatenate([[0.0], np.cumsum(cut.regions.shares[removed])])
     return pd.DataFrame(
         {
-            "step": np.arange(len(seen)),
+            "step": np.arange(len(gone)),
             "removed": [-1, *removed],
             "name": ["", *(cut.regions.names[segment] for segment in removed)],
-            "score": [float(one.score[0]) for one in seen],
-            "rank": [int(one.rank[0]) for one in seen],
-            "predicted": [classes[one.predicted[0]] for one in seen],
-            "correct": [bool(one.rank[0] == 1) for one in seen],
+            "score": scores.score,
+            "rank": scores.rank,
+            "predicted": [cut.network.classes[number] for number in scores.predicted],
+            "correct": scores.rank == 1,
             "share": np.clip(1 - gone, 0, 1),
         }
     )

@@ -1,155 +1,207 @@
-"""What scenes keep, for a whole study: the categories to ask about, both networks, and the paper beside them.
+"""Which objects scenes keep, for a whole study: its categories, and both of its networks.
 
-`survival.retention` answers for one network and one category; here are a study's answers, with the searches
-that are kept in its cache or come with it.
+`scenelens.retention` counts for one network and one category. Here it is called with a study's networks,
+images and cache. A study in data/studies may come with results, which are used instead of searching again.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError
-from scenelens.files import replace_file, stable_text
+from scenelens.files import digest, read_cached, replace_file, stable_text
 from scenelens.minimal_images.examples import choose_categories, known_categories
 from scenelens.minimal_images.probe import scene_probe
-from scenelens.minimal_images.retention_search import Retention, Survival, images_of, retention, survival_from
+from scenelens.minimal_images.retention_search import ImageRetention, Retention, retention
 from scenelens.networks import Network
-from scenelens.sentences import share_text, words
 from scenelens.studies import Study, shipped_folder
 
-N_IMAGES = 30  # of a category
-PROBE = "object"  # the network that gets a head for scenes, to be compared
+_N_IMAGES = 30  # of a category
+_PROBED = "object"  # the network that gets a linear last layer for scenes, to be compared
 
 
-def compare(study: Study, categories: list[str], n: int = N_IMAGES) -> dict[str, list[Retention]]:
-    """What the scene network keeps of each category, and the object network with a head for scenes where one
-    can be trained: network name to retentions. Empty where the study has no annotations."""
+def compare_retention(study: Study, categories: list[str], n: int = _N_IMAGES) -> dict[str, list[Retention]]:
+    """Count which objects the scene network keeps, and the object network with a linear layer for scenes.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    categories : list of str
+        Scene categories of the annotations that the scene network knows.
+    n : int, optional
+        How many images of each category are used, spread evenly.
+
+    Returns
+    -------
+    dict of str to list of Retention
+        Network name to one entry per category. 'object' is missing where the study has too few other
+        photographs of scenes to train the linear layer on. Empty where the study has no annotations.
+
+    Raises
+    ------
+    SceneLensError
+        If no annotated image shows such a category, or the scene network does not know it.
+    """
     if study.annotations is None:
         return {}
-    found = {"scene": [keeps(study, category, "scene", n) for category in categories]}
-    probe = headed(study, categories, n)
+    found = {"scene": [category_retention(study, category, "scene", n) for category in categories]}
+    probe = _network_with_head(study, found["scene"])
     if probe is not None:
-        found[PROBE] = [keeps(study, category, probe, n) for category in categories]
+        found[_PROBED] = [category_retention(study, category, probe, n) for category in categories]
     return found
 
 
-def annotated(study: Study) -> Annotations:
-    """The study's annotations; a SceneLensError where it has none."""
+def category_retention(
+    study: Study, category: str, network: str | Network = "scene", n: int = _N_IMAGES
+) -> Retention:
+    """Count which objects the minimal images of one scene category keep.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    category : str
+        One of the annotations' scene categories, which is also a class of the network.
+    network : str or Network, optional
+        One of the study's networks by name, or another network, such as one by `scene_probe`.
+    n : int, optional
+        How many images are used, spread evenly.
+
+    Returns
+    -------
+    Retention
+        The counts. Searches are cached with the study. They are taken from the file that comes with the study
+        where an image is still cut into the same segments.
+
+    Raises
+    ------
+    SceneLensError
+        If the study has no annotations, if no annotated image shows the category, or if the network has no
+        such class.
+    """
     if study.annotations is None:
         where = study.file.path.name
         raise SceneLensError(
             f"study {study.name!r} has no annotations: add an [annotations] table to {where}."
         )
-    return study.annotations
+    net = study.networks[network] if isinstance(network, str) else network
+    known = _shipped(study).get(_shipped_key(net, category), {})
+    return retention(net, study.annotations, category, n_images=n, cache=study.cache / "minimal", known=known)
 
 
-def keeps(study: Study, category: str, network: str | Network = "scene", n: int = N_IMAGES) -> Retention:
-    """Which objects the minimal images of a scene category keep.
+def _network_with_head(study: Study, counted: list[Retention]) -> Network | None:
+    """Return the object network with a linear layer for the counted categories, or None.
+
+    The layer is never trained on the counted images. It would recognise more of them than of other images,
+    and the comparison with the scene network would not be fair.
+    """
+    annotations = study.annotations
+    if annotations is None:
+        return None
+    tested = {annotations.path(one.image).resolve() for each in counted for one in each.per_image}
+    table = study.images
+    ids = [image for image, path in zip(table.image, table.path, strict=True) if path.resolve() in tested]
+    try:
+        probe = scene_probe(study, _PROBED, without=ids)
+    except SceneLensError:  # too few other images
+        return None
+    return probe if {one.category for one in counted} <= set(probe.classes) else None
+
+
+def ship_retention(study: Study, n: int = _N_IMAGES) -> Path:
+    """Search all categories that the scene network knows, and write the results next to the study's data.
+
+    For the categories of `choose_categories` the object network with a linear layer is searched too.
 
     Parameters
     ----------
-    category : one of the annotations' scene categories, which is also a class of the network.
-    network : one of the study's by name, or another Network, such as `headed(study)`.
-    n : how many images to look at, spread evenly.
+    study : Study
+        A study in data/studies.
+    n : int, optional
+        How many images of each category are used.
 
     Returns
     -------
-    Retention. Searches are kept in the study's cache, and taken from the file that comes with the study where
-    their image is still cut into the same segments.
-    """
-    net = study.networks[network] if isinstance(network, str) else network
-    known = _shipped(study).get(_key(net, category), {})
-    cache = study.cache / "minimal"
-    return retention(net, annotated(study), category, n_images=n, cache=cache, known=known)
-
-
-def headed(study: Study, categories: list[str], n: int = N_IMAGES) -> Network | None:
-    """The object network with a head for scenes, never trained on the images it will be judged by; None where
-    the study has too few photographs of scenes, or none of these categories."""
-    known = annotated(study)
-    judged = {known.path(image).resolve() for name in categories for image in images_of(known, name, n)}
-    table = study.images
-    ids = [image for image, path in zip(table.image, table.path, strict=True) if path.resolve() in judged]
-    try:
-        probe = scene_probe(study, PROBE, without=ids)
-    except SceneLensError:
-        return None
-    return probe if set(categories) <= set(probe.classes) else None
-
-
-def _object(row: Any) -> str:
-    quoted = "" if np.isnan(row.paper) else f" (the paper: {row.paper:.0%})"
-    name = words(row.object)
-    return f"{name} {share_text(row.share, row.low, row.high, row.n)}, at random {row.random:.0%}{quoted}"
-
-
-def _key(network: Network, category: str) -> str:
-    """Names a network and a category. A head's last digits differ between machines, so a probe counts by what
-    it was made from."""
-    module: Any = network.module
-    base = getattr(module, "network", network)
-    head = f"+head on {module.layer}, {module.trained_on} images" if base is not network else ""
-    how = hashlib.sha256(stable_text(network.preprocessing).encode()).hexdigest()[:8]
-    return f"{base.weights_hash[:16]}-{how}{head}: {category}"
-
-
-def shipped_file(study: Study) -> Path | None:
-    """Where the searches that come with a study lie; None for a study outside data/studies."""
-    folder = shipped_folder(study)
-    return None if folder is None else folder.parent / "retention.json"
-
-
-@functools.lru_cache(maxsize=2)
-def _read_shipped(path: Path, changed: int) -> dict[str, dict[str, Survival]]:
-    found: dict[str, dict[str, Survival]] = {}
-    try:
-        for key, survivals in json.loads(path.read_text()).items():
-            rows = [survival_from(one) for one in survivals]
-            found[key] = {one.image: one for one in rows}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}  # the searches are done again
-    return found
-
-
-def _shipped(study: Study) -> Mapping[str, dict[str, Survival]]:
-    path = shipped_file(study)
-    return _read_shipped(path, path.stat().st_mtime_ns) if path and path.exists() else {}
-
-
-def ship(study: Study, n: int = N_IMAGES) -> Path:
-    """Search through `n` images of every category that the scene network knows, and of the paper's with the
-    headed network too; write what was found beside the study's own data.
+    Path
+        The file.
 
     Raises
     ------
-    SceneLensError : the study lies outside data/studies, or has no annotations.
+    SceneLensError
+        If the study lies outside data/studies, or has no annotations.
     """
-    path = shipped_file(study)
+    path = shipped_retention(study)
     if path is None:
         raise SceneLensError(
             f"study {study.name!r} lies outside data/studies; its searches stay in {study.cache}."
         )
-    scene, asked = study.networks["scene"], choose_categories(study)
-    probe = headed(study, asked, n)
-    runs = [(scene, category) for category in known_categories(study)]
-    runs += [(probe, category) for category in asked if probe is not None]
+    scene = [(study.networks["scene"], category) for category in known_categories(study)]
+    chosen = choose_categories(study)
+    probe = _network_with_head(study, [category_retention(study, category, n=n) for category in chosen])
+    runs = scene + [(probe, category) for category in chosen if probe is not None]
     content = {
-        _key(network, category): [_rounded(one) for one in keeps(study, category, network, n).counted]
+        _shipped_key(network, category): [
+            _rounded(one) for one in category_retention(study, category, network, n).counted
+        ]
         for network, category in runs
     }
+    # One line per network and category, sorted, so that a change shows as a short difference in git.
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(rows)}" for key, rows in sorted(content.items()))
     replace_file(path, ("{\n" + lines + "\n}\n").encode())
     return path
 
 
-def _rounded(one: Survival) -> dict[str, Any]:
+def shipped_retention(study: Study) -> Path | None:
+    """Return the file with the results that come with a study.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+
+    Returns
+    -------
+    Path or None
+        The file, which need not exist; None for a study outside data/studies.
+    """
+    folder = shipped_folder(study)
+    return None if folder is None else folder.parent / "retention.json"
+
+
+def _rounded(one: ImageRetention) -> dict[str, Any]:
     return asdict(one) | {"shares": [round(share, 5) for share in one.shares]}
+
+
+def _shipped(study: Study) -> Mapping[str, dict[str, ImageRetention]]:
+    path = shipped_retention(study)
+    return _read_shipped(path, path.stat().st_mtime_ns) if path and path.exists() else {}
+
+
+@functools.lru_cache(maxsize=2)
+def _read_shipped(path: Path, changed: int) -> dict[str, dict[str, ImageRetention]]:
+    """Return the results by key and image; none where the file is damaged. `changed` renews the memory."""
+
+    def unpack(content: bytes) -> dict[str, dict[str, ImageRetention]]:
+        return {
+            key: {one.image: one for one in map(ImageRetention.from_json, rows)}
+            for key, rows in json.loads(content).items()
+        }
+
+    return read_cached(path, unpack) or {}
+
+
+def _shipped_key(network: Network, category: str) -> str:
+    """Return the key of a network and a category in the file that comes with a study."""
+    module: Any = network.module
+    base = getattr(module, "network", network)
+    # The last digits of a trained linear layer differ between machines. So a network with such a layer is
+    # named by what the layer was made from, and not by its weights.
+    head = f"+head on {module.layer}, {module.trained_on} images" if base is not network else ""
+    how = digest(stable_text(network.preprocessing))[:8]
+    return f"{base.weights_hash[:16]}-{how}{head}: {category}"

@@ -13,13 +13,11 @@ from tests.tiny_study import write_tiny_study
 CODE = """
 import numpy as np
 import scenelens as sl
-from scenelens.cut_image import CutImage
-from scenelens.minimal_images import take_apart
 
 study = sl.open_study("tiny_apart/study.toml")
 image = study.load_image(study.images.image[0])
-labels = np.arange(60)[:, None] // 20 * 4 + np.arange(80)[None] // 20
-take_apart(CutImage(study.networks["scene"], image, labels))
+segment_map = np.arange(60)[:, None] // 20 * 4 + np.arange(80)[None] // 20
+sl.minimal_images.take_apart(sl.CutImage(study.networks["scene"], image, segment_map))
 """
 
 
@@ -69,6 +67,6 @@ def test_a_photograph_of_the_readers_own(notebook, tmp_path):
     expect(notebook.widget("sl-segment-13")).to_be_visible(timeout=60_000)
 
 
-def test_nothing_is_asked_outside_and_no_script_fails(notebook):
+def test_no_request_leaves_the_machine_and_no_script_fails(notebook):
     assert notebook.outside_requests() == []
     assert notebook.script_errors == []

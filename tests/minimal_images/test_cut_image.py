@@ -1,4 +1,4 @@
-"""A class's standing by hand, and every way of asking about removed segments giving the same answer."""
+"""A class's scores by hand, and every way of asking about removed segments giving the same answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from scenelens.errors import SceneLensError
-from scenelens.minimal_images.cut_image import BATCH, CutImage, class_number, standing
+from scenelens.minimal_images.cut_image import BATCH, ClassScores, CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
@@ -16,43 +16,43 @@ from tests.small_network import CLASSES, SIZE, photograph, small_network
 
 
 def grid(rows: int, columns: int, shape: tuple[int, int] = SIZE) -> np.ndarray:
-    """A label map of rows x columns boxes."""
+    """A segment map of rows x columns boxes."""
     down, across = (np.arange(n) * k // n for n, k in zip(shape, (rows, columns), strict=True))
     return down[:, None] * columns + across
 
 
-def test_standing_by_hand():
-    found = standing(np.log([[0.5, 0.3, 0.2], [0.25, 0.5, 0.25]]), 2)
+def test_scores_by_hand():
+    found = ClassScores.of_logits(np.log([[0.5, 0.3, 0.2], [0.25, 0.5, 0.25]]), 2)
     np.testing.assert_allclose(found.score, [0.2, 0.25])
     assert found.rank.tolist() == [3, 3]  # of equal classes the first is ahead
     assert found.predicted.tolist() == [0, 1]
-    assert standing(np.zeros((1, 3)), 0).rank.tolist() == [1]
+    assert ClassScores.of_logits(np.zeros((1, 3)), 0).rank.tolist() == [1]
 
 
 def test_log_scores_tell_what_probabilities_cannot():
-    close = standing(np.array([[40.0, 0.0], [41.0, 0.0]]), 0)
+    close = ClassScores.of_logits(np.array([[40.0, 0.0], [41.0, 0.0]]), 0)
     assert close.score.tolist() == [1.0, 1.0]
-    assert standing(np.array([[30.0, 0.0], [31.0, 0.0]]), 0).log_score.argmax() == 1
-    assert np.isfinite(standing(np.array([[-1e4, 1e4]]), 0).log_score).all()
+    assert ClassScores.of_logits(np.array([[30.0, 0.0], [31.0, 0.0]]), 0).log_score.argmax() == 1
+    assert np.isfinite(ClassScores.of_logits(np.array([[-1e4, 1e4]]), 0).log_score).all()
 
 
 def test_classes_by_name_and_number():
     network = small_network()
-    assert class_number(network, "cave") == class_number(network, 2) == 2
+    assert CutImage.class_number(network, "cave") == CutImage.class_number(network, 2) == 2
     with pytest.raises(SceneLensError, match="close names: beach"):
-        class_number(network, "beech")
+        CutImage.class_number(network, "beech")
     for number in (-1, 4):
         with pytest.raises(SceneLensError, match="classes 0 to 3"):
-            class_number(network, number)
+            CutImage.class_number(network, number)
 
 
 def test_the_target_is_what_the_network_sees_unless_it_is_given():
     network = small_network()
     cut = CutImage(network, photograph(), grid(2, 2))
     assert cut.target == network.predict(photograph()).predicted[0]
-    assert cut.whole.rank.tolist() == [1]
+    assert cut.whole_scores.rank.tolist() == [1]
     other = next(name for name in CLASSES if name != cut.target)
-    assert CutImage(network, photograph(), grid(2, 2), other).whole.rank[0] > 1
+    assert CutImage(network, photograph(), grid(2, 2), other).whole_scores.rank[0] > 1
 
 
 def test_all_ways_of_looking_agree():
@@ -61,10 +61,13 @@ def test_all_ways_of_looking_agree():
     cut = CutImage(network, photograph(), grid(5, 8))
     kept = np.random.default_rng(0).random(n) < 0.9
     segments = np.flatnonzero(kept)
-    without = cut.without(kept, segments)
+    without = cut.scores_without(kept, segments)
     choices = np.array([kept & (np.arange(n) != segment) for segment in segments])
-    looks = cut.look(choices)
-    single = [standing(network(cut.picture(one), framed=True).numpy(), cut.target_number) for one in choices]
+    looks = cut.scores(choices)
+    single = [
+        ClassScores.of_logits(network(cut.picture(one), framed=True).numpy(), cut.target_number)
+        for one in choices
+    ]
     np.testing.assert_allclose(without.log_score, looks.log_score, atol=1e-4)
     np.testing.assert_allclose(without.log_score, [one.log_score[0] for one in single], atol=1e-4)
     assert without.rank.tolist() == looks.rank.tolist() == [int(one.rank[0]) for one in single]
@@ -73,20 +76,20 @@ def test_all_ways_of_looking_agree():
 def test_a_flat_segment_is_not_looked_at_again():
     image = photograph()
     image[:12, :16] = 77
-    labels = grid(2, 2)
-    labels[11, :16] = labels[:12, 15] = 1  # the steps at its border are another's
-    cut = CutImage(small_network(), image, labels)
-    assert cut.bases.alive.tolist() == [False, True, True, True]
+    segment_map = grid(2, 2)
+    segment_map[11, :16] = segment_map[:12, 15] = 1  # the steps at its border are another's
+    cut = CutImage(small_network(), image, segment_map)
+    assert cut.bases.has_gradient.tolist() == [False, True, True, True]
     everything, seen = np.ones(4, bool), []
     original = cut._logits
     cut._logits = lambda pictures: seen.append(len(pictures)) or original(pictures)
-    found = cut.without(everything, np.arange(4), now=cut.whole)
+    found = cut.scores_without(everything, np.arange(4), current=cut.whole_scores)
     assert seen == [3]
-    assert found.log_score[0] == cut.whole.log_score[0]
-    plain = cut.without(everything, np.arange(4))
+    assert found.log_score[0] == cut.whole_scores.log_score[0]
+    plain = cut.scores_without(everything, np.arange(4))
     np.testing.assert_allclose(found.log_score, plain.log_score, atol=1e-5)
-    only = cut.without(everything, np.array([0]), now=cut.whole)
-    assert only.rank.tolist() == cut.whole.rank.tolist()
+    only = cut.scores_without(everything, np.array([0]), current=cut.whole_scores)
+    assert only.rank.tolist() == cut.whole_scores.rank.tolist()
 
 
 def test_regions_of_the_photograph_are_framed_with_it():
@@ -118,7 +121,7 @@ def test_a_photograph_by_its_path(tmp_path):
         (np.zeros((5, 5), int), "the regions are"),
         ({"bed": grid(1, 2) == 0}, "are in no mask"),
         ({"bed": grid(1, 2) == 0, "all": grid(1, 1) == 0}, "masks overlap"),
-        (np.zeros(SIZE), "a label map is"),
+        (np.zeros(SIZE), "a segment map is"),
     ],
 )
 def test_regions_that_do_not_fit(regions, sentence):
@@ -131,4 +134,4 @@ def test_a_broken_network_says_so():
     network = Network(module, "scene", ["a", "b"], Preprocessing(size=(4, 4)))
     torch.nn.init.constant_(module[1].weight, float("nan"))
     with pytest.raises(SceneLensError, match="scores are NaN"):
-        CutImage(network, photograph(shape=(4, 4)), Regions.from_labels(grid(2, 2, (4, 4))))
+        CutImage(network, photograph(shape=(4, 4)), Regions.from_map(grid(2, 2, (4, 4))))

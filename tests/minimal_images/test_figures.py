@@ -10,8 +10,8 @@ from scenelens import paper
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images import figures
 from scenelens.minimal_images.cut_image import CutImage
-from scenelens.minimal_images.regions import as_regions
-from scenelens.minimal_images.retention_search import Retention, Survival
+from scenelens.minimal_images.regions import Regions
+from scenelens.minimal_images.retention_search import ImageRetention, Retention
 from scenelens.minimal_images.search import simplify
 from scenelens.workbook.style import NETWORK_COLORS
 from tests.figure_checks import assert_well_set, words_of
@@ -29,7 +29,7 @@ def cut():
 
 
 def test_borders_are_white_and_the_rest_is_the_image(cut):
-    drawn = figures.outlined(cut.frame, cut.regions)
+    drawn = figures._outlined(cut.frame, cut.regions)
     changed = (drawn != cut.frame).any(2)
     assert (drawn[changed] == 255).all()
     assert changed.any()
@@ -37,7 +37,7 @@ def test_borders_are_white_and_the_rest_is_the_image(cut):
 
 
 def test_two_ways_to_cut(cut):
-    plate = figures.segmentations(cut.frame, {"objects": cut.regions, "halves": as_regions(grid(1, 2))})
+    plate = figures.segmentations(cut.frame, {"objects": cut.regions, "halves": Regions.of(grid(1, 2))})
     assert_well_set(plate)
     assert {"objects: 12 segments", "halves: 2 segments", "the image"} <= said(plate)
 
@@ -74,11 +74,11 @@ def test_figure_2(cut):
 
 def retention(category: str, kept: int) -> Retention:
     """Ten images with a bed and a lamp; `kept` of them keep the bed, none the lamp."""
-    survivals = [
-        Survival(str(k), "", ("bed", "lamp"), (0.25, 0.75), (k < kept, False), (True, True))
+    images = [
+        ImageRetention(str(k), "", ("bed", "lamp"), (0.25, 0.75), (k < kept, False), (True, True))
         for k in range(10)
     ]
-    return Retention(category, category, tuple(survivals), {})
+    return Retention(category, category, tuple(images), {})
 
 
 def test_retention_bars(monkeypatch):

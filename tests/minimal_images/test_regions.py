@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
-from scenelens.minimal_images.regions import Regions, as_regions
+from scenelens.minimal_images.regions import Regions
 from scenelens.networks.preprocessing import Preprocessing
 
 LEFT = np.array([[1, 1, 0, 0]] * 2, bool)
 
 
-def test_labels_of_any_value():
-    found = Regions.from_labels(np.array([[-5, 7], [7, 7]]), {7: "bed"}, {7: "object"})
-    assert found.labels.tolist() == [[0, 1], [1, 1]]
+def test_numbers_of_any_value():
+    found = Regions.from_map(np.array([[-5, 7], [7, 7]]), {7: "bed"}, {7: "object"})
+    assert found.segment_map.tolist() == [[0, 1], [1, 1]]
     assert found.names == ("region -5", "bed")
     assert found.kinds == ("region", "object")
     assert found.shares.tolist() == [0.25, 0.75]
@@ -26,7 +26,7 @@ def test_labels_of_any_value():
 def test_masks_and_their_rest():
     found = Regions.from_masks({"bed": LEFT}, rest=True)
     assert found.names == ("bed", "unlabelled")
-    assert (found.labels == ~LEFT).all()
+    assert (found.segment_map == ~LEFT).all()
     assert Regions.from_masks({"bed": LEFT, "wall": ~LEFT}, rest=True).names == ("bed", "wall")
 
 
@@ -41,8 +41,8 @@ def test_masks_and_their_rest():
     ],
 )
 def test_what_callers_mean_by_regions(given_):
-    found = as_regions(given_)
-    assert found.labels.tolist() == (~LEFT).astype(int).tolist()
+    found = Regions.of(given_)
+    assert found.segment_map.tolist() == (~LEFT).astype(int).tolist()
     assert found.names == ("region 0", "region 1")
 
 
@@ -61,17 +61,17 @@ def test_masks_that_do_not_divide_the_image(masks, sentence):
         Regions.from_masks(masks)
 
 
-@pytest.mark.parametrize("labels", [np.zeros((2, 2)), np.zeros(4, int), np.zeros((0, 4), int), "region"])
-def test_label_maps_that_are_none(labels):
-    with pytest.raises(SceneLensError, match="a label map is"):
-        Regions.from_labels(labels)
+@pytest.mark.parametrize("segment_map", [np.zeros((2, 2)), np.zeros(4, int), np.zeros((0, 4), int), "region"])
+def test_arrays_that_are_no_segment_map(segment_map):
+    with pytest.raises(SceneLensError, match="a segment map is"):
+        Regions.from_map(segment_map)
 
 
 def test_the_hash_names_the_division():
-    one = Regions.from_labels(LEFT.astype(int))
-    assert one.hash == Regions.from_labels(LEFT.astype(np.uint8) * 9, {0: "region 0", 9: "region 1"}).hash
-    assert one.hash != Regions.from_labels(LEFT.astype(int), {0: "bed"}).hash
-    assert one.hash != Regions.from_labels(LEFT.T.astype(int)).hash
+    one = Regions.from_map(LEFT.astype(int))
+    assert one.hash == Regions.from_map(LEFT.astype(np.uint8) * 9, {0: "region 0", 9: "region 1"}).hash
+    assert one.hash != Regions.from_map(LEFT.astype(int), {0: "bed"}).hash
+    assert one.hash != Regions.from_map(LEFT.T.astype(int)).hash
 
 
 HOWS = [
@@ -87,10 +87,10 @@ HOWS = [
 def test_regions_are_framed_like_the_photograph(how, seed, shape):
     """A photograph that shows its own segments in grey, framed, shows the framed segments."""
     blocks = np.random.default_rng(seed).integers(0, 3, (shape[0] // 10, shape[1] // 10))
-    labels = blocks.repeat(10, 0).repeat(10, 1)
-    photograph = (labels * 100).astype(np.uint8)[..., None].repeat(3, 2)
-    found = Regions.from_labels(labels).within(how)
-    codes = np.array([int(name.split()[1]) for name in found.names])[found.labels]
+    segment_map = blocks.repeat(10, 0).repeat(10, 1)
+    photograph = (segment_map * 100).astype(np.uint8)[..., None].repeat(3, 2)
+    found = Regions.from_map(segment_map).within(how)
+    codes = np.array([int(name.split()[1]) for name in found.names])[found.segment_map]
     seen = how.frame(photograph)[..., 0] / 100
     assert found.shape == how.size
     sure = np.abs(seen - np.rint(seen)) < 0.02  # away from borders, where the photograph is blended
@@ -99,8 +99,8 @@ def test_regions_are_framed_like_the_photograph(how, seed, shape):
 
 
 def test_segments_outside_the_crop_are_gone():
-    labels = np.repeat([0, 1, 2], [5, 20, 5])[None].repeat(20, 0)
-    found = Regions.from_labels(labels, {1: "bed"}).within(
+    segment_map = np.repeat([0, 1, 2], [5, 20, 5])[None].repeat(20, 0)
+    found = Regions.from_map(segment_map, {1: "bed"}).within(
         Preprocessing(size=(20, 20), resize="short side", resize_to=20)
     )
     assert found.names == ("bed",)

@@ -1,4 +1,4 @@
-"""Counting by hand what survives, and a whole run over a few annotated pictures, kept and read again."""
+"""Counting by hand what is kept, and a whole run over a few annotated pictures, cached and read again."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from scenelens.annotations.sun import AnnotatedImages, write_annotation
 from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
 from scenelens.minimal_images.cut_image import CutImage
-from scenelens.minimal_images.retention_search import Survival, retention, retention_table
+from scenelens.minimal_images.retention_search import ImageRetention, _retention_table, retention
 from scenelens.minimal_images.search import minimal_image
 from scenelens.minimal_images.segmentation import regions_from_annotation
 from tests.minimal_images.test_cut_image import grid
 from tests.small_network import SIZE, photograph, small_network
 
-BED = Survival("a", "", ("bed", "wall", "bed"), (0.25, 0.5, 0.25), (False, False, True), (False, True, False))
-LAMP = Survival("b", "", ("bed", "unlabelled"), (0.5, 0.5), (False, True), (True, False))
+BED = ImageRetention(
+    "a", "", ("bed", "wall", "bed"), (0.25, 0.5, 0.25), (False, False, True), (False, True, False)
+)
+LAMP = ImageRetention("b", "", ("bed", "unlabelled"), (0.5, 0.5), (False, True), (True, False))
 
 
 def test_the_table_by_hand():
-    table = retention_table([BED, LAMP]).set_index("object")
+    table = _retention_table([BED, LAMP]).set_index("object")
     assert list(table.index) == ["bed", "wall"]  # what nobody outlined is no object
     bed = table.loc["bed"]
     assert (bed.n, bed.kept, bed.share, bed.area) == (2, 1, 0.5, 0.5)
@@ -40,7 +42,7 @@ def test_the_table_by_hand():
 
 
 def test_no_image_no_object():
-    table = retention_table([])
+    table = _retention_table([])
     assert len(table) == 0
     assert "by_chance" in table
 
@@ -49,11 +51,11 @@ def test_no_image_no_object():
 @settings(max_examples=30, deadline=None)
 def test_chance_is_the_share_of_all_choices(segments):
     names, kept = zip(*segments, strict=True)
-    one = Survival("x", "", names, (1 / len(names),) * len(names), kept, kept)
+    one = ImageRetention("x", "", names, (1 / len(names),) * len(names), kept, kept)
     choices = list(combinations(names, sum(kept)))
     for name in set(names):
         assert one.chance(name) == pytest.approx(sum(name in choice for choice in choices) / len(choices))
-        assert one.has(name, kept) == any(k for n, k in segments if n == name)
+        assert one.keeps(name, kept) == any(k for n, k in segments if n == name)
 
 
 @pytest.fixture
@@ -76,12 +78,12 @@ def annotated(tmp_path) -> AnnotatedImages:
 def test_a_run_counts_what_single_searches_find(annotated):
     network = small_network()
     found = retention(network, annotated, "attic", progress=False)
-    assert len(found.survivals) == 8
+    assert len(found.per_image) == 8
     kept = []
     for image in annotated.images[:8]:
         regions = regions_from_annotation(annotated, image)
         single = minimal_image(network, annotated.path(image), regions, "attic")
-        reason = next(one.reason for one in found.survivals if one.image == image)
+        reason = next(one.reason for one in found.per_image if one.image == image)
         assert reason == single.reason
         if single.simplified:
             kept.append({name for name, here in zip(regions.names, single.kept, strict=True) if here})
@@ -112,7 +114,7 @@ def test_what_is_done_is_not_done_again(annotated, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"image": 3, "colour": 4}'])
-def test_a_broken_kept_search_is_done_again(annotated, tmp_path, content):
+def test_a_damaged_cached_search_is_done_again(annotated, tmp_path, content):
     network, cache = small_network(), tmp_path / "cache"
     first = retention(network, annotated, "attic", n_images=1, cache=cache, progress=False)
     (path,) = cache.iterdir()
@@ -127,8 +129,8 @@ def test_random_orders_differ_between_images(annotated):
     again = retention(small_network(), annotated, "attic", progress=False)
     assert found == again
     others = [retention(small_network(), annotated, "attic", seed=s, progress=False) for s in range(1, 6)]
-    assert any(other.survivals != found.survivals for other in others)
-    assert all([o.greedy for o in other.survivals] == [o.greedy for o in found.survivals] for other in others)
+    assert any(other.per_image != found.per_image for other in others)
+    assert all([o.greedy for o in other.per_image] == [o.greedy for o in found.per_image] for other in others)
 
 
 def test_images_that_cannot_count_are_named(annotated):
@@ -143,7 +145,7 @@ def test_images_that_cannot_count_are_named(annotated):
 
 def test_a_few_images_spread_over_all(annotated):
     found = retention(small_network(), annotated, "attic", n_images=3, progress=False)
-    assert [one.image for one in found.survivals] == ["attic/0.png", "attic/2.png", "attic/5.png"]
+    assert [one.image for one in found.per_image] == ["attic/0.png", "attic/2.png", "attic/5.png"]
 
 
 def test_the_time_is_said_beforehand(annotated, capsys):
@@ -157,7 +159,7 @@ def test_bad_questions(annotated):
         retention(network, annotated, "atic")
     with pytest.raises(SceneLensError, match="at least one image"):
         retention(network, annotated, "attic", n_images=0)
-    with pytest.raises(SceneLensError, match="knows no class 'kitchen'"):
+    with pytest.raises(SceneLensError, match="has no class 'kitchen'"):
         retention(network, annotated, "attic", target="kitchen")
     assert retention(network, annotated, "beach", target="cave", progress=False).target == "cave"
 

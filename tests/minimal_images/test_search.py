@@ -15,22 +15,23 @@ from torch import nn
 
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
-from scenelens.minimal_images.gradient_domain import forward_differences, integrate
+from scenelens.minimal_images.gradient_domain import forward_differences
 from scenelens.minimal_images.search import MinimalImage, minimal_image, simplify
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
+from tests.minimal_images.poisson import integrate
 from tests.minimal_images.test_cut_image import grid
 from tests.small_network import CLASSES, SIZE, photograph, small_network
 
 
-def plain_search(network: Network, image: np.ndarray, labels: np.ndarray) -> list[int]:
+def plain_search(network: Network, image: np.ndarray, segment_map: np.ndarray) -> list[int]:
     """Segments in the order of removal: for every candidate zero the gradients, solve, one forward pass."""
     target = network.classes.index(network.predict(image, framed=True).predicted[0])
-    left, removed = list(range(labels.max() + 1)), []
+    left, removed = list(range(segment_map.max() + 1)), []
     while left:
         scores = []
         for candidate in left:
-            owned = np.isin(labels, [one for one in left if one != candidate])[..., None]
+            owned = np.isin(segment_map, [one for one in left if one != candidate])[..., None]
             down, right = (one * owned for one in forward_differences(image))
             picture = np.clip(np.floor(integrate(down, right, image.mean((0, 1))) + 0.5), 0, 255)
             logits = network(picture.astype(np.uint8), framed=True)[0].double()
@@ -45,16 +46,16 @@ def plain_search(network: Network, image: np.ndarray, labels: np.ndarray) -> lis
 @given(st.integers(0, 10_000), st.sampled_from([(1, 3), (2, 2), (2, 4), (3, 3)]))
 @settings(max_examples=12, deadline=None)
 def test_the_search_is_the_plain_loop(seed, boxes):
-    network, image, labels = small_network(seed % 7), photograph(seed), grid(*boxes)
-    found = minimal_image(network, image, labels)
-    assert found.steps.removed[1:].tolist() == plain_search(network, image, labels)
+    network, image, segment_map = small_network(seed % 7), photograph(seed), grid(*boxes)
+    found = minimal_image(network, image, segment_map)
+    assert found.steps.removed[1:].tolist() == plain_search(network, image, segment_map)
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["greedy", "random"]))
 @settings(max_examples=12, deadline=None)
 def test_what_a_result_says_is_true(seed, order):
-    network, labels = small_network(seed % 7), grid(3, 4)
-    found = minimal_image(network, photograph(seed), labels, order=order, seed=seed)
+    network, segment_map = small_network(seed % 7), grid(3, 4)
+    found = minimal_image(network, photograph(seed), segment_map, order=order, seed=seed)
     steps = found.steps
     prediction = network.predict(found.image, framed=True).iloc[0]
     assert prediction.predicted == found.target  # the last correct one
@@ -65,7 +66,7 @@ def test_what_a_result_says_is_true(seed, order):
     np.testing.assert_array_equal(found.kept_after(int(last.step)), found.kept)
     assert last["share"] == pytest.approx(found.share)
     assert found.share == pytest.approx(found.mask.mean())
-    assert (found.mask == found.kept[labels]).all()
+    assert (found.mask == found.kept[segment_map]).all()
     assert steps.removed[1:].is_unique
     assert ((steps["rank"] == 1) == steps.correct).all()
     assert (steps.predicted[steps.correct] == found.target).all()
@@ -104,9 +105,9 @@ def test_by_hand():
     image = np.full((4, 8, 3), 200, np.uint8)
     image[:, 4:] = 100
     image[1, 6] = 160
-    labels = np.zeros((4, 8), int)
-    labels[:, 3], labels[:, 4:] = 1, 2
-    found = minimal_image(bright_left(), image, labels)
+    segment_map = np.zeros((4, 8), int)
+    segment_map[:, 3], segment_map[:, 4:] = 1, 2
+    found = minimal_image(bright_left(), image, segment_map)
     assert found.target == "left"
     assert found.steps.removed.tolist() == [-1, 2, 0, 1]  # the dots first, then what changes nothing
     assert found.kept.tolist() == [False, True, False]
@@ -158,7 +159,7 @@ def test_bad_questions():
         minimal_image(network, image, grid(1, 1))
     with pytest.raises(SceneLensError, match="allowed: greedy, random"):
         minimal_image(network, image, grid(2, 2), order="lazy")
-    with pytest.raises(SceneLensError, match="knows no class"):
+    with pytest.raises(SceneLensError, match="has no class"):
         minimal_image(network, image, grid(2, 2), target="kitchen")
     found = minimal_image(network, image, grid(2, 2))
     for step in (-1, len(found.steps)):
@@ -170,7 +171,7 @@ def check_same(first: MinimalImage, second: MinimalImage) -> None:
     """Every bit of two results is the same."""
     for name in ("image", "original", "kept", "mask"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
-    np.testing.assert_array_equal(first.regions.labels, second.regions.labels)
+    np.testing.assert_array_equal(first.regions.segment_map, second.regions.segment_map)
     pd.testing.assert_frame_equal(first.steps, second.steps, check_exact=True)
     for name in ("target", "score", "reason", "order", "provenance", "share"):
         assert getattr(first, name) == getattr(second, name), name
@@ -224,8 +225,10 @@ def test_another_question_is_another_search(tmp_path):
         (network, other, grid(3, 4)),
         (network, image, grid(4, 3)),
     ]
-    for net, picture, labels in asked:
-        check_same(minimal_image(net, picture, labels, cache=tmp_path), minimal_image(net, picture, labels))
+    for net, picture, segment_map in asked:
+        check_same(
+            minimal_image(net, picture, segment_map, cache=tmp_path), minimal_image(net, picture, segment_map)
+        )
     assert len(list(tmp_path.iterdir())) == len(asked)
 
 
@@ -244,12 +247,12 @@ def test_another_question_is_another_search(tmp_path):
     ],
 )
 def test_a_damaged_search_is_made_again(tmp_path, damage):
-    network, image, labels = small_network(), photograph(3), grid(3, 4)
-    found = minimal_image(network, image, labels, cache=tmp_path)
+    network, image, segment_map = small_network(), photograph(3), grid(3, 4)
+    found = minimal_image(network, image, segment_map, cache=tmp_path)
     (path,) = tmp_path.iterdir()
     content = path.read_text()
     path.write_text(damage(json.loads(content)))
-    check_same(minimal_image(network, image, labels, cache=tmp_path), found)
+    check_same(minimal_image(network, image, segment_map, cache=tmp_path), found)
     assert path.read_text() == content
 
 

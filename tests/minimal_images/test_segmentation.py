@@ -33,10 +33,10 @@ def test_regions_are_the_four_colours():
     found = segment_image(quarters(), n_regions=4, n_edges=0)
     assert len(found) == 4
     for region in range(4):
-        colours = np.unique(quarters()[found.labels == region], axis=0, return_counts=True)[1]
+        colours = np.unique(quarters()[found.segment_map == region], axis=0, return_counts=True)[1]
         assert colours.max() > 0.93 * colours.sum()
-    assert found.labels[0, 0] == 0
-    assert found.labels[0, -1] == 1  # numbered in reading order
+    assert found.segment_map[0, 0] == 0
+    assert found.segment_map[0, -1] == 1  # numbered in reading order
 
 
 def test_edges_hold_the_steps():
@@ -53,7 +53,7 @@ def test_the_strongest_edge_comes_first():
     image[:, 30:], image[:, 60:] = 110, 250
     found = segment_image(image, n_regions=3, n_edges=2)
     strongest = found.names.index("edge 0")
-    assert np.flatnonzero((found.labels == strongest).any(0)).mean() == pytest.approx(59.5, abs=2)
+    assert np.flatnonzero((found.segment_map == strongest).any(0)).mean() == pytest.approx(59.5, abs=2)
 
 
 @given(
@@ -76,7 +76,7 @@ def test_regions_hang_together():
     blocks = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(12, 0).repeat(12, 1)
     found = segment_image(blocks, n_regions=12, n_edges=0)
     assert len(found) == 12
-    assert all(label(found.labels == region, np.ones((3, 3)))[1] == 1 for region in range(12))
+    assert all(label(found.segment_map == region, np.ones((3, 3)))[1] == 1 for region in range(12))
 
 
 def test_an_image_without_anything_on_it():
@@ -112,7 +112,7 @@ def test_things_and_what_nobody_outlined(tmp_path):
     found = regions_from_annotation(Painted(tmp_path), "room/a.png")
     assert found.names == ("unlabelled", "wall", "lamp", "lamp")  # what is wholly covered is no segment
     assert set(found.kinds) == {"object"}
-    np.testing.assert_array_equal(found.labels, Painted(tmp_path).codes)
+    np.testing.assert_array_equal(found.segment_map, Painted(tmp_path).codes)
 
 
 def test_things_by_name(tmp_path):

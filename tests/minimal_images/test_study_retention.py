@@ -1,4 +1,4 @@
-"""What scenes keep, for a whole study: examples, the headed network, the paper beside it, what is shipped."""
+"""What scenes keep, for a whole study: examples, the network with a head, the paper, shipped results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scenelens.errors import SceneLensError
 from scenelens.exercises import check
 from scenelens.minimal_images import examples, sentences, study_retention
 from scenelens.minimal_images.probe import scene_probe
-from scenelens.minimal_images.retention_search import Retention, Survival
+from scenelens.minimal_images.retention_search import ImageRetention, Retention
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.minimal_images.test_search import check_same
@@ -42,15 +42,15 @@ def test_categories_are_the_papers_or_the_most_frequent(study, monkeypatch):
 
 
 def test_an_example_is_one_that_is_recognised(study, favourite):
-    one = examples.example(study, favourite)
+    one = examples.example_scene(study, favourite)
     assert study.networks["scene"].predict(one.photograph, top=1).predicted[0] == favourite
     assert {"lamp"} < set(one.regions.names)
     with pytest.raises(SceneLensError, match="close names: attic"):
-        examples.example(study, "atic")
+        examples.example_scene(study, "atic")
 
 
 def test_both_ways_of_cutting(study, favourite):
-    (by_objects, first), (by_regions, second) = examples.both_ways(study, favourite)
+    (by_objects, first), (by_regions, second) = examples.by_objects_and_regions(study, favourite)
     assert "objects" in by_objects
     assert "edges" in by_regions
     assert len(first.kept) == 4
@@ -60,11 +60,11 @@ def test_both_ways_of_cutting(study, favourite):
 def test_both_ways_are_kept_without_asking_the_network_again(study, favourite, tmp_path, monkeypatch):
     """Bit for bit; a damaged file is made again."""
     monkeypatch.setattr(study, "cache", tmp_path)
-    first = examples.both_ways(study, favourite)
+    first = examples.by_objects_and_regions(study, favourite)
     network = study.networks["scene"]
     with monkeypatch.context() as patch:
         patch.setattr(type(network), "__call__", lambda *_: pytest.fail("the network was asked"))
-        second = examples.both_ways(study, favourite)
+        second = examples.by_objects_and_regions(study, favourite)
     assert [words for words, _ in second] == [words for words, _ in first]
     for (_, one), (_, two) in zip(first, second, strict=True):
         check_same(one, two)
@@ -72,7 +72,7 @@ def test_both_ways_are_kept_without_asking_the_network_again(study, favourite, t
     assert sum(map(len, files.values())) < 20_000
     for path in files:
         path.write_text('{"predicted": 17')
-    for (_, one), (_, two) in zip(first, examples.both_ways(study, favourite), strict=True):
+    for (_, one), (_, two) in zip(first, examples.by_objects_and_regions(study, favourite), strict=True):
         check_same(one, two)
     assert {path: path.read_bytes() for path in files} == files
 
@@ -80,12 +80,14 @@ def test_both_ways_are_kept_without_asking_the_network_again(study, favourite, t
 def test_a_study_without_annotations_still_has_examples(tmp_path):
     bare = open_study(write_tiny_study(tmp_path))
     assert examples.known_categories(bare) == ["attic", "beach", "cave"]
-    assert examples.example(bare, "cave").regions is None
-    assert [words for words, _ in examples.both_ways(bare, "cave")] == ["cut by edges and regions"]
-    assert study_retention.compare(bare, ["cave"]) == {}
-    assert "no annotations" in sentences.describe_all_keeps({})
+    assert examples.example_scene(bare, "cave").regions is None
+    assert [words for words, _ in examples.by_objects_and_regions(bare, "cave")] == [
+        "cut by edges and regions"
+    ]
+    assert study_retention.compare_retention(bare, ["cave"]) == {}
+    assert "no annotations" in sentences.describe_retention({})
     with pytest.raises(SceneLensError, match="add an \\[annotations\\] table"):
-        study_retention.keeps(bare, "cave")
+        study_retention.category_retention(bare, "cave")
 
 
 def test_the_head_is_a_linear_layer_on_the_others_features(study):
@@ -103,10 +105,11 @@ def test_the_head_is_a_linear_layer_on_the_others_features(study):
 
 
 def test_the_head_never_saw_what_it_is_judged_by(study):
-    probe = study_retention.headed(study, ["attic"], n=1)
+    one, all_nine = ([study_retention.category_retention(study, "attic", n=n)] for n in (1, 9))
+    probe = study_retention._network_with_head(study, one)
     assert probe is not None
     assert probe.module.trained_on == 26
-    assert study_retention.headed(study, ["attic"], n=9) is None  # no attic is left to learn from
+    assert study_retention._network_with_head(study, all_nine) is None  # no attic is left to learn from
 
 
 def test_too_few_scenes_for_a_head(tmp_path):
@@ -115,44 +118,44 @@ def test_too_few_scenes_for_a_head(tmp_path):
 
 
 def test_comparing_and_reading(study, favourite):
-    found = study_retention.compare(study, [favourite], n=1)
+    found = study_retention.compare_retention(study, [favourite], n=1)
     assert [one.category for one in found["scene"]] == [favourite]
     assert found["object"][0].target == favourite
-    text = sentences.describe_all_keeps(found)
+    text = sentences.describe_retention(found)
     assert text.count(f"**{favourite}**") == 2
     assert "with a head for scenes" in text
 
 
-def test_a_table_beside_the_paper(monkeypatch):
+def test_a_table_with_the_papers_shares(monkeypatch):
     monkeypatch.setitem(paper.RETENTION, "attic", {"lamp": 0.25, "stairs": 1.0})
-    one = Survival("a", "", ("bed", "lamp"), (0.5, 0.5), (True, False), (True, True))
-    found = Retention("attic", "attic", (one,) * 5 + (Survival("b", "not classified"),), {})
-    table = sentences.beside_paper(found).set_index("object")
+    one = ImageRetention("a", "", ("bed", "lamp"), (0.5, 0.5), (True, False), (True, True))
+    found = Retention("attic", "attic", (one,) * 5 + (ImageRetention("b", "not classified"),), {})
+    table = found.compare_with_paper().set_index("object")
     assert table.index.tolist() == ["bed", "lamp"]
     assert (table.paper["lamp"], np.isnan(table.paper["bed"])) == (0.25, True)
-    assert sentences.beside_paper(found, least=6).object.tolist() == ["lamp"]  # the paper names it
-    text = sentences.describe_keeps(found)
+    assert found.compare_with_paper(least=6).object.tolist() == ["lamp"]  # the paper names it
+    text = sentences.describe_retention(found)
     assert "5 of 6 annotated images" in text
     assert "lamp 0%" in text
     assert "(the paper: 25%)" in text
     few = Retention("cave", "cave", (one,), {})
-    assert sentences.describe_keeps(few).endswith("No object is in enough of them to be counted.")
+    assert sentences.describe_retention(few).endswith("No object is in enough of them to be counted.")
 
 
 def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favourite, tmp_path, monkeypatch):
     path = tmp_path / "retention.json"
-    monkeypatch.setattr(study_retention, "shipped_file", lambda _: path)
+    monkeypatch.setattr(study_retention, "shipped_retention", lambda _: path)
     monkeypatch.setattr(study_retention, "choose_categories", lambda _: [favourite])
-    assert study_retention.ship(study, n=9) == path
-    live = study_retention.keeps(study, favourite, n=9)
+    assert study_retention.ship_retention(study, n=9) == path
+    live = study_retention.category_retention(study, favourite, n=9)
     monkeypatch.setattr(study, "cache", tmp_path / "empty")
 
     def never(*_):
         raise AssertionError("searched again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("scenelens.minimal_images.retention_search._survival", never)
-        again = study_retention.keeps(study, favourite, n=9).table
+        patch.setattr("scenelens.minimal_images.retention_search._RetentionSearch._search", never)
+        again = study_retention.category_retention(study, favourite, n=9).table
     pd.testing.assert_frame_equal(again, live.table, atol=1e-4)
     assert live.counted
     stored = json.loads(path.read_text())
@@ -161,22 +164,22 @@ def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favouri
             row["names"][0] = "another"
     path.write_text(json.dumps(stored) + " ")
     with monkeypatch.context() as patch:
-        patch.setattr("scenelens.minimal_images.retention_search._survival", never)
+        patch.setattr("scenelens.minimal_images.retention_search._RetentionSearch._search", never)
         with pytest.raises(AssertionError, match="searched again"):
-            study_retention.keeps(study, favourite, n=9)
+            study_retention.category_retention(study, favourite, n=9)
     path.write_text("broken")
-    again = study_retention.keeps(study, favourite, n=9).table
+    again = study_retention.category_retention(study, favourite, n=9).table
     pd.testing.assert_frame_equal(again, live.table, atol=1e-4)
 
 
 def test_nothing_ships_with_a_readers_study(study):
     with pytest.raises(SceneLensError, match="lies outside data/studies"):
-        study_retention.ship(study)
+        study_retention.ship_retention(study)
 
 
 def test_every_exercise_has_a_right_answer_and_a_wrong_one(study, favourite, monkeypatch):
     monkeypatch.setattr("scenelens.minimal_images.exercises.choose_categories", lambda _: [favourite])
-    table = study_retention.keeps(study, favourite).table
+    table = study_retention.category_retention(study, favourite).table
     often = table[table.n >= 4].object
     right = {"03_1.1": 27, "03_1.2": often.iloc[0], "03_1.3": "it stops early", "03_1.4": "one colour"}
     wrong = {"03_1.1": 10, "03_1.2": often.iloc[-1], "03_1.3": "it is wiser", "03_1.4": "black"}

@@ -12,7 +12,7 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.search import simplify
-from scenelens.minimal_images.widget import GAP, SIDE, Dismantling, numbered, take_apart
+from scenelens.minimal_images.widget import _GAP, _SIDE, _Dismantling, _numbered, take_apart
 from tests.minimal_images.test_cut_image import grid
 from tests.small_network import photograph, small_network
 
@@ -43,7 +43,7 @@ def test_it_begins_with_the_whole_image(view):
     assert all(view.model.kept)
     assert "100% of the pixels kept" in view.status.value
     assert "the search: " in view.status.value
-    assert shown(view).shape == (SIDE, 2 * SIDE + GAP, 3)
+    assert shown(view).shape == (_SIDE, 2 * _SIDE + _GAP, 3)
     assert [len(row.children) for row in view.segments.children] == [12]
 
 
@@ -64,7 +64,7 @@ def test_a_button_removes_a_segment_and_brings_it_back(view):
     view.buttons[5].value = False
     assert view.model.kept.count(False) == 1
     assert view.picture.value != before
-    expected = view.model.cut.look(np.array(view.model.kept))
+    expected = view.model.cut.scores(np.array(view.model.kept))
     assert f"score {expected.score[0]:.2f}, rank {expected.rank[0]}" in view.status.value
     view.buttons[5].value = True
     assert all(view.model.kept)
@@ -74,20 +74,20 @@ def test_a_button_removes_a_segment_and_brings_it_back(view):
 
 
 def test_the_best_by_hand_counts_only_while_recognised(cut):
-    model = Dismantling(cut)
+    model = _Dismantling(cut)
     for segment in np.flatnonzero(~model.found.kept):
         model.switch(int(segment), False)
     assert model.recognised
     assert model.best == (model.share, model.kept)
     assert model.share == pytest.approx(model.found.share)
-    assert "beat" not in model.say()
+    assert "beat" not in model.describe()
     share = model.best[0]
     for segment in np.flatnonzero(model.found.kept):
         model.switch(int(segment), False)
     if not model.recognised:
         assert model.best[0] <= share
     model.best = (model.found.share / 2, model.kept)
-    assert "you beat it!" in model.say()
+    assert "you beat it!" in model.describe()
 
 
 def test_a_readers_photograph(view):
@@ -114,17 +114,17 @@ def test_an_image_that_is_not_recognised_says_so():
     wrong = next(
         name for name in network.classes if name != network.predict(photograph(3), top=1).predicted[0]
     )
-    model = Dismantling(CutImage(network, photograph(3), grid(2, 2), wrong))
-    assert "nothing to simplify" in model.say()
+    model = _Dismantling(CutImage(network, photograph(3), grid(2, 2), wrong))
+    assert "nothing to simplify" in model.describe()
     assert model.steps == 0
 
 
 def test_removed_segments_are_dim_and_every_number_is_inside_its_segment(cut):
     everything = (True,) * 12
-    whole = numbered(cut.frame, cut.regions, everything)
-    less = numbered(cut.frame, cut.regions, (False, *everything[1:]))
+    whole = _numbered(cut.frame, cut.regions, everything)
+    less = _numbered(cut.frame, cut.regions, (False, *everything[1:]))
     differs = (whole != less).any(2)
     rows, columns = np.flatnonzero(differs.any(1)), np.flatnonzero(differs.any(0))
-    assert rows.max() < SIDE / 3
-    assert columns.max() < SIDE / 4
+    assert rows.max() < _SIDE / 3
+    assert columns.max() < _SIDE / 4
     assert less[differs].mean() > whole[differs].mean()

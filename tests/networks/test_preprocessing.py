@@ -101,7 +101,7 @@ def test_photographs_label_maps_and_segments_are_resized_alike(shape, way):
         patch("scenelens.minimal_images.regions.cv2.resize", side_effect=cv2.resize) as of_segments,
     ):
         how.frame(picture(*shape))
-        Regions.from_labels(labels).within(how)
+        Regions.from_map(labels).within(how)
     seen = [call.args[1][::-1] for call in of_pixels.call_args_list] or [shape]
     segments = [call.args[1][::-1] for call in of_segments.call_args_list] or [shape]
     of_labels = resized(SimpleNamespace(preprocessing=how), shape)
