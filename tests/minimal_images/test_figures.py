@@ -13,7 +13,7 @@ from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.retention_search import ImageRetention, Retention
 from scenelens.minimal_images.search import simplify
-from scenelens.workbook.style import NETWORK_COLORS
+from scenelens.workbook import network_color
 from tests.figure_checks import assert_well_set, words_of
 from tests.minimal_images.test_cut_image import grid
 from tests.small_network import photograph, small_network
@@ -92,7 +92,7 @@ def test_retention_bars(monkeypatch):
     panel = plate.axes[0]
     assert [label.get_text() for label in panel.get_yticklabels()] == ["bed (10)", "lamp (10)"]
     shares = {line.get_color(): list(line.get_xdata()) for line in panel.lines if line.get_marker() == "o"}
-    assert shares == {NETWORK_COLORS["scene"]: [0.7, 0.0], NETWORK_COLORS["object"]: [0.5, 0.0]}
+    assert shares == {network_color("scene"): [0.7, 0.0], network_color("object"): [0.5, 0.0]}
     (diamond,) = (line for line in panel.lines if line.get_marker() == "D")
     assert list(diamond.get_xdata()) == [0.4]
 

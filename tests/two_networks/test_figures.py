@@ -220,7 +220,7 @@ def test_the_two_networks_differ_in_grey_and_to_a_colour_blind_eye():
     """Lightness apart by 7 of 100 at least, and hue along blue to orange, which red-green blindness keeps."""
     from skimage.color import rgb2lab
 
-    colors = [style.NETWORK_COLORS[name] for name in ("scene", "object")]
+    colors = [style.network_color(name) for name in ("scene", "object")]
     lab = [rgb2lab(np.array([[[int(c[k : k + 2], 16) / 255 for k in (1, 3, 5)]]])).ravel() for c in colors]
     assert abs(lab[0][0] - lab[1][0]) > 7
     assert lab[0][2] < -20
