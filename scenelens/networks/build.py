@@ -1,9 +1,4 @@
-"""A Network: a torch module that knows its preprocessing, its class names and its layers, so that callers
-need not.
-
-Any torch module works. Most come from a study (`scenelens.open_study`), which names an architecture and a
-weights file.
-"""
+"""Build the torch module of a network: from the name of an architecture, or by a reader's own function."""
 
 from __future__ import annotations
 
@@ -19,9 +14,29 @@ from scenelens.networks.torchvision_shim import load_torchvision
 
 
 def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module:
-    """An architecture by name with fresh weights: 'caffenet' (options width, fc), or any torchvision
-    classifier.
+    """Build an architecture by its name, with random weights.
 
+    Parameters
+    ----------
+    architecture : str
+        ``"caffenet"``, the paper's (see `CaffeNet`), or the name of any classifier in torchvision.
+    n_classes : int
+        How many classes it tells apart.
+    **options : object
+        Further options of the architecture, such as ``width`` and ``fc`` of CaffeNet.
+
+    Returns
+    -------
+    torch.nn.Module
+        The module.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no architecture of that name.
+
+    Examples
+    --------
     >>> type(build_module("squeezenet1_1", 10)).__name__
     'SqueezeNet'
     """
@@ -33,17 +48,34 @@ def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module
         raise SceneLensError(
             f"no architecture {architecture!r}; {close_names(architecture, ['caffenet', *known])}."
         )
-    extra = {"init_weights": True} if architecture in ("googlenet", "inception_v3") else {}
-    if extra:
-        extra["aux_logits"] = False
-    return models.get_model(architecture, weights=None, num_classes=n_classes, **extra, **options)
+    if architecture in ("googlenet", "inception_v3"):
+        # Without side branches, whose outputs come in addition to the logits; and torchvision warns unless
+        # it is told how to initialise the weights.
+        options = {"init_weights": True, "aux_logits": False, **options}
+    return models.get_model(architecture, weights=None, num_classes=n_classes, **options)
 
 
 def module_from_factory(factory: str, folder: Path) -> nn.Module:
-    """The module that a function in a reader's own Python file returns; ``factory`` is
-    ``"file.py:function"``.
+    """Return the module that a function in a reader's own Python file builds.
 
-    This runs that file. A study names a factory only where its author trusts the file as their own code.
+    This runs the file, so it must be code that one trusts.
+
+    Parameters
+    ----------
+    factory : str
+        ``"file.py:function"``. The function is called without arguments.
+    folder : Path
+        The folder that the file's path starts from.
+
+    Returns
+    -------
+    torch.nn.Module
+        The module, in eval mode.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such file or function, or if it returns something else.
     """
     file, _, function = factory.rpartition(":")
     path = (folder / file).resolve()

@@ -1,7 +1,11 @@
-"""Reads Caffe's .caffemodel and .binaryproto files without Caffe: a small reader of the protobuf wire format.
+"""Read Caffe's .caffemodel and .binaryproto files without Caffe.
 
-Only arrays and names are taken out; nothing in a file is ever executed. The paper's networks were published
-this way, in the new layout (``layer``, field 100 of NetParameter) and in the old one (``layers``, field 2).
+The paper's networks were published in this format. It is a protobuf message, of which only arrays and names
+are read; nothing in a file is ever executed. There are two layouts: a new one (``layer``, field 100 of
+NetParameter) and an old one (``layers``, field 2).
+
+A protobuf message is a list of fields. Each begins with a number, the field's number times 8 plus its kind
+(0: an integer of variable length, 1: 8 bytes, 2: a length and as many bytes, 5: 4 bytes).
 """
 
 from __future__ import annotations
@@ -14,10 +18,12 @@ import numpy as np
 
 from scenelens.errors import SceneLensError
 
-_NEW, _OLD = 100, 2  # NetParameter's fields for layers
+# Numbers of fields, from caffe.proto. NetParameter: its layers; of a layer: its name, its arrays ("blobs").
+_NEW, _OLD = 100, 2
 _NAME = {_NEW: 1, _OLD: 4}
 _BLOBS = {_NEW: 7, _OLD: 6}
-_DATA, _SHAPE = 5, 7  # BlobProto: packed floats; BlobShape, whose field 1 is the sizes
+# BlobProto: packed floats; BlobShape, whose field 1 has the sizes; in the old layout one field per size.
+_DATA, _SHAPE = 5, 7
 _OLD_SHAPE = (1, 2, 3, 4)  # num, channels, height, width
 
 
@@ -26,6 +32,7 @@ class _Broken(Exception):
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    """The integer at a place, 7 bits per byte, low bits first; and the place behind it."""
     value = shift = 0
     while True:
         if at >= len(data) or shift > 63:
@@ -38,8 +45,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(field number, value) of one message; the value is an int, or the bytes of what is fixed or
-    length-delimited."""
+    """(field number, value) of one message; the value is an int, or the bytes of any other kind."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -100,19 +106,22 @@ def _read(path: str | Path) -> memoryview:
 
 
 def read_mean(path: str | Path) -> np.ndarray:
-    """A mean image from a .binaryproto file.
+    """Read a mean image from a .binaryproto file.
 
     Parameters
     ----------
-    path : a file holding one BlobProto of shape (1, 3, height, width).
+    path : str or Path
+        A file with one BlobProto of shape (1, 3, height, width).
 
     Returns
     -------
-    float32 array (3, height, width), BGR, 0..255.
+    numpy.ndarray
+        float32 (3, height, width), BGR, 0..255.
 
     Raises
     ------
-    SceneLensError : the file is missing, truncated, or holds something else.
+    SceneLensError
+        If the file is missing, truncated, or of another kind.
 
     Examples
     --------
@@ -135,20 +144,24 @@ def read_mean(path: str | Path) -> np.ndarray:
 
 
 def read_caffemodel(path: str | Path) -> dict[str, np.ndarray]:
-    """The weights of a .caffemodel under the names torch uses: 'conv1.weight', 'conv1.bias', ...
+    """Read the weights in a .caffemodel file, under the names that torch uses.
 
     Parameters
     ----------
-    path : a .caffemodel, new or old layout.
+    path : str or Path
+        A .caffemodel file, of the new or the old layout.
 
     Returns
     -------
-    dict : name -> float32 array, in the file's order. Weights of convolutions are (n_out, n_in / groups, h,
-        w), those of fully connected layers (n_out, n_in), biases (n_out,). The first layer expects BGR.
+    dict of str to numpy.ndarray
+        Name (``conv1.weight``, ``conv1.bias``, ...) -> float32 array, in the file's order. Weights of
+        convolutions are (n_out, n_in / groups, h, w), those of fully connected layers (n_out, n_in), biases
+        (n_out,). The first layer expects BGR.
 
     Raises
     ------
-    SceneLensError : the file is missing, truncated, or holds no layer with weights.
+    SceneLensError
+        If the file is missing, truncated, or has no layer with weights.
     """
     weights: dict[str, np.ndarray] = {}
     try:
@@ -177,8 +190,8 @@ def _layer(data: memoryview, name_field: int, blobs_field: int) -> tuple[str, li
 
 
 def _squeezed(blob: np.ndarray, part: str) -> np.ndarray:
-    """Old blobs have four sizes always: a bias is (1, 1, 1, n), a fully connected weight (1, 1, n_out,
-    n_in)."""
+    """Without the leading sizes of 1 that old blobs have: a bias is (1, 1, 1, n) there, a fully connected
+    weight (1, 1, n_out, n_in)."""
     if part == "bias":
         return blob.reshape(-1)
     return blob.reshape(blob.shape[2:]) if blob.ndim == 4 and blob.shape[:2] == (1, 1) else blob

@@ -1,8 +1,8 @@
 """CaffeNet, the architecture of both of the paper's networks (section 2, Table 1), at any width.
 
-Layers are attributes under the paper's names and run in the order they are declared, so the file reads as the
-table does. Conv, ReLU, pool, norm: the order of the networks the paper used (bvlc_alexnet has norm before
-pool).
+Layers are attributes with the paper's names, and they run in the order in which they are declared. The order
+within a block is convolution, ReLU, pooling, normalisation, as in the paper's networks (bvlc_alexnet has the
+normalisation before the pooling).
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
 
-INPUT_SIZE = (227, 227)
-
-#: (channels at full width, kernel, stride, padding, groups, pooled after) for conv1 ... conv5.
-CONVS = (
+# (channels at full width, kernel, stride, padding, groups, whether pooling follows) for conv1 ... conv5.
+_CONVS = (
     (96, 11, 4, 0, 1, True),
     (256, 5, 1, 2, 2, True),
     (384, 3, 1, 1, 1, False),
@@ -31,12 +29,20 @@ class CaffeNet(nn.Module):
 
     Parameters
     ----------
-    n_classes : outputs of fc8.
-    width : share of the paper's channels, 1.0 for the paper's own; every count must stay a positive even
-        number, because conv2, conv4 and conv5 work in two groups.
-    fc : units of fc6 and of fc7 (4096 in the paper).
-    batch_norm : a BatchNorm behind conv1 ... fc7, to make training quick; `fold_batch_norm` takes it away
-        again.
+    n_classes : int
+        How many outputs fc8 has.
+    width : float, optional
+        Share of the paper's channels; 1.0 (default) gives the paper's. Every number of channels must be a
+        positive even number, because conv2, conv4 and conv5 work in two groups.
+    fc : int, optional
+        Units of fc6 and of fc7 (default 4096, as in the paper).
+    batch_norm : bool, optional
+        Put a BatchNorm behind conv1 ... fc7, which makes training faster; `fold_batch_norm` removes it.
+
+    Raises
+    ------
+    SceneLensError
+        If the width gives an odd number of channels.
 
     Notes
     -----
@@ -54,7 +60,7 @@ class CaffeNet(nn.Module):
         super().__init__()
         self.n_classes, self.width, self.fc, self.batch_norm = n_classes, width, fc, batch_norm
         n_in = 3
-        for number, (full, kernel, stride, padding, groups, pooled) in enumerate(CONVS, start=1):
+        for number, (full, kernel, stride, padding, groups, pooled) in enumerate(_CONVS, start=1):
             n_out = _channels(full, width)
             conv = nn.Conv2d(n_in, n_out, kernel, stride, padding, groups=groups)
             self._add(f"conv{number}", conv)
@@ -83,7 +89,8 @@ class CaffeNet(nn.Module):
         self._add("fc8", nn.Linear(n_in, self.n_classes))
 
     def reset_parameters(self) -> None:
-        """He's initialisation, which keeps the spread of the responses level through the ReLUs; fc8 small."""
+        """Draw new weights: He's initialisation, which keeps the variance of the responses from layer to
+        layer through the ReLUs; small weights in fc8."""
         for name, module in self.named_children():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -92,7 +99,18 @@ class CaffeNet(nn.Module):
                     nn.init.normal_(module.weight, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, 227, 227) float -> (N, n_classes) logits."""
+        """Run the network.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            (N, 3, 227, 227) float.
+
+        Returns
+        -------
+        torch.Tensor
+            (N, n_classes) logits.
+        """
         for name, module in self.named_children():
             x = module(x.flatten(1) if name == "fc6" else x)
         return x
@@ -110,15 +128,17 @@ def _channels(full: int, width: float) -> int:
 
 @torch.no_grad()
 def fold_batch_norm(model: CaffeNet) -> CaffeNet:
-    """The same function without BatchNorm: each one's scale and shift moved into the layer before it.
+    """Return the same network without BatchNorm: its scale and shift move into the layer before it.
 
     Parameters
     ----------
-    model : a CaffeNet, with BatchNorm or without; it is not changed.
+    model : CaffeNet
+        A network with or without BatchNorm; it is not changed.
 
     Returns
     -------
-    CaffeNet : ``batch_norm=False``, in eval mode; its outputs equal ``model.eval()``'s up to rounding.
+    CaffeNet
+        With ``batch_norm=False``, in eval mode. Its outputs equal those of ``model.eval()`` up to rounding.
 
     Examples
     --------

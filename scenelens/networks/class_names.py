@@ -1,4 +1,4 @@
-"""The class names of a network, read from any of the files they come in."""
+"""The class names of a network, read from any of the usual kinds of files."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ _WNID = re.compile(r"^n\d{8}[\s_]+")
 
 
 def read_class_names(path: str | Path) -> list[str]:
-    """Class names in the order of the network's outputs.
+    """Read class names in the order of the network's outputs.
 
     Parameters
     ----------
-    path : a text file with one class per line (plain, Places' ``/a/abbey 0``, ImageNet's ``n01440764 tench,
-        Tinca tinca``), or a JSON file: a list, a dict from number to name or [wnid, name], or a model card
-        with a key ``classes``.
+    path : str or Path
+        A text file with one class per line (plain, Places' ``/a/abbey 0``, or ImageNet's ``n01440764 tench,
+        Tinca tinca``); or a JSON file with a list, a dict from number to name or to [wnid, name], or a model
+        card with a key ``classes``.
 
     Returns
     -------
-    list of str : Places' names without their letter (``abbey``, ``bow_window/indoor``), ImageNet's without
-        their number.
+    list of str
+        The names: those of Places without their letter (``abbey``, ``bow_window/indoor``), those of ImageNet
+        without their number.
 
     Raises
     ------
-    SceneLensError : the file is missing, is empty, or numbers its classes with gaps.
+    SceneLensError
+        If the file is missing or empty, or if it leaves out numbers of classes.
 
     Examples
     --------
@@ -43,7 +46,7 @@ def read_class_names(path: str | Path) -> list[str]:
         raise SceneLensError(f"the class names {path} cannot be read: {error}.") from error
     names = _from_json(text, path) if path.suffix == ".json" else _from_lines(text, path)
     if not names:
-        raise SceneLensError(f"{path} holds no class names: write one per line.")
+        raise SceneLensError(f"{path} has no class names: write one per line.")
     return names
 
 
@@ -52,8 +55,8 @@ def _from_lines(text: str, path: Path) -> list[str]:
     numbered = [re.fullmatch(r"(.+?)\s+(\d+)", line) for line in lines]
     if lines and all(numbered):
         by_number = {int(match[2]): match[1] for match in numbered if match}
-        return [_plain(name) for name in _in_order(by_number, len(lines), path)]
-    return [_plain(line) for line in lines]
+        return [_short(name) for name in _in_order(by_number, len(lines), path)]
+    return [_short(line) for line in lines]
 
 
 def _from_json(text: str, path: Path) -> list[str]:
@@ -67,9 +70,9 @@ def _from_json(text: str, path: Path) -> list[str]:
         data = _in_order({int(key): value for key, value in data.items()}, len(data), path)
     if not isinstance(data, list):
         raise SceneLensError(
-            f"{path} holds no class names: expected a list, numbered names, or a key 'classes'."
+            f"{path} has no class names: expected a list, numbered names, or a key 'classes'."
         )
-    return [_plain(str(one[-1] if isinstance(one, list) else one)) for one in data]
+    return [_short(str(one[-1] if isinstance(one, list) else one)) for one in data]
 
 
 def _in_order(by_number: dict, n: int, path: Path) -> list:
@@ -80,13 +83,31 @@ def _in_order(by_number: dict, n: int, path: Path) -> list:
     return [by_number[number] for number in range(n)]
 
 
-def _plain(name: str) -> str:
+def _short(name: str) -> str:
+    """A name without ImageNet's number and without Places' letter."""
     return re.sub(r"^/\w/", "", _WNID.sub("", name.strip()))
 
 
 def same_class(category: str, class_name: str) -> bool:
-    """Whether a folder's or file's category means a network's class, spelling and ImageNet's synonyms aside.
+    """Return whether a category and a class name mean the same.
 
+    Case, punctuation and underscores do not count. ImageNet's class names list synonyms, separated by
+    commas: any of them counts.
+
+    Parameters
+    ----------
+    category : str
+        The category of an image, from its folder or its file's name.
+    class_name : str
+        The class name of a network.
+
+    Returns
+    -------
+    bool
+        Whether they mean the same.
+
+    Examples
+    --------
     >>> same_class("great_white_shark", "great white shark, white shark"), same_class("campus", "canyon")
     (True, False)
     """
@@ -95,4 +116,4 @@ def same_class(category: str, class_name: str) -> bool:
 
 
 def _words(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", " ", _plain(name).lower()).strip()
+    return re.sub(r"[^a-z0-9]+", " ", _short(name).lower()).strip()

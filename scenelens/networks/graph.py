@@ -1,11 +1,9 @@
-"""What a torch module does to an image, step by step: the graph that receptive fields and occlusion are
-worked out on.
+"""What a torch module does to an image, step by step: the graph behind receptive fields and occlusion.
 
-The graph is taken from the live module by torch.fx, so a network needs no description beside its code. Every
-step is told by what it does to positions: a window that slides over the map (`Slide`), a function of each
-position alone, a sum or a stack of branches, or something for which positions mean nothing any more
-(flatten, a fully connected layer) or that is not understood. Deciding what a module is happens here and
-nowhere else.
+torch.fx takes the graph from the live module, so a network needs no description other than its code. Each
+step has a kind, which says how it moves positions: a window that slides over the map (`Slide`), a function of
+each position alone, a sum or a stack of branches, something behind which there are no positions any more
+(flatten, a fully connected layer), or something unknown. Only this file decides which kind a module is.
 """
 
 from __future__ import annotations
@@ -23,12 +21,11 @@ from torch import fx, nn
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.tracing import ACTIVATIONS, Traced, trace
 
-POINTWISE = (*ACTIVATIONS, nn.Identity, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.Hardtanh)
-WHOLE = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.Softmax, nn.LogSoftmax)
-SLIDING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
-#: Functions that are modules in other clothes; their arguments behind the input are the module's, in its
-#: order.
-AS_MODULE: dict[Any, Callable[..., nn.Module]] = {
+_POINTWISE = (*ACTIVATIONS, nn.Identity, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.Hardtanh)
+_WHOLE = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.Softmax, nn.LogSoftmax)
+_SLIDING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+# Functional forms of modules. Their arguments after the input are the module's, in the module's order.
+_AS_MODULE: dict[Any, Callable[..., nn.Module]] = {
     F.relu: nn.ReLU,
     torch.relu: nn.ReLU,
     F.relu6: nn.ReLU6,
@@ -45,16 +42,31 @@ AS_MODULE: dict[Any, Callable[..., nn.Module]] = {
     F.adaptive_max_pool2d: nn.AdaptiveMaxPool2d,
     F.local_response_norm: nn.LocalResponseNorm,
 }
-METHODS: dict[str, Any] = {"relu": F.relu, "relu_": F.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
-METHODS |= {"add": operator.add, "add_": operator.add}
-ADDS = (operator.add, operator.iadd, torch.add)
-CATS = (torch.cat, torch.concat, torch.concatenate)
+_METHODS: dict[str, Any] = {"relu": F.relu, "relu_": F.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+_METHODS |= {"add": operator.add, "add_": operator.add}
+_ADDS = (operator.add, operator.iadd, torch.add)
+_CATS = (torch.cat, torch.concat, torch.concatenate)
 
 
 @dataclass(frozen=True)
 class Slide:
-    """How a window slides over a map: (rows, columns) each of kernel, stride, padding, dilation.
+    """How a window slides over a map, as in a convolution or a pooling.
 
+    Attributes
+    ----------
+    kernel : tuple of int
+        (rows, columns) of the window, in positions that it reads.
+    stride : tuple of int
+        Positions from one place of the window to the next.
+    padding : tuple of int
+        Positions added on every side of the map.
+    dilation : tuple of int
+        Distance between the positions that the window reads.
+    ceil : bool
+        Whether the number of places is rounded up, as in Caffe's poolings.
+
+    Examples
+    --------
     >>> Slide((3, 3), (2, 2)).out_size((55, 55))
     (27, 27)
     """
@@ -66,27 +78,49 @@ class Slide:
     ceil: bool = False
 
     def extent(self, axis: int) -> int:
-        """Positions of the input from the window's first to its last, along an axis."""
+        """Return how far the window reaches along an axis.
+
+        Parameters
+        ----------
+        axis : int
+            0 for rows, 1 for columns.
+
+        Returns
+        -------
+        int
+            Positions of the input from the first to the last that it reads, both included.
+        """
         return self.dilation[axis] * (self.kernel[axis] - 1) + 1
 
     def out_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The map's size behind this step, by torch's rule for rounding up."""
+        """Return the size of the map that this step gives, by torch's rule for rounding up.
+
+        Parameters
+        ----------
+        size : tuple of int
+            (rows, columns) of the map that it reads.
+
+        Returns
+        -------
+        tuple of int
+            (rows, columns) of the map that it gives.
+        """
         return (self._out(size[0], 0), self._out(size[1], 1))
 
     def _out(self, n: int, axis: int) -> int:
         stride, pad = self.stride[axis], self.padding[axis]
         room = n + 2 * pad - self.extent(axis)
         out = -(-room // stride) + 1 if self.ceil else room // stride + 1
-        # a window that would start in the padding behind the map is left out
+        # torch leaves out a window that would start in the padding behind the map.
         return out - 1 if self.ceil and (out - 1) * stride >= n + pad else out
 
 
 class Untraceable(SceneLensError):
-    """torch.fx cannot follow the module's forward pass, so its steps are not known."""
+    """torch.fx cannot follow a module's forward pass, so its steps are not known."""
 
 
 def _nothing(*values: Any) -> None:
-    """What an input step calls: it has no value but the image's."""
+    """What an input step calls; its value is the image."""
 
 
 @dataclass(eq=False)
@@ -95,14 +129,22 @@ class Step:
 
     Attributes
     ----------
-    name : unique within its graph.
-    kind : 'input', 'slide', 'pointwise', 'norm' (a function of all channels at one position), 'add', 'cat',
-        'whole' (positions mix or vanish, as in a fully connected layer), or 'unknown'.
-    inputs : the steps whose maps it reads.
-    module : the torch module that does it; None for input, add, cat, and for functions no module stands for.
-    slide : kernel, stride and so on, for kind 'slide'.
-    call : the step itself: from the values of `inputs`, in their order, to its own.
-    what : the words to name it by in a message.
+    name : str
+        Unique within its graph.
+    kind : str
+        How it moves positions: ``'input'``, ``'slide'``, ``'pointwise'``, ``'norm'`` (a function of all
+        channels at one position), ``'add'``, ``'cat'``, ``'whole'`` (it mixes all positions or removes them,
+        as a fully connected layer does), or ``'unknown'``.
+    inputs : list of Step
+        The steps whose values it reads.
+    module : torch.nn.Module or None
+        The module that does it; None for input, add, cat, and for functions that have no module.
+    slide : Slide or None
+        The window, for kind ``'slide'``.
+    what : str
+        Its name in messages.
+    call : callable
+        The step itself: takes the values of `inputs`, in their order, and returns its own value.
     """
 
     name: str
@@ -114,26 +156,16 @@ class Step:
     call: Callable[..., Any] = _nothing
 
 
-class Graph:
-    """The steps of a module, in the order they run, and where its layers stand among them.
+class _Graph:
+    """The steps of a module, in the order in which they run, and which of them is which layer.
 
-    Parameters
-    ----------
-    module : any torch module of one input (N, C, H, W) that torch.fx can trace.
-
-    Raises
-    ------
-    Untraceable : (a SceneLensError) torch.fx cannot follow the module's forward pass.
-
-    Examples
-    --------
-    >>> graph = Graph(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten()))
+    >>> graph = _Graph(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten()))
     >>> [step.kind for step in graph.steps], graph.step("0", call=0).kind
     (['input', 'slide', 'pointwise', 'whole'], 'slide')
     """
 
     def __init__(self, module: nn.Module) -> None:
-        # without the module itself: `graph_of` keeps graphs only as long as their module lives
+        # The module itself is not kept: `_graph_of` keeps a graph only as long as its module lives.
         self.modules = {path: child for path, child in module.named_modules() if path}
         tracer = _Tracer()
         nodes = _trace(tracer, module)
@@ -146,11 +178,11 @@ class Graph:
 
     @property
     def steps(self) -> list[Step]:
-        """All steps, in the order they run."""
+        """All steps, in the order in which they run."""
         return list(self._steps.values())
 
     def step(self, path: str, call: int = 0) -> Step:
-        """The step that gives what the module at a path returns when called for the nth time."""
+        """The step whose value the module at a path returns at its nth call (from 0)."""
         return self._steps[self._calls[path, call]]
 
     def _step(self, node: fx.Node) -> Step:
@@ -164,21 +196,16 @@ class Graph:
         return _function_step(node, inputs)
 
 
-#: Tracing takes a tenth of a second for a deep network, and its layers are asked about one by one.
-_GRAPHS: weakref.WeakKeyDictionary[nn.Module, tuple[list[int], Graph]] = weakref.WeakKeyDictionary()
+# Tracing a deep network takes a tenth of a second, and it would be repeated for each of its layers.
+_GRAPHS: weakref.WeakKeyDictionary[nn.Module, tuple[list[int], _Graph]] = weakref.WeakKeyDictionary()
 
 
-def graph_of(module: nn.Module) -> Graph:
-    """The module's graph, traced once for as long as it holds the same children.
-
-    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3))
-    >>> graph_of(net) is graph_of(net)
-    True
-    """
+def _graph_of(module: nn.Module) -> _Graph:
+    """The module's graph, traced anew only where the module has other children than last time."""
     children = [id(child) for child in module.modules()]
     known = _GRAPHS.get(module)
     if known is None or known[0] != children:
-        known = _GRAPHS[module] = (children, Graph(module))
+        known = _GRAPHS[module] = (children, _Graph(module))
     return known[1]
 
 
@@ -190,7 +217,7 @@ class _Tracer(fx.Tracer):
         self.calls: dict[tuple[str, int], fx.Node] = {}
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        """As in torch.fx, keeping the books."""
+        """As in torch.fx; notes the node of the value."""
         value = super().call_module(m, forward, args, kwargs)
         if isinstance(value, fx.Proxy):
             path = self.path_of_module(m)
@@ -200,7 +227,7 @@ class _Tracer(fx.Tracer):
 
 def _trace(tracer: _Tracer, module: nn.Module) -> list[fx.Node]:
     flags = {child: child.training for child in module.modules()}
-    module.eval()  # dropout and side branches that only training has
+    module.eval()  # without dropout and side branches, which only training has
     try:
         return list(tracer.trace(module).nodes)
     except Exception as error:
@@ -214,7 +241,8 @@ def _trace(tracer: _Tracer, module: nn.Module) -> list[fx.Node]:
 
 
 def _caller(node: fx.Node, root: nn.Module) -> Callable[..., Any]:
-    """A function from the values of a node's inputs to its own; it does not keep the root module alive."""
+    """A function from the values of a node's inputs to its own; it holds the root module by a weak reference,
+    so that a graph does not keep its module in memory."""
     owner, inputs = weakref.ref(root), node.all_input_nodes
 
     def call(*values: Any) -> Any:
@@ -233,19 +261,19 @@ def _caller(node: fx.Node, root: nn.Module) -> Callable[..., Any]:
 
 def _module_step(name: str, module: nn.Module, inputs: list[Step]) -> Step:
     what = f"{type(module).__name__} ({name})"
-    if isinstance(module, SLIDING) and getattr(module, "padding_mode", "zeros") == "zeros":
+    if isinstance(module, _SLIDING) and getattr(module, "padding_mode", "zeros") == "zeros":
         return Step(name, "slide", inputs, module, _slide(module), what)
     return Step(name, _kind(module), inputs, module, what=what)
 
 
 def _kind(module: nn.Module) -> str:
-    if isinstance(module, POINTWISE):
+    if isinstance(module, _POINTWISE):
         return "pointwise"
     if isinstance(module, nn.BatchNorm2d) and module.running_mean is None:
-        return "unknown"  # it normalises by the batch
+        return "unknown"  # it normalises by the images of the batch
     if isinstance(module, nn.BatchNorm2d | nn.LocalResponseNorm):
         return "norm"
-    return "whole" if isinstance(module, (*WHOLE, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)) else "unknown"
+    return "whole" if isinstance(module, (*_WHOLE, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)) else "unknown"
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
@@ -272,16 +300,16 @@ def _same(conv: nn.Conv2d) -> tuple[int, int]:
 
 
 def _function_step(node: fx.Node, inputs: list[Step]) -> Step:
-    target = METHODS.get(str(node.target), node.target) if node.op == "call_method" else node.target
+    target = _METHODS.get(str(node.target), node.target) if node.op == "call_method" else node.target
     what = f"{getattr(target, '__name__', target)} ({node.name})"
     plain = not any(isinstance(one, fx.Node) for one in (*node.args[1:], *node.kwargs.values()))
-    if target in AS_MODULE and plain:
-        step = _module_step(node.name, AS_MODULE[target](*node.args[1:], **node.kwargs), inputs)
+    if target in _AS_MODULE and plain:
+        step = _module_step(node.name, _AS_MODULE[target](*node.args[1:], **node.kwargs), inputs)
         step.what = what
         return step
-    if target in ADDS and len(node.args) == 2 and len(inputs) == 2 and not node.kwargs:
+    if target in _ADDS and len(node.args) == 2 and len(inputs) == 2 and not node.kwargs:
         return Step(node.name, "add", inputs, what=what)
-    if target in CATS and _along_channels(node) and len(inputs) == len(node.args[0]):  # type: ignore[arg-type]
+    if target in _CATS and _along_channels(node) and len(inputs) == len(node.args[0]):  # type: ignore[arg-type]
         return Step(node.name, "cat", inputs, what=what)
     whole = target in (torch.flatten, torch.mean, "flatten", "view", "reshape", "mean")
     return Step(node.name, "whole" if whole else "unknown", inputs, what=what)
@@ -293,40 +321,71 @@ def _along_channels(node: fx.Node) -> bool:
 
 
 def module_of(network: Traced | nn.Module) -> nn.Module:
-    """The torch module of a scenelens Network, or the module itself."""
+    """Return the torch module of a network, or the module itself.
+
+    Parameters
+    ----------
+    network : Network or torch.nn.Module
+        Either of the two.
+
+    Returns
+    -------
+    torch.nn.Module
+        The module.
+    """
     return network if isinstance(network, nn.Module) else network.module
 
 
 def layer_step(network: Traced | nn.Module, layer: str, sample: torch.Tensor | None = None) -> Step:
-    """The step at which a layer's response is read, as `scenelens.networks.hooks.record` reads it: behind its
-    activation function.
+    """Return the step whose value `record` gives for a layer: behind its activation function.
 
     Parameters
     ----------
-    network : a Network, or any torch module (then `layer` is a module path).
-    layer : the layer's name.
-    sample : (1, C, H, W) image a bare module is tried with; without it a module path means just that
-        module's output.
+    network : Network or torch.nn.Module
+        A network, or any torch module.
+    layer : str
+        The layer's name; a module path where a module is given.
+    sample : torch.Tensor, optional
+        (1, C, H, W) image with which a module is traced. By default a module path means just that module's
+        output.
+
+    Returns
+    -------
+    Step
+        The step; its ``inputs`` lead back to the image.
 
     Raises
     ------
-    SceneLensError : no such layer (close names are given), or a module torch.fx cannot follow.
+    SceneLensError
+        If there is no such layer, or torch.fx cannot follow the module (`Untraceable`).
     """
     if not isinstance(network, nn.Module):
         point = network.points[network.module_path(layer)]
-        return graph_of(network.module).step(point.path, point.call)
+        return _graph_of(network.module).step(point.path, point.call)
     known = [path for path, _ in network.named_modules() if path]
     if layer not in known:
         raise SceneLensError(f"no layer named {layer!r}; {close_names(layer, known)}.")
     if sample is None:
-        return graph_of(network).step(layer)
+        return _graph_of(network).step(layer)
     point = trace(network, sample)[layer]
-    return graph_of(network).step(point.path, point.call)
+    return _graph_of(network).step(point.path, point.call)
 
 
 def ancestors(step: Step) -> list[Step]:
-    """The steps a step depends on, itself included, in the order they run.
+    """Return the steps that a step depends on, itself included, in the order in which they run.
 
+    Parameters
+    ----------
+    step : Step
+        The step.
+
+    Returns
+    -------
+    list of Step
+        The steps, from the input on.
+
+    Examples
+    --------
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     >>> [one.kind for one in ancestors(layer_step(net, "1"))]
     ['input', 'slide', 'pointwise']

@@ -1,13 +1,12 @@
-"""Borrow a network's activations: ``with record(network, layers) as acts: network(images)``.
+"""Record the values of a network's layers: ``with record(network, layers) as acts: network(images)``.
 
-Three things go wrong when hooks are written by hand, and are settled here once. Hooks stay behind after an
-exception: these are removed whatever happens. In-place ReLUs overwrite what was recorded: these are copies.
-And the whole network is run for the sake of an early layer: the forward pass stops behind the deepest layer
-asked for.
+Three things easily go wrong with hooks that one writes oneself. Hooks stay on the module after an exception:
+here they are always removed. ReLUs that work in place overwrite what was recorded: here it is copied. And the
+whole network runs although only an early layer is wanted: here the pass stops after the deepest layer.
 
-A unit's response in the paper is the rectified one, so a convolution or a fully connected layer is recorded
-behind its BatchNorm and its activation function where these follow it at once; fc8, which nothing follows, is
-recorded raw. Which module follows which is learnt from one forward pass (`trace`), never guessed from names.
+In the paper, a unit's response is the rectified one. So a convolution or a fully connected layer is recorded
+behind its BatchNorm and its activation function, where these follow it directly; fc8, behind which nothing
+follows, is recorded as it is. One forward pass shows which module follows which (see `trace`).
 """
 
 from __future__ import annotations
@@ -27,28 +26,29 @@ from scenelens.networks.tracing import TRACED, Point, Traced, trace
 _BATCH = 32  # frames of `unit_maps` that run together
 
 
-class Activations(dict):
-    """What `record` lends: layer -> copy of its value in the latest forward pass, a tensor (N, units, h, w)
-    or (N, units)."""
+class _Activations(dict):
+    """What `record` gives: layer -> its value in the latest forward pass, (N, units, h, w) or (N, units)."""
 
     def __missing__(self, layer: str) -> Tensor:
         raise SceneLensError(
-            f"nothing is recorded for {layer!r}: ask for it in record(network, layers) and run the network "
+            f"nothing is recorded for {layer!r}: name it in record(network, layers), and run the network "
             f"inside the with block; recorded: {', '.join(self) or 'nothing yet'}."
         )
 
 
 class _Stop(Exception):
-    """Ends a forward pass behind the deepest layer wanted; caught by `_lend_forward`, never seen outside."""
+    """Ends a forward pass after the deepest layer; `_replaced_forward` catches it."""
 
 
 class _Recorder:
+    """Holds the hooks of one `record` and what they record."""
+
     def __init__(
         self, module: nn.Module, paths: dict[str, str], points: Any, keep: Any, stop: bool = True
     ) -> None:
         self.module, self.paths, self.keep, self.stop = module, paths, keep, stop
         self.points: dict[str, Point] | None = points
-        self.acts = Activations()
+        self.acts = _Activations()
         self.handles: list[Any] = []
         self.wanted: dict[tuple[str, int], list[str]] = {}
         self.calls: dict[str, int] = {}
@@ -94,14 +94,17 @@ class _Recorder:
             handle.remove()
 
 
-#: The recorders at work on each module: nested ones must not cut each other's forward pass short.
+# The active recorders of each module. A forward pass stops only when every one of them has all of its layers.
 _ACTIVE: weakref.WeakKeyDictionary[nn.Module, list[_Recorder]] = weakref.WeakKeyDictionary()
 
 
 @contextlib.contextmanager
-def _lend_forward(module: nn.Module) -> Iterator[None]:
-    """Stand in for module.forward while recorders are at work: prepare them, and swallow their stop sign."""
-    if "forward" in module.__dict__:  # an outer record has done it
+def _replaced_forward(module: nn.Module) -> Iterator[None]:
+    """Replace module.forward inside a with block: it prepares the recorders, and ends quietly at their stop.
+
+    The method is replaced on the instance only, so removing it brings back the class's own.
+    """
+    if "forward" in module.__dict__:  # an outer `record` has replaced it already
         yield
         return
     original = module.forward
@@ -124,6 +127,7 @@ def _lend_forward(module: nn.Module) -> Iterator[None]:
 
 
 def _copy(layer: str, value: Tensor) -> Tensor:
+    """A copy, because a ReLU that works in place may overwrite the value later in the same pass."""
     return value.clone()
 
 
@@ -133,34 +137,39 @@ def record(
     layers: str | Iterable[str],
     keep: Callable[[str, Tensor], Any] = _copy,
     stop: bool = True,
-) -> Iterator[Activations]:
-    """Lend the activations of some layers for the length of a ``with`` block (used from section 2 of the
-    paper on).
+) -> Iterator[_Activations]:
+    """Record layers' values inside a ``with`` block; stop each forward pass after the deepest of them.
 
     Parameters
     ----------
-    network : a scenelens Network, or any torch module (then layers are module paths, as in
-    ``named_modules()``). layers : one layer's name or several.
-    keep : called as ``keep(layer, value)`` with the detached live tensor; what it returns is lent instead of
-        a copy. For those who need only a maximum or a sum. It must not hold on to the tensor, which the
-        network may overwrite.
-    stop : end the forward pass behind the deepest layer; False lets it run on and return its logits.
+    network : Network or torch.nn.Module
+        The network. Where a module is given, layers are module paths, as in ``named_modules()``.
+    layers : str or iterable of str
+        One layer's name, or several; see `Network.layers`.
+    keep : callable, optional
+        Called as ``keep(layer, value)`` with the layer's detached tensor; what it returns is recorded. By
+        default a copy is recorded; where only a maximum or a sum is needed, this saves memory. It must not
+        keep the tensor itself, because the network may overwrite it.
+    stop : bool, optional
+        Stop the forward pass after the deepest layer (default); the call of the network then returns None.
+        False lets it go on and return its logits.
 
     Yields
     ------
-    Activations : a dict, filled anew by every forward pass: layer -> float tensor (N, units, h, w), or (N,
-        units) for fully connected layers; detached copies on the network's device. Convolutions and fully
-        connected layers are read behind their activation function.
+    dict
+        Layer -> float tensor (N, units, h, w), or (N, units) for fully connected layers, on the network's
+        device; filled anew by every forward pass. Convolutions and fully connected layers are read behind
+        their activation function.
 
     Raises
     ------
-    SceneLensError : no such layer (close names are given), no layer at all, or a layer that gives no tensor.
+    SceneLensError
+        If there is no such layer, if no layer is given, or if a layer gives no tensor.
 
     Notes
     -----
-    The forward pass ends behind the deepest layer asked for, and the call then returns None instead of
-    logits. Records of the same network may be nested. With a bare module the first call costs one more
-    forward pass, of a single image.
+    Records of the same network may be nested. Where a module is given, the first call runs one image more, to
+    see which module follows which.
 
     Examples
     --------
@@ -174,7 +183,7 @@ def record(
     module, paths, points = _resolve(network, [layers] if isinstance(layers, str) else list(layers))
     recorder = _Recorder(module, paths, points, keep, stop)
     active = _ACTIVE.setdefault(module, [])
-    with _lend_forward(module):
+    with _replaced_forward(module):
         active.append(recorder)
         try:
             yield recorder.acts
@@ -184,9 +193,9 @@ def record(
 
 
 def _resolve(network: Any, layers: list[str]) -> tuple[nn.Module, dict[str, str], dict[str, Point] | None]:
-    """The module, layer -> module path, and the points where already known."""
+    """The module, layer -> module path, and the points where they are known already."""
     if not layers:
-        raise SceneLensError("record was asked for no layer; name at least one, see network.layers.")
+        raise SceneLensError("record needs at least one layer; see network.layers.")
     if not isinstance(network, nn.Module):
         return network.module, {layer: network.module_path(layer) for layer in layers}, network.points
     known = [path for path, _ in network.named_modules() if path]
@@ -199,15 +208,36 @@ def _resolve(network: Any, layers: list[str]) -> tuple[nn.Module, dict[str, str]
 
 
 def responses(network: Traced | nn.Module, layer: str, unit: int, image: Any) -> np.ndarray:
-    """One unit's responses to one image over the layer's map: float32 (h, w), (1, 1) for fully connected
-    layers."""
+    """Return one unit's responses to one image, over the layer's map.
+
+    Parameters
+    ----------
+    network : Network or torch.nn.Module
+        The network. Where a module is given, the layer is a module path.
+    layer : str
+        The layer's name.
+    unit : int
+        The unit's number in the layer.
+    image : numpy.ndarray or torch.Tensor
+        For a network, uint8 RGB (h, w, 3) of any size; for a module, its input (C, H, W).
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (h, w); (1, 1) for fully connected layers.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such layer or unit.
+    """
     with torch.no_grad(), record(network, layer) as acts:
         network(
             torch.as_tensor(image, dtype=torch.float32)[None] if isinstance(network, nn.Module) else image
         )
     values = acts[layer][0]
     if not 0 <= unit < len(values):
-        raise SceneLensError(f"layer {layer!r} has units 0 to {len(values) - 1}, and no unit {unit}.")
+        raise SceneLensError(f"layer {layer!r} has the units 0 to {len(values) - 1}, not {unit}.")
     return np.atleast_2d(values[unit].cpu().numpy())
 
 

@@ -1,10 +1,9 @@
-"""The table of a network's layers: which modules a reader would call layers, under which name, and of which
-shape.
+"""The table of a network's layers: which modules count as layers, under which name, and of which shape.
 
-The paper speaks of conv1 ... fc8. A module built like its networks (five convolutions, three poolings, three
-fully connected layers in that order) gets these names; any other net keeps its own module paths. Rows are
-convolutions, poolings, fully connected layers, and blocks: Fire, BasicBlock, Inception and their like, which
-stand directly in the net or its Sequentials.
+The paper's layers are conv1 ... fc8. A module built like its networks (five convolutions, three poolings and
+three fully connected layers in that order) gets these names; any other network keeps its module paths. Layers
+are convolutions, poolings, fully connected layers, and blocks such as Fire, BasicBlock or Inception: modules
+of several layers that stand directly in the network or in its Sequentials.
 """
 
 from __future__ import annotations
@@ -14,21 +13,21 @@ from torch import nn
 
 from scenelens.networks.tracing import Point
 
-POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-PAPER = {  # the order of conv, pool and fully connected layers in the paper's networks -> their names
+_POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+_PAPER = {  # the order of conv, pool and fully connected layers in the paper's networks -> their names
     "conv pool conv pool conv conv conv pool fc fc fc": (
         "conv1 pool1 conv2 pool2 conv3 conv4 conv5 pool5 fc6 fc7 fc8"
     ),
 }
-PAPER_MAIN = ("pool1", "pool2", "conv3", "conv4", "pool5", "fc7")
-COLUMNS = ["layer", "module", "units", "map", "rf_size", "rf_stride", "rf_start", "kind"]
+_MAIN = ("pool1", "pool2", "conv3", "conv4", "pool5", "fc7")
+_COLUMNS = ["layer", "module", "units", "map", "rf_size", "rf_stride", "rf_start", "kind"]
 
 
-def kind_of(module: nn.Module) -> str | None:
+def _kind_of(module: nn.Module) -> str | None:
     """'conv', 'pool' or 'fc'; None for any other module."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         return "conv"
-    if isinstance(module, POOLS):
+    if isinstance(module, _POOLS):
         return "pool"
     return "fc" if isinstance(module, nn.Linear) else None
 
@@ -44,22 +43,26 @@ def _ancestors(path: str) -> list[str]:
 
 
 def find_layers(module: nn.Module, points: dict[str, Point]) -> pd.DataFrame:
-    """The layer table of a module, without receptive fields (NaN): one row per layer, in the order they run.
+    """Return the layer table of a module, without receptive fields.
 
     Parameters
     ----------
-    module : any torch module.
-    points : `scenelens.networks.tracing.trace` of it.
+    module : torch.nn.Module
+        Any module.
+    points : dict of str to Point
+        What `trace` returned for it.
 
     Returns
     -------
-    DataFrame : layer (name), module (its path), units, map (h, w), rf_size, rf_stride, rf_start, kind
-        ('conv', 'pool', 'fc' or 'block').
+    pandas.DataFrame
+        One row per layer, in the order in which they run: ``layer`` (its name), ``module`` (its path),
+        ``units`` (int), ``map`` (rows, columns), ``rf_size``, ``rf_stride``, ``rf_start`` (NaN) and ``kind``
+        (``'conv'``, ``'pool'``, ``'fc'`` or ``'block'``).
     """
     modules = dict(module.named_modules())
     rows: dict[str, str] = {}
     for path in points:
-        kind = kind_of(modules[path])
+        kind = _kind_of(modules[path])
         if kind is None or len(points[path].shape) not in (1, 3) or _keeps_map(path, kind, modules, points):
             continue
         for block in _blocks(path, modules, points):
@@ -68,7 +71,7 @@ def find_layers(module: nn.Module, points: dict[str, Point]) -> pd.DataFrame:
     ordered = sorted(rows, key=lambda path: (points[path].order, path))
     names = _paper_names(ordered, rows) or {path: path for path in ordered}
     return pd.DataFrame(
-        [_row(names[path], path, rows[path], points[path].shape) for path in ordered], columns=COLUMNS
+        [_row(names[path], path, rows[path], points[path].shape) for path in ordered], columns=_COLUMNS
     )
 
 
@@ -78,7 +81,7 @@ def _row(name: str, path: str, kind: str, shape: tuple[int, ...]) -> tuple:
 
 
 def _keeps_map(path: str, kind: str, modules: dict, points: dict[str, Point]) -> bool:
-    """An adaptive pooling that changes nothing at this input size, as in torchvision's AlexNet at 224 px."""
+    """Whether it is an adaptive pooling that changes nothing here, as in torchvision's AlexNet at 224 px."""
     if kind != "pool" or not isinstance(modules[path], nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
         return False
     earlier = [one for one in points.values() if one.order < points[path].order and len(one.shape) == 3]
@@ -86,12 +89,11 @@ def _keeps_map(path: str, kind: str, modules: dict, points: dict[str, Point]) ->
 
 
 def _blocks(path: str, modules: dict, points: dict[str, Point]) -> list[str]:
-    """The outermost proper block around a leaf: not a container, standing directly in the net or in
-    containers."""
+    """The outermost block around a layer: not a container, and directly in the network or in containers."""
     for ancestor in _ancestors(path):
         if not _is_container(modules[ancestor]):
             several = (
-                sum(one.startswith(ancestor + ".") and kind_of(modules[one]) is not None for one in points)
+                sum(one.startswith(ancestor + ".") and _kind_of(modules[one]) is not None for one in points)
                 > 1
             )
             fits = ancestor in points and len(points[ancestor].shape) in (1, 3)
@@ -100,30 +102,41 @@ def _blocks(path: str, modules: dict, points: dict[str, Point]) -> list[str]:
 
 
 def _outermost_alone(path: str, modules: dict, points: dict[str, Point]) -> str:
-    """A convolution wrapped with its norm and activation is one layer: the wrapper's path, else the leaf's
-    own."""
+    """The path of a layer: that of the module around it, where this adds only a norm and an activation."""
     for ancestor in _ancestors(path):
         if ancestor not in points or _is_container(modules[ancestor]):
             continue
-        inside = [one for one in points if one.startswith(ancestor + ".") and kind_of(modules[one])]
+        inside = [one for one in points if one.startswith(ancestor + ".") and _kind_of(modules[one])]
         if inside == [path] and len(points[ancestor].shape) in (1, 3):
             return ancestor
     return path
 
 
 def _paper_names(ordered: list[str], kinds: dict[str, str]) -> dict[str, str] | None:
-    names = PAPER.get(" ".join(kinds[path] for path in ordered))
+    names = _PAPER.get(" ".join(kinds[path] for path in ordered))
     return dict(zip(ordered, names.split(), strict=True)) if names else None
 
 
 def spread_layers(table: pd.DataFrame, n: int = 6) -> list[str]:
-    """A short list of layers spread over the depth: the paper's six where they exist, else n that stand on
-    their own.
+    """Choose a few layers spread over the depth.
 
-    The last layers, as many units as classes, are left out: nobody needs to ask what their units stand for.
+    These are the paper's six where they exist; otherwise layers that are not inside a block. The last layers,
+    with as many units as there are classes, are left out, because their units stand for the classes.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The layers, from `find_layers`.
+    n : int, optional
+        How many to choose (default 6).
+
+    Returns
+    -------
+    list of str
+        Names of layers, in the order in which they run.
     """
-    if set(PAPER_MAIN) <= set(table.layer):
-        return list(PAPER_MAIN)
+    if set(_MAIN) <= set(table.layer):
+        return list(_MAIN)
     blocks = set(table.module[table.kind == "block"])
     outer = table[[not blocks & set(_ancestors(path)) for path in table.module]]
     inner = outer[(outer.units != outer.units.iloc[-1])[::-1].cummax()[::-1]]  # up to the last that differs

@@ -1,8 +1,7 @@
-"""A Network: a torch module that knows its preprocessing, its class names and its layers, so that callers
-need not.
+"""A `Network`: a torch module together with its preprocessing, its class names and its table of layers.
 
-Any torch module works. Most come from a study (`scenelens.open_study`), which names an architecture and a
-weights file.
+Any torch module can be one. Most come from a study (`scenelens.open_study`), whose file names an architecture
+and a weights file.
 """
 
 from __future__ import annotations
@@ -23,24 +22,43 @@ from scenelens.networks.reach import theoretical_rf
 from scenelens.networks.tracing import Point, trace
 from scenelens.networks.weights import weights_hash
 
-BATCH = 64
+_BATCH = 64  # images that go through the module together
 
 
 class Network:
-    """A module ready to look at images, with its table of named layers (section 2, Table 1).
+    """A module that takes images, with its table of named layers (section 2, Table 1).
 
     Parameters
     ----------
-    module : any torch module that maps (N, 3, H, W) to (N, n_classes); put into eval mode.
-    name : its part in the study: 'scene', 'object', 'untrained'.
-    classes : class names in the order of its outputs; numbered names without them.
-    preprocessing : how it wants its pictures.
+    module : torch.nn.Module
+        Any module that maps (N, 3, H, W) to (N, n_classes); it is put into eval mode.
+    name : str, optional
+        Its name in the study: ``"scene"``, ``"object"``, ``"untrained"``.
+    classes : sequence of str, optional
+        Class names in the order of its outputs; by default "class 0", "class 1", ...
+    preprocessing : Preprocessing, optional
+        How its images are prepared.
 
     Attributes
     ----------
-    module, name, classes, preprocessing : as given.
-    input_size : (H, W) of the frame it sees.
-    card : its model card, a dict; empty where none came with the class names.
+    module : torch.nn.Module
+        As given.
+    name : str
+        As given.
+    classes : list of str
+        The class names.
+    preprocessing : Preprocessing
+        As given.
+    input_size : tuple of int
+        (height, width) of the frame that it sees, in pixels.
+    card : dict
+        Its model card; empty where none came with the class names.
+
+    Raises
+    ------
+    SceneLensError
+        If the module does not run on such images, or if the number of class names differs from that of its
+        outputs.
 
     Examples
     --------
@@ -92,15 +110,14 @@ class Network:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie; images are moved there."""
+        """The device of the weights; images are moved there."""
         return next((value.device for value in self.module.parameters()), torch.device("cpu"))
 
     # ---- layers
-    # -------------------------------------------------------------------------------------------------
 
     @cached_property
     def points(self) -> dict[str, Point]:
-        """Where each module's value is read in a forward pass: module path -> `scenelens.networks.tracing.Point`."""
+        """Module path -> the `Point` at which its value is read in a forward pass."""
         return trace(self.module, self._example())
 
     @cached_property
@@ -109,12 +126,13 @@ class Network:
 
     @cached_property
     def layers(self) -> pd.DataFrame:
-        """One row per layer in the order they run: layer, module, units, map, rf_size, rf_stride, rf_start,
-        kind.
+        """The table of layers: one row per layer, in the order in which they run.
 
-        ``map`` is (height, width), (1, 1) for fully connected layers. Receptive fields are the theoretical
-        ones in pixels of the frame; rf_start is the centre of the first unit's. They are NaN where the module
-        cannot be analysed.
+        ``layer`` is the name, ``module`` its path in the module, ``units`` (int) how many units it has,
+        ``map`` (rows, columns) the size of their maps, (1, 1) for fully connected layers, and ``kind``
+        ``'conv'``, ``'pool'``, ``'fc'`` or ``'block'``. ``rf_size``, ``rf_stride`` and ``rf_start`` are the
+        theoretical receptive field, in pixels of the frame (see `RF`); NaN where the module cannot be
+        analysed.
         """
         table = self._table.copy()
         fields = [self._receptive_field(layer) for layer in table.layer]
@@ -136,7 +154,23 @@ class Network:
         return dict(zip(self._table.layer, self._table.module, strict=True))
 
     def module_path(self, layer: str) -> str:
-        """The path in ``module`` of a layer in the table, or of any other module given by its path."""
+        """Return the path of a layer's module.
+
+        Parameters
+        ----------
+        layer : str
+            A layer's name in `layers`, or the path of any module.
+
+        Returns
+        -------
+        str
+            The path within ``module``.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such layer.
+        """
         known = self._paths
         if layer in known:
             return known[layer]
@@ -148,37 +182,84 @@ class Network:
         )
 
     def layer_shape(self, layer: str) -> tuple[int, int, int]:
-        """(units, height, width) of a layer's value for one image; (units, 1, 1) for fully connected
-        layers."""
+        """Return the shape of a layer's value for one image.
+
+        Parameters
+        ----------
+        layer : str
+            A layer's name in `layers`, or the path of any module.
+
+        Returns
+        -------
+        tuple of int
+            (units, height, width); (units, 1, 1) for fully connected layers.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such layer.
+        """
         shape = self.points[self.module_path(layer)].shape
         return shape if len(shape) == 3 else (shape[0], 1, 1)
 
     def main_layers(self, n: int = 6) -> list[str]:
-        """A short list of layers spread over the depth, in order, for tables and menus.
+        """Return a few layers spread over the depth, for tables and menus.
 
-        The paper's pool1, pool2, conv3, conv4, pool5 and fc7 where the network has them; else n layers and
-        blocks.
+        Parameters
+        ----------
+        n : int, optional
+            How many (default 6).
+
+        Returns
+        -------
+        list of str
+            The paper's pool1, pool2, conv3, conv4, pool5 and fc7 where the network has them; otherwise n
+            layers and blocks, in the order in which they run.
         """
         return spread_layers(self._table, n)
 
     # ---- images
-    # -------------------------------------------------------------------------------------------------
 
     def show_input(self, image: np.ndarray) -> np.ndarray:
-        """The picture the network sees: uint8 RGB (h, w, 3) -> uint8 RGB (H, W, 3) of exactly
-        `input_size`."""
-        return self.preprocessing.frame(image)
-
-    def prepare(self, images: np.ndarray | Iterable[np.ndarray], framed: bool = False) -> Tensor:
-        """Images as the network's input, float32 (N, 3, H, W).
+        """Return the part of an image that the network sees, at the size at which it sees it.
 
         Parameters
         ----------
-        images : one uint8 RGB image (h, w, 3), several (N, h, w, 3), or a list of images of any sizes.
-        framed : they come from `show_input` (occluded, cut up ...): neither resize nor crop them again.
+        image : numpy.ndarray
+            uint8 RGB (h, w, 3), of any size.
+
+        Returns
+        -------
+        numpy.ndarray
+            The frame: uint8 RGB (H, W, 3) of exactly `input_size`.
+        """
+        return self.preprocessing.frame(image)
+
+    def prepare(self, images: np.ndarray | Iterable[np.ndarray], framed: bool = False) -> Tensor:
+        """Turn images into the network's input.
+
+        Parameters
+        ----------
+        images : numpy.ndarray or iterable of numpy.ndarray
+            One uint8 RGB image (h, w, 3), several (N, h, w, 3), or a list of images of any sizes.
+        framed : bool, optional
+            The images are frames from `show_input`, perhaps changed: they are not resized or cropped again.
+
+        Returns
+        -------
+        torch.Tensor
+            float32 (N, 3, H, W), on the network's device.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no image, or if one is not uint8 RGB.
         """
         if isinstance(images, np.ndarray) and images.ndim == 4 and framed:
-            frames = checked_frames(images)
+            if len(images) == 0:
+                raise SceneLensError("there is no image to prepare: the list is empty.")
+            checked_image(images[0])  # all of them have its shape and dtype
+            frames = images
         else:
             several = [images] if isinstance(images, np.ndarray) and images.ndim == 3 else list(images)
             if not several:
@@ -188,34 +269,54 @@ class Network:
 
     @torch.no_grad()
     def __call__(self, images: Any, framed: bool = False) -> Tensor | None:
-        """Logits, float32 (N, n_classes), without gradients.
+        """Run the network, without gradients.
 
         Parameters
         ----------
-        images : what `prepare` takes, or a float tensor (N, 3, H, W) that it returned.
-        framed : see `prepare`.
+        images : numpy.ndarray, iterable of numpy.ndarray, or torch.Tensor
+            What `prepare` takes, or a float tensor (N, 3, H, W) that it returned.
+        framed : bool, optional
+            See `prepare`.
 
         Returns
         -------
-        Tensor; None inside ``record(...)``, where the pass stops behind the deepest layer asked for. More
-        than 64 images run in batches, except inside ``record``, which lends the values of one batch.
+        torch.Tensor or None
+            Logits, float32 (N, n_classes). None inside `record`, which stops the pass after the deepest
+            layer. More than 64 images run in batches, except inside `record`, which gives the values of one
+            forward pass.
         """
         recording = "forward" in self.module.__dict__
         if isinstance(images, Tensor):
-            batches = [images] if recording else list(images.split(BATCH))
+            batches = [images] if recording else list(images.split(_BATCH))
             return _joined([self.module(batch) for batch in batches])
         if isinstance(images, np.ndarray) and images.ndim == 3:
             images = images[None]
-        n = len(images) if recording else BATCH
+        n = len(images) if recording else _BATCH
         starts = range(0, len(images), n) if len(images) else [0]
         return _joined([self.module(self.prepare(images[at : at + n], framed)) for at in starts])
 
     def predict(self, images: Any, top: int = 5, framed: bool = False) -> pd.DataFrame:
-        """The most probable classes of each image.
+        """Return the most probable classes of each image.
+
+        Parameters
+        ----------
+        images : numpy.ndarray, iterable of numpy.ndarray, or torch.Tensor
+            See `__call__`.
+        top : int, optional
+            How many classes per image (default 5).
+        framed : bool, optional
+            See `prepare`.
 
         Returns
         -------
-        DataFrame : image (number in the list), rank (1 ... top), predicted (class name), probability (0..1).
+        pandas.DataFrame
+            One row per image and class: ``image`` (its number in the list), ``rank`` (1 to top),
+            ``predicted`` (class name), ``probability`` (float, 0..1).
+
+        Raises
+        ------
+        SceneLensError
+            Inside `record`, where the network does not run to its end.
         """
         logits = self(images, framed)
         if logits is None:
@@ -232,16 +333,8 @@ class Network:
 
     @cached_property
     def weights_hash(self) -> str:
-        """The sha256 of the weights, the name under which results are kept."""
+        """The SHA-256 of the weights; a part of the key of every cached result."""
         return weights_hash(self.module)
-
-
-def checked_frames(frames: np.ndarray) -> np.ndarray:
-    """Frames (N, H, W, 3), checked as `checked_image` does one by one."""
-    if len(frames) == 0:
-        raise SceneLensError("there is no image to prepare: the list is empty.")
-    checked_image(frames[0])
-    return frames
 
 
 def _joined(logits: list[Tensor | None]) -> Tensor | None:

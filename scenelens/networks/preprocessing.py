@@ -1,8 +1,7 @@
-"""What happens to a photograph before a network sees it: a frame is cut, then its pixels become numbers.
+"""How a photograph becomes a network's input: a frame is cut from it, then its pixels are scaled.
 
-The two steps are kept apart, because receptive fields, occluders and overlays all work on the frame: the
-uint8 picture of exactly the size the network takes. Only the second step knows about channel order, mean and
-scale.
+The two steps are separate, because receptive fields, occluders and overlays all work on the frame: the uint8
+image of exactly the size that the network takes. Only the second step needs channel order, mean and scale.
 """
 
 from __future__ import annotations
@@ -18,31 +17,44 @@ from PIL import Image
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.caffe import read_mean
 
-RESIZES = ("exact", "short side")
+_RESIZES = ("exact", "short side")
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How one network wants its pictures.
+    """How one network's images are prepared.
 
-    Parameters
+    Attributes
     ----------
-    size : (height, width) in pixels of the frame the network sees.
-    resize : ``"exact"`` squashes the photograph to ``resize_to``; ``"short side"`` keeps its shape and makes
-        the shorter side that long.
-    resize_to : (height, width), or one number for a square or for the short side; without it, ``size``. Of
-        (height, width) the height is the short side's length. The frame is then cropped from the centre.
-    channels : ``"RGB"`` or ``"BGR"`` (networks from Caffe).
-    white : the value of a white pixel, 1.0 or 255.0.
-    mean : one number per channel, in the network's channel order and on ``white``'s scale.
-    mean_image : path of a mean image (.binaryproto or .npy, (3, h, w), 0..255, in the network's channel
-        order); it is resized to ``resize_to`` and cropped like the photograph. Takes the place of ``mean``.
-    std : one number per channel, on ``white``'s scale.
+    size : tuple of int
+        (height, width) in pixels of the frame that the network sees.
+    resize : {'exact', 'short side'}
+        ``"exact"`` resizes the photograph to ``resize_to``, whatever its shape; ``"short side"`` keeps its
+        shape and makes the shorter side that long. Then the frame is cropped from the centre.
+    resize_to : tuple of int, int or None
+        (height, width), or one number for a square or for the short side; None takes ``size``. For
+        ``"short side"`` the height counts.
+    channels : {'RGB', 'BGR'}
+        The order of the channels; ``"BGR"`` for networks from Caffe.
+    white : float
+        The value of a white pixel, 1.0 or 255.0.
+    mean : tuple of float
+        One number per channel, in the network's channel order and on the scale of ``white``.
+    mean_image : str or None
+        Path of a mean image (.binaryproto or .npy, (3, h, w), 0..255, in the network's channel order). It is
+        resized to ``resize_to`` and cropped like the photograph, and used in place of ``mean``.
+    std : tuple of float
+        One number per channel, on the scale of ``white``.
+
+    Raises
+    ------
+    SceneLensError
+        If a value is not allowed, or if ``resize_to`` is smaller than the frame.
 
     Notes
     -----
-    A pixel p (0..255) becomes ``(p * white / 255 - mean) / std``. The authors squash to 227x227 for their
-    unit work, and so does the default.
+    A pixel p (0..255) becomes ``(p * white / 255 - mean) / std``. The paper's authors resize to 227x227
+    without keeping the shape when they study units, and so does the default.
 
     Examples
     --------
@@ -61,8 +73,10 @@ class Preprocessing:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        if self.resize not in RESIZES:
-            raise SceneLensError(f"resize = {self.resize!r} is unknown; {close_names(self.resize, RESIZES)}.")
+        if self.resize not in _RESIZES:
+            raise SceneLensError(
+                f"resize = {self.resize!r} is unknown; {close_names(self.resize, _RESIZES)}."
+            )
         if self.channels not in ("RGB", "BGR"):
             raise SceneLensError(f"channels = {self.channels!r} is unknown; take 'RGB' or 'BGR'.")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
@@ -80,14 +94,24 @@ class Preprocessing:
 
     @property
     def framing(self) -> tuple[object, ...]:
-        """What decides which frame is cut from a photograph: networks with the same see the same picture."""
+        """What decides which frame is cut from a photograph; networks that share it see the same frame."""
         return self.size, self.resize, self._resize_to()
 
     def resized(self, shape: tuple[int, int]) -> tuple[int, int]:
-        """(H, W) to which a photograph of some (h, w) is resized, before the frame is cropped from it.
+        """Return the size to which a photograph is resized, before the frame is cropped from it.
 
-        Whatever lies on a photograph (label maps, segments) goes by this rule too, or it lies beside the
-        pixels that the network sees.
+        Label maps and segments of a photograph must be resized by the same rule, so that they fit the pixels
+        that the network sees.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (height, width) of the photograph, in pixels.
+
+        Returns
+        -------
+        tuple of int
+            (height, width) after resizing.
 
         Examples
         --------
@@ -97,14 +121,29 @@ class Preprocessing:
         height, width = self._resize_to()
         if self.resize == "short side":
             scale = height / min(shape)
+            # Rounding must not make the short side a pixel shorter.
             return max(height, round(shape[0] * scale)), max(height, round(shape[1] * scale))
         return height, width
 
     def frame(self, image: np.ndarray) -> np.ndarray:
-        """The picture the network sees: uint8 RGB (h, w, 3) of any size -> uint8 RGB (H, W, 3) of exactly
-        `size`.
+        """Cut the frame that the network sees from a photograph.
 
-        Resizing is bilinear with anti-aliasing; a picture that has the size already is not touched.
+        Resizing is bilinear with anti-aliasing. An image that has the size already is not changed.
+
+        Parameters
+        ----------
+        image : numpy.ndarray
+            uint8 RGB (h, w, 3), of any size.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 RGB (H, W, 3) of exactly `size`.
+
+        Raises
+        ------
+        SceneLensError
+            If the image is not uint8 RGB.
         """
         image = checked_image(image)
         height, width = self.resized((image.shape[0], image.shape[1]))
@@ -113,7 +152,23 @@ class Preprocessing:
         return crop_centre(image, self.size)
 
     def tensor(self, frames: np.ndarray) -> torch.Tensor:
-        """Frames, uint8 RGB (N, H, W, 3), as the network's input: float32 (N, 3, H, W)."""
+        """Turn frames into the network's input.
+
+        Parameters
+        ----------
+        frames : numpy.ndarray
+            uint8 RGB (N, H, W, 3), of exactly `size`.
+
+        Returns
+        -------
+        torch.Tensor
+            float32 (N, 3, H, W).
+
+        Raises
+        ------
+        SceneLensError
+            If the frames have another size.
+        """
         if frames.shape[1:] != (*self.size, 3):
             raise SceneLensError(
                 f"frames have shape {frames.shape}; expected (N, {self.size[0]}, {self.size[1]}, 3)."
@@ -130,19 +185,34 @@ class Preprocessing:
         return torch.from_numpy(mean) * (self.white / 255)
 
 
-#: What torchvision's ImageNet networks were trained with.
-IMAGENET = Preprocessing(
+# What torchvision's ImageNet networks were trained with.
+_IMAGENET = Preprocessing(
     size=(224, 224), resize="short side", resize_to=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
 )
-#: What BVLC's CaffeNet was trained with, framed as the paper's authors did for their work on units.
-CAFFE = Preprocessing(size=(227, 227), channels="BGR", white=255.0, mean=(104.007, 116.669, 122.679))
+# What BVLC's CaffeNet was trained with; the frame is that of the paper's authors for their work on units.
+_CAFFE = Preprocessing(size=(227, 227), channels="BGR", white=255.0, mean=(104.007, 116.669, 122.679))
 
-PRESETS = {"imagenet": IMAGENET, "caffe": CAFFE}
+PRESETS = {"imagenet": _IMAGENET, "caffe": _CAFFE}
 
 
 def checked_image(image: np.ndarray) -> np.ndarray:
-    """The image itself if it is what the package calls an image, uint8 RGB (H, W, 3); else a
-    SceneLensError."""
+    """Return an image after checking that it is uint8 RGB.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        What is to be checked.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same, uint8 RGB (H, W, 3).
+
+    Raises
+    ------
+    SceneLensError
+        If its dtype or shape is another one.
+    """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise SceneLensError(
@@ -153,14 +223,27 @@ def checked_image(image: np.ndarray) -> np.ndarray:
 
 
 def crop_centre(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The middle (h, w) pixels of an array (H, W, ...)."""
+    """Return the middle of an array; an odd margin leaves one pixel more at the lower and right edge.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (H, W, ...).
+    size : tuple of int
+        The wanted (height, width), not larger than (H, W).
+
+    Returns
+    -------
+    numpy.ndarray
+        A view (height, width, ...).
+    """
     top, left = ((have - want) // 2 for have, want in zip(image.shape[:2], size, strict=True))
     return image[top : top + size[0], left : left + size[1]]
 
 
 @lru_cache(maxsize=8)
 def _mean_frame(path: str, resize_to: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """A mean image's part under the frame: float32 (3, H, W), 0..255."""
+    """The part of a mean image that belongs to the frame: float32 (3, H, W), 0..255; read once per file."""
     mean = read_mean(Path(path)) if path.endswith(".binaryproto") else np.load(path, allow_pickle=False)
     if mean.ndim != 3 or mean.shape[0] != 3:
         raise SceneLensError(f"the mean image {path} has shape {mean.shape}; expected (3, height, width).")

@@ -1,5 +1,8 @@
-"""What of the image a unit can see, by its architecture (section 3.2 of the paper): the theoretical
-receptive field."""
+"""The theoretical receptive field: what part of the image a unit can see (section 3.2 of the paper).
+
+It follows from the architecture alone. The occlusion experiments of `scenelens.receptive_fields` measure
+which part of it a unit really uses; this is much smaller.
+"""
 
 from __future__ import annotations
 
@@ -13,30 +16,47 @@ from scenelens.networks.graph import Slide, Step, ancestors, layer_step
 from scenelens.networks.grid import Grid
 from scenelens.networks.tracing import Traced
 
-Number = float | tuple[float, float]
+_Number = float | tuple[float, float]
 
 
 @dataclass(frozen=True)
 class RF:
     """A theoretical receptive field, in pixels of the network's input.
 
+    Each attribute is one number, or (rows, columns) where the two differ. A unit that sees the whole image at
+    every position (behind a fully connected layer) has the image's size, stride 0, and the image's centre.
+
     Attributes
     ----------
-    size : side of the square a unit sees, edges of the image left aside.
-    stride : distance between the centres of neighbouring positions.
-    start : centre of the first position's field, in 0-based pixels; half numbers where the side is even.
-
-    Each is one number, or (rows, columns) where the two differ. A unit that sees the whole image whatever
-    its position (behind a fully connected layer) has the image's size, stride 0, and the image's centre.
+    size : float or tuple of float
+        Side of the square that a unit sees; at the image's edges a part of it lies outside.
+    stride : float or tuple of float
+        Distance between the centres of neighbouring positions.
+    start : float or tuple of float
+        Centre of the first position's field; pixel 0 is centred at 0. It ends in .5 where the side is even.
     """
 
-    size: Number
-    stride: Number
-    start: Number
+    size: _Number
+    stride: _Number
+    start: _Number
 
     def center(self, row: float, col: float) -> tuple[float, float]:
-        """The centre (row, column) in pixels of the field of the unit's position (row, col).
+        """Return the centre of the field at a position of the map.
 
+        Parameters
+        ----------
+        row : float
+            The position's row in the map, from 0.
+        col : float
+            Its column.
+
+        Returns
+        -------
+        tuple of float
+            (row, column) in pixels.
+
+        Examples
+        --------
         >>> RF(195, 32, 33).center(2, 3)
         (97, 129)
         """
@@ -50,8 +70,8 @@ class RF:
 
 @dataclass(frozen=True)
 class _Reach:
-    """Along one axis: the pixels [low, high] that position 0 sees, the step between positions, and the map's
-    length."""
+    """Along one axis: the pixels low to high (included) that position 0 sees, the distance in pixels between
+    positions, and how many positions there are."""
 
     low: int
     high: int
@@ -67,30 +87,34 @@ class _Reach:
 
 
 def theoretical_rf(network: Traced | nn.Module, layer: str, input_size: tuple[int, int] | None = None) -> RF:
-    """The size of the region a layer's units are connected to, its stride and the first centre (Table 2's
-    first rows).
+    """Return the theoretical receptive field of a layer's units (first rows of Table 2).
 
     Parameters
     ----------
-    network : a Network, or any torch module that torch.fx can trace; then `layer` is a module path.
-    layer : any layer, also one inside a block or a block as a whole.
-    input_size : (H, W) of the input in pixels; a Network knows its own. Needed only behind adaptive pooling
-        and fully connected layers.
+    network : Network or torch.nn.Module
+        A network, or any torch module that torch.fx can trace.
+    layer : str
+        Any layer, also one inside a block, or a block as a whole; a module path where a module is given.
+    input_size : tuple of int, optional
+        (H, W) of the input in pixels; a Network knows its own. It is needed only behind adaptive pooling and
+        fully connected layers.
 
     Returns
     -------
-    RF : size, stride, start (first centre), in pixels.
+    RF
+        Size, stride and start, in pixels.
 
     Raises
     ------
-    SceneLensError : an unknown layer, a module of unknown reach, or a missing input size.
+    SceneLensError
+        If there is no such layer, if a module's reach is not known, or if the input size is missing.
 
     Notes
     -----
-    Read from the live module: position 0 of a sliding window with kernel k, dilation d, padding p on a map
-    with stride S and extent [low, high] extends to [low - p S, high + (d (k - 1) - p) S]. Where branches meet
-    (concatenation, residual) the extent is the union of theirs. Functions of single positions (ReLU, LRN,
-    BatchNorm, dropout) change nothing.
+    It is computed from the live module. A window with kernel k, dilation d and padding p slides over a map
+    whose positions are S pixels apart and whose position 0 sees the pixels low to high; then the window's
+    position 0 sees low - p S to high + (d (k - 1) - p) S. Where branches meet (concatenation, residual) the
+    range is the union of theirs. Functions of single positions (ReLU, BatchNorm, dropout) change nothing.
 
     Examples
     --------
@@ -137,8 +161,7 @@ def _whole(step: Step, pixels: int | None) -> _Reach:
 
 
 def _changes_nothing(step: Step, before: _Reach, axis: int) -> bool:
-    """Adaptive pooling to the size the map has already, as in torchvision's AlexNet; layers of single
-    positions."""
+    """Whether it is an adaptive pooling to the size that the map has already, as in torchvision's AlexNet."""
     if not isinstance(step.module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
         return False
     size = step.module.output_size
@@ -154,11 +177,11 @@ def _union(parts: list[_Reach]) -> _Reach:
     return _Reach(min(p.low for p in parts), max(p.high for p in parts), parts[0].stride, parts[0].length)
 
 
-def _one(values: Sequence[float]) -> Number:
+def _one(values: Sequence[float]) -> _Number:
     """One number where rows and columns agree, and whole numbers as int."""
     numbers = [int(value) if value == int(value) else value for value in values]
     return numbers[0] if numbers[0] == numbers[1] else (numbers[0], numbers[1])
 
 
-def _both(value: Number) -> tuple[float, float]:
+def _both(value: _Number) -> tuple[float, float]:
     return value if isinstance(value, tuple) else (value, value)

@@ -1,8 +1,9 @@
-"""One watched forward pass: behind which module each layer's value is read, in which order, of which shape.
+"""One watched forward pass: where each layer's value is read, in which order, and of which shape.
 
-A unit's response in the paper is the rectified one, so a convolution or a fully connected layer is read
-behind its BatchNorm and its activation function where these follow it at once. Whether they do is seen here
-from the tensors that travel, never guessed from the modules' names or their order in the file.
+In the paper, a unit's response is the rectified one. So the value of a convolution or of a fully connected
+layer is read behind its BatchNorm and its activation function, where these follow it directly. Whether they
+do is observed in a forward pass, by the tensors that modules take and return: names of modules and their
+order in the file say nothing reliable about it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-#: Elementwise functions behind which a convolution's response is read.
+# Functions of single numbers, behind which a convolution's response is read.
 ACTIVATIONS: tuple[type[nn.Module], ...] = (
     nn.ReLU,
     nn.ReLU6,
@@ -30,15 +31,24 @@ ACTIVATIONS: tuple[type[nn.Module], ...] = (
     nn.Mish,
 )
 ACTIVATIONS += (nn.Hardswish, nn.Softplus, nn.Sigmoid, nn.Tanh)
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where a layer's value is read: the output of a module's nth call, and what comes out there.
+    """Where a layer's value is read: the output of a module at one of its calls.
 
-    ``order`` counts all module calls of one forward pass; ``shape`` is that of one image's value, without N.
+    Attributes
+    ----------
+    path : str
+        The module's path.
+    call : int
+        Which of its calls in one forward pass, from 0.
+    order : int
+        The call's number among all calls of all modules in one forward pass.
+    shape : tuple of int
+        The shape of the value for one image, without N.
     """
 
     path: str
@@ -102,13 +112,14 @@ class Traced(Protocol):
 
 
 class _Tracer:
-    """Watches one forward pass and notes for each module where its value is to be read."""
+    """Watches one forward pass and notes where each module's value is to be read."""
 
     def __init__(self, module: nn.Module) -> None:
         self.points: dict[str, Point] = {}
         self.calls: dict[str, int] = {}
         self.order = 0
-        # id of an output -> (the output itself, its version, the layers whose value it is so far)
+        # id of an output -> (the output itself, its version, the layers whose value it is so far). Keeping
+        # the output itself makes sure that no later tensor gets the same id.
         self.open: dict[int, tuple[Tensor, int, list[str]]] = {}
         self.following: dict[str, list[str]] = {}
         self.module = module
@@ -121,10 +132,10 @@ class _Tracer:
 
     def _before(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: tuple) -> None:
-            if inputs and isinstance(module, BATCH_NORMS + ACTIVATIONS):
+            if inputs and isinstance(module, _BATCH_NORMS + ACTIVATIONS):
                 tensor, version, layers = self.open.get(id(inputs[0]), (None, -1, []))
-                # A changed version means that something was added in place in between (a residual): not a
-                # follower.
+                # A changed version means that something was added in place in between (a residual): then
+                # this module does not follow the layer directly.
                 self.following[path] = layers if tensor is not None and tensor._version == version else []
 
         return hook
@@ -140,30 +151,35 @@ class _Tracer:
             layers = self.following.pop(path, [])
             for layer in layers:
                 self.points[layer] = point
-            if isinstance(module, WEIGHTED) and call == 0:
+            if isinstance(module, _WEIGHTED) and call == 0:
                 layers = [path]
-            if isinstance(module, WEIGHTED + BATCH_NORMS):
+            if isinstance(module, _WEIGHTED + _BATCH_NORMS):
                 self.open[id(output)] = (output, output._version, layers)
 
         return hook
 
 
-#: Modules whose forward pass is a trace just now: other recorders stay out of it.
+# Modules that are being traced at the moment: recorders must not react to these forward passes.
 TRACED: set[int] = set()
 
 
 def trace(module: nn.Module, *inputs: Any, **options: Any) -> dict[str, Point]:
-    """Run one image through a module in eval mode and note where each of its layers is to be read.
+    """Run one image through a module in eval mode, and note where each layer's value is to be read.
 
     Parameters
     ----------
-    module : any torch module; its training flags are left as they were.
-    inputs, options : what its forward takes; tensors are cut to their first image.
+    module : torch.nn.Module
+        Any module; its training flags stay as they are.
+    *inputs : object
+        What its forward pass takes; of tensors only the first image is used.
+    **options : object
+        Named arguments of its forward pass, in the same way.
 
     Returns
     -------
-    dict : module path -> `Point`, only modules that ran and gave a tensor. A module that runs several times
-        in one forward pass counts at its first call.
+    dict of str to Point
+        Module path -> where its value is read; only modules that ran and returned a tensor. A module that
+        runs several times in one forward pass counts at its first call.
 
     Examples
     --------

@@ -1,5 +1,7 @@
-"""Weights from files into modules: only arrays are read, names are matched, and a mismatch is told shape by
-shape."""
+"""Weights from files into modules: names are matched, and an error lists the names or shapes that differ.
+
+Only arrays are read: a file that wants to run code when it is loaded is refused.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.caffe import read_caffemodel
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The arrays of a weights file, by name.
-
-    Parameters
-    ----------
-    path : .safetensors, .caffemodel, or a torch file (.pth, .pt, .pth.tar) with a state dict, bare or under
-        the key ``state_dict``. Torch files are read with ``weights_only``: one that wants to run code is
-        refused.
-
-    Returns
-    -------
-    dict : name -> tensor, as stored (half precision stays half).
-
-    Raises
-    ------
-    SceneLensError : the file is missing, broken, wants to run code, or holds something else.
-    """
+def _read_weights(path: str | Path) -> dict[str, Tensor]:
+    """The arrays of a weights file, by name, as stored (half precision stays half); see `load_weights`."""
     path = Path(path)
     if not path.is_file():
         raise SceneLensError(f"the weights {path} do not exist; check the path in the study.toml.")
@@ -41,9 +30,6 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -63,44 +49,53 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     if isinstance(data, Mapping) and isinstance(data.get("state_dict"), Mapping):
         data = data["state_dict"]
     if not isinstance(data, Mapping) or not all(isinstance(value, Tensor) for value in data.values()):
-        raise SceneLensError(f"{path} holds no state dict (name -> array).")
+        raise SceneLensError(f"{path} has no state dict (name -> array).")
     return dict(data)
 
 
 def load_weights(module: nn.Module, path: str | Path, rename: Mapping[str, str] | None = None) -> nn.Module:
-    """Put a file's weights into a module, as float32, and return it in eval mode.
+    """Load a file's weights into a module.
 
     Parameters
     ----------
-    module : the module they belong to.
-    path : see `read_weights`.
-    rename : beginnings of names in the file -> what they are in the module, such as ``{"fire2.squeeze":
-        "fire2.conv1"}``. ``module.`` that DataParallel leaves behind is taken off without asking.
+    module : torch.nn.Module
+        The module that the weights belong to; it is changed.
+    path : str or Path
+        A .safetensors or .caffemodel file, or a torch file (.pth, .pt, .pth.tar) with a state dict, bare or
+        under the key ``state_dict``. Torch files are read with ``weights_only``, so that none can run code.
+    rename : mapping of str to str, optional
+        How names begin in the file -> how they begin in the module, such as ``{"fire2.squeeze":
+        "fire2.conv1"}``. ``module.``, which DataParallel adds to names, is always removed.
+
+    Returns
+    -------
+    torch.nn.Module
+        The same module, in eval mode.
 
     Raises
     ------
-    SceneLensError : weights of another architecture; the sentence says which names or shapes differ.
+    SceneLensError
+        If the file is missing, damaged, of another kind, or wants to run code; or if its weights belong to
+        another architecture (the sentence lists names and shapes that differ).
     """
     wanted = module.state_dict()
-    found = _renamed(read_weights(path), rename or {})
+    found = _renamed(_read_weights(path), rename or {})
     if not set(found) & set(wanted):
         found = {_without_module(name): value for name, value in found.items()}
     elif any(_without_module(name) in wanted and name not in wanted for name in found):
         found = {name if name in wanted else _without_module(name): value for name, value in found.items()}
+    # Older files lack the counters of batches, which only training needs.
     optional = {name for name in wanted if name.endswith("num_batches_tracked")}
     problems = _differences(found, wanted, optional)
     if problems:
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise SceneLensError(
-            f"{path} holds weights of another architecture: {'; '.join(problems[:5])}{more}. "
+            f"{path} has weights of another architecture: {'; '.join(problems[:5])}{more}. "
             "Check architecture, width, fc and the class names."
         )
-    module.load_state_dict({k: _as(v, wanted[k]) for k, v in found.items()}, strict=not optional - set(found))
+    values = {name: value.to(wanted[name].dtype) for name, value in found.items()}
+    module.load_state_dict(values, strict=not optional - set(found))
     return module.eval()
-
-
-def _as(value: Tensor, like: Tensor) -> Tensor:
-    return value.to(like.dtype)
 
 
 def _renamed(found: dict[str, Tensor], rename: Mapping[str, str]) -> dict[str, Tensor]:
@@ -129,8 +124,20 @@ def _differences(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], opti
 
 
 def weights_hash(module: nn.Module) -> str:
-    """The sha256 of a module's state dict: names, dtypes, shapes and bytes, sorted by name.
+    """Return the SHA-256 of a module's state dict: names, dtypes, shapes and bytes, sorted by name.
 
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Examples
+    --------
     >>> weights_hash(nn.Linear(2, 2)) == weights_hash(nn.Linear(2, 2))
     False
     """

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from scenelens.networks.build import build_module
-from scenelens.networks.layers import find_layers, kind_of, spread_layers
+from scenelens.networks.layers import _kind_of, find_layers, spread_layers
 from scenelens.networks.tracing import trace
 
 
@@ -97,7 +97,7 @@ def test_a_convolution_wrapped_with_its_norm_is_one_layer_under_the_wrappers_nam
 
 
 def test_kinds():
-    kinds = [kind_of(one) for one in (nn.Conv2d(1, 1, 1), nn.AvgPool2d(2), nn.Linear(1, 1), nn.ReLU())]
+    kinds = [_kind_of(one) for one in (nn.Conv2d(1, 1, 1), nn.AvgPool2d(2), nn.Linear(1, 1), nn.ReLU())]
     assert kinds == ["conv", "pool", "fc", None]
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.labels.concept_maps import resized
 from scenelens.minimal_images.regions import Regions
-from scenelens.networks.preprocessing import CAFFE, IMAGENET, Preprocessing, crop_centre
+from scenelens.networks.preprocessing import PRESETS, Preprocessing, crop_centre
 from scenelens.networks.torchvision_shim import load_torchvision
 
 RNG = np.random.default_rng(0)
@@ -36,10 +36,10 @@ def test_imagenets_frame_and_numbers_are_torchvisions(shape):
             v2.CenterCrop(224),
             v2.PILToTensor(),
             v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(IMAGENET.mean, IMAGENET.std),
+            v2.Normalize(PRESETS["imagenet"].mean, PRESETS["imagenet"].std),
         ]
     )
-    ours = IMAGENET.tensor(IMAGENET.frame(image)[None])[0]
+    ours = PRESETS["imagenet"].tensor(PRESETS["imagenet"].frame(image)[None])[0]
     scale = 256 / min(shape)
     if any(
         (side * scale - 224) % 2 == 1 for side in shape
@@ -51,7 +51,7 @@ def test_imagenets_frame_and_numbers_are_torchvisions(shape):
 
 def test_caffes_channels_are_swapped_and_the_mean_is_taken_off():
     frame = np.zeros((1, 227, 227, 3), np.uint8) + np.array([200, 100, 50], np.uint8)
-    x = CAFFE.tensor(frame)[0, :, 5, 5]
+    x = PRESETS["caffe"].tensor(frame)[0, :, 5, 5]
     assert x.tolist() == pytest.approx([50 - 104.007, 100 - 116.669, 200 - 122.679], abs=1e-4)
 
 

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.preprocessing import IMAGENET
+from scenelens.networks.preprocessing import PRESETS
 from scenelens.studies.study import open_study
 from tests.tiny_study import STUDY, write_tiny_study
 
@@ -92,7 +92,7 @@ def test_torchvisions_networks_and_class_names(tmp_path):
     new = 'architecture = "squeezenet1_1"\nseed = 0\nclasses = "imagenet"\npreprocessing = "imagenet"\n'
     old = STUDY[STUDY.index('architecture = "caffenet"') : STUDY.index("[networks.object]")]
     network = study_with(tmp_path, old, new).networks["scene"]
-    assert (len(network.classes), network.classes[0], network.preprocessing) == (1000, "tench", IMAGENET)
+    assert (len(network.classes), network.classes[0], network.preprocessing) == (1000, "tench", PRESETS["imagenet"])
     assert network.input_size == (224, 224)
 
 
