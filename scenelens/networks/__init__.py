@@ -1,9 +1,9 @@
 """Networks: torch modules with their preprocessing, class names and layers, and what units respond to.
 
-The paper compares two networks of the same architecture (section 2, Table 1): one trained on scenes (Places),
-one on objects (ImageNet). Everything it shows is about the responses of their units, layer by layer. This room
-makes any torch module such a network, records the responses of its layers, and says where in the image the
-positions of a map lie and what they can see. It never trains a network.
+The paper compares two networks of the same architecture (section 2, Table 1): one trained on scenes
+(Places), one on objects (ImageNet). Everything it shows is about the responses of their units, layer by layer.
+This room makes any torch module such a network, records the responses of its layers, and says where in the
+image the positions of a map lie and what they can see. It never trains a network.
 
 The three calls that one really types::
 
@@ -18,7 +18,7 @@ that it takes. What comes out are torch tensors (logits, activations), arrays, a
 
 The files: `network` and its parts `preprocessing`, `class_names`, `layers`; `build`, `caffenet`, `weights`,
 `caffe` and `torchvision_shim` make modules; `tracing` and `hooks` watch a forward pass; `graph` follows it
-step by step, which `reach` (theoretical receptive fields) and the occlusion experiments use; `grid` says where
+step by step, for `reach` (theoretical receptive fields) and for the occlusion experiments; `grid` says where
 positions lie in the frame.
 
 >>> from scenelens.networks import CaffeNet, Network, theoretical_rf
