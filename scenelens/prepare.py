@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from scenelens.errors import SceneLensError
-from scenelens.localization import prepare_localizers
+from scenelens.localization import open_localizers
 from scenelens.minimal_images import (
     category_retention,
     describe_retention,
@@ -64,7 +64,7 @@ def _prepare_study(study: Study, options: argparse.Namespace) -> None:
         study.annotations.objects()
         with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and continue
             study.labels_of_networks(study.networks)
-            prepare_localizers(study)
+            open_localizers(study)
 
 
 def _prepare_atlas(study: Study, options: argparse.Namespace) -> None:

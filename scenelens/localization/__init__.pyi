@@ -1,7 +1,9 @@
 from . import figures
-from .localizer import Localizer, localize
+from .boxes import LabelledUnits
+from .calibration import Calibration, Curve
+from .localizer import Localization, Localizer, localize
+from .scores import DetectorScores, ScoredDetector
 from .sentences import (
-    NOTHING,
     describe_calibration,
     describe_differences,
     describe_networks,
@@ -10,15 +12,32 @@ from .sentences import (
     describe_splits,
     describe_union,
 )
-from .study_localizer import prepare_localizers
-from .tables import beside_paper, compare_networks, example, localizers
+from .study_localizers import StudyLocalizer, open_localizers, study_localizer
+from .tables import (
+    best_cases,
+    box_table,
+    compare_networks,
+    compare_with_paper,
+    example_image,
+    find_objects,
+    network_differences,
+    scene_table,
+)
 from .widget import localize_image
 
 __all__ = [
-    "NOTHING",
+    "Calibration",
+    "Curve",
+    "DetectorScores",
+    "LabelledUnits",
+    "Localization",
     "Localizer",
-    "beside_paper",
+    "ScoredDetector",
+    "StudyLocalizer",
+    "best_cases",
+    "box_table",
     "compare_networks",
+    "compare_with_paper",
     "describe_calibration",
     "describe_differences",
     "describe_networks",
@@ -26,10 +45,13 @@ __all__ = [
     "describe_passes",
     "describe_splits",
     "describe_union",
-    "example",
+    "example_image",
     "figures",
+    "find_objects",
     "localize",
     "localize_image",
-    "localizers",
-    "prepare_localizers",
+    "network_differences",
+    "open_localizers",
+    "scene_table",
+    "study_localizer",
 ]

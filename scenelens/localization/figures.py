@@ -1,4 +1,7 @@
-"""Figures 10 and 11 of the paper: a picture as each layer reads it, and how well units find their objects."""
+"""Figures 10 and 11 of the paper: the boxes that each layer gives, and how well units find their objects.
+
+The figures take tables and images that were computed before; they run no network.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,12 @@ from matplotlib.patches import Rectangle
 
 from scenelens import paper
 from scenelens.emergence import by_measure
-from scenelens.errors import SceneLensError
-from scenelens.images import load_image
 from scenelens.localization.localizer import Localization
-from scenelens.localization.pixels import fires
-from scenelens.localization.study_localizer import StudyLocalizer
-from scenelens.localization.tables import compare_networks, named_objects, objects_table, reliability_tables
+from scenelens.localization.study_localizers import StudyLocalizer
+from scenelens.localization.tables import NO_ANNOTATIONS, compare_networks
 from scenelens.localization.truth import plain_name
-from scenelens.sentences import interval, percent
-from scenelens.studies import Study
+from scenelens.metrics import reliability
+from scenelens.sentences import Sentences, interval, percent
 from scenelens.workbook import (
     BODY,
     HAIR,
@@ -36,42 +36,55 @@ from scenelens.workbook import (
     text_width,
 )
 
-#: Light enough for black words, told apart by every kind of colour vision (after Okabe and Ito).
+#: Colours of boxes: light enough for black words, told apart by every kind of colour vision (after Okabe and
+#: Ito).
 BOX_COLORS = ("#f0e442", "#56b4e9", "#e69f00", "#66d9b8", "#e8a0c8", "#ffffff")
-#: Dark enough for thin lines on white.
-LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#8a6d00", "#444444")
-#: Left, top, width and height of a name that stands.
+# Colours of curves: dark enough for thin lines on white.
+_LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#8a6d00", "#444444")
+#: Left, top, width and height of a name that was placed.
 Spot = tuple[float, float, float, float]
 _GAP, _HEAD = 0.12, 0.24  # inches between panels, and for the words above one
 
 
-def best_boxes(seen: Localization, layer: str, n: int, least: float = 0.0) -> pd.DataFrame:
-    """A layer's `n` most confident boxes, one of each concept first, then further ones."""
-    boxes = seen.boxes[(seen.boxes.layer == layer) & (seen.boxes.confidence >= least)]
-    again = boxes.duplicated("concept")
-    return pd.concat([boxes[~again], boxes[again]]).head(n)
-
-
 def figure_10_reading(
-    seen: Localization, layers: Sequence[str], network: str = "scene", n: int = 5, least: float = 0.2
-) -> Plate:
-    """Figure 10: one picture as a network's layers read it: the scene's scores, then boxes with their names.
+    seen: Localization | None,
+    layers: Sequence[str] | None = None,
+    network: str = "scene",
+    n: int = 5,
+    least: float = 0.2,
+) -> Plate | Sentences:
+    """Draw Figure 10: one image with the scene's scores, then with the boxes of each layer and their names.
 
     Parameters
     ----------
-    seen : what one forward pass said. layers : one panel each. n : boxes in a panel, at most.
-    least : confidence that a box must have.
+    seen : Localization or None
+        What one forward pass said; None if the study has no annotations.
+    layers : sequence of str, optional
+        One panel each; by default all layers in which boxes were looked for.
+    network : str, optional
+        The network's name (default ``"scene"``).
+    n : int, optional
+        Boxes per panel at most (default 5).
+    least : float, optional
+        Least confidence of a box, 0..1 (default 0.2).
+
+    Returns
+    -------
+    Plate or Sentences
+        The figure. Without annotations, a sentence that says so.
     """
+    if seen is None:
+        return NO_ANNOTATIONS
+    layers = seen.layers if layers is None else layers
     side = (WIDTH - 0.16 - _GAP) / 2
     panels = 1 + len(layers)
     lines = -(-panels // 2)
     caption = (
         f"One forward pass of the {network} network. First panel: its five most probable scenes. Others: the "
-        f"{n} most confident boxes of a layer, from {percent(least)} on, one of each name first. A box is "
-        "what the fields of touching positions span; the number is its calibrated confidence. After Figure "
-        "10."
+        f"{n} most confident boxes of a layer, from {percent(least)} on, the best of each name first. A box "
+        "holds the fields of positions that touch; the number is its calibrated confidence. After Figure 10."
     )
-    plate = Plate("One picture, read by each layer", lines * (side + _HEAD + _GAP), caption, photo=True)
+    plate = Plate("One image, as each layer sees it", lines * (side + _HEAD + _GAP), caption, photo=True)
     for k in range(panels):
         left, top = 0.08 + (k % 2) * (side + _GAP), (k // 2) * (side + _HEAD + _GAP)
         axes = plate.axes_at(left, top + _HEAD, side, side)
@@ -80,17 +93,17 @@ def figure_10_reading(
             plate.words(left, top + 0.03, "the scene", weight="bold", color=network_color(network))
             _scene_scores(axes, seen)
             continue
-        boxes = best_boxes(seen, layers[k - 1], n, least)
+        boxes = seen.best_boxes(layers[k - 1], n, least)
         n_all = int((seen.boxes.layer == layers[k - 1]).sum())
         plate.words(left, top + 0.03, layers[k - 1], weight="bold", color=network_color(network))
         about = f"{len(boxes)} of {n_all} boxes" if n_all else "no unit above its threshold"
         plate.words(left + side, top + 0.03, about, color=SOFT, size=SMALL, ha="right")
-        draw_boxes(axes, boxes, seen.frame.shape[:2], side)
+        _draw_boxes_in_axes(axes, boxes, seen.frame.shape[:2], side)
     return plate
 
 
 def _scene_scores(axes: Axes, seen: Localization) -> None:
-    """Bars over the foot of the picture, darkened beneath them."""
+    """Bars over the lower part of the image, which is darkened under them."""
     height, width = seen.frame.shape[:2]
     step, n = 0.075 * height, len(seen.scene)
     top = height - step * (n + 0.6)
@@ -106,17 +119,14 @@ def _scene_scores(axes: Axes, seen: Localization) -> None:
         axes.text(x, y, words, color="white", size=SMALL, va="center", zorder=5)
 
 
-def draw_boxes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int], side: float) -> None:
-    """Boxes over a picture, each with its name and confidence where no other name stands.
+def _draw_boxes_in_axes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int], side: float) -> None:
+    """Boxes over an image, the most important first, each with a name where no other name is.
 
-    Parameters
-    ----------
-    boxes : of `Localization.boxes`, the most important first. frame : the picture's (H, W). side : of the
-        axes in inches.
+    `frame` is the image's (height, width), `side` that of the axes in inches.
     """
     scale = frame[1] / side
     taken: list[Spot] = []
-    for k, row in list(enumerate(boxes.itertuples()))[::-1]:
+    for k, row in list(enumerate(boxes.itertuples()))[::-1]:  # the most important one on top
         color = BOX_COLORS[k % len(BOX_COLORS)]
         corner, size = (row.left, row.top), (row.right - row.left, row.bottom - row.top)
         for edge, thick in (("black", 2.6), (color, 1.4)):
@@ -135,11 +145,30 @@ def draw_boxes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int], side: fl
 def room_for(
     box: Any, size: tuple[float, float], frame: tuple[int, int], taken: list[Spot]
 ) -> tuple[float, float]:
-    """Left and top of a name: at one of the box's corners, inside it (outside where it is small), or else as
-    near as there is room."""
+    """Return the place of a box's name: at a corner inside the box, or near it, where no other name is.
+
+    Parameters
+    ----------
+    box : object
+        The box, with the attributes top, left, bottom and right.
+    size : tuple of float
+        (width, height) of the name.
+    frame : tuple of int
+        (height, width) of the image.
+    taken : list of tuple of float
+        (left, top, width, height) of the names that were placed before.
+
+    Returns
+    -------
+    left : float
+        Left edge of the name.
+    top : float
+        Top edge of the name.
+    """
     width, height = size
-    small = box.bottom - box.top < 2 * height  # a name inside would hide it
+    small = box.bottom - box.top < 2 * height  # a name inside would hide it, so it is put outside
     tops = [box.top - height, box.bottom] if small else [box.top, box.bottom - height]
+    # Then ever farther down, one line at a time, and ever farther up.
     tops += [box.top + k * height for k in range(1, 40)]
     tops += [box.top - k * height for k in range(1, 40)]
     for top in tops:
@@ -153,37 +182,35 @@ def room_for(
     return float(box.left), float(box.top)
 
 
-def figure_11a_segmentations(study: Study, one: StudyLocalizer, n: int = 8) -> Plate:
-    """Figure 11a: the regions that units find, in the judging image of each object where they fit it best.
+def figure_11a_segmentations(cases: pd.DataFrame | None) -> Plate | Sentences:
+    """Draw Figure 11a: the regions that units find, in the test image of each object where they fit it best.
 
     Parameters
     ----------
-    n : objects, those with the highest AP among the ones that units were named after.
+    cases : pandas.DataFrame or None
+        What `best_cases` returned; None if the study has no annotations.
 
-    Raises
-    ------
-    SceneLensError : no unit was named after an object that the judging images show.
+    Returns
+    -------
+    Plate or Sentences
+        The figure. Without annotations, a sentence that says so.
     """
-    named, network, columns = named_objects(one).head(n), one.localizer.network, 4
-    if named.empty:
-        raise SceneLensError(
-            f"no unit of the {network.name} network bears an object's name: nothing to show."
-        )
-    table = one.scores.table(concepts=list(named.concept)).sort_values("ap", ascending=False)
+    if cases is None:
+        return NO_ANNOTATIONS
+    network, columns = cases.network.iloc[0], 4
     side = (WIDTH - 0.16 - 0.07 * (columns - 1)) / columns
-    lines = [_measures(row) for row in table.itertuples()]
+    lines = [_measures(row) for row in cases.itertuples()]
     step = side + 0.31 + 0.165 * max(map(len, lines))
     caption = (
-        f"In full light: where the object's best {table.layer.iloc[0]} unit fires, in the image that it fits "
+        f"Bright: where the object's best {cases.layer.iloc[0]} unit is active, in the image that it fits "
         f"best, so these are the best cases. J: Jaccard index of the pixels, AP: average precision of the "
-        f"images, both over all {int(table.n.max()):,} judging images, with 95% intervals. After Figure 11a."
+        f"images, both over all {int(cases.n.max()):,} test images, with 95% intervals. After Figure 11a."
     )
-    rows = -(-len(table) // columns)
-    plate = Plate(f"What units of the {network.name} network find", step * rows, caption, photo=True)
-    for k, row in enumerate(table.itertuples()):
+    rows = -(-len(cases) // columns)
+    plate = Plate(f"What units of the {network} network find", step * rows, caption, photo=True)
+    for k, row in enumerate(cases.itertuples()):
         left, top = 0.08 + (k % columns) * (side + 0.07), (k // columns) * step
-        frame, mask = _best_case(study, one, row)
-        show_tile(plate.axes_at(left, top, side, side), dimmed(frame, mask))
+        show_tile(plate.axes_at(left, top, side, side), dimmed(row.frame, row.mask))
         plate.words(left + side / 2, top + side + 0.03, fit(row.concept, side), ha="center", weight="bold")
         for number, words in enumerate(lines[k]):
             y = top + side + 0.21 + 0.165 * number
@@ -201,38 +228,46 @@ def _measures(row: Any) -> list[str]:
     return [*lines, f"paper: J {percent(theirs[0])}, AP {percent(theirs[1])}"] if theirs else lines
 
 
-def _best_case(study: Study, one: StudyLocalizer, row: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The frame and the mask of the judging image whose object a detector's region fits best."""
-    scores, network = one.scores, one.localizer.network
-    shared, active, truth = scores.pixels[:, scores.find(row.concept, "best unit")].T.astype(float)
-    fits = np.where(truth > 0, shared / np.maximum(active + truth - shared, 1), -1)
-    image = scores.images[int(fits.argmax())]
-    known = study.annotations
-    assert known is not None
-    frame = network.show_input(load_image(known.path(image)))
-    levels = one.chosen.counts[row.layer].thresholds[list(row.units)]
-    return frame, fires(network, row.layer, row.units, levels, frame)
-
-
-def figure_11bc_precision(found: Mapping[str, StudyLocalizer], of: str = "scene", n: int = 6) -> Plate:
-    """Figure 11b and c: precision and recall of some objects, and how the APs of all objects are distributed.
+def figure_11bc_precision(
+    localizers: Mapping[str, StudyLocalizer], of: str = "scene", n: int = 6
+) -> Plate | Sentences:
+    """Draw Figure 11b and c: precision and recall of some objects, and the distribution of all objects' APs.
 
     Parameters
     ----------
-    found : network -> its detectors. of : whose curves are drawn. n : curves, evenly spread over the ranks.
+    localizers : mapping of str to StudyLocalizer
+        By network, as `open_localizers` returns them; empty if the study has no annotations.
+    of : str, optional
+        The network whose curves are drawn (default ``"scene"``).
+    n : int, optional
+        How many curves, of objects evenly spread over the ranks (default 6).
+
+    Returns
+    -------
+    Plate or Sentences
+        The figure. Without annotations, a sentence that says so.
     """
-    table, scores = named_objects(found[of]), found[of].scores
+    if not localizers:
+        return NO_ANNOTATIONS
+    n_images = len(localizers[of].scores.images)
     theirs = [ap for _, ap in paper.SEGMENTATIONS.values()]
     caption = (
         "Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
         "evenly spread from the best AP to the worst of those that units were named after "
-        f"({by_measure('iou').text}), n = {len(scores.images):,} images. Right: all objects; dark, those that units "
-        "were named after. "
-        "Lines: means, with 95% intervals over the objects; dotted: the mean of detectors that know nothing. "
-        f"The paper prints APs for eight objects, from {percent(min(theirs))} to {percent(max(theirs))}. "
-        "After Figure 11b and c."
+        f"({by_measure('iou').text}), n = {n_images:,} images. Right: all objects; dark, those that units "
+        "were named after. Lines: means, with 95% intervals over the objects; dotted: the mean of detectors that "
+        f"respond at random. The paper prints APs for eight objects, from {percent(min(theirs))} to "
+        f"{percent(max(theirs))}. After Figure 11b and c."
     )
     plate = Plate("How well units find their objects", 3.1, caption)
+    _precision_curves(plate, localizers[of], of, n)
+    plate.words(3.95, 0.0, "c  AP of all objects", weight="bold")
+    _histograms(plate, localizers, 4.3, 0.3, WIDTH - 4.3 - 0.15, 2.44)
+    return plate
+
+
+def _precision_curves(plate: Plate, localizer: StudyLocalizer, of: str, n: int) -> None:
+    table, scores = localizer.named_objects(), localizer.scores
     plate.words(0.1, 0.0, f"b  precision and recall, {of} network", weight="bold")
     axes = plate.axes_at(0.55, 0.3, 2.0, 2.3)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
@@ -240,29 +275,32 @@ def figure_11bc_precision(found: Mapping[str, StudyLocalizer], of: str = "scene"
     axes.set_ylabel("precision", size=SMALL)
     rows = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(n, len(table))).round().astype(int))]
     for k, row in enumerate(rows.itertuples()):
-        curve, color = scores.curve(scores.find(row.concept)), LINE_COLORS[k % len(LINE_COLORS)]
+        curve = scores.precision_recall(scores.find(row.concept))
+        color = _LINE_COLORS[k % len(_LINE_COLORS)]
         axes.plot(curve.recall, curve.precision, color=color, lw=1.3, clip_on=False)
         words = f"{fit(row.concept, 0.75)} {percent(row.ap)}"
         plate.words(2.62, 0.32 + 0.2 * k, words, color=color, size=SMALL)
     if table.empty:
-        plate.words(0.75, 1.2, "no unit bears an object's name", color=SOFT, size=SMALL)
-    plate.words(3.95, 0.0, "c  AP of all objects", weight="bold")
-    _histograms(plate, found, 4.3, 0.3, WIDTH - 4.3 - 0.15, 2.44)
-    return plate
+        plate.words(0.75, 1.2, "no unit has an object's name", color=SOFT, size=SMALL)
 
 
 def _histograms(
-    plate: Plate, found: Mapping[str, StudyLocalizer], left: float, top: float, width: float, height: float
+    plate: Plate,
+    localizers: Mapping[str, StudyLocalizer],
+    left: float,
+    top: float,
+    width: float,
+    height: float,
 ) -> None:
-    rows = compare_networks(found).set_index("network")
-    tables = {name: objects_table(one, intervals=False) for name, one in found.items()}
+    rows = compare_networks(localizers).set_index("network")
+    tables = {name: one.objects(intervals=False) for name, one in localizers.items()}
     edges = np.linspace(0, 1, 21)
     highest = max(np.histogram(one.ap, edges)[0].max(initial=1) for one in tables.values())
     step = height / len(tables)
     for k, (name, table) in enumerate(tables.items()):
         axes, color = plate.axes_at(left, top + k * step + 0.16, width, step - 0.3), network_color(name)
         axes.hist(table.ap, edges, color=color, alpha=0.3, lw=0)
-        axes.hist(named_objects(found[name]).ap, edges, color=color, lw=0)
+        axes.hist(localizers[name].named_objects().ap, edges, color=color, lw=0)
         axes.axvline(rows.ap[name], color=INK, lw=1.2)
         axes.axvline(rows.chance[name], color=INK, lw=1.0, ls=":")
         axes.set(xlim=(0, 1), ylim=(0, highest), xticks=(0, 0.5, 1), yticks=(0, int(highest)))
@@ -276,22 +314,34 @@ def _histograms(
     plate.words(left - 0.3, top + height / 2, "objects", size=SMALL, rotation=90, ha="center", va="center")
 
 
-def reliability_figure(found: Mapping[str, StudyLocalizer]) -> Plate:
-    """Whether confidence keeps its promise: the share of right boxes beside what was promised.
+def reliability_figure(localizers: Mapping[str, StudyLocalizer]) -> Plate | Sentences:
+    """Draw the share of right boxes against their confidence (a reliability diagram).
 
-    A point is a group of boxes of about the same confidence; its bar is the 95% interval of the share.
+    A point is a group of boxes of about the same confidence. Its bar is the 95% interval of the share.
+
+    Parameters
+    ----------
+    localizers : mapping of str to StudyLocalizer
+        By network, as `open_localizers` returns them; empty if the study has no annotations.
+
+    Returns
+    -------
+    Plate or Sentences
+        The figure. Without annotations, a sentence that says so.
     """
-    table = reliability_tables(found)
+    if not localizers:
+        return NO_ANNOTATIONS
     caption = (
-        "Boxes on the judging images, in ten groups by confidence. Across: what they promise on average. "
-        "Up: the share that is right, with its 95% interval: the concept shows within half a stride of "
-        "the box's strongest position. On the line, promise and truth are the same."
+        "Boxes on the test images, in ten groups by confidence. Horizontal: their mean confidence. "
+        "Vertical: the share that is right, with its 95% interval; a box is right where its concept shows "
+        "within half a stride of its strongest position. On the line, the two are the same."
     )
-    networks = list(found)
+    networks = list(localizers)
     side = min(2.3, (WIDTH - 0.6 - 0.3 * len(networks)) / len(networks))
-    plate = Plate("Does confidence mean what it says?", side + 0.75, caption)
+    plate = Plate("Is the confidence the share of right boxes?", side + 0.75, caption)
     for k, name in enumerate(networks):
-        rows, color, left = table[table.network == name], network_color(name), 0.6 + k * (side + 0.3)
+        boxes, color, left = localizers[name].scores.boxes, network_color(name), 0.6 + k * (side + 0.3)
+        rows = reliability(boxes.confidence, boxes.right)
         axes = plate.axes_at(left, 0.25, side, side)
         axes.plot([0, 1], [0, 1], color=HAIR, lw=1.2, zorder=1)
         bars = np.abs([rows.right - rows.low, rows.high - rows.right])
@@ -299,9 +349,9 @@ def reliability_figure(found: Mapping[str, StudyLocalizer]) -> Plate:
         plate.words(left, 0.0, f"{name} network", color=color, weight="bold", size=BODY)
         axes.text(0.97, 0.04, f"{int(rows.n.sum()):,} boxes", color=SOFT, size=SMALL, ha="right")
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-        axes.set_xlabel("promised: mean confidence", size=SMALL)
+        axes.set_xlabel("mean confidence", size=SMALL)
         if k == 0:
-            axes.set_ylabel("kept: share that is right", size=SMALL)
+            axes.set_ylabel("share that is right", size=SMALL)
         else:
             axes.set_yticklabels([])
     return plate

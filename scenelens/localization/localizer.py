@@ -1,7 +1,7 @@
-"""One forward pass says which scene a picture shows and where its objects are (section 4.2 of the paper).
+"""One forward pass says which scene an image shows and where its objects are (section 4.2 of the paper).
 
-Nothing is trained for it. The network's last layer names the scene; the units on the way there that have
-become object detectors say, under the names they were given, what they have found, and where.
+Nothing is trained for this. The network's last layer names the scene. The units before it that have become
+object detectors say what they have found and where, under the names that were given to them.
 """
 
 from __future__ import annotations
@@ -18,39 +18,47 @@ from numba import njit
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.labels import Maps
-from scenelens.localization.boxes import OVERLAP, Fields, field_boxes, find_boxes, merge_boxes
-from scenelens.localization.calibration import Calibration, Curve, checked_tags
-from scenelens.networks import Grid, Network, layer_grid, record
+from scenelens.localization.boxes import Fields, LabelledUnits
+from scenelens.localization.calibration import Calibration, Curve
+from scenelens.networks import Network, record
 
-TOP, BATCH = 5, 32
-SAME = Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))  # merging changes nothing
-COLUMNS = (
-    *("layer", "concept", "type", "confidence", "top", "left", "bottom", "right"),
-    *("row", "col", "unit", "units", "response"),
-)
+_TOP = 5  # scenes, as in the paper's Figure 10
+_BATCH = 32  # images per forward pass
+_WORDS = ("layer", "concept", "type")
+# Of a layer whose merged boxes were never observed, merging changes no confidence.
+_UNCHANGED = Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 
 
 @dataclass(frozen=True)
 class Localization:
-    """What one forward pass said about one picture.
+    """What one forward pass says about one image.
 
     Attributes
     ----------
-    frame : uint8 RGB (H, W, 3), the picture as the network saw it.
-    logits : (n_classes,) float32.
-    classes : the names of the network's classes, an array of strings.
+    frame : numpy.ndarray
+        uint8 RGB (H, W, 3), the image as the network saw it.
+    logits : numpy.ndarray
+        (n_classes,) float32, the network's class scores.
+    classes : pandas.api.extensions.ExtensionArray
+        The names of the network's classes, strings.
+    found : mapping of str to array_like
+        The columns of `boxes`.
+    layers : tuple of str, optional
+        The layers in which boxes were looked for, early ones first.
     """
 
     frame: np.ndarray
     logits: np.ndarray
     classes: Any
-    _found: Mapping[str, Any]
+    found: Mapping[str, Any]
+    layers: tuple[str, ...] = ()
 
     @cached_property
     def scene(self) -> pd.DataFrame:
-        """The five most probable scenes: rank (1 ...), predicted, probability (0..1)."""
+        """The five most probable scenes: rank (1 ...), predicted (str), probability (0..1)."""
+        # Less the maximum: the exponential of a large score would overflow.
         scores = np.exp(self.logits - self.logits.max(), dtype=np.float64)
-        best = np.argsort(-scores, kind="stable")[:TOP]
+        best = np.argsort(-scores, kind="stable")[:_TOP]
         table = {
             "rank": np.arange(1, len(best) + 1),
             "predicted": self.classes.take(best),
@@ -58,66 +66,92 @@ class Localization:
         }
         return pd.DataFrame(table, copy=False)
 
+    # A table costs more than all boxes of an image, so both tables are made only when they are used.
     @cached_property
     def boxes(self) -> pd.DataFrame:
-        """One row per box, layer by layer, most confident first; empty where no unit is above its threshold.
+        """One row per box, layer by layer, the most confident first; empty if no unit is above its threshold.
 
         layer, concept, type; confidence (0..1); top, left, bottom, right (edges in pixels of the frame); row,
-        col (pixel of the strongest response); unit (the most confident one), units (all that are in the box),
-        response (of that unit).
+        col (centre of the position of the strongest response, in pixels); unit (the most confident one),
+        units (all units in the box), response (of that unit).
         """
-        return pd.DataFrame(dict(self._found), copy=False)
+        return pd.DataFrame(dict(self.found), copy=False)
+
+    def best_boxes(self, layer: str, n: int, least: float = 0.0) -> pd.DataFrame:
+        """Return a layer's most confident boxes: the best one of each concept first, then others.
+
+        Parameters
+        ----------
+        layer : str
+            The layer.
+        n : int
+            Boxes at most.
+        least : float, optional
+            Least confidence, 0..1 (default 0).
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of `boxes`, with their numbers there.
+        """
+        boxes = self.boxes[(self.boxes.layer == layer) & (self.boxes.confidence >= least)]
+        again = boxes.duplicated("concept")
+        return pd.concat([boxes[~again], boxes[again]]).head(n)
 
 
-@dataclass(frozen=True)
-class _Units:
-    """The labelled units of all layers read, layer by layer, as arrays for `find_boxes` and the table."""
+class _Active(NamedTuple):
+    """The boxes of one layer in one image, before merging: their units' rows in the table of units,
+    responses, centres of the strongest positions, (n, 2) row and column in pixels, and edges."""
 
-    where: dict[str, slice]  # layer -> its units
-    grids: dict[str, Grid]
-    merged: dict[str, Curve]  # layer -> confidence after merging by confidence before
-    order: np.ndarray  # (n,) int64, number of each unit's layer
-    units: np.ndarray  # (n,) int64
-    concepts: np.ndarray  # (n,) int64, one number per layer and name
-    words: dict[str, Any]  # layer, concept, type: (n,) arrays of strings
-    thresholds: np.ndarray  # (n,) float32
-    fields: np.ndarray  # (n, 4) float64
-    at: np.ndarray  # (n + 1,) int64, where each unit's curve begins
-    curve: np.ndarray  # (2, points) float64, responses and confidences
-
-
-class _Fired(NamedTuple):
-    """What `find_boxes` found in one layer's maps of one image, its owners counted over all layers."""
-
-    owner: np.ndarray
-    response: np.ndarray
-    centers: np.ndarray  # (n, 2) row, col in pixels
+    rows: np.ndarray
+    responses: np.ndarray
+    centers: np.ndarray
     boxes: np.ndarray
 
 
 class Localizer:
-    """A network with its units' names, fields and calibration, ready to read pictures.
+    """A network with its units' names, fields and calibration, ready to find objects in images.
 
     Parameters
     ----------
-    network : the network.
-    labels : what its units are called, in the schema of `labels.COLUMNS`; one row per unit counts.
-    calibration : of these labels, see `scenelens.localization.calibration.calibrate`. Units that it does not know under
-        their name stay silent (`silent` counts them).
-    layers : those to read, of the labels'; all without it.
-    fields : layer -> unit -> empirical field, as `NetworkAtlas.held` gives it. Where a unit's is missing, the
-        middle half of its theoretical field is taken.
-    least : boxes of lower confidence are left out, 0..1.
+    network : Network
+        The network.
+    labels : pandas.DataFrame or LabelledUnits
+        What its units are called, in the schema of ``labels.COLUMNS``, or what was prepared from such a
+        table.
+    calibration : Calibration
+        Made with the same labels. Units that it does not know under their name are not used; `silent` counts
+        them. The thresholds are taken from it.
+    layers : sequence of str, optional
+        The layers in which to look for boxes; by default all that have calibrated units.
+    fields : mapping of str to mapping of int to EmpiricalRF, optional
+        Layer -> unit -> measured field. For a unit without one, half the side of the theoretical field is
+        taken. Not used where `labels` is a `LabelledUnits`, which has fields of its own.
+    least : float, optional
+        Boxes of lower confidence are left out, 0..1 (default 0).
+
+    Attributes
+    ----------
+    labels : pandas.DataFrame
+        The labels that are used, one row per unit.
+    units : LabelledUnits
+        The units of the layers that are used.
+    layers : list of str
+        The layers in which boxes are looked for, early ones first.
+    silent : int
+        How many labelled units are not used, because they were not calibrated under their name.
 
     Raises
     ------
-    SceneLensError : labels of another network, unknown layers or units, a calibration with other weights.
+    SceneLensError
+        If labels are of another network, or of unknown layers or units, if no labelled unit was calibrated,
+        if the calibration was made with other weights, or if `least` is not in 0..1.
     """
 
     def __init__(
         self,
         network: Network,
-        labels: pd.DataFrame,
+        labels: pd.DataFrame | LabelledUnits,
         calibration: Calibration,
         layers: Sequence[str] | None = None,
         fields: Fields | None = None,
@@ -125,138 +159,151 @@ class Localizer:
     ) -> None:
         if calibration.weights != str(network.weights_hash):
             raise SceneLensError(
-                f"the calibration is of other weights than the {network.name} network's: calibrate again."
+                f"the calibration was made with other weights than the {network.name} network's; "
+                "calibrate again."
             )
         if not 0 <= least <= 1:
             raise SceneLensError(f"least={least} is a confidence, between 0 and 1.")
+        prepared = labels
+        if not isinstance(prepared, LabelledUnits):
+            prepared = LabelledUnits.prepare(network, prepared, fields)
         self.network, self.calibration, self.least = network, calibration, least
-        self.fields = {layer: dict(one) for layer, one in (fields or {}).items()}
-        tags = checked_tags(network, labels)
-        self.labels = self._calibrated(tags)
-        self.silent = len(tags) - len(self.labels)
-        self.layers = self._chosen(layers)
-        self._units = self._ready()
+        self.labels, rows = _calibrated(prepared.table, calibration)
+        self.silent = len(prepared.table) - len(self.labels)
+        self.layers = self._choose_layers(layers)
+        # Layer by layer, so that the boxes of all layers can be merged and sorted in one go.
+        chosen = np.concatenate([np.flatnonzero(self.labels.layer == layer) for layer in self.layers])
+        self.units = prepared.take(rows[chosen], self.labels.threshold.to_numpy()[chosen])
+        self._curves = _Curves([calibration.curves[k] for k in self.labels.curve.iloc[chosen]])
+        self._merged = [calibration.merged.get(layer, _UNCHANGED) for layer in self.layers]
+        table = self.units.table
+        self._order = table.layer.map({layer: k for k, layer in enumerate(self.layers)}).to_numpy()
+        self._numbers = table.unit.to_numpy(np.int64)
+        self._words = {name: pd.array(table[name].tolist(), dtype="str") for name in _WORDS}
         self._classes = pd.array(list(network.classes), dtype="str")
-        columns = (
-            self.labels.layer,
-            self.labels.unit,
-            self.labels.get("kind", pd.Series("", self.labels.index)),
-        )
-        self.kinds = {(layer, unit): kind for layer, unit, kind in zip(*columns, strict=True)}
 
-    def _calibrated(self, tags: pd.DataFrame) -> pd.DataFrame:
-        known = self.calibration.units.reset_index(names="curve")
-        known = known[["layer", "unit", "concept", "threshold", "curve"]]
-        tags = tags.drop(columns=["threshold", "curve"], errors="ignore")
-        found = tags.merge(known, on=["layer", "unit", "concept"], how="inner")
-        if found.empty:
-            raise SceneLensError(
-                "no labelled unit was calibrated under its name: calibrate with these labels."
-            )
-        return found
-
-    def _chosen(self, layers: Sequence[str] | None) -> list[str]:
+    def _choose_layers(self, layers: Sequence[str] | None) -> list[str]:
         if isinstance(layers, str):  # which is a sequence too, of its letters
             raise SceneLensError(f"layers={layers!r} is one name; give a list, [{layers!r}].")
         order = {layer: k for k, layer in enumerate(self.network.layers.layer)}
         there = sorted(set(self.labels.layer), key=lambda layer: order.get(layer, len(order)))
         for layer in layers or ():
-            self.network.module_path(layer)  # an unknown one is told
+            self.network.module_path(layer)  # raises for an unknown layer, with close names
             if layer not in there:
                 raise SceneLensError(
                     f"no unit of {layer} is labelled and calibrated; {close_names(layer, there)}."
                 )
         return [layer for layer in there if layers is None or layer in layers]
 
-    def _ready(self) -> _Units:
-        parts = {layer: self.labels[self.labels.layer == layer] for layer in self.layers}
-        rows, edges = pd.concat(parts.values()), np.cumsum([0, *(len(part) for part in parts.values())])
-        order = np.repeat(np.arange(len(parts)), np.diff(edges))
-        curves = [self.calibration.curves[k] for k in rows.curve]
-        squares = [
-            field_boxes(self.network, layer, part.unit.to_numpy(), self.fields.get(layer))
-            for layer, part in parts.items()
-        ]
-        return _Units(
-            {layer: slice(*edges[k : k + 2].tolist()) for k, layer in enumerate(parts)},
-            {layer: layer_grid(self.network, layer) for layer in parts},
-            {layer: self.calibration.merged.get(layer, SAME) for layer in parts},
-            order,
-            rows.unit.to_numpy(np.int64),
-            rows.groupby(["layer", "concept"]).ngroup().to_numpy(np.int64),
-            {name: pd.array(rows[name].tolist(), dtype="str") for name in ("layer", "concept", "type")},
-            rows.threshold.to_numpy(np.float32),
-            np.concatenate(squares),
-            np.cumsum([0, *(len(one.response) for one in curves)]).astype(np.int64),
-            np.concatenate([np.stack([one.response, one.confidence]) for one in curves], 1),
-        )
-
     def __call__(self, image: np.ndarray, framed: bool = False) -> Localization:
-        """Read one picture, uint8 RGB (h, w, 3), in one forward pass.
+        """Name the scene and find objects in one image, in one forward pass.
 
         Parameters
         ----------
-        framed : it comes from `network.show_input`: neither resize nor crop it again.
+        image : numpy.ndarray
+            uint8 RGB (h, w, 3).
+        framed : bool, optional
+            Whether the image comes from ``network.show_input`` and is neither resized nor cropped again
+            (default False).
+
+        Returns
+        -------
+        Localization
+            The scene and the boxes.
         """
-        return self._read([image if framed else self.network.show_input(image)])[0]
+        return self._localize([image if framed else self.network.show_input(image)])[0]
 
     def several(self, images: Iterable[np.ndarray], framed: bool = False) -> list[Localization]:
-        """Read many pictures, one forward pass for every 32 of them; the same as one by one."""
-        frames = [one if framed else self.network.show_input(one) for one in images]
-        return [one for at in range(0, len(frames), BATCH) for one in self._read(frames[at : at + BATCH])]
+        """Name the scenes and find objects in many images, in one forward pass per 32 images.
 
-    def _read(self, frames: list[np.ndarray]) -> list[Localization]:
-        with record(self.network, self.layers, keep=self._fired, stop=False) as fired, torch.no_grad():
+        Parameters
+        ----------
+        images : iterable of numpy.ndarray
+            uint8 RGB (h, w, 3) each.
+        framed : bool, optional
+            Whether the images come from ``network.show_input`` (default False).
+
+        Returns
+        -------
+        list of Localization
+            One per image, the same as one by one.
+        """
+        frames = [one if framed else self.network.show_input(one) for one in images]
+        parts = (frames[at : at + _BATCH] for at in range(0, len(frames), _BATCH))
+        return [one for part in parts for one in self._localize(part)]
+
+    def _localize(self, frames: list[np.ndarray]) -> list[Localization]:
+        # Boxes are found while the forward pass runs (`keep`), so that no layer's maps are kept; and the pass
+        # goes on to the class scores (`stop=False`): it names the scene, too.
+        with (
+            record(self.network, self.layers, keep=self._find_in_batch, stop=False) as active,
+            torch.no_grad(),
+        ):
             logits = self.network.module(self.network.prepare(np.stack(frames), framed=True))
-        scores = logits.float().cpu().numpy()
+        scores, layers = logits.float().cpu().numpy(), tuple(self.layers)
+        tables = ([active[layer][k] for layer in layers] for k in range(len(frames)))
         return [
-            Localization(
-                frame,
-                scores[k],
-                self._classes,
-                self._table([fired[layer][k] for layer in self.layers]),
-            )
-            for k, frame in enumerate(frames)
+            Localization(frame, scores[k], self._classes, self._columns(found), layers)
+            for k, (frame, found) in enumerate(zip(frames, tables, strict=True))
         ]
 
-    def _fired(self, layer: str, values: torch.Tensor) -> list[_Fired]:
-        """What `find_boxes` finds in a layer's maps (N, units, h, w), image by image: looked up while the
-        forward pass goes by, so that no map is kept."""
-        return [self._boxes(layer, one) for one in values.float().cpu().numpy()]
+    def _find_in_batch(self, layer: str, values: torch.Tensor) -> list[_Active]:
+        return [self._find(layer, maps) for maps in values.float().cpu().numpy()]
 
-    def _boxes(self, layer: str, maps: np.ndarray) -> _Fired:
-        units, rows = self._units, self._units.where[layer]
-        frame, (start, stride) = (*map(float, self.network.input_size),), units.grids[layer]
-        owner, response, places, boxes = find_boxes(
-            maps, units.units[rows], units.thresholds[rows], units.fields[rows], start, stride, frame
-        )
-        return _Fired(owner + rows.start, response, places * stride + start, boxes)
+    def _find(self, layer: str, maps: np.ndarray) -> _Active:
+        units = self.units.layers[layer]
+        rows, responses, places, boxes = units.find(maps)
+        return _Active(rows, responses, places * units.grid.stride + units.grid.start, boxes)
 
     def find(self, maps: Maps) -> dict[str, Any]:
-        """The columns of the table of boxes, from one image's maps (units, h, w) by layer."""
-        return self._table([self._boxes(layer, np.ascontiguousarray(maps[layer])) for layer in self.layers])
+        """Find objects in maps that were recorded before.
 
-    def _table(self, fired: list[_Fired]) -> dict[str, Any]:
-        units = self._units
-        owner, response, centers, boxes = map(np.concatenate, zip(*fired, strict=True))
-        confidence = _confidences(owner, response, units.at, units.curve)
-        leader, merged = merge_boxes(boxes, units.concepts[owner], confidence, OVERLAP)
-        edges = np.cumsum([0, *(len(one.owner) for one in fired)])
-        for k, curve in enumerate(units.merged.values()):
+        Parameters
+        ----------
+        maps : mapping of str to numpy.ndarray
+            Layer -> one image's maps, (units, h, w) float32, of all `layers`.
+
+        Returns
+        -------
+        dict of str to array_like
+            The columns of `Localization.boxes`.
+        """
+        return self._columns([self._find(layer, maps[layer]) for layer in self.layers])
+
+    def _columns(self, active: list[_Active]) -> dict[str, Any]:
+        """The columns of the table of boxes; arrays, since a DataFrame costs more than all the rest."""
+        rows, responses, centers, boxes = map(np.concatenate, zip(*active, strict=True))
+        confidence = self._curves(rows, responses)
+        leader, merged = self.units.merge(rows, boxes, confidence)
+        # Only now the second curve: merging goes by the units' own confidences, as when it was fitted.
+        edges = np.cumsum([0, *(len(one.rows) for one in active)])
+        for k, curve in enumerate(self._merged):
             part = slice(edges[k], edges[k + 1])
             confidence[part] = np.interp(confidence[part], *curve)
         firsts = np.flatnonzero((leader == np.arange(len(leader))) & (confidence >= self.least))
-        firsts = firsts[np.lexsort((-confidence[firsts], units.order[owner[firsts]]))]
-        unit = owner[firsts]
+        firsts = firsts[np.lexsort((-confidence[firsts], self._order[rows[firsts]]))]
+        owner = rows[firsts]
         return {
-            **{name: words.take(unit) for name, words in units.words.items()},
+            **{name: words.take(owner) for name, words in self._words.items()},
             "confidence": confidence[firsts],
             **dict(zip(("top", "left", "bottom", "right"), merged[firsts].T, strict=True)),
             **dict(zip(("row", "col"), centers[firsts].T, strict=True)),
-            "unit": units.units[unit],
-            "units": _members(leader, units.units[owner], firsts),
-            "response": response[firsts],
+            "unit": self._numbers[owner],
+            "units": _members(leader, self._numbers[rows], firsts),
+            "response": responses[firsts],
         }
+
+
+def _calibrated(table: pd.DataFrame, calibration: Calibration) -> tuple[pd.DataFrame, np.ndarray]:
+    """The labels whose units were calibrated under their name, with `threshold` and the number of their
+    `curve`; and their rows in the table."""
+    known = calibration.units.reset_index(names="curve")
+    known = known[["layer", "unit", "concept", "threshold", "curve"]]
+    own = table.drop(columns=["threshold", "curve"], errors="ignore").assign(_row=np.arange(len(table)))
+    found = own.merge(known, on=["layer", "unit", "concept"], how="inner")
+    if found.empty:
+        raise SceneLensError("no labelled unit was calibrated under its name: calibrate with these labels.")
+    return found.drop(columns="_row"), found._row.to_numpy()
 
 
 def _members(leader: np.ndarray, units: np.ndarray, firsts: np.ndarray) -> np.ndarray:
@@ -267,67 +314,96 @@ def _members(leader: np.ndarray, units: np.ndarray, firsts: np.ndarray) -> np.nd
     found = np.empty(len(firsts), object)
     for k, first in enumerate(firsts.tolist()):
         several = members[first]
+        # A unit with two groups of positions in one box counts once.
         found[k] = tuple(several if len(several) == 1 else dict.fromkeys(several))
     return found
 
 
+class _Curves:
+    """Many curves as one array, so that one call of a kernel gives the confidences of all boxes."""
+
+    def __init__(self, curves: list[Curve]) -> None:
+        self.starts = np.cumsum([0, *(len(one.response) for one in curves)]).astype(np.int64)
+        self.points = np.concatenate([np.stack([one.response, one.confidence]) for one in curves], 1)
+
+    def __call__(self, rows: np.ndarray, responses: np.ndarray) -> np.ndarray:
+        return _interpolate(rows, responses, self.starts, self.points)
+
+
 @njit(cache=True, nogil=True)
-def _confidences(owner, response, at, curve):
-    """What each box's response is worth, (n,) float64: its unit's curve, interpolated."""
-    found = np.empty(len(owner))
-    for k in range(len(owner)):
-        first, last = at[owner[k]], at[owner[k] + 1] - 1
+def _interpolate(rows, responses, starts, points):
+    """What each box's response is worth, (n,) float64: its unit's curve, interpolated as by np.interp."""
+    found = np.empty(len(rows))
+    for k in range(len(rows)):
+        first, last = starts[rows[k]], starts[rows[k] + 1] - 1
         above = first
-        while above <= last and curve[0, above] <= response[k]:  # a curve has a handful of points
+        while above <= last and points[0, above] <= responses[k]:  # a curve has only a few points
             above += 1
-        if above == first or above > last:
-            found[k] = curve[1, min(above, last)]
+        if above == first or above > last:  # beyond the ends the end's value stays
+            found[k] = points[1, min(above, last)]
             continue
-        left, right = curve[0, above - 1], curve[0, above]
-        share = (response[k] - left) / (right - left)
-        found[k] = curve[1, above - 1] + share * (curve[1, above] - curve[1, above - 1])
+        left, right = points[0, above - 1], points[0, above]
+        share = (responses[k] - left) / (right - left)
+        found[k] = points[1, above - 1] + share * (points[1, above] - points[1, above - 1])
     return found
 
 
 def localize(
     network: Network,
     image: np.ndarray,
-    labels: pd.DataFrame,
+    labels: pd.DataFrame | LabelledUnits,
     calibration: Calibration,
     layers: Sequence[str] | None = None,
     fields: Fields | None = None,
     least: float = 0.0,
 ) -> Localization:
-    """Name the scene and find objects, in one forward pass (Figure 10).
+    """Name the scene and find objects in one image, in one forward pass (section 4.2, Figure 10).
+
+    For more than one image, make a `Localizer` once and call it. `localization.open_localizers` makes those
+    of a study.
 
     Parameters
     ----------
-    image : uint8 RGB (h, w, 3).
-
-    Others are `Localizer`'s, which spares the preparation where there is more than one picture, and which
-    `study_localization.localizer` makes for a study.
+    network : Network
+        The network.
+    image : numpy.ndarray
+        uint8 RGB (h, w, 3).
+    labels : pandas.DataFrame or LabelledUnits
+        What its units are called, in the schema of ``labels.COLUMNS``, or what was prepared from such a
+        table.
+    calibration : Calibration
+        The confidence that the units' responses deserve, made with the same labels.
+    layers : sequence of str, optional
+        The layers in which to look for boxes; by default all that have calibrated units.
+    fields : mapping of str to mapping of int to EmpiricalRF, optional
+        Layer -> unit -> measured field. For a unit without one, half the side of the theoretical field is
+        taken.
+    least : float, optional
+        Boxes of lower confidence are left out, 0..1 (default 0).
 
     Returns
     -------
-    Localization : `.scene`, the top 5, and `.boxes`, with the names of the units that fire in them.
+    Localization
+        ``.scene``, the five most probable scenes, and ``.boxes``, with the names of the units that are active
+        in them.
 
     Raises
     ------
-    SceneLensError : labels of another network, unknown layers or units, a calibration with other weights.
+    SceneLensError
+        If labels are of another network, or of unknown layers or units, if no labelled unit was calibrated,
+        if the calibration was made with other weights, or if `least` is not in 0..1.
 
     Notes
     -----
-    Section 4.2. A unit fires where its response is above its threshold. Touching positions give one box, what
-    their fields span. Boxes of one concept and layer merge: the most confident takes all that share half of
-    the smaller one with it, and its edges become their mean, weighted by confidence. A box's confidence goes
-    by its most confident unit, since units of one name are no independent witnesses; see
-    `scenelens.localization.calibration`.
+    A unit is active where its response is above its threshold. Touching positions give one box, the smallest
+    that holds their fields. Boxes of one concept and layer merge: the most confident one takes all that share
+    half of the smaller one with it, and its edges become their mean, weighted by confidence. The confidence
+    of a box is that of its most confident unit, because units of one name are no independent evidence; see
+    `localization.Calibration`.
 
     Examples
     --------
-    >>> from scenelens.networks import CaffeNet
-    >>> from scenelens.localization.calibration import Curve
-    >>> from scenelens.networks import Network
+    >>> from scenelens.networks import CaffeNet, Network
     >>> net = Network(CaffeNet(3, width=1 / 8, fc=16), "scene", ["attic", "beach", "cave"])
     >>> label = {"layer": ["pool5"], "unit": [3], "concept": ["bed"]}
     >>> units = pd.DataFrame({**label, "threshold": [1e9]})

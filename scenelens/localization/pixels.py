@@ -1,57 +1,47 @@
-"""A detector's pixels in one picture: where it fires, and how its scores are distributed.
+"""The pixels of one image by a detector's score: how many are active, and how the scores are distributed.
 
-Maps are interpolated bilinearly between their positions, as automatic labels do it: what is judged is what
-was named.
+Maps are interpolated bilinearly between their positions, as for automatic labels, so that exactly the regions
+are scored by which the units got their names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 
-from scenelens.networks import Axis, Network, interpolate, map_axes, record
+from scenelens.networks import Axis
 
 BINS = 512
-STEP = 4  # every fourth pixel of every fourth row is binned: thousands an image, and ten times as fast
-
-
-def fires(
-    network: Network,
-    layer: str,
-    units: Sequence[int],
-    thresholds: Sequence[float] | np.ndarray,
-    frame: np.ndarray,
-) -> np.ndarray:
-    """Where a detector fires in one picture: bool (H, W).
-
-    Parameters
-    ----------
-    thresholds : of the same units. frame : uint8 RGB (H, W, 3), from `network.show_input`.
-    """
-    with record(network, layer) as acts:
-        network(frame, framed=True)
-    scales = np.maximum(np.asarray(thresholds, np.float32), 1e-6)
-    values = (acts[layer][0].float().cpu().numpy()[list(units)] / scales[:, None, None]).max(0)
-    return interpolate(values, map_axes(network, layer)) > 1.0
+# Every fourth pixel of every fourth row is binned: still thousands per image, and ten times as fast.
+# Neighbouring pixels have nearly the same score, since they are interpolated between the same positions.
+_STEP = 4
 
 
 def count_scores(
-    values: np.ndarray, mask: np.ndarray, axes: tuple[Axis, Axis], bins: np.ndarray, step: int = STEP
+    values: np.ndarray, mask: np.ndarray, axes: tuple[Axis, Axis], bins: np.ndarray, step: int = _STEP
 ) -> tuple[int, int]:
-    """Add one image's pixels to a detector's bins, and count those that fire.
+    """Add the pixels of one image to a detector's bins, and count the active ones.
 
     Parameters
     ----------
-    values : (h, w) float32, responses as multiples of the threshold. mask : (H, W) bool, the object.
-    axes : of rows and columns. bins : (2, n) int64, off and on the object; a score z > 0 goes to bin
-        n * z / (1 + z), rounded down, so that the threshold is the middle; 0 and less go to the first.
-    step : only every so many rows and columns are binned; all are looked at for what fires.
+    values : numpy.ndarray
+        (h, w) float32, the detector's map, as multiples of the threshold.
+    mask : numpy.ndarray
+        (H, W) bool, the pixels of the object.
+    axes : tuple of Axis
+        Where the pixels of rows and columns lie between the positions of the map.
+    bins : numpy.ndarray
+        (2, n) int64, pixels off and on the object by score; changed in place. A score z > 0 goes to bin n * z
+        / (1 + z), rounded down, so that the threshold, z = 1, is in the middle. Others go to the first bin.
+    step : int, optional
+        Only every so many rows and columns are binned (default 4). The active pixels are counted among all.
 
     Returns
     -------
-    (shared, active) : firing pixels on the object, and all firing ones.
+    shared : int
+        Active pixels on the object.
+    active : int
+        All active pixels.
 
     Examples
     --------
@@ -66,14 +56,18 @@ def count_scores(
     found = np.zeros(2, np.int64)
     values = np.ascontiguousarray(values, np.float32)
     corners = (rows.first, rows.share, columns.first, columns.share)
-    _count_firing(values, mask, *corners, found)
+    _count_active(values, mask, *corners, found)
     _count_bins(values, mask, *corners, bins, step)
     return int(found[0]), int(found[1])
 
 
 @njit(cache=True, nogil=True)
-def _count_firing(values, mask, first_y, share_y, first_x, share_x, found):
-    """Pixels above 1, on the object and in all. Most cells have no corner above 1, so no pixel either."""
+def _count_active(values, mask, first_y, share_y, first_x, share_x, found):
+    """Count pixels above 1: `found` gets those on the object, and all.
+
+    Between four positions no interpolated pixel exceeds the largest of them. Most cells have no corner above
+    1, so one comparison each is enough.
+    """
     h, w = values.shape
     for i in range(h):
         for j in range(w):
@@ -91,6 +85,8 @@ def _count_firing(values, mask, first_y, share_y, first_x, share_x, found):
 
 @njit(cache=True, nogil=True)
 def _count_bins(values, mask, first_y, share_y, first_x, share_x, bins, step):
+    """Add every `step`-th pixel of every `step`-th row to `bins`; the cell (i, j) moves along with the
+    pixel."""
     h, w = values.shape
     n = bins.shape[1]
     i = 0

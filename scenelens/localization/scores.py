@@ -1,13 +1,14 @@
 """How well units do as detectors of objects, on images that had no part in choosing them (Figure 11).
 
-A detector is one unit, or all the units that were given one name: their responses, each as a multiple of its
-unit's threshold, and at every position the highest counts. A detector fires where that is above 1. Maps are
-interpolated to pixels as for automatic labels, so that networks with and without measured fields compare.
+A detector is one unit, or all units of one name. Their responses are taken as multiples of each unit's
+threshold, and at every position the highest counts. A detector is active where this value is above 1. Maps
+are interpolated to pixels as for automatic labels, so that networks with and without measured receptive
+fields can be compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ import pandas as pd
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import bootstrap_interval
+from scenelens.localization.boxes import LabelledUnits, LayerUnits
 from scenelens.localization.localizer import Localizer
 from scenelens.localization.pixels import BINS, count_scores
 from scenelens.localization.truth import ImageConcepts, iterate_annotated
@@ -29,19 +31,31 @@ from scenelens.metrics import (
     jaccard,
     precision_recall,
 )
-from scenelens.networks import Network, layer_grid, map_axes
+from scenelens.networks import Network, interpolate, record
 
-HOW = ("unit", "best unit", "union")
+_KINDS = ("unit", "best unit", "union")
 
 
-class Detector(NamedTuple):
-    """One unit or several, as a detector of an object.
+class ScoredDetector(NamedTuple):
+    """One unit or several, whose success as a detector of an object is to be measured.
+
+    Not to be confused with the rules of section 4.1, which decide whether a unit counts as a detector at all.
 
     Attributes
     ----------
-    concept, kind : what it is to detect. how : 'unit' (one that bears this name), 'best unit' (of the whole
-        layer, by IoU), 'union' (of all that bear it).
-    layer, units : which ones. thresholds : of the same units.
+    concept : str
+        The object that it is to detect.
+    kind : str
+        The kind of concept in the annotations, such as ``"objects"``.
+    how : str
+        ``"unit"``, one unit that has this name; ``"best unit"`` of the whole layer, by IoU; or ``"union"``,
+        all units that have this name.
+    layer : str
+        The units' layer.
+    units : tuple of int
+        Their numbers in the layer.
+    thresholds : tuple of float
+        Their thresholds.
     """
 
     concept: str
@@ -51,20 +65,65 @@ class Detector(NamedTuple):
     units: tuple[int, ...]
     thresholds: tuple[float, ...]
 
+    def responses(self, maps: np.ndarray) -> np.ndarray:
+        """Return the detector's map: at every position, the highest response as a multiple of the threshold.
+
+        Parameters
+        ----------
+        maps : numpy.ndarray
+            (all units of the layer, h, w) float32, one image's maps.
+
+        Returns
+        -------
+        numpy.ndarray
+            (h, w) float32.
+        """
+        scales = np.maximum(np.array(self.thresholds, np.float32), 1e-6)  # a silent unit's threshold is 0
+        return np.asarray((maps[list(self.units)] / scales[:, None, None]).max(0))
+
+    def active_pixels(self, network: Network, frame: np.ndarray, layer: LayerUnits) -> np.ndarray:
+        """Return where the detector is active in an image; runs the network.
+
+        Parameters
+        ----------
+        network : Network
+            The network.
+        frame : numpy.ndarray
+            uint8 RGB (H, W, 3), from ``network.show_input``.
+        layer : LayerUnits
+            The detector's layer.
+
+        Returns
+        -------
+        numpy.ndarray
+            (H, W) bool.
+        """
+        with record(network, self.layer) as activations:
+            network(frame, framed=True)
+        maps = activations[self.layer][0].float().cpu().numpy()
+        return interpolate(self.responses(maps), layer.axes) > 1
+
 
 @dataclass(frozen=True)
 class DetectorScores:
-    """What was counted of some detectors, over the same images.
+    """What was counted of some detectors, all over the same images; made by `measure`.
 
     Attributes
     ----------
-    detectors : DataFrame: concept, kind, how, layer, units.
-    images : ids. peaks : (n_images, n_detectors) float32, each detector's highest value, in thresholds.
-    pixels : (n_images, n_detectors, 3) int64, shared by detector and object, the detector's, the object's;
-        -1 where the image's annotators were never asked for the object: there nothing is judged.
-    bins : (n_detectors, 2, 512) int64, pixels off and on the object by score, over all images, of every
-        fourth pixel of every fourth row.
-    boxes : DataFrame of a localizer's boxes on these images: layer, concept, confidence, right.
+    detectors : pandas.DataFrame
+        One row per detector: concept, kind, how, layer, units.
+    images : tuple of str
+        The images' ids.
+    peaks : numpy.ndarray
+        (n_images, n_detectors) float32, each detector's highest value, in thresholds.
+    pixels : numpy.ndarray
+        (n_images, n_detectors, 3) int64: pixels shared by detector and object, the detector's, the object's.
+        -1 where the image's annotations never name the object: nothing is scored there.
+    bins : numpy.ndarray
+        (n_detectors, 2, 512) int64, pixels off and on the object by score, over all images, of every fourth
+        pixel of every fourth row.
+    boxes : pandas.DataFrame
+        A localizer's boxes on these images: layer, concept, confidence, right.
     """
 
     detectors: pd.DataFrame
@@ -74,7 +133,56 @@ class DetectorScores:
     bins: np.ndarray
     boxes: pd.DataFrame
 
+    @classmethod
+    def measure(
+        cls,
+        units: LabelledUnits,
+        annotations: Annotations,
+        detectors: Sequence[ScoredDetector],
+        images: Iterable[str],
+        localizer: Localizer | None = None,
+        progress: bool = True,
+    ) -> DetectorScores:
+        """Count how detectors do on annotated images, in one forward pass per image.
+
+        Parameters
+        ----------
+        units : LabelledUnits
+            The network's labelled units, prepared for the detectors' layers.
+        annotations : Annotations
+            What is where on the images.
+        detectors : sequence of ScoredDetector
+            The detectors.
+        images : iterable of str
+            Ids in `annotations`, of images that had no part in choosing or calibrating the detectors.
+        localizer : Localizer, optional
+            Made with the same units. Its boxes are scored too: a box is right where its concept shows within
+            the cell of the box's strongest position.
+        progress : bool, optional
+            Whether to show a progress bar (default True).
+
+        Returns
+        -------
+        DetectorScores
+            The counts.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no detector, or none of the images can be read.
+        """
+        if not detectors:
+            raise SceneLensError("there is no detector to score: no unit was given the name of an object.")
+        layers = dict.fromkeys([*(one.layer for one in detectors), *(localizer.layers if localizer else ())])
+        counts = _Counts(units.layers, list(detectors), localizer)
+        batches = iterate_annotated(units.network, annotations, list(layers), list(images), progress)
+        for names, concepts, maps in batches:
+            for k, name in enumerate(names):
+                counts.add(name, concepts[k], {layer: values[k] for layer, values in maps.items()})
+        return counts.result()
+
     def __len__(self) -> int:
+        """Return the number of detectors."""
         return len(self.detectors)
 
     @property
@@ -83,52 +191,95 @@ class DetectorScores:
         return self.pixels[:, :, 2] > 0
 
     @property
-    def asked(self) -> np.ndarray:
-        """(n_images, n_detectors) bool, whether the image's annotations would name the object."""
+    def in_vocabulary(self) -> np.ndarray:
+        """(n_images, n_detectors) bool, whether the image's annotations would name the object if it were
+        there."""
         return self.pixels[:, :, 2] >= 0
 
     def find(self, concept: str, how: str = "best unit") -> int:
-        """The number of a concept's detector.
+        """Return the number of a concept's detector.
+
+        Parameters
+        ----------
+        concept : str
+            The concept.
+        how : str, optional
+            ``"unit"``, ``"best unit"`` (the default) or ``"union"``.
+
+        Returns
+        -------
+        int
+            Its row in `detectors`.
 
         Raises
         ------
-        SceneLensError : no image or no unit was judged for it (close names are given).
+        SceneLensError
+            If no detector of this concept was scored, or `how` is unknown.
         """
-        if how not in HOW:
-            raise SceneLensError(f"no detectors of kind {how!r}; {close_names(how, HOW)}.")
-        of_kind = self.detectors[self.detectors.how == how]
+        of_kind = self.detectors[self._of_kind(how)]
         rows = of_kind.index[of_kind.concept == concept]
         if not len(rows):
             known = close_names(concept, sorted(set(of_kind.concept)))
-            raise SceneLensError(f"no {how} was judged as a detector of {concept!r}; {known}.")
+            raise SceneLensError(f"no {how} was scored as a detector of {concept!r}; {known}.")
         return int(rows[0])
 
-    def curve(self, number: int, level: str = "images") -> PrecisionRecall:
-        """Precision and recall of a detector over images (by its peak) or over pixels."""
+    def _of_kind(self, how: str) -> pd.Series:
+        if how not in _KINDS:
+            raise SceneLensError(f"no detectors of kind {how!r}; {close_names(how, _KINDS)}.")
+        return self.detectors.how == how
+
+    def precision_recall(self, number: int, level: str = "images") -> PrecisionRecall:
+        """Return precision and recall of a detector at all its thresholds.
+
+        Parameters
+        ----------
+        number : int
+            The detector's row in `detectors`; see `find`.
+        level : str, optional
+            ``"images"`` (the default), ranked by the detector's peak, or ``"pixels"``.
+
+        Returns
+        -------
+        PrecisionRecall
+            The curve.
+        """
         if level == "pixels":
             return counted_precision_recall(self.bins[number, 1], self.bins[number, 0])
-        asked = self.asked[:, number]
-        return precision_recall(self.present[asked, number], self.peaks[asked, number])
+        known = self.in_vocabulary[:, number]
+        return precision_recall(self.present[known, number], self.peaks[known, number])
 
     def table(
         self, how: str = "best unit", intervals: bool = True, concepts: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """One row per detector: concept, kind, layer, units, n (images), images (that show it), share (of n);
-        jaccard, ap (over images) with their 95% bootstrap intervals over images, pixel_ap.
-
-        An object that no image shows has no AP (NaN); its Jaccard index is 0 where the detector fires.
+        """Return the scores of detectors.
 
         Parameters
         ----------
-        how : which detectors. intervals : compute these too; it takes a while. concepts : only of these.
+        how : str, optional
+            Which detectors: ``"unit"``, ``"best unit"`` (the default) or ``"union"``.
+        intervals : bool, optional
+            Whether to compute the intervals too, which takes a while (default True); else they are NaN.
+        concepts : sequence of str, optional
+            Only detectors of these concepts; by default of all.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per detector: concept, kind, layer, units, n (images), images (that show the object),
+            share (of n); jaccard and ap (average precision over images), each with a 95% bootstrap interval
+            over the images (``_low``, ``_high``); pixel_ap. An object that no image shows has no AP (NaN);
+            its Jaccard index is 0 where the detector is active.
+
+        Raises
+        ------
+        SceneLensError
+            If `how` is unknown.
         """
-        if how not in HOW:
-            raise SceneLensError(f"no detectors of kind {how!r}; {close_names(how, HOW)}.")
-        chosen = self.detectors.how == how
+        chosen = self._of_kind(how)
         if concepts is not None:
             chosen &= self.detectors.concept.isin(list(concepts))
         numbers = self.detectors.index[chosen]
-        rows = [self._kept_row(int(number), intervals) for number in numbers]
+        rows = [self._cached_row(int(number), intervals) for number in numbers]
         about = self.detectors.loc[numbers, ["concept", "kind", "layer", "units"]].reset_index(drop=True)
         return pd.concat([about, pd.DataFrame(rows, columns=_MEASURES)], axis=1)
 
@@ -136,14 +287,15 @@ class DetectorScores:
     def _rows(self) -> dict[tuple[int, bool], dict[str, Any]]:
         return {}
 
-    def _kept_row(self, number: int, intervals: bool) -> dict[str, Any]:
+    def _cached_row(self, number: int, intervals: bool) -> dict[str, Any]:
+        # Several cells of the notebook need the same rows, and an interval takes 200 resamples.
         if (number, intervals) not in self._rows:
             self._rows[number, intervals] = self._row(number, intervals)
         return self._rows[number, intervals]
 
     def _row(self, number: int, intervals: bool) -> dict[str, Any]:
-        asked = self.asked[:, number]
-        present, pixels, peaks = (one[asked, number] for one in (self.present, self.pixels, self.peaks))
+        known = self.in_vocabulary[:, number]
+        present, pixels, peaks = (one[known, number] for one in (self.present, self.pixels, self.peaks))
         share = float(present.mean()) if len(present) else np.nan
         row = {"n": len(present), "images": int(present.sum()), "share": share}
         row |= {"jaccard": _jaccard(pixels), "ap": average_precision(present, peaks)}
@@ -158,8 +310,16 @@ class DetectorScores:
 
 
 _MEASURES = [
-    *("n", "images", "share", "jaccard", "jaccard_low", "jaccard_high"),
-    *("ap", "ap_low", "ap_high", "pixel_ap"),
+    "n",
+    "images",
+    "share",
+    "jaccard",
+    "jaccard_low",
+    "jaccard_high",
+    "ap",
+    "ap_low",
+    "ap_high",
+    "pixel_ap",
 ]
 
 
@@ -171,90 +331,54 @@ def _ap(cases: np.ndarray) -> float:
     return average_precision(cases[:, 0], cases[:, 1])
 
 
-def judge(
-    network: Network,
-    annotations: Annotations,
-    detectors: Sequence[Detector],
-    images: Iterable[str],
-    localizer: Localizer | None = None,
-    progress: bool = True,
-) -> DetectorScores:
-    """Count how detectors do on annotated images, in one forward pass per image.
+class _Counts:
+    """The counts of some detectors and of a localizer's boxes, one image after the other."""
 
-    Parameters
-    ----------
-    images : ids in `annotations` that had no part in choosing or calibrating the detectors.
-    localizer : its boxes are judged too: right where the concept shows within the cell of the box's strongest
-        position.
-
-    Raises
-    ------
-    SceneLensError : no detector, or none of the images can be read.
-    """
-    if not detectors:
-        raise SceneLensError("there is no detector to judge: no unit was given the name of an object.")
-    layers = list(dict.fromkeys([one.layer for one in detectors]))
-    layers += [layer for layer in (localizer.layers if localizer else ()) if layer not in layers]
-    run = _Judging(network, list(detectors), localizer)
-    ids = list(images)
-    for names, seen, maps in iterate_annotated(network, annotations, layers, ids, progress):
-        for k, name in enumerate(names):
-            run.add(name, seen[k], {layer: values[k] for layer, values in maps.items()})
-    return run.result()
-
-
-class _Judging:
-    def __init__(self, network: Network, detectors: list[Detector], localizer: Localizer | None) -> None:
-        self.detectors, self.localizer = detectors, localizer
-        self.axes = {one.layer: map_axes(network, one.layer) for one in detectors}
-        self.units = [np.array(one.units) for one in detectors]
-        self.scales = [np.maximum(np.array(one.thresholds, np.float32), 1e-6) for one in detectors]
-        self.grids = {layer: layer_grid(network, layer) for layer in (localizer.layers if localizer else ())}
-        self.frame = network.input_size
+    def __init__(
+        self, layers: Mapping[str, LayerUnits], detectors: list[ScoredDetector], localizer: Localizer | None
+    ) -> None:
+        self.layers, self.detectors, self.localizer = layers, detectors, localizer
+        rows = localizer.units.table.itertuples() if localizer else ()
+        self.kinds = {(row.layer, row.unit): row.kind for row in rows}
         self.bins = np.zeros((len(detectors), 2, BINS), np.int64)
         self.names: list[str] = []
         self.peaks: list[np.ndarray] = []
         self.pixels: list[np.ndarray] = []
         self.boxes: list[tuple[str, str, float, bool]] = []
 
-    def add(self, name: str, seen: ImageConcepts, maps: dict[str, np.ndarray]) -> None:
+    def add(self, name: str, concepts: ImageConcepts, maps: dict[str, np.ndarray]) -> None:
         """Take one image."""
-        masks: dict[tuple[str, str], np.ndarray] = {}
+        masks: dict[tuple[str, str], np.ndarray] = {}  # many detectors have the same concept
         peaks = np.empty(len(self.detectors), np.float32)
         pixels = np.empty((len(self.detectors), 3), np.int64)
         for k, one in enumerate(self.detectors):
             key = (one.concept, one.kind)
             if key not in masks:
-                masks[key] = seen.mask(*key)
-            if not seen.in_vocabulary(one.concept):
+                masks[key] = concepts.mask(*key)
+            if not concepts.in_vocabulary(one.concept):
                 peaks[k], pixels[k] = 0, -1
                 continue
-            values = (maps[one.layer][self.units[k]] / self.scales[k][:, None, None]).max(0)
-            pixels[k, :2] = count_scores(values, masks[key], self.axes[one.layer], self.bins[k])
+            values = one.responses(maps[one.layer])
+            pixels[k, :2] = count_scores(values, masks[key], self.layers[one.layer].axes, self.bins[k])
             peaks[k], pixels[k, 2] = values.max(), np.count_nonzero(masks[key])
         self.names.append(name)
         self.peaks.append(peaks)
         self.pixels.append(pixels)
         if self.localizer is not None:
-            self._judge_boxes(seen, self.localizer.find(maps))
+            self._score_boxes(concepts, self.localizer.find(maps))
 
-    def _judge_boxes(self, seen: ImageConcepts, found: dict[str, Any]) -> None:
-        kinds = self.localizer.kinds if self.localizer else {}
-        for k, layer in enumerate(found["layer"]):
-            grid, concept = self.grids[layer], found["concept"][k]
-            place = [
-                (found[name][k] - grid.start[i]) / grid.stride[i] for i, name in enumerate(("row", "col"))
-            ]
-            kind = kinds.get((layer, found["unit"][k]), "")
-            if not seen.in_vocabulary(concept):
-                continue
-            right = seen.contains(concept, kind, grid.cell(place[0], place[1], self.frame))
-            self.boxes.append((layer, concept, found["confidence"][k], right))
+    def _score_boxes(self, concepts: ImageConcepts, found: dict[str, Any]) -> None:
+        names = ("layer", "concept", "unit", "row", "col", "confidence")
+        for layer, concept, unit, row, col, confidence in zip(*(found[name] for name in names), strict=True):
+            if concepts.in_vocabulary(concept):
+                cell = self.layers[layer].cell_around(row, col)
+                right = concepts.contains(concept, self.kinds[layer, unit], cell)
+                self.boxes.append((layer, concept, confidence, right))
 
     def result(self) -> DetectorScores:
         if not self.names:
-            raise SceneLensError("none of the images to judge detectors on could be read.")
-        table = pd.DataFrame([one[:5] for one in self.detectors], columns=Detector._fields[:5])
+            raise SceneLensError("none of the images on which to score detectors could be read.")
+        table = pd.DataFrame([one[:5] for one in self.detectors], columns=ScoredDetector._fields[:5])
         boxes = pd.DataFrame(self.boxes, columns=["layer", "concept", "confidence", "right"])
         pixels = np.stack(self.pixels)
         return DetectorScores(table, tuple(self.names), np.stack(self.peaks), pixels, self.bins, boxes)

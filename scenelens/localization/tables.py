@@ -1,4 +1,4 @@
-"""Section 4.2 in tables and sentences: networks side by side, the paper's numbers beside ours, honesty."""
+"""Section 4.2 in tables and examples: compare networks with each other and with the paper."""
 
 from __future__ import annotations
 
@@ -10,57 +10,42 @@ import numpy as np
 import pandas as pd
 
 from scenelens import paper
+from scenelens.annotations import Annotations
+from scenelens.errors import SceneLensError
 from scenelens.images import load_image
 from scenelens.intervals import bootstrap_interval, paired_difference
 from scenelens.localization.localizer import Localization
-from scenelens.localization.study_localizer import StudyLocalizer, study_localizer
+from scenelens.localization.scores import ScoredDetector
+from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.localization.truth import plain_name
-from scenelens.metrics import reliability
+from scenelens.sentences import Sentences
 from scenelens.studies import Study
 
-ENOUGH = 5  # images that show an object, and that do not: with fewer its AP is a matter of luck
-Found = Mapping[str, StudyLocalizer]
+#: What a cell of the notebook shows if a study has nothing to show.
+NO_ANNOTATIONS = Sentences(
+    "This study has no annotations, so no unit has a name, and there is nothing to show here."
+)
 
 
-def localizers(study: Study) -> dict[str, StudyLocalizer]:
-    """Every network of a study, ready to read pictures; none where nothing is annotated."""
-    if study.annotations is None:
-        return {}
-    return {name: study_localizer(study, name) for name in study.networks}
+def compare_networks(localizers: Mapping[str, StudyLocalizer]) -> pd.DataFrame:
+    """Return how well the networks of a study find objects, one row per network.
 
+    Parameters
+    ----------
+    localizers : mapping of str to StudyLocalizer
+        By network, as `open_localizers` returns them.
 
-def reliability_tables(found: Found, n_bins: int = 10) -> pd.DataFrame:
-    """`detection_metrics.reliability` of every network's boxes on the judging images: network first."""
-    tables = [
-        reliability(one.scores.boxes.confidence, one.scores.boxes.right, n_bins).assign(network=name)
-        for name, one in found.items()
-    ]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["network"])
-    return table[["network", *(name for name in table if name != "network")]]
-
-
-def objects_table(one: StudyLocalizer, how: str = "best unit", intervals: bool = True) -> pd.DataFrame:
-    """`DetectorScores.table` of the objects that 5 judging images or more show and 5 do not, best first."""
-    table = one.scores.table(how, intervals)
-    return table[_enough(table)].sort_values("ap", ascending=False, ignore_index=True)
-
-
-def named_objects(one: StudyLocalizer) -> pd.DataFrame:
-    """The rows of `objects_table` whose objects units were named after (IoU above 0.04)."""
-    detectors = one.scores.detectors
-    named = set(detectors.concept[detectors.how == "union"])
-    table = objects_table(one, intervals=False)
-    return table[table.concept.isin(named)].reset_index(drop=True)
-
-
-def compare_networks(found: Found) -> pd.DataFrame:
-    """One row per network: network, units (named after an object, IoU above 0.04), discovered (objects),
-    objects (judged), n (images), ap and jaccard (mean over the objects' best units) with 95% bootstrap
-    intervals over the objects, chance (the mean AP of a detector that knows nothing).
+    Returns
+    -------
+    pandas.DataFrame
+        network, units (named after an object, IoU above 0.04), discovered (objects that gave a unit its
+        name), objects (scored), n (test images); ap and jaccard, means over the objects' best units, each
+        with a 95% bootstrap interval over the objects (``_low``, ``_high``); chance, the mean AP of detectors
+        that respond at random.
     """
     rows = []
-    for name, one in found.items():
-        table, how = objects_table(one, intervals=False), one.scores.detectors.how
+    for name, one in localizers.items():
+        table, how = one.objects(intervals=False), one.scores.detectors.how
         row: dict[str, Any] = {"network": name, "units": int((how == "unit").sum())}
         row |= {"discovered": int((how == "union").sum()), "objects": len(table)}
         row["n"] = len(one.scores.images)
@@ -73,24 +58,64 @@ def compare_networks(found: Found) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def differences(found: Found, of: str = "scene") -> pd.DataFrame:
-    """The scene network less each other one, object by object: measure, than, difference, low, high, n."""
+def network_differences(localizers: Mapping[str, StudyLocalizer], of: str = "scene") -> pd.DataFrame:
+    """Return by how much one network finds objects better than each other network, object by object.
+
+    Parameters
+    ----------
+    localizers : mapping of str to StudyLocalizer
+        By network, as `open_localizers` returns them.
+    of : str, optional
+        The network that is compared with the others (default ``"scene"``).
+
+    Returns
+    -------
+    pandas.DataFrame
+        measure (``"ap"``, ``"jaccard"``), than (the other network), difference (the mean over the objects
+        that both have), low, high (its 95% interval), n (objects).
+    """
+    others = [name for name in localizers if of in localizers and name != of]
+    tables = {name: _comparable(one) for name, one in localizers.items()}
     rows = []
-    tables = {name: one.scores.table("best unit", intervals=False) for name, one in found.items()}
     for measure in ("ap", "jaccard"):
-        for name in [name for name in found if of in found and name != of]:
+        for name in others:
             both = tables[of].merge(tables[name], on="concept", suffixes=("", "_other"))
-            both = both[_enough(both) & _enough(both, "_other")]
-            found_ = paired_difference(both[measure].to_numpy(), both[f"{measure}_other"].to_numpy())
-            rows.append((measure, name, *found_))
+            found = paired_difference(both[measure].to_numpy(), both[f"{measure}_other"].to_numpy())
+            rows.append((measure, name, *found))
     return pd.DataFrame(rows, columns=["measure", "than", "difference", "low", "high", "n"])
 
 
-def beside_paper(one: StudyLocalizer, how: str = "best unit") -> pd.DataFrame:
-    """The objects of the paper's Figure 11a that this study has too: concept, images, and J and AP, ours with
-    their intervals, the paper's."""
-    named = [name for name in one.scores.detectors.concept if plain_name(name) in paper.SEGMENTATIONS]
-    table = one.scores.table(how, concepts=named)
+def _comparable(localizer: StudyLocalizer) -> pd.DataFrame:
+    """The rows of `StudyLocalizer.objects` in the order of the annotations, which is the same for all
+    networks: the resamples of an interval must not depend on how a network ranks the objects."""
+    table = localizer.scores.table(intervals=False)
+    return table[table.concept.isin(localizer.objects(intervals=False).concept)]
+
+
+def compare_with_paper(
+    localizer: StudyLocalizer | None, how: str = "best unit", decimals: int | None = None
+) -> pd.DataFrame | Sentences:
+    """Return the scores for the objects of the paper's Figure 11a that this study has too.
+
+    Parameters
+    ----------
+    localizer : StudyLocalizer or None
+        One network of a study; None if the study has no annotations.
+    how : str, optional
+        Which detectors: ``"unit"``, ``"best unit"`` (the default) or ``"union"``.
+    decimals : int, optional
+        Round to this number of decimals; by default not rounded.
+
+    Returns
+    -------
+    pandas.DataFrame or Sentences
+        concept, images (that show it); jaccard and ap, ours with 95% intervals (``_low``, ``_high``) and the
+        paper's (``_paper``). Without annotations, a sentence that says so.
+    """
+    if localizer is None:
+        return NO_ANNOTATIONS
+    named = [name for name in localizer.scores.detectors.concept if plain_name(name) in paper.SEGMENTATIONS]
+    table = localizer.scores.table(how, concepts=named)
     table = table.assign(name=[plain_name(concept) for concept in table.concept]).set_index("name")
     rows = []
     for concept, (j, ap) in paper.SEGMENTATIONS.items():
@@ -99,36 +124,149 @@ def beside_paper(one: StudyLocalizer, how: str = "best unit") -> pd.DataFrame:
             pixels = (ours.jaccard, ours.jaccard_low, ours.jaccard_high, j)
             rows.append((concept, ours.images, *pixels, ours.ap, ours.ap_low, ours.ap_high, ap))
     columns = ["concept", "images", "jaccard", "jaccard_low", "jaccard_high", "jaccard_paper"]
-    return pd.DataFrame(rows, columns=[*columns, "ap", "ap_low", "ap_high", "ap_paper"])
+    found = pd.DataFrame(rows, columns=[*columns, "ap", "ap_low", "ap_high", "ap_paper"])
+    return found if decimals is None else found.round(decimals)
 
 
-def example(study: Study, found: Found, n: int = 48) -> np.ndarray:
-    """A picture to begin with, uint8 RGB: of the first `n` judging images, one whose scene the scene network
-    recognises where there is one, on which every layer has a box, with many confident ones at the deepest.
+def example_image(study: Study, localizer: StudyLocalizer | None, n: int = 48) -> np.ndarray:
+    """Return an image that shows well what localization does.
 
-    Without annotations it is the study's first picture.
+    Parameters
+    ----------
+    study : Study
+        The study.
+    localizer : StudyLocalizer or None
+        One of its networks; None if the study has no annotations.
+    n : int, optional
+        How many of the test images to consider (default 48).
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 RGB (h, w, 3): a test image whose scene the network recognises, where there is one, on which
+        every layer has a box, with many confident boxes at the deepest layer. Without annotations, the
+        study's first image.
     """
     known = study.annotations
-    if known is None or not found:
+    if known is None or localizer is None:
         return study.load_image(study.images.image.iloc[0])
-    one = found.get("scene") or next(iter(found.values()))
-    ids = one.hands["judge"][:n]
-    pictures = [load_image(known.path(image)) for image in ids]
-    seen = one.localizer.several(pictures)
-    worth = [
-        _worth(each, one.localizer.layers[-1], known.scene(i)) for i, each in zip(ids, seen, strict=True)
-    ]
-    return pictures[int(np.argmax(worth))]
+    ids = localizer.splits["test"][:n]
+    images = [load_image(known.path(image)) for image in ids]
+    found = localizer.localizer.several(images)
+    deepest = localizer.localizer.layers[-1]
+    worth = [_worth(one, deepest, known.scene(image)) for image, one in zip(ids, found, strict=True)]
+    return images[int(np.argmax(worth))]
 
 
 def _worth(seen: Localization, deepest: str, scene: str) -> float:
     boxes = seen.boxes.drop_duplicates(["layer", "concept"])
     sure = boxes.confidence[(boxes.layer == deepest) & (boxes.confidence >= 0.3)].sum()
-    telling = boxes.layer[boxes.confidence >= 0.2].nunique()
+    layers = boxes.layer[boxes.confidence >= 0.2].nunique()
     recognised = plain_name(seen.scene.predicted[0]) == plain_name(scene)
-    return float(sure + 2 * telling + 3 * recognised)
+    return float(sure + 2 * layers + 3 * recognised)
 
 
-def _enough(table: pd.DataFrame, suffix: str = "") -> pd.Series:
-    with_it, n = table[f"images{suffix}"], table[f"n{suffix}"]
-    return (with_it >= ENOUGH) & (n - with_it >= ENOUGH)
+def find_objects(localizer: StudyLocalizer | None, image: np.ndarray) -> Localization | None:
+    """Name the scene and find objects in one image, if the study's units have names.
+
+    Parameters
+    ----------
+    localizer : StudyLocalizer or None
+        One network of a study; None if the study has no annotations.
+    image : numpy.ndarray
+        uint8 RGB (h, w, 3).
+
+    Returns
+    -------
+    Localization or None
+        The scene and the boxes; None without annotations.
+    """
+    return None if localizer is None else localizer.localizer(image)
+
+
+def scene_table(seen: Localization | None) -> pd.DataFrame | Sentences:
+    """Return the most probable scenes of an image.
+
+    Parameters
+    ----------
+    seen : Localization or None
+        What `find_objects` returned.
+
+    Returns
+    -------
+    pandas.DataFrame or Sentences
+        `Localization.scene`. Without annotations, a sentence that says so.
+    """
+    return NO_ANNOTATIONS if seen is None else seen.scene
+
+
+def box_table(seen: Localization | None, n: int = 8) -> pd.DataFrame | Sentences:
+    """Return the most confident boxes of an image.
+
+    Parameters
+    ----------
+    seen : Localization or None
+        What `find_objects` returned.
+    n : int, optional
+        Boxes at most (default 8).
+
+    Returns
+    -------
+    pandas.DataFrame or Sentences
+        The most important columns of `Localization.boxes`, rounded to two decimals. Without annotations, a
+        sentence that says so.
+    """
+    if seen is None:
+        return NO_ANNOTATIONS
+    columns = ["layer", "concept", "confidence", "top", "left", "bottom", "right", "unit", "units"]
+    return seen.boxes.sort_values("confidence", ascending=False)[columns].head(n).round(2)
+
+
+def best_cases(study: Study, localizer: StudyLocalizer | None, n: int = 8) -> pd.DataFrame | None:
+    """Return the test image of each object in which the region of the object's best unit fits best.
+
+    This runs the network on each of these images.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    localizer : StudyLocalizer or None
+        One of its networks; None if the study has no annotations.
+    n : int, optional
+        How many objects: those with the highest AP among the ones that units were named after (default 8).
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        Rows of `DetectorScores.table`, best AP first, with network (its name), frame (uint8 RGB (H, W, 3),
+        the image as the network saw it) and mask ((H, W) bool, where the unit is active). None without
+        annotations.
+
+    Raises
+    ------
+    SceneLensError
+        If no unit was named after an object that the test images show.
+    """
+    if localizer is None or study.annotations is None:
+        return None
+    named, network = localizer.named_objects().head(n), localizer.localizer.network.name
+    if named.empty:
+        raise SceneLensError(f"no unit of the {network} network has an object's name: nothing to show.")
+    table = localizer.scores.table(concepts=list(named.concept)).sort_values("ap", ascending=False)
+    cases = [_best_case(study.annotations, localizer, row) for row in table.itertuples()]
+    frames, masks = [frame for frame, _ in cases], [mask for _, mask in cases]
+    return table.assign(network=network, frame=frames, mask=masks)
+
+
+def _best_case(
+    annotations: Annotations, localizer: StudyLocalizer, row: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """The frame and the mask of the test image whose object a detector's region fits best."""
+    scores, network = localizer.scores, localizer.localizer.network
+    shared, active, truth = scores.pixels[:, scores.find(row.concept)].T.astype(float)
+    fits = np.where(truth > 0, shared / np.maximum(active + truth - shared, 1), -1)
+    frame = network.show_input(load_image(annotations.path(scores.images[int(fits.argmax())])))
+    thresholds = localizer.automatic.counts[row.layer].thresholds[list(row.units)]
+    detector = ScoredDetector(row.concept, row.kind, "best unit", row.layer, row.units, tuple(thresholds))
+    return frame, detector.active_pixels(network, frame, localizer.units.layers[row.layer])

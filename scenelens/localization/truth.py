@@ -1,4 +1,5 @@
-"""Annotated images beside what a network makes of them: which concepts they show where, and layers' maps."""
+"""Annotated images together with what a network makes of them: which concepts they show where, and layers'
+maps."""
 
 from __future__ import annotations
 
@@ -12,17 +13,18 @@ from scenelens.labels import AnnotatedFrame, ConceptMaps, LayerMaps, Maps
 from scenelens.networks import Network
 from scenelens.progress import Announcer, read_ahead
 
-Where = tuple[slice, slice]
-
 
 class ImageConcepts:
     """What an annotated image shows, by the names of its concepts.
 
     Parameters
     ----------
-    annotated : the image's frame and maps of concepts, as numbers. numbers : each concept's numbers by its plain
-        name, and by its kind and name. vocabulary : plain names of the objects that its set of annotations
-        ever names; None where there is one set.
+    annotated : AnnotatedFrame
+        The image's frame and its concepts as maps of numbers.
+    numbers : dict of str to list of int
+        Each concept's numbers, by its plain name, and by its kind and plain name (``"parts/leg"``).
+    vocabulary : frozenset of str, optional
+        Plain names of all concepts that the image's set of annotations ever names; None if there is one set.
     """
 
     def __init__(
@@ -34,10 +36,20 @@ class ImageConcepts:
         self.annotated, self._numbers, self._vocabulary = annotated, numbers, vocabulary
 
     def in_vocabulary(self, concept: str) -> bool:
-        """Whether those who annotated this image would have named the concept, had they seen it.
+        """Return whether the image's annotators would have named a concept if it were there.
 
-        Of several sets of annotations, one may know nine classes and another a hundred: that a lamp is not
+        Of several sets of annotations, one may know nine classes and another a hundred. That a lamp is not
         named where lamps are never named says nothing.
+
+        Parameters
+        ----------
+        concept : str
+            The concept's name.
+
+        Returns
+        -------
+        bool
+            Whether its absence from the annotations means its absence from the image.
         """
         return self._vocabulary is None or plain_name(concept) in self._vocabulary
 
@@ -45,24 +57,52 @@ class ImageConcepts:
     def _present(self) -> set[int]:
         return set(np.flatnonzero(np.bincount(self.annotated.codes.ravel())).tolist())
 
-    def numbers(self, concept: str, kind: str = "") -> list[int]:
-        """The numbers under which a concept is on this image, none where it is not."""
+    def _numbers_here(self, concept: str, kind: str) -> list[int]:
+        """The numbers under which a concept is on this image."""
         name = plain_name(concept)
         known = self._numbers.get(f"{kind}/{name}" if kind else name, [])
         return [number for number in known if number in self._present]
 
-    def contains(self, concept: str, kind: str = "", where: Where | None = None) -> bool:
-        """Whether a concept is on the image, or on a part of it (rows, columns)."""
-        numbers = self.numbers(concept, kind)
+    def contains(self, concept: str, kind: str = "", where: tuple[slice, slice] | None = None) -> bool:
+        """Return whether a concept is on the image, or on a part of it.
+
+        Parameters
+        ----------
+        concept : str
+            The concept's name.
+        kind : str, optional
+            The kind of concept, such as ``"objects"``; by default any.
+        where : tuple of slice, optional
+            Rows and columns of the frame; by default all.
+
+        Returns
+        -------
+        bool
+            Whether any pixel shows it.
+        """
+        numbers = self._numbers_here(concept, kind)
         if where is None or not numbers:
             return bool(numbers)
         part = self.annotated.codes[where]
         return any(bool((part == number).any()) for number in numbers)
 
     def mask(self, concept: str, kind: str = "") -> np.ndarray:
-        """bool (H, W): the pixels of the frame that show a concept."""
+        """Return the pixels of the frame that show a concept.
+
+        Parameters
+        ----------
+        concept : str
+            The concept's name.
+        kind : str, optional
+            The kind of concept, such as ``"objects"``; by default any.
+
+        Returns
+        -------
+        numpy.ndarray
+            (H, W) bool.
+        """
         found = np.zeros(self.annotated.codes.shape[:2], bool)
-        for number in self.numbers(concept, kind):
+        for number in self._numbers_here(concept, kind):
             found |= (self.annotated.codes == number).any(2)
         return found
 
@@ -70,26 +110,48 @@ class ImageConcepts:
 def iterate_annotated(
     network: Network, annotations: Annotations, layers: list[str], images: list[str], progress: bool = True
 ) -> Iterator[tuple[list[str], list[ImageConcepts], Maps]]:
-    """Annotated images in batches: their ids, what they show, and the layers' maps (N, units, h, w).
+    """Run a network over annotated images, batch by batch.
 
-    Images that cannot be read are left out; `study.annotations.report()` tells which.
+    Images that cannot be read are left out; ``study.annotations.report()`` lists them.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    annotations : Annotations
+        What is where on the images.
+    layers : list of str
+        The layers whose maps are wanted.
+    images : list of str
+        Ids in `annotations`.
+    progress : bool, optional
+        Whether to show a progress bar (default True).
+
+    Yields
+    ------
+    names : list of str
+        Ids of the batch's N images.
+    concepts : list of ImageConcepts
+        What each of them shows.
+    maps : dict of str to numpy.ndarray
+        Layer -> (N, units, h, w) float32.
     """
     concepts = ConceptMaps(annotations, network, located_kinds(annotations))
     say = Announcer(progress)
-    forward, words = LayerMaps(network, layers, say), Vocabularies(annotations)
+    forward, words = LayerMaps(network, layers, say), _Vocabularies(annotations)
     with say.bar(len(images), f"{network.name} network, annotated images") as bar:
         for names, annotated, skipped in read_ahead(concepts.annotated_frame, images):
             if names:
                 numbers, frames = _numbers(concepts), [one.frame for one in annotated]
-                seen = [
+                found = [
                     ImageConcepts(one, numbers, words.of(name))
                     for name, one in zip(names, annotated, strict=True)
                 ]
-                yield names, seen, forward.maps(frames)
+                yield names, found, forward.maps(frames)
             bar.update(len(names) + len(skipped))
 
 
-class Vocabularies:
+class _Vocabularies:
     """Which names each of several joined sets of annotations ever uses."""
 
     def __init__(self, annotations: Annotations) -> None:
@@ -100,7 +162,7 @@ class Vocabularies:
     def _all(annotations: Annotations) -> frozenset[str]:
         named = {plain_name(name) for name in annotations.objects().object.unique()}
         for kind in located_kinds(annotations):
-            if kind != "objects":  # these are not in the table of objects
+            if kind != "objects":  # parts and materials are not in the table of objects
                 maps = (annotations.label_map(image, kind) for image in annotations.images)
                 named |= {plain_name(name) for one in maps for name in one.names.values()}
         return frozenset(named)
@@ -111,7 +173,18 @@ class Vocabularies:
 
 
 def located_kinds(annotations: Annotations) -> list[str]:
-    """The kinds of concepts that lie somewhere in an image and that people outlined."""
+    """Return the kinds of concepts that have a place in an image and that people outlined.
+
+    Parameters
+    ----------
+    annotations : Annotations
+        The annotations.
+
+    Returns
+    -------
+    list of str
+        Some of ``"objects"``, ``"parts"``, ``"materials"``.
+    """
     return [kind for kind in ("objects", "parts", "materials") if kind in annotations.kinds]
 
 
@@ -124,8 +197,20 @@ def _numbers(concepts: ConceptMaps) -> dict[str, list[int]]:
 
 
 def plain_name(concept: str) -> str:
-    """A concept without capitals and underscores.
+    """Return a concept's name in small letters, with spaces for underscores.
 
+    Parameters
+    ----------
+    concept : str
+        The name.
+
+    Returns
+    -------
+    str
+        The plain name.
+
+    Examples
+    --------
     >>> plain_name("Roller_coaster")
     'roller coaster'
     """

@@ -1,4 +1,4 @@
-"""Sentences a picture in a real browser: every control moved once."""
+"""The localization widget in a real browser: every control moved once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from tests.browser.notebook_page import pixels, type_value
 
 CODE = """
 import scenelens as sl
-from scenelens.localization import localize_image
 
 study = sl.open_study("tiny_localize/study.toml")
-view = localize_image(study)
+view = sl.localization.localize_image(study)
 view.model.least = 0.0
 for image in view.model.paths:
     view.model.choose(image=image)
@@ -95,6 +94,6 @@ def test_a_photograph_of_the_readers_own(notebook, tmp_path):
     expect(notebook.status()).to_contain_text("mine.png")
 
 
-def test_nothing_is_asked_outside_and_no_script_fails(notebook):
+def test_no_request_leaves_the_machine_and_no_script_fails(notebook):
     assert notebook.outside_requests() == []
     assert notebook.script_errors == []

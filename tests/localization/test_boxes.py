@@ -1,4 +1,4 @@
-"""Boxes by hand, and groups of positions against scipy's labelling."""
+"""Boxes by hand, and groups of positions compared with scipy's labelling."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from scenelens.errors import SceneLensError
-from scenelens.localization.boxes import ASSUMED_SHARE, field_boxes, find_boxes, merge_boxes
+from scenelens.localization.boxes import _ASSUMED_SHARE, _field_squares, _find_boxes, _merge_boxes
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.grid import Grid, layer_grid
 from scenelens.networks.network import Network
@@ -23,14 +23,16 @@ def network():
 
 def boxes_of(values, threshold=1.0, fields=SQUARE, frame=(80.0, 80.0)):
     maps = np.asarray(values, np.float32)[None]
-    return find_boxes(maps, np.array([0]), np.float32([threshold]), fields, (10.0, 10.0), (20.0, 20.0), frame)
+    return _find_boxes(
+        maps, np.array([0]), np.float32([threshold]), fields, (10.0, 10.0), (20.0, 20.0), frame
+    )
 
 
-def test_only_the_chosen_units_are_looked_at():
+def test_only_the_chosen_units_have_boxes():
     maps = np.zeros((3, 4, 4), np.float32)
     maps[0, 0, 0], maps[2, 1, 1], maps[2, 3, 3] = 9, 5, 7
     thresholds, fields = np.float32([1, 6]), np.tile(SQUARE, (2, 1))
-    owner, response, places, _ = find_boxes(
+    owner, response, places, _ = _find_boxes(
         maps, np.array([1, 2]), thresholds, fields, (10.0, 10.0), (20.0, 20.0), (80.0, 80.0)
     )
     assert owner.tolist() == [1]
@@ -48,7 +50,7 @@ def test_touching_positions_give_one_box_by_hand():
     assert boxes.tolist() == [[0.5, 0.5, 40.5, 40.5], [0.5, 60.5, 20.5, 80.0]]
 
 
-def test_at_the_threshold_nothing_fires_and_there_may_be_no_box():
+def test_at_the_threshold_no_unit_is_active_and_there_may_be_no_box():
     assert len(boxes_of([[1.0, 1.0]])[0]) == 0
     assert boxes_of([[0.0]])[3].shape == (0, 4)
 
@@ -60,18 +62,20 @@ def test_groups_are_those_of_scipy(h, w, seed):
     labelled, n = ndimage.label(values > 1, np.ones((3, 3)))
     owner, response, places, boxes = boxes_of(values, frame=(500.0, 500.0))
     assert len(owner) == n
-    for k, value in enumerate(response):
-        group = labelled == labelled[tuple(places[k])]
-        assert value == values[group].max()
-        rows, columns = np.nonzero(group)
-        expected = np.array([rows.min(), columns.min(), rows.max(), columns.max()]) * 20 + 10.5 + SQUARE[0]
-        np.testing.assert_allclose(boxes[k], np.maximum(expected, 0))
+    numbers = [labelled[tuple(place)] for place in places]
+    assert sorted(numbers) == list(range(1, n + 1))
+    np.testing.assert_array_equal(response, ndimage.maximum(values, labelled, numbers))
+    spans = ndimage.find_objects(labelled)
+    for box, number in zip(boxes, numbers, strict=True):
+        rows, columns = spans[number - 1]
+        ends = np.array([rows.start, columns.start, rows.stop - 1, columns.stop - 1])
+        np.testing.assert_allclose(box, np.maximum(ends * 20 + 10.5 + SQUARE[0], 0))
 
 
 def test_the_most_confident_box_takes_those_that_lie_on_it():
     boxes = np.array([[0, 0, 10, 10], [2, 0, 12, 10], [9, 0, 19, 10], [0, 0, 10, 10]], float)
     confidence = np.array([0.25, 0.75, 0.5, 0.9])
-    leader, merged = merge_boxes(boxes, np.array([7, 7, 7, 8]), confidence, 0.5)
+    leader, merged = _merge_boxes(boxes, np.array([7, 7, 7, 8]), confidence, 0.5)
     # the second takes the first (8 of 10 rows shared), the third shares 3 of 10 with it, the last is not its
     assert leader.tolist() == [1, 1, 2, 3]
     np.testing.assert_allclose(merged[1], [2 * 0.75, 0, 10 * 0.25 + 12 * 0.75, 10])
@@ -80,7 +84,7 @@ def test_the_most_confident_box_takes_those_that_lie_on_it():
 
 def test_a_small_box_inside_a_large_one_merges():
     boxes = np.array([[0, 0, 100, 100], [40, 40, 50, 50]], float)
-    assert merge_boxes(boxes, np.zeros(2, np.int64), np.array([0.5, 0.4]), 0.5)[0].tolist() == [0, 0]
+    assert _merge_boxes(boxes, np.zeros(2, np.int64), np.array([0.5, 0.4]), 0.5)[0].tolist() == [0, 0]
 
 
 @settings(deadline=None, max_examples=40)
@@ -90,7 +94,7 @@ def test_merged_boxes_of_a_name_no_longer_lie_on_their_leader(seed, n):
     corners = rng.uniform(0, 50, (n, 2))
     boxes = np.concatenate([corners, corners + rng.uniform(1, 40, (n, 2))], 1)
     confidence, concepts = rng.uniform(0.1, 1, n), rng.integers(0, 2, n)
-    leader, merged = merge_boxes(boxes, concepts, confidence, 0.5)
+    leader, merged = _merge_boxes(boxes, concepts, confidence, 0.5)
     firsts = np.flatnonzero(leader == np.arange(n))
     assert (leader >= 0).all()
     for k in range(n):
@@ -117,8 +121,8 @@ def test_a_cell_has_a_pixel_even_beyond_the_frame(place):
 
 def test_a_measured_field_gives_its_square_and_others_half_of_what_they_could_see(network):
     field = blob_field(4, "pool2")
-    boxes = field_boxes(network, "pool2", [4, 5], {4: field})
+    boxes = _field_squares(network, "pool2", [4, 5], {4: field})
     np.testing.assert_allclose(boxes[0], np.array([-1, -1, 1, 1]) * field.size / 2, atol=1)
-    np.testing.assert_allclose(boxes[1], np.array([-1, -1, 1, 1]) * 67 * ASSUMED_SHARE / 2)
+    np.testing.assert_allclose(boxes[1], np.array([-1, -1, 1, 1]) * 67 * _ASSUMED_SHARE / 2)
     silent = blob_field(5, "pool2", places=[], peaks=[])
-    np.testing.assert_allclose(field_boxes(network, "pool2", [5], {5: silent})[0], boxes[1])
+    np.testing.assert_allclose(_field_squares(network, "pool2", [5], {5: silent})[0], boxes[1])

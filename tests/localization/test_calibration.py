@@ -1,4 +1,4 @@
-"""Confidence by hand, its promises as properties, and a unit watched on images whose truth is known."""
+"""Confidence by hand, its properties, and a unit observed on images whose contents are known."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
 from scenelens.images import load_image
-from scenelens.localization.calibration import Calibration, Curve, calibrate, checked_tags, fit_curve
+from scenelens.localization.boxes import LabelledUnits
+from scenelens.localization.calibration import Calibration, Curve
 from scenelens.networks.hooks import record
 from tests.annotated_study import annotated_study
 
@@ -18,6 +19,11 @@ def study(tmp_path_factory):
     return annotated_study(tmp_path_factory.mktemp("annotated"))
 
 
+def calibrate(study, table):
+    units = LabelledUnits.prepare(study.networks["scene"], table)
+    return Calibration.fit(units, study.annotations, progress=False)
+
+
 def labels(study, *rows, network="scene"):
     table = pd.DataFrame(rows, columns=["layer", "unit", "concept", "threshold"])
     return table.assign(network=network, type="object")
@@ -25,7 +31,7 @@ def labels(study, *rows, network="scene"):
 
 def test_a_curve_by_hand():
     # ten misses at 1, then nine hits and a miss at 2: (0 + 1) / 12 and (9 + 1) / 12
-    curve = fit_curve([1] * 10 + [2] * 10, [0] * 10 + [1] * 9 + [0])
+    curve = Curve.fit([1] * 10 + [2] * 10, [0] * 10 + [1] * 9 + [0])
     assert curve.response.tolist() == [1, 2]
     np.testing.assert_allclose(curve.confidence, [1 / 12, 10 / 12])
     assert curve(1.5) == pytest.approx(5.5 / 12)
@@ -33,35 +39,35 @@ def test_a_curve_by_hand():
     assert curve(1e9) == pytest.approx(10 / 12)
 
 
-def test_few_cases_promise_little():
-    assert fit_curve([3.0], [True])(3.0) == pytest.approx(2 / 3)
-    lone = fit_curve([1] * 30 + [9], [0] * 30 + [1])  # one lucky peak joins the others
+def test_few_cases_give_no_high_confidence():
+    assert Curve.fit([3.0], [True])(3.0) == pytest.approx(2 / 3)
+    lone = Curve.fit([1] * 30 + [9], [0] * 30 + [1])  # one lucky peak joins the others
     assert lone(9) < 0.1
 
 
-def test_a_curve_of_nothing_is_told():
+def test_a_curve_of_no_case_is_refused():
     with pytest.raises(SceneLensError, match="one case at least"):
-        fit_curve([], [])
+        Curve.fit([], [])
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=120))
 def test_curves_rise_between_zero_and_one(cases):
-    curve = fit_curve([one[0] for one in cases], [one[1] for one in cases])
+    curve = Curve.fit([one[0] for one in cases], [one[1] for one in cases])
     assert (np.diff(curve.response) > 0).all()
     assert (np.diff(curve.confidence) >= 0).all()
     assert curve.confidence.min() > 0
     assert curve.confidence.max() < 1
 
 
-def test_a_unit_is_watched_where_it_fires(study):
+def test_a_unit_is_observed_where_it_is_active(study):
     """The same numbers, counted one image and one position at a time: 'lamp' is a quarter of every scene."""
     network, known = study.networks["scene"], study.annotations
     with record(network, "pool5") as acts:
         network([load_image(known.path(image)) for image in known])
     values = acts["pool5"][:, 3].numpy()
     threshold = float(np.quantile(values, 0.9))
-    found = calibrate(network, known, labels(study, ("pool5", 3, "lamp", threshold)), progress=False)
+    found = calibrate(study, labels(study, ("pool5", 3, "lamp", threshold)))
     n = right = 0
     for image, one in zip(known, values, strict=True):
         from scipy import ndimage
@@ -81,11 +87,9 @@ def test_a_unit_is_watched_where_it_fires(study):
 
 def test_units_whose_concept_never_shows_are_left_out(study):
     table = labels(study, ("pool5", 3, "lamp", 0.0), ("pool5", 4, "dragon", 0.0))
-    assert calibrate(
-        study.networks["scene"], study.annotations, table, progress=False
-    ).units.unit.tolist() == [3]
-    with pytest.raises(SceneLensError, match="none of the labels' concepts"):
-        calibrate(study.networks["scene"], study.annotations, table[1:], progress=False)
+    assert calibrate(study, table).units.unit.tolist() == [3]
+    with pytest.raises(SceneLensError, match="no image shows any labelled concept"):
+        calibrate(study, table[1:])
 
 
 @pytest.mark.parametrize(
@@ -97,19 +101,19 @@ def test_units_whose_concept_never_shows_are_left_out(study):
         (("pool5", 999, "lamp", 0.0), "scene", "a label of 999"),
     ],
 )
-def test_labels_that_do_not_fit_are_told(study, row, network, message):
+def test_labels_of_something_else_are_refused(study, row, network, message):
     with pytest.raises(SceneLensError, match=message):
-        checked_tags(study.networks["scene"], labels(study, row, network=network))
+        LabelledUnits.prepare(study.networks["scene"], labels(study, row, network=network))
 
 
-def test_a_unit_that_was_not_calibrated_is_told():
+def test_a_unit_that_was_not_calibrated_raises():
     units = pd.DataFrame({"layer": ["pool5"], "unit": [3]})
     one = Calibration("scene", "", units, (Curve(np.zeros(1), np.ones(1)),))
     with pytest.raises(SceneLensError, match="pool5:4 of the scene network was not calibrated"):
         one.confidence("pool5", 4, 1.0)
 
 
-def test_labels_without_thresholds_are_told(study):
+def test_labels_without_thresholds_are_refused(study):
     table = labels(study, ("pool5", 3, "lamp", 0.0)).drop(columns="threshold")
-    with pytest.raises(SceneLensError, match="no column threshold"):
-        calibrate(study.networks["scene"], study.annotations, table)
+    with pytest.raises(SceneLensError, match="need a column `threshold`"):
+        calibrate(study, table)

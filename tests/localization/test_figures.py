@@ -11,6 +11,8 @@ from matplotlib.patches import Rectangle
 
 from scenelens.localization import figures, tables
 from scenelens.localization.localizer import Localization
+from scenelens.localization.study_localizers import open_localizers
+from scenelens.metrics import reliability
 from tests.annotated_study import annotated_study
 from tests.figure_checks import assert_well_set, words_of
 
@@ -22,11 +24,11 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(study):
-    return tables.localizers(study)
+    return open_localizers(study)
 
 
-def reading(n=3) -> Localization:
-    """A picture with n boxes at pool5 and none at pool2."""
+def localization(n=3) -> Localization:
+    """An image with n boxes at pool5 and none at pool2."""
     boxes = pd.DataFrame(
         {
             "layer": "pool5", "concept": [f"washing machine {k}" for k in range(n)], "type": "object",
@@ -42,7 +44,7 @@ def reading(n=3) -> Localization:
 
 
 def test_figure_10_shows_scores_and_boxes_of_each_layer():
-    plate = figures.figure_10_reading(reading(), ["pool2", "pool5"])
+    plate = figures.figure_10_reading(localization(), ["pool2", "pool5"])
     assert len(plate.axes) == 3
     words = [text for text, _ in words_of(plate)]
     assert "no unit above its threshold" in words
@@ -58,7 +60,7 @@ def test_figure_10_shows_scores_and_boxes_of_each_layer():
 
 
 def test_figure_10_leaves_out_what_is_not_sure():
-    plate = figures.figure_10_reading(reading(), ["pool5"], least=0.5)
+    plate = figures.figure_10_reading(localization(), ["pool5"], least=0.5)
     assert len(plate.axes[1].texts) == 2
 
 
@@ -77,8 +79,8 @@ def test_names_have_room_of_their_own(corners):
 
 
 def test_figure_11a_shows_the_best_case_and_its_numbers(study, found):
-    plate = figures.figure_11a_segmentations(study, found["scene"], n=2)
-    table = tables.named_objects(found["scene"]).head(2)
+    plate = figures.figure_11a_segmentations(tables.best_cases(study, found["scene"], n=2))
+    table = found["scene"].named_objects().head(2)
     assert len(plate.axes) == len(table)
     words = [text for text, _ in words_of(plate)]
     for row in table.itertuples():
@@ -87,14 +89,14 @@ def test_figure_11a_shows_the_best_case_and_its_numbers(study, found):
         assert any(one.startswith(f"AP {100 * row.ap:.0f}% (") for one in words)
     if "bed" in set(table.concept):
         assert "paper: J 25%, AP 81%" in words
-    assert "12 judging images" in plate.caption
+    assert "12 test images" in plate.caption
     assert_well_set(plate)
 
 
 def test_figure_11bc_has_curves_and_a_histogram_per_network(found):
     plate = figures.figure_11bc_precision(found)
     assert len(plate.axes) == 1 + len(found)
-    named = tables.named_objects(found["scene"])
+    named = found["scene"].named_objects()
     assert len(plate.axes[0].get_lines()) == min(6, len(named))
     table = tables.compare_networks(found).set_index("network")
     for axes, name in zip(plate.axes[1:], found, strict=True):
@@ -106,9 +108,10 @@ def test_figure_11bc_has_curves_and_a_histogram_per_network(found):
 
 def test_reliability_has_a_point_per_group_of_boxes(found):
     plate = figures.reliability_figure(found)
-    table = tables.reliability_tables(found)
     assert len(plate.axes) == len(found)
     for axes, name in zip(plate.axes, found, strict=True):
         points = axes.containers[0].lines[0].get_xydata()
-        np.testing.assert_allclose(points, table.loc[table.network == name, ["confidence", "right"]])
+        boxes = found[name].scores.boxes
+        table = reliability(boxes.confidence, boxes.right)
+        np.testing.assert_allclose(points, table[["confidence", "right"]])
     assert_well_set(plate)

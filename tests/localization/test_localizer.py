@@ -1,4 +1,4 @@
-"""One pass, counted; boxes against a slow second way; what is asked wrongly is told."""
+"""One pass, counted; boxes compared with a slow second way; what is wrong raises."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import torch
 import scenelens as sl
 from scenelens.errors import SceneLensError
 from scenelens.localization.calibration import Calibration, Curve
-from scenelens.localization.localizer import COLUMNS, Localizer, localize
+from scenelens.localization.localizer import Localizer, localize
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.network import Network
 from tests.made_up_fields import blob_field
@@ -16,6 +16,10 @@ from tests.small_network import photograph
 
 LAYERS = ("pool2", "conv4", "pool5")
 NAMES = ("bed", "lamp", "sofa")
+COLUMNS = [
+    "layer", "concept", "type", "confidence", "top", "left", "bottom", "right", "row", "col", "unit", "units",
+    "response",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +85,11 @@ def test_the_scene_is_what_the_network_predicts(network, localizer, pictures):
     np.testing.assert_array_equal(seen.frame, network.show_input(pictures[1]))
 
 
-def test_boxes_are_where_labelled_units_fire(network, known, localizer, pictures):
+def test_boxes_are_where_labelled_units_are_active(network, known, localizer, pictures):
     """One row per group before merging would be many; the strongest of each name must be among the boxes."""
     labels, calibration = known
     seen = localizer(pictures[2])
-    assert list(seen.boxes.columns) == list(COLUMNS)
+    assert list(seen.boxes.columns) == COLUMNS
     assert list(dict.fromkeys(seen.boxes.layer)) == list(LAYERS)
     with sl.record(network, LAYERS) as acts:
         network(pictures[2])
@@ -94,9 +98,9 @@ def test_boxes_are_where_labelled_units_fire(network, known, localizer, pictures
         assert (boxes.confidence.diff().dropna() <= 1e-12).all()
         own = labels[labels.layer == layer].reset_index(drop=True)
         peaks = acts[layer][0].flatten(1).max(1).values.numpy()
-        fires = peaks[own.unit] > own.threshold.to_numpy(np.float32)
+        active = peaks[own.unit] > own.threshold.to_numpy(np.float32)
         for name in NAMES:
-            units = own.unit[fires & (own.concept == name)]
+            units = own.unit[active & (own.concept == name)]
             confident = [calibration.confidence(layer, int(unit), float(peaks[unit])) for unit in units]
             found = boxes[boxes.concept == name]
             assert bool(len(units)) == bool(len(found))
@@ -143,7 +147,7 @@ def test_a_silent_picture_gives_an_empty_table(network, known, pictures):
     quiet = Calibration("scene", network.weights_hash, deaf, calibration.curves)
     seen = localize(network, pictures[0], labels, quiet)
     assert seen.boxes.empty
-    assert list(seen.boxes.columns) == list(COLUMNS)
+    assert list(seen.boxes.columns) == COLUMNS
     assert len(seen.scene) == 4
 
 
@@ -180,13 +184,13 @@ def test_units_without_calibration_stay_silent(network, known):
         ({"unit": 4000}, "a label of 4000"),
     ],
 )
-def test_labels_that_do_not_fit_are_told(network, known, pictures, change, message):
+def test_labels_of_something_else_are_refused(network, known, pictures, change, message):
     labels, calibration = known
     with pytest.raises(SceneLensError, match=message):
         localize(network, pictures[0], labels.assign(**change), calibration)
 
 
-def test_what_else_does_not_fit_is_told(network, known, pictures):
+def test_what_else_does_not_fit_raises(network, known, pictures):
     labels, calibration = known
     other = Network(CaffeNet(4, width=1 / 8, fc=16), "scene")
     with pytest.raises(SceneLensError, match="other weights"):

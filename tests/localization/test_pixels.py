@@ -1,4 +1,4 @@
-"""A detector's pixels by hand, and against whole masks."""
+"""A detector's pixels by hand, and compared with whole masks."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -1,11 +1,11 @@
-"""What annotated images show, whether they were asked for it, and the maps that go with them."""
+"""What annotated images show, which words their annotators use, and the maps that go with them."""
 
 import numpy as np
 import pytest
 
 from scenelens.annotations.joined import JoinedAnnotations
 from scenelens.images import load_image
-from scenelens.localization.truth import Vocabularies, iterate_annotated, plain_name
+from scenelens.localization.truth import _Vocabularies, iterate_annotated, plain_name
 from scenelens.networks.hooks import record
 from tests.annotated_study import annotated_study
 
@@ -46,17 +46,16 @@ def test_concepts_are_where_they_were_outlined(study, seen):
     assert not one.contains("lamp", "parts")
 
 
-def test_one_set_was_asked_for_everything(seen):
+def test_one_set_has_every_word(seen):
     assert next(iter(seen.values()))[0].in_vocabulary("dragon")
 
 
-def test_of_several_sets_each_is_asked_for_what_it_ever_names(study, tmp_path):
+def test_of_several_sets_each_has_the_words_that_it_ever_uses(study, tmp_path):
     beach = annotated_study(tmp_path, 1)
     joined = JoinedAnnotations({"world": study.annotations, "small": beach.annotations})
-    words = Vocabularies(joined)
-    assert words.of(f"world/{study.annotations.images[0]}") == {
-        *("bed", "lamp", "window", "boat", "sand", "rock")
-    }
+    words = _Vocabularies(joined)
+    named = words.of(f"world/{study.annotations.images[0]}")
+    assert named == {"bed", "lamp", "window", "boat", "sand", "rock"}
     for _, each, _ in iterate_annotated(
         study.networks["scene"], joined, ["pool5"], joined.images[:2], progress=False
     ):

@@ -1,4 +1,4 @@
-"""Sentences a picture without a browser: the model, its words, and how view and model follow each other."""
+"""The widget without a browser: the model, its words, and how view and model follow each other."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from PIL import Image
 
 from scenelens.errors import SceneLensError
 from scenelens.localization import widget
-from scenelens.localization.figures import best_boxes
-from scenelens.localization.study_localizer import study_localizer
-from scenelens.localization.widget import TILE, PictureReader, localize_image, picture_paths
-from scenelens.localization.widget_page import SCORES, SIDE
+from scenelens.localization.image_reader import ImageReader, _image_paths
+from scenelens.localization.study_localizers import study_localizer
+from scenelens.localization.tables import NO_ANNOTATIONS
+from scenelens.localization.widget import _SCORES, _SIDE, _TILE, _unit_page, localize_image
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.minimal_images.test_widget import uploaded
@@ -42,7 +42,7 @@ def names(view) -> list[str]:
     return [button.description for button in view.buttons if button.layout.display != "none"]
 
 
-def with_boxes(view) -> PictureReader:
+def with_boxes(view) -> ImageReader:
     """The model, moved to a picture that has boxes at its layer."""
     model = view.model
     for image in model.paths:
@@ -52,12 +52,12 @@ def with_boxes(view) -> PictureReader:
     raise AssertionError("no picture of the study has a box")
 
 
-def test_it_begins_with_a_judging_picture(study, view):
-    model, hands = view.model, study_localizer(study, "scene").hands
-    first = [study.annotations.path(image) for image in hands["judge"]]
+def test_it_begins_with_a_test_image(study, view):
+    model, splits = view.model, study_localizer(study, "scene").splits
+    first = [study.annotations.path(image) for image in splits["test"]]
     assert model.paths[model.image] in first
     assert (model.network, model.layer) == ("scene", model.layers()[-1])
-    assert shown(view.picture).shape == (SIDE, SIDE + SCORES, 3)
+    assert shown(view.picture).shape == (_SIDE, _SIDE + _SCORES, 3)
     best = model.seen.scene.iloc[0]
     assert f"{best.predicted} ({100 * best.probability:.0f}%)" in view.status.value
     assert view.folder.value == model.image.rpartition("/")[0]
@@ -65,7 +65,7 @@ def test_it_begins_with_a_judging_picture(study, view):
 
 def test_buttons_are_the_boxes_and_show_the_unit(study, view):
     model = with_boxes(view)
-    boxes = best_boxes(model.seen, model.layer, 8, 0.0)
+    boxes = model.seen.best_boxes(model.layer, 8, 0.0)
     assert names(view) == [
         f"{k + 1} {row.concept} {100 * row.confidence:.0f}%" for k, row in enumerate(boxes.itertuples())
     ]
@@ -77,7 +77,7 @@ def test_buttons_are_the_boxes_and_show_the_unit(study, view):
     assert f"{model.layer}:{boxes.unit.iloc[0]}" in view.status.value
     picture = shown(view.unit)
     assert view.unit.layout.display == ""
-    assert picture.shape[0] == TILE + 24
+    assert picture.shape[0] == _TILE + 24
     assert picture.std() > 10
     view.buttons[0].click()
     assert model.box == -1
@@ -131,7 +131,7 @@ def test_a_readers_photograph(view):
     assert view.model.image in view.model.paths
 
 
-def test_what_is_no_photograph_is_told_and_changes_nothing(view):
+def test_a_file_that_is_no_image_raises_and_changes_nothing(view):
     before = view.model.image
     with pytest.raises(SceneLensError, match=r"the image notes\.txt is unreadable"):
         view.upload.value = uploaded("notes.txt", b"no picture")
@@ -145,24 +145,26 @@ def test_a_measured_field_is_shown(study, view, monkeypatch):
     model = with_boxes(view)
     unit = int(model.boxes().unit[0])
     model.box = 0
-    plain = model.unit_picture()
-    fields = study_localizer(study, "scene").localizer.fields
+    plain = _unit_page(model)
+    fields = study_localizer(study, "scene").units.fields
     monkeypatch.setitem(fields, model.layer, {unit: blob_field(unit, model.layer)})
-    field = model.unit_picture()
-    assert (plain[:TILE, :TILE] != field[:TILE, :TILE]).any()
-    np.testing.assert_array_equal(plain[:, TILE + 8 :], field[:, TILE + 8 :])
+    field = _unit_page(model)
+    assert (plain[:_TILE, :_TILE] != field[:_TILE, :_TILE]).any()
+    np.testing.assert_array_equal(plain[:, _TILE + 8 :], field[:, _TILE + 8 :])
 
 
-def test_what_is_not_there_is_told(study, tmp_path):
+def test_an_unknown_image_or_network_raises(study, tmp_path):
     with pytest.raises(SceneLensError, match="no image 'attic'"):
-        PictureReader(study, image="attic")
+        ImageReader(study, image="attic")
     with pytest.raises(SceneLensError, match=r"no network named 'seen'.*scene"):
-        PictureReader(study, "seen")
+        ImageReader(study, "seen")
+    bare = open_study(write_tiny_study(tmp_path))
+    assert localize_image(bare) is NO_ANNOTATIONS
     with pytest.raises(SceneLensError, match="no annotations"):
-        localize_image(open_study(write_tiny_study(tmp_path)))
+        ImageReader(bare)
 
 
-def test_all_pictures_of_a_study_are_at_hand_once(study):
-    paths = picture_paths(study)
+def test_every_image_of_a_study_can_be_chosen_once(study):
+    paths = _image_paths(study)
     assert len(paths) == len(set(paths.values())) == len(study.images)
     assert widget._by_folder(paths)["object/ball"][0] == "object/ball/0.png"

@@ -1,0 +1,234 @@
+"""The computing side of the widget: find objects in any image of a study, or in the reader's own.
+
+An `ImageReader` knows which network, image, layer and least confidence are chosen and which box is looked at,
+and computes what there is to see. It needs no notebook; `localize_image` shows it.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import traitlets
+
+from scenelens.errors import SceneLensError, close_names
+from scenelens.images import load_image, load_upload
+from scenelens.localization.localizer import Localization
+from scenelens.localization.study_localizers import StudyLocalizer, study_localizer
+from scenelens.paper import PAIR
+from scenelens.receptive_fields import EmpiricalRF
+from scenelens.sentences import percent, words
+from scenelens.studies import Study
+
+_MOST = 8  # boxes at once
+
+
+class ImageReader(traitlets.HasTraits):
+    """An image, and what a network of a study finds in it.
+
+    Parameters
+    ----------
+    study : Study
+        A study with annotations; without them, no unit has a name.
+    network : str, optional
+        The network to begin with (default ``"scene"``).
+    image : str, optional
+        Id of the image to begin with; by default the first test image with a confident box.
+
+    Attributes
+    ----------
+    network : str
+        The chosen network, a trait; `choose` keeps network, layer and image consistent.
+    layer : str
+        The chosen layer, a trait.
+    image : str
+        Id of the chosen image, a trait; of an upload, the file's name.
+    least : float
+        Least confidence of a box, a trait (default 0.2).
+    box : int
+        Number of the box that is looked at, a trait; -1 for none.
+    paths : dict of str to pathlib.Path
+        Id -> file of all images of the study.
+    uploads : dict of str to numpy.ndarray
+        File name -> uint8 RGB (h, w, 3) of the reader's own images.
+
+    Raises
+    ------
+    SceneLensError
+        If the study has no annotations, no such network, or no such image.
+    """
+
+    network = traitlets.Unicode()
+    layer = traitlets.Unicode()
+    image = traitlets.Unicode()
+    least = traitlets.Float(0.2)
+    box = traitlets.Int(-1)
+
+    def __init__(self, study: Study, network: str = "scene", image: str | None = None) -> None:
+        super().__init__()
+        self.study = study
+        self.paths = _image_paths(study)
+        self.uploads: dict[str, np.ndarray] = {}
+        # A forward pass takes a while; going back to an image, or changing the layer, should not.
+        self._seen = functools.lru_cache(maxsize=16)(self._localize)
+        self.choose(network=network, image=image or self._first(network))
+
+    def networks(self) -> list[str]:
+        """Return the names of the scene and the object network, as far as the study has them.
+
+        Returns
+        -------
+        list of str
+            Names.
+        """
+        return [name for name in PAIR if name in self.study.networks]
+
+    def layers(self) -> list[str]:
+        """Return the layers in which the chosen network finds boxes.
+
+        Returns
+        -------
+        list of str
+            Names, early layers first.
+        """
+        return self._localizer(self.network).localizer.layers
+
+    def _localizer(self, network: str) -> StudyLocalizer:
+        if network not in self.networks():
+            near = close_names(network, self.networks())
+            raise SceneLensError(f"no network named {network!r} to find objects with; {near}.")
+        return study_localizer(self.study, network)
+
+    def choose(self, **wanted: str) -> None:
+        """Change some of network, layer and image; a layer that the network lacks becomes the deepest.
+
+        Parameters
+        ----------
+        **wanted : str
+            New values of `network`, `layer` or `image`.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such network or image.
+        """
+        network, image = wanted.get("network", self.network), wanted.get("image", self.image)
+        layers = self._localizer(network).localizer.layers
+        layer = wanted.get("layer", self.layer)
+        if image not in self.uploads and image not in self.paths:
+            near = close_names(image, self.paths)
+            raise SceneLensError(f"study {self.study.name!r} has no image {image!r}; {near}.")
+        with self.hold_trait_notifications():
+            self.network, self.image, self.box = network, image, -1
+            self.layer = layer if layer in layers else layers[-1]
+
+    def _first(self, network: str, among: int = 24) -> str:
+        """A test image with a confident box at the deepest layer; the very first where none has."""
+        localizer, known = self._localizer(network), self.study.annotations
+        assert known is not None  # else `_localizer` has raised
+        ids = {str(path): image for image, path in self.paths.items()}
+        images = [ids[str(known.path(image))] for image in localizer.splits["test"][:among]]
+        for image in images:
+            boxes = self._seen(network, image).boxes
+            if (boxes.confidence[boxes.layer == localizer.localizer.layers[-1]] >= 0.5).any():
+                return image
+        return images[0]
+
+    def open(self, name: str, content: bytes) -> None:
+        """Take and choose a reader's own image.
+
+        Parameters
+        ----------
+        name : str
+            The file's name.
+        content : bytes
+            The file's content.
+
+        Raises
+        ------
+        SceneLensError
+            If it is no image that can be read.
+        """
+        self.uploads[name] = load_upload(name, content)
+        self._seen.cache_clear()  # another file of the same name may have been seen
+        self.choose(image=name)
+
+    def _localize(self, network: str, image: str) -> Localization:
+        pixels = self.uploads[image] if image in self.uploads else load_image(self.paths[image])
+        return self._localizer(network).localizer(pixels)
+
+    @property
+    def seen(self) -> Localization:
+        """What one forward pass of the chosen network says about the chosen image."""
+        return self._seen(self.network, self.image)
+
+    def boxes(self) -> pd.DataFrame:
+        """Return the boxes to show: of the chosen layer, with enough confidence.
+
+        Returns
+        -------
+        pandas.DataFrame
+            At most eight rows of `Localization.boxes`, the best one of each concept first.
+        """
+        return self.seen.best_boxes(self.layer, _MOST, self.least).reset_index(drop=True)
+
+    def unit(self) -> int | None:
+        """Return the unit behind the box that is looked at.
+
+        Returns
+        -------
+        int or None
+            The most confident unit of this box; None if no box is looked at.
+        """
+        boxes = self.boxes()
+        return int(boxes.unit[self.box]) if 0 <= self.box < len(boxes) else None
+
+    def field(self, unit: int) -> EmpiricalRF | None:
+        """Return a unit's receptive field.
+
+        Parameters
+        ----------
+        unit : int
+            A unit of the chosen layer.
+
+        Returns
+        -------
+        EmpiricalRF or None
+            The field; None if it was not measured.
+        """
+        return self._localizer(self.network).units.fields.get(self.layer, {}).get(unit)
+
+    def say(self) -> str:
+        """Return what there is to see, in one line.
+
+        Returns
+        -------
+        str
+            The image, its scene, how many boxes are shown, and the box that is looked at.
+        """
+        best, boxes = self.seen.scene.iloc[0], self.boxes()
+        found = int((self.seen.boxes.layer == self.layer).sum())
+        shown = f"{len(boxes)} of {found} boxes at {self.layer}"
+        if not found:
+            shown = f"no unit of {self.layer} is active"
+        text = f"{Path(self.image).name}: {words(best.predicted)} ({percent(best.probability)}) · {shown}"
+        if 0 <= self.box < len(boxes):
+            row = boxes.iloc[self.box]
+            units = f"{len(row.units)} unit{'' if len(row.units) == 1 else 's'}"
+            text += f" · {words(row.concept)}: {self.layer}:{row.unit}, {units} in the box"
+        return text
+
+
+def _image_paths(study: Study) -> dict[str, Path]:
+    """Id -> file of all images of a study: those of its networks, then annotated ones that are not among
+    them."""
+    paths: dict[str, Path] = {
+        str(image): path for image, path in zip(study.images.image, study.images.path, strict=True)
+    }
+    known, there = study.annotations, set(map(str, paths.values()))
+    if known is not None:
+        further = {image: known.path(image) for image in known.images}
+        paths |= {image: path for image, path in further.items() if str(path) not in there}
+    return paths

@@ -1,0 +1,361 @@
+"""Section 4.2 for a study: split the images, name the units, calibrate them, score them; all of it cached.
+
+The annotated images of scenes are randomly split into three sets: selection, calibration, test. On the
+selection set, half of the images, units get their names and thresholds. On the calibration set, their
+responses are calibrated. On the test set, everything is scored. No image serves two purposes: a unit that was
+chosen because it fits some images would be overrated on these very images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+
+from scenelens.errors import SceneLensError
+from scenelens.files import cache_key, cached, digest, pack_arrays, stable_text, unpack_arrays
+from scenelens.labels import (
+    LABELS_VERSION,
+    LEAST_IOU,
+    AutomaticLabels,
+    file_digests,
+    label_networks,
+    load_or_compute,
+)
+from scenelens.localization.boxes import LabelledUnits
+from scenelens.localization.calibration import Calibration, Curve
+from scenelens.localization.localizer import Localizer
+from scenelens.localization.scores import DetectorScores, ScoredDetector
+from scenelens.localization.truth import located_kinds
+from scenelens.networks import Network
+from scenelens.paper import PAIR
+from scenelens.receptive_fields import EmpiricalRF, open_atlas
+from scenelens.studies import Study, scene_images
+
+_VERSION = 1  # of the cached results: raise it when a rule changes their numbers
+_PAPER_LAYERS = ("pool2", "conv4", "pool5")  # Figure 10
+_MOST = {"selection": 1000, "calibration": 500, "test": 500}  # images
+ENOUGH = 5  # images that show an object, and that do not: with fewer, chance decides its AP
+
+#: Set of images ("selection", "calibration", "test") -> ids of images.
+Splits = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class StudyLocalizer:
+    """One network of a study, ready to find objects in images, and how well it does.
+
+    Attributes
+    ----------
+    localizer : Localizer
+        Finds objects in an image when it is called with one.
+    automatic : AutomaticLabels
+        What was measured of the network's units on the selection set, which their names come from.
+    scores : DetectorScores
+        Of its detectors and boxes, on the test set.
+    splits : dict of str to list of str
+        ``"selection"``, ``"calibration"``, ``"test"`` -> ids of images.
+    units : LabelledUnits
+        All named units, also those that could not be calibrated.
+    """
+
+    localizer: Localizer
+    automatic: AutomaticLabels
+    scores: DetectorScores
+    splits: Splits
+    units: LabelledUnits
+
+    def with_thresholds(self, labels: pd.DataFrame) -> pd.DataFrame:
+        """Add thresholds to labels from any source, such as people's, so that they can be calibrated.
+
+        Parameters
+        ----------
+        labels : pandas.DataFrame
+            In the schema of ``labels.COLUMNS``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The labels of this network's layers that were measured, with a column ``threshold``: the response
+            above which each unit is active.
+        """
+        return _with_thresholds(labels, self.automatic)
+
+    def objects(self, how: str = "best unit", intervals: bool = True) -> pd.DataFrame:
+        """Return the scores for the objects that enough test images show, and enough do not.
+
+        Parameters
+        ----------
+        how : str, optional
+            Which detectors: ``"unit"``, ``"best unit"`` (the default) or ``"union"``.
+        intervals : bool, optional
+            Whether to compute the intervals too, which takes a while (default True).
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of `DetectorScores.table`, of the objects that at least five test images show and at least
+            five do not show, best AP first.
+        """
+        table = self.scores.table(how, intervals)
+        enough = (table.images >= ENOUGH) & (table.n - table.images >= ENOUGH)
+        return table[enough].sort_values("ap", ascending=False, ignore_index=True)
+
+    def named_objects(self) -> pd.DataFrame:
+        """Return the rows of `objects` whose objects gave a unit its name (IoU above 0.04).
+
+        Returns
+        -------
+        pandas.DataFrame
+            Best AP first, without intervals.
+        """
+        detectors = self.scores.detectors
+        named = set(detectors.concept[detectors.how == "union"])
+        table = self.objects(intervals=False)
+        return table[table.concept.isin(named)].reset_index(drop=True)
+
+
+#: What is open of each study, by network.
+_OPEN: WeakKeyDictionary[Study, dict[str, StudyLocalizer]] = WeakKeyDictionary()
+
+
+def study_localizer(study: Study, network: str = "scene", progress: bool = True) -> StudyLocalizer:
+    """Return one network of a study, ready to find objects in images.
+
+    The first time this takes about two minutes where there are thousands of images; then it is read from the
+    cache.
+
+    Parameters
+    ----------
+    study : Study
+        A study with annotations.
+    network : str, optional
+        The network's name in the study (default ``"scene"``).
+    progress : bool, optional
+        Whether to show progress bars (default True).
+
+    Returns
+    -------
+    StudyLocalizer
+        Named, calibrated and scored.
+
+    Raises
+    ------
+    SceneLensError
+        If the study has no annotations, fewer than four annotated images of scenes, or no such network.
+    """
+    return _open(study, [network], progress)[network]
+
+
+def open_localizers(study: Study, progress: bool = True) -> dict[str, StudyLocalizer]:
+    """Return every network of a study, ready to find objects in images.
+
+    Parameters
+    ----------
+    study : Study
+        Any study.
+    progress : bool, optional
+        Whether to show progress bars (default True).
+
+    Returns
+    -------
+    dict of str to StudyLocalizer
+        By network; empty if the study has no annotations.
+
+    Raises
+    ------
+    SceneLensError
+        If the study has annotations, but fewer than four annotated images of scenes.
+    """
+    return {} if study.annotations is None else _open(study, list(study.networks), progress)
+
+
+def _open(study: Study, networks: Sequence[str], progress: bool) -> dict[str, StudyLocalizer]:
+    opened = _OPEN.setdefault(study, {})
+    missing = [name for name in networks if name not in opened]
+    if missing:
+        splits = _split_images(study)
+        for name, automatic in _automatic_labels(study, missing, splits, progress).items():
+            opened[name] = _study_localizer(study, name, splits, automatic, progress)
+    return {name: opened[name] for name in networks}
+
+
+def _study_localizer(
+    study: Study, name: str, splits: Splits, automatic: AutomaticLabels, progress: bool
+) -> StudyLocalizer:
+    network, annotations = study.networks[name], study.annotations
+    assert annotations is not None  # `_split_images` has raised
+    units = LabelledUnits.prepare(network, _name_units(automatic), _fields(study, name), automatic.layers)
+
+    def make() -> tuple[Calibration, DetectorScores]:
+        calibration = Calibration.fit(units, annotations, splits["calibration"], progress)
+        localizer = Localizer(network, units, calibration)
+        detectors = _detectors(automatic)
+        images = splits["test"]
+        return calibration, DetectorScores.measure(units, annotations, detectors, images, localizer, progress)
+
+    calibration, scores = cached(_cache_path(study, name, splits), make, _pack, _unpack)
+    return StudyLocalizer(Localizer(network, units, calibration), automatic, scores, splits, units)
+
+
+def _split_images(study: Study, seed: int = 0) -> Splits:
+    """The annotated images of scenes, randomly split: selection (half), calibration and test (a quarter
+    each), but no more than 1,000, 500 and 500 images."""
+    scenes = scene_images(study)
+    if len(scenes) < 4:
+        raise SceneLensError(
+            f"{len(scenes)} annotated scenes are too few for a selection, a calibration and a test set; "
+            "at least 4 are needed."
+        )
+    several = len(study.annotation_sets) > 1
+    splits: Splits = {name: [] for name in _MOST}
+    for name in study.annotation_sets:  # each set by itself, so that each split has a part of it
+        own = [image for image in scenes if not several or image.startswith(f"{name}/")]
+        order = [own[k] for k in np.random.default_rng(seed).permutation(len(own))]
+        half, quarter = len(order) // 2, len(order) // 4
+        splits["selection"] += order[:half]
+        splits["calibration"] += order[half : half + quarter]
+        splits["test"] += order[half + quarter :]
+    return {name: images[: _MOST[name]] for name, images in splits.items()}
+
+
+def _layers(network: Network) -> list[str]:
+    """Three layers in which to find objects: the paper's pool2, conv4 and pool5 where the network has them,
+    else three of its main layers that have a map, up to the deepest."""
+    if set(_PAPER_LAYERS) <= set(network.layers.layer):
+        return list(_PAPER_LAYERS)
+    main = [layer for layer in network.main_layers(6) if network.layer_shape(layer)[1:] != (1, 1)]
+    # Not the very first layer: its units respond to edges and colours, which are no objects.
+    places = np.linspace(min(1, len(main) - 1), len(main) - 1, min(3, len(main))).round().astype(int)
+    return [main[k] for k in dict.fromkeys(places.tolist())]
+
+
+def _automatic_labels(
+    study: Study, networks: list[str], splits: Splits, progress: bool
+) -> dict[str, AutomaticLabels]:
+    """How well every unit of the chosen layers fits every concept that has a place, on the selection set."""
+    annotations = study.annotations
+    assert annotations is not None  # `_split_images` has raised
+
+    def make(names: list[str]) -> list[AutomaticLabels]:
+        nets = [study.networks[name] for name in names]
+        layers, kinds = [_layers(net) for net in nets], located_kinds(annotations)
+        # All networks at once, so that each image is decoded and its annotation is drawn only once.
+        return label_networks(nets, annotations, layers, splits["selection"], kinds=kinds, progress=progress)
+
+    return load_or_compute({name: _cache_path(study, name, splits, "-names") for name in networks}, make)
+
+
+def _name_units(automatic: AutomaticLabels) -> pd.DataFrame:
+    """Each unit's best concept by IoU, among objects, parts and materials, with its threshold: of the units
+    whose IoU is above 0.04 (Network Dissection's rule), and of each layer's best unit where none is."""
+    labels = automatic.labels("iou")
+    best = labels.groupby("layer").iou.transform("max")
+    labels = labels[(labels.iou > LEAST_IOU) | (labels.iou == best)].reset_index(drop=True)
+    return _with_thresholds(labels, automatic)
+
+
+def _with_thresholds(labels: pd.DataFrame, automatic: AutomaticLabels) -> pd.DataFrame:
+    own = labels[(labels.network == automatic.network) & labels.layer.isin(automatic.layers)]
+    own = own.reset_index(drop=True)
+    values = [automatic.counts[row.layer].thresholds[row.unit] for row in own.itertuples()]
+    return own.assign(threshold=np.array(values, float))
+
+
+def _detectors(automatic: AutomaticLabels) -> list[ScoredDetector]:
+    """The detectors of the deepest layer: each unit as detector of its best object where the IoU is above
+    0.04, all these units of an object together, and for each object the best unit of the layer."""
+    layer = automatic.layers[-1]
+    objects = automatic.concepts.index[automatic.concepts.kind == "objects"].to_numpy()
+    if not len(objects):
+        raise SceneLensError("the annotations name no objects, so there is nothing to detect.")
+    iou = np.nan_to_num(automatic.measures(layer)["iou"][:, objects])
+    names = automatic.concepts.concept.to_numpy()[objects]
+    levels = automatic.counts[layer].thresholds
+    # The best object of each unit, and the best unit of each object: not the same pairs. A network is
+    # compared with others by the second, which gives every object one detector in every network.
+    own, best = iou.argmax(1), iou.argmax(0)
+
+    def made(name: int, how: str, units: list[int]) -> ScoredDetector:
+        thresholds = tuple(float(levels[unit]) for unit in units)
+        return ScoredDetector(str(names[name]), "objects", how, layer, tuple(units), thresholds)
+
+    found = [int(unit) for unit in np.flatnonzero(iou.max(1) > LEAST_IOU)]
+    named = {
+        name: [unit for unit in found if own[unit] == name] for name in sorted({int(own[u]) for u in found})
+    }
+    return [
+        *(made(int(own[unit]), "unit", [unit]) for unit in found),
+        *(made(name, "union", units) for name, units in named.items()),
+        *(made(name, "best unit", [int(best[name])]) for name in range(len(names))),
+    ]
+
+
+def _fields(study: Study, network: str) -> dict[str, dict[int, EmpiricalRF]]:
+    """The receptive fields that the atlas already has of the chosen layers; none is measured for this."""
+    if network not in PAIR:
+        return {}
+    part = open_atlas(study).part(network)
+    return {layer: part.held(layer) for layer in _layers(study.networks[network])}
+
+
+def _cache_path(study: Study, name: str, splits: Splits, what: str = "") -> Path:
+    """The cache file of a network's results; its name has a key of all that they depend on.
+
+    The measured fields are not part of it: they set the size of boxes, while the counts that are cached go by
+    the strongest positions. (Which boxes merge depends on the fields a little; this is accepted.)
+    """
+    network = study.networks[name]
+    assert study.annotations is not None  # `_split_images` has raised
+    files = digest(file_digests(study.annotations))
+    parts = [_VERSION, LABELS_VERSION, str(network.weights_hash), stable_text(network.preprocessing)]
+    # The sets were called by other names once. The key keeps them, so that files from then stay valid.
+    images = dict(zip(("choose", "calibrate", "judge"), splits.values(), strict=True))
+    key = cache_key([*parts, files, images, _layers(network)], 20)
+    return study.cache / "localization" / f"{name}-{key}{what}.npz"
+
+
+def _pack(results: tuple[Calibration, DetectorScores]) -> bytes:
+    calibration, scores = results
+    about = {
+        "network": calibration.network,
+        "weights": calibration.weights,
+        "units": calibration.units.to_dict("list"),
+        "detectors": scores.detectors.to_dict("list"),
+        "images": scores.images,
+        "boxes": scores.boxes.to_dict("list"),
+    }
+    arrays = {
+        # The curves have different lengths: one array, and where each of them ends in it.
+        "ends": np.cumsum([len(one.response) for one in calibration.curves]),
+        "curves": np.concatenate([np.stack(one) for one in calibration.curves], 1),
+        **{f"merged-{layer}": np.stack(one) for layer, one in calibration.merged.items()},
+        **{name: getattr(scores, name) for name in ("peaks", "pixels", "bins")},
+    }
+    return pack_arrays(about, arrays, default=_as_json)
+
+
+def _as_json(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else list(value)
+
+
+def _unpack(content: bytes) -> tuple[Calibration, DetectorScores]:
+    about, arrays = unpack_arrays(content)
+    parts = np.split(arrays["curves"], arrays["ends"][:-1], axis=1)
+    merged = {
+        name.removeprefix("merged-"): Curve(*curve)
+        for name, curve in arrays.items()
+        if name.startswith("merged-")
+    }
+    units, curves = pd.DataFrame(about["units"]), tuple(Curve(*part) for part in parts)
+    calibration = Calibration(about["network"], about["weights"], units, curves, merged)
+    detectors = pd.DataFrame(about["detectors"])
+    detectors["units"] = [tuple(units) for units in detectors["units"]]
+    boxes = pd.DataFrame(about["boxes"], columns=["layer", "concept", "confidence", "right"])
+    counts = {name: arrays[name] for name in ("peaks", "pixels", "bins")}
+    return calibration, DetectorScores(detectors, tuple(about["images"]), boxes=boxes, **counts)
