@@ -1,7 +1,8 @@
 """Blocks of 2x2 pixels: which surface they show, and the light on those that show one.
 
-Light changes slowly. It is computed once a block, in the middle; where every second block finds nearly the same
-light, the blocks between them take the mean.
+Light changes slowly from place to place, and it is the most expensive part of a pixel (shadow, openness, shine).  It is
+computed once per block, in the middle.  Where blocks of even row and column have nearly the same light, the blocks between
+them take the mean: three quarters of the blocks in quiet areas.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ from scenelens.sceneworld.render.surfaces import corners_at, light_on, place_of,
 
 __all__ = ["find_blocks", "gather", "light_blocks"]
 
-ALIKE, ALIKE_TEXTURE = 0.07, 0.04  # lights and brush textures (times their strength) that differ by less are interpolated
+ALIKE, ALIKE_TEXTURE = 0.07, 0.04  # lights, and brush textures times their strength, that differ by less are averaged
 QUARTER, NOUGHT = np.float32(0.25), np.float32(0)
 NOTHING = -3  # a block outside the picture
 
 
 @kernel
 def gather(x, y, ids, keys, middles, tri, key, at_x, at_y):
-    """The four samples of a pixel, where a hand that trembles puts them; True if all show the same surface."""
+    """The four samples of a pixel: triangles, surfaces and places; True if all show the same surface.
+
+    `middles` shifts each pixel by up to a sample, as if a hand had drawn the outlines (see `grade.pixel_middles`). For a pixel
+    of one surface only the first triangle, surface and the middle are filled in.
+    """
     left, top = middles[0, y, x] - 1, middles[1, y, x] - 1
     tri[0], tri[1], tri[2], tri[3] = ids[top, left], ids[top, left + 1], ids[top + 1, left], ids[top + 1, left + 1]
     at_x[0], at_y[0] = left + 1.0, top + 1.0
     key[0] = keys[tri[0]]
+    # Triangles first: comparing them needs no lookup, and in most pixels they are equal.
     if tri[0] == tri[1] and tri[0] == tri[2] and tri[0] == tri[3]:
         return True
     for k in range(1, 4):
@@ -41,7 +47,11 @@ def gather(x, y, ids, keys, middles, tri, key, at_x, at_y):
 
 @kernel
 def same_row(y, ids, other):
-    """0 at each column of samples where the six rows that a row of blocks may take show one triangle, there and beside."""
+    """Into other: 0 at each column where six rows of samples show a single triangle, in this column and the next.
+
+    Six rows, because a row of blocks covers four, and shifted middles may reach one further at either side. All columns at
+    once, so that blocks of one triangle are found without looking at their pixels one by one.
+    """
     top = 4 * y - 1
     inside = top >= 0 and top + 6 <= ids.shape[0]
     other[:] = 0 if inside else 1
@@ -51,12 +61,13 @@ def same_row(y, ids, other):
         here, below, n = ids[top + j], ids[min(top + j + 1, top + 5)], ids.shape[1] - 1
         left, right = here[:n], here[1:]
         for i in range(np.uint64(n)):
+            # XOR and OR instead of comparisons: the compiler makes vector instructions of them, without branches.
             other[i] |= (left[i] ^ right[i]) | (left[i] ^ below[i])
 
 
 @kernel
 def one_triangle(x, other):
-    """Whether all samples that a block's pixels may take, however the hand trembles, show the same triangle."""
+    """Whether all samples that a block's pixels may take, wherever their middles are shifted, show the same triangle."""
     k = 4 * x - 1
     return k >= 0 and k + 6 <= other.shape[0] and (other[k] | other[k + 1] | other[k + 2] | other[k + 3] | other[k + 4]) == 0
 
@@ -85,7 +96,10 @@ def block_surface(x, y, size, plain, ids, keys, middles, tri, key, at_x, at_y, s
 
 @kernel
 def find_blocks(size, ids, keys, middles, other, scratch_i, scratch_f, shown, blocks):
-    """The surface that each block shows, or MIXED; a column at either side shows nothing. other (2S,): working space."""
+    """The surface that each block shows, or MIXED, into blocks; a column at either side shows NOTHING.
+
+    Those columns make neighbours outside the picture an ordinary case. other (2S,): working space.
+    """
     for y in range(blocks.shape[0]):
         same_row(y, ids, other)
         blocks[y, 0] = blocks[y, blocks.shape[1] - 1] = NOTHING
@@ -102,6 +116,7 @@ def mean_light(x, y, blocks, lights, strength):
 
     strength: of the brush texture. Returns 2 if done, 1 if the texture differs and is still to be found, 0 if not done.
     """
+    # The even blocks around an odd one: left and right, above and below, or all four across the corners.
     dx, dy, key, last = x & 1, y & 1, blocks[y, x + 1], blocks.shape[0] - 1
     if x + dx > last or y + dy > last:
         return 0
@@ -109,7 +124,7 @@ def mean_light(x, y, blocks, lights, strength):
     if blocks[top, left] != key or blocks[low, right] != key or blocks[top, right] != key or blocks[low, left] != key:
         return 0
     a, b, c, d, out = lights[top, left], lights[low, right], lights[top, right], lights[low, left], lights[y, x + 1]
-    most = NOUGHT  # no early way out: six steps at a time are faster than one that must be guessed
+    most = NOUGHT  # no early exit: six steps at once are faster than a branch that the processor has to predict
     for n in range(6):
         most = max(most, max(abs(a[n] - b[n]), max(abs(c[n] - d[n]), abs(a[n] - c[n]))))
     if most > ALIKE:
@@ -124,7 +139,7 @@ def mean_light(x, y, blocks, lights, strength):
 
 @kernel
 def texture_block(t, x, y, drawn, meshes, traits, focal, out):
-    """The brush texture in the middle of a block, into out 6 and 7."""
+    """The brush texture in the middle of a block, into out 6 and 7; its light is known already."""
     i, _, _, corners, w, near = corners_at(t, 4.0 * x + 2.0, 4.0 * y + 2.0, drawn, meshes)
     row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
     m = place_of(w, corners, prim, meshes[1][mesh], meshes[2][mesh], meshes[3])[1]
@@ -139,7 +154,7 @@ def light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
     sx, sy = 4.0 * x + 2.0, 4.0 * y + 2.0
     if t < 0:
         sky_at(sx, sy, lens, env, lit)
-        lit[3:] = 0.0  # what another picture left there would be compared
+        lit[3:] = 0.0  # `mean_light` compares these numbers; they must not be left over from another block
         return True
     i, kind, group, p, m, uvw, n, near = surface_at(t, sx, sy, drawn, meshes)
     row, prim, px = drawn[3][i], drawn[4][i], 2.0 / (near * focal)
@@ -155,7 +170,10 @@ def light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
 
 @kernel
 def light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, blocks, lit):
-    """Light on the blocks of one surface: first those of even row and column, then the others. Fast changes: EDGE."""
+    """Light on the blocks of one surface, those of even row and column (even=True) or the others.
+
+    Blocks where light changes fast (the bevelled edges of boxes) become EDGE: `mixed` shades their pixels one by one.
+    """
     for y in range(blocks.shape[0]):
         for x in range(blocks.shape[0]):
             if (x & 1 == 0 and y & 1 == 0) != even or blocks[y, x + 1] == MIXED:

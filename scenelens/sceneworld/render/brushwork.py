@@ -1,4 +1,9 @@
-"""How paint lies on one surface point: pattern, brush texture, grain, and the normal bent by edges and ripples."""
+"""How paint lies on one point of a surface: pattern, brush texture, specks, and the normal bent by edges and ripples.
+
+Parameters that return in all functions: row, a row of the instance table; prim, of `surfaces.primitive_frames`; traits, of
+`materials.MATERIAL_TABLE`; kind and group, the mesh's kind and the smoothing group; m and uvw, the place, see
+`surfaces.place_of`; n, the normal; px, the size of a pixel in metres at that distance.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,15 @@ from scenelens.sceneworld.render.patterns import pattern_value
 __all__ = ["FINE", "bent", "broad_spots", "near_edge", "patches", "pattern_at", "spots", "tint"]
 
 
-FINE = 0.33  # spots smaller than three pixels are computed for each pixel
+FINE = 0.33  # spots of brush texture per pixel; finer texture (spots under three pixels) is computed for every pixel
 
 
 @kernel
 def layout(kind, n, m, uvw, extent):
-    """Where a point lies on its face: p right and q up in metres, u and v in 0..1, and the face's width and height."""
+    """Where a point lies on its face: p right and q up in metres, u and v in 0..1, and the face's width and height.
+
+    Turned primitives are unrolled; on others the face is the one of the box that the normal points to.
+    """
     ax, ay, az = abs(n[0]), abs(n[1]), abs(n[2])
     if kind == 1 and ay < 0.85:
         turn = math.atan2(m[2], m[0])
@@ -29,8 +37,8 @@ def layout(kind, n, m, uvw, extent):
 
 @kernel
 def bend(m, half, limit):
-    """Tilt of the normal near a box edge: m from -half to half."""
-    r = min(limit, 0.4 * half)
+    """Tilt of the normal near a box edge: m from -half to half. Edges catch light without any triangles of their own."""
+    r = min(limit, 0.4 * half)  # thin boards keep a flat middle
     d = half - abs(m)
     if d >= r:
         return 0.0
@@ -40,7 +48,10 @@ def bend(m, half, limit):
 
 @kernel
 def near_edge(row, prim, group, m, px):
-    """Whether a point of a box lies so near an edge of its face that the normal changes within a pixel or so."""
+    """Whether a point of a box lies so near an edge of its face that the normal changes within a pixel or so.
+
+    There light changes fast, and a block must not be lit once in its middle.
+    """
     limit, axis = max(row[25], 0.9 * px) + 1.2 * px, group // 2
     return (
         (axis != 0 and 0.5 * prim[15] - abs(m[0]) < limit)
@@ -54,6 +65,8 @@ def bent(row, prim, kind, group, n, m, uvw, px):
     """The normal n, bent near the edges of a box and by the ripples of water."""
     n0, n1, n2 = n
     if kind == 2:
+        # At least about a pixel wide, so that far edges do not flicker between samples. The six faces of a box are its
+        # smoothing groups, two per axis.
         limit, axis = max(row[25], 0.9 * px), group // 2
         if axis != 0:
             n0 += bend(m[0], 0.5 * prim[15], limit)
@@ -61,7 +74,7 @@ def bent(row, prim, kind, group, n, m, uvw, px):
             n1 += bend(m[1] - 0.5 * prim[16], 0.5 * prim[16], limit)
         if axis != 2:
             n2 += bend(m[2], 0.5 * prim[17], limit)
-    elif row[14] == 12:
+    elif row[14] == 12:  # the pattern of ripples
         seed, per = int(row[26]), 1.0 / row[24]
         p, q = layout(kind, n, m, uvw, (prim[15], prim[16], prim[17]))[:2]
         n0 += 0.10 * noise2(p * 2.1 * per, q * 5.0 * per, seed)
@@ -71,14 +84,18 @@ def bent(row, prim, kind, group, n, m, uvw, px):
 
 @kernel
 def patches(row, prim, m):
-    """The broad part of the brush texture, in [-1, 1]."""
+    """The broad part of the brush texture, in [-1, 1].
+
+    Noise in space, not on the surface: it has no seams, whatever the shape. The seed shifts it, so that primitives
+    differ.
+    """
     offset = (int(row[26]) & 1023) * 0.37
     return noise3(m[0] * prim[18] * 0.31 + 7, m[1] * prim[19] * 0.31 + offset, m[2] * prim[20] * 0.31)
 
 
 @kernel
 def spots(row, prim, traits, m, px):
-    """The small part of the brush texture, in [-1, 1]; 0 where it would change nothing by a grey level."""
+    """The small part of the brush texture, in [-1, 1]; 0 where it would change no pixel by a grey level."""
     fine = px * prim[21]
     if traits[1] < 0.006 * (1.0 + fine * fine):
         return 0.0
@@ -87,7 +104,7 @@ def spots(row, prim, traits, m, px):
 
 @kernel
 def broad_spots(row, prim, traits, m, px):
-    """`spots` where they are so broad that they can be read between blocks of pixels, with room to spare; else 0."""
+    """`spots` where they are so broad that they can be interpolated between blocks of pixels, with room to spare; else 0."""
     return spots(row, prim, traits, m, px) if px * prim[21] < 1.5 * FINE else 0.0
 
 
@@ -96,14 +113,17 @@ def pattern_at(row, prim, kind, n, m, uvw, px):
     """Share of the second colour and factor on lightness of the pattern at a point."""
     pattern = int(row[14])
     p, q, u, v, wide, high = layout(kind, n, m, uvw, (prim[15], prim[16], prim[17]))
-    if wide > high and (pattern == 5 or pattern == 6):
+    if wide > high and (pattern == 5 or pattern == 6):  # wood grain and planks run along the longer side
         p, q = q, p
     return pattern_value(pattern, p, q, u, v, row[24], px, int(row[26]))
 
 
 @kernel
 def tint(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small):
-    """Share of the second colour, factor on lightness, and warm-cool drift; broad, small: `patches` and `spots` here."""
+    """Share of the second colour, factor on lightness, and drift towards warm or cool; broad, small: `patches` and `spots`.
+
+    Texture finer than a pixel fades out, 1 / (1 + fine ** 2): it would only be noise that changes from picture to picture.
+    """
     seed, pattern = int(row[26]), int(row[14])
     share, tone = 0.0, 1.0
     if pattern > 0:

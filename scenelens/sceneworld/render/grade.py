@@ -1,4 +1,8 @@
-"""From light to paint: an ink line where objects meet, soft vignette, paper grain, and screen values."""
+"""The finish: an ink line where objects meet, darker corners, the grain of paper, and screen values.
+
+The ink line needs no line drawing: a pixel whose surroundings of 4x4 samples show two objects in equal parts lies on an
+outline.  The share of other objects s gives the darkness 4 s (1 - s), which is smooth and one to two pixels wide.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +26,26 @@ def _smooth(shape: tuple[int, ...], cell: int, seed: int) -> np.ndarray:
 
 
 def paper_grain(size: int) -> np.ndarray:
-    """Texture of watercolour paper, (size, size) float32 about 0."""
+    """Texture of watercolour paper, (size, size) float32 round 0; the same for all pictures."""
     fine = np.random.default_rng(3).normal(size=(size, size)) * 0.35
     return (0.5 * _smooth((size, size), 2, 1) + 0.35 * _smooth((size, size), 5, 2) + fine).astype(np.float32)
 
 
 def pixel_middles(size: int) -> np.ndarray:
-    """Sample column and row of each pixel's middle, (2, size, size) int16: a hand-drawn outline strays by up to a sample."""
+    """Sample column and row of each pixel's middle, (2, size, size) int16.
+
+    Smooth noise shifts them by up to a sample, so that outlines look drawn by hand. Labels are read at the same places.
+    """
     wobble = np.stack([np.rint(_smooth((size, size), 9, seed) * 1.2) for seed in (4, 5)])
     return np.clip(2 * np.mgrid[:size, :size][::-1] + wobble + 1, 1, 2 * size - 1).astype(np.int16)
 
 
 def screen_values(n: int = 4096) -> np.ndarray:
-    """Table from linear light in [0, 2) to sRGB 0..255 with a soft shoulder, (n,) uint8."""
+    """Table from linear light in [0, 2) to sRGB 0..255, (n,) uint8.
+
+    Light above the knee is compressed, as on film: bright places keep their form and colour instead of turning white. A table,
+    because a power per pixel and channel is slow.
+    """
     light = np.arange(n) / n * 2
     knee = 0.62
     soft = knee + (1 - knee) * np.tanh((light - knee) / (1 - knee) * 0.85)
@@ -57,7 +68,7 @@ ONE, ZERO, COOL = np.float32(1), np.float32(0), np.float32(0.3)  # COOL: how muc
 
 @inner
 def split(row, even, odd):
-    """The samples at even and at odd columns of a row."""
+    """The samples at even and at odd columns of a row: for vector instructions neighbours must lie together."""
     for x in range(np.uint64(even.shape[0])):
         even[x], odd[x] = row[np.uint64(2) * x], row[np.uint64(2) * x + np.uint64(1)]
 
@@ -70,9 +81,10 @@ def differ(a, b, c, d, here):
 
 @inner
 def count_others(above, upper, lower, below, others):
-    """How many of the samples of each pixel and those around, 4x4, show another object; 0 where their corners do not.
+    """How many of the 4x4 samples in and around each pixel show another object; 0 where the four corners do not.
 
-    above, upper, lower, below: four rows of samples, each split (2, S). Pixels at either end are left out.
+    Another object than the pixel's first sample. The corners are what `count_at` tests first; both must agree. above, upper,
+    lower, below: four rows of samples, each split (2, S). Pixels at either end are left out.
     """
     stop = others.shape[0]
     left, middle, right, out = slice(0, stop - 2), slice(1, stop - 1), slice(2, stop), others[1 : stop - 1]
@@ -91,7 +103,7 @@ def count_others(above, upper, lower, below, others):
 
 @inner
 def count_at(fine, x, y):
-    """As `count_others`, at one pixel, at the frame too: there are no other objects beyond."""
+    """As `count_others`, for one pixel, also at the border of the picture: beyond it there are no other objects."""
     last, here, other = fine.shape[0] - 1, fine[2 * y, 2 * x], 0
     top, low, left, right = max(0, 2 * y - 1), min(last, 2 * y + 2), max(0, 2 * x - 1), min(last, 2 * x + 2)
     if ((fine[top, left] ^ here) | (fine[top, right] ^ here) | (fine[low, left] ^ here) | (fine[low, right] ^ here)) == 0:
@@ -104,7 +116,10 @@ def count_at(fine, x, y):
 
 @inner
 def count_row(fine, y, halves, others):
-    """`count_at` a row of pixels, many at a time. halves (4, 2, S): rows of samples, split; those above are there already."""
+    """`count_at` for a row of pixels, many at a time.
+
+    halves (4, 2, S): the last four rows of samples, split, in a ring; the upper ones are there from the row before.
+    """
     size = others.shape[0]
     if 0 < y < size - 1:
         for j in range(2 * y + 1 if y > 1 else 1, 2 * y + 3):
@@ -121,6 +136,7 @@ def count_row(fine, y, halves, others):
 def ink_row(others, ink, factor, blue):
     """Darken the factors on a row of pixels (on all light, on blue light) where objects meet."""
     for x in range(np.uint64(others.shape[0])):
+        # Ink is bluish: blue light is darkened a little less than the rest.
         share = others[x] / 16.0
         line = np.float32(1.0 - ink * min(1.0, 4.0 * share * (1.0 - share)))
         factor[x] *= line
@@ -147,6 +163,7 @@ def finish(image, fine, paper, screen, tint, exposure, ink, work, halves, places
             for x in range(np.uint64(factor.shape[0])):
                 place[x] = np.int32(min(top, max(ZERO, light[x] * much[x] * share)))
         red, green, blues = places[0], places[1], places[2]
+        # A loop of its own: table lookups would keep the loops above from using vector instructions.
         for x in range(factor.shape[0]):
             row[x, 0] = screen[np.uint64(red[x])]
             row[x, 1] = screen[np.uint64(green[x])]

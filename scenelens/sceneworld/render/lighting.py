@@ -1,4 +1,4 @@
-"""One light per picture: where it stands, its colour, and the cool light the shadows are filled with."""
+"""The light of a picture: its direction and colour, and the cool light in the shadows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,22 @@ __all__ = ["Light"]
 
 @dataclass(frozen=True)
 class Light:
-    """The light of one image; drawn without looking at what is in the picture.
+    """The light of one picture; it does not depend on what is in the picture.
 
-    azimuth: degrees, 0 from behind the viewer, positive from the right; elevation: degrees above the horizon.
-    Colours are linear RGB: `colour` of the light, `sky` and `ground` of the light from above and below, `horizon` and
-    `zenith` of the painted sky. `clouds` from -0.4 (clear) to 0.4 (covered).
+    Attributes
+    ----------
+    azimuth : float
+        Direction in degrees: 0 from behind the viewer, positive from the right.
+    elevation : float
+        Degrees above the horizon.
+    colour : tuple of float
+        Colour of the light, linear RGB.
+    sky, ground : tuple of float
+        Colours of the diffuse light from above and from below.
+    horizon, zenith : tuple of float
+        Colours of the painted sky.
+    clouds : float
+        From -0.4 (clear) to 0.4 (covered).
     """
 
     azimuth: float = 40.0
@@ -39,7 +50,18 @@ class Light:
 
     @classmethod
     def sample(cls, rng: random.Random) -> Light:
-        """A light for one picture: morning gold, noon, or a soft veiled day; from the left or the right."""
+        """Draw the light of one picture: golden morning, noon, or a soft hazy day; from the left or the right.
+
+        Parameters
+        ----------
+        rng : random.Random
+            Source of the random numbers.
+
+        Returns
+        -------
+        Light
+            The light. The warmer its colour, the cooler and bluer the shadows, as outdoors.
+        """
         side = 1 if rng.random() < 0.5 else -1
         warmth, strength = rng.random(), 0.80 + 0.22 * rng.random()
         key = mix(oklch(0.99, 0.030, 90), oklch(0.93, 0.085, 70), warmth)

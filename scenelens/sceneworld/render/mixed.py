@@ -1,8 +1,8 @@
 """Pixels of blocks that show several surfaces, sample by sample.
 
-Samples of the same surface (same primitive, same smooth side) are shaded once a pixel, at their mean place, and
-weighted by their number: anti-aliased edges at the price of one shade a pixel and surface. What changes slowly is
-found once a block and surface, or taken from a block beside.
+In each pixel the samples of one surface (same primitive, same smoothing group) are shaded together, at their mean place, and
+weighted by their number.  Edges are smooth then, at the price of one shading per pixel and surface instead of four.  What
+changes slowly (light, shadow, openness) is computed once per block and surface, or taken from a neighbouring block.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from scenelens.sceneworld.render.surfaces import corners_at, light_on, normal_of
 
 __all__ = ["shade_mixed"]
 
-# What a mixed block keeps of each of its surfaces: light in 0 to 7, share of the sun, openness, whether lit and painted.
+# What a mixed block remembers of each of its surfaces, columns of `slots`: light and texture in 0 to 7, the share of direct
+# light, openness, whether it is lit, whether it has been painted, and the last colour (12 to 14).
 SHARE, OPEN, LIT, PAINTED, COLOUR = 8, 9, 10, 11, 12
 
 
 @kernel
 def beside(x, y, key, blocks, lights, out):
-    """Take the light of a block next to block (x, y) that is lit and shows the surface; False: there is none."""
+    """Take the light of a block next to block (x, y) that is lit and shows the surface; False if there is none.
+
+    `blocks` and `lights` have one column more at the left, so that block x stands at x + 1.
+    """
     for j in range(max(0, y - 1), min(blocks.shape[0] - 1, y + 1) + 1):
         for i in range(x, x + 3):
             if blocks[j, i] == key:
@@ -35,7 +39,10 @@ def beside(x, y, key, blocks, lights, out):
 
 @kernel
 def slot_of(key, known, lights):
-    """Which of the four places of this block holds what is known of a surface: an empty one if none does."""
+    """Which of the four slots of this block belongs to a surface; a new surface gets an empty slot, or else the last.
+
+    A block seldom shows more than four surfaces; the fifth then displaces the fourth, which is shaded anew when it returns.
+    """
     slot = 0
     while slot < 3 and known[slot] != key and known[slot] != MIXED:
         slot += 1
@@ -48,7 +55,10 @@ def slot_of(key, known, lights):
 
 @kernel
 def light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit):
-    """Light on a sample, into lit; what changes slowly (nearness, shadow, broad texture) is kept there for the next."""
+    """Light on a sample, into lit; what changes slowly (openness, shadow, broad texture) stays there for the next sample.
+
+    On a bevel the normal changes from sample to sample, so its light is computed each time (LIT stays 0), but not its shadow.
+    """
     view, focal, centre = lens
     env, shadow, light = sun
     row, prim = drawn[3][i], drawn[4][i]
@@ -65,7 +75,10 @@ def light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, trait
 
 @kernel
 def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks):
-    """Colour of triangle t at sample position (sx, sy), into lit[COLOUR:]. lit: what this block knows of its surface."""
+    """Colour of triangle t at sample position (sx, sy), into lit[COLOUR:]. lit: the slot of its surface.
+
+    The normal is computed only where it is needed: for light of its own, or to lay out a pattern.
+    """
     i, kind, group, corners, w, near = corners_at(t, sx, sy, drawn, meshes)
     row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
     trait, px = traits[int(row[13])], 2.0 / (near * lens[1])
@@ -86,7 +99,7 @@ def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth,
 def shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, slots, lights, blocks, out):
     """Add the colour of `count` samples of a pixel to out, shaded at their mean place.
 
-    A single sample takes the colour that the surface had last in this block.
+    A single sample weighs a quarter: it takes the colour that the surface had last in this block.
     """
     lit = slots[slot_of(key, known, slots)]
     if count > 1 or lit[PAINTED] == 0:
@@ -101,7 +114,7 @@ def shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, d
 
 @kernel
 def find_parts(tri, key, at_x, at_y, parts, at):
-    """Samples of a pixel joined where they show one surface: triangle, surface and number into parts, mean place into at."""
+    """Group the samples of a pixel by surface: triangle, surface and number into parts, mean place into at; their number."""
     n = 0
     for k in range(4):
         j = 0
@@ -129,7 +142,7 @@ def nearness_of(t, sx, sy, drawn):
 
 @kernel
 def largest(n, parts, at, drawn):
-    """The triangle of the part with most samples, the nearest of several."""
+    """The triangle of the part with most samples, of ties the nearest: it names the pixel in the label maps."""
     best = 0
     for j in range(1, n):
         if parts[2, j] > parts[2, best] or (
@@ -142,7 +155,7 @@ def largest(n, parts, at, drawn):
 
 @kernel
 def part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fine):
-    """Find the parts of a pixel of a mixed block, their number; name its samples and what shows most in it."""
+    """Find the parts of a pixel in a mixed block; note its samples' objects and the triangle that shows most; the number of parts."""
     tri, key, parts, at_x, at_y, at = ints[0], ints[1], ints[3:], floats[0], floats[1], floats[2:]
     same = gather(px, py, ids, keys, middles, tri, key, at_x, at_y)
     for m in range(4):
@@ -158,7 +171,7 @@ def part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fi
 
 @kernel
 def whole_pixel(px, py, keys, middles, ints, floats, shown):
-    """`part_pixel` where it is known that all samples show one surface; they are named already."""
+    """As `part_pixel`, for a pixel of an EDGE block: one surface, and its samples' objects are noted already."""
     t = shown[py, px]
     ints[3, 0], ints[4, 0], ints[5, 0], floats[2, 0], floats[3, 0] = t, keys[t], 4, middles[0, py, px], middles[1, py, px]
     return 1
@@ -170,6 +183,7 @@ def shade_block(
     image,
 ):  # fmt: skip
     """Colour of the pixels of a mixed block. shown: the triangle that shows most; fine (2S, 2S): object of each sample."""
+    # What is known belongs to one block only: MIXED (no surface's number) marks its slots as empty.
     known, parts, at = ints[2], ints[3:], floats[2:]
     for k in range(4):
         known[k] = MIXED
@@ -192,10 +206,10 @@ def shade_block(
 def shade_mixed(
     ids, keys, names, middles, ints, floats, slots, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown, fine, image,
 ):  # fmt: skip
-    """Colour of the pixels of all mixed blocks and those of edges.
+    """Colour of the pixels in all MIXED and EDGE blocks.
 
     Working space: ints (6, 4): triangles, surfaces, surfaces known, parts; floats (4, 4): places of samples and parts;
-    slots (4, 16): what is known of a block's surfaces.
+    slots (4, 16): what is known of a block's surfaces, see above.
     """
     for y in range(blocks.shape[0]):
         for x in range(blocks.shape[0]):

@@ -1,7 +1,12 @@
 """Soft darkening where surfaces come near each other: under a bed, in a corner, between leaves.
 
-Computed from the depth buffer alone, once per 4x4 samples, with a spiral of taps whose turn differs over 4x4 cells
-and is averaged away afterwards; shading looks it up smoothly, staying on its own side of depth steps.
+Openness is the share of the sky above a surface that near surfaces leave free.  It is estimated from the depth buffer alone
+(screen-space ambient occlusion), once per cell of 4x4 samples: a few *taps* look at the depth around the cell, on a spiral.
+Six taps are few; so the spiral is turned differently in each of 4x4 neighbouring cells, and the values of 4x4 cells are
+averaged afterwards: together they have looked at 96 places.  Averages and lookups leave out cells at another depth, so that
+darkness does not leak over the outline of a thing.
+
+All lengths are in units of the cell's own distance, which saves a division per tap.
 """
 
 from __future__ import annotations
@@ -19,16 +24,18 @@ STEP = 3  # samples between the places whose depths give the normal
 _k = np.arange(TAPS)
 _turn = np.random.default_rng(8).permutation(16).reshape(4, 1, 4) * (2 * np.pi / 16)
 _angle, _far = 2.399963 * _k[:, None] + _turn, np.sqrt((_k[:, None] + 0.6) / 6)
-# Taps (x, y: 2, row of cells modulo 4, tap, column of cells) in units of the radius.
+# 2.399963: the golden angle, which spreads points evenly over a disc; the square root makes equal areas equally dense.
+# Taps (x, y: 2, row of cells modulo 4, tap, column of cells) in units of the radius, repeated for all columns of a picture.
 SPIRAL = np.tile(np.stack([_far * np.cos(_angle), -_far * np.sin(_angle)]), 64).astype(np.float32)
 ONE, NONE, HALF = np.float32(1), np.float32(0), np.float32(0.5)
+# SLACK: what rises less above the surface is the surface itself. LIKE: relative difference up to which depths are alike.
 SLACK, TINY, TINIEST, LIKE = np.float32(0.004), np.float32(1e-7), np.float32(1e-20), np.float32(0.08)
-WIDEST = np.float32(44)  # samples from a cell to the farthest tap
+WIDEST = np.float32(44)  # samples from a cell to the farthest tap; near things would look at half of the picture
 
 
 @inner
 def read_row(depth, y, near, work):
-    """The depths that a row of cells sees, and STEP samples to the left, right, above and below, into work 0 to 3."""
+    """The depths that a row of cells sees into near, and those STEP samples left, right, above, below into work 0 to 3."""
     last, left, right, above, below = depth.shape[0] - 1, work[0], work[1], work[2], work[3]
     here, up, down = depth[y], depth[max(0, y - STEP)], depth[min(last, y + STEP)]
     for i in range(near.shape[0]):
@@ -39,7 +46,7 @@ def read_row(depth, y, near, work):
 
 @inner
 def slope(here, back, ahead):
-    """Relative change of depth from a sample to its neighbour: the calmer of both sides (the other may be an edge)."""
+    """Relative change of depth from a sample to its neighbour: the smaller of both sides, for the other may be an edge."""
     a, b = ONE - here / back, here / ahead - ONE
     return a if abs(a) < abs(b) else b
 
@@ -54,12 +61,14 @@ def face_row(depth, y, focal, centre, reach, near, work):
         # All lengths are in units of our own distance; rx, ry, 1 is our place.
         here, rx = near[i], (w[8, i] - middle) * per
         zx, zy = slope(here, w[0, i], w[1, i]), slope(here, w[2, i], w[3, i])
+        # Two tangents, to the right and upwards; their cross product is the normal, turned towards the viewer.
         ax, ay, az = step * (ONE + zx) + rx * zx, ry * zx, zx
         bx, by, bz = rx * zy, ry * zy - step * (ONE + zy), zy
         nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
         k = ONE / np.float32(math.sqrt(nx * nx + ny * ny + nz * nz + TINIEST))
         k = -k if nx * rx + ny * ry + nz > NONE else k
         w[0, i], w[1, i], w[2, i] = nx * k, ny * k, nz * k
+        # The radius is `reach` metres, seen from here. What lies farther away counts less and less, and nothing beyond it.
         w[3, i] = min(WIDEST, most * here)
         w[4, i] = faint / (here * here)
         w[5, i], w[6, i] = rx, ry
@@ -67,7 +76,10 @@ def face_row(depth, y, focal, centre, reach, near, work):
 
 @inner
 def take_tap(depth, y, across, up, work, at):
-    """Where a row of cells looks with one tap, into at (2, S) int32: column and row; the depth there into work[7]."""
+    """Where a row of cells looks with one tap, into at (2, S) int32: column and row; the depth there into work[7].
+
+    In two loops: arithmetic can be done for many cells at a time, lookups cannot.
+    """
     last = np.float32(depth.shape[0] - 1)
     radius, place, columns, rows, found = work[3], work[8], at[0], at[1], work[7]
     middle = np.float32(y + 0.5)
@@ -80,7 +92,10 @@ def take_tap(depth, y, across, up, work, at):
 
 @inner
 def add_tap(focal, centre, near, work, at, hidden):
-    """Add to hidden how much of the sky what was found takes away."""
+    """Add to hidden the share of the sky that the surface found by a tap takes away.
+
+    It hides the more, the higher it stands over our surface, and the less, the farther away it is.
+    """
     nx, ny, nz, fade, rx, ry, found = work[0], work[1], work[2], work[4], work[5], work[6], work[7]
     columns, rows, per, middle = at[0], at[1], np.float32(1.0 / focal), np.float32(centre)
     for i in range(np.uint64(near.shape[0])):
@@ -95,7 +110,7 @@ def add_tap(focal, centre, near, work, at, hidden):
 
 @inner
 def like(there, here):
-    """1 where a depth is like another, else 0."""
+    """1 where two depths are alike, else 0; a number and not a condition, for vector instructions."""
     return ONE if abs(there - here) < LIKE * here else NONE
 
 
@@ -110,7 +125,7 @@ def average(raw, near, here, total, weight):
         a, b, c, d = like(n0[i], mine[i]), like(n1[i], mine[i]), like(n2[i], mine[i]), like(n3[i], mine[i])
         out[i] = out[i] + a * v0[i] + b * v1[i] + c * v2[i] + d * v3[i]
         count[i] = count[i] + a + b + c + d
-    for i in (0, 1, size - 1):
+    for i in (0, 1, size - 1):  # at the ends the row of neighbours is shorter
         for k in range(max(0, i - 2), min(size, i + 2)):
             a = like(near[k], here[i])
             total[i] += a * raw[k]
@@ -135,6 +150,7 @@ def openness(depth, focal, centre, reach, raw, near, out, work, at):
             take_tap(depth, v, SPIRAL[0, y & 3, t], SPIRAL[1, y & 3, t], work, at)
             add_tap(focal, centre, near[y], work, at, hidden)
         for i in range(size):
+            # A radius of less than 2.5 samples is too small to measure anything: open.
             hidden[i] = 1.0 if work[3, i] < 2.5 else max(0.0, 1.0 - 0.52 * hidden[i])
     for y in range(size):
         total, weight = out[y], work[0]
@@ -148,9 +164,10 @@ def openness(depth, focal, centre, reach, raw, near, out, work, at):
 
 @kernel
 def openness_at(open_, depth, sx, sy, near):
-    """Openness at a sample position, from the four cells around it that lie at a like depth."""
+    """Openness at a sample position, interpolated between those of the four cells around it that lie at a like depth."""
     size, last = open_.shape[0], depth.shape[0] - 1
     i, j = int(sx * 0.25), int(sy * 0.25)
+    # On the same surface as its own cell, which is the usual case, one lookup is enough.
     if abs(depth[min(last, 4 * j + 2), min(last, 4 * i + 2)] - near) < 0.02 * near:
         return open_[j, i]
     gx, gy = min(size - 1.001, max(0.0, sx * 0.25 - 0.5)), min(size - 1.001, max(0.0, sy * 0.25 - 0.5))

@@ -1,7 +1,10 @@
-"""Smooth noise for painted surfaces: one small table of random values, looked up with smooth interpolation.
+"""Smooth noise for painted surfaces, and how the kernels of this package are compiled.
 
-Kernels in this package are compiled by numba and cached on disk; numba notices a change in the file a kernel is
-in, but not in kernels it calls. After editing one of them, remove the package's `__pycache__`.
+Noise is a small table of random values, read with smooth interpolation ("value noise").  A table of 32 x 32 x 32 float32
+values stays in the processor's cache, and reading it is cheaper than hashing the corners of a cell.
+
+Kernels are compiled by numba and cached on disk.  Numba notices a change in the file of a kernel, but not in the kernels
+that it calls: after editing one of them, delete the cache (``make clean``, or the `__pycache__` folders).
 """
 
 from __future__ import annotations
@@ -11,24 +14,33 @@ from numba import njit
 
 __all__ = ["NOISE", "fbm2", "hash01", "inner", "kernel", "noise2", "noise2_row", "noise3", "noise3_row"]
 
-# Sums keep their order ("reassoc" is left out): else the compiler gathers table entries by vector instructions that
-# many processors execute slowly since their security fixes. Kernels allocate nothing, so they need not count references,
-# and no kernel is called from C.
+# Fast mathematics without "reassoc": sums keep their order. With it, the compiler would read table entries by gather
+# instructions, which many processors execute slowly since their security fixes (Downfall, 2023). There are no NaNs or
+# infinities in a picture ("nnan", "ninf"), division by a constant may become a product ("arcp"), and so on.
+# _nrt=False: kernels allocate nothing, so references need not be counted. error_model: division by zero raises nothing.
+# forceinline: kernels are small and called per pixel. no_cfunc_wrapper: no kernel is called from C.
 FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "afn"}
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy", _nrt=False, forceinline=True, no_cfunc_wrapper=True)
-# The same for what only kernels call: without the wrapper that Python needs, it is compiled sooner.
+# The same for functions that only kernels call. Without the wrapper for calls from Python they are compiled sooner, and they
+# need no file of their own in the cache.
 inner = njit(nogil=True, fastmath=FAST, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 NOISE = np.random.default_rng(20150507).random((32, 32, 32)).astype(np.float32) * 2 - 1
-# The same with its first entries again at the far ends, flat: neighbours lie at fixed distances.
+# The table again, with its first entries repeated at the far ends, and flat. The neighbours of an entry then lie at fixed
+# distances, also across the border, and no index needs a modulus.
 SIDE = 33
 TABLE = np.pad(NOISE, (0, 1), mode="wrap").ravel()
+# Typed constants: a Python 1 or 2.0 would widen the arithmetic to 64 bits, half as many values at a time.
 BESIDE, DOWN, AWAY = np.uint64(1), np.uint64(SIDE), np.uint64(SIDE * SIDE)
 TWO, THREE, PERIOD, WIDE = np.float32(2), np.float32(3), np.float32(32), np.float32(SIDE)
 
 
 @kernel
 def hash01(a: int, b: int, c: int) -> float:
-    """A repeatable pseudo-random number in [0, 1) of three integers."""
+    """A pseudo-random number in [0, 1) that depends on three integers only.
+
+    For bricks, planks and specks: the number of a cell is known wherever the cell is met. Large primes mix the integers, shifts
+    and products spread the bits; masks keep the value non-negative, so that Python and numba agree.
+    """
     h = (a * 73856093) ^ (b * 19349663) ^ (c * 83492791)
     h = (h ^ (h >> 13)) & 0x7FFFFFFF
     h = (h * 1274126177) & 0x7FFFFFFF
@@ -38,13 +50,16 @@ def hash01(a: int, b: int, c: int) -> float:
 
 @kernel
 def corner(i, j, k):
-    """Where entry (i, j, k), whole numbers of any size, lies in TABLE; unsigned, so that no index is taken as negative."""
+    """The place of entry (i, j, k) in TABLE; whole numbers of any size, taken modulo 32.
+
+    Unsigned: the compiler then need not allow for Python's negative indices.
+    """
     return np.uint64((int(i) & 31) * SIDE * SIDE + (int(j) & 31) * SIDE + (int(k) & 31))
 
 
 @kernel
 def between(o, x, y, z):
-    """TABLE between entry o and its seven neighbours, at smoothed fractions of float32."""
+    """TABLE between entry o and its seven neighbours, at smoothed fractions of float32: along z, then y, then x."""
     a, b = TABLE[o], TABLE[o + DOWN]
     c, d = TABLE[o + AWAY], TABLE[o + AWAY + DOWN]
     a += (TABLE[o + BESIDE] - a) * z
@@ -58,7 +73,7 @@ def between(o, x, y, z):
 
 @kernel
 def smooth(x):
-    """A fraction in 0..1 that leaves and arrives level, float32."""
+    """A smoothed fraction in 0..1, float32: level at both ends, so that no cell border can be seen."""
     return x * x * (THREE - TWO * x)
 
 
@@ -71,14 +86,16 @@ def noise3(x, y, z):
 
 @kernel
 def noise3_row(x, stop, work):
-    """`noise3` of places in work 5 to 7 into work 0, from x to stop; work (9, n) float32, 5 to 8 are used up.
+    """`noise3` of the places in work 5 to 7, into work 0, from x to stop; work (9, n) float32, rows 5 to 8 are overwritten.
 
-    What can be done many at a time comes first; then the table is looked up.
+    In two loops: arithmetic can be done for many places at a time, table lookups cannot.
     """
     u, v, w, index, out = work[5], work[6], work[7], work[8], work[0]
     for i in range(np.uint64(x), np.uint64(stop)):
         a, b, c = np.floor(u[i]), np.floor(v[i]), np.floor(w[i])
         u[i], v[i], w[i] = smooth(u[i] - a), smooth(v[i] - b), smooth(w[i] - c)
+        # The modulus in float32: numba converts to 64-bit integers, for which processors without AVX-512 have no vector
+        # instruction. It is exact, because all numbers are whole and below 2 ** 24.
         a, b, c = a - PERIOD * np.floor(a / PERIOD), b - PERIOD * np.floor(b / PERIOD), c - PERIOD * np.floor(c / PERIOD)
         index[i] = (a * WIDE + b) * WIDE + c
     for i in range(x, stop):
@@ -103,7 +120,7 @@ def noise2(x, y, slice_):
 
 @kernel
 def noise2_row(x, stop, u, v, slice_, places, out):
-    """`noise2` of the places (u, v), which are used up, into out, from x to stop; places: working space, integers."""
+    """`noise2` of the places (u, v), which are overwritten, into out, from x to stop; places: working space, integers."""
     for i in range(np.uint64(x), np.uint64(stop)):
         a, b = np.floor(u[i]), np.floor(v[i])
         u[i], v[i] = smooth(np.float32(u[i] - a)), smooth(np.float32(v[i] - b))
@@ -114,7 +131,10 @@ def noise2_row(x, stop, u, v, slice_, places, out):
 
 @kernel
 def fbm2(x, y, slice_):
-    """Four octaves of 2-D noise, about [-1, 1]."""
+    """Four octaves of 2-D noise, about [-1, 1]: each twice as fine and half as strong as the one before.
+
+    2.03 and the shifts keep the cells of the octaves from lying on top of each other.
+    """
     total, gain = 0.0, 0.55
     for octave in range(4):
         total += gain * noise2(x, y, slice_ + octave * 7)

@@ -1,7 +1,13 @@
-"""Paint on the pixels of one surface: each its own pattern and brush texture, under light read between blocks.
+"""Paint on the pixels in blocks of one surface: each its own pattern and texture, under light interpolated between blocks.
 
-Row by row of pixels: first the light of the row, many pixels at a time, then runs of one surface after another. In a run
-stretches of one triangle each are laid out, and all of it is coloured at once.
+Each row of pixels is divided twice:
+
+- *runs* of one surface are coloured at once: they have one material, one pattern, one seed;
+- *stretches* of one triangle inside a run are laid out at once: along a stretch, places and depths follow from a few
+  numbers that grow linearly.
+
+The light of the whole row comes first.  Everything is written as short loops over float32 rows, many pixels at a time.  One
+by one, as in `mixed`, the same pixels would take much longer.
 """
 
 from __future__ import annotations
@@ -17,8 +23,10 @@ from scenelens.sceneworld.render.surfaces import along, flat_map, surface_at
 
 __all__ = ["EDGE", "MIXED", "paint_at", "paint_image"]
 
-MIXED, EDGE = -2, -4  # a block that shows several surfaces, or one where light changes fast: it is shaded sample by sample
-STRETCH = 48  # pixels at most that are painted at a time
+# What `blocks` holds instead of a surface: the block shows several surfaces, or its light changes fast. `mixed` shades both.
+MIXED, EDGE = -2, -4
+STRETCH = 48  # pixels of a stretch at most: its texture detail is chosen once, at the stretch's middle distance
+# Typed constants: a Python 1 or 2.0 would widen the arithmetic to 64 bits, half as many pixels at a time.
 NINE, THREE, ONE, NONE = np.float32(9), np.float32(3), np.float32(1), np.float32(0)
 HALF, FAINT, TINY = np.float32(0.5), np.float32(0.02), np.float32(1e-6)
 
@@ -34,7 +42,11 @@ def paint_at(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small, lit, 
 
 @kernel
 def weigh(mine, beside, above, corner, out):
-    """Weights (4, blocks) of the light of blocks, of those beside, above and across the corner: 0 for other surfaces."""
+    """Weights (4, blocks) for the light of blocks, those next to them, above them and across the corner.
+
+    A pixel's middle lies a quarter of a block away from the block's middle: bilinear weights are 9, 3, 3 and 1 sixteenths.
+    Neighbours of another surface get 0, and the rest is scaled up to a sum of 1: light does not leak over edges.
+    """
     own, side, over, across = out[0], out[1], out[2], out[3]
     for i in range(np.uint64(mine.shape[0])):
         a = THREE if beside[i] == mine[i] else NONE
@@ -46,7 +58,7 @@ def weigh(mine, beside, above, corner, out):
 
 @kernel
 def blend(here, there, left, right, out):
-    """Light of a row of pixels from that of two rows of blocks; left, right: the weights of even and odd pixels."""
+    """One number of the light of a row of pixels from two rows of blocks; left, right: weights for even and odd pixels."""
     n = here.shape[0]
     a, b, c, d, e, f = here[: n - 2], here[1 : n - 1], here[2:], there[: n - 2], there[1 : n - 1], there[2:]
     l0, l1, l2, l3, r0, r1, r2, r3 = left[0], left[1], left[2], left[3], right[0], right[1], right[2], right[3]
@@ -57,10 +69,11 @@ def blend(here, there, left, right, out):
 
 @kernel
 def light_row(y, lights, blocks, weights, lit):
-    """Light of a row of pixels between the middles of the blocks around, as far as they show the same surface.
+    """Light of a row of pixels, interpolated between the middles of the blocks around that show the same surface.
 
     lights and blocks have a column more on either side; weights (8, at least blocks); lit (8, pixels).
     """
+    # Upper pixels of a block look at the row of blocks above, lower ones at the row below.
     n, j = blocks.shape[1], y >> 1
     v = min(blocks.shape[0] - 1, max(0, j + 2 * (y & 1) - 1))
     mine, above = blocks[j, 1 : n - 1], blocks[v]
@@ -79,7 +92,11 @@ def copy_row(x, stop, row, out):
 
 @kernel
 def place_row(y, x, stop, t, drawn, meshes, middles, work):
-    """Places m along a stretch of one triangle into work 1 to 3, their distance into work 4."""
+    """Places m along a stretch of one triangle into work 1 to 3, their distance into work 4.
+
+    The coefficients are found in float64 at the first pixel; float32 steps from there are exact enough, since a stretch is
+    short. From the corner of the picture they would not be.
+    """
     columns, rows, (across, up, deep, close) = middles[0, y], middles[1, y], flat_map(t, drawn, meshes)
     sx, sy = np.float64(columns[x]), np.float64(rows[x])
     a, b, c = np.float32(along(across, sx, sy)), np.float32(across[0]), np.float32(across[1])
@@ -106,7 +123,10 @@ def grain_row(x, stop, row, prim, work):
 
 @kernel
 def small_row(y, x, stop, t, faint, broad, drawn, meshes, middles, lit, work):
-    """The small part of the brush texture along a stretch, into work 0: none, read between blocks, or of each pixel."""
+    """The small part of the brush texture along a stretch, into work 0.
+
+    Too faint to see: none. Broad: interpolated between blocks, like the light. Else: computed for each pixel.
+    """
     if faint:
         work[0, x:stop] = NONE
     elif broad:
@@ -121,6 +141,7 @@ def small_row(y, x, stop, t, faint, broad, drawn, meshes, middles, lit, work):
 def lay_plain(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work):
     """Lightness and drift of colour along a stretch of one triangle that has no pattern, into work 1 and 0."""
     e, prim, small, tone, wide = drawn[0][t], drawn[4][drawn[1][t]], work[0], work[1], lit[6]
+    # Distance and texture detail are those of the stretch's middle: (x + stop) / 2 in pixels is x + stop in samples.
     near = (e[0] + e[3] + e[6]) * (x + stop) + (e[1] + e[4] + e[7]) * (2 * y + 1) + e[2] + e[5] + e[8]
     fine = 2.0 * prim[21] / (max(1e-6, near) * focal)
     small_row(y, x, stop, t, trait[1] < 0.006 * (1.0 + fine * fine), fine < FINE, drawn, meshes, middles, lit, work)
@@ -148,7 +169,7 @@ def colour_plain(y, x, stop, row, trait, middles, lit, work, image):
 
 @kernel
 def cells_row(x, stop, row, prim, kind, n, work, rows):
-    """Places along a stretch in cells of its pattern, into rows 0 and 1."""
+    """Places along a stretch in cells of its pattern, into rows 0 and 1; the same rules as `brushwork.layout`."""
     ax, ay, az, size, pattern = abs(n[0]), abs(n[1]), abs(n[2]), row[24], int(row[14])
     a, b = rows[0], rows[1]
     if kind == 1 and ay < 0.85:
@@ -168,7 +189,7 @@ def cells_row(x, stop, row, prim, kind, n, work, rows):
 
 @kernel
 def fade_row(x, stop, size, focal, away, rows):
-    """Size of pixels in cells and fading, into rows 2 and 3."""
+    """Size of pixels in cells, and how much of the pattern's contrast is left, into rows 2 and 3."""
     f, fade = rows[2], rows[3]
     for k in range(np.uint64(x), np.uint64(stop)):
         f[k] = 2.0 * away[k] / focal / size
@@ -177,7 +198,7 @@ def fade_row(x, stop, size, focal, away, rows):
 
 @kernel
 def figure_row(x, stop, row, prim, kind, low, per, n, focal, work, rows):
-    """The pattern along a stretch pixel by pixel, into rows 4 and 5."""
+    """An ornament along a stretch, pixel by pixel, into rows 4 and 5: too many branches for vector instructions."""
     for k in range(x, stop):
         m = (np.float64(work[1, k]), np.float64(work[2, k]), np.float64(work[3, k]))
         uvw = ((m[0] * prim[12] - low[0]) * per[0], (m[1] * prim[13] - low[1]) * per[1], (m[2] * prim[14] - low[2]) * per[2])
@@ -186,7 +207,7 @@ def figure_row(x, stop, row, prim, kind, low, per, n, focal, work, rows):
 
 @kernel
 def colour_pattern(y, x, stop, row, cells, trait, focal, middles, lit, work, rows, image):
-    """Colour of a run of pixels whose pattern lies in rows 4 and 5; rows[9] is used up."""
+    """Colour of a run of pixels whose pattern lies in rows 4 and 5; rows[9] is overwritten."""
     small, wide, away, share, tone, drift = work[0], lit[6], work[4], rows[4], rows[5], rows[9]
     seed, strength, speckle, columns, down = int(row[26]), trait[1], trait[6], middles[0, y], middles[1, y]
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -205,7 +226,10 @@ def colour_pattern(y, x, stop, row, cells, trait, focal, middles, lit, work, row
 
 @kernel
 def lay_pattern(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work, rows):
-    """Brush texture along a stretch of one triangle into work 0, and where it lies in its pattern into rows 0 and 1."""
+    """Brush texture along a stretch of one triangle into work 0, and its places in the pattern into rows 0 and 1.
+
+    For ornaments the finished pattern, into rows 4 and 5.
+    """
     i, kind, _, _, _, _, n, near = surface_at(t, float(x + stop), 2.0 * y + 1.0, drawn, meshes)
     row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
     fine = 2.0 / (near * focal) * prim[21]
@@ -224,7 +248,7 @@ def lay_pattern(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work, 
 
 @kernel
 def paint_run(y, x, end, shown, drawn, meshes, traits, focal, middles, lit, work, rows, places, image):
-    """Colour of a run of pixels of one surface, laid triangle by triangle."""
+    """Colour of a run of pixels of one surface: laid out triangle by triangle, then coloured at once."""
     i = drawn[1][shown[y, x]]
     row, prim, first = drawn[3][i], drawn[4][i], x
     trait, pattern = traits[int(row[13])], int(row[14])
@@ -249,10 +273,11 @@ def paint_run(y, x, end, shown, drawn, meshes, traits, focal, middles, lit, work
 @kernel
 def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work, rows, places, image):
     """Colour of the pixels of a row that lie in blocks of one surface."""
-    x, size, here = np.int64(0), shown.shape[0], blocks[y >> 1, 1:]  # no literal 0, for which all would be compiled once more
+    x, size, here = np.int64(0), shown.shape[0], blocks[y >> 1, 1:]
+    # x is no literal 0: for a literal, numba would compile this and all that it calls a second time.
     while x < size:
         key, end = here[x >> 1], x + 2
-        while end < size and here[end >> 1] == key:
+        while end < size and here[end >> 1] == key:  # two pixels per block
             end += 2
         end = min(end, size)
         if key != MIXED and key != EDGE:
@@ -266,7 +291,10 @@ def paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work
 
 @kernel
 def spread(lights, planes):
-    """Lights (rows, columns, 8) as eight planes (8, rows, columns)."""
+    """Lights (rows, columns, 8) as eight planes (8, rows, columns).
+
+    Blocks are lit one by one, so their eight numbers lie together; interpolation runs along rows of one number.
+    """
     for y in range(lights.shape[0]):
         for n in range(8):
             here, there = lights[y], planes[n, y]
@@ -276,7 +304,7 @@ def spread(lights, planes):
 
 @kernel
 def paint_image(shown, middles, drawn, meshes, traits, focal, lights, planes, blocks, work, rows, places, image):
-    """Colour of all pixels in blocks of one surface.
+    """Colour of all pixels in blocks of one surface; pixels of other blocks are left as they are.
 
     work: (25, 2 blocks) float32, 8 of light, 9 of texture, 8 of weights; rows (ROWS, 2 blocks) and places (2 blocks,): of patterns.
     """

@@ -1,8 +1,16 @@
-"""Patterns along a stretch of pixels, many pixels at a time: `materials.pattern_value` step by step.
+"""Patterns (`materials.PATTERNS`), at one point and along a row of pixels.
 
-Rows of work (10, pixels): place right and up in cells (0, 1), size of a pixel in cells and fading (2, 3), share of the
-second colour and factor on lightness (4, 5), what noise is looked up at and what it finds (6 to 8), one to spare (9).
-Each loop reads and writes few rows: for more the compiler would not take many pixels at a time.
+A pattern gives two numbers: the share of the second colour, and a factor on lightness.  Patterns are laid out in metres on
+the surface, and fade where they are too fine to see: every edge is as soft as a pixel is wide (``px``, ``f``), and contrast
+falls off when a whole cell is smaller than a few pixels.  Without this, far walls would show moire.
+
+`pattern_value` is the definition.  `pattern_row` computes the same along a row, many pixels at a time, for patterns up to
+`WOVEN`, which are the common ones.  A test compares the two.
+
+Rows of work (10, pixels): place right and up in cells (0, 1), size of a pixel in cells and fading (2, 3), share of the second
+colour and factor on lightness (4, 5), places of noise and its values (6 to 8), one more (9).  Each loop reads and writes few
+rows: before using vector instructions the compiler checks at run time that the rows do not overlap, and it gives up where
+there are too many pairs.
 """
 
 from __future__ import annotations
@@ -16,22 +24,22 @@ from scenelens.sceneworld.render.noise import hash01, kernel, noise2, noise2_row
 __all__ = ["ROWS", "WOVEN", "pattern_row", "pattern_value"]
 
 ROWS = 10
-WOVEN = 12  # patterns up to this one are laid out in cells, and known here
+WOVEN = 12  # patterns up to this one are repeated in cells, and `pattern_row` knows them; the others are ornaments
 
 
 @kernel
 def line(x, width, px):
-    """Coverage of a line of the given width at every integer x, blurred by the footprint px (same unit)."""
+    """How much of a pixel lies on a line of the given width at every integer x; px: size of the pixel in the same unit."""
     d = abs(x - math.floor(x + 0.5))
     soft = px + 1e-6
     cover = (width * 0.5 - d) / soft + 0.5
     cover = min(1.0, max(0.0, cover))
-    return cover * min(1.0, width / soft + 0.2)
+    return cover * min(1.0, width / soft + 0.2)  # a line thinner than a pixel covers a part of it at most
 
 
 @kernel
 def square(x, px):
-    """A square wave of period 1, blurred by the footprint px; 0.5 where too fine to see."""
+    """A square wave of period 1, blurred by the size of a pixel, px; 0.5 where it is too fine to see."""
     d = abs(x - math.floor(x) - 0.5) - 0.25
     soft = px + 1e-6
     wave = min(1.0, max(0.0, d / soft + 0.5))
@@ -41,9 +49,13 @@ def square(x, px):
 
 @kernel
 def pattern_value(pattern, p, q, u, v, size, px, seed):
-    """Share of the second colour (0..1) and a factor on lightness, at (p, q) metres, (u, v) in 0..1 of the face."""
+    """Share of the second colour (0..1) and factor on lightness, at (p, q) metres and at (u, v) in 0..1 of the face.
+
+    The dimensions of planks, bricks and tiles are shares of `size`; `hash01` of a cell's indices gives each its own tone.
+    """
     x, y, f = p / size, q / size, px / size
     fade = 1.0 / (1.0 + 3 * f * f)
+    # The order is that of PATTERNS: 1 stripes, 2 bands, 3 checks, 4 dots.
     if pattern == 1:
         return square(x, f), 1.0
     if pattern == 2:
@@ -53,7 +65,7 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
         return a * (1 - b) + b * (1 - a), 1.0
     if pattern == 4:
         row = math.floor(y)
-        dx, dy = x + 0.5 * (int(row) & 1), y - row - 0.5
+        dx, dy = x + 0.5 * (int(row) & 1), y - row - 0.5  # every second row is shifted by half a cell
         dx = dx - math.floor(dx) - 0.5
         d = math.sqrt(dx * dx + dy * dy)
         return min(1.0, max(0.0, (0.28 - d) / (f + 0.02) + 0.5)) * fade, 1.0
@@ -68,7 +80,7 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
         gap = max(line(x, 0.05, f), line(y * 0.12 + shift, 0.006, f * 0.12))
         streak = noise2(x * 5.0, y * 0.4 + 7 * shift, seed) * 0.06 * fade
         return 0.0, (tone + streak) * (1 - 0.5 * gap)
-    if pattern == 7:  # bricks
+    if pattern == 7:  # bricks: 2.6 courses per length
         row = math.floor(y * 2.6)
         shift = 0.5 * (int(row) & 1)
         i = math.floor(x + shift)
@@ -83,6 +95,7 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
         shift = 0.5 * (int(row) & 1)
         i = math.floor(x + shift)
         tone = 1 + (hash01(int(i), int(row), seed) - 0.5) * 0.30 * fade
+        # Each row lies in the shadow of the row above it.
         under = 1 - 0.30 * fade * max(0.0, 1 - 3.0 * (y - row))
         return 0.0, tone * under * (1 - 0.3 * line(x + shift, 0.07, f))
     if pattern == 10:  # dapple: dabs of a loaded brush
@@ -99,7 +112,7 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
 
 @kernel
 def ornament(pattern, x, y, u, v, f, seed):
-    """Patterns that fill one face or carry a figure."""
+    """Patterns that fill one face, or whose cells carry a figure."""
     if pattern == 13:  # a picture: horizon, sun, hills
         horizon = 0.32 + 0.25 * hash01(seed, 7, 1) + 0.10 * noise2(u * 3.1, 0.5, seed)
         dx, dy = u - 0.2 - 0.6 * hash01(seed, 7, 2), v - 0.62 - 0.2 * hash01(seed, 7, 3)
@@ -138,7 +151,11 @@ def ornament(pattern, x, y, u, v, f, seed):
 
 @kernel
 def fill_row(x, stop, value, out):
-    """The same value along a stretch."""
+    """The same value along a stretch, from x to stop.
+
+    Columns are unsigned here and in all loops below: for signed ones the compiler must allow for Python's negative indices,
+    and gives up vector instructions.
+    """
     for k in range(np.uint64(x), np.uint64(stop)):
         out[k] = value
 
@@ -154,7 +171,7 @@ def noise_row(x, stop, wide, high, along, slice_, rows, places, out):
 
 @kernel
 def checks_row(x, stop, rows):
-    """Pattern 3."""
+    """Pattern 3, checks, along a stretch."""
     a, b, f, share = rows[0], rows[1], rows[2], rows[4]
     for k in range(np.uint64(x), np.uint64(stop)):
         u, v = square(a[k] * 0.5, f[k] * 0.5), square(b[k] * 0.5, f[k] * 0.5)
@@ -163,14 +180,14 @@ def checks_row(x, stop, rows):
 
 @kernel
 def waves_row(x, stop, a, f, share):
-    """Patterns 1 and 2."""
+    """Patterns 1 and 2, stripes and bands, along a stretch; a: the place across them."""
     for k in range(np.uint64(x), np.uint64(stop)):
         share[k] = square(a[k], f[k])
 
 
 @kernel
 def dots_row(x, stop, rows):
-    """Pattern 4."""
+    """Pattern 4, dots, along a stretch."""
     a, b, f, fade, share = rows[0], rows[1], rows[2], rows[3], rows[4]
     for k in range(np.uint64(x), np.uint64(stop)):
         row = math.floor(b[k])
@@ -182,7 +199,7 @@ def dots_row(x, stop, rows):
 
 @kernel
 def grain_pattern_row(x, stop, seed, rows, places):
-    """Pattern 5."""
+    """Pattern 5, grain, along a stretch."""
     a, fade, tone, found, turn = rows[0], rows[3], rows[5], rows[8], hash01(seed, 1, 2)
     noise_row(x, stop, 0.7, 0.11, 0.0, seed, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -191,10 +208,11 @@ def grain_pattern_row(x, stop, seed, rows, places):
 
 @kernel
 def planks_row(x, stop, seed, rows, places):
-    """Pattern 6."""
+    """Pattern 6, planks, along a stretch."""
     a, b, f, fade, gap, tone, u, v, streak, shift = (
         rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9],
     )  # fmt: skip
+    # Four short loops instead of one: each touches few rows, see above.
     for k in range(np.uint64(x), np.uint64(stop)):
         shift[k] = hash01(math.floor(a[k]), seed, 3)
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -209,7 +227,7 @@ def planks_row(x, stop, seed, rows, places):
 
 @kernel
 def bricks_row(x, stop, seed, rows):
-    """Pattern 7."""
+    """Pattern 7, bricks, along a stretch."""
     a, b, f, fade, share, tone = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
     for k in range(np.uint64(x), np.uint64(stop)):
         row = math.floor(b[k] * 2.6)
@@ -222,7 +240,7 @@ def bricks_row(x, stop, seed, rows):
 
 @kernel
 def tiles_row(x, stop, seed, rows):
-    """Pattern 8."""
+    """Pattern 8, tiles, along a stretch."""
     a, b, f, fade, share, tone = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = 1 + (hash01(math.floor(a[k]), math.floor(b[k]), seed) - 0.5) * 0.12 * fade[k]
@@ -232,7 +250,7 @@ def tiles_row(x, stop, seed, rows):
 
 @kernel
 def shingles_row(x, stop, seed, rows):
-    """Pattern 9."""
+    """Pattern 9, shingles, along a stretch."""
     a, b, f, fade, tone = rows[0], rows[1], rows[2], rows[3], rows[5]
     for k in range(np.uint64(x), np.uint64(stop)):
         row = math.floor(b[k])
@@ -244,7 +262,7 @@ def shingles_row(x, stop, seed, rows):
 
 @kernel
 def dapple_row(x, stop, seed, rows, places):
-    """Pattern 10."""
+    """Pattern 10, dapple, along a stretch."""
     fade, tone, found = rows[3], rows[5], rows[8]
     noise_row(x, stop, 1.0, 1.0, 0.0, seed, rows, places, tone)
     noise_row(x, stop, 2.3, 2.3, 3.0, seed + 5, rows, places, found)
@@ -254,7 +272,7 @@ def dapple_row(x, stop, seed, rows, places):
 
 @kernel
 def blades_row(x, stop, seed, rows, places):
-    """Pattern 11."""
+    """Pattern 11, blades, along a stretch."""
     fade, tone, found = rows[3], rows[5], rows[8]
     noise_row(x, stop, 2.6, 1.1, 0.0, seed, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -266,7 +284,7 @@ def blades_row(x, stop, seed, rows, places):
 
 @kernel
 def ripples_row(x, stop, seed, rows, places):
-    """Pattern 12."""
+    """Pattern 12, ripples, along a stretch."""
     fade, share, tone, found = rows[3], rows[4], rows[5], rows[8]
     noise_row(x, stop, 0.5, 2.2, 0.0, seed, rows, places, tone)
     noise_row(x, stop, 1.2, 4.0, 0.0, seed + 9, rows, places, found)
@@ -278,7 +296,8 @@ def ripples_row(x, stop, seed, rows, places):
 
 @kernel
 def pattern_row(pattern, x, stop, seed, rows, places):
-    """Share of the second colour and factor on lightness along a stretch, of a pattern up to WOVEN."""
+    """Share of the second colour and factor on lightness along a stretch, of a pattern up to WOVEN, into rows 4 and 5."""
+    # What a pattern leaves alone is filled here: lightness by 1, the share of the second colour by 0.
     if pattern <= 4:
         fill_row(x, stop, 1.0, rows[5])
     if pattern == 1 or pattern == 2:

@@ -1,4 +1,4 @@
-"""Render a world: image and label maps, 227 x 227, from one camera and one light."""
+"""Render a world: image and label maps, 227 x 227, from one camera and one light; `render/__init__` explains the stages."""
 
 from __future__ import annotations
 
@@ -17,16 +17,29 @@ from scenelens.sceneworld.world import REGIONS, Placed, World, region_id
 __all__ = ["SIZE", "Rendered", "render_world"]
 
 SIZE = 227
-SHADOW = 400
-_kept = threading.local()
+_SHADOW = 400  # texels along a side of the shadow map
+_SAMPLES = 2 * SIZE  # samples along a side of the picture
+_kept = threading.local()  # working memory, see `_buffers`
 
 
 @dataclass
 class Rendered:
     """A picture and what is in it.
 
-    image: (227, 227, 3) uint8 RGB. object_ids: (227, 227) int16, index into `objects`, negative for regions (-1 sky).
-    part_ids: index into `parts` ((object or region, part) pairs), -1 sky. material_ids: index into MATERIAL_NAMES.
+    Attributes
+    ----------
+    image : numpy.ndarray
+        (227, 227, 3) uint8 RGB.
+    object_ids : numpy.ndarray
+        (227, 227) int16: index into `objects`; negative for background regions, see `region_id` (-1: sky).
+    part_ids : numpy.ndarray
+        (227, 227) int16: index into `parts`; -1: sky.
+    material_ids : numpy.ndarray
+        (227, 227) int16: index into `materials.MATERIAL_NAMES`; -1: sky.
+    objects : list of Placed
+        The objects of the world, visible or not.
+    parts : list of tuple of str
+        (object class or region, part).
     """
 
     image: np.ndarray
@@ -37,7 +50,13 @@ class Rendered:
     parts: list[tuple[str, str]]
 
     def masks(self) -> dict[str, np.ndarray]:
-        """{object class: bool (227, 227)} of all classes that can be seen, all instances together."""
+        """Where each object class is visible.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            For each class that can be seen, in alphabetical order, bool (227, 227): the pixels of all its instances.
+        """
         masks: dict[str, np.ndarray] = {}
         for placed in sorted(self.objects, key=lambda o: o.name):
             mask = self.object_ids == placed.id
@@ -46,34 +65,53 @@ class Rendered:
         return masks
 
     def region_masks(self) -> dict[str, np.ndarray]:
-        """{background region: bool (227, 227)} of the regions that can be seen."""
+        """Where each background region is visible.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            For each region that can be seen, bool (227, 227).
+        """
         masks = {name: self.object_ids == region_id(name) for name in REGIONS}
         return {name: mask for name, mask in masks.items() if mask.any()}
 
     def material_masks(self) -> dict[str, np.ndarray]:
-        """{material: bool (227, 227)} of the materials that can be seen."""
+        """Where each material is visible.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            For each material that can be seen, bool (227, 227); the sky has none.
+        """
         seen = np.flatnonzero(np.bincount(self.material_ids.ravel() + 1)[1:])
         return {MATERIAL_NAMES[i]: self.material_ids == i for i in seen}
 
 
 def render_world(world: World, camera: Camera, light: Light, ink: float = 0.22, exposure: float = 1.0) -> Rendered:
-    """Draw the world.
+    """Render a world.
 
     Parameters
     ----------
-    world, camera, light : what, from where, under which light.
-    ink : darkness of the line where objects meet, 0 to 1.
-    exposure : factor on all light.
+    world : World
+        What is drawn.
+    camera : Camera
+        From where.
+    light : Light
+        In which light.
+    ink : float, optional
+        Darkness of the line where objects meet, 0..1 (default 0.22).
+    exposure : float, optional
+        Factor on all light (default 1).
 
     Returns
     -------
-    Rendered, the same for the same world, camera and light.
+    Rendered
+        Image and label maps; the same for the same world, camera and light.
     """
     table = world.table()
     library = _library(world)
     mesh, traits = table[:, 12].astype(int), MATERIAL_TABLE[table[:, 13].astype(int)]
-    size = 2 * SIZE
-    focal, centre = camera.focal(size), size / 2
+    focal, centre = camera.focal(_SAMPLES), _SAMPLES / 2  # in samples, which all kernels count in
     view = camera.view()
     offsets, placed = _place(table, mesh, library)
     edges, owner, face, box, keys, names = _triangle_arrays(library["count"][mesh].sum() + 1)
@@ -100,6 +138,7 @@ def render_world(world: World, camera: Camera, light: Light, ink: float = 0.22, 
         grade.MIDDLES, (image, fine, *working), labels,
     )  # fmt: skip
     out = np.empty((SIZE, SIZE, 3), np.uint8)
+    # A slight cast in the colour of the light, 6%: warm light makes the whole picture a little warmer.
     tint = np.array([0.94 + 0.06 * value / max(light.colour) for value in light.colour])
     grade.finish(
         image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink,
@@ -109,14 +148,15 @@ def render_world(world: World, camera: Camera, light: Light, ink: float = 0.22, 
 
 
 def _buffers() -> tuple[np.ndarray, ...]:
-    """Depth, triangle, shadow map, openness, object per sample, linear image, rows of a triangle and shading's own.
+    """Depth, triangle, shadow map, openness, object per sample, linear image, rows of a triangle, and those of shading.
 
-    They are kept per thread, since fresh memory costs time.
+    They are allocated once per thread and used for every picture: fresh memory has to be mapped page by page, which takes
+    longer than filling it. Only the first three are cleared; all others are written before they are read.
     """
     if not hasattr(_kept, "buffers"):
-        size, blocks, cells = 2 * SIZE, SIZE // 2 + 1, 2 * SIZE // 4 + 1
+        size, blocks, cells = _SAMPLES, SIZE // 2 + 1, _SAMPLES // 4 + 1
         shapes = (
-            ((size, size), np.float32), ((size, size), np.int32), ((SHADOW, SHADOW), np.float32), ((3, cells, cells), np.float32),
+            ((size, size), np.float32), ((size, size), np.int32), ((_SHADOW, _SHADOW), np.float32), ((3, cells, cells), np.float32),
             ((size, size), np.int16), ((3, SIZE, SIZE), np.float32), ((2, size), np.int64), ((size,), float),
             ((SIZE, SIZE), np.int32), ((blocks, blocks + 2, 8), np.float32), ((8, blocks, blocks + 2), np.float32),
             ((blocks, blocks + 2), np.int32), ((25, 2 * blocks), np.float32),
@@ -148,12 +188,12 @@ def _library(world: World) -> dict[str, np.ndarray]:
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:
-    """As np.concatenate, in half the time; the arrays are contiguous and alike."""
+    """As np.concatenate, in half the time; the arrays are contiguous, of one type and width."""
     return np.frombuffer(bytearray().join([array.data for array in arrays]), arrays[0].dtype).reshape(-1, *arrays[0].shape[1:])
 
 
 def _place(table: np.ndarray, mesh: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets (instances,) and world positions (all vertices, 3)."""
+    """Where each instance's vertices start (instances,), and the world positions of all vertices (vertices, 3)."""
     counts = library["vertex_count"][mesh]
     offsets = np.cumsum(counts) - counts
     placed = np.empty((int(counts.sum()), 3))
@@ -162,7 +202,10 @@ def _place(table: np.ndarray, mesh: np.ndarray, library: dict[str, np.ndarray]) 
 
 
 def _triangle_arrays(n: int) -> tuple[np.ndarray, ...]:
-    """Weights, owner, face, box, surface number and names of triangles; kept per thread, with room for more than n."""
+    """Weights, owner, face, box, surface number and names of triangles, for at least n; allocated as `_buffers`.
+
+    With a quarter to spare, so that a sequence of slowly growing worlds does not allocate each time.
+    """
     if len(getattr(_kept, "triangles", ((),))[0]) < n:
         shapes = (((9,), float), ((), np.int32), ((), np.int32), ((4,), np.int32), ((), np.int32), ((3,), np.int16))
         _kept.triangles = tuple(np.empty((n + n // 4, *shape), kind) for shape, kind in shapes)
@@ -170,7 +213,11 @@ def _triangle_arrays(n: int) -> tuple[np.ndarray, ...]:
 
 
 def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light, shadow: tuple[np.ndarray, ...]) -> np.ndarray:
-    """The light's frame (12 numbers, see raster.to_light) fitted to what the camera sees; the shadow map is filled."""
+    """Fill the shadow map; return the light's frame (12 numbers, see raster.to_light).
+
+    The map covers what the camera sees, and of that only what contains something that throws a shadow: the smaller the
+    window, the finer the shadows.
+    """
     axes = np.array(look((-light.direction).tolist()))
     corners = _seen_corners(camera, world.shadow_depth) @ axes.T
     low, high = corners.min(0)[:2].copy(), corners.max(0)[:2].copy()
@@ -178,7 +225,8 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
     raster.turn_vertices(placed, axes, turned)
     raster.fit_to_casters(table, library["vertex_count"], offsets, turned, low, high)
     side = max(0.5, float((high - low).max()))
-    sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(SHADOW - 8) / side]])
+    # A margin of 4 texels on every side, because shading reads a neighbourhood of each texel.
+    sun = np.concatenate([axes.ravel(), (low + high - side) / 2, [(_SHADOW - 8) / side]])
     sun[9:11] -= 4 / sun[11]
     raster.to_texels(turned, sun)
     raster.draw_shadow(table, library["start"], library["count"], library["faces"], library["closed"], offsets, turned, *shadow)
@@ -186,7 +234,7 @@ def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light
 
 
 def _seen_corners(camera: Camera, depth: float) -> np.ndarray:
-    """Corners of the pyramid the camera sees down to a depth, (5, 3)."""
+    """Corners of the pyramid that the camera sees up to a depth, (5, 3), cut to heights from -0.5 to 8 m."""
     half = camera.width_at(depth) / 2
     rays = np.array([(0, 0, 0), (-half, -half, depth), (-half, half, depth), (half, -half, depth), (half, half, depth)], float)
     corners = rays @ camera.axes() + np.array(camera.eye)
@@ -195,6 +243,9 @@ def _seen_corners(camera: Camera, depth: float) -> np.ndarray:
 
 
 def _environment(world: World, light: Light, texel: float) -> np.ndarray:
+    """The numbers of `shading.ENVIRONMENT`; `texel`: side of a texel of the shadow map in metres."""
+    # The distance by which a shaded point is moved towards the light grows with the texels: a surface must not throw a
+    # shadow on itself. The clouds' seed is the world's.
     values = (
         *light.direction, *light.colour, *light.sky, *light.ground, *light.horizon, world.fog, *light.zenith, light.clouds,
         0.0, 1.6 * texel + 0.006, world.reach, float(random.Random(world.seed).randrange(997)),

@@ -1,8 +1,14 @@
-"""Which triangle does each sample see? Numba kernels: a depth buffer from the camera and one from the light.
+"""Which triangle does each sample show?  Kernels that fill a depth buffer for the camera and one for the light.
 
-Every triangle keeps the inverse of the matrix of its three corners in camera space (Olano & Greer 1997): its rows,
-applied to a viewing ray (x, y, 1), are the barycentric weights over depth, and their sum is 1 / depth. So nothing
-needs clipping, and shading can interpolate in perspective from nine numbers.
+Each triangle is described by the inverse of the matrix of its three corners in camera space (Olano & Greer, "Triangle scan
+conversion using 2D homogeneous coordinates", 1997).  The rows of the inverse, applied to a viewing ray (x, y, 1), are the
+barycentric weights divided by depth, and their sum is 1 / depth.  This has two advantages: triangles that reach behind the
+camera need no clipping, and shading can interpolate in perspective from the same nine numbers.
+
+The buffer holds 1 / depth and not depth, because 1 / depth is a linear function of column and row.
+
+Rows are processed in two steps, first the ends of all rows, then the samples of each row.  Both are simple loops that the
+compiler turns into vector instructions; a loop that did both would be executed one sample at a time.
 """
 
 from __future__ import annotations
@@ -15,16 +21,20 @@ from scenelens.sceneworld.render.noise import inner, kernel
 
 __all__ = ["COLUMNS", "clear", "draw", "draw_shadow", "name_triangles", "place_vertices", "setup_triangles"]
 
-# Columns of the instance table: one row per primitive.
+# Columns of the instance table, one row per primitive: its frame (a00 to a23), numbers of mesh, material and pattern, two
+# colours, ids of object and part, light of its own, size of a pattern cell, radius of edges, seed, whether it throws a shadow.
 NAMES = """a00 a01 a02 a03 a10 a11 a12 a13 a20 a21 a22 a23 mesh material pattern r1 g1 b1 r2 g2 b2
 object part glow size round seed casts"""
 COLUMNS = {name: i for i, name in enumerate(NAMES.split())}
-NEAR = 0.05
+NEAR = 0.05  # metres; nearer corners count as behind the camera
 
 
 @kernel
 def place_vertices(table, starts, counts, vertices, offsets, out):
-    """World positions of every instance's vertices; instance i writes from offsets[i] on."""
+    """World positions of every instance's vertices; instance i writes from offsets[i] on.
+
+    Once for all vertices, not per triangle: a vertex belongs to about six triangles, and the shadow map needs them again.
+    """
     for i in range(table.shape[0]):
         a = table[i]
         mesh = int(a[12])
@@ -38,24 +48,32 @@ def place_vertices(table, starts, counts, vertices, offsets, out):
 
 @kernel
 def setup_triangles(table, face_start, face_count, faces, closed, offsets, world, view, focal, cx, cy, edges, owner, face, box):
-    """Weights (9 numbers), owner instance, mesh face and pixel box of each triangle that may be seen; their number."""
+    """Prepare each triangle that may be seen: nine weights, its instance, its mesh face and its pixel box; their number.
+
+    Most triangles are dropped here, by the cheapest test that applies: behind the camera, turned away, outside the picture,
+    between two samples.
+    """
     n = 0
     width, height = 2 * cx, 2 * cy
     for i in range(table.shape[0]):
         mesh, o, a = int(table[i, 12]), offsets[i], table[i]
-        flip = mirrors(a)
+        flip = mirrors(a)  # a mirrored frame (a left and a right lamp) turns the order of corners round
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
             x0, y0, z0 = to_view(view, world[o + faces[k, 0]])
             x1, y1, z1 = to_view(view, world[o + faces[k, 1]])
             x2, y2, z2 = to_view(view, world[o + faces[k, 2]])
             if z0 < NEAR and z1 < NEAR and z2 < NEAR:
                 continue
+            # The cross product of two corners is a row of the inverse, up to the determinant. The determinant is the volume
+            # between eye and triangle; its sign says which side faces the eye.
             ax, ay, az = y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2
             det = x0 * ax + y0 * ay + z0 * az
-            if closed[mesh] and (det > 0) != flip:
+            if closed[mesh] and (det > 0) != flip:  # the far side of a solid is hidden by its near side
                 continue
-            if abs(det) < 1e-14:
+            if abs(det) < 1e-14:  # seen exactly from the side, or without area: nothing to see, and no inverse
                 continue
+            # The box of a triangle that reaches behind the camera is the whole picture: the projections of its corners are
+            # meaningless, but the weights still decide correctly which samples it covers.
             left, right, top, bottom = 0.0, width, 0.0, height
             if z0 > NEAR and z1 > NEAR and z2 > NEAR:
                 u0, u1, u2 = cx + focal * x0 / z0, cx + focal * x1 / z1, cx + focal * x2 / z2
@@ -84,6 +102,7 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
                 cx,
                 cy,
             )
+            # The middle of sample row r lies at r + 0.5. The slack of 0.002 is more than rounding can move an edge.
             owner[n], face[n] = i, k
             box[n, 0], box[n, 1] = max(0, math.floor(left)), min(int(width) - 1, int(right) + 1)
             box[n, 2], box[n, 3] = max(0, math.ceil(top - 0.502)), min(int(height) - 1, math.floor(bottom - 0.498))
@@ -93,7 +112,11 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
 
 @kernel
 def name_triangles(n, owner, face, groups, table, keys, names):
-    """Surface number (n + 1) of each triangle, and its object, part and material (n + 1, 3); a last row for the sky: -1."""
+    """Surface number (n + 1) of each triangle, and its object, part and material (n + 1, 3); a last row for the sky: -1.
+
+    A surface is one smoothing group (0..63) of one primitive: samples of one surface are shaded together. The sky is
+    triangle -1 everywhere, so that index -1 finds the last row without a special case.
+    """
     for t in range(n):
         row = table[owner[t]]
         keys[t] = owner[t] * 64 + groups[face[t]]
@@ -109,7 +132,7 @@ def between_samples(left, right, top, bottom):
 
 @inner
 def mirrors(a):
-    """Whether an instance's frame turns its mesh inside out."""
+    """Whether an instance's frame turns its mesh inside out: the sign of the determinant."""
     return (a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) + a[2] * (a[4] * a[9] - a[5] * a[8])) < 0
 
 
@@ -126,7 +149,7 @@ def to_view(view, p):
 
 @inner
 def weights(out, rx, ry, rz, focal, cx, cy):
-    """Turn a row over rays into (per x, per y, constant) over pixel coordinates."""
+    """Turn a row over rays into (per column, per row, constant) over sample coordinates, which rasterising needs."""
     out[0] = rx / focal
     out[1] = -ry / focal
     out[2] = rz - rx * cx / focal + ry * cy / focal
@@ -136,8 +159,9 @@ def weights(out, rx, ry, rz, focal, cx, cy):
 def draw(n, edges, owner, box, stipple, depth, ids, ends, level):
     """Fill depth (1 / distance, starts far away) and ids (triangle, starts at -1); stippled owners miss every other sample.
 
-    A later triangle wins a near tie, so that a picture laid flat on a wall is seen. Working space for as many rows as
-    there are: ends (2, S) int64, level (S,) float64.
+    Stippled owners (glass) are half transparent without sorting by depth: every other sample shows what lies behind, and
+    the average over the samples of a pixel does the rest. Working space for as many rows as there are: ends (2, S) int64,
+    level (S,) float64.
     """
     for t in range(n):
         e, top, thin = edges[t], box[t, 2], stipple[owner[t]]
@@ -149,6 +173,7 @@ def draw(n, edges, owner, box, stipple, depth, ids, ends, level):
             if first >= stop:
                 continue
             if thin:
+                # Which columns are missed alternates from row to row, as on a chessboard.
                 fill_thin(depth[y], ids[y], first + ((first + y) & 1), stop, level[j], slope, t)
             else:
                 fill(depth[y], ids[y], first, stop, level[j], slope, t)
@@ -156,7 +181,12 @@ def draw(n, edges, owner, box, stipple, depth, ids, ends, level):
 
 @inner
 def cross_rows(e, top, count, left, right, first, stop, level):
-    """Which samples of the rows from top on lie in a triangle, and 1 / distance at column 0: many rows at a time."""
+    """Which samples of the rows from top on lie in a triangle, and 1 / distance at column 0: many rows at a time.
+
+    A row of samples meets a triangle in one stretch, the part in which all three weights are positive.
+    """
+    # Plain numbers, not array elements: the compiler cannot know that `first` and `stop` are not part of `e`, and would
+    # read it again in every step.
     e0, e1, e2, e3, e4, e5, e6, e7, e8 = e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7], e[8]
     w0, w1, w2 = over(e0), over(e3), over(e6)
     for j in range(np.uint64(max(0, count))):
@@ -165,19 +195,29 @@ def cross_rows(e, top, count, left, right, first, stop, level):
         low, high = span(left, right, e0, w0, r0)
         low, high = span(low, high, e3, w1, r1)
         low, high = span(low, high, e6, w2, r2)
+        # A little wider than exact: two triangles that share an edge must leave no gap. A sample that both then cover goes
+        # to the nearer one.
         first[j], stop[j] = math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1
         level[j] = r0 + r1 + r2
 
 
 @inner
 def whole(first, stop):
-    """Where a run of samples ends when it is drawn by whole eights: the compiler takes eight at a time, or else each by itself."""
+    """The end of a run of samples, rounded up to whole groups of eight.
+
+    The compiler processes eight samples at a time and the remainder singly. Most runs are short, so nearly all samples would
+    be remainder; the loops below run over whole groups and skip what is too much.
+    """
     return np.uint64(first + ((stop - first + 7) & -8))
 
 
 @inner
 def fill(near, seen, first, stop, base, slope, t):
-    """Put triangle t into a row of samples where it is nearest. Unsigned columns: the compiler then takes many at a time."""
+    """Put triangle t into a row of samples where it is nearest.
+
+    Columns are unsigned: for signed ones the compiler must allow for Python's negative indices, and gives up vector
+    instructions. 0.9998: a later triangle wins a near tie, so that a picture that lies flat on a wall is seen.
+    """
     for x in range(np.uint64(first), whole(first, stop)):
         inverse = base + slope * (np.int64(x) + 0.5)
         if x < np.uint64(stop) and inverse > near[x] * 0.9998:
@@ -187,7 +227,7 @@ def fill(near, seen, first, stop, base, slope, t):
 
 @inner
 def fill_thin(near, seen, first, stop, base, slope, t):
-    """As `fill`, every other sample."""
+    """As `fill`, for every other sample."""
     for x in range(first, stop, 2):
         inverse = base + slope * (x + 0.5)
         if inverse > near[x] * 0.9998:
@@ -197,7 +237,7 @@ def fill_thin(near, seen, first, stop, base, slope, t):
 
 @inner
 def over(a):
-    """-1 / a, for `span`; 0 where a is 0."""
+    """-1 / a, for `span`; 0 where a is 0. One division per edge instead of one per row."""
     return -1.0 / a if abs(a) > 1e-15 else 0.0
 
 
@@ -225,7 +265,10 @@ def turn_vertices(world, axes, out):
 
 @kernel
 def fit_to_casters(table, counts, offsets, turned, low, high):
-    """Shrink the light's window (low, high: 2 numbers each, metres) to what casts a shadow."""
+    """Shrink the light's window (low, high: 2 numbers each, metres) to what casts a shadow, with 10 cm to spare.
+
+    The smaller the window, the finer the texels of the shadow map.
+    """
     a0, a1, b0, b1 = 1e9, 1e9, -1e9, -1e9
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
@@ -240,7 +283,7 @@ def fit_to_casters(table, counts, offsets, turned, low, high):
 
 @kernel
 def to_texels(turned, light):
-    """Turn the first two of places along the light's axes (vertices, 3) from metres into texels."""
+    """Turn the first two coordinates of places along the light's axes (vertices, 3) from metres into texels."""
     for k in range(turned.shape[0]):
         turned[k, 0] = (turned[k, 0] - light[9]) * light[11]
         turned[k, 1] = (turned[k, 1] - light[10]) * light[11]
@@ -250,7 +293,7 @@ def to_texels(turned, light):
 def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shadow, ends, level):
     """Nearest distance to the light per texel. lit (vertices, 3): all vertices in the light's frame, see `to_light`.
 
-    Working space as in `draw`.
+    The light is far away, so its rays are parallel and distance itself is linear over the map. Working space as in `draw`.
     """
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
@@ -259,7 +302,7 @@ def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shad
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
             a, b, c = lit[o + faces[k, 0]], lit[o + faces[k, 1]], lit[o + faces[k, 2]]
             area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
-            if closed[mesh] and (area > 0) != turned:  # the far side of a solid lies in the shadow of its near side
+            if closed[mesh] and (area > 0) != turned:  # the side away from the light lies in the shadow of the other
                 continue
             shade_triangle(a, b, c, area, shadow, ends, level)
 
@@ -270,11 +313,12 @@ def shade_triangle(a, b, c, area, shadow, ends, level):
     x0, y0, z0, x1, y1, z1, x2, y2, z2 = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
     size = shadow.shape[0]
     left, right = max(0.0, min(x0, min(x1, x2)) - 0.5), min(size - 1.0, max(x0, max(x1, x2)) - 0.5)
-    if abs(area) < 1e-9 or math.ceil(left) > right:  # between the middles of texels
+    if abs(area) < 1e-9 or math.ceil(left) > right:  # no area, or between the middles of texels
         return
     low, high = max(0.0, min(y0, min(y1, y2))), min(size - 1.0, max(y0, max(y1, y2)))
     top = max(0, math.ceil(low - 0.502))
     count = max(0, min(size - 1, math.floor(high - 0.498)) + 1 - top)
+    # With the sign of the area, the edge functions are positive inside for either order of corners.
     per, s = 1.0 / area, 1.0 if area > 0 else -1.0
     dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) * per
     dz_y = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) * per
@@ -294,7 +338,7 @@ def shade_triangle(a, b, c, area, shadow, ends, level):
 
 @inner
 def shade_row(row, first, stop, far, slope):
-    """Put a triangle into a row of texels where it is nearest to the light."""
+    """Put a triangle into a row of texels where it is nearest to the light; groups of eight as in `whole`."""
     for x in range(np.uint64(first), whole(first, stop)):
         if x < np.uint64(stop):
             row[x] = min(row[x], np.float32(far + slope * np.int64(x)))
@@ -311,7 +355,7 @@ def to_light(light, p):
 
 
 def clear(depth: np.ndarray, ids: np.ndarray, shadow: np.ndarray) -> None:
-    """Start a picture: depth 1 / 10 km, no triangle (-1), nothing between the light and anything."""
+    """Start a picture: everything 10 km away, no triangle (-1), nothing between the light and any surface."""
     depth.fill(1e-4)
     ids.fill(-1)
     shadow.fill(1e9)
