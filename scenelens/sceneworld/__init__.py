@@ -2,8 +2,8 @@
 
 The paper asks whether a network that is trained to recognise scenes comes to detect the objects in them.  On
 photographs one can only look at the units and judge.  SceneWorld is a small world in which the answer can be
-checked: 24 scene categories, about 80 kinds of objects, and one table (`truth_table`, read from ``world.toml``) that
-says how often each object appears in each category.  The table is the only connection between a category and its
+checked: 24 scene categories, 82 classes of objects in 113 looks, and one table (`truth_table`, read from ``world.toml``)
+that says how often each object appears in each category.  The table is the only connection between a category and its
 pictures: the room or ground, the camera, the light and the colours are drawn from the same distributions for all
 indoor scenes, and for all outdoor scenes.  A network can tell the categories apart by the objects or not at all.
 
@@ -23,7 +23,7 @@ pixels.  `studio` does the same for a single object.  `dataset` writes many pict
 `training` trains the two embedded networks on pictures with other seeds; `check` compares pictures with the table;
 `preview` draws contact sheets of objects.
 
-Names load their modules when they are first used; the renderer is compiled then, which takes a minute once.
+Names load their modules when they are first used.  The renderer is compiled at the first picture, once per machine.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""People and their animals, and the bear that is neither."""
+"""People, their animals, and the teddy bear."""
 
 from __future__ import annotations
 

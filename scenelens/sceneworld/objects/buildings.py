@@ -1,4 +1,4 @@
-"""Houses and what is built beside them: barn, lighthouse, tents, crane, scaffold, gravestones."""
+"""Houses and what is built near them: barn, lighthouse, tents, crane, scaffold, gravestones."""
 
 from __future__ import annotations
 

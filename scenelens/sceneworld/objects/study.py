@@ -38,7 +38,7 @@ def bookcase(b: Builder, look: str) -> None:
 
 
 def _books(b: Builder, y: float, w: float, room: float, ornament: bool) -> None:
-    """Runs of books, each one painted block of spines; one leans, or an ornament stands beside."""
+    """Runs of books, each one painted block of spines; one leans, or an ornament stands next to them."""
     full = 0.72 if ornament else 0.9
     cuts = [0.0, b.uniform(0.22, 0.4), b.uniform(0.58, 0.78), 1.0]
     for left, right in pairwise(cuts):

@@ -10,7 +10,7 @@ import math
 from scenelens.sceneworld.place.draws import below, exact, gauss, uniform
 from scenelens.sceneworld.place.fits import BACK, CEILING, LEFT, NOWHERE, RIGHT
 
-__all__ = ["against_wall", "beside", "on_ceiling", "on_floor", "on_top", "on_wall"]
+__all__ = ["against_wall", "next_to_table", "on_ceiling", "on_floor", "on_top", "on_wall"]
 
 
 @exact
@@ -65,7 +65,7 @@ def turned(x, z, ry):
 
 
 @exact
-def beside(thing, hosts, draws):
+def next_to_table(thing, hosts, draws):
     """On the floor next to a table, facing it; at a desk or a piano in front of it."""
     host = hosts[below(draws, hosts.size)]
     side = 0.0 if host.front != 0.0 else 90.0 * below(draws, 4)

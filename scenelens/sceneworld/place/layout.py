@@ -19,7 +19,7 @@ from scenelens.sceneworld.place.tries import Way, try_places
 from scenelens.sceneworld.registry import OBJECTS
 from scenelens.sceneworld.world import Placed, Top
 
-__all__ = ["BESIDE", "Layout", "Round", "Thing"]
+__all__ = ["NEXT_TO", "Layout", "Round", "Thing"]
 
 # Greatest share of the picture's height that a thing may take, so that nothing stands right in front of the viewer.
 _TALLEST = {"indoor": 0.62, "outdoor": 0.78, "wall": 0.76}
@@ -31,7 +31,7 @@ _SOLID = {
 }  # fmt: skip
 # Share of its width and depth that a thing takes on the ground (default 1): a tree's crown is wider than its trunk.
 _FOOT = {"tree": 0.42, "parasol": 0.2, "crane": 0.45, "lamp": 0.7, "plant": 0.8, "bush": 0.85}
-BESIDE = {"chair": ("table", "desk", "counter", "piano")}  # what stands next to what
+NEXT_TO = {"chair": ("table", "desk", "counter", "piano")}  # what stands next to what
 _FRONT_ONLY = ("desk", "counter", "piano")  # one sits at their front only
 _VEHICLES = ("car", "truck", "bus", "boat", "bicycle")
 _TURNS = {"fence": 12.0, "train": 9.0, "airplane": 20.0, "bus": 18.0}  # degrees, where 32 would be too much
@@ -142,14 +142,14 @@ class Layout:
         if thing.place == "on_top" and self._put_on_top(thing, r):
             return True
         way = {"against_wall": Way.AGAINST_WALL, "on_wall": Way.ON_WALL, "ceiling": Way.CEILING}.get(thing.place, Way.FLOOR)
-        if way == Way.FLOOR and thing.name in BESIDE and self._put_beside(thing, r):
+        if way == Way.FLOOR and thing.name in NEXT_TO and self._put_next_to(thing, r):
             return True
         return self._try(way, thing, r)
 
-    def _put_beside(self, thing: Thing, r: Round) -> bool:
+    def _put_next_to(self, thing: Thing, r: Round) -> bool:
         """Chairs stand next to tables where possible; half of the tries are enough, since the floor remains."""
-        hosts = [_table(o) for o in self.placed if o.name in BESIDE[thing.name]]
-        return bool(hosts) and self._try(Way.BESIDE, thing, r, np.array(hosts, HOST), tries=r.tries // 2)
+        hosts = [_table(o) for o in self.placed if o.name in NEXT_TO[thing.name]]
+        return bool(hosts) and self._try(Way.NEXT_TO, thing, r, np.array(hosts, HOST), tries=r.tries // 2)
 
     def _put_on_top(self, thing: Thing, r: Round) -> bool:
         """Small things stand on a table, a shelf or a cupboard where possible."""

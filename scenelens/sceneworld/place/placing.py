@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 
-from scenelens.sceneworld.place.layout import BESIDE, Layout, Round, Thing
+from scenelens.sceneworld.place.layout import NEXT_TO, Layout, Round, Thing
 from scenelens.sceneworld.place.stages import Stage
 from scenelens.sceneworld.registry import OBJECTS
 
@@ -96,5 +96,5 @@ def _order(thing: Thing, common: bool) -> tuple[float, float]:
     """Sort key: standing things come first, big before small; then hanging things; then things next to or on others."""
     width, height, depth = thing.size
     rank = {"on_top": 0, "on_wall": 2 if width < 2 else 5, "against_wall": 4.4}.get(thing.place, 4)
-    rank = 1 if thing.name in BESIDE else rank
+    rank = 1 if thing.name in NEXT_TO else rank
     return rank - (0.5 if common else 0), width * max(depth, 0.3) * max(height, 0.2)

@@ -23,7 +23,7 @@ class Way(IntEnum):
     ON_WALL = 1
     CEILING = 2
     FLOOR = 3
-    BESIDE = 4
+    NEXT_TO = 4
     ON_TOP = 5
     SKY = 6
     LAND = 7
@@ -31,7 +31,7 @@ class Way(IntEnum):
 
 
 # Kernels cannot read an enumeration; module constants are compiled into them.
-AGAINST_WALL, ON_WALL, CEILING, FLOOR, BESIDE, ON_TOP, SKY, LAND, WATER = map(int, Way)
+AGAINST_WALL, ON_WALL, CEILING, FLOOR, NEXT_TO, ON_TOP, SKY, LAND, WATER = map(int, Way)
 
 
 @exact
@@ -45,8 +45,8 @@ def draw_place(way, done, room, thing, hosts, used, draws):
         return indoors.on_ceiling(room, draws)
     if way == FLOOR:
         return indoors.on_floor(room, thing, draws)
-    if way == BESIDE:
-        return indoors.beside(thing, hosts, draws)
+    if way == NEXT_TO:
+        return indoors.next_to_table(thing, hosts, draws)
     if way == ON_TOP:
         return indoors.on_top(thing, hosts, used, draws)
     if way == SKY:

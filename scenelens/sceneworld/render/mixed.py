@@ -23,7 +23,7 @@ SHARE, OPEN, LIT, PAINTED, COLOUR = 8, 9, 10, 11, 12
 
 
 @kernel
-def beside(x, y, key, blocks, lights, out):
+def neighbour_light(x, y, key, blocks, lights, out):
     """Take the light of a block next to block (x, y) that is lit and shows the surface; False if there is none.
 
     `blocks` and `lights` have one column more at the left, so that block x stands at x + 1.
@@ -85,7 +85,7 @@ def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth,
     p, m, uvw = place_of(w, corners, prim, meshes[1][mesh], meshes[2][mesh], meshes[3])
     n = (0.0, 0.0, 0.0)
     bevel = kind % 10 == 2 and near_edge(row, prim, group, m, px)
-    if not bevel and lit[LIT] == 0 and beside(int(sx * 0.25), int(sy * 0.25), key, blocks, lights, lit):
+    if not bevel and lit[LIT] == 0 and neighbour_light(int(sx * 0.25), int(sy * 0.25), key, blocks, lights, lit):
         lit[LIT] = lit[OPEN] = 1.0
     if bevel or lit[LIT] == 0 or row[14] > 0:
         n = normal_of(w, corners, prim, meshes[4])

@@ -41,7 +41,7 @@ def paint_at(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small, lit, 
 
 
 @kernel
-def weigh(mine, beside, above, corner, out):
+def weigh(mine, next_to, above, corner, out):
     """Weights (4, blocks) for the light of blocks, those next to them, above them and across the corner.
 
     A pixel's middle lies a quarter of a block away from the block's middle: bilinear weights are 9, 3, 3 and 1 sixteenths.
@@ -49,7 +49,7 @@ def weigh(mine, beside, above, corner, out):
     """
     own, side, over, across = out[0], out[1], out[2], out[3]
     for i in range(np.uint64(mine.shape[0])):
-        a = THREE if beside[i] == mine[i] else NONE
+        a = THREE if next_to[i] == mine[i] else NONE
         b = THREE if above[i] == mine[i] else NONE
         c = ONE if corner[i] == mine[i] else NONE
         k = ONE / (NINE + a + b + c)

@@ -19,7 +19,7 @@ __all__ = ["SIZE", "Rendered", "render_world"]
 SIZE = 227
 _SHADOW = 400  # texels along a side of the shadow map
 _SAMPLES = 2 * SIZE  # samples along a side of the picture
-_kept = threading.local()  # working memory, see `_buffers`
+_memory = threading.local()  # working memory, see `_buffers`
 
 
 @dataclass
@@ -153,7 +153,7 @@ def _buffers() -> tuple[np.ndarray, ...]:
     They are allocated once per thread and used for every picture: fresh memory has to be mapped page by page, which takes
     longer than filling it. Only the first three are cleared; all others are written before they are read.
     """
-    if not hasattr(_kept, "buffers"):
+    if not hasattr(_memory, "buffers"):
         size, blocks, cells = _SAMPLES, SIZE // 2 + 1, _SAMPLES // 4 + 1
         shapes = (
             ((size, size), np.float32), ((size, size), np.int32), ((_SHADOW, _SHADOW), np.float32), ((3, cells, cells), np.float32),
@@ -161,9 +161,9 @@ def _buffers() -> tuple[np.ndarray, ...]:
             ((SIZE, SIZE), np.int32), ((blocks, blocks + 2, 8), np.float32), ((8, blocks, blocks + 2), np.float32),
             ((blocks, blocks + 2), np.int32), ((25, 2 * blocks), np.float32),
         )  # fmt: skip
-        _kept.buffers = tuple(np.zeros(shape, kind) for shape, kind in shapes)
-    raster.clear(*_kept.buffers[:3])
-    return _kept.buffers
+        _memory.buffers = tuple(np.zeros(shape, kind) for shape, kind in shapes)
+    raster.clear(*_memory.buffers[:3])
+    return _memory.buffers
 
 
 def _library(world: World) -> dict[str, np.ndarray]:
@@ -206,10 +206,10 @@ def _triangle_arrays(n: int) -> tuple[np.ndarray, ...]:
 
     With a quarter to spare, so that a sequence of slowly growing worlds does not allocate each time.
     """
-    if len(getattr(_kept, "triangles", ((),))[0]) < n:
+    if len(getattr(_memory, "triangles", ((),))[0]) < n:
         shapes = (((9,), float), ((), np.int32), ((), np.int32), ((4,), np.int32), ((), np.int32), ((3,), np.int16))
-        _kept.triangles = tuple(np.empty((n + n // 4, *shape), kind) for shape, kind in shapes)
-    return _kept.triangles
+        _memory.triangles = tuple(np.empty((n + n // 4, *shape), kind) for shape, kind in shapes)
+    return _memory.triangles
 
 
 def _shadow(world, table, library, offsets, placed, camera: Camera, light: Light, shadow: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -36,7 +36,7 @@ def primitive_frames(table, extents, traits, out):
 
 
 @kernel
-def lit(shadow, light, p, n, bias):
+def light_share(shadow, light, p, n, bias):
     """Share of the light that reaches a point, 0..1; 1 outside the shadow map.
 
     The mean over a square of 3x3 texels round the point: shadows get soft edges instead of steps.
@@ -141,7 +141,7 @@ def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, sh
     direct = max(0.0, (wx * env[0] + wy * env[1] + wz * env[2] + traits[5]) / (1.0 + traits[5]))
     if direct > 0:
         if share < 0:
-            share = lit(shadow, light, moved(row, p), (wx, wy, wz), env[21])
+            share = light_share(shadow, light, moved(row, p), (wx, wy, wz), env[21])
         direct *= share
     # Without direct light a surface sees sky above and ground below, mixed by its slope, and a weak fill light from
     # opposite the sun, so that shadow sides keep their form.

@@ -11,7 +11,7 @@ from scenelens.sceneworld.palette import Palette
 from scenelens.sceneworld.registry import OBJECTS, object_class
 from scenelens.sceneworld.render.camera import Camera
 from scenelens.sceneworld.render.lighting import Light
-from scenelens.sceneworld.render.pipeline import SIZE, _kept, render_world
+from scenelens.sceneworld.render.pipeline import SIZE, _memory, render_world
 from scenelens.sceneworld.studio import render_object, studio_picture
 from scenelens.sceneworld.world import World, region_id
 
@@ -93,7 +93,7 @@ def test_the_same_world_gives_the_same_picture():
 
 def test_nothing_of_an_earlier_picture_is_left():
     first = render_world(scene((0.5, 0, 1)), CAMERA, Light())
-    for buffer in _kept.buffers:
+    for buffer in _memory.buffers:
         buffer[...] = np.arange(buffer.size).reshape(buffer.shape) % 97
     again = render_world(scene((0.5, 0, 1)), CAMERA, Light())
     assert np.array_equal(first.image, again.image)
