@@ -209,7 +209,7 @@ def test_nine_units_are_right_beside_the_one_shown(layer_of_ties):
     assert right == [1, 3, 5, 8, 11, 12, 25, 28, 29]
     assert set(right) | {20} == set(layer_of_ties.nlargest(10).index)  # the notebook's solution
     assert "lower numbers" in check("00.2", None, 15)
-    assert "do not agree enough" in check("00.2", None, 0)
+    assert "do not agree well enough" in check("00.2", None, 0)
     assert "shown above" in check("00.2", None, "pool5:20")
 
 

@@ -1,8 +1,8 @@
 """The activation index: how strongly each unit of a network responds to each image of a study, computed once.
 
 Sections 2 and 3 of the paper need, again and again, the images to which a unit or a layer responds most
-strongly. The index answers without another forward pass. Per image and unit it holds the peak, its position,
-and the sum over the map; for fully connected layers it holds the value. The index lies on disk (see
+strongly. The index answers without another forward pass. Per image and unit it has the peak, its position,
+and the sum over the map; for fully connected layers it has the value. The index lies on disk (see
 `index_files`). A build that was interrupted or killed is continued, and a change of the inputs is noticed
 (see `index_key`).
 """
@@ -147,7 +147,7 @@ class ActivationIndex:
         return index
 
     def _array(self, layer: str, kind: str) -> np.ndarray:
-        """One stored array, shared by all callers: copy it before you hand it out."""
+        """One stored array. It is shared in memory, so public methods return copies of it."""
         if layer not in self.layers:
             raise SceneLensError(f"the index has no layer {layer!r}; {close_names(layer, self.layers)}.")
         return self._read(f"{layer}/{kind if self._has_map(layer) else 'value'}")

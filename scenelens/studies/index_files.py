@@ -134,7 +134,7 @@ class IndexFiles:
                     chunks=(inputs["blocks"][0], units),
                     dtype=_DTYPES[kind],
                     fill_value=_FILLS[kind],
-                    compressors=None,
+                    compressors=None,  # activations hardly shrink, and chunks are written without Zarr
                     chunk_key_encoding={"name": "default", "separator": "."},  # one folder per array
                     attributes={"map": shape, "axes": ["image", "unit"]},
                 )
@@ -312,14 +312,14 @@ def _kind(name: str) -> str:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path, kept: Callable[[], str] | None = None) -> Iterator[None]:
-    """Turn an error of the disk into one sentence that says what is kept and what to do.
+    """Turn an error of the disk into one sentence that says what is not lost and what to do.
 
     Parameters
     ----------
     folder : pathlib.Path
         Where files are written.
     kept : callable, optional
-        Says how many blocks are kept; called only when there is an error.
+        Says how many blocks are finished; called only when there is an error.
 
     Yields
     ------

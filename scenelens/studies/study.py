@@ -69,7 +69,7 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
     Parameters
     ----------
     name_or_path : str or pathlib.Path, optional
-        A name ("sceneworld"), a .toml file, or a folder that holds a study.toml. By default the environment
+        A name ("sceneworld"), a .toml file, or a folder with a study.toml. By default the environment
         variable SCENELENS_STUDY decides; if that is not set, "sceneworld", the embedded study, is opened.
 
     Returns

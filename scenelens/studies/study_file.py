@@ -14,7 +14,7 @@ from scenelens.files import data_folder
 _SOURCES = ("scene-centric", "object-centric")
 _NUMBER, _NUMBERS = (int, float), (list,)
 
-#: Section -> key -> the types that its value may have. A star stands for any name.
+#: Section -> key -> the types that its value may have. The star is any name.
 _SCHEMA: dict[str, dict[str, tuple[type, ...]]] = {
     "": {
         "name": (str,),

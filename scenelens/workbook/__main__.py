@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         paths = _find_notebooks(options.notebooks)
         study, name = _choose_study(options.study)
         folder = options.out or Path("build", "workbook" if name == _DEFAULT_STUDY else f"workbook-{name}")
-        os.environ["SCENELENS_STUDY"] = study
+        os.environ["SCENELENS_STUDY"] = study  # kernels inherit it, so sl.open_study() opens this study
         runs = _run_all(paths, folder, options.timeout)
     except SceneLensError as error:
         print(f"workbook: {error}", file=sys.stderr)
@@ -98,6 +98,7 @@ def _run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
     runs = []
     for path in tqdm(paths, desc="notebooks", unit="notebook", disable=None):
         run = run_notebook(path, timeout)
+        # Written at once, so that an interrupted run leaves the notebooks that are done.
         replace_file(folder / path.name, nbformat.writes(run.notebook).encode())
         slow = f" (more than {_SECONDS_EACH} s)" if run.seconds > _SECONDS_EACH else ""
         tqdm.write(f"  {run.name:<32} {run.seconds:6.1f} s{slow}{'  FAILED' * bool(run.problems)}")

@@ -27,7 +27,7 @@ def _another_tidy_unit(study: Study, answer: object) -> Verdict:
         return Verdict.of(False, f"The answer is a unit of {layer}: its number, or {layer}:number.")
     if unit == shown:
         return Verdict.of(False, f"{shown} is the unit shown above; find another.")
-    hint = "Its top images do not agree enough; look for a row of labels that repeats itself."
+    hint = "Its top images do not agree well enough; look for a unit whose images mostly have one label."
     if shares[unit] == ten.min():
         hint = (
             "It is as tidy as the tenth, but comes after it: of equally tidy units the lower numbers count."

@@ -90,6 +90,7 @@ def _body(notebook: NotebookNode) -> str:
         template_name="basic",
         exclude_input_prompt=True,
         exclude_output_prompt=True,
+        # nbconvert's template would load both from the internet; our pages have to work without it
         require_js_url="",
         mathjax_url="",
         preprocessors=[CoalesceStreamsPreprocessor(enabled=True)],  # a progress bar leaves its last line
@@ -108,6 +109,7 @@ def _style_sheet() -> str:
 
 def _without_scripts(notebook: NotebookNode) -> NotebookNode:
     """A copy in which every widget is a still view, and every figure has an alternative text."""
+    # A copy, because the notebook itself is also stored with its widgets alive.
     copy, models = deepcopy(notebook), widget_models(notebook)
     _describe_figures(copy)
     for output in _outputs(copy):
@@ -153,6 +155,7 @@ def _thumbnail(notebook: NotebookNode) -> str:
     if not pictures:
         return ""
     small = Image.open(io.BytesIO(pictures[0])).convert("RGBA")
+    # JPEG knows no transparency: without the white page beneath, transparent parts would be black.
     white = Image.new("RGBA", small.size, "white")
     small = Image.alpha_composite(white, small).convert("RGB")
     small.thumbnail(_THUMBNAIL, Image.Resampling.LANCZOS)

@@ -98,6 +98,7 @@ def _widget_errors(notebook: NotebookNode) -> Iterator[str]:
             elif _TRACEBACK in output.get("text", ""):
                 yield f"an Output widget shows a traceback: {_last_line(output['text'])}"
         if ERROR_CLASS in state.get("_dom_classes", ()) and state.get("value"):
+            # The status line is HTML: the sentence in bold, then the traceback in <details>.
             text = html.unescape(_TAGS.sub(" ", state["value"].partition("<details")[0])).strip()
             yield f"a widget's status line shows an error: {text}"
 
@@ -107,4 +108,5 @@ def _sentence(error: Mapping[str, Any]) -> str:
 
 
 def _last_line(text: str) -> str:
+    # A traceback ends with the error's type and message; IPython colours it.
     return _ANSI.sub("", text).strip().splitlines()[-1]

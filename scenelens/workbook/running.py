@@ -110,12 +110,14 @@ def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:
     """Execute in place; return the problems that the outputs do not show."""
     kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_OwnPython())
     client = NotebookClient(notebook, km=kernel, timeout=timeout, store_widget_state=True)
+    # An empty profile: start-up files of the user's own could change what a notebook shows. The other
+    # variable switches off a debugger's warning, which would be printed into the first cell.
     with tempfile.TemporaryDirectory(prefix="scenelens-profile-") as profile:
         env = {**os.environ, "IPYTHONDIR": profile, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
         try:
             client.execute(cwd=str(folder), env=env)
         except CellExecutionError:
-            return []  # the cell holds the error
+            return []  # the error is among the cell's outputs, where find_problems finds it
         except CellTimeoutError:
             return [f"a cell ran longer than {timeout:.0f} s."]
         except DeadKernelError:

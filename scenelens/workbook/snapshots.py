@@ -44,6 +44,7 @@ def snapshot(model_id: str, models: _Models) -> str:
 
 
 def _view(model_id: str, models: _Models) -> str:
+    # Saved states refer to other models by this prefix and their id.
     model = models.get(model_id.removeprefix("IPY_MODEL_"))
     if model is None or _hidden(model, models):
         return ""

@@ -88,6 +88,7 @@ class Plate(Figure):
         self.photo, self.caption = photo, " ".join(caption.split())
         titles = _wrapped(title, 0.85 * (width - 2 * _MARGIN), _TITLE)  # bold is wider
         lines = _wrapped(self.caption, width - 2 * _MARGIN, SMALL)
+        # The figure's height follows from the number of lines, so that the body keeps its height in inches.
         self.head = _MARGIN + 0.24 * len(titles) + (0.06 if titles else 0.0)
         foot = _MARGIN + (_LINE * len(lines) + 0.10 if lines else 0.0)
         super().__init__(figsize=(width, self.head + body + foot), dpi=DPI, facecolor="white")

@@ -31,6 +31,8 @@ def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None) -> None:
     frame : str, optional
         Colour of a border; by default there is none.
     """
+    # A photograph has far more pixels than its tile. Averaged down here, it looks better and makes a smaller
+    # file than if matplotlib resampled it; `extent` keeps the coordinates of the original pixels.
     height, width = image.shape[:2]
     inches = axes.get_window_extent().width / DPI
     scale = min(1.0, inches * DPI / max(height, width))
@@ -145,6 +147,7 @@ def category_sheet(study: Study, source: str, n: int = 24, columns: int = 6) -> 
     if images.empty:
         raise SceneLensError(f"study {study.name!r} has no {source} images.")
     first = images.drop_duplicates("category").sort_values("category")
+    # Evenly spread and not at random: the figure is the same in every run.
     first = first.iloc[np.unique(np.linspace(0, len(first) - 1, min(n, len(first))).astype(int))]
     show = next(iter(study.networks.values())).show_input
     frames = [show(study.load_image(image)) for image in first["image"]]

@@ -41,11 +41,11 @@ def describe_study(study: Study) -> Sentences:
 
 def _describe_cached(study: Study) -> str:
     """Whether results of earlier runs will be used; an index is a folder named after its network."""
-    kept = [name for name in study.networks if any((study.cache / "index").glob(f"{name}-*/inputs.json"))]
-    if not kept:
+    cached = [name for name in study.networks if any((study.cache / "index").glob(f"{name}-*/inputs.json"))]
+    if not cached:
         return "Nothing has been computed yet. Results are stored on disk, and used again the next time."
-    names = ", ".join(kept[:-1]) + (" and " if kept[1:] else "") + kept[-1]
-    plural = "s" if kept[1:] else ""
+    names = ", ".join(cached[:-1]) + (" and " if cached[1:] else "") + cached[-1]
+    plural = "s" if cached[1:] else ""
     return f"Stored by an earlier run and used again: the index of the {names} network{plural}."
 
 
@@ -81,6 +81,7 @@ def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:
 
 def _true_presence(table: pd.DataFrame) -> pd.DataFrame:
     """The world's table by object: present in any of its appearances, which are drawn independently."""
+    # Independent draws: the chance that none of the appearances is there is the product of their absences.
     absent = (1 - table["presence"]).groupby([table["object"], table["scene"]]).prod()
     shares = (1 - absent).unstack(fill_value=0.0)
     return shares[list(dict.fromkeys(table["scene"]))]
@@ -88,6 +89,7 @@ def _true_presence(table: pd.DataFrame) -> pd.DataFrame:
 
 def _counted_presence(objects: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """The share of a category's annotated scene-centric images that show the object at least once."""
+    # An image without any annotated object does not count: it may not have been annotated at all.
     found = objects.drop_duplicates(["image", "object"])
     scenes = images[images["source"] == "scene-centric"].set_index("image")["category"]
     found = found.assign(category=scenes.reindex(found["image"]).to_numpy()).dropna(subset=["category"])
@@ -165,6 +167,7 @@ def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
     SceneLensError
         If there is no such network or layer.
     """
+    # Skipped images come last. A unit that is never active has no top images, and counts as 0.
     peaks = np.nan_to_num(study.index(network).peaks(layer), nan=-np.inf)
     codes, _ = pd.factorize(study.images["category"])
     shares = np.zeros(peaks.shape[1])

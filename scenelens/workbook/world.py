@@ -58,6 +58,7 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     axes.tick_params(
         top=True, labeltop=True, bottom=False, labelbottom=False, length=0, labelsize=SMALL - 0.5, pad=2
     )
+    # White lines between the cells: neighbouring cells of similar colour stay distinct.
     axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", lw=0.8)

@@ -232,8 +232,9 @@ def tile(top: TopImage, side: int = SIDE) -> Image.Image:
     PIL.Image.Image
         RGB.
     """
+    # Drawn at twice the size and then halved, so that lines are smooth.
     frame = Image.fromarray(top.frame).resize((2 * side, 2 * side), Image.Resampling.BICUBIC)
-    draw = ImageDraw.Draw(frame)  # drawn at twice the size and then halved: smooth lines
+    draw = ImageDraw.Draw(frame)
     rows, columns = top.frame.shape[:2]
     for color, width in (("black", 6), ("white", 3)):  # white on black is visible on any photograph
         inset = (6 - width) / 2
