@@ -1,37 +1,43 @@
 from . import figures
-from .queue import lively_units, unit_queue
+from .evidence import collect_evidence
+from .queue import active_units, unit_queue
 from .sentences import (
-    beside,
+    compare_labels,
     describe_agreement,
     describe_comparison,
     describe_control,
-    describe_headline,
+    describe_counts_by_rule,
     describe_levels,
     describe_score,
     describe_worker,
 )
-from .sources import automatic_set, dissected_labels, people_set, released_answers
-from .tables import headline
+from .sources import LabelSet, automatic_set, dissected_labels, people_set, released_answers
+from .tables import counts_by_rule, layer_precision, level_counts, type_shares
 from .task import annotation_task
 from .widget import annotate_units
 
 __all__ = [
+    "LabelSet",
+    "active_units",
     "annotate_units",
     "annotation_task",
     "automatic_set",
-    "beside",
+    "collect_evidence",
+    "compare_labels",
+    "counts_by_rule",
     "describe_agreement",
     "describe_comparison",
     "describe_control",
-    "describe_headline",
+    "describe_counts_by_rule",
     "describe_levels",
     "describe_score",
     "describe_worker",
     "dissected_labels",
     "figures",
-    "headline",
-    "lively_units",
+    "layer_precision",
+    "level_counts",
     "people_set",
     "released_answers",
+    "type_shares",
     "unit_queue",
 ]

@@ -1,14 +1,13 @@
-"""What an automatic label rests on: a unit's top images, where it is active, whether the concept fits there.
+"""What an automatic label is based on: a unit's top images, and whether the concept fits its active area.
 
 For Figure 6. The active area is the one that automatic labelling counts (interpolated responses above the
-unit's threshold), not the paper's, so that a picture shows what was measured.
+unit's threshold), and not the paper's segmentation, so that the figure shows what was measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,16 +15,16 @@ import pandas as pd
 from scenelens.labels import SCENES, AnnotatedFrame, ConceptMaps
 from scenelens.networks import interpolate, map_axes, responses
 from scenelens.studies import Study, TopImage, top_images
+from scenelens.unit_semantics.sources import LabelSet
 
-FITS = 0.5  # more than this share of the active area lies on the concept
+_FITS = 0.5  # the concept fits an image if more than this share of the active area lies on it
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """One of a unit's top images, segmented.
+class _SegmentedImage(NamedTuple):
+    """One of a unit's top images.
 
-    top : the image, as the network sees it. mask : (H, W) bool, where the unit is active. fits : whether the
-    unit's concept fits; None where the image is not annotated, so nobody can say.
+    top: the image, as the network sees it. mask: (H, W) bool, where the unit is active. fits: whether the
+    unit's concept fits; None where this is not known, because the image is not annotated.
     """
 
     top: TopImage
@@ -33,63 +32,109 @@ class Evidence:
     fits: bool | None
 
 
-def evidence(study: Study, label: Any, n: int = 6) -> list[Evidence]:
-    """A unit's `n` top images with its active area, each judged by the concept of its automatic label.
+@dataclass(frozen=True)
+class UnitEvidence:
+    """A unit's automatic label and the top images that it can be checked on.
+
+    Attributes
+    ----------
+    label : namedtuple
+        A row of `LabelSet.labels`, with ``network``, ``layer``, ``unit``, ``concept``, ``type``, ``kind``,
+        ``precision`` and the measures.
+    images : tuple
+        The unit's top images, strongest first. Each has ``top`` (TopImage), ``mask`` ((H, W) bool, where the
+        unit is active) and ``fits`` (bool; None where the image is not annotated).
+    """
+
+    label: Any
+    images: tuple[_SegmentedImage, ...]
+
+    @property
+    def fitting(self) -> int:
+        """The number of annotated images that the concept fits."""
+        return sum(one.fits for one in self.images if one.fits is not None)
+
+    @property
+    def judged(self) -> int:
+        """The number of annotated images."""
+        return sum(one.fits is not None for one in self.images)
+
+
+def collect_evidence(
+    labels: LabelSet, study: Study, network: str = "scene", n_units: int = 2, n_images: int = 6
+) -> list[UnitEvidence]:
+    """Some units of every layer with their automatic labels and top images. This runs the network.
 
     Parameters
     ----------
-    label : a row of `AutomaticLabels.labels()`: network, layer, unit, concept, kind.
+    labels : LabelSet
+        Of `automatic_set`.
+    study : Study
+        The study that the labels belong to.
+    network : str, optional
+        The network's name in the study (default 'scene').
+    n_units : int, optional
+        Number of units of each layer, evenly spaced from the best by the labels' measure down to the median
+        (default 2).
+    n_images : int, optional
+        Number of images of each unit (default 6).
+
+    Returns
+    -------
+    list of UnitEvidence
+        Early layers first; what `figures.figure_6_units` shows. Empty where there are no labels.
 
     Raises
     ------
-    SceneLensError : no such network, layer or unit; the study has no annotations.
+    SceneLensError
+        If the study has no such network.
     """
+    tables = [labels.of(network, layer) for layer in labels.layers(network)]
+    chosen = [_choose_units(table, labels.measure, n_units) for table in tables]
+    return [_evidence(study, row, n_images) for table in chosen for row in table.itertuples()]
+
+
+def _evidence(study: Study, label: Any, n_images: int) -> UnitEvidence:
+    """A unit's top images with its active area, each judged by the concept of its automatic label."""
     found = study.automatic_labels(label.network)
     network = study.networks[label.network]
     axes = map_axes(network, label.layer)
     threshold = float(found.counts[label.layer].thresholds[label.unit])
     maps = ConceptMaps(study.annotations, network) if study.annotations is not None else None
-    shown = []
-    for top in top_images(study, label.network, label.layer, int(label.unit), n):
+    images = []
+    for top in top_images(study, label.network, label.layer, int(label.unit), n_images):
         values = responses(network, label.layer, int(label.unit), study.load_image(top.image))
         mask = interpolate(values, axes) > threshold
-        shown.append(Evidence(top, mask, _judged(maps, label, top.image, mask)))
-    return shown
+        images.append(_SegmentedImage(top, mask, _judged(maps, label, top.image, mask)))
+    return UnitEvidence(label, tuple(images))
 
 
 def _judged(maps: ConceptMaps | None, label: Any, image: str, mask: np.ndarray) -> bool | None:
+    """Whether the label's concept fits; None where the image is not annotated or the unit not active."""
     if maps is None or image not in maps.annotations.images or not mask.any():
         return None
-    return fits(maps.annotated_frame(image), maps, mask, label.kind, label.concept)
+    return _fits(maps.annotated_frame(image), maps, mask, label.kind, label.concept)
 
 
-def fits(looked: AnnotatedFrame, maps: ConceptMaps, mask: np.ndarray, kind: str, concept: str) -> bool:
+def _fits(frame: AnnotatedFrame, maps: ConceptMaps, mask: np.ndarray, kind: str, concept: str) -> bool:
     """Whether more than half of a mask (H, W) lies on a concept of an image; a scene fits the whole of it."""
     table = maps.concepts
     found = table.index[(table.kind == kind) & (table.concept == concept)]
     if not len(found):
         return False
-    number = int(found[0]) + 1
+    number = int(found[0]) + 1  # 0 stands for "no concept" in the maps
     if kind == SCENES:
-        return looked.scene == number
-    return bool((looked.codes[mask][:, maps.kinds.index(kind)] == number).mean() > FITS)
+        return frame.scene == number
+    return bool((frame.codes[mask][:, maps.kinds.index(kind)] == number).mean() > _FITS)
 
 
-def choose_units(labels: pd.DataFrame, measure: str, n: int = 2) -> pd.DataFrame:
+def _choose_units(labels: pd.DataFrame, measure: str, n: int = 2) -> pd.DataFrame:
     """Some of a layer's labels, from the best by a measure down to the median, evenly spaced.
 
-    Examples
-    --------
     >>> table = pd.DataFrame({"unit": range(5), "iou": [0.1, 0.5, 0.3, 0.2, 0.4]})
-    >>> choose_units(table, "iou").unit.tolist()
+    >>> _choose_units(table, "iou").unit.tolist()
     [1, 2]
     """
     ranked = labels.sort_values(measure, ascending=False, kind="stable")
     places = np.unique(np.linspace(0, (len(ranked) - 1) // 2, min(n, len(ranked))).round().astype(int))
     return ranked.iloc[places]
-
-
-def agreeing(shown: Sequence[Evidence]) -> tuple[int, int]:
-    """How many of the judged images fit, and how many were judged."""
-    judged = [one.fits for one in shown if one.fits is not None]
-    return sum(judged), len(judged)

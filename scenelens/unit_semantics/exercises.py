@@ -12,21 +12,21 @@ from scenelens.unit_semantics.tables import type_shares
 from scenelens.workbook import Verdict, check_choice, check_number
 
 #: Exercise 2's three answers about one unit: type and precision.
-THREE = (("object", 0.9), ("object", 0.6), ("scene", 0.95))
+_THREE = (("object", 0.9), ("object", 0.6), ("scene", 0.95))
 
 
-def precision_of_marks(study: Study, answer: object) -> Verdict:
+def _precision_of_marks(study: Study, answer: object) -> Verdict:
     """03_3.1: the precision of an answer that marks the three catch trials and twelve further images."""
     real = paper.IMAGES_SHOWN - paper.CATCH_TRIALS
     hint = "Catch trials are not among the images that could fit: of how many real ones do how many fit?"
     return check_number(answer, (real - 12) / real, tolerance=0.005, hint=hint)
 
 
-def rules_that_say_object(study: Study, answer: object) -> Verdict:
-    """03_3.2: by how many of the four rules a unit with the answers `THREE` is an object unit."""
+def _rules_that_say_object(study: Study, answer: object) -> Verdict:
+    """03_3.2: by how many of the four rules a unit with the answers `_THREE` is an object unit."""
     unit = {"network": "scene", "layer": "pool5", "unit": 0, "concept": "bed"}
     rows = [unit | {"annotator": str(k), "type": kind, "precision": share}
-            for k, (kind, share) in enumerate(THREE)]  # fmt: skip
+            for k, (kind, share) in enumerate(_THREE)]  # fmt: skip
     said = [unit_types(pd.DataFrame(rows), rule, paper.PRECISION_WANTED) for rule in RULES]
     number = sum("object" in set(table.type) for table in said)
     hint = (
@@ -35,7 +35,7 @@ def rules_that_say_object(study: Study, answer: object) -> Verdict:
     return check_number(answer, float(number), hint=hint)
 
 
-def highest_iou(study: Study, answer: object) -> Verdict:
+def _highest_iou(study: Study, answer: object) -> Verdict:
     """03_3.3: the highest IoU of a unit active on 0.5% of the pixels with a concept on 20% of them."""
     hint = (
         "At best every active pixel lies on the concept. What is the intersection then, and what the union?"
@@ -43,7 +43,7 @@ def highest_iou(study: Study, answer: object) -> Verdict:
     return check_number(answer, 0.005 / 0.2, tolerance=0.0005, hint=hint)
 
 
-def commonest_type(study: Study, answer: object) -> Verdict:
+def _commonest_type(study: Study, answer: object) -> Verdict:
     """03_3.4: the commonest type among the automatic labels of the scene network's deepest layer."""
     labels = automatic_set(study)
     if not labels:
@@ -55,8 +55,8 @@ def commonest_type(study: Study, answer: object) -> Verdict:
 
 
 CHECKS = {
-    "03_3.1": precision_of_marks,
-    "03_3.2": rules_that_say_object,
-    "03_3.3": highest_iou,
-    "03_3.4": commonest_type,
+    "03_3.1": _precision_of_marks,
+    "03_3.2": _rules_that_say_object,
+    "03_3.3": _highest_iou,
+    "03_3.4": _commonest_type,
 }

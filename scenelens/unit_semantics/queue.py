@@ -1,7 +1,8 @@
-"""Which units a person annotates, and in which order: drawn by lot, so that nobody picks the pretty ones.
+"""Which units a person annotates, and in which order.
 
+The order is random, so that nobody prefers the units that look best.
 The same seed gives the same order on every machine. An instructor gives everyone the same queue to see how
-far people agree, or each a part of it to get through more units.
+far people agree, or a different part of it to each person to get through more units.
 """
 
 from __future__ import annotations
@@ -11,47 +12,72 @@ from collections.abc import Iterable
 import numpy as np
 
 from scenelens.errors import SceneLensError
+from scenelens.paper import PAIR
 from scenelens.studies import Study, layer_row
 from scenelens.unit_semantics.task import LEAST_FITTING, N_CATCH
+from scenelens.workbook import deepest_map_layer
 
 Unit = tuple[str, str, int]  # network, layer, unit
 
 
-def lively_units(study: Study, network: str, layer: str) -> list[Unit]:
-    """A layer's units that can be named: they respond to enough images, and there are others besides.
+def active_units(study: Study, network: str, layer: str) -> list[Unit]:
+    """A layer's units that can be named: they respond to enough images.
+
+    Parameters
+    ----------
+    study : Study
+        An open study.
+    network : str
+        The network's name in the study.
+    layer : str
+        The layer's name.
 
     Returns
     -------
-    list of (network, layer, unit), in the order of the units.
+    list of tuple
+        (network, layer, unit) each, in the order of the units. A unit is in the list if it responds to at
+        least 10 images; the list is empty where the study has too few images for the catch trials as well.
 
     Raises
     ------
-    SceneLensError : no such network or layer.
+    SceneLensError
+        If the study has no such network or layer.
     """
-    layer_row(study, network, layer)
+    layer_row(study, network, layer)  # raises on an unknown layer
     peaks = study.index(network).peaks(layer)
     known = int(np.isfinite(peaks[:, 0]).sum())
+    if known < LEAST_FITTING + N_CATCH:
+        return []
     enough = (peaks > 0).sum(axis=0) >= LEAST_FITTING
-    return [
-        (network, layer, int(unit)) for unit in np.flatnonzero(enough) if known >= LEAST_FITTING + N_CATCH
-    ]
+    return [(network, layer, int(unit)) for unit in np.flatnonzero(enough)]
 
 
 def unit_queue(
     units: Iterable[Unit], n: int | None = None, seed: int = 0, part: tuple[int, int] = (0, 1)
 ) -> list[Unit]:
-    """Units in an order drawn by lot.
+    """Units in a random order.
 
     Parameters
     ----------
-    units : (network, layer, unit) each; their order and repetitions do not matter.
-    n : the first so many; None for all.
-    seed : of the lot; who has the same seed has the same queue.
-    part : (k, parts): of these units only every parts-th, from the k-th on (from 0): parts do not overlap.
+    units : iterable of tuple
+        (network, layer, unit) each; their order and repetitions do not matter.
+    n : int, optional
+        Length of the whole queue (default all units).
+    seed : int, optional
+        Seed of the order; the same seed gives the same queue (default 0).
+    part : tuple of int, optional
+        (k, parts): of the queue only every parts-th unit, from the k-th on (from 0). Parts do not overlap
+        (default (0, 1), the whole queue).
+
+    Returns
+    -------
+    list of tuple
+        (network, layer, unit) each.
 
     Raises
     ------
-    SceneLensError : no units, n below 1, a part there is not.
+    SceneLensError
+        If there are no units, if `n` is below 1, or if there is no such part.
 
     Examples
     --------
@@ -60,6 +86,7 @@ def unit_queue(
     >>> sorted(both) == units and unit_queue(units) == unit_queue(units[::-1])
     True
     """
+    # Sorted first, so that the order depends on the set of units and the seed alone.
     pool = sorted({(str(network), str(layer), int(unit)) for network, layer, unit in units})
     k, parts = part
     if not pool:
@@ -70,3 +97,9 @@ def unit_queue(
         raise SceneLensError(f"part={part}: the parts of {parts} count from 0 to {parts - 1}.")
     order = np.random.default_rng(seed).permutation(len(pool))[:n]
     return [pool[at] for at in order[k::parts]]
+
+
+def _default_queue(study: Study, n: int, seed: int) -> list[Unit]:
+    """`n` random units of the deepest main layers with a map of the scene and the object network."""
+    layers = [(name, deepest_map_layer(study.networks[name])) for name in PAIR if name in study.networks]
+    return unit_queue([unit for name, layer in layers for unit in active_units(study, name, layer)], n, seed)

@@ -1,23 +1,34 @@
-"""What the labels of section 3.3 say, in sentences with n and interval; computed when they are shown."""
+"""Section 3.3 in sentences: what labels say, with n and interval, computed at the moment they are shown."""
 
 from __future__ import annotations
 
-from typing import Any
+import pandas as pd
 
 from scenelens.errors import SceneLensError
 from scenelens.intervals import bootstrap_interval, wilson_interval
 from scenelens.labels import agreement, score_student, side_by_side
-from scenelens.sentences import Sentences, apart, interval, percent, share_text
+from scenelens.sentences import Sentences, apart, gap_text, interval, percent, share_text
 from scenelens.studies import Study
 from scenelens.two_networks import CONTROL
 from scenelens.unit_semantics.sources import LabelSet, automatic_set
-from scenelens.unit_semantics.tables import headline, level_counts
+from scenelens.unit_semantics.tables import counts_by_rule, level_counts
 
 _WORKER = "worker 1"
 
 
 def describe_agreement(labels: LabelSet) -> Sentences:
-    """How often annotators of the deepest layer agree on the type, per network, with Krippendorff's alpha."""
+    """How often people agree on the type of a unit, per network, with Krippendorff's alpha.
+
+    Parameters
+    ----------
+    labels : LabelSet
+        Answers of several people; the deepest layer of each network is used.
+
+    Returns
+    -------
+    Sentences
+        A list in Markdown; the reason where the set is empty.
+    """
     if not labels:
         return Sentences(labels.missing)
     lines = []
@@ -36,24 +47,42 @@ def describe_agreement(labels: LabelSet) -> Sentences:
     return Sentences(head + "\n\n" + "\n".join(f"- {line}" for line in lines))
 
 
-def describe_headline(labels: LabelSet, kind: str = "object") -> Sentences:
-    """How far the count of units of one type depends on the rule, and what holds by every rule."""
+def describe_counts_by_rule(labels: LabelSet, kind: str = "object") -> Sentences:
+    """How much the number of units of one type depends on the rule, and what holds by every rule.
+
+    Parameters
+    ----------
+    labels : LabelSet
+        Labels of both networks; the deepest layer of each is used.
+    kind : str, optional
+        The type (default 'object').
+
+    Returns
+    -------
+    Sentences
+        A list in Markdown; the reason where the set is empty or has one network only.
+
+    Raises
+    ------
+    SceneLensError
+        If the type is unknown.
+    """
     if not labels:
         return Sentences(labels.missing)
-    table = headline(labels, kind)
-    if labels.labels.annotator.nunique() < 2:
-        table = table[table.rule == "any"]  # with one answer a unit all rules say the same
     if set(labels.networks) != {"scene", "object"}:
         return Sentences(f"From {labels.name}: there are labels of one network only, so nothing to compare.")
+    table = counts_by_rule(labels, kind)
+    if labels.labels.annotator.nunique() < 2:
+        table = table[table.rule == "any"]  # with one answer per unit all rules give the same
     counts = table.pivot(index="rule", columns="network", values="n").loc[list(dict.fromkeys(table.rule))]
     ends = table.set_index(["rule", "network"])[["low", "high"]]
     lines = []
     for rule, row in counts.iterrows():
-        gap = apart(*ends.loc[(rule, "scene")], *ends.loc[(rule, "object")])
         name = f"by the rule *{rule}*: " if len(counts) > 1 else ""
+        scene, other = (tuple(ends.loc[(rule, network)]) for network in ("scene", "object"))
         lines.append(
             f"- {name}**{row['scene']}** in the scene network, **{row['object']}** in the object network; "
-            f"the intervals of their shares {'leave a gap' if gap else 'overlap'}"
+            + gap_text(scene, other, subject="the intervals of their shares")
         )
     more = (counts["scene"] > counts["object"]).sum()
     verdict = f"\n\nThe scene network has more by {more} of {len(counts)} rules." if len(counts) > 1 else ""
@@ -62,43 +91,92 @@ def describe_headline(labels: LabelSet, kind: str = "object") -> Sentences:
 
 
 def describe_levels(live: LabelSet, released: LabelSet, rule: str = "majority") -> Sentences:
-    """Units of high meaning at the deepest layer: this study beside the paper's answers."""
+    """Units of high meaning in the deepest layer: this study compared with the paper's answers.
+
+    Parameters
+    ----------
+    live : LabelSet
+        Labels of this study.
+    released : LabelSet
+        Of `released_answers`.
+    rule : str, optional
+        How several answers become one, see `scenelens.labels.unit_types` (default 'majority').
+
+    Returns
+    -------
+    Sentences
+        A list in Markdown, with the reason for each set that is empty.
+    """
     parts = [_high(labels, rule) for labels in (live, released) if labels]
     parts += [labels.missing for labels in (live, released) if not labels]
     return Sentences("\n".join(f"- {part}" for part in parts))
 
 
 def describe_control(study: Study, by: str = "iou") -> Sentences:
-    """Units of high meaning at the deepest layer of the untrained network: what no training at all gives."""
-    control = automatic_set(study, by, networks=[CONTROL])
-    if not control:
-        return Sentences(f"There is no control: {control.missing}")
-    return Sentences(f"The control, before it has seen any image. {_high(control, 'any')}")
+    """Units of high meaning in the deepest layer of the untrained network: the result without any training.
 
-
-def _high(labels: LabelSet, rule: str) -> str:
-    table = level_counts(labels, rule)
-    deepest = table[table.depth == table.groupby("network").depth.transform("max")]
-    rows = deepest[deepest.level == "high"].set_index("network")
-    shares = [f"{network} network {share_text(row.share, row.low, row.high, int(row['of']))}"
-              for network, row in rows.iterrows()]  # fmt: skip
-    text = f"{labels.name[0].upper()}{labels.name[1:]}, units of high meaning: {'; '.join(shares)}."
-    if set(rows.index) >= {"scene", "object"}:
-        one, other = rows.loc["scene"], rows.loc["object"]
-        gap = apart(one.low, one.high, other.low, other.high)
-        more = "scene" if one.share > other.share else "object"
-        text += f" **The {more} network has more" + (
-            "**, and the intervals do not touch." if gap else "**, but the intervals overlap."
-        )
-    return text
-
-
-def beside(people: LabelSet, machine: LabelSet, network: str = "scene", n: int = 8, seed: int = 0) -> Any:
-    """People's answers and automatic labels of the same units: `n` units by lot, one column per annotator.
+    Parameters
+    ----------
+    study : Study
+        An open study.
+    by : str, optional
+        The measure that chooses labels, see `automatic_set` (default 'iou').
 
     Returns
     -------
-    DataFrame : see `labels.side_by_side`; where one of the sets is empty, the sentence that says why.
+    Sentences
+        The reason where the study has no untrained network or no annotations.
+    """
+    control = automatic_set(study, by, networks=[CONTROL])
+    if not control:
+        return Sentences(f"There is no control: {control.missing}")
+    return Sentences(f"The control, a network without training. {_high(control, 'any')}")
+
+
+def _high(labels: LabelSet, rule: str) -> str:
+    """The share of units of high meaning in each network's deepest layer, and whether they differ."""
+    table = level_counts(labels, rule)
+    deepest = table[table.depth == table.groupby("network").depth.transform("max")]
+    rows = deepest[deepest.level == "high"].set_index("network")
+    shares = [
+        f"{network} network {share_text(row.share, row.low, row.high, int(row['of']))}"
+        for network, row in rows.iterrows()
+    ]
+    text = f"{labels.name[0].upper()}{labels.name[1:]}, units of high meaning: {'; '.join(shares)}."
+    if set(rows.index) >= {"scene", "object"}:
+        one, other = rows.loc["scene"], rows.loc["object"]
+        more = "scene" if one.share > other.share else "object"
+        text += f" **The {more} network has more**, "
+        if apart(one.low, one.high, other.low, other.high):
+            text += "and the intervals leave a gap."
+        else:
+            text += "but the intervals overlap."
+    return text
+
+
+def compare_labels(
+    people: LabelSet, machine: LabelSet, network: str = "scene", n: int = 8, seed: int = 0
+) -> pd.DataFrame | Sentences:
+    """People's answers and automatic labels of the same units, for some random units of the deepest layer.
+
+    Parameters
+    ----------
+    people : LabelSet
+        People's answers.
+    machine : LabelSet
+        Automatic labels of the same units.
+    network : str, optional
+        'scene' (default) or 'object'.
+    n : int, optional
+        Number of units (default 8).
+    seed : int, optional
+        Seed of the random choice (default 0).
+
+    Returns
+    -------
+    pandas.DataFrame or Sentences
+        One row per unit, one column per annotator, values "concept (type)", see
+        `scenelens.labels.side_by_side`. Where one of the sets is empty, the sentence that says why.
     """
     if not people or not machine:
         return Sentences(people.missing or machine.missing)
@@ -108,18 +186,31 @@ def beside(people: LabelSet, machine: LabelSet, network: str = "scene", n: int =
 
 
 def describe_comparison(people: LabelSet, machine: LabelSet) -> Sentences:
-    """How often an automatic label says what people said of the same unit, per network."""
+    """How often an automatic label agrees with people's answers about the same unit, per network.
+
+    Parameters
+    ----------
+    people : LabelSet
+        People's answers.
+    machine : LabelSet
+        Automatic labels of the same units.
+
+    Returns
+    -------
+    Sentences
+        A list in Markdown; the reason where one of the sets is empty.
+    """
     if not people or not machine:
         return Sentences(people.missing or machine.missing)
     lines = []
     for network in people.networks:
         own = machine.of(network)
         table = score_student(own, own.annotator[0], people.of(network))
-        said = int((table.same_concept > 0).sum())
-        words = share_text(said / len(table), *wilson_interval(said, len(table)), len(table))
+        same = int((table.same_concept > 0).sum())
+        share = share_text(same / len(table), *wilson_interval(same, len(table)), len(table))
         low, high = bootstrap_interval(table.shared.to_numpy())
         lines.append(
-            f"{network} network: the automatic concept shares a word with at least one person's in {words}. "
+            f"{network} network: the automatic concept shares a word with at least one person's in {share}. "
             f"Its type is that of {percent(table.shared.mean())} of the people ({interval(low, high)}); one "
             f"person's is that of {percent(table.expected.mean())} of the others."
         )
@@ -127,12 +218,21 @@ def describe_comparison(people: LabelSet, machine: LabelSet) -> Sentences:
 
 
 def describe_score(own: LabelSet, others: LabelSet, name: str = "") -> Sentences:
-    """How one annotator's answers stand beside others' about the same units.
+    """How one annotator's answers compare with others' about the same units.
 
     Parameters
     ----------
-    own : the set that holds the annotator's answers. others : what they are compared with.
-    name : the annotator's; without it whoever answered most.
+    own : LabelSet
+        The set that contains the annotator's answers.
+    others : LabelSet
+        What they are compared with.
+    name : str, optional
+        The annotator's name (default the one with most answers).
+
+    Returns
+    -------
+    Sentences
+        The reason where one of the sets is empty or has no answers to compare.
     """
     if not own or not others:
         return Sentences(own.missing or others.missing)
@@ -144,19 +244,32 @@ def describe_score(own: LabelSet, others: LabelSet, name: str = "") -> Sentences
     low, high = bootstrap_interval(table.shared.to_numpy())
     between = "" if high != high else f" ({interval(low, high)})"
     text = (
-        f"**{who}** beside {others.name}, {len(table)} unit{'s' * (len(table) > 1)}: the type agrees with "
-        f"{percent(table.shared.mean())} of the others' answers{between}"
+        f"**{who}** compared with {others.name}, {len(table)} unit{'s' * (len(table) > 1)}: the type agrees "
+        f"with {percent(table.shared.mean())} of the others' answers{between}"
     )
     if table.expected.notna().any():
         text += f"; one of them agrees with {percent(table.expected.mean())} of the rest"
-    said = percent((table.same_concept > 0).mean())
+    same = percent((table.same_concept > 0).mean())
     return Sentences(
-        f"{text}. A word of the concept is shared with at least one of them in {said} of the units."
+        f"{text}. A word of the concept is shared with at least one of them in {same} of the units."
     )
 
 
 def describe_worker(labels: LabelSet, network: str = "scene") -> Sentences:
-    """A released worker scored as a student would be: what to expect of a person who does the task well."""
+    """A released worker scored as a student would be: what to expect of a person who does the task well.
+
+    Parameters
+    ----------
+    labels : LabelSet
+        Of `released_answers`.
+    network : str, optional
+        'scene' (default) or 'object'.
+
+    Returns
+    -------
+    Sentences
+        The reason where the set is empty.
+    """
     if not labels:
         return Sentences(labels.missing)
     table = labels.of(network)

@@ -1,7 +1,7 @@
-"""A person at work on a queue of units: what is on screen, what is refused, what is on disk.
+"""A person annotates a queue of units: what is on screen, what is refused, what is on disk.
 
-`AnnotationSession` is the model of the annotation widget and needs no notebook. An accepted answer has
-reached the disk before the next unit shows; what was begun and not sent stays with its unit.
+`AnnotationSession` is the model of the annotation widget and needs no notebook. An accepted answer is on disk
+before the next unit is shown; an answer that was begun and not sent stays with its unit.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ import traitlets
 
 from scenelens.errors import SceneLensError
 from scenelens.labels import LabelStore
-from scenelens.paper import PAIR
 from scenelens.receptive_fields import Atlas, open_atlas
 from scenelens.studies import Study, layer_row
-from scenelens.unit_semantics.queue import Unit, lively_units, unit_queue
-from scenelens.unit_semantics.task import AnnotationTask, Answer, annotation_task, refusal
-from scenelens.workbook import deepest_map_layer
+from scenelens.unit_semantics.queue import Unit, active_units
+from scenelens.unit_semantics.task import AnnotationTask, Answer, annotation_task
 
 
 class AnnotationSession(traitlets.HasTraits):
@@ -28,20 +26,34 @@ class AnnotationSession(traitlets.HasTraits):
 
     Parameters
     ----------
-    study : an open study, or its `Atlas` where one is open already.
-    units : the queue, (network, layer, unit) each; see `unit_queue`.
-    annotator : the person's name; the session begins at the first unit that this person has not answered.
-    store : where answers are kept; without one, the study's own (`Study.answers`).
-    seed : of the catch trials.
+    study : Study or Atlas
+        An open study, or its `Atlas` where one is open already.
+    units : sequence of tuple
+        The queue, (network, layer, unit) each; see `unit_queue`.
+    annotator : str, optional
+        The person's name. The session begins at the first unit that this person has not answered.
+    store : LabelStore, optional
+        Where answers are stored (default the study's own, `Study.answers`).
+    seed : int, optional
+        Seed of the catch trials (default 0).
 
     Attributes
     ----------
-    annotator : trait, the person's name. place : trait, the unit on screen, counted from 0 in the queue.
-    concept, type : traits, str. marked : trait, sorted tuple of the places (from 0) that do not fit.
+    annotator : str
+        Trait: the person's name.
+    place : int
+        Trait: the unit on screen, counted from 0 in the queue.
+    concept : str
+        Trait: the concept as far as it is written.
+    type : str
+        Trait: the chosen type, '' before the choice.
+    marked : tuple of int
+        Trait: the sorted places, from 0, of the images that do not fit.
 
     Raises
     ------
-    SceneLensError : no units, a network, layer or unit there is not, a store that cannot be read.
+    SceneLensError
+        If there are no units, if there is no such network, layer or unit, or if the store cannot be read.
     """
 
     annotator = traitlets.Unicode()
@@ -81,7 +93,13 @@ class AnnotationSession(traitlets.HasTraits):
         return self.units[self.place]
 
     def task(self) -> AnnotationTask:
-        """The images of the unit on screen."""
+        """The images of the unit on screen.
+
+        Returns
+        -------
+        AnnotationTask
+            The task; the last four are cached.
+        """
         return self._task(self.place)
 
     @property
@@ -90,16 +108,35 @@ class AnnotationSession(traitlets.HasTraits):
         return Answer(self.concept.strip(), frozenset(self.marked), self.type)
 
     def mark(self, place: int, out: bool = True) -> None:
-        """Mark one image, by its place from 0, as one that does not fit, or take the mark off."""
+        """Mark one image as one that does not fit, or take the mark off.
+
+        Parameters
+        ----------
+        place : int
+            The image's place, from 0.
+        out : bool, optional
+            False takes the mark off (default True).
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such image; the marks stay as they were.
+        """
         marked = set(self.marked) - {place} | ({place} if out else set())
         self.mark_all(marked)
 
     def mark_all(self, places: Iterable[int]) -> None:
         """Mark these images and no others.
 
+        Parameters
+        ----------
+        places : iterable of int
+            The images' places, from 0.
+
         Raises
         ------
-        SceneLensError : an image there is not; the marks stay as they were.
+        SceneLensError
+            If there is no such image; the marks stay as they were.
         """
         wanted, n = tuple(sorted(set(places))), len(self.task())
         wrong = [place for place in wanted if not 0 <= place < n]
@@ -110,46 +147,83 @@ class AnnotationSession(traitlets.HasTraits):
     # ---- going through the queue
 
     def go_to(self, place: int) -> None:
-        """Show another unit of the queue, with what was begun there or answered before."""
+        """Show another unit of the queue, with the answer that was begun or given there.
+
+        Parameters
+        ----------
+        place : int
+            The unit's place in the queue, from 0.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such unit, or if it cannot be shown; this one stays on screen.
+        """
         if not 0 <= place < len(self.units):
             raise SceneLensError(f"the queue has units 1 to {len(self.units)}, and no unit {place + 1}.")
-        self._task(place)  # a unit that cannot be shown is told before this one leaves the screen
+        self._task(place)  # made before anything changes, so that an error leaves this unit on screen
         self._keep_draft()
         with self.hold_trait_notifications():
             self.place = place
             self._load()
 
     def step(self, by: int) -> None:
-        """Show the next or an earlier unit, round the end, whether this one is answered or not."""
+        """Show the next or an earlier unit, whether this one is answered or not.
+
+        Parameters
+        ----------
+        by : int
+            Number of units to go on, or back if negative; after the last unit comes the first.
+        """
         self.go_to((self.place + by) % len(self.units))
 
     def resume(self) -> None:
-        """Show the first unit from here on, round the end, that this person has not answered."""
+        """Show the next unit, from this one on, that this person has not answered."""
         self.go_to(self._next_open(self.place))
 
     def _next_open(self, start: int) -> int:
-        """The first place from `start` on, round the end, that is not answered; `start` where all are."""
+        """The next open place, from `start` to the end and then from 0; `start` where all are answered."""
         done, n = self.answered(), len(self.units)
         ahead = [(start + k) % n for k in range(n)]
         return next((place for place in ahead if self.units[place] not in done), start)
 
     def rename(self, annotator: str) -> None:
-        """Another person takes over. An answer that was begun stays on screen; without one, the session goes
-        to the first unit that this person has not answered."""
+        """Another person takes over.
+
+        An answer that was begun stays on screen; otherwise the session goes to the first unit that this
+        person has not answered.
+
+        Parameters
+        ----------
+        annotator : str
+            The person's name.
+        """
         begun = self.answer != self._loaded
         self.annotator = annotator.strip()
         if not begun:
-            self._loaded = self.answer  # what is on screen is nobody's draft
+            self._loaded = self.answer  # what is on screen is not kept as a draft of either person
             self.go_to(self._next_open(0))
 
     def answered(self) -> set[Unit]:
-        """The queue's units that this person has answered."""
+        """The queue's units that this person has answered.
+
+        Returns
+        -------
+        set of tuple
+            (network, layer, unit) each; empty without a name.
+        """
         return self.store.progress(self.annotator) & set(self.units) if self.annotator else set()
 
     def progress(self) -> str:
-        """How far this person is, such as 'unit 3 of 20 · 2 answered'."""
+        """How far this person is.
+
+        Returns
+        -------
+        str
+            Such as 'unit 3 of 20 · 2 answered'.
+        """
         done = self.answered()
-        again = " · answered before: a new answer takes its place" if self.unit in done else ""
+        again = " · answered before: a new answer replaces it" if self.unit in done else ""
         return f"unit {self.place + 1} of {len(self.units)} · {len(done)} answered{again}"
 
     def _keep_draft(self) -> None:
@@ -157,14 +231,20 @@ class AnnotationSession(traitlets.HasTraits):
             self._drafts[self.annotator, self.place] = self.answer
 
     def _load(self) -> None:
-        """Show what was begun for this unit, or this person's last answer about it, or a blank form."""
+        """Show the draft for this unit, or this person's last answer about it, or a blank form."""
         self._loaded = self.earlier()
         shown = self._drafts.get((self.annotator, self.place), self._loaded)
         with self.hold_trait_notifications():
             self.concept, self.type, self.marked = shown.concept, shown.type, tuple(sorted(shown.marked))
 
     def earlier(self) -> Answer:
-        """This person's last answer about the unit on screen; a blank one where there is none."""
+        """This person's last answer about the unit on screen.
+
+        Returns
+        -------
+        Answer
+            A blank one where there is none.
+        """
         table = self.store.history() if self.unit in self.answered() else None
         if table is None:
             return Answer()
@@ -174,27 +254,39 @@ class AnnotationSession(traitlets.HasTraits):
         return Answer(last.concept, self._places(last.details), last.type)
 
     def _places(self, details: str) -> frozenset[int]:
-        """Where the images stand that an earlier answer marked."""
+        """The places of the images that an earlier answer marked; their order may have been another one."""
         try:
             marked = set(json.loads(details)["marked"])
-        except (ValueError, KeyError, TypeError):  # an answer from elsewhere, without such details
+        except (ValueError, KeyError, TypeError):  # an answer from another program, without such details
             return frozenset()
         return frozenset(place for place, one in enumerate(self.task().images) if one.image in marked)
 
     # ---- answering
 
     def refusal(self) -> str:
-        """Why the answer on screen is not accepted, in one sentence; '' where it is."""
+        """Why the answer on screen is not accepted.
+
+        Returns
+        -------
+        str
+            One sentence; '' where the answer is accepted.
+        """
         if not self.annotator.strip():
             return "The answer needs a name: write yours at the top."
-        return refusal(self.task(), self.answer)
+        return self.task().refusal(self.answer)
 
     def accept(self) -> str:
-        """Put the answer on disk, then show the next unit that is not answered; returns what was written.
+        """Write the answer to disk, then show the next unit that is not answered.
+
+        Returns
+        -------
+        str
+            What was written, in a sentence.
 
         Raises
         ------
-        SceneLensError : the answer is refused, or cannot be written; it stays on screen.
+        SceneLensError
+            If the answer is refused, or cannot be written; it stays on screen.
         """
         sentence = self.refusal()
         if sentence:
@@ -206,6 +298,7 @@ class AnnotationSession(traitlets.HasTraits):
             type=answer.type, precision=task.precision(answer.marked), n_images=task.n_real,
             details=self._details(task, answer),
         )  # fmt: skip
+        # Only now, when the answer is on disk, its draft is dropped: an error above loses nothing.
         self._drafts.pop((self.annotator, self.place), None)
         self._loaded = answer
         self.resume()
@@ -227,26 +320,31 @@ class AnnotationSession(traitlets.HasTraits):
         return json.dumps(about)
 
     def export_csv(self, path: str | Path | None = None) -> Path:
-        """Write the answers of all annotators that stand as a table; beside the store without a path."""
+        """Write the latest answers of all annotators as a table.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path, optional
+            The CSV file (default next to the store, with its name).
+
+        Returns
+        -------
+        pathlib.Path
+            The file that was written.
+        """
         return self.store.export_csv(path or self.store.path.with_suffix(".csv"))
-
-
-def default_units(study: Study, n: int, seed: int) -> list[Unit]:
-    """`n` units by lot among the deepest main layers with a map of the scene and the object network."""
-    layers = [(name, deepest_map_layer(study.networks[name])) for name in PAIR if name in study.networks]
-    return unit_queue([unit for name, layer in layers for unit in lively_units(study, name, layer)], n, seed)
 
 
 def _check_units(study: Study, units: list[Unit]) -> None:
     if not units:
         raise SceneLensError("there are no units to annotate; unit_queue makes a list of them.")
-    lively = {pair: set(lively_units(study, *pair)) for pair in {unit[:2] for unit in units}}
+    active = {pair: set(active_units(study, *pair)) for pair in {unit[:2] for unit in units}}
     for network, layer, unit in units:
         last = int(layer_row(study, network, layer)["units"]) - 1
         if not 0 <= unit <= last:
             raise SceneLensError(f"{layer} of the {network} network has units 0 to {last}, not {unit}.")
-        if (network, layer, unit) not in lively[network, layer]:
+        if (network, layer, unit) not in active[network, layer]:
             raise SceneLensError(
                 f"{layer}:{unit} of the {network} network responds to too few images to be named; "
-                "lively_units lists those that can be."
+                "active_units lists those that can be."
             )

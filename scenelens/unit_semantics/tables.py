@@ -1,8 +1,8 @@
 """How much units mean, layer by layer: the tables behind Figures 7 and 8.
 
-Every table has a row per network and layer (and level or type), says of how many units it speaks, and has an
-interval. Which of several answers about a unit counts is a rule of `labels.RULES`, named by the caller: the
-paper's headline changes with it (`headline`).
+Every table has a row per network and layer (and level or type), with the number of units and an interval. How
+several answers about one unit become one is a rule of `scenelens.labels.RULES`, chosen by the caller: the
+paper's main claim depends on it (`counts_by_rule`).
 """
 
 from __future__ import annotations
@@ -32,17 +32,22 @@ def layer_precision(labels: LabelSet, seed: int = 0) -> pd.DataFrame:
 
     Parameters
     ----------
-    seed : of the bootstrap over units.
+    labels : LabelSet
+        Labels of one source.
+    seed : int, optional
+        Seed of the bootstrap over units (default 0).
 
     Returns
     -------
-    DataFrame : network, depth, layer, n_units (that have answers), precision (mean over units of the mean
-    over a unit's answers), low, high (95% bootstrap over units).
+    pandas.DataFrame
+        ``network``, ``depth`` (0 is the earliest layer), ``layer``, ``n_units`` (that have answers),
+        ``precision`` (mean over units of the mean over a unit's answers, 0..1), ``low``, ``high`` (95%
+        bootstrap over units).
 
     Notes
     -----
     Section 3.3, Figure 7a. For automatic labels precision is the share of a unit's top images in which more
-    than half of its active area lies on the concept: a stricter question than people were asked.
+    than half of its active area lies on the concept: a stricter condition than people applied.
     """
     judged = current(labels.labels).dropna(subset=["precision"])
     values = judged.groupby(UNIT, sort=False).precision.mean().groupby(["network", "layer"])
@@ -70,20 +75,27 @@ def level_counts(
 
     Parameters
     ----------
-    rule : what makes one meaning of several answers; see `labels.unit_types`.
-    threshold : how well a label has to fit to count; without it the set's own (`LabelSet.least`: a precision
-        of 75% in the paper, an IoU of 0.04 for automatic labels).
+    labels : LabelSet
+        Labels of one source.
+    rule : str or callable, optional
+        How several answers become one, see `scenelens.labels.unit_types` (default 'majority').
+    threshold : float, optional
+        How well a label has to fit to count (default the set's own, `LabelSet.least`: a precision of 0.75 in
+        the paper, an IoU of 0.04 for automatic labels).
 
     Returns
     -------
-    DataFrame : network, depth, layer, level, n (units that count), named (units of that level were there no
-    threshold), of (units of the layer), share (n / of), low, high (Wilson, 95%).
+    pandas.DataFrame
+        ``network``, ``depth``, ``layer``, ``level`` ('low', 'mid' or 'high'), ``n`` (units that count),
+        ``named`` (units of that level without the threshold), ``of`` (units of the layer), ``share`` (n /
+        of), ``low``, ``high`` (95% Wilson interval).
 
     Notes
     -----
     Section 3.3, Figure 7. With the rule 'any' a unit may count in several levels.
     """
     least = labels.least if threshold is None else threshold
+    # The second count has no threshold; the figure shows it as pale bars behind the first.
     counts = [_counted(_meaning(labels, rule, value), "level") for value in (least, 0.0)]
     rows = []
     for network, depth, layer, of in _places(labels):
@@ -107,13 +119,20 @@ def type_shares(
 
     Parameters
     ----------
-    rule : None counts all answers, whatever their precision (the released `layerAverageCount`); else units,
-        as in `level_counts`.
+    labels : LabelSet
+        Labels of one source.
+    rule : str or callable, optional
+        How several answers become one. None (default) counts all answers, whatever their precision, as the
+        released `layerAverageCount` does; otherwise units are counted, as in `level_counts`.
+    threshold : float, optional
+        How well a label has to fit to count (default the set's own); not used without a rule.
 
     Returns
     -------
-    DataFrame : network, depth, layer, type, n, of (answers, or units of the layer), share, low, high (Wilson,
-    95%; a unit's three answers are not independent, so of answers it is somewhat too narrow).
+    pandas.DataFrame
+        ``network``, ``depth``, ``layer``, ``type``, ``n``, ``of`` (answers, or units of the layer),
+        ``share``, ``low``, ``high`` (95% Wilson interval; a unit's three answers are not independent, so for
+        answers it is somewhat too narrow).
 
     Notes
     -----
@@ -137,16 +156,27 @@ def type_shares(
     return pd.DataFrame(rows, columns=columns)
 
 
-def headline(labels: LabelSet, kind: str = "object", threshold: float | None = None) -> pd.DataFrame:
-    """How many units of the deepest layer are of one type, by every rule: the claim hangs on it.
+def counts_by_rule(labels: LabelSet, kind: str = "object", threshold: float | None = None) -> pd.DataFrame:
+    """How many units of the deepest layer are of one type, by every rule.
+
+    Parameters
+    ----------
+    labels : LabelSet
+        Labels of one source.
+    kind : str, optional
+        The type (default 'object').
+    threshold : float, optional
+        How well a label has to fit to count (default the set's own).
 
     Returns
     -------
-    DataFrame : rule, network, layer, n, of, share, low, high (Wilson, 95%).
+    pandas.DataFrame
+        ``rule``, ``network``, ``layer``, ``n``, ``of``, ``share``, ``low``, ``high`` (95% Wilson interval).
 
     Raises
     ------
-    SceneLensError : a type there is not.
+    SceneLensError
+        If the type is unknown.
     """
     if kind not in TYPES:
         raise SceneLensError(f"no type {kind!r}; {close_names(kind, TYPES)}.")

@@ -1,8 +1,8 @@
-"""The annotation task, alive: name a unit, mark the images that do not fit, choose a type, on to the next.
+"""The annotation task as a widget: name a unit, mark the images that do not fit, choose a type, go on.
 
-`AnnotationSession` is the model; this is the view of it, in core ipywidgets. The form stands above the
-images, so that the Tab key passes it first: Enter in the concept goes on to the numbers of images that do not
-fit, which can be typed as well as clicked. Each image is a button: Space marks it.
+`AnnotationSession` is the model; this is its view, in core ipywidgets. The form comes before the images, so
+that the Tab key reaches it first. Enter in the field of the concept goes on to the numbers of the images that
+do not fit, which can be typed as well as clicked. Each image is a button: Space marks it.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from scenelens.errors import SceneLensError
 from scenelens.labels import TYPES, LabelStore
 from scenelens.receptive_fields import Atlas
 from scenelens.studies import Study
-from scenelens.unit_semantics.queue import Unit
-from scenelens.unit_semantics.session import AnnotationSession, default_units
+from scenelens.unit_semantics.queue import Unit, _default_queue
+from scenelens.unit_semantics.session import AnnotationSession
 from scenelens.workbook import NARROW, Status, encode, guarded, handle_in_order
 
-SIDE = 176  # pixels of a picture
-SIZES = (72, 200, 88)  # of a picture on screen, in CSS pixels: least, most, at first
-REFUSED = "sl-refused"  # the status line's class while it says why an answer is not accepted
-KEEP = {"width": "max-content"}
+_SIDE = 176  # width and height of an image, in pixels
+_SIZES = (72, 200, 88)  # of an image on screen, in CSS pixels: least, most, at first
+_REFUSED = "sl-refused"  # the status line's class while it says why an answer is not accepted
+_KEEP = {"width": "max-content"}
 
-STEPS = (
+_STEPS = (
     "<b>1</b> Name what most of the images share, where they are lit.",
     "<b>2</b> Mark the images that do not fit: click them, or type their numbers.",
-    "<b>3</b> Say which kind of thing the concept is.",
+    "<b>3</b> Choose the type of the concept.",
 )
 
 #: What each type means, as the tooltip of its button.
-MEANINGS = (
+_MEANINGS = (
     "a whole place, such as a kitchen or a corridor",
-    "a thing of its own, such as a lamp or a dog",
+    "a single thing, such as a lamp or a dog",
     "a part of the ground or of the walls, such as road, sky or grass",
     "a part of a thing, such as a wheel or a head",
-    "a pattern or a stuff, such as stripes or wood",
+    "a pattern or a material, such as stripes or wood",
     "an edge, a line, a corner or a colour",
 )
 
-STYLE = Path(__file__).with_suffix(".css")
+_STYLE = Path(__file__).with_suffix(".css")
 
 
 def annotate_units(
@@ -56,33 +56,42 @@ def annotate_units(
     n: int = 20,
     seed: int = 0,
     store: LabelStore | None = None,
-) -> AnnotateUnits:
-    """The paper's annotation task on a queue of units (section 3.3).
+) -> _AnnotationWidget:
+    """Show the paper's annotation task for a queue of units (section 3.3).
 
     Parameters
     ----------
-    study : an open study, or its `Atlas` where one is open already.
-    units : the queue, (network, layer, unit) each, such as `unit_queue` makes; without one, `n` units by lot
-        of the deepest main layers with a map of both networks.
-    annotator : the person's name; it can be written into the form as well.
-    seed : of the lot, and of the catch trials.
-    store : where answers are kept; without one, the study's own (`Study.answers`). Nothing is
-        written before the first answer is accepted.
+    study : Study or Atlas
+        An open study, or its `Atlas` where one is open already.
+    units : sequence of tuple, optional
+        The queue, (network, layer, unit) each, see `unit_queue` (default `n` random units of both networks'
+        deepest main layers that have a map).
+    annotator : str, optional
+        The person's name; it can be written into the form as well.
+    n : int, optional
+        Number of units where no queue is given (default 20).
+    seed : int, optional
+        Seed of the random queue and of the catch trials (default 0).
+    store : LabelStore, optional
+        Where answers are stored (default the study's own, `Study.answers`). Nothing is written before the
+        first answer is accepted.
 
     Returns
     -------
-    AnnotateUnits, an ipywidgets.VBox that a notebook shows; `.model` is its `AnnotationSession`.
+    ipywidgets.VBox
+        The widget, to be shown by a notebook; `.model` is its `AnnotationSession`.
 
     Raises
     ------
-    SceneLensError : a network, layer or unit there is not, or a store that cannot be read.
+    SceneLensError
+        If there is no such network, layer or unit, or if the store cannot be read.
     """
     opened = study.study if isinstance(study, Atlas) else study
-    queue = default_units(opened, n, seed) if units is None else units
-    return AnnotateUnits(AnnotationSession(study, queue, annotator, store, seed))
+    queue = _default_queue(opened, n, seed) if units is None else units
+    return _AnnotationWidget(AnnotationSession(study, queue, annotator, store, seed))
 
 
-class AnnotateUnits(ipywidgets.VBox):
+class _AnnotationWidget(ipywidgets.VBox):
     """The view of an `AnnotationSession`.
 
     Its parts carry CSS classes: sl-annotator, sl-progress, sl-previous, sl-next, sl-concept, sl-marks,
@@ -102,6 +111,7 @@ class AnnotateUnits(ipywidgets.VBox):
         }
         self._style = ipywidgets.ToggleButton().style
         self._shown: int | None = None
+        # True while the model changes the controls, so that they do not change the model back.
         self._following = False
         self._bind()
         super().__init__(self._rows())
@@ -111,7 +121,7 @@ class AnnotateUnits(ipywidgets.VBox):
         self.follow()
 
     def _rows(self) -> list[Any]:
-        one, said = self.controls, [ipywidgets.HTML(text).add_class("sl-step") for text in STEPS]
+        one, said = self.controls, [ipywidgets.HTML(text).add_class("sl-step") for text in _STEPS]
         top = ipywidgets.HBox([one["annotator"], one["previous"], one["next"], one["progress"]])
         answers = ipywidgets.HBox([one["accept"], one["export"], one["size"]])
         form = [said[0], one["concept"], said[1], one["marks"], said[2], one["types"]]
@@ -163,7 +173,7 @@ class AnnotateUnits(ipywidgets.VBox):
     def _mark(self, places: list[int]) -> None:
         try:
             self.model.mark_all(places)
-        except SceneLensError as error:  # a slip of the pen, which stays in the field to be put right
+        except SceneLensError as error:  # the text stays in the field, to be corrected
             self._say(f"{error}", refused=True)
             return
         self._say("")
@@ -198,7 +208,7 @@ class AnnotateUnits(ipywidgets.VBox):
         self.sheet.layout.grid_template_columns = f"repeat(auto-fill, minmax({width}px, 1fr))"
 
     def _say(self, text: str, refused: bool = False) -> None:
-        (self.status.add_class if refused else self.status.remove_class)(REFUSED)
+        (self.status.add_class if refused else self.status.remove_class)(_REFUSED)
         self.status.show(text)
 
     # ---- from the model to the controls
@@ -222,7 +232,7 @@ class AnnotateUnits(ipywidgets.VBox):
 
     def _show_unit(self) -> None:
         """The images of the unit on screen, in tiles that are made once."""
-        pictures = self.model.task().pictures(SIDE)
+        pictures = self.model.task().pictures(_SIDE)
         for place in range(len(self.buttons), len(pictures)):
             self._add_tile(place)
         for image, picture in zip(self.images, pictures, strict=False):
@@ -238,7 +248,7 @@ class AnnotateUnits(ipywidgets.VBox):
 
     def _add_tile(self, place: int) -> None:
         image = ipywidgets.Image(format="jpeg", layout=self._shared["image"])
-        image.width = str(SIDE // 2)  # where there is no style sheet, as in a page for reading
+        image.width = str(_SIDE // 2)  # for pages without the style sheet
         button = ipywidgets.ToggleButton(
             description=str(place + 1),
             tooltip="does not fit",
@@ -251,8 +261,8 @@ class AnnotateUnits(ipywidgets.VBox):
 
 
 def _style() -> ipywidgets.HTML:
-    """The style sheet, as a part of the widget: it goes wherever the widget is shown."""
-    return ipywidgets.HTML(f"<style>{STYLE.read_text()}</style>", layout={"display": "none"})
+    """The style sheet, as a part of the widget, so that it is there wherever the widget is shown."""
+    return ipywidgets.HTML(f"<style>{_STYLE.read_text()}</style>", layout={"display": "none"})
 
 
 def _controls() -> dict[str, Any]:
@@ -265,11 +275,11 @@ def _controls() -> dict[str, Any]:
         "progress": ipywidgets.HTML(),
         "concept": text(placeholder="a word or two", continuous_update=False, layout={"width": "440px"}),
         "marks": text(placeholder="such as 3, 17, 40", continuous_update=False, layout={"width": "440px"}),
-        "types": ipywidgets.ToggleButtons(options=TYPES, value=None, tooltips=MEANINGS),
-        "accept": button(description="Save and go on", button_style="primary", layout=KEEP),
-        "export": button(description="Export a table", tooltip="All answers, as a CSV file", layout=KEEP),
+        "types": ipywidgets.ToggleButtons(options=TYPES, value=None, tooltips=_MEANINGS),
+        "accept": button(description="Save and go on", button_style="primary", layout=_KEEP),
+        "export": button(description="Export a table", tooltip="All answers, as a CSV file", layout=_KEEP),
         "size": ipywidgets.IntSlider(
-            SIZES[2], *SIZES[:2], step=8, description="Image size", readout=False, layout={"width": "240px"}
+            _SIZES[2], *_SIZES[:2], step=8, description="Image size", readout=False, layout={"width": "240px"}
         ),
     }
     return {name: widget.add_class(f"sl-{name}") for name, widget in made.items()}

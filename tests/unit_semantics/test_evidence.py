@@ -9,7 +9,7 @@ import pytest
 from scenelens.labels.concept_maps import ConceptMaps
 from scenelens.networks.grid import interpolate, map_axes
 from scenelens.networks.hooks import responses
-from scenelens.unit_semantics.evidence import agreeing, choose_units, evidence, fits
+from scenelens.unit_semantics.evidence import _choose_units, _evidence, _fits
 from scenelens.unit_semantics.sources import automatic_set
 from tests.annotated_study import annotated_study
 
@@ -22,7 +22,7 @@ def study(tmp_path_factory):
 def test_evidence_shows_the_units_top_images_and_judges_the_annotated_ones(study):
     labels = automatic_set(study).of("scene", "conv3")
     label = next(labels[labels.kind == "objects"].itertuples())
-    shown = evidence(study, label, 6)
+    shown = _evidence(study, label, 6).images
     top = study.index("scene").top_images("conv3", label.unit, 6)
     assert [one.top.image for one in shown] == top.image.tolist()
     network, known = study.networks["scene"], set(study.annotations.images)
@@ -37,8 +37,8 @@ def test_evidence_shows_the_units_top_images_and_judges_the_annotated_ones(study
             share = 0 if where is None else (where & area).sum() / area.sum()
             assert one.fits == (share > 0.5) or abs(share - 0.5) < 0.05  # resized by other means
     assert any(one.fits is not None for one in shown)
-    fitting, judged = agreeing(shown)
-    assert fitting <= judged == sum(one.fits is not None for one in shown)
+    whole = _evidence(study, label, 6)
+    assert whole.fitting <= whole.judged == sum(one.fits is not None for one in shown)
 
 
 def test_a_scene_fits_its_whole_image(study):
@@ -47,17 +47,17 @@ def test_a_scene_fits_its_whole_image(study):
     looked = {scene: maps.annotated_frame(image) for scene, image in images.items()}
     nowhere = np.zeros(study.networks["scene"].input_size, bool)
     nowhere[0, 0] = True
-    assert fits(looked["attic"], maps, nowhere, "scenes", "attic")
-    assert not fits(looked["attic"], maps, nowhere, "scenes", "beach")
-    assert fits(looked["attic"], maps, nowhere, "objects", "bed")  # the top left quarter
-    assert not fits(looked["attic"], maps, nowhere, "objects", "sand")
-    assert not fits(looked["attic"], maps, nowhere, "objects", "unheard of")
+    assert _fits(looked["attic"], maps, nowhere, "scenes", "attic")
+    assert not _fits(looked["attic"], maps, nowhere, "scenes", "beach")
+    assert _fits(looked["attic"], maps, nowhere, "objects", "bed")  # the top left quarter
+    assert not _fits(looked["attic"], maps, nowhere, "objects", "sand")
+    assert not _fits(looked["attic"], maps, nowhere, "objects", "unheard of")
 
 
 def test_images_without_annotations_are_not_judged(study):
     """Here only the scenes are annotated; a unit's top images come from everywhere."""
     label = next(automatic_set(study).of("object", "conv3").itertuples())
-    shown = evidence(study, label, 15)
+    shown = _evidence(study, label, 15).images
     judged = {one.top.source for one in shown if one.fits is not None}
     assert judged == {"scene-centric"}
     assert {one.top.source for one in shown if one.fits is None} >= {"object-centric"}
@@ -65,6 +65,6 @@ def test_images_without_annotations_are_not_judged(study):
 
 def test_units_from_the_best_to_the_median():
     table = pd.DataFrame({"unit": range(9), "iou": [0.1, 0.9, 0.3, 0.2, 0.4, 0.8, 0.7, 0.6, 0.5]})
-    assert choose_units(table, "iou", 2).iou.tolist() == [0.9, 0.5]
-    assert choose_units(table, "iou", 3).iou.tolist() == [0.9, 0.7, 0.5]
-    assert choose_units(table[:1], "iou", 3).unit.tolist() == [0]
+    assert _choose_units(table, "iou", 2).iou.tolist() == [0.9, 0.5]
+    assert _choose_units(table, "iou", 3).iou.tolist() == [0.9, 0.7, 0.5]
+    assert _choose_units(table[:1], "iou", 3).unit.tolist() == [0]

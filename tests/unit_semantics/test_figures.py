@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from scenelens.labels.table import GROUPS
 from scenelens.minimal_images.figures import RIGHT, WRONG
 from scenelens.unit_semantics import tables
-from scenelens.unit_semantics.evidence import choose_units, evidence
+from scenelens.unit_semantics.evidence import collect_evidence
 from scenelens.unit_semantics.figures import answers, units
 from scenelens.unit_semantics.sources import LabelSet, automatic_set
 from scenelens.workbook.pictures import dimmed
@@ -18,7 +18,7 @@ from tests.annotated_study import annotated_study
 from tests.figure_checks import assert_well_set, words_of
 from tests.made_up_labels import made_up_answers
 
-MISSING = LabelSet("nothing", missing="Not at hand: fetch it.")
+MISSING = LabelSet("nothing", missing="Not installed: fetch it.")
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,10 @@ def lines(axes):
 
 @pytest.mark.parametrize("draw", [
     units.figure_6_answers, answers.figure_7_precision, answers.figure_7_levels, answers.figure_8_types,
-    lambda labels: units.figure_6_units(labels, None),
+    lambda labels: units.figure_6_units(labels, []),
 ])  # fmt: skip
 def test_an_empty_set_gives_its_sentence(draw):
-    assert draw(MISSING) == "Not at hand: fetch it."
+    assert draw(MISSING) == "Not installed: fetch it."
 
 
 def test_precision_is_drawn_as_counted(released):
@@ -118,9 +118,10 @@ def test_answers_where_all_fit():
 
 
 def test_units_show_where_they_are_active_and_whether_that_fits(study, live):
-    plate = units.figure_6_units(live, study, "scene", n_units=1, n_images=3)
-    row = next(choose_units(live.of("scene", "pool1"), "iou", 1).itertuples())
-    first = evidence(study, row, 3)
+    shown = collect_evidence(live, study, "scene", n_units=1, n_images=3)
+    plate = units.figure_6_units(live, shown)
+    row, first = shown[0].label, shown[0].images
+    assert (row.layer, row.iou) == ("pool1", live.of("scene", "pool1").iou.max())
     color = {None: None, True: RIGHT, False: WRONG}[first[0].fits]
     assert plate.axes[0].spines["left"].get_visible() == (color is not None)
     if color:
@@ -128,7 +129,7 @@ def test_units_show_where_they_are_active_and_whether_that_fits(study, live):
     drawn = np.asarray(plate.axes[0].images[0].get_array())
     assert abs(drawn.mean() - dimmed(first[0].top.frame, first[0].mask).mean()) < 1
     assert f"pool1:{row.unit}" in words(plate)
-    assert "no person said any of it" in plate.caption
+    assert "without people" in plate.caption
     assert "by IoU" in plate.caption
     assert_well_set(plate)
 
@@ -138,7 +139,7 @@ def test_units_show_where_they_are_active_and_whether_that_fits(study, live):
 ])  # fmt: skip
 def test_live_figures_are_well_set_and_say_that_nobody_answered(live, draw):
     plate = draw(live)
-    assert "no person said any of it" in plate.caption
+    assert "without people" in plate.caption
     assert "Rule" not in plate.caption
     assert_well_set(plate)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
 from scenelens.studies.study import open_study
-from scenelens.unit_semantics.queue import lively_units, unit_queue
+from scenelens.unit_semantics.queue import active_units, unit_queue
 from scenelens.unit_semantics.task import annotation_task
 from tests.tiny_study import write_tiny_study
 
@@ -19,17 +19,17 @@ UNITS = [(network, "pool5", unit) for network in ("scene", "object") for unit in
 @given(st.integers(0, 99), st.integers(1, 7), st.integers(1, 40))
 def test_the_parts_make_up_the_queue_and_do_not_overlap(seed, parts, n):
     whole = unit_queue(UNITS, n, seed)
-    dealt = [unit_queue(UNITS, n, seed, (k, parts)) for k in range(parts)]
-    assert sorted(unit for part in dealt for unit in part) == sorted(whole)
+    split = [unit_queue(UNITS, n, seed, (k, parts)) for k in range(parts)]
+    assert sorted(unit for part in split for unit in part) == sorted(whole)
     assert len(set(whole)) == len(whole) == min(n, len(UNITS))
-    assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
+    assert max(map(len, split)) - min(map(len, split)) <= 1
 
 
 def test_a_queue_depends_on_the_set_of_units_and_the_seed_alone():
     assert unit_queue(UNITS) == unit_queue([*reversed(UNITS), UNITS[0], ("scene", "pool5", np.int64(3))])
     assert unit_queue(UNITS) != unit_queue(UNITS, seed=1)
     assert unit_queue(UNITS)[:5] == unit_queue(UNITS, 5)
-    assert unit_queue(UNITS) != UNITS  # drawn by lot
+    assert unit_queue(UNITS) != UNITS  # in random order
 
 
 @pytest.mark.parametrize(("wanted", "words"), [
@@ -43,15 +43,15 @@ def test_what_makes_no_queue_is_told(wanted, words):
         unit_queue(**wanted)
 
 
-def test_lively_units_are_those_that_can_be_annotated(tmp_path):
+def test_active_units_are_those_that_can_be_annotated(tmp_path):
     study = open_study(write_tiny_study(tmp_path))
-    lively = {unit for _, _, unit in lively_units(study, "scene", "fc7")}
-    assert 0 < len(lively) < 16
+    active = {unit for _, _, unit in active_units(study, "scene", "fc7")}
+    assert 0 < len(active) < 16
     for unit in range(16):
-        if unit in lively:
+        if unit in active:
             assert annotation_task(study, "scene", "fc7", unit).n_real >= 10
         else:
             with pytest.raises(SceneLensError, match="too few"):
                 annotation_task(study, "scene", "fc7", unit)
     with pytest.raises(SceneLensError, match="close names"):
-        lively_units(study, "scene", "fc77")
+        active_units(study, "scene", "fc77")

@@ -7,11 +7,11 @@ import pytest
 
 from scenelens.studies.study import open_study
 from scenelens.unit_semantics.sentences import (
-    beside,
+    compare_labels,
     describe_agreement,
     describe_comparison,
     describe_control,
-    describe_headline,
+    describe_counts_by_rule,
     describe_levels,
     describe_score,
     describe_worker,
@@ -20,7 +20,7 @@ from scenelens.unit_semantics.sources import LabelSet
 from tests.annotated_study import annotated_study
 from tests.made_up_labels import made_up_answers
 
-MISSING = LabelSet("nothing", missing="Not at hand: fetch it.")
+MISSING = LabelSet("nothing", missing="Not installed: fetch it.")
 
 
 def automatic(measure="iou", n_units=6):
@@ -39,12 +39,13 @@ def automatic(measure="iou", n_units=6):
 
 
 @pytest.mark.parametrize("read", [
-    describe_agreement, describe_headline, describe_worker,
-    lambda one: describe_comparison(one, automatic()), lambda one: describe_comparison(made_up_answers(), one),
-    lambda one: describe_score(one, automatic()), lambda one: beside(made_up_answers(), one),
+    describe_agreement, describe_counts_by_rule, describe_worker,
+    lambda one: describe_comparison(one, automatic()),
+    lambda one: describe_comparison(made_up_answers(), one),
+    lambda one: describe_score(one, automatic()), lambda one: compare_labels(made_up_answers(), one),
 ])  # fmt: skip
 def test_a_missing_source_is_said(read):
-    assert read(MISSING) == "Not at hand: fetch it."
+    assert read(MISSING) == "Not installed: fetch it."
 
 
 def test_agreement_of_the_released_workers(released):
@@ -59,7 +60,7 @@ def test_one_annotator_cannot_agree_with_anybody():
 
 
 def test_the_headline_of_the_released_answers(released):
-    text = describe_headline(released)
+    text = describe_counts_by_rule(released)
     assert "*any*: **103** in the scene network, **75** in the object network" in text
     assert (
         "*majority*: **59** in the scene network, **30** in the object network; the intervals of their"
@@ -69,7 +70,7 @@ def test_the_headline_of_the_released_answers(released):
 
 
 def test_one_label_a_unit_needs_no_rule():
-    text = describe_headline(automatic())
+    text = describe_counts_by_rule(automatic())
     assert "**3** in the scene network, **0** in the object network" in text
     assert "rule" not in text
 
@@ -77,7 +78,7 @@ def test_one_label_a_unit_needs_no_rule():
 def test_one_network_cannot_be_compared():
     both = automatic()
     one = LabelSet("half", both.labels[both.labels.network == "scene"], {("scene", "pool5"): 6}, "iou", 0.04)
-    assert "nothing to compare" in describe_headline(one)
+    assert "nothing to compare" in describe_counts_by_rule(one)
     assert "50%" in describe_levels(one, MISSING)
 
 
@@ -88,7 +89,7 @@ def test_levels_of_this_study_beside_the_papers(released):
     assert "object network 0%" in mine
     assert "The scene network has more**, but the intervals overlap" in mine
     assert "scene network 30% (95% interval 25–36%, n = 256)" in paper
-    assert "more**, and the intervals do not touch" in paper
+    assert "more**, and the intervals leave a gap" in paper
 
 
 def test_the_control_is_read_where_a_study_has_one(tmp_path):
@@ -104,7 +105,7 @@ def test_the_control_is_read_where_a_study_has_one(tmp_path):
 
 
 def test_people_and_machine_side_by_side(released, dissected):
-    table = beside(released, dissected, n=5)
+    table = compare_labels(released, dissected, n=5)
     assert table.columns.tolist() == ["worker 1", "worker 2", "worker 3", "Network Dissection"]
     assert len(table) == 5
     text = describe_comparison(released, dissected)
@@ -119,14 +120,14 @@ def test_an_automatic_label_that_shares_a_word():
 def test_a_student_is_scored_by_name_or_by_most_answers():
     answers = made_up_answers(layers=("pool5",))
     named = describe_score(answers, automatic(), "worker 2")
-    assert named.startswith("**worker 2** beside automatic labels, 12 units")
+    assert named.startswith("**worker 2** compared with automatic labels, 12 units")
     assert describe_score(answers, automatic()).startswith("**worker 1**")
     assert "no answers by 'Bob'" in describe_score(answers, automatic(), "Bob")
 
 
 def test_a_released_worker_beside_the_other_two(released):
     text = describe_worker(released)
-    assert text.startswith("**worker 1** beside the other two workers, 256 units")
+    assert text.startswith("**worker 1** compared with the other two workers, 256 units")
     table = released.of("scene").pivot(index="unit", columns="annotator", values="type")
     shared = (table.iloc[:, 1:].eq(table.iloc[:, 0], axis=0)).to_numpy().mean()
     assert f"agrees with {100 * shared:.0f}% of the others' answers" in text

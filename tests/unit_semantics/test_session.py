@@ -17,8 +17,8 @@ import pytest
 from scenelens.errors import SceneLensError
 from scenelens.labels.store import VERSION, LabelStore
 from scenelens.studies.study import open_study
-from scenelens.unit_semantics.queue import lively_units
-from scenelens.unit_semantics.session import AnnotationSession, default_units
+from scenelens.unit_semantics.queue import _default_queue, active_units
+from scenelens.unit_semantics.session import AnnotationSession
 from tests.tiny_study import write_tiny_study
 
 UNITS = [("scene", "pool5", 4), ("object", "pool5", 1), ("scene", "conv4", 7)]
@@ -231,17 +231,17 @@ def test_a_queue_that_cannot_be_shown_is_told_at_once(study, store, units, words
 
 
 def test_a_unit_that_cannot_be_named_is_told_at_once(study, store):
-    lively = {unit for _, _, unit in lively_units(study, "scene", "fc7")}
-    dead = next(unit for unit in range(16) if unit not in lively)
+    active = {unit for _, _, unit in active_units(study, "scene", "fc7")}
+    dead = next(unit for unit in range(16) if unit not in active)
     with pytest.raises(SceneLensError, match=f"fc7:{dead} .* too few images"):
         AnnotationSession(study, [("scene", "fc7", dead)], "Ada", store)
 
 
 def test_without_a_queue_both_networks_deepest_maps_are_drawn_from(study):
-    units = default_units(study, 40, 0)
+    units = _default_queue(study, 40, 0)
     assert {unit[:2] for unit in units} == {("scene", "pool5"), ("object", "pool5")}
     assert len(set(units)) == 40
-    assert units[:6] == default_units(study, 6, 0)
+    assert units[:6] == _default_queue(study, 6, 0)
 
 
 # ---- several at once, and merging

@@ -27,7 +27,7 @@ def test_released_answers_play_their_networks_parts():
     assert found.units["object", "conv3"] == 384
     assert found.deepest("scene") == "pool5"
     assert len(found.of("scene")) == 3 * 256
-    assert "8,256 labels of 2,752 units, by 3 annotators" in found.read()
+    assert "8,256 labels of 2,752 units, by 3 annotators" in found.describe()
 
 
 def test_published_labels_are_found_as_an_asset_or_said_to_be_missing(monkeypatch, tmp_path):
@@ -35,7 +35,7 @@ def test_published_labels_are_found_as_an_asset_or_said_to_be_missing(monkeypatc
     for read, command in ((released_answers, "unit_annotation"), (dissected_labels, "netdissect")):
         found = read()
         assert not found
-        assert f"python -m scenelens.assets {command}" in found.read()
+        assert f"python -m scenelens.assets {command}" in found.describe()
         assert tuple(found.labels.columns) == COLUMNS
     folders = {name: require_real(name) for name in ("unit_annotation", "netdissect")}
     monkeypatch.setattr(sources, "find", folders.get)
@@ -53,7 +53,7 @@ def test_a_folder_without_the_files_or_with_others_is_named(tmp_path):
         dissected_labels(tmp_path)
     file = require_real("unit_annotation", "unitAnnotation_imagenet-alexnet.mat")
     shutil.copy(file, tmp_path / "unitAnnotation_vgg.mat")
-    with pytest.raises(SceneLensError, match=r"nothing is known of a network 'vgg'"):
+    with pytest.raises(SceneLensError, match=r"the network 'vgg' is not known"):
         released_answers(tmp_path)
 
 
@@ -64,7 +64,7 @@ def test_automatic_labels_of_both_networks(study):
     assert found.layers("scene") == study.automatic_labels("scene").layers
     assert found.units["scene", "pool5"] == study.networks["scene"].layer_shape("pool5")[0]
     assert (found.measure, found.least) == ("iou", 0.04)
-    assert "no person asked" in found.read()
+    assert "computed, without people" in found.describe()
     assert automatic_set(study, "precision").least == 0.75
     assert automatic_set(study, "ap").least == 0.5
     assert automatic_set(study, "ap", 0.3).least == 0.3
@@ -86,13 +86,13 @@ def test_a_concept_that_hardly_any_image_shows_cannot_win(study):
 def test_a_study_without_annotations_says_so(tiny_study):
     found = automatic_set(tiny_study)
     assert not found
-    assert "has no annotations" in found.read()
+    assert "has no annotations" in found.describe()
 
 
 def test_peoples_answers_of_a_study(study):
     nobody = people_set(study)
     assert not nobody
-    assert "Nobody has answered yet" in nobody.read()
+    assert "There are no answers yet" in nobody.describe()
     assert not study.answers.path.exists()
     store = study.answers
     for network, layer in (("scene", "pool5"), ("scene", "conv3"), ("elsewhere", "pool5")):

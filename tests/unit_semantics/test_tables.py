@@ -69,12 +69,12 @@ def test_precision_is_a_mean_over_units_not_answers(three):
 
 
 def test_the_headline_has_every_rule(three):
-    table = tables.headline(three)
+    table = tables.counts_by_rule(three)
     assert table.set_index("rule").n.to_dict() == {
         "any": 3, "majority": 1, "unanimous": 0, "most precise": 2,
     }  # fmt: skip
     with pytest.raises(SceneLensError, match="close names: object"):
-        tables.headline(three, "objects")
+        tables.counts_by_rule(three, "objects")
 
 
 def test_another_measure_than_precision_decides_where_the_set_says_so(three):
@@ -126,7 +126,7 @@ def test_the_released_types_are_the_published_averages(released):
 
 
 def test_the_released_headline_by_rule(released):
-    table = tables.headline(released).pivot(index="rule", columns="network", values="n")
+    table = tables.counts_by_rule(released).pivot(index="rule", columns="network", values="n")
     assert table.loc["any"].to_dict() == {"scene": 103, "object": 75}
     assert table.loc["majority"].to_dict() == {"scene": 59, "object": 30}
 

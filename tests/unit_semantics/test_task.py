@@ -19,7 +19,6 @@ from scenelens.unit_semantics.task import (
     Answer,
     TaskImage,
     annotation_task,
-    refusal,
 )
 from scenelens.workbook.pictures import dimmed
 from tests.made_up_fields import MadeUp
@@ -177,16 +176,16 @@ GOOD = Answer("lamp", frozenset({2, 5, 11, 0}), "object")
 ])  # fmt: skip
 def test_what_the_paper_refused_is_refused_in_one_sentence(change, words):
     answer = Answer(**{"concept": GOOD.concept, "marked": GOOD.marked, "type": GOOD.type} | change)
-    sentence = refusal(made_up(), answer)
+    sentence = made_up().refusal(answer)
     assert words in sentence
     assert sentence.count(".") == 1
 
 
 def test_a_full_answer_is_accepted():
-    assert refusal(made_up(), GOOD) == ""
+    assert made_up().refusal(GOOD) == ""
     ten_fit = Answer("lamp", frozenset({2, 5, 11, *range(12, 19)}), "scene")
     assert made_up().fitting(ten_fit.marked) == 10
-    assert refusal(made_up(), ten_fit) == ""
+    assert made_up().refusal(ten_fit) == ""
 
 
 def test_precision_counts_real_images_only():
@@ -199,7 +198,7 @@ def test_precision_counts_real_images_only():
 @given(st.frozensets(st.integers(0, 19)), st.sampled_from(TYPES), st.sampled_from(["bed", "red things"]))
 def test_accepted_means_all_catch_trials_and_ten_fitting(marked, kind, concept):
     task = made_up()
-    accepted = refusal(task, Answer(concept, marked, kind)) == ""
+    accepted = task.refusal(Answer(concept, marked, kind)) == ""
     unmarked = [place for place in range(20) if place not in marked]
     assert accepted == ({2, 5, 11}.isdisjoint(unmarked) and len(unmarked) >= 10)
     if accepted:

@@ -13,7 +13,7 @@ from scenelens.labels.store import LabelStore
 from scenelens.labels.table import TYPES
 from scenelens.studies.study import open_study
 from scenelens.unit_semantics import session, task
-from scenelens.unit_semantics.widget import MEANINGS, REFUSED, SIDE, annotate_units
+from scenelens.unit_semantics.widget import _MEANINGS, _REFUSED, _SIDE, annotate_units
 from scenelens.workbook.widgets.unit_view import encode
 from tests.tiny_study import write_tiny_study
 
@@ -52,10 +52,10 @@ def test_it_shows_the_units_images_as_numbered_buttons(view):
     task = view.model.task()
     assert len(view.sheet.children) == len(task) == 20
     assert [button.description for button in view.buttons] == [str(k + 1) for k in range(20)]
-    pictures = task.pictures(SIDE)
+    pictures = task.pictures(_SIDE)
     for k in (0, 19):
         assert view.images[k].value == encode(pictures[k], quality=82)
-        assert Image.open(io.BytesIO(view.images[k].value)).size == (SIDE, SIDE)
+        assert Image.open(io.BytesIO(view.images[k].value)).size == (_SIDE, _SIDE)
     assert view.controls["progress"].value == "unit 1 of 2 · 0 answered"
 
 
@@ -97,13 +97,13 @@ def test_a_refused_answer_is_said_and_stays(view, store):
     shown = {name: view.controls[name].value for name in ("annotator", "concept", "marks", "types")}
     view.controls["accept"].click()
     assert view.status.value.startswith("No type is chosen")
-    assert REFUSED in view.status._dom_classes
+    assert _REFUSED in view.status._dom_classes
     assert {name: view.controls[name].value for name in shown} == shown
     assert not store.path.exists()
     view.controls["types"].value = "object"
     view.controls["accept"].click()
     assert view.status.value.startswith("saved: pool5:4 of the scene network is 'lamp' (object), 100%")
-    assert REFUSED not in view.status._dom_classes
+    assert _REFUSED not in view.status._dom_classes
 
 
 def test_an_accepted_answer_brings_the_next_unit(view, store):
@@ -194,8 +194,6 @@ def test_enter_goes_on_to_the_next_field(view, monkeypatch):
 
 
 def test_units_with_fewer_images_show_fewer_tiles(study, store, monkeypatch):
-    pass  # moved
-
     made = task.annotation_task
 
     def smaller(atlas, network, *rest, **more):
@@ -220,8 +218,8 @@ def test_every_control_has_its_class_and_is_a_core_widget(view):
 
 
 def test_each_type_is_explained():
-    assert len(MEANINGS) == len(TYPES)
-    assert all(MEANINGS)
+    assert len(_MEANINGS) == len(TYPES)
+    assert all(_MEANINGS)
 
 
 def test_without_units_a_queue_is_drawn(study, store):

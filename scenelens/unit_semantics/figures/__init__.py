@@ -1,4 +1,9 @@
-"""unit_semantics/figures."""
+"""The figures of section 3.3. They draw label sets and the tables made from them, and run no network.
+
+>>> import scenelens as sl
+>>> answers = sl.unit_semantics.released_answers()
+>>> plate = sl.unit_semantics.figures.figure_7_precision(answers)
+"""
 
 import lazy_loader
 

@@ -1,5 +1,5 @@
 from .answers import figure_7_levels, figure_7_precision, figure_8_types
-from .units import figure_6_answers, figure_6_units, or_why, source_words
+from .units import figure_6_answers, figure_6_units
 
 __all__ = [
     "figure_6_answers",
@@ -7,6 +7,4 @@ __all__ = [
     "figure_7_levels",
     "figure_7_precision",
     "figure_8_types",
-    "or_why",
-    "source_words",
 ]

@@ -1,7 +1,7 @@
-"""Figures 6, 7 and 8 of the paper: what units are called, how well it fits, and what kinds of things it is.
+"""Figures 7 and 8 of the paper: how well units' names fit, how much they mean, and of which types they are.
 
 Each is drawn from any `LabelSet`: the paper's released answers, a study's automatic labels, your own answers.
-An empty set gives its sentence in place of a figure.
+For an empty set the result is its sentence.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgb
 
 from scenelens.labels import GROUPS, Rule
 from scenelens.sentences import number, percent
-from scenelens.unit_semantics.figures.units import SPOKEN, or_why, source_words
+from scenelens.unit_semantics.figures.units import _MEASURE_WORDS, _or_reason, _source_words
 from scenelens.unit_semantics.sources import LabelSet
 from scenelens.unit_semantics.tables import LEVEL_NAMES, layer_precision, level_counts, type_shares
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color
@@ -26,11 +26,22 @@ _PER_CENT = ([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
 # ------------------------------------------------------------------------------------------------ Figure 7
 
 
-@or_why
+@_or_reason
 def figure_7_precision(labels: LabelSet) -> Plate:
-    """Figure 7a: mean precision of each layer's units, both networks, with intervals."""
+    """Figure 7a: mean precision of each layer's units, both networks, with intervals.
+
+    Parameters
+    ----------
+    labels : LabelSet
+        Labels of one source.
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the set is empty.
+    """
     table = layer_precision(labels)
-    caption = source_words(labels) + (
+    caption = _source_words(labels) + (
         "Mean over a layer's units, with 95% bootstrap intervals over units. "
         f"Dashed: {percent(0.75)}, from which the paper counts a unit. "
     )
@@ -100,21 +111,31 @@ def _network_key(plate: Plate, networks: Sequence[str], left: float, top: float)
         plate.words(left, top + 0.42 * k, f"{network} network"[:16], **style)
 
 
-@or_why
+@_or_reason
 def figure_7_levels(labels: LabelSet, rule: str | Rule = "majority", threshold: float | None = None) -> Plate:
-    """Figure 7b and c: the share of each layer's units that have low, mid and high meaning, by a rule.
+    """Figure 7b and c: the share of each layer's units that have low, mid and high meaning.
 
     Parameters
     ----------
-    rule, threshold : see `meanings.level_counts`.
+    labels : LabelSet
+        Labels of one source.
+    rule : str or callable, optional
+        How several answers become one, see `level_counts` (default 'majority').
+    threshold : float, optional
+        How well a label has to fit to count (default the set's own).
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the set is empty.
     """
     table = level_counts(labels, rule, threshold)
     least = labels.least if threshold is None else threshold
     how = percent(least) if labels.measure == "precision" else number(least)
-    said = f"{SPOKEN.get(labels.measure, labels.measure)} at least {how}"
-    caption = source_words(labels) + _rule_words(labels, rule) + (
+    said = f"{_MEASURE_WORDS.get(labels.measure, labels.measure)} at least {how}"
+    caption = _source_words(labels) + _rule_words(labels, rule) + (
         f"Full bars: units that count ({said}), with 95% Wilson intervals; their number stands above. Pale "
-        "bars: all that would count without that line. Low: simple elements, textures; mid: surfaces, "
+        "bars: all that would count without that threshold. Low: simple elements, textures; mid: surfaces, "
         "parts; high: objects, scenes. "
     )  # fmt: skip
     height = 1.45
@@ -178,20 +199,30 @@ def _level_key(plate: Plate) -> None:
 # ------------------------------------------------------------------------------------------------ Figure 8
 
 
-@or_why
+@_or_reason
 def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: float | None = None) -> Plate:
     """Figure 8: how often each of the six semantic types occurs in each layer, both networks.
 
     Parameters
     ----------
-    rule : None counts every answer, whatever its precision, as the released `layerAverageCount` does; else
-        see `meanings.type_shares`.
+    labels : LabelSet
+        Labels of one source.
+    rule : str or callable, optional
+        How several answers become one, see `type_shares`. None (default) counts every answer, whatever its
+        precision, as the released `layerAverageCount` does.
+    threshold : float, optional
+        How well a label has to fit to count (default the set's own); not used without a rule.
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the set is empty.
     """
     table = type_shares(labels, rule, threshold)
     what = "a layer's labels" if rule is None else "a layer's units"
     if rule is None and labels.labels.annotator.nunique() > 1:
         what = "all answers about a layer (whatever their precision)"
-    caption = source_words(labels) + (_rule_words(labels, rule) if rule is not None else "") + (
+    caption = _source_words(labels) + (_rule_words(labels, rule) if rule is not None else "") + (
         f"Each panel: the share of {what} that are of one type, early layers at the left, with 95% Wilson "
         "intervals. "
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Figure 6 of the paper: units with their names, how well these fit, and the images that drove them."""
+"""Figure 6 of the paper: units with their labels, how well these fit, and the images behind them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import pandas as pd
 
 from scenelens.minimal_images import RIGHT, WRONG
 from scenelens.sentences import Sentences, number, percent
-from scenelens.studies import Study
-from scenelens.unit_semantics.evidence import Evidence, agreeing, choose_units, evidence
+from scenelens.unit_semantics.evidence import UnitEvidence
 from scenelens.unit_semantics.sources import LabelSet
 from scenelens.workbook import HAIR, INK, SMALL, SOFT, WIDTH, Plate, dimmed, fit, network_color, show_tile
 
 _GAP, _LINE = 0.06, 0.17  # inches between tiles, and from line to line
 
-#: How a measure is spoken of.
-SPOKEN = {
+#: How a measure is called in captions.
+_MEASURE_WORDS = {
     "iou": "IoU",
     "ap": "average precision",
     "share_of_ceiling": "share of the highest possible IoU",
@@ -27,7 +26,7 @@ SPOKEN = {
 }
 
 
-def or_why(draw: Callable[..., Plate]) -> Callable[..., Plate | Sentences]:
+def _or_reason(draw: Callable[..., Plate]) -> Callable[..., Plate | Sentences]:
     """A figure of a label set, or the sentence that says why the set is empty."""
 
     @functools.wraps(draw)
@@ -37,45 +36,48 @@ def or_why(draw: Callable[..., Plate]) -> Callable[..., Plate | Sentences]:
     return drawn
 
 
-def source_words(labels: LabelSet) -> str:
+def _source_words(labels: LabelSet) -> str:
     """A caption's first words: where the labels come from."""
     if set(labels.labels.source) != {"automatic"}:
         return f"From {labels.name}. "
-    measure = SPOKEN.get(labels.measure, labels.measure)
-    return f"From {labels.name}, chosen by {measure}: no person said any of it. " + (
-        f"To choose from: {labels.note} " if labels.note else ""
+    measure = _MEASURE_WORDS.get(labels.measure, labels.measure)
+    return f"From {labels.name}, chosen by {measure}, without people. " + (
+        f"Chosen from {labels.note} " if labels.note else ""
     )
 
 
-@or_why
-def figure_6_units(
-    labels: LabelSet, study: Study, network: str = "scene", n_units: int = 2, n_images: int = 6
-) -> Plate:
-    """Figure 6 of a live network: units of every layer with their automatic label, and their top images in
-    full light where the unit is active.
+@_or_reason
+def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate:
+    """Figure 6 of a live network: units with their automatic label and top images, lit where they are active.
 
     Parameters
     ----------
-    labels : of `automatic_set`.
-    n_units : of each layer, from the best by the set's measure down to the median.
+    labels : LabelSet
+        Of `automatic_set`.
+    shown : sequence of UnitEvidence
+        The units of one network, early layers first; of `collect_evidence`.
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the set is empty.
     """
-    tables = [labels.of(network, layer) for layer in labels.layers(network)]
-    chosen = [choose_units(table, labels.measure, n_units) for table in tables]
-    lines = [[(row, evidence(study, row, n_images)) for row in rows.itertuples()] for rows in chosen]
+    n_images = max(len(unit.images) for unit in shown)
     side = (WIDTH - 1.95 - _GAP * n_images) / n_images
-    height = sum(map(len, lines)) * (side + _GAP) + 0.14 * len(lines) - 0.2
-    caption = _evidence_caption(labels, [shown for layer in lines for _, shown in layer])
-    plate = Plate(f"What units are called: {network} network", height, caption, photo=True)
+    layers = len({unit.label.layer for unit in shown})
+    height = len(shown) * (side + _GAP) + 0.14 * layers - 0.2
+    title = f"What units are called: {shown[0].label.network} network"
+    plate = Plate(title, height, _evidence_caption(labels, shown), photo=True)
     top = 0.0
-    for layer in lines:
-        for row, shown in layer:
-            _unit_words(plate, row, top, side)
-            for k, one in enumerate(shown):
-                color = None if one.fits is None else (RIGHT if one.fits else WRONG)
-                axes = plate.axes_at(1.9 + k * (side + _GAP), top, side, side)
-                show_tile(axes, dimmed(one.top.frame, one.mask), frame=color)
-            top += side + _GAP
-        top += 0.14
+    for k, unit in enumerate(shown):
+        if k and unit.label.layer != shown[k - 1].label.layer:
+            top += 0.14
+        _unit_words(plate, unit.label, top, side)
+        for column, one in enumerate(unit.images):
+            color = None if one.fits is None else (RIGHT if one.fits else WRONG)
+            axes = plate.axes_at(1.9 + column * (side + _GAP), top, side, side)
+            show_tile(axes, dimmed(one.top.frame, one.mask), frame=color)
+        top += side + _GAP
     return plate
 
 
@@ -90,32 +92,47 @@ def _unit_words(plate: Plate, row: Any, top: float, side: float) -> None:
         plate.words(0.08, start + _LINE * k, fit(text, room), size=SMALL, color=color, weight=weight)
 
 
-def _evidence_caption(labels: LabelSet, shown: Sequence[Sequence[Evidence]]) -> str:
-    fitting, judged = np.sum([agreeing(line) for line in shown], axis=0)
-    text = source_words(labels) + (
-        "Of each layer the unit whose label fits best, and others down to the median. In full light: "
-        "where the unit is active. "
+def _evidence_caption(labels: LabelSet, shown: Sequence[UnitEvidence]) -> str:
+    fitting, judged = sum(unit.fitting for unit in shown), sum(unit.judged for unit in shown)
+    text = _source_words(labels) + (
+        "For each layer the unit whose label fits best, and others down to the median. Lit: where the unit "
+        "is active. "
     )
     if judged:
         text += (
-            f"Green frames: more than half of that lies on the concept ({fitting} of {judged}); red: less. "
+            f"Green frames: more than half of the lit area lies on the concept ({fitting} of {judged}); red: "
+            "less. "
         )
     else:
-        text += "These images are not annotated: whether the concept fits, you have to see for yourself. "
+        text += "These images are not annotated, so only your own eyes can say whether the concept fits. "
     return text + "Fits: the share of its top annotated images that fit. After Figure 6."
 
 
-@or_why
+@_or_reason
 def figure_6_answers(
     labels: LabelSet, dissected: LabelSet | None = None, network: str = "scene", n: int = 3, seed: int = 0
 ) -> Plate:
-    """Figure 6 without its images: what people said of units of the deepest layer, drawn by lot among those
-    with a mean precision of 75% and more (left) and below (right).
+    """Figure 6 without its images: people's answers about random units of the deepest layer.
+
+    On the left units with a mean precision of 75% and more, on the right units with less.
 
     Parameters
     ----------
-    dissected : Network Dissection's labels of the same units, set under the answers.
-    n : units on each side.
+    labels : LabelSet
+        People's answers.
+    dissected : LabelSet, optional
+        Network Dissection's labels of the same units, shown below the answers.
+    network : str, optional
+        'scene' (default) or 'object'.
+    n : int, optional
+        Number of units on each side (default 3).
+    seed : int, optional
+        Seed of the random choice (default 0).
+
+    Returns
+    -------
+    Plate
+        The figure; a sentence where the set is empty.
     """
     table = labels.of(network)
     mean = table.groupby("unit").precision.mean()
@@ -125,10 +142,10 @@ def figure_6_answers(
     other = dissected.of(network).set_index("unit") if dissected else None
     answers = int(table.groupby("unit").size().max())
     block = _LINE * (answers + (2 if other is not None else 1)) + 0.12
-    caption = source_words(labels) + (
+    caption = _source_words(labels) + (
         f"Each line is one person's answer: concept, type, and the share of the images that fit. On the left "
         f"units with a mean precision of at least {percent(labels.least)} ({len(sides[0])} of {len(mean)}), "
-        f"on the right with less; {n} of each drawn by lot. After Figure 6, whose images were not released."
+        f"on the right with less; {n} random ones of each. After Figure 6, whose images were not released."
     )  # fmt: skip
     layer = labels.deepest(network)
     title = f"What people called units of {layer}: {network} network"
@@ -142,7 +159,7 @@ def figure_6_answers(
 
 
 def _answers_block(plate: Plate, rows: pd.DataFrame, label: Any, left: float, top: float) -> None:
-    """One unit: its name, an answer a line with a bar for its precision, the automatic label below."""
+    """One unit: its name, one line per answer with a bar for its precision, the automatic label below."""
     first = rows.iloc[0]
     name = f"{first.layer}:{first.unit}   mean {percent(rows.precision.mean())}"
     plate.words(left, top, name, size=SMALL, color=network_color(first.network), weight="bold")
