@@ -174,9 +174,9 @@ def test_published_counts():
     assert "30 more objects" in plate.caption
 
 
-def test_nothing_published_at_hand():
+def test_nothing_published_is_installed():
     units = pd.DataFrame(columns=["source", "rule", "network", "object"])
-    assert "fetches" in published_counts(units, "Network Dissection")
+    assert "downloads" in published_counts(units, "Network Dissection")
 
 
 def test_without_annotations_every_figure_is_a_sentence():

@@ -34,7 +34,7 @@ def test_whichever_way_it_falls():
     assert "The intervals overlap" in describe_published(made_up(64, 60))
 
 
-def test_nothing_at_hand_is_said_with_the_way_to_get_it(monkeypatch):
+def test_what_is_not_installed_is_said_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setattr(sources, "find", lambda name: None)
     labels = published_labels()
     assert labels == {}
@@ -42,7 +42,7 @@ def test_nothing_at_hand_is_said_with_the_way_to_get_it(monkeypatch):
     text = describe_published(labels)
     assert "python -m scenelens.assets unit_annotation" in text
     assert "python -m scenelens.assets netdissect" in text
-    assert "fetches" in published_counts(units_of(labels), "released answers")
+    assert "downloads" in published_counts(units_of(labels), "released answers")
 
 
 @pytest.fixture(scope="module")
