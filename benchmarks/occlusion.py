@@ -27,10 +27,9 @@ import torch
 from captum.attr import Occlusion as Captum
 from torch import nn
 
-from scenelens.networks import CaffeNet, layer_step, load_torchvision
+from scenelens.networks import CaffeNet, ancestors, layer_step, load_torchvision
 from scenelens.receptive_fields.occlusion.occlude import Occlusion
-from scenelens.receptive_fields.occlusion.plan import Axis
-from scenelens.receptive_fields.occlusion.run import Watch
+from scenelens.receptive_fields.occlusion.plan import Axis, Geometry
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 SIZE, STRIDE = 11, 3
@@ -131,14 +130,14 @@ def captum_best(net: nn.Module, image: torch.Tensor, where: Where, device: str) 
 def limit(net: nn.Module, image: torch.Tensor, where: Where) -> float:
     """Multiply-adds of whole passes over those that can matter."""
     target = layer_step(net, str(len(net) - 1), image[None])
-    watch = Watch(target, np.array([where.unit]), tuple(image.shape[1:]), len(image))
-    axes = [Axis(watch.geometry, axis, where.place[axis], (SIZE, STRIDE)) for axis in (0, 1)]
+    geometry = Geometry(ancestors(target), target.name, tuple(image.shape[1:]))
+    axes = [Axis(geometry, axis, where.place[axis], (SIZE, STRIDE)) for axis in (0, 1)]
     whole = matter = 0.0
-    for step in watch.steps:
+    for step in geometry.steps:
         if isinstance(step.module, nn.Conv2d):
             weights = step.module.weight.numel()
             whole += weights * float(
-                np.prod([len(axis.offsets) * watch.sizes[step.name][axis.axis] for axis in axes])
+                np.prod([len(axis.offsets) * geometry.sizes[step.name][axis.axis] for axis in axes])
             )
             widths = [
                 np.maximum(0, np.subtract(*axis.changed[step.name][::-1]))[axis.occluders] for axis in axes

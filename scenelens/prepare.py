@@ -25,7 +25,7 @@ from scenelens.minimal_images import (
     shipped_retention,
 )
 from scenelens.progress import say_on_stderr
-from scenelens.receptive_fields import N_IMAGES, Atlas, named_layers, shipped_images_per_unit
+from scenelens.receptive_fields import N_IMAGES, Atlas, open_atlas
 from scenelens.studies import Study, open_study, shipped_folder
 
 
@@ -73,7 +73,7 @@ def _prepare_atlas(study: Study, options: argparse.Namespace) -> None:
     The fields of a study of the package are written next to its data, those of any other study stay in its
     cache.
     """
-    atlas = Atlas(study, options.images or shipped_images_per_unit(study) or N_IMAGES)
+    atlas = open_atlas(study, options.images, default=N_IMAGES)
     _announce(atlas, options.units)
     try:
         atlas.grow(options.units, None if options.minutes is None else 60 * options.minutes, sure=0)
@@ -91,14 +91,13 @@ def _prepare_atlas(study: Study, options: argparse.Namespace) -> None:
 def _announce(atlas: Atlas, n: int | None) -> None:
     """Say in advance about how long the work will take, measured on one image per layer."""
     seconds = 0.0
-    for row in atlas.pairs().to_dict("records"):
-        for name, layer in named_layers(row):
-            part = atlas.parts[name]
-            missing = [unit for unit in part.order(layer)[:n] if int(unit) not in part.held(layer)]
-            if missing:
-                began = time.perf_counter()
-                part.compute(layer, int(missing[0]), progress=False, n_images=1)
-                seconds += (time.perf_counter() - began) * atlas.n_images * len(missing)
+    for _, name, layer in atlas.layers():
+        part = atlas.parts[name]
+        missing = [unit for unit in part.order(layer)[:n] if int(unit) not in part.cached(layer)]
+        if missing:
+            began = time.perf_counter()
+            part.compute(layer, int(missing[0]), progress=False, n_images=1)
+            seconds += (time.perf_counter() - began) * atlas.n_images * len(missing)
     if seconds:
         say_on_stderr(f"All fields that are missing will take about {seconds / 60:.0f} minutes.")
 

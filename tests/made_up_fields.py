@@ -8,7 +8,7 @@ import numpy as np
 
 from scenelens.networks.hooks import responses
 from scenelens.networks.reach import RF, theoretical_rf
-from scenelens.receptive_fields.field import EmpiricalRF
+from scenelens.receptive_fields.field import DiscrepancyMaps, EmpiricalRF
 
 
 def blob_field(
@@ -28,18 +28,16 @@ def blob_field(
     centers = np.array([reach.center(*place) for place in places], float).reshape(-1, 2)
     sigma = width * float(np.mean(reach.size))
     maps = [np.exp(-((at[:, None] - y) ** 2 + (at - x) ** 2) / (2 * sigma**2)) for y, x in centers]
-    return EmpiricalRF(
-        layer=layer,
-        unit=unit,
-        maps=np.array(maps, np.float32).reshape(-1, n, n),
+    evidence = DiscrepancyMaps(
+        np.array(maps, np.float32).reshape(-1, n, n), centers, (side, side), (11, 11), 3
+    )
+    return evidence.field(
+        layer,
+        unit,
+        reach,
         places=np.array(places, int).reshape(-1, 2),
         peaks=np.array(peaks, np.float32),
-        centers=centers,
         images=np.arange(len(centers)),
-        input_size=(side, side),
-        occluder=(11, 11),
-        stride=3,
-        theoretical=reach,
         asked=max(1, len(centers)),
     )
 

@@ -301,7 +301,7 @@ def _fields(study: Study, network: str) -> dict[str, dict[int, EmpiricalRF]]:
     if network not in PAIR:
         return {}
     part = open_atlas(study).part(network)
-    return {layer: part.held(layer) for layer in _layers(study.networks[network])}
+    return {layer: part.cached(layer) for layer in _layers(study.networks[network])}
 
 
 def _cache_path(study: Study, name: str, splits: Splits, what: str = "") -> Path:

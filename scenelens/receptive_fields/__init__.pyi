@@ -1,17 +1,18 @@
 from . import figures
-from .atlas import Atlas, named_layers, open_atlas, shipped_images_per_unit
+from .atlas import Atlas, open_atlas
 from .estimate import N_IMAGES, estimate_rf
 from .field import EmpiricalRF
-from .occlusion.occlude import discrepancy_map
+from .occlusion.occlude import Occlusion, discrepancy_map
 from .sentences import describe_atlas, describe_table_2
 from .sizes import field_sizes, table_2
-from .unit_segmentation import segment_unit, union_of_fields
+from .unit_segmentation import segment_examples, segment_unit, union_of_fields
 from .widget import explore_fields
 
 __all__ = [
     "N_IMAGES",
     "Atlas",
     "EmpiricalRF",
+    "Occlusion",
     "describe_atlas",
     "describe_table_2",
     "discrepancy_map",
@@ -19,10 +20,9 @@ __all__ = [
     "explore_fields",
     "field_sizes",
     "figures",
-    "named_layers",
     "open_atlas",
+    "segment_examples",
     "segment_unit",
-    "shipped_images_per_unit",
     "table_2",
     "union_of_fields",
 ]

@@ -1,10 +1,10 @@
-"""The atlas: the empirical receptive fields of a study's units, each computed once and kept.
+"""The atlas: the empirical receptive fields of a study's units, each computed once and cached.
 
 A unit's field takes thousands of occluded images, so the workbook never computes one twice. ``make atlas``
-(``python -m scenelens.receptive_fields.atlas``) goes through the units of both networks in an order drawn by lot, and can be
-stopped at any time: the units held are then a fair sample of their layer. What is held is used; what is not
-is computed when it is asked for, with a bar. A field counts as held only if everything it depends on is
-unchanged: weights, preprocessing, images, and the way it was estimated.
+(``python -m scenelens.prepare atlas``) measures the units of both networks in random order and can be stopped
+at any time: the units measured by then are a fair sample of their layer. What is cached is used; what is not
+is computed when it is needed, with a progress bar. A cached field is valid only if everything it depends on
+is unchanged: weights, preprocessing, images, and the way it was estimated.
 """
 
 from __future__ import annotations
@@ -12,40 +12,57 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.files import read_cached
 from scenelens.paper import PAIR
 from scenelens.progress import say_on_stderr
-from scenelens.receptive_fields.network_atlas import NetworkAtlas, read_fields
+from scenelens.receptive_fields.field import unpack
+from scenelens.receptive_fields.network_atlas import NetworkAtlas
 from scenelens.studies import Study, shipped_folder
 
-LIVE_IMAGES = 5  # K where no atlas comes with the study: what a laptop can do while its reader waits
+_LIVE_IMAGES = 5  # K where no atlas comes with the study: what a laptop can do while its reader waits
 
 
-def open_atlas(study: Study, n_images: int | None = None) -> Atlas:
-    """The atlas of a study's scene and object network.
+def open_atlas(study: Study, n_images: int | None = None, default: int = _LIVE_IMAGES) -> Atlas:
+    """Open the atlas of a study's scene and object network.
 
     Parameters
     ----------
-    n_images : over how many top images a field is averaged, K in the paper. None takes what the atlas that
-        comes with the study was made with, and 5 where none does.
+    study : Study
+        An open study.
+    n_images : int, optional
+        How many top images a field is averaged over, K in the paper. By default as many as for the atlas that
+        comes with the study.
+    default : int, optional
+        That number where no atlas comes with the study (default 5).
+
+    Returns
+    -------
+    Atlas
+        The atlas; nothing is computed yet.
     """
-    return Atlas(study, n_images or shipped_images_per_unit(study) or LIVE_IMAGES)
+    return Atlas(study, n_images or _shipped_images(study) or default)
 
 
 class Atlas:
-    """The fields of both networks; get it from `open_atlas`.
+    """The empirical receptive fields of both networks; get it from `open_atlas`.
+
+    Parameters
+    ----------
+    study : Study
+        An open study.
+    n_images : int
+        How many top images a field is averaged over, K in the paper.
 
     Attributes
     ----------
-    study : the study.
-    n_images : K, images per field.
-    parts : 'scene' and 'object' -> `NetworkAtlas`.
+    parts : dict
+        'scene' and 'object' -> `NetworkAtlas`, of those that the study has.
     """
 
     def __init__(self, study: Study, n_images: int) -> None:
@@ -53,48 +70,75 @@ class Atlas:
         self.parts = {name: NetworkAtlas(study, name, n_images) for name in PAIR if name in study.networks}
 
     def pairs(self) -> pd.DataFrame:
-        """Which layers are compared: depth (0 is the earliest), and a column of layer names per network."""
+        """Which layers are compared.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each depth: ``depth`` (0 is the earliest layer), and a column of layer names for each
+            network.
+        """
         lists = {name: part.layers for name, part in self.parts.items()}
         count = min(len(layers) for layers in lists.values())
         table = pd.DataFrame({"depth": range(count)})
         for name, layers in lists.items():
+            # the longer list is thinned evenly, so that both begin and end at their first and last layer
             table[name] = [layers[k] for k in np.linspace(0, len(layers) - 1, count).round().astype(int)]
         return table
 
+    def layers(self) -> list[tuple[int, str, str]]:
+        """The layers that are compared, one by one.
+
+        Returns
+        -------
+        list of tuple
+            (depth, network, layer), by depth and then by network.
+        """
+        rows = self.pairs().to_dict("records")
+        return [(int(row["depth"]), name, str(row[name])) for row in rows for name in self.parts]
+
     def part(self, network: str) -> NetworkAtlas:
-        """One network's atlas. SceneLensError: there is none of that name."""
+        """One network's atlas.
+
+        Parameters
+        ----------
+        network : str
+            'scene' or 'object'.
+
+        Returns
+        -------
+        NetworkAtlas
+            Its part of the atlas.
+
+        Raises
+        ------
+        SceneLensError
+            If the atlas has no such network.
+        """
         if network not in self.parts:
             near = close_names(network, self.parts)
             raise SceneLensError(f"the atlas has no network {network!r}; {near}.")
         return self.parts[network]
 
-    def rounds(self, n: int | None = None) -> Iterable[tuple[int, str, str, int]]:
-        """(round, network, layer, unit): in each round the next unit, by lot, of every layer of every
-        network."""
-        layers = [
-            (name, layer) for row in self.pairs().to_dict("records") for name, layer in named_layers(row)
-        ]
-        orders = {(name, layer): self.parts[name].order(layer) for name, layer in layers}
-        longest = max(len(order) for order in orders.values())
-        for k in range(longest if n is None else min(n, longest)):
-            for (name, layer), order in orders.items():
-                if k < len(order):
-                    yield k, name, layer, int(order[k])
-
     def grow(self, n: int | None = None, seconds: float | None = None, sure: int = 1) -> int:
-        """Compute what is not held of each layer's first `n` units by lot (all without `n`), shown by a bar.
+        """Compute the fields that are missing, with a progress bar.
 
         Parameters
         ----------
-        seconds : no unit is begun that would end after these, going by the last of its layer; None for no
-            limit. What was computed is kept.
-        sure : this many units of each layer are computed whatever the time.
+        n : int, optional
+            Only each layer's first `n` units in random order; by default all.
+        seconds : float, optional
+            Begin no unit that would end later than this, judged by the time of its layer's last unit; by
+            default there is no limit. What was computed is cached.
+        sure : int, optional
+            This many units of each layer are computed whatever the time (default 1).
 
         Returns
         -------
-        int : how many units were computed.
+        int
+            How many units were computed.
         """
-        todo = [one for one in self.rounds(n) if one[3] not in self.parts[one[1]].held(one[2])]
+        todo = [one for one in self._rounds(n) if one[3] not in self.parts[one[1]].cached(one[2])]
         if not todo:
             return 0
         limit = "" if seconds is None else f", for {seconds:.0f} s at most once {sure} of each layer is there"
@@ -105,46 +149,69 @@ class Atlas:
         for k, network, layer, unit in tqdm(todo, desc="receptive fields", unit="unit", smoothing=0.05):
             began = time.monotonic()
             if k >= sure and began + took.get((network, layer), 0.0) > ends:
-                continue  # another layer's may still fit in
+                continue  # no break: another layer's unit is faster, and may still fit in
             self.parts[network].field(layer, unit, progress=False)
             took[network, layer] = time.monotonic() - began
             done += 1
         return done
 
+    def _rounds(self, n: int | None = None) -> Iterable[tuple[int, str, str, int]]:
+        """(round, network, layer, unit): in each round the next unit of every layer of every network.
+
+        Round by round, not layer by layer, so that all layers have equally many units when the work stops.
+        """
+        orders = {(name, layer): self.parts[name].order(layer) for _, name, layer in self.layers()}
+        longest = max(len(order) for order in orders.values())
+        for k in range(longest if n is None else min(n, longest)):
+            for (name, layer), order in orders.items():
+                if k < len(order):
+                    yield k, name, layer, int(order[k])
+
     def table(self) -> pd.DataFrame:
-        """What is held: network, depth, layer, units (of the layer), held, n_images (K)."""
+        """How many units of each layer have been measured.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per layer and network: ``network``, ``depth``, ``layer``, ``units`` (of the layer),
+            ``cached`` (units measured), ``n_images`` (K).
+        """
         rows = []
-        for row in self.pairs().to_dict("records"):
-            for name, layer in named_layers(row):
-                part = self.parts[name]
-                rows.append((name, row["depth"], layer, part.units(layer), len(part.held(layer))))
-        columns = ["network", "depth", "layer", "units", "held"]
+        for depth, name, layer in self.layers():
+            part = self.parts[name]
+            rows.append((name, depth, layer, part.units(layer), len(part.cached(layer))))
+        columns = ["network", "depth", "layer", "units", "cached"]
         return pd.DataFrame(rows, columns=columns).assign(n_images=self.n_images)
 
     def ship(self) -> list[Path]:
-        """Write what is held beside the study's own data, one small file per layer; returns the files.
+        """Write the cached fields next to the study's own data, one small file per layer.
+
+        Returns
+        -------
+        list of Path
+            The files written.
 
         Raises
         ------
-        SceneLensError : the study does not lie in data/studies, so nothing is shipped with it; or a file
-            cannot be written.
+        SceneLensError
+            If the study does not lie in data/studies, so that nothing is shipped with it, or if a file cannot
+            be written.
         """
         folder = shipped_folder(self.study)
         if folder is None:
-            raise SceneLensError(f"study {self.study.name!r} lies outside data/studies: its atlas stays in "
-                                 f"{self.study.cache / 'atlas'}.")  # fmt: skip
+            cache = self.study.cache / "atlas"
+            raise SceneLensError(
+                f"study {self.study.name!r} lies outside data/studies: its atlas stays in {cache}."
+            )
         return [path for part in self.parts.values() for path in part.ship(folder)]
 
 
-def shipped_images_per_unit(study: Study) -> int | None:
+def _shipped_images(study: Study) -> int | None:
     """K of the atlas that comes with the study, if one does."""
     folder = shipped_folder(study)
     for path in sorted(folder.glob("*.npz")) if folder else []:
-        number = read_fields(path)[1].get("inputs", {}).get("n_images")
+        found = read_cached(path, unpack)  # a damaged file is reported when its fields are needed
+        number = found[1].get("inputs", {}).get("n_images") if found else None
         if number:
             return int(number)
     return None
-
-
-def named_layers(row: dict[Any, Any]) -> list[tuple[str, str]]:
-    return [(name, layer) for name, layer in row.items() if name != "depth"]

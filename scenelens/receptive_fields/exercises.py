@@ -11,29 +11,29 @@ from scenelens.studies import Study
 from scenelens.workbook import Verdict, check_choice, check_number
 
 
-def reach_by_hand(study: Study, answer: object) -> Verdict:
+def _reach_by_hand(study: Study, answer: object) -> Verdict:
     """03_2.1: the theoretical size of the second layer compared, in the scene network."""
     layer = open_atlas(study).pairs()["scene"][1]
     size = float(np.mean(theoretical_rf(study.networks["scene"], layer).size))
-    hint = "Begin with 1 and go back from the layer: at each step, (size - 1) × stride + kernel."
+    hint = "Begin with 1 at the layer and go back to the image: at each step, (size - 1) × stride + kernel."
     return check_number(answer, size, hint=hint)
 
 
-def fewer_occluders(study: Study, answer: object) -> Verdict:
+def _fewer_occluders(study: Study, answer: object) -> Verdict:
     """03_2.2: how many positions an occluder of 21 pixels has that moves by 5 pixels."""
     height, width = study.networks["scene"].input_size
     count = ((height - 21) // 5 + 1) * ((width - 21) // 5 + 1)
-    hint = "Along one side: how often do 5 pixels fit into what the occluder leaves free, and one more?"
+    hint = "Along one side: how often do 5 pixels fit into what the occluder leaves free? And one more."
     return check_number(answer, float(count), hint=hint)
 
 
-def lower_threshold(study: Study, answer: object) -> Verdict:
+def _lower_threshold(study: Study, answer: object) -> Verdict:
     """03_2.3: what happens to the region when the threshold falls."""
-    hint = "Move the widget's slider, and think: which positions fire at 0.2 and not at 0.8?"
+    hint = "Move the widget's slider, and think: at which positions is the unit active at 0.2 and not at 0.8?"
     return check_choice(answer, "grows or stays", ["grows or stays", "shrinks or stays"], hint)
 
 
-def smallest_share(study: Study, answer: object) -> Verdict:
+def _smallest_share(study: Study, answer: object) -> Verdict:
     """03_2.4: the layer in which the object network uses the smallest share of what it could see."""
     table = table_2(open_atlas(study))
     rows = table[table["network"] == "object"].set_index("layer")
@@ -42,8 +42,8 @@ def smallest_share(study: Study, answer: object) -> Verdict:
 
 
 CHECKS = {
-    "03_2.1": reach_by_hand,
-    "03_2.2": fewer_occluders,
-    "03_2.3": lower_threshold,
-    "03_2.4": smallest_share,
+    "03_2.1": _reach_by_hand,
+    "03_2.2": _fewer_occluders,
+    "03_2.3": _lower_threshold,
+    "03_2.4": _smallest_share,
 }

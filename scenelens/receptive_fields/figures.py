@@ -1,5 +1,8 @@
-"""Figures 3, 4 and 5 and Table 2 of the paper: how receptive fields are found, how large they are, what they
-show."""
+"""Figures 3, 4 and 5 and Table 2 of the paper: how receptive fields are measured, how large they are, and
+what they show.
+
+The figures take fields, tables and images. They run no network.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,7 @@ from matplotlib.patches import Rectangle
 
 from scenelens.errors import SceneLensError
 from scenelens.receptive_fields.atlas import Atlas
-from scenelens.receptive_fields.field import EmpiricalRF, size_interval
-from scenelens.receptive_fields.unit_segmentation import segment_unit
+from scenelens.receptive_fields.field import DiscrepancyMaps, EmpiricalRF
 from scenelens.sentences import number
 from scenelens.studies import Study, TopImage, top_images
 from scenelens.workbook import (
@@ -41,34 +43,49 @@ _EDGE = "#7fe0ff"  # outlines on heat: light blue is on none of its colours
 
 
 def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4) -> Plate:
-    """Figure 3: from images to a receptive field. Above, a unit's top images; in the middle their discrepancy
-    maps; below, the maps moved to a common centre; at the right, their average.
+    """Figure 3: from images to a receptive field.
+
+    Above are a unit's top images, in the middle their discrepancy maps, below the maps moved to a common
+    centre, and at the right their average.
 
     Parameters
     ----------
-    field : with its single maps, as `estimate_rf` or `NetworkAtlas.compute` gives it.
-    n : how many of its images to show; all are averaged.
+    study : Study
+        An open study.
+    network : str
+        The network's name in the study.
+    field : EmpiricalRF
+        The field, with the single images' maps, as `NetworkAtlas.compute` gives it.
+    n : int, optional
+        How many of its images to show; all are averaged.
+
+    Returns
+    -------
+    Plate
+        The figure.
 
     Raises
     ------
-    SceneLensError : a unit without a field.
+    SceneLensError
+        If the unit has no field, or the field has no single maps.
     """
-    n = _shown(field, n)
+    maps = _maps_of(field)
+    n = max(1, min(n, len(field.peaks)))
     tops = top_images(study, network, field.layer, field.unit, int(field.images[:n].max()) + 1)
     side = min(1.15, (WIDTH - 2.9 - _GAP * n) / n)
     rows = ("image", "discrepancy", "re-centred")
     plate = Plate(
         f"How the receptive field of {field.layer}:{field.unit} ({network} network) is found",
-        len(rows) * (side + _GAP), _pipeline_caption(field), photo=True,
+        len(rows) * (side + _GAP), _pipeline_caption(maps), photo=True,
     )  # fmt: skip
     for k, name in enumerate(rows):
         y = k * (side + _GAP) + side / 2
         plate.words(0.17, y, name, rotation=90, ha="center", va="center", weight="bold")
     for k in range(n):
-        _pipeline_column(plate, tops[int(field.images[k])], field, k, 0.34 + k * (side + _GAP), side)
+        _pipeline_column(plate, tops[int(field.images[k])], maps, k, 0.34 + k * (side + _GAP), side)
     large = min(2.9, WIDTH - 0.34 - n * (side + _GAP) - 0.3)
     axes = plate.axes_at(WIDTH - large - 0.08, 0.24, large, large)
-    show_field(axes, field)
+    _show_field(axes, field)
     middle = WIDTH - large / 2 - 0.08
     plate.words(middle, 0.0, f"average of {len(field.peaks)} images", ha="center", weight="bold")
     about = f"side {number(field.size)} px, of {np.mean(field.theoretical.size):.0f} possible"
@@ -76,32 +93,37 @@ def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4
     return plate
 
 
-def _shown(field: EmpiricalRF, n: int = 1) -> int:
-    """How many of a field's images to show, at most n; a SceneLensError where it has none."""
+def _maps_of(field: EmpiricalRF) -> DiscrepancyMaps:
+    """The single images' maps of a field that can be drawn."""
     if field.reason:
         raise SceneLensError(f"there is no receptive field to draw: {field.reason}.")
-    return max(1, min(n, len(field.peaks)))
+    if field.evidence is None:
+        raise SceneLensError(
+            f"the atlas stores the average of {field.layer}:{field.unit} and not the single images' maps; "
+            "compute the field anew with atlas.part(network).compute(layer, unit)."
+        )
+    return field.evidence
 
 
 def _pipeline_column(
-    plate: Plate, top: TopImage, field: EmpiricalRF, k: int, left: float, side: float
+    plate: Plate, top: TopImage, evidence: DiscrepancyMaps, k: int, left: float, side: float
 ) -> None:
     axes = [plate.axes_at(left, row * (side + _GAP), side, side) for row in range(3)]
     show_tile(axes[0], top.frame)
     mark_peak(axes[0], top)
     if k == 0:
-        _draw_occluder(axes[0], field, top)
+        _draw_occluder(axes[0], evidence, top)
     frame = top.frame.shape[:2]
-    show_tile(axes[1], heat(map_in_frame(field.maps[k], frame, field.occluder, field.stride)))
+    show_tile(axes[1], heat(map_in_frame(evidence.maps[k], frame, evidence.occluder, evidence.stride)))
     mark_peak(axes[1], replace(top, center=None))  # the box alone: a ring would hide what it marks
-    show_tile(axes[2], heat(field.recentered(k)))
+    show_tile(axes[2], heat(evidence.recentered(k)))
 
 
-def _draw_occluder(axes: Axes, field: EmpiricalRF, top: TopImage) -> None:
+def _draw_occluder(axes: Axes, evidence: DiscrepancyMaps, top: TopImage) -> None:
     """One occluder, drawn where it changes most: noise of the size and place it really had."""
-    at = np.unravel_index(int(np.argmax(field.maps[0])), field.maps[0].shape)
-    y, x = (int(place) * field.stride for place in at)
-    height, width = field.occluder
+    at = np.unravel_index(int(np.argmax(evidence.maps[0])), evidence.maps[0].shape)
+    y, x = (int(place) * evidence.stride for place in at)
+    height, width = evidence.occluder
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     axes.imshow(noise, extent=(x, x + width, y + height, y), interpolation="nearest", zorder=3)
     box = Rectangle((x, y), width, height, fill=False, edgecolor="#ff3b30", linewidth=1.2, zorder=4)
@@ -109,20 +131,21 @@ def _draw_occluder(axes: Axes, field: EmpiricalRF, top: TopImage) -> None:
     axes.set(xlim=(0, top.frame.shape[1]), ylim=(top.frame.shape[0], 0))
 
 
-def _pipeline_caption(field: EmpiricalRF) -> str:
-    height, width = field.occluder
-    count = field.maps.shape[1] * field.maps.shape[2]
+def _pipeline_caption(evidence: DiscrepancyMaps) -> str:
+    height, width = evidence.occluder
+    count = evidence.maps.shape[1] * evidence.maps.shape[2]
     return (
-        f"A patch of noise, {width} × {height} pixels (red box, drawn where it mattered most), is set on "
-        f"{count:,} places, {field.stride} pixels apart. The lighter, the more the unit's peak changed. Ring "
-        "and box: the peak's centre and all it could see. Below, each map is moved until that centre lies in "
-        "the middle; grey was never covered. The outline at the right encloses at least half of the maximum. "
-        "After Figure 3."
+        f"A patch of noise, {width} × {height} pixels (red box, drawn where it mattered most), is placed "
+        f"at {count:,} positions, {evidence.stride} pixels apart. The lighter, the more the unit's peak "
+        "changed. Ring and box: the peak's centre, and all that the peak could see. Below, each map is moved "
+        "until that centre lies in the middle; grey was never covered. The outline at the right encloses at "
+        "least half of the maximum. After Figure 3."
     )
 
 
-def show_field(axes: Axes, field: EmpiricalRF) -> None:
-    """A field in the middle of an empty frame: heat, the outline of its half, the box of what is possible."""
+def _show_field(axes: Axes, field: EmpiricalRF) -> None:
+    """A field in the middle of an empty frame: heat, the outline of its mask, the box of what the unit could
+    see."""
     height, width = field.input_size
     show_tile(axes, heat(field.map))
     if field.mask.any():
@@ -142,16 +165,31 @@ def show_field(axes: Axes, field: EmpiricalRF) -> None:
 
 
 def convergence(field: EmpiricalRF) -> Plate:
-    """How a field settles as images are added: its size, and how much its map is like the final one."""
-    _shown(field)
-    curve = field.convergence()
+    """How a field settles as images are added: its size, and how similar its map is to the final one.
+
+    Parameters
+    ----------
+    field : EmpiricalRF
+        The field, with the single images' maps, as `NetworkAtlas.compute` gives it.
+
+    Returns
+    -------
+    Plate
+        The figure.
+
+    Raises
+    ------
+    SceneLensError
+        If the unit has no field, or the field has no single maps.
+    """
+    curve = _maps_of(field).convergence()
     caption = (
         f"{field.layer}:{field.unit}, its images added one by one, best first. Above: size in pixels, and "
         f"the 95% interval of the last. Below: correlation with the map of all {len(curve)} images."
     )
     plate = Plate("How many images does it take?", 3.0, caption)
     above, below = (plate.axes_at(0.6, top, WIDTH - 0.8, 1.1) for top in (0.0, 1.4))
-    interval = size_interval(field)
+    interval = field.interval
     above.axhspan(*interval, color=HAIR, alpha=0.5, lw=0)
     above.plot(curve["n_images"], curve["size"], color=INK, lw=1.6, marker="o", ms=3)
     below.plot(curve["n_images"], curve["similarity"], color=INK, lw=1.6, marker="o", ms=3)
@@ -169,7 +207,7 @@ def convergence(field: EmpiricalRF) -> Plate:
 
 
 def _inner_ticks(axes: Axes) -> None:
-    """Keep the heights' ticks that lie on the axis: matplotlib also makes one beyond either end."""
+    """Keep the ticks that lie on the vertical axis: matplotlib also makes one beyond either end."""
     low, high = axes.get_ylim()
     axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
 
@@ -179,7 +217,15 @@ def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
 
     Parameters
     ----------
-    table : of `field_sizes.table_2`. sizes : of `field_sizes.field_sizes`.
+    table : pandas.DataFrame
+        Of `table_2`.
+    sizes : pandas.DataFrame
+        Of `field_sizes`.
+
+    Returns
+    -------
+    Plate
+        The figure.
     """
     kind = table["n_images"].iloc[0]
     caption = (
@@ -238,10 +284,29 @@ def _size_labels(plate: Plate, table: pd.DataFrame, shifts: dict, depths: int) -
 
 
 def figure_4_fields(study: Study, atlas: Atlas, network: str, n_units: int = 3, n_patches: int = 9) -> Plate:
-    """Figure 4: the fields of some units of each layer, drawn by lot, and the patches that drive them most.
+    """Figure 4: the fields of some units of each layer, chosen at random, and the patches that drive them
+    most.
 
-    A patch is as large as the unit's field, around the peak of one of its top images; a field is drawn in the
+    A patch is as large as the unit's field, around the peak in one of its top images. A field is drawn in the
     frame of the whole image, so that the fields of different layers compare.
+
+    Parameters
+    ----------
+    study : Study
+        An open study.
+    atlas : Atlas
+        Its atlas.
+    network : str
+        'scene' or 'object'.
+    n_units : int, optional
+        Units per layer.
+    n_patches : int, optional
+        Patches per unit.
+
+    Returns
+    -------
+    Plate
+        The figure.
     """
     part = atlas.part(network)
     chosen = {layer: [one for one in part.sample(layer) if not one.reason][:n_units] for layer in part.layers}
@@ -249,9 +314,9 @@ def figure_4_fields(study: Study, atlas: Atlas, network: str, n_units: int = 3, 
     side = (WIDTH - 0.5 - 1.0 - _GAP * (n_patches + 1)) / (n_patches + 1)
     height = lines * (side + _GAP) + 0.12 * len(chosen)
     caption = (
-        "Left: the field in the frame of the whole image, its half outlined, dotted what the unit could see. "
-        "Right: around the peaks of its top images, patches as large as the field. Units drawn by lot. "
-        "After Figure 4."
+        "Left: the field in the frame of the whole image. The outline encloses at least half of the maximum, "
+        "the dotted box what the unit could see. Right: patches as large as the field, around the peaks in "
+        "the unit's top images. Units were chosen at random. After Figure 4."
     )
     plate = Plate(f"What units see: {network} network", max(height, side), caption, photo=True)
     y = 0.0
@@ -269,49 +334,49 @@ def figure_4_fields(study: Study, atlas: Atlas, network: str, n_units: int = 3, 
 def _field_line(plate: Plate, tops: list[TopImage], field: EmpiricalRF, y: float, side: float) -> None:
     plate.words(0.45, y + side / 2 - 0.08, f"{field.layer}:{field.unit}"[-14:], size=SMALL)
     plate.words(0.45, y + side / 2 + 0.08, f"{number(field.size)} px", size=SMALL, color=SOFT)
-    show_field(plate.axes_at(1.42, y, side, side), field)
+    _show_field(plate.axes_at(1.42, y, side, side), field)
     for k, top in enumerate(top for top in tops if top.center is not None):
         left = 1.42 + (k + 1) * (side + _GAP)
         show_tile(plate.axes_at(left, y, side, side), patch(top.frame, top.center, field.size))  # type: ignore[arg-type]
 
 
-def figure_5_segmentations(study: Study, atlas: Atlas, n: int = 4, threshold: float = 0.5) -> Plate:
-    """Figure 5: where units fire in their top images: one unit of each layer, both networks side by side.
+def figure_5_segmentations(examples: pd.DataFrame) -> Plate:
+    """Figure 5: where units are active in their top images: one unit of each layer, both networks side by
+    side.
 
     Parameters
     ----------
-    n : top images per unit. threshold : a share of the unit's peak over the images of its field.
+    examples : pandas.DataFrame
+        Of `segment_examples`.
+
+    Returns
+    -------
+    Plate
+        The figure.
     """
-    pairs, networks = atlas.pairs(), list(atlas.parts)
+    networks = list(examples["network"].unique())
+    n = int(examples.groupby(["network", "depth"]).size().max())
     block = (WIDTH - 0.1) / len(networks)
     side = (block - 0.12 - _GAP * n) / n
     step = side + 0.3
+    share = 100 * examples["threshold"].iloc[0]
     caption = (
-        f"One unit of each layer, drawn by lot, in its {n} top images: in full light, the unit's field at "
-        f"every place where it responds with at least {100 * threshold:.0f}% of its peak. After Figure 5."
+        f"One unit of each layer, chosen at random, in its {n} top images. In full light: the unit's field "
+        f"at every position where it responds with at least {share:.0f}% of its peak. After Figure 5."
     )
-    plate = Plate("Where units fire", 0.25 + step * len(pairs), caption, photo=True)
+    height = 0.25 + step * (examples["depth"].max() + 1)
+    plate = Plate("Where units are active", height, caption, photo=True)
     for b, network in enumerate(networks):
         left = 0.08 + b * block
         plate.words(left, 0.0, f"{network} network", weight="bold", color=network_color(network))
-        for k, layer in enumerate(pairs[network]):
-            fields = [field for field in atlas.parts[network].sample(layer) if not field.reason]
-            if fields:
-                _segmented_line(
-                    plate, study, atlas, network, fields[0], (left, 0.25 + k * step), side, (n, threshold)
-                )
+        for depth, rows in examples[examples["network"] == network].groupby("depth"):
+            _segmented_line(plate, rows, left, 0.25 + depth * step, side)
     return plate
 
 
-def _segmented_line(
-    plate: Plate, study: Study, atlas: Atlas, network: str, field: EmpiricalRF,
-    corner: tuple[float, float], side: float, how: tuple[int, float],
-) -> None:  # fmt: skip
-    net = atlas.parts[network].network
-    left, top = corner
-    plate.words(left, top, f"{field.layer}:{field.unit}", size=SMALL, color=INK)
-    for k, one in enumerate(top_images(study, network, field.layer, field.unit, how[0])):
-        mask = segment_unit(net, field, study.load_image(one.image), how[1]).mask
+def _segmented_line(plate: Plate, rows: pd.DataFrame, left: float, top: float, side: float) -> None:
+    plate.words(left, top, f"{rows['layer'].iloc[0]}:{rows['unit'].iloc[0]}", size=SMALL, color=INK)
+    for k, (frame, mask) in enumerate(zip(rows["frame"], rows["mask"], strict=True)):
         axes = plate.axes_at(left + k * (side + _GAP), top + 0.18, side, side)
-        show_tile(axes, dimmed(one.frame, mask))
+        show_tile(axes, dimmed(frame, mask))
         bare(axes)

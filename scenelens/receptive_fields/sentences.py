@@ -1,43 +1,63 @@
-"""Table 2 of the paper: how large receptive fields are, against how large they could be.
+"""What the tables of section 3.2 say, in sentences: the atlas, and the paper's two claims about Table 2.
 
-Tables come from the atlas (see `scenelens.receptive_fields.atlas`): from all units of a layer where it is complete, and from a
-sample drawn by lot until then. `read_...` turns a table into sentences, the paper's two claims among them,
-reported as they were found.
+The claims are reported as they were found, with n and interval, whether they hold or not.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scenelens import paper
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.occlusion.occlude import SIZE
-from scenelens.receptive_fields.sizes import _placed, falls_with_depth, smaller_than_theory
 from scenelens.sentences import Sentences, number, percent
 
 
 def describe_atlas(atlas: Atlas) -> Sentences:
-    """How many units the atlas holds, and what the tables that follow are made of."""
+    """Say how many units have been measured, and what the tables that follow are made of.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The atlas of a study.
+
+    Returns
+    -------
+    Sentences
+        Markdown text.
+    """
     table = atlas.table()
-    whole = table["held"] >= table["units"]
+    whole = table["cached"] >= table["units"]
     k = f"each averaged over its {atlas.n_images} top images"
     if whole.all():
-        return Sentences(f"The atlas is complete: **{table['held'].sum():,} receptive fields**, {k}.")
+        return Sentences(f"The atlas is complete: **{table['cached'].sum():,} receptive fields**, {k}.")
     counts = "; ".join(
-        f"{network} network " + ", ".join(f"{r.layer} {r.held} of {r.units}" for r in rows.itertuples())
+        f"{network} network " + ", ".join(f"{r.layer} {r.cached} of {r.units}" for r in rows.itertuples())
         for network, rows in table.groupby("network", sort=False)
     )
     return Sentences(
-        f"The atlas holds **{table['held'].sum():,} of {table['units'].sum():,} receptive fields**, {k}: "
-        f"{counts}. They were drawn by lot: what follows is a sample, and says its n. `make atlas` computes "
-        "the others, and goes on where it stopped."
+        f"The atlas holds **{table['cached'].sum():,} of {table['units'].sum():,} receptive fields**, {k}: "
+        f"{counts}. The units were chosen at random: what follows is a sample, given with its n. "
+        "`make atlas` computes the others; it can be stopped, and goes on where it stopped."
     )
 
 
 def describe_table_2(table: pd.DataFrame) -> Sentences:
-    """The paper's two claims on the sizes measured here, reported as they were found, and its numbers."""
+    """Compare the sizes with the paper's two claims and its numbers.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of `table_2`.
+
+    Returns
+    -------
+    Sentences
+        Markdown text, one item per claim and per layer that compares.
+    """
     lines = [_describe_smaller(table), _describe_falls(table)]
     for row in table.dropna(subset=["paper"]).to_dict("records"):
         lines.append(
@@ -47,7 +67,10 @@ def describe_table_2(table: pd.DataFrame) -> Sentences:
     if table["paper"].isna().all():
         quoted = " / ".join(f"{value:.1f}" for value in paper.RF_SIZES.values())
         names = ", ".join(paper.RF_SIZES)
-        lines.append(f"The paper's layers have no namesake here. It found {quoted} px at {names}.")
+        lines.append(
+            "No layer here has the name and the geometry of one of the paper's. The paper found "
+            f"{quoted} px at {names}."
+        )
     small = table[table["theoretical"] < SIZE]
     if len(small):
         names = ", ".join(f"{r.layer} ({r.network} network)" for r in small.itertuples())
@@ -57,19 +80,22 @@ def describe_table_2(table: pd.DataFrame) -> Sentences:
         )
     silent = int(table["silent"].sum())
     if silent:
-        lines.append(f"{silent} units measured respond to no image or to no occluder: they have no field.")
+        lines.append(f"{silent} units measured respond to no image or to no occluder, so they have no field.")
     return Sentences("\n".join(f"- {line}" for line in lines))
 
 
 def _describe_smaller(table: pd.DataFrame) -> str:
-    verdicts = smaller_than_theory(table)
+    verdicts = _smaller_than_theory(table)
     text = "**Smaller than they could be?** "
     if (verdicts == "yes").all():
-        return text + "Yes: in every layer the mean lies below the theoretical size, with its whole interval."
+        return (
+            text
+            + "Yes: in every layer the mean lies below the theoretical size, and so does its whole interval."
+        )
     parts = []
     for verdict, words in (
         ("no", "larger than the theoretical size"),
-        ("open", "not told apart from it by so few units"),
+        ("open", "not distinguishable from it with so few units"),
     ):
         names = [f"{r.layer} ({r.network} network)" for r in table[verdicts == verdict].itertuples()]
         parts += [f"{words} in {', '.join(names)}"] if names else []
@@ -78,12 +104,12 @@ def _describe_smaller(table: pd.DataFrame) -> str:
 
 def _describe_falls(table: pd.DataFrame) -> str:
     parts = []
-    for row in falls_with_depth(table).itertuples():
+    for row in _falls_with_depth(table).itertuples():
         shares = ", ".join(percent(share) for share in row.shares)
         steps = "falls at every step" if row.falls else "does not fall at every step"
         ends = {
-            "falls": "the deepest layer's lies below the first's, intervals and all",
-            "rises": "the deepest layer's lies above the first's, against the paper",
+            "falls": "the deepest layer's interval lies below the first's",
+            "rises": "the deepest layer's interval lies above the first's, against the paper",
             "open": "the intervals of the first and the deepest layer do not leave a gap",
         }[row.ends]
         parts.append(f"in the {row.network} network it {steps} ({shares}), and {ends}")
@@ -95,3 +121,38 @@ def _mean_text(row: dict[Any, Any]) -> str:
     what = "all" if row["n"] + row["silent"] >= row["units"] else f"{row['n']} of"
     about = f"mean ± s.d., {what} {row['units']} units, theoretical {row['theoretical']:.0f}"
     return f"{number(row['mean'])}{spread} px ({about})"
+
+
+def _smaller_than_theory(table: pd.DataFrame) -> pd.Series:
+    """Claim 1 for each row of `table_2`: is the mean smaller than the theoretical size?
+
+    'yes' or 'no' where its interval lies wholly below or above that size, else 'open'.
+    """
+    found = np.where(table["high"] < table["theoretical"], "yes", "open")
+    return pd.Series(np.where(table["low"] > table["theoretical"], "no", found), index=table.index)
+
+
+def _falls_with_depth(table: pd.DataFrame) -> pd.DataFrame:
+    """Claim 2 for each network: does the share of the theoretical size fall from each layer to the next?
+
+    One row per network: network, shares (list, from early to deep), falls (bool, at every step), ends
+    ('falls', 'rises' or 'open': whether the first and the deepest layer's intervals leave a gap).
+    """
+    rows = []
+    for network, found in table.sort_values("depth").groupby("network", sort=False):
+        shares = found["share"].to_numpy()
+        low, high = (found[c].to_numpy() / found["theoretical"].to_numpy() for c in ("low", "high"))
+        ends = "falls" if high[-1] < low[0] else "rises" if low[-1] > high[0] else "open"
+        rows.append((network, list(shares), bool((np.diff(shares) < 0).all()), ends))
+    return pd.DataFrame(rows, columns=["network", "shares", "falls", "ends"])
+
+
+def _placed(row: dict[Any, Any]) -> str:
+    if row["low"] != row["low"]:
+        return "with one unit there is no interval to compare it with"
+    if row["low"] == row["high"]:
+        side = "more" if row["paper"] > row["mean"] else "less"
+        return f"{abs(row['mean'] - row['paper']):.1f} px {side} than here"
+    if row["low"] <= row["paper"] <= row["high"]:
+        return "inside our interval for the mean"
+    return f"outside our interval for the mean, {number(row['low'])} to {number(row['high'])} px"

@@ -1,8 +1,7 @@
-"""Table 2 of the paper: how large receptive fields are, against how large they could be.
+"""Table 2 of the paper: how large receptive fields are, compared with how large they could be.
 
-Tables come from the atlas (see `scenelens.receptive_fields.atlas`): from all units of a layer where it is complete, and from a
-sample drawn by lot until then. `read_...` turns a table into sentences, the paper's two claims among them,
-reported as they were found.
+The tables come from the atlas (see `scenelens.receptive_fields.atlas`): from all units of a layer where it is
+complete, and from a random sample until then.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from scipy import stats
 from scenelens import paper
 from scenelens.errors import SceneLensError
 from scenelens.receptive_fields.atlas import Atlas
-from scenelens.sentences import number
 
-SIZES = [
+_SIZES = [
     "network",
     "depth",
     "layer",
@@ -32,47 +30,64 @@ SIZES = [
     "share",
     "reason",
 ]
-PAPER_THEORETICAL = {"pool1": 19, "pool2": 67, "conv4": 131, "pool5": 195}
+#: Theoretical sizes in the paper's network, in pixels: elsewhere its measured sizes do not compare.
+_PAPER_THEORETICAL = {"pool1": 19, "pool2": 67, "conv4": 131, "pool5": 195}
 
 
 def field_sizes(atlas: Atlas) -> pd.DataFrame:
-    """The size of every field that the atlas holds of each layer's fair sample.
+    """The size of every field in each layer's sample.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The atlas of a study; see `open_atlas`.
 
     Returns
     -------
-    DataFrame, one row per unit: network, depth, layer, unit, n_images (K, the images on which it responds),
-    size, low, high (pixels; 95% bootstrap interval over its images), theoretical (pixels), share (size /
-    theoretical), reason (why size is NaN; else empty).
+    pandas.DataFrame
+        One row per unit: ``network``, ``depth``, ``layer``, ``unit``, ``n_images`` (the images on which it
+        responds, K at most), ``size``, ``low``, ``high`` (pixels; 95% bootstrap interval over its images),
+        ``theoretical`` (pixels), ``share`` (size / theoretical), ``reason`` (why size is NaN; else empty).
 
     Raises
     ------
-    SceneLensError : a layer of which nothing is held; `atlas.grow(2, seconds=60)` computes a sample.
+    SceneLensError
+        If no unit of a layer has been measured; ``atlas.grow(2, seconds=60)`` computes a sample.
     """
     rows = []
-    for pair in atlas.pairs().to_dict("records"):
-        for network, part in atlas.parts.items():
-            layer = pair[network]
-            fields = part.sample(layer)
-            if not fields:
-                raise SceneLensError(
-                    f"no receptive field of {layer} of the {network} network is there yet: call "
-                    "atlas.grow(2, seconds=60) for a sample, or run make atlas for all."
-                )
-            about = {"network": network, "depth": pair["depth"], "layer": layer}
-            rows += [about | field.row for field in fields]
-    return pd.DataFrame(rows)[SIZES]
+    for depth, network, layer in atlas.layers():
+        fields = atlas.parts[network].sample(layer)
+        if not fields:
+            raise SceneLensError(
+                f"no receptive field of {layer} of the {network} network is there yet: call "
+                "atlas.grow(2, seconds=60) for a sample, or run make atlas for all."
+            )
+        about = {"network": network, "depth": depth, "layer": layer}
+        rows += [about | field.row for field in fields]
+    return pd.DataFrame(rows)[_SIZES]
 
 
 def table_2(atlas: Atlas) -> pd.DataFrame:
-    """Table 2: mean and standard deviation of the sizes per layer, the theoretical size and the paper's
-    beside them.
+    """Table 2: mean and standard deviation of the sizes per layer, next to the theoretical size and the
+    paper's.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The atlas of a study; see `open_atlas`.
 
     Returns
     -------
-    DataFrame, one row per layer and network: network, depth, layer, theoretical, mean, sd, low, high
-    (pixels; 95% interval of the mean), n (units measured), units (of the layer), silent (units measured that
-    have no field), share (mean / theoretical), n_images (K), paper (mean of the paper's scene network in the
-    layer of the same name, where the geometry is the paper's).
+    pandas.DataFrame
+        One row per layer and network: ``network``, ``depth``, ``layer``, ``theoretical``, ``mean``, ``sd``,
+        ``low``, ``high`` (pixels; 95% interval of the mean), ``n`` (units measured), ``units`` (of the
+        layer), ``silent`` (units measured that have no field), ``share`` (mean / theoretical), ``n_images``
+        (K), ``paper`` (mean in the paper's scene network, for the layer of the same name and geometry).
+
+    Raises
+    ------
+    SceneLensError
+        If no unit of a layer has been measured.
 
     Notes
     -----
@@ -91,15 +106,13 @@ def table_2(atlas: Atlas) -> pd.DataFrame:
     return table
 
 
-def mean_interval(sizes: np.ndarray, units: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean over all `units` of a layer, when `sizes` are those of some drawn by lot; at
-    least 0.
+def _mean_interval(sizes: np.ndarray, units: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of the mean over all `units` of a layer, when `sizes` are those of a random sample; at least
+    0.
 
-    Examples
-    --------
-    >>> mean_interval(np.array([30.0, 40.0]), units=2)
+    >>> _mean_interval(np.array([30.0, 40.0]), units=2)
     (35.0, 35.0)
-    >>> low, high = mean_interval(np.array([30.0, 40.0, 50.0]), units=100)
+    >>> low, high = _mean_interval(np.array([30.0, 40.0, 50.0]), units=100)
     >>> round(low, 1), round(high, 1)
     (15.5, 64.5)
     """
@@ -108,6 +121,7 @@ def mean_interval(sizes: np.ndarray, units: int, confidence: float = 0.95) -> tu
         return mean, mean
     if n < 2:
         return math.nan, math.nan
+    # sampling without replacement: the more of the layer is known, the less is left to chance
     error = float(np.std(sizes, ddof=1)) / math.sqrt(n) * math.sqrt(1 - n / units)
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
     return max(0.0, mean - half), mean + half
@@ -116,7 +130,7 @@ def mean_interval(sizes: np.ndarray, units: int, confidence: float = 0.95) -> tu
 def _summary(found: pd.DataFrame, units: int) -> dict[str, Any]:
     known = found["size"].dropna().to_numpy()
     silent, theoretical = len(found) - len(known), float(found["theoretical"].iloc[0])
-    low, high = mean_interval(known, units - silent)
+    low, high = _mean_interval(known, units - silent)
     mean = float(known.mean()) if len(known) else math.nan
     return {
         "layer": found["layer"].iloc[0],
@@ -134,40 +148,5 @@ def _summary(found: pd.DataFrame, units: int) -> dict[str, Any]:
 
 def _papers(row: dict[Any, Any]) -> float:
     """The paper's mean, where layer and theoretical size are the paper's; it gave the scene network's."""
-    same = PAPER_THEORETICAL.get(row["layer"]) == row["theoretical"] and row["network"] == "scene"
+    same = _PAPER_THEORETICAL.get(row["layer"]) == row["theoretical"] and row["network"] == "scene"
     return paper.RF_SIZES[row["layer"]] if same else math.nan
-
-
-def smaller_than_theory(table: pd.DataFrame) -> pd.Series:
-    """Claim 1 per row of `table_2`: 'yes' or 'no' where the interval of the mean lies below or above the
-    theoretical size, else 'open'."""
-    found = np.where(table["high"] < table["theoretical"], "yes", "open")
-    return pd.Series(np.where(table["low"] > table["theoretical"], "no", found), index=table.index)
-
-
-def falls_with_depth(table: pd.DataFrame) -> pd.DataFrame:
-    """Claim 2 per network: does the share of the theoretical size fall from each layer to the next?
-
-    Returns
-    -------
-    DataFrame: network, shares (list, from early to deep), falls (bool, at every step), ends ('falls',
-    'rises' or 'open': whether the first and the deepest layer's intervals leave a gap).
-    """
-    rows = []
-    for network, found in table.sort_values("depth").groupby("network", sort=False):
-        shares = found["share"].to_numpy()
-        low, high = (found[c].to_numpy() / found["theoretical"].to_numpy() for c in ("low", "high"))
-        ends = "falls" if high[-1] < low[0] else "rises" if low[-1] > high[0] else "open"
-        rows.append((network, list(shares), bool((np.diff(shares) < 0).all()), ends))
-    return pd.DataFrame(rows, columns=["network", "shares", "falls", "ends"])
-
-
-def _placed(row: dict[Any, Any]) -> str:
-    if row["low"] != row["low"]:
-        return "with one unit there is no interval to hold it against"
-    if row["low"] == row["high"]:
-        side = "more" if row["paper"] > row["mean"] else "less"
-        return f"{abs(row['mean'] - row['paper']):.1f} px {side} than here"
-    if row["low"] <= row["paper"] <= row["high"]:
-        return "inside our interval for the mean"
-    return f"outside our interval for the mean, {number(row['low'])} to {number(row['high'])} px"

@@ -1,54 +1,52 @@
-"""Where in an image a unit fires, in pixels (Figure 5 of the paper).
+"""Where in an image a unit is active, in pixels (Figure 5 of the paper).
 
-A unit's responses live on its layer's coarse map. The paper brings them to pixels by the unit's own
-empirical receptive field, set down at every position above a threshold; Network Dissection later did it by
-bilinear interpolation, which needs no receptive field but ignores how large it is. Both are here.
+A unit's responses lie on its layer's coarse map. The paper brings them to pixels with the unit's own
+empirical receptive field, placed at every position above a threshold. Network Dissection later used bilinear
+interpolation, which needs no receptive field but ignores how large it is. Both are here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks import Network, interpolate, responses
+from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import EmpiricalRF
+from scenelens.studies import top_images
 
-WAYS = ("receptive field", "bilinear")
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A response above which a unit counts as firing, and how it was chosen.
-
-    >>> Threshold(1.5, "half of the peak").value
-    1.5
-    """
-
-    value: float
-    rule: str
+_WAYS = ("receptive field", "bilinear")
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Where a unit fires in one image.
+    """Where a unit is active in one image.
 
     Attributes
     ----------
-    mask : (H, W) bool, in pixels of the frame the network sees; ``np.asarray`` of the whole gives it too.
-    threshold : the response above which it fires, with the rule it comes from.
-    way : 'receptive field' or 'bilinear'.
-    positions : how many positions of the layer's map fire.
-    peak : the unit's highest response in this image.
+    mask : numpy.ndarray
+        bool (H, W), in pixels of the image as the network sees it; ``np.asarray`` of the whole gives it too.
+    level : float
+        The response from which the unit is active, in the layer's own units.
+    rule : str
+        How the level was chosen, in words.
+    way : str
+        'receptive field' or 'bilinear'.
+    positions : int
+        At how many positions of the layer's map the unit is active.
+    peak : float
+        The unit's highest response in this image.
     """
 
     mask: np.ndarray
-    threshold: Threshold
+    level: float
+    rule: str
     way: str
     positions: int
     peak: float
@@ -58,72 +56,51 @@ class Segmentation:
 
     def __str__(self) -> str:
         share = 100 * self.mask.mean()
-        level = f"{self.threshold.rule} (response >= {self.threshold.value:.3g})"
-        return f"{share:.1f}% of the image; {level}; {self.way}"
-
-
-def share_of_peak(share: float, peak: float) -> Threshold:
-    """A threshold as a share of a unit's peak over a set of images.
-
-    >>> share_of_peak(0.5, 8.0).value
-    4.0
-    """
-    if not 0 < share <= 1:
-        raise SceneLensError(f"threshold={share}: a share of the peak is above 0 and at most 1, such as 0.5.")
-    return Threshold(share * peak, f"{share:.0%} of the unit's peak {peak:.3g} over its images")
-
-
-def top_quantile(
-    network: Network | nn.Module, layer: str, unit: int, images: Iterable[np.ndarray], share: float = 0.005
-) -> Threshold:
-    """The response that a unit exceeds at only a share of all positions of a set of images (Network
-    Dissection's rule).
-
-    Parameters
-    ----------
-    images : uint8 RGB (h, w, 3) each.
-    share : of the positions, between 0 and 1; 0.005 in Network Dissection.
-    """
-    if not 0 < share < 1:
-        raise SceneLensError(f"share={share}: a share of the positions lies between 0 and 1, such as 0.005.")
-    values = [responses(network, layer, unit, image).ravel() for image in images]
-    if not values:
-        raise SceneLensError("a quantile needs images: none were given.")
-    value = float(np.quantile(np.concatenate(values), 1 - share))
-    return Threshold(value, f"top {share:.2%} of the positions of {len(values)} images")
+        return f"{share:.1f}% of the image; {self.rule} (response >= {self.level:.3g}); {self.way}"
 
 
 def segment_unit(
     network: Network | nn.Module,
     rf: EmpiricalRF,
     image: np.ndarray,
-    threshold: float | Threshold = 0.5,
+    threshold: float = 0.5,
     way: str = "receptive field",
+    *,
+    level: float | None = None,
 ) -> Segmentation:
-    """Where a unit fires in an image.
+    """Find where a unit is active in an image.
 
     Parameters
     ----------
-    network : the network that `rf` was estimated on.
-    rf : the unit's empirical receptive field, which also says which unit it is.
-    image : uint8 RGB (h, w, 3).
-    threshold : a share of the unit's peak over the images of `rf`, or a `Threshold` (see `top_quantile`).
-    way : 'receptive field', the paper's: the union of the unit's field, ``rf.mask``, centred at every
-        position above the threshold; 'bilinear', Network Dissection's: the responses interpolated to pixels,
-        and those above the threshold.
+    network : Network or torch.nn.Module
+        The network that `rf` was estimated on.
+    rf : EmpiricalRF
+        The unit's empirical receptive field, which also says which unit it is.
+    image : numpy.ndarray
+        uint8 RGB (h, w, 3).
+    threshold : float, optional
+        A share of the unit's peak over the images of `rf`, above 0 and at most 1 (default 0.5).
+    way : str, optional
+        'receptive field' (default), the paper's way: the union of the unit's field, ``rf.mask``, centred at
+        every position above the threshold. 'bilinear', Network Dissection's way: the responses interpolated
+        to pixels, and those above the threshold.
+    level : float, optional
+        The response from which the unit counts as active, in place of `threshold`.
 
     Returns
     -------
-    Segmentation : `.mask` (H, W) bool, and what it was made with.
+    Segmentation
+        ``.mask`` (H, W) bool, and what it was made with.
 
     Raises
     ------
-    SceneLensError : a way or threshold there is not, a unit without a receptive field.
+    SceneLensError
+        If `way` or `threshold` is unknown or out of range, or the unit has no receptive field.
 
     Notes
     -----
-    Section 3.2, Figure 5. A position whose response is 0 never fires, whatever the threshold. With
-    'bilinear' a position's response stands at its theoretical centre; pixels beyond the outermost centres
+    Section 3.2, Figure 5. A unit is never active at a position whose response is 0, whatever the threshold.
+    With 'bilinear' a position's response lies at its theoretical centre; pixels beyond the outermost centres
     take the nearest one's value.
 
     Examples
@@ -138,39 +115,48 @@ def segment_unit(
     >>> segment_unit(net, rf, image, threshold=0.5, way="bilinear").mask.sum()
     np.int64(9)
     """
-    if way not in WAYS:
-        raise SceneLensError(f"no way of segmenting named {way!r}; {close_names(way, WAYS)}.")
-    if not len(rf.peaks) or (way == WAYS[0] and math.isnan(rf.size)):
-        raise SceneLensError(f"there is nothing to segment with: {rf.reason}.")
-    if not isinstance(threshold, Threshold):
-        threshold = share_of_peak(threshold, float(rf.peaks.max()))
+    if way not in _WAYS:
+        raise SceneLensError(f"unknown way={way!r}; {close_names(way, _WAYS)}.")
+    if not len(rf.peaks) or (way == _WAYS[0] and math.isnan(rf.size)):
+        raise SceneLensError(f"a unit without a receptive field cannot be segmented: {rf.reason}.")
+    rule = "as given"
+    if level is None:
+        if not 0 < threshold <= 1:
+            text = "a share of the peak is above 0 and at most 1, such as 0.5."
+            raise SceneLensError(f"threshold={threshold}: {text}")
+        peak = float(rf.peaks.max())
+        level, rule = threshold * peak, f"{threshold:.0%} of the unit's peak {peak:.3g} over its images"
     values = responses(network, rf.layer, rf.unit, image)
-    fires = (values >= threshold.value) & (values > 0)
-    if way == WAYS[0]:
-        mask = union_of_fields(rf, fires)
+    active = (values >= level) & (values > 0)
+    if way == _WAYS[0]:
+        mask = union_of_fields(rf, active)
     else:
-        axes = rf.theoretical.grid.axes(values.shape, rf.input_size)
-        pixels = interpolate(values, axes)
-        mask = (pixels >= threshold.value) & (pixels > 0)
-    return Segmentation(mask, threshold, way, int(fires.sum()), float(values.max()))
+        pixels = interpolate(values, rf.theoretical.grid.axes(values.shape, rf.input_size))
+        mask = (pixels >= level) & (pixels > 0)
+    return Segmentation(mask, level, rule, way, int(active.sum()), float(values.max()))
 
 
-def union_of_fields(rf: EmpiricalRF, fires: np.ndarray) -> np.ndarray:
-    """The unit's field at every position that fires; what lies beyond the image is cut off.
+def union_of_fields(rf: EmpiricalRF, active: np.ndarray) -> np.ndarray:
+    """Place a unit's field at every active position; what lies beyond the image is cut off.
 
     Parameters
     ----------
-    fires : (h, w) bool, positions of the layer's map.
+    rf : EmpiricalRF
+        The unit's field.
+    active : numpy.ndarray
+        bool (h, w), positions of the layer's map.
 
     Returns
     -------
-    (H, W) bool, pixels of the frame.
+    numpy.ndarray
+        bool (H, W), in pixels of the image as the network sees it.
     """
     mask = np.zeros(rf.input_size, bool)
     rows, columns = (np.flatnonzero(rf.mask.any(axis)) for axis in (1, 0))
     field = rf.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     corner = np.array([rows[0], columns[0]]) - (np.array(rf.input_size) - 1) / 2
-    for place in np.argwhere(fires):
+    for place in np.argwhere(active):
+        # + 0.5 and floor: centres may lie between pixels, and round() would go to even ones
         top, left = np.floor(rf.theoretical.center(*place) + corner + 0.5).astype(int)
         _stamp(mask, field, top, left)
     return mask
@@ -180,3 +166,42 @@ def _stamp(mask: np.ndarray, field: np.ndarray, top: int, left: int) -> None:
     down, across = max(0, -top), max(0, -left)
     part = mask[max(0, top) : max(0, top + field.shape[0]), max(0, left) : max(0, left + field.shape[1])]
     part |= field[down : down + part.shape[0], across : across + part.shape[1]]
+
+
+def segment_examples(atlas: Atlas, n: int = 4, threshold: float = 0.5) -> pd.DataFrame:
+    """Segment the top images of one unit of each layer of both networks, for Figure 5.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The atlas of a study. Of each layer the first unit that has a field is taken, in random order.
+    n : int, optional
+        Top images per unit.
+    threshold : float, optional
+        A share of the unit's peak over the images of its field (default 0.5).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per image: ``network``, ``depth``, ``layer``, ``unit``, ``image`` (its id), ``threshold``,
+        ``frame`` (uint8 (H, W, 3), as the network sees it) and ``mask`` (bool (H, W)).
+
+    Raises
+    ------
+    SceneLensError
+        If no unit has been measured yet.
+    """
+    rows = []
+    for depth, network, layer in atlas.layers():
+        part = atlas.parts[network]
+        fields = [field for field in part.sample(layer) if not field.reason]
+        for field in fields[:1]:
+            about = {"network": network, "depth": depth, "layer": layer, "unit": field.unit}
+            for top in top_images(atlas.study, network, layer, field.unit, n):
+                image = atlas.study.load_image(top.image)
+                mask = segment_unit(part.network, field, image, threshold).mask
+                more = {"image": top.image, "threshold": threshold, "frame": top.frame, "mask": mask}
+                rows.append(about | more)
+    if not rows:
+        raise SceneLensError("no unit has a receptive field yet: call atlas.grow(2, seconds=60).")
+    return pd.DataFrame(rows)

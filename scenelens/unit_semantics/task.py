@@ -314,7 +314,7 @@ def _order(n_real: int, n_catch: int, rng: np.random.Generator) -> np.ndarray:
 
 def _field(atlas: Atlas, network: str, layer: str, unit: int) -> EmpiricalRF | None:
     """The unit's field, if it is cached: none is computed while a person waits."""
-    field = atlas.parts[network].held(layer).get(unit) if network in atlas.parts else None
+    field = atlas.parts[network].cached(layer).get(unit) if network in atlas.parts else None
     return None if field is None or field.reason else field
 
 

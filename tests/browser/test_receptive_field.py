@@ -10,12 +10,12 @@ from tests.tiny_study import write_tiny_study
 
 CODE = """
 import scenelens as sl
-from scenelens.receptive_fields import Atlas
-from scenelens.receptive_fields import widget
+from scenelens.receptive_fields import Atlas, explore_fields
+from scenelens.receptive_fields import live
 
-widget.QUICK = 0.0  # whole fields only at the button, however fast the machine is
+live._QUICK = 0.0  # whole fields only at the button, however fast the machine is
 atlas = Atlas(sl.open_study("tiny_fields/study.toml"), n_images=2)
-widget.explore_fields(atlas, "scene", "pool1", atlas.part("scene").example("pool1"))
+explore_fields(atlas, "scene", "pool1", atlas.part("scene").example("pool1"))
 """
 
 

@@ -8,9 +8,10 @@ from scenelens import prepare
 from scenelens.errors import SceneLensError
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.network import Network
+from scenelens.receptive_fields import atlas as atlas_module
 from scenelens.receptive_fields.atlas import Atlas, open_atlas
 from scenelens.receptive_fields.estimate import estimate_rf
-from scenelens.receptive_fields.network_atlas import atlas_layers
+from scenelens.receptive_fields.network_atlas import _atlas_layers
 from scenelens.studies.study import open_study
 from tests.made_up_fields import MadeUp
 from tests.tiny_study import write_tiny_study
@@ -54,7 +55,7 @@ def test_nothing_is_computed_twice(study, made_up):
     again = Atlas(study, 3).part("object")
     assert again.field("pool2", 5).size == pytest.approx(field.size)
     assert made_up == [("pool2", 5)]
-    assert list(again.held("pool2")) == [5]
+    assert list(again.cached("pool2")) == [5]
 
 
 def test_growing_goes_on_where_it_stopped_in_the_same_order(study, made_up):
@@ -71,7 +72,7 @@ def test_growing_goes_on_where_it_stopped_in_the_same_order(study, made_up):
 def test_time_that_has_run_out_leaves_at_least_what_is_sure(study, made_up):
     atlas = Atlas(study, 5)
     assert atlas.grow(3, seconds=0, sure=1) == 8
-    assert set(atlas.table()["held"]) == {1}
+    assert set(atlas.table()["cached"]) == {1}
 
 
 def test_units_that_a_reader_picked_do_not_enter_the_sample(study, made_up):
@@ -81,7 +82,7 @@ def test_units_that_a_reader_picked_do_not_enter_the_sample(study, made_up):
     assert part.sample("conv4") == []
     part.field("conv4", int(order[0]), progress=False)
     assert [field.unit for field in part.sample("conv4")] == [int(order[0])]
-    assert len(part.held("conv4")) == 2
+    assert len(part.cached("conv4")) == 2
 
     one, other = (Atlas(study, 2).part("scene").order("conv4") for _ in range(2))
     np.testing.assert_array_equal(one, other)
@@ -95,7 +96,7 @@ def test_a_broken_file_is_said_and_computed_again(study, made_up, capsys):
     path = part.folder / "pool1" / "3.npz"
     path.write_bytes(path.read_bytes()[:100])
     again = Atlas(study, 7).part("scene")
-    assert again.held("pool1") == {}
+    assert again.cached("pool1") == {}
     assert "3.npz holds no receptive fields" in capsys.readouterr().err
     assert again.field("pool1", 3, progress=False).reason == ""
     assert len(made_up) == 2
@@ -111,10 +112,10 @@ def test_other_pixels_under_the_same_names_are_noticed(tmp_path, made_up, capsys
     path = write_tiny_study(tmp_path)
     part = Atlas(open_study(path), 2).part("scene")
     part.field("pool1", part.example("pool1"), progress=False)
-    assert len(part.held("pool1")) == 1
+    assert len(part.cached("pool1")) == 1
     for image in sorted(tmp_path.rglob("*.png")):
         Image.fromarray(255 - np.asarray(Image.open(image))).save(image)
-    assert Atlas(open_study(path), 2).part("scene").held("pool1") == {}
+    assert Atlas(open_study(path), 2).part("scene").cached("pool1") == {}
     assert "the images must have" in capsys.readouterr().err
 
 
@@ -145,9 +146,9 @@ def test_an_atlas_of_other_inputs_is_left_aside_and_the_difference_named(shipped
     path = shipped / "studies" / "tiny.toml"
     path.write_text(path.read_text().replace("seed = 1", "seed = 9"))
     atlas = open_atlas(open_study("tiny"))
-    assert atlas.part("scene").held("pool2") == {}
-    assert "other than now are the network's weights" in capsys.readouterr().err
-    assert len(atlas.part("object").held("pool2")) == 1
+    assert atlas.part("scene").cached("pool2") == {}
+    assert "these have changed: the network's weights" in capsys.readouterr().err
+    assert len(atlas.part("object").cached("pool2")) == 1
 
 
 def test_a_study_elsewhere_keeps_its_atlas_in_its_cache(study, made_up, capsys):
@@ -164,7 +165,7 @@ def test_a_study_that_is_not_there_is_one_sentence(capsys):
 
 @pytest.mark.parametrize(("ask", "words"), [
     (lambda atlas: atlas.part("objekt"), "close names: object"),
-    (lambda atlas: atlas.part("scene").held("pol5"), "close names: pool5"),
+    (lambda atlas: atlas.part("scene").cached("pol5"), "close names: pool5"),
     (lambda atlas: atlas.part("scene").field("pool5", 32, progress=False), "units 0 to 31, not 32"),
 ])  # fmt: skip
 def test_what_there_is_not_is_told(study, ask, words):
@@ -192,7 +193,7 @@ def test_a_silent_unit_is_held_as_silent(study):
 def test_a_network_with_other_names_gives_four_layers_with_a_field():
     from scenelens.networks.build import build_module
 
-    layers = atlas_layers(Network(build_module("squeezenet1_1", 5), "scene"))
+    layers = _atlas_layers(Network(build_module("squeezenet1_1", 5), "scene"))
     assert len(layers) == 4
     table = Network(build_module("squeezenet1_1", 5), "scene").layers.set_index("layer")
     sizes = [table.loc[layer, "rf_size"] for layer in layers]
@@ -201,7 +202,7 @@ def test_a_network_with_other_names_gives_four_layers_with_a_field():
 
 
 def test_a_caffenet_gives_table_2s_layers():
-    assert atlas_layers(Network(CaffeNet(2, width=1 / 8, fc=8), "scene")) == [
+    assert _atlas_layers(Network(CaffeNet(2, width=1 / 8, fc=8), "scene")) == [
         "pool1",
         "pool2",
         "conv4",
@@ -217,7 +218,7 @@ def test_the_command_goes_on_with_the_atlas_that_is_there(study, shipped, made_u
         def grow(self, *_, **__):
             asked.append(self.n_images)
 
-    monkeypatch.setattr(prepare, "Atlas", Noted)
+    monkeypatch.setattr(atlas_module, "Atlas", Noted)
     monkeypatch.setattr(prepare, "_announce", lambda *_: None)
     assert prepare.main(["atlas", "--study", str(study.file.path)]) == 0
     assert prepare.main(["atlas", "--study", "tiny"]) == 0
@@ -225,11 +226,11 @@ def test_the_command_goes_on_with_the_atlas_that_is_there(study, shipped, made_u
     assert asked == [25, 2, 7]
 
 
-@pytest.mark.parametrize(("off", "held"), [(0.005, 2), (0.02, 0)])
-def test_peaks_that_differ_in_the_last_digits_are_the_same(study, made_up, monkeypatch, off, held):
+@pytest.mark.parametrize(("off", "cached"), [(0.005, 2), (0.02, 0)])
+def test_peaks_that_differ_in_the_last_digits_are_the_same(study, made_up, monkeypatch, off, cached):
     """Another machine renders and computes a little differently; other pictures differ by more."""
     Atlas(study, 3).grow(2)
     index = study.index("scene")
     true = index.peaks
     monkeypatch.setattr(index, "peaks", lambda layer: true(layer) * (1 + off))
-    assert len(Atlas(study, 3).parts["scene"].held("pool2")) == held
+    assert len(Atlas(study, 3).parts["scene"].cached("pool2")) == cached

@@ -16,8 +16,8 @@ from scenelens.errors import SceneLensError
 from scenelens.networks.hooks import record, responses
 from scenelens.networks.network import Network
 from scenelens.networks.reach import RF
-from scenelens.receptive_fields.estimate import estimate_rf, estimate_rfs, rf_table
-from scenelens.receptive_fields.field import EmpiricalRF
+from scenelens.receptive_fields.estimate import estimate_rf
+from scenelens.receptive_fields.field import DiscrepancyMaps, EmpiricalRF
 
 
 def box(kernel: int = 5, stride: int = 1) -> nn.Module:
@@ -29,18 +29,17 @@ def box(kernel: int = 5, stride: int = 1) -> nn.Module:
 
 def field_of(maps: np.ndarray, centers, side: int, occluder: int = 1, stride: int = 1) -> EmpiricalRF:
     n = len(maps)
-    return EmpiricalRF(
-        layer="conv",
-        unit=0,
-        maps=np.asarray(maps, np.float32),
+    centers = np.array(centers, float).reshape(-1, 2)
+    evidence = DiscrepancyMaps(
+        np.asarray(maps, np.float32), centers, (side, side), (occluder, occluder), stride
+    )
+    return evidence.field(
+        "conv",
+        0,
+        RF(5, 1, 2),
         places=np.zeros((n, 2), int),
         peaks=np.ones(n, np.float32),
-        centers=np.array(centers, float).reshape(-1, 2),
         images=np.arange(n),
-        input_size=(side, side),
-        occluder=(occluder, occluder),
-        stride=stride,
-        theoretical=RF(5, 1, 2),
         asked=n,
     )
 
@@ -73,7 +72,7 @@ def test_recentring_moves_the_centre_of_each_map_into_the_middle() -> None:
     maps[0, 2, 3] = maps[1, 6, 6] = 1
     rf = field_of(maps, [(2, 3), (6, 6)], side=9)
     for n in (0, 1):
-        assert np.argwhere(rf.recentered(n) == 1).tolist() == [[4, 4]]
+        assert np.argwhere(rf.evidence.recentered(n) == 1).tolist() == [[4, 4]]
     assert rf.map[4, 4] == 1
     assert np.nansum(rf.map) == 1
 
@@ -132,7 +131,7 @@ def test_the_interval_holds_the_size_and_widens_when_images_disagree() -> None:
         assert low <= rf.size <= high
     assert same.interval[0] == same.interval[1]
     assert other.interval[1] - other.interval[0] > 2
-    assert other.bootstrap(seed=1) == other.bootstrap(seed=1)
+    assert other.evidence.size_interval(seed=1) == other.evidence.size_interval(seed=1)
 
 
 def test_the_bootstrap_equals_averaging_the_drawn_images_one_by_one() -> None:
@@ -144,17 +143,17 @@ def test_the_bootstrap_equals_averaging_the_drawn_images_one_by_one() -> None:
     for draw in draws:
         numbers = np.repeat(np.arange(4), draw)
         sizes.append(field_of(maps[numbers], centers[numbers], side=7).size)
-    assert rf.bootstrap(20, seed=5) == pytest.approx(tuple(np.quantile(sizes, [0.025, 0.975])))
+    assert rf.evidence.size_interval(20, seed=5) == pytest.approx(tuple(np.quantile(sizes, [0.025, 0.975])))
 
 
 def test_convergence_ends_at_the_whole_estimate() -> None:
     rng = np.random.default_rng(1)
     rf = field_of(rng.random((6, 9, 9)), [(4, 4)] * 6, side=9)
-    curve = rf.convergence()
+    curve = rf.evidence.convergence()
     assert list(curve.n_images) == [1, 2, 3, 4, 5, 6]
     assert curve["size"].iloc[-1] == rf.size
     assert curve.similarity.iloc[-1] == pytest.approx(1)
-    first = field_of(rf.maps[:1], rf.centers[:1], side=9)
+    first = field_of(rf.evidence.maps[:1], rf.evidence.centers[:1], side=9)
     assert curve["size"].iloc[0] == first.size
 
 
@@ -196,10 +195,9 @@ def test_a_dead_unit_has_no_field_and_says_why() -> None:
     assert np.isnan(rf.map).all()
     assert rf.map.shape == (15, 15)
     assert not rf.mask.any()
-    assert rf.convergence().empty
-    table = rf_table([rf])
-    assert table.reason[0] == "unit 0 of 0 is silent on all images given"
-    assert math.isnan(table["size"][0])
+    assert rf.evidence.convergence().empty
+    assert rf.row["reason"] == "unit 0 of 0 is silent on all images given"
+    assert math.isnan(rf.row["size"])
 
 
 def test_a_unit_that_no_occluder_changes_says_so() -> None:
@@ -209,9 +207,9 @@ def test_a_unit_that_no_occluder_changes_says_so() -> None:
 
 
 def test_fewer_images_than_asked_are_averaged_and_it_is_said() -> None:
-    with pytest.warns(UserWarning, match="25 images were asked for and 2 given"):
+    with pytest.warns(UserWarning, match="25 images were wanted and 2 given"):
         rf = estimate_rf(box(), "0", 0, [torch.rand(1, 15, 15) + 1] * 2, **ONE_PIXEL)
-    assert len(rf.maps) == 2
+    assert len(rf.evidence.maps) == 2
 
 
 def test_no_image_is_an_error() -> None:
@@ -232,8 +230,9 @@ def test_known_places_save_the_search(tiny_network: Network) -> None:
     unit = int(acts["pool2"].amax((0, 2, 3)).argmax())  # one that is not silent
     searched = estimate_rf(tiny_network, "pool2", unit, images, n_images=2, stride=27)
     given = estimate_rf(tiny_network, "pool2", unit, images, 2, places=searched.places, stride=27)
-    assert len(searched.maps) == 2
-    np.testing.assert_allclose(searched.maps, given.maps, atol=1e-5 * searched.maps.max())
+    assert len(searched.evidence.maps) == 2
+    maps = searched.evidence.maps
+    np.testing.assert_allclose(maps, given.evidence.maps, atol=1e-5 * maps.max())
     assert (searched.places == given.places).all()
     assert searched.map.shape == (227, 227)
     for image, place, peak in zip(images, searched.places, searched.peaks, strict=True):
@@ -242,24 +241,12 @@ def test_known_places_save_the_search(tiny_network: Network) -> None:
         assert peak == pytest.approx(values.max(), rel=1e-5)
 
 
-def test_several_units_make_a_table(tiny_network: Network, capsys) -> None:
-    rng = np.random.default_rng(0)
-    images = [rng.integers(0, 256, (227, 227, 3), dtype=np.uint8) for _ in range(2)]
-    fields = estimate_rfs(tiny_network, "pool1", [0, 3], lambda unit: images, 2, stride=9, progress=True)
-    assert "2 units of pool1 on 2 images each: about" in capsys.readouterr().out
-    table = rf_table(fields.values())
-    assert table.unit.tolist() == [0, 3]
-    assert (table.theoretical == 19).all()
-    alone = estimate_rf(tiny_network, "pool1", 3, images, 2, stride=9)
-    assert table["size"][1] == pytest.approx(alone.size, nan_ok=True)
-
-
 def test_a_fully_connected_unit_is_centred_on_the_image(tiny_network: Network) -> None:
     image = np.random.default_rng(0).integers(0, 256, (227, 227, 3), dtype=np.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rf = estimate_rf(tiny_network, "fc8", 1, [image], 1, stride=54)
-    assert rf.centers.tolist() == [[113, 113]]
+    assert rf.evidence.centers.tolist() == [[113, 113]]
     assert rf.theoretical.size == 227
     assert rf.size > 0
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scenelens.exercises import check
-from scenelens.receptive_fields.atlas import LIVE_IMAGES, Atlas
+from scenelens.receptive_fields.atlas import _LIVE_IMAGES, Atlas
 from scenelens.receptive_fields.sizes import field_sizes
 from scenelens.studies.study import open_study
 from tests.made_up_fields import MadeUp
@@ -14,13 +14,13 @@ def study(tmp_path_factory):
     made = open_study(write_tiny_study(tmp_path_factory.mktemp("tiny")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scenelens.receptive_fields.network_atlas.estimate_rf", MadeUp())
-        Atlas(made, LIVE_IMAGES).grow(2)
+        Atlas(made, _LIVE_IMAGES).grow(2)
     return made
 
 
 def test_every_exercise_has_a_right_answer_and_a_wrong_one(study):
     """The right answers, each worked out in another way than its check does."""
-    sizes = field_sizes(Atlas(study, LIVE_IMAGES))
+    sizes = field_sizes(Atlas(study, _LIVE_IMAGES))
     shares = sizes[sizes["network"] == "object"].groupby("layer")["share"].mean()
     size = 1
     for kernel, stride in [(3, 2), (5, 1), (3, 2), (11, 4)]:  # pool2, conv2, pool1, conv1

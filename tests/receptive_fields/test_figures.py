@@ -7,7 +7,7 @@ from scenelens.errors import SceneLensError
 from scenelens.receptive_fields import figures
 from scenelens.receptive_fields import sizes as field_tables
 from scenelens.receptive_fields.atlas import Atlas
-from scenelens.receptive_fields.unit_segmentation import segment_unit
+from scenelens.receptive_fields.unit_segmentation import segment_examples, segment_unit
 from scenelens.studies.ranking import top_images
 from scenelens.studies.study import open_study
 from scenelens.workbook.pictures import dimmed, heat, patch
@@ -47,14 +47,18 @@ def test_the_pipeline_shows_images_maps_and_their_average(study, field):
     plate = figures.figure_3_pipeline(study, "scene", field, n=3)
     assert len(plate.axes) == 3 * 3 + 1
     side = drawn(plate.axes[2]).shape[0]
-    assert abs(drawn(plate.axes[2]).astype(int).sum() - _small(heat(field.recentered(0)), side).sum()) < 3
+    assert (
+        abs(drawn(plate.axes[2]).astype(int).sum() - _small(heat(field.evidence.recentered(0)), side).sum())
+        < 3
+    )
     assert len(plate.axes[0].images) == 2  # the occluder lies on the first image
     left, right, bottom, top = plate.axes[0].images[1].get_extent()
     assert (right - left, bottom - top) == (11, 11)
-    peak = np.unravel_index(field.maps[0].argmax(), field.maps[0].shape)
+    first = field.evidence.maps[0]
+    peak = np.unravel_index(first.argmax(), first.shape)
     assert (left, top) == (3 * peak[1], 3 * peak[0])
     assert "average of 6 images" in [text for text, _ in words_of(plate)]
-    assert "5,329 places" in plate.caption
+    assert "5,329 positions" in plate.caption
     assert_well_set(plate)
 
 
@@ -77,9 +81,15 @@ def test_a_silent_unit_has_nothing_to_draw(study, draw):
         draw(study, blob_field(4, places=[], peaks=[]))
 
 
+def test_a_cached_field_has_no_single_maps_to_draw(atlas):
+    cached = next(one for one in atlas.part("scene").sample("pool2") if not one.reason)
+    with pytest.raises(SceneLensError, match=r"pool2:\d+ and not the single images' maps; compute"):
+        figures.convergence(cached)
+
+
 def test_convergence_draws_its_curve(field):
     plate = figures.convergence(field)
-    curve = field.convergence()
+    curve = field.evidence.convergence()
     above, below = plate.axes
     np.testing.assert_allclose(above.get_lines()[0].get_ydata(), curve["size"])
     np.testing.assert_allclose(below.get_lines()[0].get_ydata(), curve["similarity"])
@@ -127,7 +137,7 @@ def test_figure_4_has_a_line_per_unit_with_patches_of_its_size(study, atlas):
 
 
 def test_figure_5_dims_what_lies_outside_of_the_region(study, atlas):
-    plate = figures.figure_5_segmentations(study, atlas, n=2)
+    plate = figures.figure_5_segmentations(segment_examples(atlas, n=2))
     part = atlas.part("scene")
     field = next(one for one in part.sample("pool1") if not one.reason)
     top = top_images(study, "scene", "pool1", field.unit, 1)[0]

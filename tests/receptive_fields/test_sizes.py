@@ -8,7 +8,7 @@ import pytest
 
 from scenelens.errors import SceneLensError
 from scenelens.receptive_fields import sentences, sizes
-from scenelens.receptive_fields.sizes import mean_interval
+from scenelens.receptive_fields.sizes import _mean_interval
 
 
 def table(rows):
@@ -29,31 +29,31 @@ AS_PAPER = [
 
 
 def test_an_interval_knows_when_nothing_is_left_to_chance():
-    assert mean_interval(np.array([3.0, 5.0]), 2) == (4.0, 4.0)
-    low, high = mean_interval(np.array([10.0, 12.0]), 1000)
+    assert _mean_interval(np.array([3.0, 5.0]), 2) == (4.0, 4.0)
+    low, high = _mean_interval(np.array([10.0, 12.0]), 1000)
     half = 12.706 * 1 * math.sqrt(1 - 2 / 1000)  # Student's t with one degree of freedom, s.e. 1
     assert (low, high) == (0.0, pytest.approx(11 + half, abs=0.01))  # never below 0
-    assert np.isnan(mean_interval(np.array([3.0]), 9)).all()
-    assert np.isnan(mean_interval(np.array([]), 9)).all()
+    assert np.isnan(_mean_interval(np.array([3.0]), 9)).all()
+    assert np.isnan(_mean_interval(np.array([]), 9)).all()
 
 
 def test_intervals_cover_the_layers_mean_as_often_as_they_say():
     rng = np.random.default_rng(0)
     layer = rng.normal(60, 12, 40)
     draws = [rng.choice(layer, 20, replace=False) for _ in range(600)]
-    covered = [low <= layer.mean() <= high for low, high in (mean_interval(draw, 40) for draw in draws)]
+    covered = [low <= layer.mean() <= high for low, high in (_mean_interval(draw, 40) for draw in draws)]
     assert 0.92 < np.mean(covered) < 0.98
 
 
 def test_claim_one_is_read_off_the_interval():
-    verdicts = sizes.smaller_than_theory(table(AS_PAPER))
+    verdicts = sentences._smaller_than_theory(table(AS_PAPER))
     assert list(verdicts) == ["yes"] * 5 + ["no"]
     one = table([("scene", 0, "pool1", 19.0, 17.5, 1.0, math.nan, math.nan, 1, 48, 0)])
-    assert list(sizes.smaller_than_theory(one)) == ["open"]
+    assert list(sentences._smaller_than_theory(one)) == ["open"]
 
 
 def test_claim_two_looks_at_every_step_and_at_the_ends():
-    found = sizes.falls_with_depth(table(AS_PAPER)).set_index("network")
+    found = sentences._falls_with_depth(table(AS_PAPER)).set_index("network")
     assert found.loc["scene", "falls"]
     assert found.loc["scene", "ends"] == "falls"
     assert not found.loc["object", "falls"]
@@ -90,7 +90,7 @@ def test_the_papers_numbers_stand_only_beside_the_papers_geometry():
     rows = table([("scene", 0, "pool1", 20.0, 17.5, 1.0, 16.0, 18.0, 8, 48, 0)])
     assert rows["paper"].isna().all()
     text = sentences.describe_table_2(rows)
-    assert "It found 17.8 / 37.4 / 60.0 / 72.0 px at pool1, pool2, conv4, pool5." in text
+    assert "The paper found 17.8 / 37.4 / 60.0 / 72.0 px at pool1, pool2, conv4, pool5." in text
 
 
 class Part:
@@ -122,12 +122,12 @@ class Stand:
     def part(self, network):
         return self.parts[network]
 
-    def pairs(self):
-        return pd.DataFrame({"depth": [0], "scene": ["pool2"], "object": ["pool2"]})
+    def layers(self):
+        return [(0, "scene", "pool2"), (0, "object", "pool2")]
 
     def table(self):
         rows = [(name, 0, "pool2", part._units, len(part.sizes)) for name, part in self.parts.items()]
-        return pd.DataFrame(rows, columns=["network", "depth", "layer", "units", "held"])
+        return pd.DataFrame(rows, columns=["network", "depth", "layer", "units", "cached"])
 
 
 def test_the_table_is_worked_out_from_the_sizes():

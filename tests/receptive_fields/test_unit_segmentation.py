@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import nn
 from scenelens.errors import SceneLensError
 from scenelens.receptive_fields.estimate import estimate_rf
 from scenelens.receptive_fields.field import EmpiricalRF
-from scenelens.receptive_fields.unit_segmentation import Threshold, segment_unit, share_of_peak, top_quantile
+from scenelens.receptive_fields.unit_segmentation import segment_unit
 
 SIDE = 21
 
@@ -58,14 +60,13 @@ def test_overlapping_fields_are_united(net: nn.Module, rf: EmpiricalRF) -> None:
 
 
 def test_fields_are_cut_off_at_the_images_edge(net: nn.Module, rf: EmpiricalRF) -> None:
-    far = EmpiricalRF(**{**vars_of(rf), "maps": np.pad(rf.maps, ((0, 0), (0, 0), (4, 0)))[:, :, :SIDE]})
+    maps = np.pad(rf.evidence.maps, ((0, 0), (0, 0), (4, 0)))[:, :, :SIDE]
+    far = replace(rf.evidence, maps=maps).field(
+        rf.layer, rf.unit, rf.theoretical, places=rf.places, peaks=rf.peaks, images=rf.images, asked=rf.asked
+    )
     assert far.mask.sum() == 9
     found = segment_unit(net, far, picture((1, 19), (9, 9)), threshold=0.5)  # 4 px to the right: 23, and 13
     np.testing.assert_array_equal(found.mask, around((9, 13)))
-
-
-def vars_of(rf: EmpiricalRF) -> dict:
-    return {name: getattr(rf, name) for name in rf.__dataclass_fields__}
 
 
 def test_thresholds_are_shares_of_the_peak_over_the_images(net: nn.Module, rf: EmpiricalRF) -> None:
@@ -74,14 +75,14 @@ def test_thresholds_are_shares_of_the_peak_over_the_images(net: nn.Module, rf: E
     assert segment_unit(net, rf, image, threshold=0.5).positions == 1
     assert segment_unit(net, rf, image, threshold=0.51).positions == 0
     assert not segment_unit(net, rf, image, threshold=0.51).mask.any()
-    rule = segment_unit(net, rf, image, threshold=0.5).threshold
-    assert rule == share_of_peak(0.5, 9.0)
-    assert "50% of the unit's peak 9" in rule.rule
+    found = segment_unit(net, rf, image, threshold=0.5)
+    assert found.level == 4.5
+    assert "50% of the unit's peak 9" in found.rule
 
 
 def test_silence_never_fires(net: nn.Module, rf: EmpiricalRF) -> None:
     for way in ("receptive field", "bilinear"):
-        found = segment_unit(net, rf, picture(), Threshold(0.0, "anything"), way)
+        found = segment_unit(net, rf, picture(), level=0.0, way=way)
         assert not found.mask.any()
         assert found.positions == 0
 
@@ -90,16 +91,16 @@ def test_bilinear_interpolates_between_the_positions_centres(net: nn.Module, rf:
     """9 at the centre (7, 9), zero at its neighbours two pixels away: half of it one pixel away, a quarter
     diagonally."""
     image = picture((7, 9))
-    found = segment_unit(net, rf, image, Threshold(4.5, "half"), way="bilinear")
+    found = segment_unit(net, rf, image, level=4.5, way="bilinear")
     expected = np.zeros((SIDE, SIDE), bool)
     expected[7, 8:11] = expected[6:9, 9] = True
     np.testing.assert_array_equal(found.mask, expected)
-    whole = segment_unit(net, rf, image, Threshold(2.25, "quarter"), way="bilinear")
+    whole = segment_unit(net, rf, image, level=2.25, way="bilinear")
     np.testing.assert_array_equal(whole.mask, around((7, 9)))
 
 
 def test_bilinear_goes_on_beyond_the_outermost_centres(net: nn.Module, rf: EmpiricalRF) -> None:
-    found = segment_unit(net, rf, picture((1, 1)), Threshold(9.0, "all"), way="bilinear")
+    found = segment_unit(net, rf, picture((1, 1)), level=9.0, way="bilinear")
     assert np.argwhere(found.mask).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
 
 
@@ -111,17 +112,8 @@ def test_bilinear_equals_torch_where_the_grids_agree() -> None:
     rf = estimate_rf(net, "0", 0, [image], 1, occluder=np.zeros((1, 1, 1)), stride=1)
     enlarged = nn.functional.interpolate(net(image[None]), scale_factor=2, mode="bilinear")[0, 0].numpy()
     for level in (0.3, 0.5, 0.7):
-        found = segment_unit(net, rf, image, Threshold(level, "fixed"), way="bilinear")
+        found = segment_unit(net, rf, image, level=level, way="bilinear")
         np.testing.assert_array_equal(found.mask, enlarged >= level)
-
-
-def test_the_quantile_is_that_of_all_positions(net: nn.Module) -> None:
-    torch.manual_seed(0)
-    images = [torch.rand(1, SIDE, SIDE) for _ in range(5)]
-    level = top_quantile(net, "0", 0, images, share=0.1)
-    values = torch.stack([net(image[None])[0, 0] for image in images]).detach()
-    assert float((values > level.value).float().mean()) == pytest.approx(0.1, abs=0.005)
-    assert level.rule == "top 10.00% of the positions of 5 images"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +133,3 @@ def test_a_dead_unit_segments_nothing_and_says_why(net: nn.Module) -> None:
     rf = estimate_rf(net, "0", 0, [picture()], 1, occluder=np.zeros((1, 1, 1)), stride=1)
     with pytest.raises(SceneLensError, match="silent on all images"):
         segment_unit(net, rf, picture((3, 3)))
-    with pytest.raises(SceneLensError, match="images: none"):
-        top_quantile(net, "0", 0, [])
-    with pytest.raises(SceneLensError, match="between 0 and 1"):
-        top_quantile(net, "0", 0, [picture()], share=1.0)

@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from scenelens.errors import SceneLensError
-from scenelens.receptive_fields import widget
+from scenelens.receptive_fields import live, widget
 from scenelens.receptive_fields.atlas import Atlas
+from scenelens.receptive_fields.live import FieldExplorer
 from scenelens.receptive_fields.occlusion import records
 from scenelens.receptive_fields.unit_segmentation import segment_unit
-from scenelens.receptive_fields.widget import GAP, SIDE, STRIP, FieldExplorer, explore_fields, page
+from scenelens.receptive_fields.widget import _GAP, _SIDE, _STRIP, _page, explore_fields
 from scenelens.studies.study import open_study
 from scenelens.workbook.pictures import dimmed, heat
 from tests.made_up_fields import MadeUp
@@ -29,7 +30,7 @@ def atlas(study, monkeypatch, tmp_path):
     """An empty atlas whose fields are made up, and discrepancy maps of nothing but their middle."""
     monkeypatch.setattr("scenelens.receptive_fields.network_atlas.estimate_rf", MadeUp())
     monkeypatch.setattr(study, "cache", tmp_path)
-    monkeypatch.setattr(widget, "QUICK", -1.0)
+    monkeypatch.setattr(live, "_QUICK", -1.0)
     made = Atlas(study, 3)
     monkeypatch.setattr(FieldExplorer, "_make_map", _made_up_map)
     return made
@@ -56,7 +57,7 @@ def compute(view):
 def test_what_the_atlas_lacks_is_said_with_the_time_it_takes(view):
     assert "its average is not in the atlas: about 12 s to compute" in view.status.value
     assert not view.controls["compute"].disabled
-    assert view.model.panels()[2:] == [None, None]
+    assert widget._panels(view.model)[2:] == [None, None]
 
 
 def test_the_button_computes_and_keeps_it(view, atlas):
@@ -65,19 +66,19 @@ def test_the_button_computes_and_keeps_it(view, atlas):
     assert "px possible, from 3 images" in view.status.value
     assert view.controls["compute"].disabled
     assert view.picture.value != before
-    assert list(Atlas(atlas.study, 3).part("scene").held("pool2")) == [view.model.unit]
+    assert list(Atlas(atlas.study, 3).part("scene").cached("pool2")) == [view.model.unit]
 
 
 def test_the_panels_are_the_field_and_the_region(view, study):
     compute(view)
     model = view.model
-    panels, field = model.panels(), model.field()
+    panels, field = widget._panels(model), model.field()
     np.testing.assert_array_equal(panels[2], heat(field.map))
     frame = model.top().frame
     mask = segment_unit(study.networks["scene"], field, frame, model.threshold).mask
     np.testing.assert_array_equal(panels[3], dimmed(frame, mask))
     shown = Image.open(io.BytesIO(view.picture.value))
-    assert shown.size == (4 * (SIDE + GAP) - GAP, SIDE + STRIP)
+    assert shown.size == (4 * (_SIDE + _GAP) - _GAP, _SIDE + _STRIP)
 
 
 def test_a_lower_threshold_shows_more_of_the_image(view):
@@ -85,7 +86,7 @@ def test_a_lower_threshold_shows_more_of_the_image(view):
     light = []
     for threshold in (0.95, 0.5, 0.05):
         view.controls["threshold"].value = threshold
-        light.append(int(view.model.panels()[3].astype(int).sum()))
+        light.append(int(widget._panels(view.model)[3].astype(int).sum()))
     assert light == sorted(light)
     assert light[0] < light[-1]
 
@@ -118,7 +119,7 @@ def test_a_layer_without_a_map_is_not_offered(view):
 
 
 def test_what_is_quick_is_computed_unasked(view, monkeypatch):
-    monkeypatch.setattr(widget, "QUICK", 60.0)
+    monkeypatch.setattr(live, "_QUICK", 60.0)
     view.controls["next"].click()
     assert view.model.field() is not None
     assert view.controls["compute"].disabled
@@ -129,7 +130,7 @@ def test_an_error_is_seen_and_raised(view, monkeypatch):
         raise SceneLensError("the image attic/0.png cannot be read")
 
     with monkeypatch.context() as patch:
-        patch.setattr(widget, "top_images", broken)
+        patch.setattr(live, "top_images", broken)
         with pytest.raises(SceneLensError, match="attic/0"):
             view.controls["unit"].value = 3
         assert view.status.failed
@@ -148,10 +149,10 @@ def test_a_wrong_beginning_is_told(atlas, wanted, words):
 
 
 def test_panels_stand_beside_each_other():
-    sheet = page([np.zeros((9, 9, 3), np.uint8), None], side=40)
+    sheet = _page([np.zeros((9, 9, 3), np.uint8), None], side=40)
     assert (sheet[:40, :40] == 0).all()
-    assert (sheet[:40, 40 : 40 + GAP] == 255).all()
-    assert (sheet[0, 40 + GAP] == [238, 240, 242]).all()
+    assert (sheet[:40, 40 : 40 + _GAP] == 255).all()
+    assert (sheet[0, 40 + _GAP] == [238, 240, 242]).all()
 
 
 def test_every_control_has_its_class(view):

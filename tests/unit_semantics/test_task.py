@@ -11,7 +11,7 @@ from scenelens.errors import SceneLensError
 from scenelens.labels.table import TYPES
 from scenelens.networks.hooks import responses
 from scenelens.receptive_fields.atlas import Atlas
-from scenelens.receptive_fields.unit_segmentation import Threshold, segment_unit
+from scenelens.receptive_fields.unit_segmentation import segment_unit
 from scenelens.studies.study import open_study
 from scenelens.unit_semantics.task import (
     LEAST_FITTING,
@@ -111,8 +111,8 @@ def test_without_a_field_the_responses_are_interpolated(study, task):
         network, "pool5", 3, [study.load_image(images[0].image)], 1, places=[(0, 0)], progress=False
     )
     for one in (images[0], images[-1]):
-        level = Threshold(min(0.5 * images[0].peak, 0.9 * one.peak), "the task's")
-        expected = segment_unit(network, field, study.load_image(one.image), level, way="bilinear")
+        level = min(0.5 * images[0].peak, 0.9 * one.peak)
+        expected = segment_unit(network, field, study.load_image(one.image), way="bilinear", level=level)
         np.testing.assert_array_equal(one.mask, expected.mask)
         assert one.mask.any()
 
@@ -125,8 +125,8 @@ def test_with_a_field_it_is_laid_down_where_the_unit_fires(study, tmp_path, monk
     task = annotation_task(atlas, "scene", "pool2", 5)
     top = next(one for one in task.images if not one.catch)
     assert task.way == "receptive field"
-    level = Threshold(0.5 * top.peak, "half of the peak")
-    expected = segment_unit(study.networks["scene"], field, study.load_image(top.image), level)
+    level = 0.5 * top.peak
+    expected = segment_unit(study.networks["scene"], field, study.load_image(top.image), level=level)
     np.testing.assert_array_equal(top.mask, expected.mask)
 
 

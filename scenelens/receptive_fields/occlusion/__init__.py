@@ -1,8 +1,8 @@
 """The occlusion engine: how a unit's response changes when a patch of noise moves over the image.
 
-Section 3.2 of the paper covers a small square of the image, reads a unit's response again, and repeats this at
-some 5,000 positions. The plain way is one forward pass of the whole network for each position. It is simple,
-and it is slow: hours for one layer. Two facts make it fast without changing the result:
+Section 3.2 of the paper covers a small square of the image, reads a unit's response again, and repeats this
+at some 5,000 positions. The plain way is one forward pass of the whole network for each position. It is
+simple, and it is slow: hours for one layer. Two facts make it fast without changing the result:
 
 * A patch of 11 pixels changes only a small window of each layer's map. All other values are those of the
   image without a patch, which are computed once.
@@ -12,7 +12,8 @@ and it is slow: hours for one layer. Two facts make it fast without changing the
 So only the overlap of these two windows has to be computed, for many patches in one batch. The engine does it
 in four stages, each in a file of its own:
 
-1. ``plan`` (geometry, no numbers of the image): for each step of the network, patch and axis, which interval of
+1. ``plan`` (geometry, no numbers of the image): for each step of the network, patch and axis, which interval
+of
    the step's map has to be computed.
 2. ``steps`` (the network's weights): each step of the network, reduced to the channels that the watched units
    depend on, as a function of windows.

@@ -1,15 +1,15 @@
 """The geometry of occlusion: which part of each map an occluder can change, and the unit can see.
 
-An occluder changes a small window of the image. Every sliding step (a convolution, a pooling) widens that window
-a little: the forward cone. Of each map, only what the one watched position depends on matters: the backward
-cone. The overlap of both is all that has to be computed. It is one interval per step, occluder and axis: rows
-and columns never mix in a convolution or a pooling, so each axis is planned on its own, and a window is the
-product of two intervals.
+An occluder changes a small window of the image. Every sliding step (a convolution, a pooling) widens that
+window a little: the forward cone. Of each map, only what the one watched position depends on matters: the
+backward cone. The overlap of both is all that has to be computed. It is one interval per step, occluder and
+axis: rows and columns never mix in a convolution or a pooling, so each axis is planned on its own, and a
+window is the product of two intervals.
 
-All occluders of a block get windows of one length per step, the longest of the exact ones, so that they can be
-computed in one batch. An interval that would end outside the backward cone is moved inside. A window that is
-larger than needed costs time and never correctness: what is computed in it is exact wherever it lies inside
-the backward cone, and nothing reads the rest.
+All occluders of a block get windows of one length per step, the longest of the exact ones, so that they can
+be computed in one batch. An interval that would end outside the backward cone is moved inside. A window that
+is larger than needed costs time and never correctness: what is computed in it is exact wherever it lies
+inside the backward cone, and nothing reads the rest.
 """
 
 from __future__ import annotations
@@ -71,13 +71,30 @@ class Geometry:
                 if before.name in lengths:
                     length = lengths[before.name]
                     # a step without positions reads all of its inputs
-                    low, high = reads(step, need[step.name], axis) if step.name in lengths else (0, length)
+                    low, high = _reads(step, need[step.name], axis) if step.name in lengths else (0, length)
                     # at least one position, also where a window lies wholly in the padding
                     low = min(max(0, low), length - 1)
                     high = max(low + 1, min(length, high))
                     old = need.get(before.name, (low, high))
                     need[before.name] = (min(low, old[0]), max(high, old[1]))
         return need
+
+    def reads(self, step: Step, rows: Span, columns: Span) -> tuple[Span, Span]:
+        """Which part of its input's map a step reads.
+
+        Parameters
+        ----------
+        step : Step
+            A step that has positions.
+        rows, columns : tuple of int
+            [low, high) of its own map.
+
+        Returns
+        -------
+        tuple of tuple of int
+            Rows and columns [low, high) of the input, padding included.
+        """
+        return _reads(step, rows, 0), _reads(step, columns, 1)
 
     def lengths(self, axis: int) -> dict[str, int]:
         """The maps' lengths along an axis.
@@ -114,26 +131,10 @@ def _keeps_positions(step: Step, size: tuple[int, int]) -> bool:
     return wanted is not None and all(w in (None, n) for w, n in zip(wanted, size, strict=True))
 
 
-def reads(step: Step, span: Span, axis: int) -> Span:
-    """Which part of its input a step reads.
+def _reads(step: Step, span: Span, axis: int) -> Span:
+    """[low, high) of the input that a span of a step's output is computed from, padding included.
 
-    Parameters
-    ----------
-    step : Step
-        The step.
-    span : tuple of int
-        [low, high) of its output.
-    axis : int
-        0 for rows, 1 for columns.
-
-    Returns
-    -------
-    tuple of int
-        [low, high) of its input, padding included.
-
-    Examples
-    --------
-    >>> reads(Step("conv", "slide", slide=Slide((3, 3), padding=(1, 1))), (0, 2), axis=0)
+    >>> _reads(Step("conv", "slide", slide=Slide((3, 3), padding=(1, 1))), (0, 2), axis=0)
     (-1, 3)
     """
     if step.slide is None:
@@ -146,7 +147,7 @@ def reads(step: Step, span: Span, axis: int) -> Span:
 class AxisPlan:
     """The windows along one axis for some neighbouring occluders.
 
-    Parameters
+    Attributes
     ----------
     axis : int
         0 for rows, 1 for columns.
@@ -214,7 +215,7 @@ class AxisPlan:
         if step.name in self.spread and step.slide:
             first = start - step.slide.padding[self.axis] + self.padding(step)
             return first[:, None] + np.arange(self.size[step.inputs[0].name])
-        low, high = reads(step, (0, self.size[step.name]), self.axis)
+        low, high = _reads(step, (0, self.size[step.name]), self.axis)
         stride = step.slide.stride[self.axis] if step.slide else 1
         return (start * stride + low)[:, None] + np.arange(high - low)
 
@@ -239,8 +240,8 @@ class Axis:
     offsets : numpy.ndarray
         First pixel of every occluder.
     changed : dict
-        Step name -> (low, high), both (occluders,): the interval of its map that each occluder changes and the
-        target depends on; empty where high <= low.
+        Step name -> (low, high), both (occluders,): the interval of its map that each occluder changes and
+        the target depends on; empty where high <= low.
     occluders : numpy.ndarray
         (n,) the occluders that can change the target at the place. All others change nothing.
     """
@@ -293,7 +294,8 @@ def _changed(
             low, high = _reached(step.slide, *changed[step.inputs[0].name], axis)
         else:
             low, high = _hull([changed[before.name] for before in step.inputs])
-        # cut to the backward cone at every step, not only at the end: so that no step is wider than it must be
+        # cut to the backward cone at every step, not only at the end: so that no step is wider than it must
+        # be
         first, last = need[step.name]
         changed[step.name] = (np.maximum(low, first), np.minimum(high, last))
     return changed
@@ -333,8 +335,8 @@ def _plan_step(plan: AxisPlan, step: Step, need: Span, low: np.ndarray, high: np
         # `Windows.cover` sees that nothing has to be copied.
         plan.starts[step.name], plan.size[step.name] = plan.starts[before], plan.size[before]
         return
-    # An occluder that changes nothing here still needs a window, to be in the batch: anywhere inside the cone.
-    # `max(first, ...)`: where the common length is more than the cone, the window begins at its start.
+    # An occluder that changes nothing here still needs a window, to be in the batch: anywhere inside the
+    # cone. `max(first, ...)`: where the common length is more than the cone, the window begins at its start.
     plan.starts[step.name] = np.clip(np.where(high > low, low, first), first, max(first, last - size))
     plan.size[step.name] = size
 

@@ -18,7 +18,7 @@ Wanted = tuple[int, Place | None]
 class Discrepancy:
     """How much one unit's response changed under each occluder.
 
-    Parameters
+    Attributes
     ----------
     map : numpy.ndarray
         float32 (n_y, n_x), the absolute change of the response at `place`; (73, 73) for an occluder of
@@ -42,7 +42,7 @@ class Discrepancy:
 class Patches:
     """The occluders: one patch, moved over the image.
 
-    Parameters
+    Attributes
     ----------
     values : torch.Tensor
         Float (h, w, channels): what the network is given where the patch lies, without `background`.
@@ -95,8 +95,9 @@ class Patches:
         n = len(rows) * len(columns)
         values = self.values.expand(n, -1, -1, -1)
         if self.background is not None:
-            y = as_tensor(rows[:, None] + np.arange(height), self.values)
-            x = as_tensor(columns[:, None] + np.arange(width), self.values)
+            device = self.values.device
+            y = torch.from_numpy(rows[:, None] + np.arange(height)).to(device)
+            x = torch.from_numpy(columns[:, None] + np.arange(width)).to(device)
             behind = self.background[y[:, None, :, None], x[None, :, None, :]]
             values = values + behind.view(n, height, width, -1)
         return values.contiguous()
@@ -124,21 +125,3 @@ def peak_places(responses: Tensor) -> list[Place]:
     # numpy documents that argmax gives the first of ties; torch does not, and differs between devices
     flat = responses.flatten(1).cpu().numpy().argmax(1)
     return [(int(at) // width, int(at) % width) for at in flat]
-
-
-def as_tensor(index: np.ndarray, like: Tensor) -> Tensor:
-    """An index array as a tensor on another tensor's device.
-
-    Parameters
-    ----------
-    index : numpy.ndarray
-        Integers of any shape.
-    like : torch.Tensor
-        A tensor on the device that is wanted.
-
-    Returns
-    -------
-    torch.Tensor
-        The same integers.
-    """
-    return torch.from_numpy(index).to(like.device)

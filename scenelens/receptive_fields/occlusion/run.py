@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.networks import Slide, Step, ancestors
-from scenelens.receptive_fields.occlusion.plan import Axis, AxisPlan, Geometry, reads
+from scenelens.receptive_fields.occlusion.plan import Axis, AxisPlan, Geometry
 from scenelens.receptive_fields.occlusion.records import (
     Discrepancy,
     Patches,
     Place,
     Wanted,
-    as_tensor,
     peak_places,
 )
 from scenelens.receptive_fields.occlusion.steps import window_steps
@@ -45,7 +44,7 @@ class WindowedLayer:
     def __init__(self, target: Step, shape: tuple[int, ...]) -> None:
         # a watch depends on units and not on the image: images that follow each other share it
         self._watch = functools.lru_cache(maxsize=4)(
-            lambda units: Watch(target, np.array(units), shape[1:], shape[0])  # type: ignore[arg-type]
+            lambda units: _Watch(target, np.array(units), shape[1:], shape[0])  # type: ignore[arg-type]
         )
 
     def discrepancies(self, x: Tensor, patches: Patches, wanted: list[Wanted]) -> list[Discrepancy]:
@@ -75,7 +74,7 @@ class WindowedLayer:
             found |= {(one.unit, place): one for one in watch.discrepancies(originals, patches, place)}
         return [found[one] for one in places]
 
-    def _peaks(self, x: Tensor, units: list[int]) -> tuple[dict[int, Place], dict[Watch, Any]]:
+    def _peaks(self, x: Tensor, units: list[int]) -> tuple[dict[int, Place], dict[_Watch, Any]]:
         """Where units peak; and the pass it took, which serves again if they all peak at one place."""
         if not units:
             return {}, {}
@@ -84,7 +83,7 @@ class WindowedLayer:
         return dict(zip(units, peak_places(watch.response(originals)), strict=True)), {watch: originals}
 
 
-class Watch:
+class _Watch:
     """Some units of one layer, watched while an occluder moves over an image.
 
     Parameters
@@ -171,10 +170,11 @@ class Watch:
         # By the same steps as the windows, not by the module: so that an occluder that changes nothing gives
         # the same rounding, and a difference of exactly zero.
         made = self.made[step.name]
-        pieces = []
-        for number, before in enumerate(step.inputs):
-            piece = found[before.name].crop(reads(step, rows, 0), reads(step, columns, 1), made.pad_value)
-            pieces.append(self.taken(step, number, piece))
+        part = self.geometry.reads(step, rows, columns)
+        pieces = [
+            self.taken(step, number, found[before.name].crop(*part, made.pad_value))
+            for number, before in enumerate(step.inputs)
+        ]
         positions = [np.arange(*span)[None] for span in (rows, columns)]
         return made(pieces, bias=True, counts=self.counts(step, *positions))[0]
 
@@ -195,7 +195,7 @@ class Watch:
         value = originals[self.target.name]
         if isinstance(value, Original):
             return value.map[..., self.own(value.map)].permute(2, 0, 1)
-        value = value[0, as_tensor(self.units, value)]
+        value = value[0, _as_tensor(self.units, value)]
         return value.reshape(len(self.units), *(value.shape[1:] or (1, 1)))
 
     def _peaks(self, originals: dict[str, Any], place: Place) -> Tensor:
@@ -219,7 +219,7 @@ class Watch:
         torch.Tensor
             int64 (units,).
         """
-        return as_tensor(np.searchsorted(self.channels[self.target.name], self.units), like)
+        return _as_tensor(np.searchsorted(self.channels[self.target.name], self.units), like)
 
     def taken(self, step: Step, number: int, piece: Tensor) -> Tensor:
         """Of an input's windows, the channels that a step takes.
@@ -242,7 +242,7 @@ class Watch:
         # what is taken is part of what is there, both sorted: equal numbers are the same channels
         if len(have) == len(taken):
             return piece
-        return piece.index_select(-1, as_tensor(np.searchsorted(have, taken), piece))
+        return piece.index_select(-1, _as_tensor(np.searchsorted(have, taken), piece))
 
     def counts(self, step: Step, rows: np.ndarray, columns: np.ndarray) -> tuple[Tensor, Tensor] | None:
         """For average pooling: how many positions each window counts, per axis; None for other steps.
@@ -353,6 +353,10 @@ def _counted(step: Step, axis: int, length: int, at: np.ndarray) -> np.ndarray:
     return (last - first).astype(np.float32)
 
 
+def _as_tensor(index: np.ndarray, like: Tensor) -> Tensor:
+    return torch.from_numpy(index).to(like.device)
+
+
 def _dense(value: Any) -> Any:
     return value.map.permute(2, 0, 1)[None] if isinstance(value, Original) else value
 
@@ -360,7 +364,7 @@ def _dense(value: Any) -> Any:
 class _Block:
     """The windows of one block of occluders, from the image up to the target."""
 
-    def __init__(self, watch: Watch, originals: dict[str, Any], plans: tuple[AxisPlan, AxisPlan]) -> None:
+    def __init__(self, watch: _Watch, originals: dict[str, Any], plans: tuple[AxisPlan, AxisPlan]) -> None:
         self.watch, self.originals, self.plans = watch, originals, plans
         self.found: dict[str, Any] = {}
 
@@ -377,7 +381,7 @@ class _Block:
             at = [np.full((len(plan.occluders), 1), place[plan.axis]) for plan in self.plans]
             there = self.found[target].values_at(self.originals[target], *at)[:, 0, 0]
             return there[:, self.watch.own(there)]
-        there = self.found[target][:, as_tensor(self.watch.units, self.found[target])]
+        there = self.found[target][:, _as_tensor(self.watch.units, self.found[target])]
         return there[..., place[0], place[1]] if there.ndim == 4 else there.flatten(1)
 
     def _step(self, step: Step, patches: Patches) -> Any:
@@ -414,8 +418,8 @@ class _Block:
     def _alone(self, step: Step) -> bool:
         """Whether a step may overwrite its input: it is the last reader, and the input's values are its own.
 
-        A pointwise step (identity, dropout) may hand on the very tensor it was given, which others still read;
-        and the input step's values may be a view of the occluder itself.
+        A pointwise step (identity, dropout) may hand on the very tensor it was given, which others still
+        read; and the input step's values may be a view of the occluder itself.
         """
         before = step.inputs[0]
         return self.watch.last_use[before.name] == step.name and before.kind not in ("pointwise", "input")

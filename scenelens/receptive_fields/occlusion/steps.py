@@ -1,9 +1,9 @@
 """The steps of a network, reduced to the channels that a few units depend on, as functions of windows.
 
-A unit of conv4 in one of two groups sees half of conv3's channels, and a unit of pool2 one channel of conv2: most
-of the arithmetic of a full pass is spent on channels that cannot matter. Each class here does one kind of step
-for the channels that are wanted of it. Windows are channels-last, (B, h, w, channels), so that a position's
-channels lie next to each other in memory and are copied at once.
+A unit of conv4 in one of two groups sees half of conv3's channels, and a unit of pool2 one channel of conv2:
+most of the arithmetic of a full pass is spent on channels that cannot matter. Each class here does one kind
+of step for the channels that are wanted of it. Windows are channels-last, (B, h, w, channels), so that a
+position's channels lie next to each other in memory and are copied at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scenelens.networks import Step
 _Counts = tuple[Tensor, Tensor]
 
 
-class WindowStep:
+class _WindowStep:
     """A step that acts on each position alone: the base of the others.
 
     Parameters
@@ -69,7 +69,7 @@ def _careful(module: nn.Module | None) -> nn.Module | None:
     return twin
 
 
-class _Rectify(WindowStep):
+class _Rectify(_WindowStep):
     """ReLU, in place where no other step reads its input."""
 
     def __call__(self, windows: list[Tensor], alone: bool = False, **_: Any) -> Tensor:
@@ -77,7 +77,7 @@ class _Rectify(WindowStep):
         return windows[0].clamp_(min=0) if alone else windows[0].clamp(min=0)
 
 
-class _PRectify(WindowStep):
+class _PRectify(_WindowStep):
     """PReLU, whose slopes belong to channels."""
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
@@ -90,7 +90,7 @@ class _PRectify(WindowStep):
         return torch.where(windows[0] >= 0, windows[0], windows[0] * self.slopes)
 
 
-class _Convolve(WindowStep):
+class _Convolve(_WindowStep):
     """A convolution: only the wanted outputs, only the inputs of the groups they are in."""
 
     linear = True
@@ -141,7 +141,7 @@ class _Convolve(WindowStep):
         return y.view(n, *size, n_out)
 
 
-class _Pool(WindowStep):
+class _Pool(_WindowStep):
     """Max pooling, or average pooling: sums, divided by how many positions each window counts."""
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
@@ -163,7 +163,7 @@ class _Pool(WindowStep):
         return sums / (divisor or (rows[:, :, None] * columns[:, None, :])[..., None])
 
 
-class _Scale(WindowStep):
+class _Scale(_WindowStep):
     """BatchNorm in eval mode: one factor and one constant per channel."""
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
@@ -183,7 +183,7 @@ class _Scale(WindowStep):
         return torch.addcmul(self.constant, windows[0], self.factor)
 
 
-class _LocalResponse(WindowStep):
+class _LocalResponse(_WindowStep):
     """Local response normalisation across channels.
 
     The sum of squares over neighbouring channels is a product with a band matrix, which takes any subset of
@@ -217,7 +217,7 @@ class _LocalResponse(WindowStep):
         return factor.mul_(x if self.same else x.index_select(-1, own))
 
 
-class _Add(WindowStep):
+class _Add(_WindowStep):
     """The sum of two branches, as at the end of a residual block."""
 
     def __call__(self, windows: list[Tensor], **_: Any) -> Tensor:
@@ -225,15 +225,15 @@ class _Add(WindowStep):
         return windows[0] + windows[1]
 
 
-class _Concatenate(WindowStep):
+class _Concatenate(_WindowStep):
     """The channels of several branches one after another, as at the end of SqueezeNet's Fire."""
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
         super().__init__(step, wanted, n_inputs)
         ends = np.cumsum(n_inputs)
         begins = ends - np.array(n_inputs)
-        # a branch of which no channel is wanted gives one all the same: an empty tensor would need a branch in
-        # every step before it
+        # a branch of which no channel is wanted gives one all the same: an empty tensor would need a branch
+        # in every step before it
         idle = [b for b, e in zip(begins, ends, strict=True) if not ((wanted >= b) & (wanted < e)).any()]
         self.channels = wanted = np.union1d(wanted, np.array(idle, int))
         self.takes = [wanted[(wanted >= b) & (wanted < e)] - b for b, e in zip(begins, ends, strict=True)]
@@ -243,7 +243,7 @@ class _Concatenate(WindowStep):
         return torch.cat(windows, dim=-1)
 
 
-_KINDS: dict[type[nn.Module], type[WindowStep]] = {
+_KINDS: dict[type[nn.Module], type[_WindowStep]] = {
     nn.Conv2d: _Convolve,
     nn.MaxPool2d: _Pool,
     nn.AvgPool2d: _Pool,
@@ -254,12 +254,12 @@ _KINDS: dict[type[nn.Module], type[WindowStep]] = {
 }
 
 
-def _window_step(step: Step, wanted: np.ndarray, n_inputs: list[int]) -> WindowStep:
+def _window_step(step: Step, wanted: np.ndarray, n_inputs: list[int]) -> _WindowStep:
     """The step for the wanted channels; `n_inputs` are its inputs' numbers of channels."""
     if step.kind in ("add", "cat"):
         return (_Add if step.kind == "add" else _Concatenate)(step, wanted, n_inputs)
     found = [kind for module, kind in _KINDS.items() if isinstance(step.module, module)]
-    return (found[0] if found else WindowStep)(step, wanted, n_inputs)
+    return (found[0] if found else _WindowStep)(step, wanted, n_inputs)
 
 
 def _n_channels(steps: list[Step], sizes: dict[str, Any], n_image: int) -> dict[str, int]:
@@ -280,7 +280,7 @@ def _n_channels(steps: list[Step], sizes: dict[str, Any], n_image: int) -> dict[
 
 def window_steps(
     steps: list[Step], sizes: dict[str, Any], target: str, units: np.ndarray, n_image: int
-) -> dict[str, WindowStep]:
+) -> dict[str, _WindowStep]:
     """Reduce steps to what some units of the target depend on.
 
     Parameters
@@ -299,11 +299,11 @@ def window_steps(
     Returns
     -------
     dict
-        Step name -> `WindowStep`, for the steps in `sizes` but the image's own.
+        Step name -> `_WindowStep`, for the steps in `sizes` but the image's own.
     """
     channels = _n_channels(steps, sizes, n_image)
     wanted: dict[str, list[np.ndarray]] = {target: [units]}
-    made: dict[str, WindowStep] = {}
+    made: dict[str, _WindowStep] = {}
     # from the target to the image: what is wanted of a step is known once all its readers are made
     for step in reversed(steps):
         if step.name not in sizes:  # a whole pass needs all channels

@@ -1,8 +1,8 @@
 """Reading windows: a value comes from the window where the occluder changed it, else from the original's map.
 
-Rows and columns of windows are given by numpy index arrays. Each index is the sum of a part that depends on the
-row of occluders and a part that depends on the column. So planning is cheap, and the copying, which is not, is
-left to torch, on whatever device the maps are.
+Rows and columns of windows are given by numpy index arrays. Each index is the sum of a part that depends on
+the row of occluders and a part that depends on the column. So planning is cheap, and the copying, which is
+not, is left to torch, on whatever device the maps are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 class Original:
     """A map of the image without an occluder, or the part of it that can matter.
 
-    Parameters
+    Attributes
     ----------
     table : torch.Tensor
         Float (h * w + 2, channels), one row per position. The last two rows stand for positions outside of
@@ -112,7 +112,7 @@ class Original:
 class Windows:
     """What the occluders of one block changed in one map: n_y rows of n_x occluders each.
 
-    Parameters
+    Attributes
     ----------
     values : torch.Tensor
         Float (n_y * n_x, h, w, channels).

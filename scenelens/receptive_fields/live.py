@@ -1,0 +1,168 @@
+"""What the explorer of receptive fields computes while its reader looks: the model behind `explore_fields`.
+
+It needs no notebook and draws nothing. What the atlas has is there at once. A discrepancy map is computed
+when it is looked at. A whole field that is missing is computed only where that is quick, or when the reader
+wants it.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import numpy as np
+import traitlets
+
+from scenelens.errors import SceneLensError
+from scenelens.networks import row_grid
+from scenelens.receptive_fields.atlas import Atlas
+from scenelens.receptive_fields.field import EmpiricalRF
+from scenelens.receptive_fields.occlusion.occlude import Occlusion
+from scenelens.receptive_fields.occlusion.records import Discrepancy
+from scenelens.receptive_fields.unit_segmentation import segment_unit
+from scenelens.sentences import number
+from scenelens.studies import TopImage, top_images
+from scenelens.workbook import UnitBrowser
+
+_QUICK = 3.0  # seconds that a field may take without the reader's consent
+
+
+class FieldExplorer(UnitBrowser):
+    """The unit being looked at, one of its top images, and what is known of its field.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The atlas of a study.
+    network : str, optional
+        The network to begin with.
+    layer : str, optional
+        The layer to begin with; by default the deepest main layer with a map.
+    unit : int, optional
+        The unit to begin with.
+    n : int, optional
+        How many top images can be chosen from.
+
+    Attributes
+    ----------
+    network, layer, unit : str, str, int
+        Traits; set them with `choose`.
+    image : int
+        Trait: which of the unit's top images, from 0.
+    threshold : float
+        Trait: the threshold of the segmentation, a share of the unit's peak.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such network, layer or unit, or the layer has no map.
+    """
+
+    image = traitlets.Int(0)
+    threshold = traitlets.Float(0.5)
+
+    def __init__(
+        self, atlas: Atlas, network: str = "scene", layer: str | None = None, unit: int = 0, n: int = 12
+    ) -> None:
+        self.atlas = atlas
+        self.seconds: dict[tuple[str, str], float] = {}  # per discrepancy map of a layer, as measured here
+        self._tops = functools.lru_cache(maxsize=8)(self._find_tops)
+        self._occlusion = functools.lru_cache(maxsize=4)(self._make_occlusion)
+        self._map = functools.lru_cache(maxsize=64)(self._make_map)
+        super().__init__(atlas.study, network, layer, unit, n)
+        if self.layer not in self.layers():
+            raise SceneLensError(f"{layer} of the {network} network has no map, and so no receptive field.")
+
+    def networks(self) -> list[str]:
+        """Names of the networks that the atlas measures."""
+        return list(self.atlas.parts)
+
+    def layers(self, network: str | None = None) -> list[str]:
+        """A network's layers that have a map and a theoretical field, early ones first.
+
+        Parameters
+        ----------
+        network : str, optional
+            By default the network being looked at.
+
+        Returns
+        -------
+        list of str
+            Names of layers.
+        """
+        table = self.atlas.part(network or self.network).network.layers
+        return [str(row["layer"]) for row in table.to_dict("records") if row_grid(row)]
+
+    def tops(self) -> list[TopImage]:
+        """The unit's top images, best first."""
+        return list(self._tops(self.network, self.layer, self.unit))
+
+    def _find_tops(self, network: str, layer: str, unit: int) -> tuple[TopImage, ...]:
+        return tuple(top_images(self.study, network, layer, unit, self.n))
+
+    def top(self) -> TopImage:
+        """The top image being looked at; the last one where the study has fewer."""
+        tops = self.tops()
+        if not tops:
+            raise SceneLensError(f"no image of study {self.study.name!r} could be read.")
+        return tops[min(self.image, len(tops) - 1)]
+
+    def field(self) -> EmpiricalRF | None:
+        """The unit's average field, if the atlas has it."""
+        return self.atlas.part(self.network).cached(self.layer).get(self.unit)
+
+    def discrepancy(self) -> Discrepancy:
+        """How the unit changes under occluders on the image; computed once."""
+        return self._map(self.network, self.layer, self.unit, self.top().image)
+
+    def _make_occlusion(self, network: str, layer: str) -> Occlusion:
+        return Occlusion(self.study.networks[network], layer)
+
+    def _make_map(self, network: str, layer: str, unit: int, image: str) -> Discrepancy:
+        began = time.perf_counter()
+        found = self._occlusion(network, layer).of(self.study.load_image(image), [unit])[0]
+        self.seconds[network, layer] = time.perf_counter() - began
+        return found
+
+    def wait(self) -> float:
+        """About how many seconds the average field would take now; 0 where the atlas has it."""
+        if self.field() is not None:
+            return 0.0
+        return self.seconds.get((self.network, self.layer), np.inf) * self.atlas.n_images
+
+    def compute(self) -> None:
+        """Compute the average field; the atlas caches it."""
+        self.atlas.part(self.network).field(self.layer, self.unit, progress=False)
+
+    def quick_field(self) -> EmpiricalRF | None:
+        """The unit's average field, computed now where that is quick; None where it is not."""
+        if self.wait() <= _QUICK:
+            self.compute()
+        return self.field()
+
+    def region(self, field: EmpiricalRF) -> np.ndarray:
+        """Where the unit is active in the image.
+
+        Parameters
+        ----------
+        field : EmpiricalRF
+            The unit's field.
+
+        Returns
+        -------
+        numpy.ndarray
+            bool (H, W), in pixels of the top image's frame.
+        """
+        network = self.study.networks[self.network]
+        return segment_unit(network, field, self.top().frame, self.threshold).mask
+
+    def describe(self) -> str:
+        """What there is to see, in one line."""
+        field, name = self.field(), f"{self.layer}:{self.unit} of the {self.network} network"
+        peak = f"image {min(self.image, len(self.tops()) - 1) + 1}, peak {number(self.top().peak)}"
+        if field is None:
+            return f"{name} · {peak} · its average is not in the atlas: about {self.wait():.0f} s to compute"
+        if field.reason:
+            return f"{name} · {peak} · {field.reason}"
+        size = f"side {number(field.size)} of {np.mean(field.theoretical.size):.0f} px possible"
+        return f"{name} · {peak} · {size}, from {len(field.peaks)} images"
