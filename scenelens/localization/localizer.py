@@ -114,7 +114,6 @@ class Localizer:
 
     Parameters
     ----------
-<<<<<<< HEAD
     network : Network
         The network.
     labels : pandas.DataFrame or LabelledUnits
@@ -141,16 +140,6 @@ class Localizer:
         The layers in which boxes are looked for, early ones first.
     silent : int
         How many labelled units are not used, because they were not calibrated under their name.
-=======
-    network : the network.
-    labels : what its units are called, in the schema of `labels.COLUMNS`; one row per unit counts.
-    calibration : of these labels, see `scenelens.localization.calibration.calibrate`. Units that it does not know under
-        their name stay silent (`silent` counts them).
-    layers : those to read, of the labels'; all without it.
-    fields : layer -> unit -> empirical field, as `NetworkAtlas.cached` gives it. Where a unit's is missing, the
-        middle half of its theoretical field is taken.
-    least : boxes of lower confidence are left out, 0..1.
->>>>>>> a8c742d (A receptive field is one plain record with its discrepancy maps as evidence; the atlas speaks of cached and valid fields; figures and the widget run no network)
 
     Raises
     ------

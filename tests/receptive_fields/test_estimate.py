@@ -253,7 +253,7 @@ def test_a_fully_connected_unit_is_centred_on_the_image(tiny_network: Network) -
 
 def test_an_unknown_unit_is_an_error(tiny_network: Network) -> None:
     image = np.zeros((227, 227, 3), np.uint8)
-    with pytest.raises(SceneLensError, match="no unit 999"):
+    with pytest.raises(SceneLensError, match="units 0 to 11, not 999"):
         estimate_rf(tiny_network, "pool1", 999, [image], 1)
-    with pytest.raises(SceneLensError, match="no unit 999"):
+    with pytest.raises(SceneLensError, match="units 0 to 11, not 999"):
         responses(tiny_network, "pool1", 999, image)

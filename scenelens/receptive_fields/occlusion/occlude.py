@@ -278,7 +278,7 @@ def _checked(
     wanted: list[Wanted] = []
     for unit, place in zip(units, places, strict=True):
         if not 0 <= int(unit) < shape[0]:
-            raise SceneLensError(f"layer {layer!r} has units 0 to {shape[0] - 1}, and no unit {unit}.")
+            raise SceneLensError(f"layer {layer!r} has the units 0 to {shape[0] - 1}, not {unit}.")
         if place is not None and not (0 <= place[0] < size[0] and 0 <= place[1] < size[1]):
             raise SceneLensError(f"place {tuple(place)} lies outside {layer!r}'s map, {size[0]} x {size[1]}.")
         wanted.append((int(unit), None if place is None else (int(place[0]), int(place[1]))))

@@ -373,8 +373,8 @@ def test_padding_that_is_not_zero_is_not_taken_for_zero() -> None:
     ("options", "call", "text"),
     [
         ({"layer": "pol5"}, {}, "close names: pool5"),
-        ({}, {"units": [64]}, "units 0 to 31, and no unit 64"),
-        ({}, {"units": [-1]}, "no unit -1"),
+        ({}, {"units": [64]}, "units 0 to 31, not 64"),
+        ({}, {"units": [-1]}, "not -1"),
         ({}, {"places": [(6, 0)]}, "outside 'pool5'"),
         ({"occluder": np.zeros((228, 11, 3), np.uint8)}, {}, "does not fit into an image of .227, 227."),
         ({"occluder": np.zeros((11, 11), np.uint8)}, {}, "an occluder is an array"),
