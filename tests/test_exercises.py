@@ -127,4 +127,4 @@ def test_a_gap_must_last_to_the_end(monkeypatch, gaps, expected):
         rows += [("scene", depth, 0.2, 0.3), ("object", depth, *((0.4, 0.5) if gap else (0.25, 0.35)))]
     table = pd.DataFrame(rows, columns=["network", "depth", "low", "high"])
     monkeypatch.setattr(exercises, "layer_preference", lambda study: table)
-    assert exercises.first_lasting_gap(None) == expected
+    assert exercises._first_lasting_gap(None) == expected

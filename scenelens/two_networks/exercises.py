@@ -7,37 +7,37 @@ from scenelens.two_networks.tables import layer_pairs, layer_preference
 from scenelens.workbook import Verdict, check_choice, check_number
 
 
-def chance_level(study: Study, answer: object) -> Verdict:
-    """02.1: the share of object-centric images a layer without any preference would show."""
+def _chance_level(study: Study, answer: object) -> Verdict:
+    """02.1: the share of object-centric images that a layer without any preference would show."""
     share = float((study.images["source"] == "object-centric").mean())
-    hint = "Without preference a layer draws its hundred blindly: what share of all images is object-centric?"
+    hint = "A layer without preference draws at random: what share of all images is object-centric?"
     return check_number(answer, share, tolerance=0.005, hint=hint, share=True)
 
 
-def top_ten(study: Study, answer: object) -> Verdict:
+def _top_ten(study: Study, answer: object) -> Verdict:
     """02.2: the object network's share at its deepest layer when only the ten strongest images count."""
     table = layer_preference(study, n=10)
     row = table[table["network"] == "object"].iloc[-1]
-    hint = "Call layer_preference(study, n=10) and read the object network's last row, column share."
+    hint = "Call sl.two_networks.layer_preference(study, n=10): the object network's last row, column share."
     return check_number(answer, float(row["share"]), tolerance=0.001, hint=hint, share=True)
 
 
-def wider_interval(study: Study, answer: object) -> Verdict:
+def _wider_interval(study: Study, answer: object) -> Verdict:
     """02.3: whether the interval of ten images is wider or narrower than that of a hundred."""
     hint = "Fewer images say less about the layer: compare the columns low and high of both tables."
     return check_choice(answer, "wider", ["wider", "narrower", "equally wide"], hint)
 
 
-def gap_opens(study: Study, answer: object) -> Verdict:
-    """02.4: the first depth from which on the two networks' intervals leave a gap to the end, or 'never'."""
-    expected = first_lasting_gap(study)
+def _lasting_gap(study: Study, answer: object) -> Verdict:
+    """02.4: the first layer from which on the two networks' intervals leave a gap to the end, or 'never'."""
+    expected = _first_lasting_gap(study)
     layers = layer_pairs(study)["scene"].tolist()
-    hint = "Go back from the deepest layer, for as long as the two bars do not touch."
+    hint = "Start at the deepest layer and go back, as long as the two bars do not touch."
     return check_choice(answer, "never" if expected is None else layers[expected], [*layers, "never"], hint)
 
 
-def first_lasting_gap(study: Study) -> int | None:
-    """The smallest depth from which to the end the object network's interval lies above the other's."""
+def _first_lasting_gap(study: Study) -> int | None:
+    """Return the smallest depth from which on the object network's interval lies above the other's."""
     table = layer_preference(study)
     wide = table.pivot(index="depth", columns="network", values=["low", "high"]).sort_index()
     gap = (wide["low", "object"] > wide["high", "scene"]).to_numpy()
@@ -45,4 +45,4 @@ def first_lasting_gap(study: Study) -> int | None:
     return depths[0] if depths else None
 
 
-CHECKS = {"02.1": chance_level, "02.2": top_ten, "02.3": wider_interval, "02.4": gap_opens}
+CHECKS = {"02.1": _chance_level, "02.2": _top_ten, "02.3": _wider_interval, "02.4": _lasting_gap}

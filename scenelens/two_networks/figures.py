@@ -25,16 +25,20 @@ _LEFT, _GAP, _HEAD, _BETWEEN = 0.34, 0.06, 0.24, 0.14  # inches: name column, ti
 
 
 def figure_1_top_images(study: Study, strongest: pd.DataFrame) -> Plate:
-    """Figure 1: the images that drive each layer of each network hardest, best on top.
+    """Draw Figure 1: the images that drive each layer of each network hardest, the strongest on top.
 
     Parameters
     ----------
-    study : the study the images come from.
-    strongest : the table of `two_networks.strongest_images`: network, depth, layer, rank, image, source.
+    study : Study
+        The study that the images come from.
+    strongest : pandas.DataFrame
+        The table of `strongest_images`: ``network``, ``depth``, ``layer``, ``rank``, ``image``, ``source``.
 
     Returns
     -------
-    Plate with one column per depth; a tile's frame tells scene-centric (blue) from object-centric (orange).
+    Plate
+        The figure, with one column per depth. The frame of an image says whether it is scene-centric (blue)
+        or object-centric (orange).
     """
     networks = list(dict.fromkeys(strongest["network"]))
     depths, ranks = strongest["depth"].nunique(), strongest["rank"].nunique()
@@ -73,16 +77,18 @@ def _strongest_caption(study: Study, strongest: pd.DataFrame) -> str:
 
 
 def figure_1_preference(preference: pd.DataFrame) -> Plate:
-    """Share of object-centric images among each layer's strongest, per network, with intervals and chance.
+    """Draw the share of object-centric images among each layer's strongest, with intervals and chance.
 
     Parameters
     ----------
-    preference : the table of `two_networks.layer_preference`: network, depth, layer, share, low, high, n,
-        chance, paper. Shares are fractions in 0..1.
+    preference : pandas.DataFrame
+        The table of `layer_preference`: ``network``, ``depth``, ``layer``, ``share``, ``low``, ``high``,
+        ``n``, ``images``, ``chance``, ``paper``. Shares are fractions, 0..1.
 
     Returns
     -------
-    Plate; the paper's values stand as open diamonds at the layers the paper names.
+    Plate
+        The figure. The paper's values are open diamonds at the layers that the paper names.
     """
     n, images = int(preference["n"].max()), int(preference["images"].max())
     caption = (
@@ -94,19 +100,17 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     names = preference.groupby("depth")["layer"].nunique().max()  # lines of layer names below the axes
     title = "Share of object-centric images among each layer's strongest"
     plate = Plate(title, 2.87 + 0.17 * names, caption)
-    beside = 0.1 + 1.15 * max(text_width(f"{name} network", BODY) for name in preference["network"])  # bold
-    axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - beside, 2.75)
-    _chance(axes, preference)
+    # The networks' names stand to the right of their lines. They are bold, so wider than measured.
+    margin = 0.1 + 1.15 * max(text_width(f"{name} network", BODY) for name in preference["network"])
+    axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - margin, 2.75)
+    axes.axhline(float(preference["chance"].iloc[0]), color=SOFT, lw=1.0, ls=(0, (4, 3)), zorder=1)
+    # The networks' points lie a little to the left and right of their layer, so that bars do not overlap.
     shifts = dict(zip(preference["network"].unique(), (-0.05, 0.05, 0.0), strict=False))
     for network, rows in preference.groupby("network", sort=False):
         _network_line(axes, rows.sort_values("depth"), shifts[str(network)], network_color(str(network)))
     _share_axis(axes, preference)
     _direct_labels(axes, preference)
     return plate
-
-
-def _chance(axes: Axes, preference: pd.DataFrame) -> None:
-    axes.axhline(float(preference["chance"].iloc[0]), color=SOFT, lw=1.0, ls=(0, (4, 3)), zorder=1)
 
 
 def _network_line(axes: Axes, rows: pd.DataFrame, shift: float, color: str) -> None:
@@ -121,7 +125,7 @@ def _network_line(axes: Axes, rows: pd.DataFrame, shift: float, color: str) -> N
 
 
 def _share_axis(axes: Axes, preference: pd.DataFrame) -> None:
-    """Per cent on the left, a layer's name at every depth (both networks' names where they differ)."""
+    """Draw per cent on the left, a layer's name at every depth (both networks' names where they differ)."""
     axes.set(ylim=(0, 1), yticks=np.linspace(0, 1, 5), xlim=(-0.35, preference["depth"].max() + 0.35))
     axes.set_yticks(np.linspace(0, 1, 5), ["0%", "25%", "50%", "75%", "100%"])
     axes.yaxis.grid(True, color=HAIR, lw=0.5, zorder=0)
@@ -140,7 +144,7 @@ def _share_axis(axes: Axes, preference: pd.DataFrame) -> None:
 
 
 def _direct_labels(axes: Axes, preference: pd.DataFrame) -> None:
-    """The networks' names and the chance level beside their lines' ends, moved apart where they meet."""
+    """Write the networks' names and the chance level next to the ends of their lines, moved apart."""
     last = preference[preference["depth"] == preference["depth"].max()]
     chance = float(preference["chance"].iloc[0])
     labels = [(r.share, f"{r.network} network", network_color(r.network), "bold") for r in last.itertuples()]
@@ -153,10 +157,11 @@ def _direct_labels(axes: Axes, preference: pd.DataFrame) -> None:
 
 
 def _apart(values: list[float], gap: float) -> list[float]:
-    """Ascending values pushed apart to at least `gap`, moved as little as possible, kept within 0..1.
+    """Push ascending values apart to at least `gap`, moved as little as possible, within 0..1.
 
-    Examples
-    --------
+    Each pass pushes every pair that is too close by half of what is missing, to both sides, so a group of
+    labels stays centred on its values. Sixty passes are more than four labels need.
+
     >>> [round(v, 3) for v in _apart([0.5, 0.52, 0.9], 0.1)]
     [0.46, 0.56, 0.9]
     """
@@ -172,11 +177,17 @@ def _apart(values: list[float], gap: float) -> list[float]:
 
 
 def transfer_dots(table: pd.DataFrame) -> Plate:
-    """How well each network's features serve each task, with intervals, chance and the paper's two numbers.
+    """Draw how well each network's features serve each task, with intervals, chance and the paper's numbers.
 
     Parameters
     ----------
-    table : the table of `transfer.transfer`; tasks that could not be tried are left out.
+    table : pandas.DataFrame
+        The table of `transfer`; tasks that could not be tried are left out.
+
+    Returns
+    -------
+    Plate
+        The figure.
     """
     tried = table[table["n"] > 0]
     tasks = list(dict.fromkeys(tried["task"]))
@@ -202,7 +213,7 @@ def transfer_dots(table: pd.DataFrame) -> Plate:
 
 
 def _task_dots(axes: Axes, rows: pd.DataFrame, place: int) -> None:
-    """One task: a dot and bar per network, its name at the right edge; the paper's diamond beside its dot."""
+    """Draw one task: a dot and bar per network, its name at the right edge, the paper's diamond."""
     axes.plot([rows["chance"].iloc[0]] * 2, [place - 0.3, place + 0.3], color=SOFT, lw=1.2, ls=(0, (3, 2)))
     for row, shift in zip(rows.to_dict("records"), (-0.16, 0.16), strict=False):
         color, y = network_color(row["features"]), place + shift

@@ -1,7 +1,6 @@
-"""Section 2 of the paper: one architecture, two diets. What do the scene and the object network prefer?
+"""The results of section 2 in sentences: Table 1, accuracies, preferences, and features that serve a task.
 
-Every function takes an open study and gives a tidy table; `read_...` turns a table into sentences. All of it
-comes from the activation index: nothing here runs a network.
+Every function takes a table of this room and returns text with its numbers.
 """
 
 from __future__ import annotations
@@ -12,23 +11,27 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.paper import PAIR
-from scenelens.sentences import Sentences, against, apart, percent, share_text
+from scenelens.sentences import Sentences, against, apart, gap_text, percent, share_text
 from scenelens.two_networks.svm_transfer import MIN_IMAGES
 from scenelens.two_networks.tables import CONTROL
 
-#: MERGED DOC: Section 2's last question: how much does each network's last hidden layer know about the other one's task?
-#
-# The paper takes the features of the object network, trains a linear SVM on them to tell scenes apart, and
-# gets 40.8% where the scene network itself gets 50.0%. Here every network's features are tried on every task,
-# with the same images for training and the same for testing, so that the rows of a task compare.
-#
-
 
 def describe_table_1(table: pd.DataFrame) -> Sentences:
-    """Where a network's layers agree with the paper's Table 1 and where they do not."""
+    """Describe where a network's layers agree with the paper's Table 1 and where they do not.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table of `compare_with_table_1`.
+
+    Returns
+    -------
+    Sentences
+        Two sentences.
+    """
     if "paper_units" not in table:
-        text = "This is another architecture than the paper's Table 1: its layers go by their own names. "
-        return Sentences(text + "The workbook reads it in the same way, early layers first.")
+        text = "This is another architecture than the paper's Table 1: its layers have other names. "
+        return Sentences(text + "The workbook treats it in the same way, early layers first.")
     known = table.dropna(subset=["paper_units"])
     maps = sum(tuple(a) == tuple(b) for a, b in zip(known["map"], known["paper_map"], strict=True))
     ratios = sorted({float(r) for r in (known["units"] / known["paper_units"]).round(4)})
@@ -42,29 +45,48 @@ def describe_table_1(table: pd.DataFrame) -> Sentences:
 
 
 def describe_preference(table: pd.DataFrame) -> Sentences:
-    """What the layer preferences say: first and deepest layer, and the paper's value where it has one."""
+    """Describe which images the first and the deepest layer prefer, and compare with the paper.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table of `layer_preference`.
+
+    Returns
+    -------
+    Sentences
+        A list: both layers, the untrained network where there is one, and the layers that the paper names.
+    """
     deepest = table["depth"].max()
     lines = [_describe_depth(table[table["depth"] == depth], depth == deepest) for depth in (0, deepest)]
     control = table[(table["network"] == CONTROL) & (table["depth"] == deepest)]
     lines += [_describe_control(row) for row in control.to_dict("records")]
     for row in table.dropna(subset=["paper"]).to_dict("records"):
-        lines.append(f"{row['layer']}, {row['network']} network: {_share(row)}; {_against(row)}.")
+        compared = against(row["share"], row["low"], row["high"], row["paper"])
+        lines.append(f"{row['layer']}, {row['network']} network: {_share(row)}; {compared}.")
     if table["paper"].isna().all():
         lines.append(
-            "The paper's layers have no namesake here. It found 55% (object network) against 47% (scene "
-            "network) at its second pooling layer, pool2, and 78% against 24% at fc7, the last hidden layer."
+            "No layer here has the name of one of the paper's layers. The paper found 55% (object network) "
+            "against 47% (scene network) at its second pooling layer, pool2, and 78% against 24% at fc7, the "
+            "last hidden layer."
         )
-    return Sentences("\n".join(f"- {line}" for line in lines))
+    return _listed(lines)
 
 
 def _describe_depth(rows: pd.DataFrame, deepest: bool) -> str:
     scene, other = (rows[rows["network"] == name].iloc[0] for name in PAIR)
     where = "deepest" if deepest else "first"
-    text = f"**The {where} layer compared:** object network {_share(other)}, scene network {_share(scene)}. "
-    if not apart(scene["low"], scene["high"], other["low"], other["high"]):
-        return text + "The intervals overlap: these images alone do not tell the two networks apart here."
     stronger = "object" if other["share"] > scene["share"] else "scene"
-    return text + f"The intervals leave a gap: the {stronger} network is drawn more to object-centric images."
+    meaning = gap_text(
+        (scene["low"], scene["high"]),
+        (other["low"], other["high"]),
+        gap=f"the {stronger} network prefers object-centric images more",
+        overlap="these images alone do not tell the two networks apart here",
+    )
+    return (
+        f"**The {where} layer compared:** object network {_share(other)}, scene network {_share(scene)}. "
+        f"{meaning}."
+    )
 
 
 def _describe_control(row: Any) -> str:
@@ -74,43 +96,57 @@ def _describe_control(row: Any) -> str:
     more = "more" if row["share"] > row["chance"] else "fewer"
     return text + (
         f"{more} object-centric images than chance, {percent(row['chance'])}. So some preference comes from "
-        "the images and the architecture alone, and a trained network is to be compared with this one too."
+        "the images and the architecture alone, and a trained network has to be compared with this one too."
     )
 
 
 def describe_accuracy(table: pd.DataFrame) -> Sentences:
-    """Each network's accuracy in words, with n and interval, beside the paper's."""
+    """Describe each network's accuracy, and quote the paper's.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table of `own_accuracy`.
+
+    Returns
+    -------
+    Sentences
+        A list with one entry per network.
+    """
     quoted = {"scene": paper.SCENE_ACCURACY["scene"], "object": paper.OBJECT_ACCURACY["object"]}
     lines = []
     for row in table.to_dict("records"):
-        name = f"**The {row['network']} network** knows {row['classes']:,} classes"
+        name = f"**The {row['network']} network** has {row['classes']:,} classes"
         if not row["n"]:
             lines.append(
-                f"{name}; none of this study's categories is among them, so it cannot be marked here."
+                f"{name}; none of this study's categories is among them, so it cannot be tested here."
             )
             continue
         text = f"{name}; on this study's images of {row['categories']} of them it is right in {_share(row)}"
         lines.append(f"{text}. The paper's, on its own test images: {percent(quoted[row['network']])}.")
-    return Sentences("\n".join(f"- {line}" for line in lines))
-
-
-def _share(row: Any) -> str:
-    return share_text(row["share"], row["low"], row["high"], int(row["n"]))
-
-
-def _against(row: Any) -> str:
-    return against(row["share"], row["low"], row["high"], row["paper"])
+    return _listed(lines)
 
 
 def describe_transfer(table: pd.DataFrame) -> Sentences:
-    """What the table says for each task, and what the paper's two numbers were."""
+    """Describe how well each network's features serve each task, and quote the paper's two numbers.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table of `transfer`.
+
+    Returns
+    -------
+    Sentences
+        A list with one entry per task, and one for the paper.
+    """
     lines = [_describe_task(table[table["task"] == task], task) for task in PAIR]
     scene, other = (f"{100 * paper.SCENE_ACCURACY[name]:.1f}%" for name in PAIR)
     lines.append(
         f"**The paper**, on 205 scene categories: {scene} for the scene network itself, "
         f"{other} for a linear SVM on the object network's features."
     )
-    return Sentences("\n".join(f"- {line}" for line in lines))
+    return _listed(lines)
 
 
 def _describe_task(rows: pd.DataFrame, task: str) -> str:
@@ -120,19 +156,21 @@ def _describe_task(rows: pd.DataFrame, task: str) -> str:
             f"{name} cannot be tried: this study has no two {task} categories of {MIN_IMAGES} images or more."
         )
     scene, other = (rows[rows["features"] == network].iloc[0] for network in PAIR)
-    said = [
-        f"{row['features']} network's features {share_text(row['share'], row['low'], row['high'], row['n'])}"
-        for row in (scene, other)
-    ]
-    text = (
-        f"{name} ({scene['categories']} of them, chance {percent(scene['chance'])}): {said[0]}; {said[1]}. "
-    )
+    shares = [f"{row['features']} network's features {_share(row)}" for row in (scene, other)]
+    chance = percent(scene["chance"])
+    text = f"{name} ({scene['categories']} of them, chance {chance}): {shares[0]}; {shares[1]}. "
     if not apart(scene["low"], scene["high"], other["low"], other["high"]):
         return text + "The intervals overlap: no difference can be claimed from these images."
     better = "scene" if scene["share"] > other["share"] else "object"
     if better == task:
         like = ", as in the paper" if task == "scene" else ""
         return text + f"The {better} network's features serve its own task better{like}."
-    return (
-        text + f"The {better} network's features serve better, on the other's task: not what the paper found."
-    )
+    return text + f"The {better} network's features serve the other's task better: not what the paper found."
+
+
+def _share(row: Any) -> str:
+    return share_text(row["share"], row["low"], row["high"], int(row["n"]))
+
+
+def _listed(lines: list[str]) -> Sentences:
+    return Sentences("\n".join(f"- {line}" for line in lines))

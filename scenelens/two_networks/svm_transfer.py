@@ -1,8 +1,12 @@
-"""Section 2's last question: how much does each network's last hidden layer know about the other one's task?
+"""Section 2's last question: how well do the features of each network serve the task of the other?
 
 The paper takes the features of the object network, trains a linear SVM on them to tell scenes apart, and
-gets 40.8% where the scene network itself gets 50.0%. Here every network's features are tried on every task,
-with the same images for training and the same for testing, so that the rows of a task compare.
+reaches 40.8%, where the scene network itself reaches 50.0%. Here the features of each network, the responses
+of its last hidden layer, are tried on both tasks. All features of a task are trained on the same images and
+tested on the same other images, so that the rows of a task can be compared.
+
+A linear SVM is used because it adds so little of its own: what it can tell apart, the features already hold
+apart by straight cuts.
 """
 
 from __future__ import annotations
@@ -20,35 +24,41 @@ from scenelens.paper import PAIR
 from scenelens.studies import Study
 from scenelens.two_networks.tables import SOURCES, layer_features, layer_pairs
 
-#: MERGED DOC: Deep features under a linear SVM: how much of a task can be read off a layer with a straight cut.
-#
-# The paper (section 2) takes the object network's features to the scene task: a linear SVM on them reaches
-# 40.8% where the scene network itself reaches 50.0%.
-#
-
-
-MIN_IMAGES = 8  # of a category, so that both halves hold some
+MIN_IMAGES = 8  # of a category, so that both halves have some
+_COSTS = (1e-4, 1e-3, 1e-2)  # tried by cross-validation; small, because features are standardised
+_FOLDS = 2
 
 
 def transfer(study: Study, layers: list[str] | None = None, seed: int = 0) -> pd.DataFrame:
-    """Accuracy of a linear SVM on each network's deepest compared layer, for scene and for object categories.
+    """Return the accuracy of a linear SVM on each network's features, for scene and for object categories.
 
     Parameters
     ----------
-    layers : as in `layer_pairs`; the last one is used. None takes each network's own.
-    seed : draws which half of every category's images trains and which tests.
+    study : Study
+        The open study.
+    layers : list of str, optional
+        As in `layer_pairs`; the last one is used. By default it is each network's deepest main layer.
+    seed : int, optional
+        Decides which half of each category's images trains and which tests.
 
     Returns
     -------
-    DataFrame: task ('scene' or 'object' categories), features (whose network), layer, categories, n_train, n,
-    share, low, high (95% Wilson interval), chance (1 / categories), paper. A task for which the study has
-    fewer than two categories of at least 8 images has n 0 and missing values.
+    pandas.DataFrame
+        ``task`` ('scene' or 'object' categories), ``features`` (whose network), ``layer``, ``categories``,
+        ``n_train``, ``n``, ``share`` with its 95% Wilson interval ``low`` and ``high``, ``chance``
+        (1 / categories), ``paper``. Where the study has fewer than two categories of at least 8 images for a
+        task, n is 0 and values are missing.
+
+    Raises
+    ------
+    SceneLensError
+        If a network or a layer is missing.
     """
     deepest = layer_pairs(study, layers).iloc[-1]
     rows = []
     for task in PAIR:
-        images = task_images(study, task)
-        train = halves(images["category"].to_numpy(), seed)
+        images = _task_images(study, task)
+        train = _training_half(images["category"].to_numpy(), seed)
         for network in PAIR:
             row = {"task": task, "features": network, "layer": str(deepest[network])}
             rows.append(row | _accuracy(study, network, row["layer"], images, train, seed))
@@ -58,28 +68,21 @@ def transfer(study: Study, layers: list[str] | None = None, seed: int = 0) -> pd
     return table
 
 
-def task_images(study: Study, task: str) -> pd.DataFrame:
-    """The images of one task: of the network's own source, in categories of at least `MIN_IMAGES` images.
+def _task_images(study: Study, task: str) -> pd.DataFrame:
+    """Return a task's images, in categories of at least `MIN_IMAGES`.
 
-    Returns
-    -------
-    rows of study.images, keeping their index: the place of an image in the activation index.
+    They keep their place in ``study.images`` as the table's index: it is also their place in the activation
+    index.
     """
     images = study.images.reset_index(drop=True)
     images = images[images["source"] == SOURCES[task]]
     return images[images.groupby("category")["image"].transform("size") >= MIN_IMAGES]
 
 
-def halves(categories: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Which images train: a random half of every category, the larger half where the number is odd.
+def _training_half(categories: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Return which images train, bool: a random half of every category, the larger one of an odd number.
 
-    Returns
-    -------
-    bool array, one per image.
-
-    Examples
-    --------
-    >>> halves(np.array(["a", "a", "a", "b", "b"])).sum()
+    >>> _training_half(np.array(["a", "a", "a", "b", "b"])).sum()
     np.int64(3)
     """
     rng = np.random.default_rng(seed)
@@ -98,21 +101,17 @@ def _accuracy(
     if categories < 2:
         return unknown | {"share": np.nan, "low": np.nan, "high": np.nan, "chance": np.nan}
     features = layer_features(study, network, layer)[images.index]
-    labels, read = images["category"].to_numpy(), ~np.isnan(features).any(axis=1)
-    fit, test = train & read, ~train & read
-    found = svm_accuracy(features[fit], labels[fit], features[test], labels[test], seed=seed)
+    names, readable = images["category"].to_numpy(), ~np.isnan(features).any(axis=1)
+    fit, test = train & readable, ~train & readable
+    found = _svm_accuracy(features[fit], names[fit], features[test], names[test], seed=seed)
     low, high = found.interval
     result = {"categories": categories, "n_train": int(fit.sum()), "n": int(test.sum())}
     return result | {"share": found.accuracy, "low": low, "high": high, "chance": 1 / categories}
 
 
-COSTS = (1e-4, 1e-3, 1e-2)  # tried by cross-validation; features are standardised, so small is right
-FOLDS = 2
-
-
 @dataclass(frozen=True)
-class SVMResult:
-    """What `svm_accuracy` found: the test images' count and share of right answers, and the chosen C."""
+class _SVMResult:
+    """The number of test images, how many of them were named right, and the chosen cost C."""
 
     right: int
     n: int
@@ -120,67 +119,56 @@ class SVMResult:
 
     @property
     def accuracy(self) -> float:
-        """Share of test images named right, in 0..1."""
+        """Share of the test images named right, 0..1."""
         return self.right / self.n
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95% interval of the accuracy: the test images' chance, not the training's."""
+        """Wilson's 95% interval of the accuracy: for other test images, not for other training images."""
         return wilson_interval(self.right, self.n)
 
 
-def svm_accuracy(
+def _svm_accuracy(
     features_train: np.ndarray,
-    labels_train: np.ndarray,
+    classes_train: np.ndarray,
     features_test: np.ndarray,
-    labels_test: np.ndarray,
+    classes_test: np.ndarray,
     seed: int = 0,
-) -> SVMResult:
-    """Train a linear SVM (one against the rest) on some images' features and test it on others'.
+) -> _SVMResult:
+    """Train a linear SVM (one class against the rest) on some images' features, and test it on others'.
 
-    Features are standardised by the training images' mean and deviation. The cost C is chosen from `COSTS` by
-    cross-validation within the training images (of equals the smallest), and not at all where some class has
-    fewer than two of them: then it is 0.01. Test images are seen once, at the end.
+    Features are (n, d) finite numbers, classes (n,) names. Features are standardised by the mean and
+    deviation of the training images. The cost C is chosen from `_COSTS` by cross-validation among the
+    training images (of ties the smallest). The test images are used once, at the end. `seed` shuffles the
+    folds.
 
-    Parameters
-    ----------
-    features_train, features_test : (n, d) finite numbers, e.g. an index's `values("fc7")`.
-    labels_train, labels_test : (n,) class names.
-    seed : shuffles the folds.
-
-    Returns
-    -------
-    SVMResult: accuracy, interval, n, right, cost.
-
-    Examples
-    --------
     >>> x = np.array([[0.0, 0], [0, 1], [0, 2], [5, 0], [5, 1], [5, 2]])
-    >>> svm_accuracy(x, list("aaabbb"), x + 0.1, list("aaabbb")).accuracy
+    >>> _svm_accuracy(x, list("aaabbb"), x + 0.1, list("aaabbb")).accuracy
     1.0
     """
-    from sklearn.svm import LinearSVC
+    from sklearn.svm import LinearSVC  # scikit-learn takes a second to import; figures do not need it
 
-    train, known = _checked(features_train, labels_train, "training")
-    test, wanted = _checked(features_test, labels_test, "test")
+    train, known = _checked(features_train, classes_train, "training")
+    test, wanted = _checked(features_test, classes_test, "test")
     if train.shape[1] != test.shape[1]:
         raise SceneLensError(
-            f"training features have {train.shape[1]} columns, test features {test.shape[1]}."
+            f"training features have {train.shape[1]} columns, but test features have {test.shape[1]}."
         )
     if len(set(known.tolist())) < 2:
-        raise SceneLensError("an SVM tells classes apart; the training labels hold fewer than two.")
+        raise SceneLensError("an SVM tells classes apart; the training images have fewer than two.")
     train, test = _standardised(train, test)
     # 0.1 is liblinear's own tolerance for this solver; 0.001 took 3 times as long for the same answers.
     model = LinearSVC(random_state=seed, tol=0.1, dual=True)
     cost = _best_cost(model, train, known, seed)
     model.set_params(C=cost).fit(train, known)
-    return SVMResult(int((model.predict(test) == wanted).sum()), len(wanted), cost)
+    return _SVMResult(int((model.predict(test) == wanted).sum()), len(wanted), cost)
 
 
 def _standardised(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both sets by the training images' mean and deviation, and in no more dimensions than there are images.
+    """Standardise both sets, and reduce them to no more dimensions than there are training images.
 
-    A linear SVM's weights are a sum of training images, so what lies outside their span cannot matter:
-    turning the axes into the span changes no answer, and 4096 features of 500 images become 500.
+    The weights of a linear SVM are a weighted sum of training images, so directions outside their span cannot
+    matter. Turning the axes into the span changes no answer, and 4096 features of 500 images become 500.
     """
     from sklearn.preprocessing import StandardScaler
 
@@ -192,24 +180,26 @@ def _standardised(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.n
     return inside.T, test @ axes
 
 
-def _best_cost(model, features: np.ndarray, labels: np.ndarray, seed: int) -> float:
+def _best_cost(model, features: np.ndarray, classes: np.ndarray, seed: int) -> float:
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-    rarest = int(np.unique(labels, return_counts=True)[1].min())
-    if rarest < 2:
+    rarest = int(np.unique(classes, return_counts=True)[1].min())
+    if rarest < 2:  # a class with one image cannot be in both folds, so no cost can be tried
         return 1e-2
-    folds = StratifiedKFold(min(FOLDS, rarest), shuffle=True, random_state=seed)
-    search = GridSearchCV(model, {"C": list(COSTS)}, cv=folds, refit=False)
-    return float(search.fit(features, labels).best_params_["C"])
+    folds = StratifiedKFold(min(_FOLDS, rarest), shuffle=True, random_state=seed)
+    search = GridSearchCV(model, {"C": list(_COSTS)}, cv=folds, refit=False)
+    return float(search.fit(features, classes).best_params_["C"])
 
 
-def _checked(features: np.ndarray, labels: np.ndarray, which: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features as float32 (n, d) with as many labels; an unusable set is refused by name."""
-    values, names = np.asarray(features, dtype=np.float32), np.asarray(labels)
+def _checked(features: np.ndarray, classes: np.ndarray, which: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return features as float32 (n, d), and as many class names."""
+    values, names = np.asarray(features, dtype=np.float32), np.asarray(classes)
     if values.ndim != 2 or len(values) != len(names) or len(values) == 0:
         raise SceneLensError(
-            f"{which} features are (n, d) with a label each; got {values.shape} and {len(names)} labels."
+            f"{which} features are (n, d) with one class each; got {values.shape} and {len(names)} classes."
         )
     if not np.isfinite(values).all():
-        raise SceneLensError(f"{which} features hold numbers that are not finite; leave out unread images.")
+        raise SceneLensError(
+            f"{which} features contain NaN or infinity; leave out images that were not read."
+        )
     return values, names

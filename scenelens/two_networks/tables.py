@@ -1,7 +1,7 @@
-"""Section 2 of the paper: one architecture, two diets. What do the scene and the object network prefer?
+"""The tables of section 2: the layers, each network's accuracy, and which images each layer prefers.
 
-Every function takes an open study and gives a tidy table; `read_...` turns a table into sentences. All of it
-comes from the activation index: nothing here runs a network.
+Every function takes an open study or a network and returns a table with one row per case. The numbers come
+from the activation index of the study: no network runs here once its index is there.
 """
 
 from __future__ import annotations
@@ -19,50 +19,65 @@ from scenelens.networks import Network, same_class
 from scenelens.paper import PAIR
 from scenelens.studies import Study
 
-CONTROL = "untrained"  # the same architecture before it has seen any image, where a study has one
-SOURCES = {"scene": "scene-centric", "object": "object-centric"}  # what each network was made for
+CONTROL = "untrained"  # a third network of some studies: the same architecture, never trained
+SOURCES = {"scene": "scene-centric", "object": "object-centric"}  # what each network was trained for
 
 
-def table_1(network: Network) -> pd.DataFrame:
-    """Table 1: the layers of a live network beside the paper's.
+def compare_with_table_1(network: Network) -> pd.DataFrame:
+    """Return the layers of a network, compared with the paper's Table 1.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
 
     Returns
     -------
-    DataFrame, one row per layer: layer, units, map (rows, columns); for a network with all the paper's layers
-    also paper_units and paper_map, missing for fc8, which the paper's table leaves out.
+    pandas.DataFrame
+        One row per layer: ``layer``, ``units``, ``map`` (rows, columns). For a network with all the paper's
+        layers also ``paper_units`` and ``paper_map``, missing for fc8, which the paper's table leaves out.
     """
     ours = network.layers[["layer", "units", "map"]].copy()
     theirs = paper.table_1().rename(columns={"units": "paper_units", "map": "paper_map"})
     if not set(theirs["layer"]) <= set(ours["layer"]):
         return ours
     table = ours.merge(theirs, on="layer", how="left")
-    table["paper_units"] = table["paper_units"].astype("Int64")
+    table["paper_units"] = table["paper_units"].astype("Int64")  # whole numbers that may be missing
     return table
 
 
 def layer_pairs(
     study: Study, layers: list[str] | None = None, networks: Sequence[str] = PAIR
 ) -> pd.DataFrame:
-    """Which layers of the networks are compared, from the earliest (depth 0) to the deepest.
+    """Return which layers of the networks are compared, from the earliest to the deepest.
 
     Parameters
     ----------
-    layers : layer names that all networks have; None takes each network's own main layers, paired by depth.
+    study : Study
+        The open study.
+    layers : list of str, optional
+        Names of layers that all networks have. By default each network's own main layers are paired by depth.
+    networks : sequence of str, optional
+        The networks, by name.
 
     Returns
     -------
-    DataFrame: depth (int), and per network a column of layer names.
+    pandas.DataFrame
+        ``depth`` (int, from 0), and one column per network with the name of its layer.
 
     Raises
     ------
-    SceneLensError : a network of the study is missing, or lacks a layer.
+    SceneLensError
+        If the study lacks one of the two networks, or a network lacks a layer.
     """
-    _both(study)
+    _check_networks(study)
     if layers is not None:
         for name in networks:
-            _known_layers(study.networks[name], name, layers)
+            _check_layers(study.networks[name], name, layers)
         return pd.DataFrame({"depth": range(len(layers)), **dict.fromkeys(networks, layers)})
     lists = {name: list(study.networks[name].main_layers()) for name in networks}
+    # Where one network has more main layers, as many of them are taken as the other has, evenly spread; first
+    # and last layers are always compared.
     count = min(len(names) for names in lists.values())
     table = pd.DataFrame({"depth": range(count)})
     for name, names in lists.items():
@@ -71,12 +86,27 @@ def layer_pairs(
 
 
 def strongest_images(study: Study, n: int = 3, layers: list[str] | None = None) -> pd.DataFrame:
-    """The images with the largest response summed over a layer's units and positions (Figure 1).
+    """Return the images with the largest response, summed over a layer's units and positions (Figure 1).
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    n : int, optional
+        How many images per layer.
+    layers : list of str, optional
+        The layers; see `layer_pairs`.
 
     Returns
     -------
-    DataFrame: network, depth, layer, rank (0 is the strongest), image, score, source, category. Ties keep the
-    order of the study's images; images that could not be read have no score and never appear.
+    pandas.DataFrame
+        ``network``, ``depth``, ``layer``, ``rank`` (0 is the strongest), ``image``, ``score``, ``source``,
+        ``category``. Ties keep the order of the study's images. Images that could not be read are left out.
+
+    Raises
+    ------
+    SceneLensError
+        If a network or a layer is missing.
     """
     about = study.images.set_index("image")
     rows = []
@@ -91,15 +121,30 @@ def strongest_images(study: Study, n: int = 3, layers: list[str] | None = None) 
 def layer_preference(
     study: Study, n: int = paper.PREFERENCE_TOP, layers: list[str] | None = None
 ) -> pd.DataFrame:
-    """Share of object-centric images among the `n` strongest of each layer of both networks (section 2).
+    """Return the share of object-centric images among the `n` strongest of each layer (section 2).
 
-    A study's untrained control, where it has one, is measured beside the two.
+    An untrained network is measured too, where the study has one.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    n : int, optional
+        How many images per layer count (default: 100, as in the paper).
+    layers : list of str, optional
+        The layers; see `layer_pairs`.
 
     Returns
     -------
-    DataFrame: network, depth, layer, share, low, high (95% Wilson interval; fractions in 0..1), n (fewer than
-    asked for in a small study), images (how many were ranked), chance (the share among these), paper (its
-    value for a layer of the same name, else NaN).
+    pandas.DataFrame
+        ``network``, ``depth``, ``layer``, ``share`` with its 95% Wilson interval ``low`` and ``high``
+        (fractions, 0..1), ``n`` (at most all images), ``images`` (how many were ranked), ``chance`` (the
+        share among these), ``paper`` (its value for a layer of the same name, else NaN).
+
+    Raises
+    ------
+    SceneLensError
+        If a network or a layer is missing, or if all images are of one source.
     """
     rows = []
     networks = [*PAIR, CONTROL] if CONTROL in study.networks else PAIR
@@ -109,7 +154,8 @@ def layer_preference(
             found = index.layer_preference(layer, n).set_index("source")
             if "object-centric" not in found.index or len(found) < 2:
                 raise SceneLensError(
-                    f"study {study.name!r} has images of one source only; this asks for two."
+                    f"study {study.name!r} has images of one source only; a preference needs scene-centric "
+                    "and object-centric images."
                 )
             row = {"network": network, "depth": pair["depth"], **found.loc["object-centric"].to_dict()}
             row["images"] = len(study.images) - len(index.skipped)
@@ -119,19 +165,49 @@ def layer_preference(
 
 
 def own_accuracy(study: Study) -> pd.DataFrame:
-    """Top-1 accuracy of each network on the study's images of its own kind, as far as it has their classes.
+    """Return the top-1 accuracy of each network on the study's images of its own kind.
+
+    Only images of categories that the network has a class for count.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
 
     Returns
     -------
-    DataFrame: network, classes (of the network), categories (of the study it has a class for), n, share, low,
-    high. A network whose classes are not among the study's categories has n 0 and missing values.
+    pandas.DataFrame
+        ``network``, ``classes`` (of the network), ``categories`` (of the study that it has a class for),
+        ``n``, ``share`` with its 95% Wilson interval ``low`` and ``high``. A network without a class for any
+        of the study's categories has n 0 and missing values.
+
+    Raises
+    ------
+    SceneLensError
+        If the study lacks one of the two networks, or a network has more or fewer outputs than class names.
     """
-    _both(study)
+    _check_networks(study)
     return pd.DataFrame([_accuracy_row(study, name) for name in PAIR])
 
 
-def predicted_classes(study: Study, network: str) -> pd.Series:
-    """The class each image is given by a network, from the index of its output layer; by image id."""
+def _accuracy_row(study: Study, network: str) -> dict[str, Any]:
+    classes = study.networks[network].classes
+    images = study.images[study.images["source"] == SOURCES[network]].set_index("image")
+    # A folder is named "great_white_shark", a class "great white shark, white shark".
+    match = {c: next((k for k in classes if same_class(c, k)), None) for c in images["category"].unique()}
+    wanted = images["category"].map(match).dropna()
+    predicted = _predicted_classes(study, network).reindex(wanted.index).dropna()
+    right, n = int((predicted == wanted.loc[predicted.index]).sum()), len(predicted)
+    low, high = wilson_interval(right, n) if n else (np.nan, np.nan)
+    counts = {"network": network, "classes": len(classes), "categories": wanted.nunique(), "n": n}
+    return {**counts, "share": right / n if n else np.nan, "low": low, "high": high}
+
+
+def _predicted_classes(study: Study, network: str) -> pd.Series:
+    """Return the class that a network predicts for each image, by image id.
+
+    The index of the output layer holds the scores of all classes already, so the network does not run.
+    """
     net = study.networks[network]
     output = net.layers.iloc[-1]
     if int(output["units"]) != len(net.classes):
@@ -144,24 +220,23 @@ def predicted_classes(study: Study, network: str) -> pd.Series:
     return pd.Series(names, index=pd.Index(study.images["image"])[readable])
 
 
-def _accuracy_row(study: Study, network: str) -> dict[str, Any]:
-    classes = study.networks[network].classes
-    images = study.images[study.images["source"] == SOURCES[network]].set_index("image")
-    match = {c: next((k for k in classes if same_class(c, k)), None) for c in images["category"].unique()}
-    wanted = images["category"].map(match).dropna()
-    given = predicted_classes(study, network).reindex(wanted.index).dropna()
-    right, n = int((given == wanted.loc[given.index]).sum()), len(given)
-    low, high = wilson_interval(right, n) if n else (np.nan, np.nan)
-    counts = {"network": network, "classes": len(classes), "categories": wanted.nunique(), "n": n}
-    return {**counts, "share": right / n if n else np.nan, "low": low, "high": high}
-
-
 def layer_features(study: Study, network: str, layer: str) -> np.ndarray:
-    """A layer's response to each image as one vector: fully connected values, else each unit's mean.
+    """Return a layer's response to each image as one vector.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    network : str
+        One of its networks, by name.
+    layer : str
+        One of the network's layers.
 
     Returns
     -------
-    float32 (n_images, units) in the order of study.images; NaN for images that could not be read.
+    numpy.ndarray
+        float32 (n_images, units), in the order of ``study.images``: the values of a fully connected layer, or
+        the mean of each unit's map. NaN for images that could not be read.
     """
     index = study.index(network)
     table = study.networks[network].layers
@@ -169,7 +244,7 @@ def layer_features(study: Study, network: str, layer: str) -> np.ndarray:
     return np.asarray(index.values(layer) if shape == (1, 1) else index.sums(layer) / (shape[0] * shape[1]))
 
 
-def _both(study: Study) -> None:
+def _check_networks(study: Study) -> None:
     missing = [name for name in PAIR if name not in study.networks]
     if missing:
         raise SceneLensError(
@@ -178,7 +253,7 @@ def _both(study: Study) -> None:
         )
 
 
-def _known_layers(network: Network, name: str, layers: list[str]) -> None:
+def _check_layers(network: Network, name: str, layers: list[str]) -> None:
     known = list(network.layers["layer"])
     for layer in layers:
         if layer not in known:

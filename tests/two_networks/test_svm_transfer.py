@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from scenelens.studies.study import open_study
 from scenelens.two_networks import sentences, svm_transfer
-from scenelens.two_networks.svm_transfer import svm_accuracy
+from scenelens.two_networks.svm_transfer import _svm_accuracy
 from tests.tiny_study import write_tiny_study
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(0, 99))
 def test_halves_split_every_category_evenly(categories, seed):
     categories = np.array(categories, dtype=object)
-    train = svm_transfer.halves(categories, seed)
+    train = svm_transfer._training_half(categories, seed)
     for name in set(categories):
         mine = categories == name
         assert (train & mine).sum() == -(-mine.sum() // 2)
@@ -21,8 +21,10 @@ def test_halves_split_every_category_evenly(categories, seed):
 
 def test_halves_depend_on_the_seed_alone():
     categories = np.repeat(["a", "b"], 20)
-    np.testing.assert_array_equal(svm_transfer.halves(categories, 3), svm_transfer.halves(categories, 3))
-    assert (svm_transfer.halves(categories, 3) != svm_transfer.halves(categories, 4)).any()
+    np.testing.assert_array_equal(
+        svm_transfer._training_half(categories, 3), svm_transfer._training_half(categories, 3)
+    )
+    assert (svm_transfer._training_half(categories, 3) != svm_transfer._training_half(categories, 4)).any()
 
 
 def test_too_few_images_are_said_to_be_too_few(tiny_study):
@@ -49,13 +51,13 @@ def test_each_task_is_tried_with_each_networks_features(larger):
 
 
 def test_a_row_is_the_svm_on_these_images_and_no_others(larger):
-    """Second way to the same number: the images picked by hand, by their paths."""
+    """Second way to the same number: the images picked by their paths."""
     table = svm_transfer.transfer(larger, seed=5).set_index(["task", "features"])
     rows = larger.images["image"].str.contains("object/").to_numpy()
     labels = larger.images["image"].str.split("/").str[-2].to_numpy()[rows]
     features = larger.index("scene").values("fc7")[rows]
-    train = svm_transfer.halves(labels, 5)
-    expected = svm_accuracy(features[train], labels[train], features[~train], labels[~train], seed=5)
+    train = svm_transfer._training_half(labels, 5)
+    expected = _svm_accuracy(features[train], labels[train], features[~train], labels[~train], seed=5)
     assert table.loc[("object", "scene"), "share"] == expected.accuracy
 
 

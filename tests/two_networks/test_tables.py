@@ -22,23 +22,23 @@ def paper_net():
 
 
 def test_table_1_of_the_full_width_net_is_the_papers(paper_net):
-    table = tables.table_1(paper_net).set_index("layer")
+    table = tables.compare_with_table_1(paper_net).set_index("layer")
     named = table.dropna(subset=["paper_units"])
     assert list(named["units"]) == list(named["paper_units"])
     assert list(named["map"]) == list(named["paper_map"])
     assert list(table.index[table["paper_units"].isna()]) == ["fc8"]
-    assert sentences.describe_table_1(tables.table_1(paper_net)) == (
+    assert sentences.describe_table_1(tables.compare_with_table_1(paper_net)) == (
         "**10 of 10** layers have exactly the paper's map size. Every layer has the paper's number of units."
     )
 
 
 def test_a_slimmer_net_is_called_slimmer(tiny_network):
-    text = sentences.describe_table_1(tables.table_1(tiny_network))
+    text = sentences.describe_table_1(tables.compare_with_table_1(tiny_network))
     assert "**10 of 10**" in text
     assert "0.125 times the paper's" in text
 
 
-def test_another_architecture_is_not_set_beside_the_paper():
+def test_another_architecture_is_not_compared_with_the_paper():
     from torch import nn
 
     class Other(nn.Sequential):
@@ -49,7 +49,7 @@ def test_another_architecture_is_not_set_beside_the_paper():
     module.add_module("pool1", nn.AdaptiveAvgPool2d(1))
     module.add_module("flat", nn.Flatten())
     module.add_module("fc", nn.Linear(4, 2))
-    table = tables.table_1(Network(module, "scene"))
+    table = tables.compare_with_table_1(Network(module, "scene"))
     assert list(table.columns) == ["layer", "units", "map"]
     assert "another architecture" in sentences.describe_table_1(table)
 
@@ -64,7 +64,7 @@ def test_layers_are_paired_by_depth(study):
     assert list(chosen["object"]) == ["conv1", "fc7"]
 
 
-def test_an_unknown_layer_is_told(study):
+def test_an_unknown_layer_is_an_error(study):
     with pytest.raises(SceneLensError, match="no layer 'pol5'; close names: pool5"):
         tables.layer_pairs(study, ["pol5"])
 
@@ -111,7 +111,7 @@ def test_preference_counts_the_object_centric_among_the_strongest(study):
         assert (row["n"], row["images"], row["chance"]) == (5, 20, 8 / 20)
 
 
-def test_the_papers_shares_stand_beside_layers_of_the_same_name(study):
+def test_the_papers_shares_are_at_layers_of_the_same_name(study):
     table = tables.layer_preference(study, n=5).set_index(["network", "layer"])["paper"]
     assert table["object", "pool2"] == 0.55
     assert table["scene", "fc7"] == 0.24
@@ -143,11 +143,11 @@ def preference(scene, other, n=100, paper=np.nan, control=None):
 def test_a_gap_is_called_a_gap_and_an_overlap_an_overlap():
     parted = sentences.describe_preference(preference((0.2, 0.1, 0.3), (0.8, 0.7, 0.9)))
     assert "object network 80% (95% interval 70–90%, n = 100)" in parted
-    assert parted.count("The intervals leave a gap: the object network is drawn more") == 2
+    assert parted.count("The intervals leave a gap: the object network prefers object-centric") == 2
     close = sentences.describe_preference(preference((0.4, 0.3, 0.55), (0.6, 0.5, 0.7)))
     assert close.count("The intervals overlap") == 2
     turned = sentences.describe_preference(preference((0.8, 0.7, 0.9), (0.2, 0.1, 0.3)))
-    assert "the scene network is drawn more to object-centric" in turned
+    assert "the scene network prefers object-centric" in turned
 
 
 def test_the_papers_value_is_placed_against_our_interval():
@@ -177,12 +177,12 @@ def test_accuracy_agrees_with_predict(study):
     assert list(table["classes"]) == [3, 2]
 
 
-def test_a_network_that_knows_none_of_the_categories_is_not_marked(tmp_path):
+def test_a_network_that_knows_none_of_the_categories_is_not_tested(tmp_path):
     path = write_tiny_study(tmp_path)
     path.write_text(STUDY.replace('["apple", "ball"]', '["pear", "plum"]'))
     table = tables.own_accuracy(open_study(path))
     assert list(table["n"]) == [12, 0]
-    assert "cannot be marked here" in sentences.describe_accuracy(table)
+    assert "cannot be tested here" in sentences.describe_accuracy(table)
 
 
 def test_features_are_means_over_the_map_or_values(study):
