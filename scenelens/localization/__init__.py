@@ -1,8 +1,9 @@
 """Localization: one forward pass names the scene and finds its objects (section 4.2 of the paper).
 
-A network that was trained to recognise scenes has units that detect objects, though nobody labelled an object
-for it. The paper concludes that the same forward pass that names the scene also says which objects are there,
-and roughly where. This room does it, gives every box a calibrated confidence, and measures how well it works.
+A network that was trained to recognise scenes has units that detect objects, though its training images have
+no labels of objects. The paper concludes that the same forward pass that names the scene also says which
+objects are there, and roughly where. This room does it, gives every box a calibrated confidence, and measures
+how well it works.
 
 The annotated images of a study are randomly split into three sets. On the selection set the units get names
 and thresholds; on the calibration set a unit's response is turned into a confidence; on the test set

@@ -1,15 +1,15 @@
 """The confidence that a unit's response deserves: how often the concept in its name is really there.
 
-A response of 7.3 alone tells a reader nothing, and of two units it means two different things. So the
-labelled units are observed on annotated images that had no part in choosing their names: wherever a unit is
-active, is its concept there? "There" means within the cell of the strongest position, that is, no farther
-from its centre than half a stride. The share of such hits, as a function of the response that may only rise,
-is the confidence.
+A response of 7.3 alone tells a reader nothing, and 7.3 of another unit means something else. So the labelled
+units are observed on annotated images that had no part in choosing their names: wherever a unit is active, is
+its concept there? "There" means within the cell of the strongest position, that is, no farther from its
+centre than half a stride. The share of such hits, as a function of the response that may only rise, is the
+confidence.
 
 Isotonic regression fits this function: it pools neighbouring responses until their shares of hits rise. A
-pool of fewer than ten cases is joined with a neighbour. A pool with k hits in n cases gets the confidence (k
-+ 1) / (n + 2), so that no confidence is 0 or 1 and a few cases never give an extreme one. Between the mean
-responses of the pools, the confidence is interpolated.
+pool of fewer than ten cases is joined with a neighbour. A pool with k hits in n cases gets the confidence
+(k + 1) / (n + 2), so that no confidence is 0 or 1 and a few cases never give an extreme one. Between the
+mean responses of the pools, the confidence is interpolated.
 
 Where boxes of one concept merge, the most confident unit gives the confidence of the merged box. The most
 confident of many is too confident on average. So a second function of the same kind, one per layer, maps the
@@ -105,7 +105,8 @@ def _join_small(parts: list[np.ndarray], least: int) -> list[np.ndarray]:
     """Neighbouring parts joined until each has at least that many cases; a single part may have fewer.
 
     It goes from the highest responses down. There a pool is small most often, one or two lucky peaks, and
-    there it would do most harm: it would promise too much. Joined with the next lower pool, it promises less.
+    there it would do most harm: its confidence would be too high. Joined with the next lower pool, it is
+    lower.
     """
     joined: list[np.ndarray] = []
     for part in reversed(parts):

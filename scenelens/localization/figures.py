@@ -255,8 +255,8 @@ def figure_11bc_precision(
         "Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
         "evenly spread from the best AP to the worst of those that units were named after "
         f"({by_measure('iou').text}), n = {n_images:,} images. Right: all objects; dark, those that units "
-        "were named after. Lines: means, with 95% intervals over the objects; dotted: the mean of detectors that "
-        f"respond at random. The paper prints APs for eight objects, from {percent(min(theirs))} to "
+        "were named after. Lines: means, with 95% intervals over the objects; dotted: the mean of detectors "
+        f"that respond at random. The paper prints APs for eight objects, from {percent(min(theirs))} to "
         f"{percent(max(theirs))}. After Figure 11b and c."
     )
     plate = Plate("How well units find their objects", 3.1, caption)

@@ -167,6 +167,10 @@ class Localizer:
         prepared = labels
         if not isinstance(prepared, LabelledUnits):
             prepared = LabelledUnits.prepare(network, prepared, fields)
+        if prepared.network is not network:
+            raise SceneLensError(
+                f"these units are prepared for another network than this {network.name} network."
+            )
         self.network, self.calibration, self.least = network, calibration, least
         self.labels, rows = _calibrated(prepared.table, calibration)
         self.silent = len(prepared.table) - len(self.labels)
@@ -332,7 +336,7 @@ class _Curves:
 
 @njit(cache=True, nogil=True)
 def _interpolate(rows, responses, starts, points):
-    """What each box's response is worth, (n,) float64: its unit's curve, interpolated as by np.interp."""
+    """The confidence of each box, (n,) float64: its unit's curve at its response, as by np.interp."""
     found = np.empty(len(rows))
     for k in range(len(rows)):
         first, last = starts[rows[k]], starts[rows[k] + 1] - 1

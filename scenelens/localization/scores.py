@@ -169,10 +169,14 @@ class DetectorScores:
         Raises
         ------
         SceneLensError
-            If there is no detector, or none of the images can be read.
+            If there is no detector, a detector's layer was not prepared, or none of the images can be read.
         """
         if not detectors:
             raise SceneLensError("there is no detector to score: no unit was given the name of an object.")
+        for one in detectors:
+            if one.layer not in units.layers:
+                near = close_names(one.layer, units.layers)
+                raise SceneLensError(f"{one.layer} was not prepared in the labelled units; {near}.")
         layers = dict.fromkeys([*(one.layer for one in detectors), *(localizer.layers if localizer else ())])
         counts = _Counts(units.layers, list(detectors), localizer)
         batches = iterate_annotated(units.network, annotations, list(layers), list(images), progress)

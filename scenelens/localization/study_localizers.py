@@ -31,7 +31,7 @@ from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.calibration import Calibration, Curve
 from scenelens.localization.localizer import Localizer
 from scenelens.localization.scores import DetectorScores, ScoredDetector
-from scenelens.localization.truth import located_kinds
+from scenelens.localization.truth import ImageConcepts
 from scenelens.networks import Network
 from scenelens.paper import PAIR
 from scenelens.receptive_fields import EmpiricalRF, open_atlas
@@ -244,7 +244,7 @@ def _automatic_labels(
 
     def make(names: list[str]) -> list[AutomaticLabels]:
         nets = [study.networks[name] for name in names]
-        layers, kinds = [_layers(net) for net in nets], located_kinds(annotations)
+        layers, kinds = [_layers(net) for net in nets], ImageConcepts.kinds(annotations)
         # All networks at once, so that each image is decoded and its annotation is drawn only once.
         return label_networks(nets, annotations, layers, splits["selection"], kinds=kinds, progress=progress)
 

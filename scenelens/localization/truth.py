@@ -35,6 +35,22 @@ class ImageConcepts:
     ) -> None:
         self.annotated, self._numbers, self._vocabulary = annotated, numbers, vocabulary
 
+    @staticmethod
+    def kinds(annotations: Annotations) -> list[str]:
+        """Return the kinds of concepts that have a place in an image and that people outlined.
+
+        Parameters
+        ----------
+        annotations : Annotations
+            The annotations.
+
+        Returns
+        -------
+        list of str
+            Some of ``"objects"``, ``"parts"``, ``"materials"``.
+        """
+        return [kind for kind in ("objects", "parts", "materials") if kind in annotations.kinds]
+
     def in_vocabulary(self, concept: str) -> bool:
         """Return whether the image's annotators would have named a concept if it were there.
 
@@ -136,7 +152,7 @@ def iterate_annotated(
     maps : dict of str to numpy.ndarray
         Layer -> (N, units, h, w) float32.
     """
-    concepts = ConceptMaps(annotations, network, located_kinds(annotations))
+    concepts = ConceptMaps(annotations, network, ImageConcepts.kinds(annotations))
     say = Announcer(progress)
     forward, words = LayerMaps(network, layers, say), _Vocabularies(annotations)
     with say.bar(len(images), f"{network.name} network, annotated images") as bar:
@@ -161,7 +177,7 @@ class _Vocabularies:
     @staticmethod
     def _all(annotations: Annotations) -> frozenset[str]:
         named = {plain_name(name) for name in annotations.objects().object.unique()}
-        for kind in located_kinds(annotations):
+        for kind in ImageConcepts.kinds(annotations):
             if kind != "objects":  # parts and materials are not in the table of objects
                 maps = (annotations.label_map(image, kind) for image in annotations.images)
                 named |= {plain_name(name) for one in maps for name in one.names.values()}
@@ -170,22 +186,6 @@ class _Vocabularies:
     def of(self, image: str) -> frozenset[str] | None:
         """The names that an image's set uses; None where there is one set."""
         return self._words[image.partition("/")[0]] if self._sets else None
-
-
-def located_kinds(annotations: Annotations) -> list[str]:
-    """Return the kinds of concepts that have a place in an image and that people outlined.
-
-    Parameters
-    ----------
-    annotations : Annotations
-        The annotations.
-
-    Returns
-    -------
-    list of str
-        Some of ``"objects"``, ``"parts"``, ``"materials"``.
-    """
-    return [kind for kind in ("objects", "parts", "materials") if kind in annotations.kinds]
 
 
 def _numbers(concepts: ConceptMaps) -> dict[str, list[int]]:

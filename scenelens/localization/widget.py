@@ -43,7 +43,7 @@ _SIDE, _SCORES = 440, 370  # pixels: the image, and the width of the scores to t
 
 def localize_image(
     study: Study, network: str = "scene", image: str | None = None
-) -> LocalizeImage | Sentences:
+) -> _LocalizeImage | Sentences:
     """Return a live view of what a network finds in an image of the study, or in the reader's own.
 
     Parameters
@@ -57,8 +57,8 @@ def localize_image(
 
     Returns
     -------
-    LocalizeImage or Sentences
-        An ipywidgets.VBox that a notebook shows; ``.model`` is its `ImageReader`. Without annotations, a
+    ipywidgets.VBox or Sentences
+        A view that a notebook shows; ``.model`` is its `ImageReader`. Without annotations, a
         sentence that says so.
 
     Raises
@@ -68,10 +68,10 @@ def localize_image(
     """
     if study.annotations is None:
         return NO_ANNOTATIONS
-    return LocalizeImage(ImageReader(study, network, image))
+    return _LocalizeImage(ImageReader(study, network, image))
 
 
-class LocalizeImage(ipywidgets.VBox):
+class _LocalizeImage(ipywidgets.VBox):
     """The view of an `ImageReader`.
 
     Its parts have CSS classes: sl-network, sl-layer, sl-folder, sl-number, sl-upload, sl-least, sl-reading,

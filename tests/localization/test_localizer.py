@@ -7,6 +7,7 @@ import torch
 
 import scenelens as sl
 from scenelens.errors import SceneLensError
+from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.calibration import Calibration, Curve
 from scenelens.localization.localizer import Localizer, localize
 from scenelens.networks.caffenet import CaffeNet
@@ -193,6 +194,9 @@ def test_labels_of_something_else_are_refused(network, known, pictures, change, 
 def test_what_else_does_not_fit_raises(network, known, pictures):
     labels, calibration = known
     other = Network(CaffeNet(4, width=1 / 8, fc=16), "scene")
+    prepared = LabelledUnits.prepare(network, labels)
+    with pytest.raises(SceneLensError, match="prepared for another network"):
+        Localizer(Network(network.module, "scene"), prepared, calibration)
     with pytest.raises(SceneLensError, match="other weights"):
         localize(other, pictures[0], labels, calibration)
     with pytest.raises(SceneLensError, match="no unit of conv5 is labelled"):

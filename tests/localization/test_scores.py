@@ -98,5 +98,8 @@ def test_what_was_not_scored_raises(study, units, scores):
         scores.find("lamb", "unit")
     with pytest.raises(SceneLensError, match="no detectors of kind 'worst'"):
         scores.table("worst")
+    elsewhere = ScoredDetector("lamp", "objects", "unit", "conv4", (3,), (1.0,))
+    with pytest.raises(SceneLensError, match=r"conv4 was not prepared.*pool5"):
+        DetectorScores.measure(units, study.annotations, [elsewhere], [])
     with pytest.raises(SceneLensError, match="no detector to score"):
         DetectorScores.measure(units, study.annotations, [], [])
