@@ -3,9 +3,9 @@
 Counting alone: the same seeded maps and label maps are counted in three ways that take turns. "Light" does
 what Network Dissection's light version does: per image, for every unit that fires, resize its map, threshold
 it, compare the mask with each concept's. "Dense" resizes all maps at once and multiplies two matrices (once,
-on a fifth of the images). "Sparse" is ours. All three must find the same IoU. The whole pass: `label_units`,
-five layers of a CaffeNet, beside the bare forward pass over the same images, read in a thread ahead of both.
-Writes build/bench/label_units.json.
+on a fifth of the images). "Sparse" is ours. All three must find the same IoU. The whole pass: `label_networks`
+with five layers of a CaffeNet, compared with the bare forward pass over the same images; a thread reads the
+images ahead in both. Writes build/bench/label_units.json.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from PIL import Image
 
 from scenelens.annotations import Instance, InstanceAnnotations
 from scenelens.images import load_image
-from scenelens.labels.dissect import label_units
-from scenelens.labels.tally import Tally, count
+from scenelens.labels import label_networks
+from scenelens.labels.tally import Tally
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.grid import axis
 from scenelens.networks.network import Network
@@ -81,7 +81,7 @@ def sparse(maps: np.ndarray, thresholds: np.ndarray, codes: np.ndarray) -> tuple
     tally, slots = Tally.empty(UNITS, 60, 1), np.zeros(CONCEPTS + 1, int)
     side = axis(MAP, SIDE, (SIDE / MAP - 1) / 2, SIDE / MAP)
     for values, labels in zip(maps, codes, strict=True):
-        count(tally, values, thresholds, labels, 0, slots, (side, side))
+        tally.count(values, thresholds, labels, 0, slots, (side, side))
     return tally.active, tally.shared[:, : CONCEPTS + 1]
 
 
@@ -165,9 +165,9 @@ def measure_pass(n: int, rounds: int) -> pd.DataFrame:
         images = Blocks(Path(folder), n)
         ways: dict[str, Callable[[], object]] = {
             "bare": lambda: bare(network, images),
-            "labels": lambda: label_units(network, images, LAYERS, progress=False),
+            "labels": lambda: label_networks([network], images, [LAYERS], progress=False),
         }
-        label_units(network, images, LAYERS, list(images)[:4], progress=False)  # compiled
+        label_networks([network], images, [LAYERS], list(images)[:4], progress=False)  # compiled
         for turn in range(rounds):
             for name in list(ways)[:: 1 if turn % 2 else -1]:
                 clock, processor = time.perf_counter(), time.process_time()

@@ -1,5 +1,13 @@
-from .annotator_agreement import agreement, score_student
-from .automatic import LABELS_VERSION, LEAST_IOU, AutomaticLabels, file_digests, load_or_compute
+from .annotator_agreement import Agreement, agreement, score_student
+from .automatic import (
+    LABELS_VERSION,
+    LEAST_IOU,
+    AutomaticLabels,
+    LayerCounts,
+    file_digests,
+    load_or_compute,
+)
+from .colours_and_elements import colour_map, element_map
 from .concept_maps import SCENES, AnnotatedFrame, ConceptMaps
 from .dissect import label_networks
 from .layer_maps import LayerMaps, Maps
@@ -30,16 +38,20 @@ __all__ = [
     "SCENES",
     "TYPES",
     "UNIT",
+    "Agreement",
     "AnnotatedFrame",
     "AutomaticLabels",
     "ConceptMaps",
     "LabelStore",
+    "LayerCounts",
     "LayerMaps",
     "Maps",
     "Rule",
     "agreement",
     "check_labels",
+    "colour_map",
     "current",
+    "element_map",
     "file_digests",
     "label_networks",
     "load_or_compute",

@@ -1,8 +1,8 @@
-"""Do people see the same thing in a unit? Agreement on types, and a student beside the released workers.
+"""Whether people name units alike: agreement on types, and a student compared with the released workers.
 
-The paper shows three workers each unit and does not say how often they agree. Krippendorff's alpha is the
-number used here: 1 is perfect, 0 is what chance alone gives, below 0 is worse; answers may be missing, and
-any number of people may have answered. Fleiss' kappa is there to compare with other studies.
+The paper shows each unit to three workers and does not say how often they agree. This module uses
+Krippendorff's alpha: 1 is perfect agreement, 0 is what chance gives, and below 0 is worse than chance.
+Answers may be missing, and any number of people may have answered.
 """
 
 from __future__ import annotations
@@ -22,9 +22,20 @@ from scenelens.labels.table import TYPES, current
 class Agreement(NamedTuple):
     """How far the annotators agree on types.
 
-    n_units : units with at least two answers, all others are left out; n_answers : theirs.
-    unanimous : share of these units whose answers are all of one type.
-    alpha : Krippendorff's, nominal; low, high : its 95% bootstrap interval over units.
+    Attributes
+    ----------
+    n_units : int
+        The units with at least two answers; all others are left out.
+    n_answers : int
+        How many answers these units have.
+    unanimous : float
+        The share of these units whose answers are all of one type, 0..1.
+    alpha : float
+        Krippendorff's alpha, nominal.
+    low : float
+        The lower end of its 95% bootstrap interval over units.
+    high : float
+        The upper end of that interval.
     """
 
     n_units: int
@@ -35,33 +46,28 @@ class Agreement(NamedTuple):
     high: float
 
 
-def type_table(labels: pd.DataFrame) -> pd.DataFrame:
-    """How many answers of each type a unit got.
+def _type_table(labels: pd.DataFrame) -> pd.DataFrame:
+    """How many answers of each type a unit got: index network, layer, unit; one int column per type.
 
-    Returns
-    -------
-    DataFrame : index network, layer, unit; one int column per type.
-
-    Examples
-    --------
     >>> table = pd.DataFrame({"network": "scene", "layer": "pool5", "unit": [1, 1], "annotator": ["a", "b"],
     ...                       "concept": "bed", "type": ["object", "scene"]})
-    >>> type_table(table).iloc[0].tolist()
+    >>> _type_table(table).iloc[0].tolist()
     [1, 1, 0, 0, 0, 0]
     """
     counts = current(labels).groupby([*UNIT, "type"], sort=False).size().unstack(fill_value=0)
     return counts.reindex(columns=list(TYPES), fill_value=0)
 
 
-def krippendorff_alpha(counts: np.ndarray) -> float:
-    """Krippendorff's alpha for categories, from how many answers of each category every unit got.
+def _krippendorff_alpha(counts: np.ndarray) -> float:
+    """Krippendorff's alpha for categories.
 
-    Edge cases: units with fewer than two answers say nothing and are left out; NaN without any pair of
-    answers, or where all answers are of one category (nothing was told apart, so nothing could be agreed on).
+    Units with fewer than two answers are left out, because nothing can be compared in them. Alpha is NaN if
+    no pair of answers is left, or if all answers are of one category: then no difference was possible.
 
     Parameters
     ----------
-    counts : (n_units, n_categories) whole numbers from 0 on.
+    counts : array_like
+        (n_units, n_categories), how many answers of each category each unit got.
 
     Notes
     -----
@@ -70,12 +76,16 @@ def krippendorff_alpha(counts: np.ndarray) -> float:
 
     Examples
     --------
-    >>> krippendorff_alpha([[2, 0], [0, 2]])
+    >>> _krippendorff_alpha([[2, 0], [0, 2]])
     1.0
-    >>> krippendorff_alpha([[1, 1], [1, 1]])
+    >>> _krippendorff_alpha([[1, 1], [1, 1]])
     -0.5
     """
-    table = _counts(counts)
+    table = np.asarray(counts, dtype=float)
+    if table.ndim != 2 or (table < 0).any() or (table % 1 != 0).any():
+        raise SceneLensError(
+            "agreement needs a count of answers per unit and category, whole numbers from 0 on."
+        )
     table = table[table.sum(1) > 1]
     answers, totals = table.sum(1), table.sum(0)
     expected = totals.sum() ** 2 - (totals**2).sum()
@@ -85,49 +95,23 @@ def krippendorff_alpha(counts: np.ndarray) -> float:
     return float(1 - (totals.sum() - 1) * observed / expected)
 
 
-def fleiss_kappa(counts: np.ndarray) -> float:
-    """Fleiss' kappa, for units that all have the same number of answers.
-
-    Edge cases: NaN where all answers are of one category, or without units.
-
-    Raises
-    ------
-    SceneLensError : units have different numbers of answers, or fewer than two: take `krippendorff_alpha`.
-
-    Examples
-    --------
-    >>> fleiss_kappa([[2, 0], [0, 2]])
-    1.0
-    """
-    table = _counts(counts)
-    if not len(table):
-        return math.nan
-    n = table[0].sum()
-    if n < 2 or not (table.sum(1) == n).all():
-        raise SceneLensError(
-            "Fleiss' kappa wants equally many answers, two or more, for every unit; take alpha."
-        )
-    observed = (((table**2).sum(1) - n) / (n * (n - 1))).mean()
-    chance = ((table.sum(0) / table.sum()) ** 2).sum()
-    return float((observed - chance) / (1 - chance)) if chance < 1 else math.nan
-
-
-def _counts(counts: np.ndarray) -> np.ndarray:
-    table = np.asarray(counts, dtype=float)
-    if table.ndim != 2 or (table < 0).any() or (table % 1 != 0).any():
-        raise SceneLensError(
-            "agreement needs a count of answers per unit and category, whole numbers from 0 on."
-        )
-    return table
-
-
 def agreement(labels: pd.DataFrame, seed: int = 0, n_resamples: int = 2000) -> Agreement:
-    """How far annotators agree on units' types, all sources of `labels` together.
+    """How far annotators agree on the types of units, all sources of `labels` together.
 
     Parameters
     ----------
-    labels : answers, usually of one network and layer; of an annotator's several about a unit the latest.
-    seed, n_resamples : of the bootstrap over units.
+    labels : pandas.DataFrame
+        Answers, usually of one network and layer; see `labels.check_labels`. Of an annotator's several
+        answers about one unit the latest counts.
+    seed : int, optional
+        Seed of the bootstrap over units (default 0).
+    n_resamples : int, optional
+        How many bootstrap samples (default 2000).
+
+    Returns
+    -------
+    Agreement
+        Krippendorff's alpha with its interval, and the share of unanimous units.
 
     Notes
     -----
@@ -141,32 +125,38 @@ def agreement(labels: pd.DataFrame, seed: int = 0, n_resamples: int = 2000) -> A
     >>> agreement(table).unanimous
     0.5
     """
-    counts = type_table(labels).to_numpy()
+    counts = _type_table(labels).to_numpy()
     counts = counts[counts.sum(1) > 1]
-    low, high = bootstrap_interval(counts, krippendorff_alpha, seed, n_resamples)
+    low, high = bootstrap_interval(counts, _krippendorff_alpha, seed, n_resamples)
     unanimous = float((counts > 0).sum(1).__eq__(1).mean()) if len(counts) else math.nan
-    return Agreement(len(counts), int(counts.sum()), unanimous, krippendorff_alpha(counts), low, high)
+    return Agreement(len(counts), int(counts.sum()), unanimous, _krippendorff_alpha(counts), low, high)
 
 
 def score_student(labels: pd.DataFrame, student: str, others: pd.DataFrame) -> pd.DataFrame:
-    """A student's answers beside those of others (the released workers), unit by unit.
+    """Compare a student's answers with those of others (the released workers), unit by unit.
 
     Parameters
     ----------
-    labels : the table that holds the student's answers.
-    student : the annotator's name in it.
-    others : answers about the same units; the student's own among them are left out.
+    labels : pandas.DataFrame
+        A table with the student's answers; see `labels.check_labels`.
+    student : str
+        The annotator's name in it.
+    others : pandas.DataFrame
+        Answers about the same units. Those of the student are left out.
 
     Returns
     -------
-    DataFrame, one row per unit that both know: network, layer, unit; type, concept and precision as the
-    student gave them; shared (share of the others who give the same type), expected (that share for one of
-    the others, compared with the rest: what a worker would have scored; NaN for a single other), same_concept
-    (share of the others with a word in common), precision_difference (student's less their mean).
+    pandas.DataFrame
+        One row per unit that both have answered: ``network``, ``layer``, ``unit``; ``type``, ``concept`` and
+        ``precision`` as the student gave them; ``shared`` (share of the others who give the same type);
+        ``expected`` (the same share for one of the others, compared with the rest, so what a worker would
+        have scored; NaN for a single other); ``same_concept`` (share of the others with a word in common);
+        ``precision_difference`` (the student's minus their mean).
 
     Raises
     ------
-    SceneLensError : the student has no answers, or none about the same units.
+    SceneLensError
+        If the student has no answers, or none about the same units.
 
     Examples
     --------
@@ -179,24 +169,23 @@ def score_student(labels: pd.DataFrame, student: str, others: pd.DataFrame) -> p
     """
     own = current(labels).query("annotator == @student")
     if own.empty:
-        raise SceneLensError(f"no answers by {student!r}; there are answers by {', '.join(_names(labels))}.")
+        names = ", ".join(sorted(set(labels.annotator))) or "nobody"
+        raise SceneLensError(f"no answers by {student!r}; there are answers by {names}.")
     rest = dict(list(current(others).query("annotator != @student").groupby(UNIT)))
     answered = {(answer.network, answer.layer, answer.unit): answer for answer in own.itertuples()}
     rows = [_scored(answer, rest[unit]) for unit, answer in answered.items() if unit in rest]
     if not rows:
         raise SceneLensError(
-            f"nobody else has answered any of the {len(answered)} units that {student!r} did."
+            f"the others have not answered any of the {len(answered)} units that {student!r} did."
         )
     return pd.DataFrame(rows)
 
 
-def _names(labels: pd.DataFrame) -> list[str]:
-    return sorted(set(labels.annotator)) or ["nobody"]
-
-
 def _scored(own, others: pd.DataFrame) -> dict:
+    """One row of `score_student`."""
     counts = others.type.value_counts().to_numpy()
     n = len(others)
+    # Of all ordered pairs of two of the others, the share that agrees.
     pairs = float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else math.nan
     words = [bool(_words(own.concept) & _words(concept)) for concept in others.concept]
     return {

@@ -1,23 +1,23 @@
-r"""Colours and simple elements, measured in the pixels: what no annotator outlines, with written definitions.
+r"""Colours and simple elements, which no person outlines, measured in the pixels by written definitions.
 
 Colours. The eleven basic colour terms of Berlin and Kay, decided by CIELAB lightness L (0..100), chroma C and
 hue h (degrees):
 
-- chroma below 10, and below 16 where it is darker than L = 20 or lighter than L = 90 (there the eye hardly
-  tells hues apart): black below L = 22, white from L = 82 on, grey between;
-- else by the hue: red 15-52, orange 52-84, yellow 84-112, green 112-212, blue 212-308, purple 308-340, and
+- chroma below 10, or below 16 if it is darker than L = 20 or lighter than L = 90 (there the eye hardly
+  distinguishes hues): black below L = 22, white from L = 82 on, grey between;
+- otherwise by the hue: red 15-52, orange 52-84, yellow 84-112, green 112-212, blue 212-308, purple 308-340;
   340-15 is pink, or red where it is both dark (L below 55) and strong (C from 35 on);
 - reds from L = 68 on are pink; reds of C below 40 and oranges are brown below L = 50, yellows below L = 42;
   purples from L = 70 on are pink.
 
 Simple elements. The lightness L is smoothed by a Gaussian of sigma = 2 px; g is the gradient's length times
 sigma, a and b the second derivatives along the two principal directions times sigma squared (|a| >= |b|), so
-that all three are in units of L and do not depend on the scale. A pixel shows the strongest response that
-reaches 4 units of L:
+that all three are in units of L and do not depend on the scale. A pixel shows the element of the strongest
+response, if that reaches 4 units of L:
 
 - an edge: g; its direction is along the edge (across the gradient);
-- a line: |a| - |b|, bent in one direction only; its direction is the one in which it is not bent;
-- a blob: 1.5 |b| where a and b have the same sign, bent in both; light on dark (negative) or dark on light.
+- a line: |a| - |b|, curved in one direction only; its direction is the one in which it is not curved;
+- a blob: 1.5 |b| where a and b have the same sign, curved in both; light on dark (negative) or dark on light.
 
 Directions are horizontal, vertical, and the diagonals rising (like /) and falling (like \), each within 22.5
 degrees. Every pixel has one colour and at most one element.
@@ -34,35 +34,37 @@ from scenelens.annotations import LabelMap
 from scenelens.errors import SceneLensError
 from scenelens.networks import checked_image
 
-COLOURS = (
-    *("black", "grey", "white", "red", "orange", "brown"),
-    *("yellow", "green", "blue", "purple", "pink"),
+_COLOURS = (
+    "black",
+    "grey",
+    "white",
+    "red",
+    "orange",
+    "brown",
+    "yellow",
+    "green",
+    "blue",
+    "purple",
+    "pink",
 )
-DIRECTIONS = ("horizontal", "rising", "vertical", "falling")
-ELEMENTS = (
-    *(f"{direction} edge" for direction in DIRECTIONS),
-    *(f"{direction} line" for direction in DIRECTIONS),
-    *("light blob", "dark blob"),
+_DIRECTIONS = ("horizontal", "rising", "vertical", "falling")
+_ELEMENTS = (
+    *(f"{direction} edge" for direction in _DIRECTIONS),
+    *(f"{direction} line" for direction in _DIRECTIONS),
+    "light blob",
+    "dark blob",
 )
-SIGMA = 2.0  # pixels
-WEAKEST = 4.0  # units of lightness
-_BITS = 5  # per channel: colours are looked up, not computed for every pixel
+_SIGMA = 2.0  # pixels
+_WEAKEST = 4.0  # units of lightness
+_BITS = 5  # per channel, for the table in which colours are looked up
 
 
-def name_colours(rgb: np.ndarray) -> np.ndarray:
-    """The colour term of every colour, by the definition above.
+def _name_colours(rgb: np.ndarray) -> np.ndarray:
+    """The number in `_COLOURS` of every colour, by the definition above.
 
-    Parameters
-    ----------
-    rgb : (..., 3) uint8.
+    Takes uint8 (..., 3) and returns uint8 (...).
 
-    Returns
-    -------
-    (...) uint8 : numbers in `COLOURS`.
-
-    Examples
-    --------
-    >>> [COLOURS[k] for k in name_colours(np.array([[255, 0, 0], [139, 69, 19]], np.uint8))]
+    >>> [_COLOURS[k] for k in _name_colours(np.array([[255, 0, 0], [139, 69, 19]], np.uint8))]
     ['red', 'brown']
     """
     rgb = np.asarray(rgb)
@@ -81,12 +83,12 @@ def _is_grey(light: np.ndarray, chroma: np.ndarray) -> np.ndarray:
 
 def _greys(light: np.ndarray) -> np.ndarray:
     return np.select(
-        [light < 22, light < 82], [COLOURS.index("black"), COLOURS.index("grey")], COLOURS.index("white")
+        [light < 22, light < 82], [_COLOURS.index("black"), _COLOURS.index("grey")], _COLOURS.index("white")
     )
 
 
 def _hues(light: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
-    """In the definition's order: the first of these that holds."""
+    """The colours that are not grey. The steps are in the definition's order: the first that holds counts."""
     red, orange, yellow = (hue >= 15) & (hue < 52), (hue >= 52) & (hue < 84), (hue >= 84) & (hue < 112)
     purple, rose = (hue >= 308) & (hue < 340), (hue >= 340) | (hue < 15)
     steps = [
@@ -100,15 +102,19 @@ def _hues(light: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
         ("blue", hue < 308),
     ]
     return np.select(
-        [where for _, where in steps], [COLOURS.index(name) for name, _ in steps], COLOURS.index("purple")
+        [where for _, where in steps], [_COLOURS.index(name) for name, _ in steps], _COLOURS.index("purple")
     )
 
 
 @lru_cache(maxsize=1)
 def _colour_table() -> np.ndarray:
-    """The colour term of every colour at 5 bits a channel (the middle of each step): (32768,) uint8."""
+    """The number of every colour with 5 bits a channel: (32768,) uint8.
+
+    CIELAB is too slow for every pixel of thousands of photographs. The table has the colour in the middle of
+    each step.
+    """
     steps = (np.arange(1 << _BITS) * 8 + 4).astype(np.uint8)
-    return name_colours(np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3))
+    return _name_colours(np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3))
 
 
 def colour_map(image: np.ndarray) -> LabelMap:
@@ -116,11 +122,13 @@ def colour_map(image: np.ndarray) -> LabelMap:
 
     Parameters
     ----------
-    image : uint8 RGB (H, W, 3). Colours are told apart in steps of 8 per channel.
+    image : numpy.ndarray
+        (H, W, 3) uint8 RGB. Colours are distinguished in steps of 8 per channel.
 
     Returns
     -------
-    LabelMap : codes 1 to 11, for `COLOURS`.
+    LabelMap
+        Codes 1 to 11, for black, grey, white, red, orange, brown, yellow, green, blue, purple and pink.
 
     Examples
     --------
@@ -133,7 +141,7 @@ def colour_map(image: np.ndarray) -> LabelMap:
         | (steps[..., 1].astype(np.int32) << _BITS)
         | steps[..., 2]
     )
-    return LabelMap(_colour_table()[places].astype(np.int32) + 1, dict(enumerate(COLOURS, start=1)))
+    return LabelMap(_colour_table()[places].astype(np.int32) + 1, dict(enumerate(_COLOURS, start=1)))
 
 
 def element_map(image: np.ndarray) -> LabelMap:
@@ -141,11 +149,14 @@ def element_map(image: np.ndarray) -> LabelMap:
 
     Parameters
     ----------
-    image : uint8 RGB (H, W, 3).
+    image : numpy.ndarray
+        (H, W, 3) uint8 RGB.
 
     Returns
     -------
-    LabelMap : codes 1 to 10, for `ELEMENTS`, and 0 where nothing reaches 4 units of lightness.
+    LabelMap
+        Codes 1 to 10: four directions of edges, four of lines, light and dark blobs. 0 where no response
+        reaches 4 units of lightness.
 
     Examples
     --------
@@ -154,24 +165,25 @@ def element_map(image: np.ndarray) -> LabelMap:
     ['vertical edge']
     """
     light = cv2.cvtColor(checked_image(image).astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[..., 0]
-    smooth = cv2.GaussianBlur(light, (0, 0), SIGMA, borderType=cv2.BORDER_REPLICATE)
+    smooth = cv2.GaussianBlur(light, (0, 0), _SIGMA, borderType=cv2.BORDER_REPLICATE)
     dx, dy, dxx, dyy, dxy = (
         _derivative(smooth, *order) for order in ((1, 0), (0, 1), (2, 0), (0, 2), (1, 1))
     )
     middle, half = (dxx + dyy) / 2, np.hypot((dxx - dyy) / 2, dxy)
-    # the principal curvatures are middle + half and middle - half
+    # The principal curvatures are middle + half and middle - half. So the larger absolute one is size + half,
+    # the smaller is |size - half|, and the signs are equal where size > half.
     size = np.abs(middle)
-    edge = SIGMA * np.hypot(dx, dy)
-    line = SIGMA**2 * (size + half - np.abs(size - half))
-    blob = 1.5 * SIGMA**2 * np.where(size > half, size - half, 0)
-    # of equally strong ones the first; directions are worked out only where they are wanted
-    is_edge = (edge >= line) & (edge >= blob) & (edge >= WEAKEST)
-    is_line = (line > edge) & (line >= blob) & (line >= WEAKEST)
-    is_blob = (blob > edge) & (blob > line) & (blob >= WEAKEST)
+    edge = _SIGMA * np.hypot(dx, dy)
+    line = _SIGMA**2 * (size + half - np.abs(size - half))
+    blob = 1.5 * _SIGMA**2 * np.where(size > half, size - half, 0)
+    # Of ties the first: edge, line, blob. Directions are computed only for the pixels that need them.
+    is_edge = (edge >= line) & (edge >= blob) & (edge >= _WEAKEST)
+    is_line = (line > edge) & (line >= blob) & (line >= _WEAKEST)
+    is_blob = (blob > edge) & (blob > line) & (blob >= _WEAKEST)
     codes = np.where(is_blob, np.where(middle < 0, 9, 10), 0).astype(np.int32)
     codes[is_edge] = 1 + _along_edge(dx[is_edge], dy[is_edge])
     codes[is_line] = 5 + _along_line(dxx[is_line], dyy[is_line], dxy[is_line])
-    return LabelMap(codes, dict(enumerate(ELEMENTS, start=1)))
+    return LabelMap(codes, dict(enumerate(_ELEMENTS, start=1)))
 
 
 def _derivative(values: np.ndarray, across: int, down: int) -> np.ndarray:
@@ -182,15 +194,16 @@ def _derivative(values: np.ndarray, across: int, down: int) -> np.ndarray:
 
 
 def _along_edge(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
-    """The number in `DIRECTIONS` of the direction across the gradient; rows count downwards."""
+    """The number in `_DIRECTIONS` of the direction across the gradient; rows count downwards."""
     return _direction(np.arctan2(dx, dy))
 
 
 def _along_line(dxx: np.ndarray, dyy: np.ndarray, dxy: np.ndarray) -> np.ndarray:
-    """The number in `DIRECTIONS` of the direction in which the surface is bent least."""
+    """The number in `_DIRECTIONS` of the direction in which the surface is curved least."""
     turn = np.arctan2(2 * dxy, dxx - dyy) / 2  # of the larger signed curvature, x towards y (downwards)
-    bent_there = np.where(dxx + dyy >= 0, turn, turn + np.pi / 2)  # of the larger absolute one
-    return _direction(-(bent_there + np.pi / 2))
+    most_curved = np.where(dxx + dyy >= 0, turn, turn + np.pi / 2)  # of the larger absolute one
+    # Rows count downwards and angles upwards, hence the sign.
+    return _direction(-(most_curved + np.pi / 2))
 
 
 def _direction(angle: np.ndarray) -> np.ndarray:

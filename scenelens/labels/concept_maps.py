@@ -1,7 +1,7 @@
-"""Every annotated concept of an image as numbered pixels in the network's frame, for automatic labels.
+"""All annotated concepts of an image as numbers for the pixels of the network's frame.
 
-One image has several maps, one for each kind of concept, since a pixel may show at once a bed, its pillow,
-cloth, red and a horizontal edge. Within a kind a pixel shows one concept, so a kind is one map of numbers.
+One image has several maps, one for each kind of concept, because a pixel may show at once a bed, its pillow,
+cloth, red and a horizontal edge. Within a kind a pixel shows one concept, so each kind is one map of numbers.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ from scenelens.labels.colours_and_elements import colour_map, element_map
 from scenelens.labels.table import concept_type
 from scenelens.networks import Network, crop_centre
 
-#: Kinds of concepts as annotations name them, and what `concept_type` calls them.
-ANNOTATED = {"objects": "object", "parts": "part", "materials": "material"}
-MEASURED = {"colours": colour_map, "elements": element_map}
+#: The kind of concept that stands for whole images.
 SCENES = "scenes"
-#: A share of the frame from which a concept counts as present; of what is annotated, one pixel is enough.
-PRESENT = {"colours": 0.05, "elements": 0.05}
+_ANNOTATED = {
+    "objects": "object",
+    "parts": "part",
+    "materials": "material",
+}  # kinds -> `concept_type`'s kinds
+_MEASURED = {"colours": colour_map, "elements": element_map}
+# The share of the frame from which a concept counts as present. Hardly an image has no grey pixel, so colours
+# and elements need more than one pixel; for annotated concepts one is enough.
+_PRESENT = {"colours": 0.05, "elements": 0.05}
 
 
 class AnnotatedFrame(NamedTuple):
@@ -33,9 +38,12 @@ class AnnotatedFrame(NamedTuple):
 
     Attributes
     ----------
-    frame : uint8 RGB (H, W, 3), what the network sees.
-    codes : (H, W, kinds) int32, numbers of concepts, 0 for none.
-    scene : number of the concept that the whole image is, 0 for none.
+    frame : numpy.ndarray
+        (H, W, 3) uint8 RGB, what the network sees.
+    codes : numpy.ndarray
+        (H, W, kinds) int32, numbers of concepts, 0 for none.
+    scene : int
+        The number of the concept that the whole image shows, 0 for none.
     """
 
     frame: np.ndarray
@@ -44,39 +52,47 @@ class AnnotatedFrame(NamedTuple):
 
 
 class ConceptMaps:
-    """Numbers all concepts of annotated images, in the order in which they turn up, from 1.
+    """Numbers all concepts of annotated images from 1, in the order in which they turn up.
 
     Parameters
     ----------
-    annotations : any `scenelens.annotations.interface.Annotations`.
-    network : its frame is the pixels' grid.
-    kinds : some of 'scenes', 'objects', 'parts', 'materials', 'colours', 'elements'; without it all.
+    annotations : Annotations
+        The annotated images.
+    network : Network
+        The concepts are mapped to the pixels of its frame.
+    kinds : sequence of str, optional
+        Some of 'scenes', 'objects', 'parts', 'materials', 'colours', 'elements' (default: all that these
+        annotations have).
 
     Attributes
     ----------
-    kinds : the kinds with a map, in the order of the maps' last axis.
-    scenes : whether the image's scene is a concept.
+    kinds : tuple of str
+        The kinds that have a map, in the order of the maps' last axis.
+    scenes : bool
+        Whether the image's scene is a concept.
 
     Raises
     ------
-    SceneLensError : a kind that these annotations do not have.
+    SceneLensError
+        If these annotations do not have one of the kinds.
     """
 
     def __init__(
         self, annotations: Annotations, network: Network, kinds: Sequence[str] | None = None
     ) -> None:
-        there = [SCENES, *(kind for kind in ANNOTATED if kind in annotations.kinds), *MEASURED]
+        available = [SCENES, *(kind for kind in _ANNOTATED if kind in annotations.kinds), *_MEASURED]
         for kind in kinds or ():
-            if kind not in there:
-                raise SceneLensError(f"no concepts of kind {kind!r} here; {close_names(kind, there)}.")
-        chosen = [kind for kind in there if kinds is None or kind in kinds]
+            if kind not in available:
+                raise SceneLensError(f"no concepts of kind {kind!r} here; {close_names(kind, available)}.")
+        chosen = [kind for kind in available if kinds is None or kind in kinds]
         if not chosen:
-            raise SceneLensError(f"kinds is empty: take some of {', '.join(there)}.")
+            raise SceneLensError(f"kinds is empty: take some of {', '.join(available)}.")
         self.annotations, self.network = annotations, network
         self.kinds = tuple(kind for kind in chosen if kind != SCENES)
         self.scenes = SCENES in chosen
         self._numbers: dict[tuple[str, str], int] = {}
-        self._order: list[tuple[str, str]] = []  # grows while another thread reads
+        # Images are read ahead in a thread, so this list grows while the counts of earlier images are made.
+        self._order: list[tuple[str, str]] = []
 
     def __len__(self) -> int:
         """How many concepts have turned up so far."""
@@ -84,34 +100,47 @@ class ConceptMaps:
 
     @property
     def concepts(self) -> pd.DataFrame:
-        """One row per concept, in the order of their numbers (from 1): concept, kind, type."""
-        rows = [(name, kind, self._type(kind, name)) for kind, name in self._order]
+        """One row per concept, in the order of their numbers (from 1): ``concept``, ``kind``, ``type``."""
+        kinds = {SCENES: "scene", **_ANNOTATED}
+        rows = [(name, kind, concept_type(kinds.get(kind, "color"), name)) for kind, name in self._order]
         return pd.DataFrame(rows, columns=["concept", "kind", "type"])
 
     def annotated_frame(self, image: str) -> AnnotatedFrame:
-        """One image's frame, maps and scene.
+        """Read one image with its concepts.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        AnnotatedFrame
+            The frame, the maps and the scene.
 
         Raises
         ------
-        SceneLensError : the image or its annotation cannot be read.
+        SceneLensError
+            If the image or its annotation cannot be read.
         """
         photograph = load_image(self.annotations.path(image))
         frame = self.network.show_input(photograph)
-        size = resized(self.network, photograph.shape[:2])
+        size = self.network.preprocessing.resized(photograph.shape[:2])
         maps = [self._numbered(kind, self._map(kind, image, frame, size)) for kind in self.kinds]
         codes = np.stack(maps, -1) if maps else np.zeros((*frame.shape[:2], 0), np.int32)
         scene = self.annotations.scene(image) if self.scenes and _is_scene_image(image) else ""
         return AnnotatedFrame(frame, np.ascontiguousarray(codes), self._number(SCENES, scene) if scene else 0)
 
     def _map(self, kind: str, image: str, frame: np.ndarray, size: Shape) -> LabelMap:
-        if kind in MEASURED:
-            return MEASURED[kind](frame)
+        """One kind's label map, with the codes that its source gives."""
+        if kind in _MEASURED:
+            return _MEASURED[kind](frame)
         found = self.annotations.label_map(image, kind, size)
         codes = crop_centre(resize_codes(found.codes, size), frame.shape[:2])
         return LabelMap(codes, found.names)
 
     def _numbered(self, kind: str, found: LabelMap) -> np.ndarray:
-        """The map's codes as numbers of concepts; names that no pixel shows get no number."""
+        """The map with numbers of concepts for codes. A name without a pixel in the frame gets no number."""
         present = np.flatnonzero(np.bincount(found.codes.ravel()))
         table = np.zeros(int(found.codes.max(initial=0)) + 1, np.int32)
         for code in present.tolist():
@@ -126,24 +155,44 @@ class ConceptMaps:
         return self._numbers[kind, name]
 
     def slots(self, n: int) -> np.ndarray:
-        """The place of each concept's kind among the maps, scenes last: (n + 1,) int, the first for none."""
+        """The place of each concept's kind among the maps.
+
+        Parameters
+        ----------
+        n : int
+            How many concepts, from number 1 on.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n + 1,) int; scenes have the place after the last map. Entry 0 stands for no concept.
+        """
         places = {kind: place for place, kind in enumerate((*self.kinds, SCENES))}
         return np.array([0, *(places[kind] for kind, _ in self._order[:n])])
 
-    @staticmethod
-    def _type(kind: str, name: str) -> str:
-        return concept_type({SCENES: "scene", **ANNOTATED}.get(kind, "color"), name)
-
     def present(self, areas: np.ndarray, n_pixels: int) -> np.ndarray:
-        """Which concepts an image shows: (concepts + 1,) bool, from their areas in pixels."""
+        """Which concepts an image shows.
+
+        Parameters
+        ----------
+        areas : numpy.ndarray
+            (concepts + 1,) int, the pixels of each concept in the frame.
+        n_pixels : int
+            The pixels of the frame.
+
+        Returns
+        -------
+        numpy.ndarray
+            (concepts + 1,) bool.
+        """
         least = np.array(
-            [1.0, *(PRESENT.get(kind, 0) * n_pixels for kind, _ in self._order[: len(areas) - 1])]
+            [1.0, *(_PRESENT.get(kind, 0) * n_pixels for kind, _ in self._order[: len(areas) - 1])]
         )
         return areas >= np.maximum(least, 1)
 
 
 def _is_scene_image(image: str) -> bool:
-    """Whether an image's category is a scene, going by its id: not in a folder of objects' portraits.
+    """Whether an image shows a scene, by its id: not if it lies in a folder of object-centric images.
 
     >>> _is_scene_image("scene/airport/1.jpg"), _is_scene_image("object/airplane/1.jpg")
     (True, False)
@@ -151,8 +200,3 @@ def _is_scene_image(image: str) -> bool:
     False
     """
     return "object" not in PurePosixPath(image).parts[:-2]
-
-
-def resized(network: Network, size: Shape) -> Shape:
-    """(H, W) to which the network's preprocessing resizes a photograph, before it crops the frame."""
-    return network.preprocessing.resized(size)

@@ -1,86 +1,54 @@
-"""Labels for all units without a person: each unit's active region beside every annotated concept.
+"""Automatic labels for all units: each unit's active region is compared with every annotated concept.
 
-Network Dissection's protocol: a unit is active where its interpolated map exceeds a threshold that only 0.5%
-of its responses exceed; its label is the concept with which these pixels overlap best. Images stream through
-the network once. Of each there remains what `active_pixels` counts, and one number per unit, the peak, which
-waits in a temporary file for the detection AP. Memory does not grow with the number of images, but for a few
-bytes each.
+This is Network Dissection's protocol. A unit is active where its interpolated map exceeds a threshold that
+only 0.5% of its responses exceed, and its label is the concept that overlaps best with these pixels. Images
+go through the network once. Of each image only counts remain (`Tally`), a few bytes on what it shows, and one
+number per unit, the peak, which waits in a temporary file for the detection AP. So memory hardly grows with
+the number of images.
 
-The thresholds must be known before anything can be counted, so they come first, from a seeded sample of the
-images (all of them, where there are no more than the sample holds). The sample's maps are kept in memory as
-far as they fit, and then need no second forward pass.
+The thresholds must be known before anything can be counted. They come from a random sample of the images (all
+images, if the sample is large enough). The sample's maps are cached as far as they fit in memory, and then
+need no second forward pass.
+
+Reading an image's annotations takes longer than a network's forward pass, so networks that see the same frame
+share it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError, close_names
-from scenelens.labels.automatic import AutomaticLabels, LayerCounts, presence_ap
+from scenelens.labels.automatic import AutomaticLabels, LayerCounts
 from scenelens.labels.concept_maps import AnnotatedFrame, ConceptMaps
 from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
-from scenelens.labels.tally import Tally, count
+from scenelens.labels.peaks import Peaks
+from scenelens.labels.tally import Tally
 from scenelens.networks import Axis, Network, map_axes
 from scenelens.progress import BATCH, Announcer, read_ahead
 
-#: MERGED DOC: The pass over annotated images in which automatic labels are counted, for one network or several at once.
-#
-# Sentences an image's annotations takes longer than a network's forward pass, so networks that see the same frame
-# share it. Of each image there remain counts, a few bytes on what it shows, and the units' peaks in a file.
-#
+_SAMPLE = 512  # images that the thresholds come from
+_TOP = 60  # images that people were shown; precision is a share of these
 
 
-SAMPLE = 512  # images that the thresholds come from
-TOP = 60  # images that people were shown; precision is a share of these
+class _Options(NamedTuple):
+    """The arguments of `label_networks` that are the same for all networks."""
 
-
-def label_units(
-    network: Network,
-    annotations: Annotations,
-    layers: Sequence[str] | None = None,
-    images: Sequence[str] | None = None,
-    **how: Any,
-) -> AutomaticLabels:
-    """Measure every unit of some layers beside every concept that the images' annotations hold.
-
-    Parameters
-    ----------
-    network, annotations : what is looked at, and through which truth.
-    layers : without it, those of `network.main_layers()` that have maps.
-    images : ids in `annotations`; without it all.
-    how : quantile, kinds, sample, n_top, placement, seed, progress; see `label_networks`.
-
-    Returns
-    -------
-    AutomaticLabels : all counts and measures; `.labels()` gives each unit's best concept.
-
-    Raises
-    ------
-    SceneLensError : a layer without a map or that is not there, no readable image, a quantile outside 0..1.
-
-    Notes
-    -----
-    Section 3.3 asks people; this is what Bau, Zhou, Khosla, Oliva and Torralba did later (CVPR 2017). One
-    pass over the images; those of the sample whose maps did not fit in 256 MB go through the network a second
-    time.
-
-    Examples
-    --------
-    >>> label_units(None, None, quantile=5)
-    Traceback (most recent call last):
-    ...
-    scenelens.errors.SceneLensError: quantile=5 is a share of the responses, above 0 ...
-    """
-    return label_networks([network], annotations, [layers], images, **how)[0]
+    quantile: float
+    kinds: Sequence[str] | None
+    sample: int
+    n_top: int
+    placement: str
+    seed: int
+    progress: bool
 
 
 def label_networks(
@@ -90,34 +58,62 @@ def label_networks(
     images: Sequence[str] | None = None,
     quantile: float = 0.005,
     kinds: Sequence[str] | None = None,
-    sample: int = SAMPLE,
-    n_top: int = TOP,
+    sample: int = _SAMPLE,
+    n_top: int = _TOP,
     placement: str = "receptive field",
     seed: int = 0,
     progress: bool = True,
 ) -> list[AutomaticLabels]:
-    """`label_units` of several networks; those that see the same frame share one reading of the annotations,
-    which takes longer than a network.
+    """Measure every unit of some layers against every concept that the images' annotations contain.
 
     Parameters
     ----------
-    networks, annotations : what is looked at, and through which truth.
-    layers : of each network; without it, those of its `main_layers()` that have maps.
-    images : ids in `annotations`; without it all.
-    quantile : share of a unit's responses, over all positions and images, that lie above its threshold.
-    kinds : of concepts, see `ConceptMaps`; without it all there are.
-    sample : images that the thresholds come from, chosen by `seed`.
-    n_top : images of the highest peaks, over which `precision` is a share.
-    placement : where a map's positions lie in the frame: 'receptive field', at the centres of their
-        theoretical receptive fields; 'resize', evenly, as an image is resized (Network Dissection Lite).
+    networks : sequence of Network
+        The networks. Those that see the same frame share one pass over the annotations.
+    annotations : Annotations
+        The annotated images.
+    layers : sequence of (sequence of str or None), optional
+        The layers of each network (default, and for None: those of its `main_layers()` that have maps).
+    images : sequence of str, optional
+        Ids in `annotations` (default: all).
+    quantile : float, optional
+        The share of a unit's responses, over all positions and images, that lie above its threshold (default
+        0.005).
+    kinds : sequence of str, optional
+        Kinds of concepts, see `ConceptMaps` (default: all).
+    sample : int, optional
+        How many images the thresholds come from (default 512).
+    n_top : int, optional
+        How many images of the highest peaks `precision` is a share of (default 60).
+    placement : str, optional
+        Where a map's positions lie in the frame. 'receptive field' (default): at the centres of their
+        theoretical receptive fields. 'resize': evenly, as an image is resized (Network Dissection Lite).
+    seed : int, optional
+        Chooses the sample, and the order of the images (default 0).
+    progress : bool, optional
+        Whether bars are shown (default True).
 
     Returns
     -------
-    list of AutomaticLabels, each what `label_units` gives for its network alone.
+    list of AutomaticLabels
+        All counts and measures of each network; `.labels()` gives each unit's best concept.
 
     Raises
     ------
-    SceneLensError : as `label_units`.
+    SceneLensError
+        If a layer is unknown or has no map, no image can be read, or an option is out of range.
+
+    Notes
+    -----
+    Section 3.3 of the paper asks people; this is what Bau, Zhou, Khosla, Oliva and Torralba did later (CVPR
+    2017). Images of the sample whose maps did not fit in 256 MiB go through the network a second time.
+
+    Examples
+    --------
+    >>> label_networks([], None, quantile=5)
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: quantile=5 is a share of the responses, above 0 ...
     """
     if not 0 < quantile < 1:
         raise SceneLensError(
@@ -125,25 +121,15 @@ def label_networks(
         )
     if min(sample, n_top) < 1:
         raise SceneLensError(f"sample={sample} and n_top={n_top} are numbers of images, 1 or more.")
-    asked = layers or [None] * len(networks)
-    chosen = [_layers(network, names) for network, names in zip(networks, asked, strict=True)]
+    named = layers or [None] * len(networks)
+    chosen = [_layers(network, names) for network, names in zip(networks, named, strict=True)]
     ids = _images(annotations, images)
     order = [ids[k] for k in np.random.default_rng(seed).permutation(len(ids))]
-    how = {"sample": min(sample, len(order)), "placement": placement, "seed": seed}
+    options = _Options(quantile, kinds, sample, n_top, placement, seed, progress)
     found: dict[int, AutomaticLabels] = {}
     for numbers in _same_frames(networks):
-        shown = ShownConcepts(ConceptMaps(annotations, networks[numbers[0]], kinds))
-        say, room = Announcer(progress), KEPT_BYTES // len(numbers)
-        with tempfile.TemporaryDirectory(prefix="scenelens-") as folder:
-            counts = []
-            for k in numbers:
-                forward = LayerMaps(networks[k], chosen[k], say, room)
-                thresholds = forward.activation_thresholds(annotations, order[:sample], quantile)
-                axes = {layer: map_axes(networks[k], layer, placement) for layer in chosen[k]}
-                peaks, n_kinds = Peaks(Path(folder) / str(k)), len(shown.concepts.kinds)
-                counts.append(UnitCounts(forward, thresholds, axes, peaks, n_top, n_kinds))
-            count_all(counts, shown, order)
-            found |= {k: one.result(shown, quantile, how) for k, one in zip(numbers, counts, strict=True)}
+        group = [(networks[k], chosen[k]) for k in numbers]
+        found |= zip(numbers, _label_group(group, annotations, order, options), strict=True)
     return [found[k] for k in range(len(networks))]
 
 
@@ -177,63 +163,45 @@ def _images(annotations: Annotations, images: Sequence[str] | None) -> list[str]
     return ids
 
 
-class Peaks:
-    """Every unit's peak in every image, in a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.file = open(path, "wb", buffering=1 << 20)  # noqa: SIM115  closed by `ap`
-
-    def add(self, maps: Maps) -> None:
-        """Take one image's peaks."""
-        with self._room():
-            self.file.write(np.concatenate([one.max((1, 2)) for one in maps.values()]).tobytes())
-
-    @contextlib.contextmanager
-    def _room(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise SceneLensError(
-                f"{self.file.name} cannot hold the units' peaks ({error.strerror}); free some space, or set "
-                "TMPDIR to another folder."
-            ) from None
-
-    def ap(
-        self, shapes: dict[str, tuple[int, int, int]], shown: Sequence[np.ndarray], n_concepts: int
-    ) -> Maps:
-        """Layer to (units, n_concepts) average precision; nothing can be added any more.
-
-        Parameters
-        ----------
-        shown : of every image, the numbers (from 0) of the concepts it shows.
-        """
-        with self._room():
-            self.file.close()
-        starts, present = np.cumsum([0, *map(len, shown)]), np.concatenate(shown)
-        units = [shape[0] for shape in shapes.values()]
-        peaks = np.memmap(self.file.name, np.float32, "r").reshape(len(shown), sum(units))
-        columns = np.split(np.arange(sum(units)), np.cumsum(units)[:-1])
-        found = (
-            presence_ap(peaks[:, part[0] : part[-1] + 1], starts, present, n_concepts) for part in columns
-        )
-        return dict(zip(shapes, found, strict=True))
+def _label_group(
+    group: list[tuple[Network, list[str]]], annotations: Annotations, order: list[str], options: _Options
+) -> list[AutomaticLabels]:
+    """Label networks that see the same frame, each with its layers."""
+    shown = _ShownConcepts(ConceptMaps(annotations, group[0][0], options.kinds))
+    say, room = Announcer(options.progress), KEPT_BYTES // len(group)
+    with tempfile.TemporaryDirectory(prefix="scenelens-") as folder:
+        counts = []
+        for k, (network, layers) in enumerate(group):
+            forward = LayerMaps(network, layers, say, room)
+            thresholds = forward.activation_thresholds(annotations, order[: options.sample], options.quantile)
+            axes = {layer: map_axes(network, layer, options.placement) for layer in layers}
+            peaks, n_kinds = Peaks(Path(folder) / str(k)), len(shown.concepts.kinds)
+            counts.append(_UnitCounts(forward, thresholds, axes, peaks, options.n_top, n_kinds))
+        _count_all(counts, shown, order)
+        how = {
+            "sample": min(options.sample, len(order)),
+            "placement": options.placement,
+            "seed": options.seed,
+        }
+        return [one.result(shown, options.quantile, how) for one in counts]
 
 
-class ShownConcepts:
+class _ShownConcepts:
     """Which concepts the images show, and on how many pixels."""
 
     def __init__(self, concepts: ConceptMaps) -> None:
         self.concepts = concepts
-        self.shown: list[np.ndarray] = []  # of every image, the numbers (from 0) of its concepts
+        self.shown: list[np.ndarray] = []  # for every image the numbers (from 0) of its concepts
         self.skipped: list[tuple[str, str]] = []
         self.areas = np.zeros(1, np.int64)
 
-    def add(self, looked: AnnotatedFrame) -> None:
-        """Take one image."""
-        n, (height, width) = len(self.concepts), looked.codes.shape[:2]
-        areas = np.bincount(looked.codes.ravel(), minlength=n + 1)
-        areas[looked.scene] += height * width
+    def add(self, image: AnnotatedFrame) -> None:
+        """Add one image."""
+        n, (height, width) = len(self.concepts), image.codes.shape[:2]
+        areas = np.bincount(image.codes.ravel(), minlength=n + 1)
+        areas[image.scene] += height * width
         areas[0] = 0
+        # New concepts may have turned up since the last image.
         self.areas = np.pad(self.areas, (0, n + 1 - len(self.areas))) + areas
         shown = self.concepts.present(areas, height * width)
         self.shown.append(np.flatnonzero(shown[1:]).astype(np.int32))
@@ -244,8 +212,8 @@ class ShownConcepts:
         return self.concepts.concepts.assign(pixels=self.areas[1:], images=shown)
 
 
-class UnitCounts:
-    """Everything that is counted of one network's units in a pass over the images."""
+class _UnitCounts:
+    """Everything that is counted for one network's units in a pass over the images."""
 
     def __init__(
         self,
@@ -261,20 +229,21 @@ class UnitCounts:
         shapes = forward.shapes.items()
         self.tallies = {layer: Tally.empty(shape[0], n_top, n_kinds) for layer, shape in shapes}
 
-    def count(self, names: Sequence[str], looked: Sequence[AnnotatedFrame], concepts: ConceptMaps) -> None:
-        """Take some images."""
+    def count(self, names: Sequence[str], images: Sequence[AnnotatedFrame], concepts: ConceptMaps) -> None:
+        """Add some images."""
         n = len(concepts)
         slots = concepts.slots(n)
         for tally in self.tallies.values():
             tally.make_room(n)
-        for one, maps in zip(looked, self.forward.take(names, [o.frame for o in looked]), strict=True):
+        frames = [one.frame for one in images]
+        for one, maps in zip(images, self.forward.take(names, frames), strict=True):
             for layer, tally in self.tallies.items():
                 levels, axes = self.thresholds[layer], self.axes[layer]
-                count(tally, maps[layer], levels, one.codes, one.scene, slots, axes)
+                tally.count(maps[layer], levels, one.codes, one.scene, slots, axes)
             self.peaks.add(maps)
 
-    def result(self, shown: ShownConcepts, quantile: float, how: dict[str, Any]) -> AutomaticLabels:
-        """All counts and measures; nothing can be counted any more."""
+    def result(self, shown: _ShownConcepts, quantile: float, how: dict[str, Any]) -> AutomaticLabels:
+        """All counts and measures. Nothing can be counted afterwards."""
         n_images, n = len(shown.shown), len(shown.concepts)
         if not n_images:
             raise SceneLensError(f"no image could be read; the first: {shown.skipped[0][1]}")
@@ -295,23 +264,24 @@ class UnitCounts:
 
     def _layer(self, layer: str, tally: Tally, ap: np.ndarray, n: int) -> LayerCounts:
         tally.make_room(n)
+        # In how many of a unit's top images each concept fits; column 0 is no concept.
         fits = tally.top_fits.reshape(len(tally.active), -1)
         fitting = np.stack([np.bincount(row, minlength=n + 1) for row in fits])[:, 1:]
         return LayerCounts(self.thresholds[layer], tally.active, tally.shared[:, 1 : n + 1], fitting, ap)
 
 
-def count_all(counts: Sequence[UnitCounts], shown: ShownConcepts, images: list[str]) -> None:
+def _count_all(counts: Sequence[_UnitCounts], shown: _ShownConcepts, images: list[str]) -> None:
     """Go through the images once, for all networks."""
     say, start, done = counts[0].forward.say, time.perf_counter(), 0
     names_of_networks = ", ".join(one.forward.network.name for one in counts)
     with say.bar(len(images), f"labels of {names_of_networks}") as bar:
-        for names, looked, skipped in read_ahead(shown.concepts.annotated_frame, images):
+        for names, annotated, skipped in read_ahead(shown.concepts.annotated_frame, images):
             shown.skipped += skipped
-            for image in looked:
+            for image in annotated:
                 shown.add(image)
             for one in counts:
-                one.count(names, looked, shown.concepts)
+                one.count(names, annotated, shown.concepts)
             done += len(names) + len(skipped)
             bar.update(len(names) + len(skipped))
-            if done == BATCH:
+            if done == BATCH:  # the first batch is enough for an estimate
                 say.estimate((time.perf_counter() - start) * (len(images) / done - 1), "Labelling the rest")

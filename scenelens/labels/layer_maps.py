@@ -1,7 +1,7 @@
-"""Layers' maps of many images, read ahead; and the thresholds that few of their responses exceed.
+"""Layers' maps of many images, and the thresholds that only few of their responses exceed.
 
-The maps of the first images are kept until they are asked for again, as far as they fit in memory, so that
-what needs a threshold before it can count need not run the network twice.
+Counting active pixels needs the thresholds first, and the thresholds need the maps of the same images. So the
+maps of the first images are cached in memory, as far as they fit, and the network need not run twice on them.
 """
 
 from __future__ import annotations
@@ -19,37 +19,98 @@ from scenelens.progress import BATCH, Announcer, read_ahead
 
 KEPT_BYTES = 256 << 20  # of maps in memory
 
+#: An array for each layer.
 Maps = dict[str, np.ndarray]
 
 
 class LayerMaps:
-    """The layers' maps of images; those of the sample are kept until they are used, as far as they fit into
-    `room` bytes."""
+    """Layers' maps of images, from memory where they are cached, else from the network.
+
+    Parameters
+    ----------
+    network : Network
+        The network that is run.
+    layers : list of str
+        Its layers.
+    say : Announcer
+        Shows the progress.
+    room : int, optional
+        How many bytes of maps may be cached (default 256 MiB).
+
+    Attributes
+    ----------
+    shapes : dict of str to tuple of int
+        (units, h, w) of each layer.
+    """
 
     def __init__(self, network: Network, layers: list[str], say: Announcer, room: int = KEPT_BYTES) -> None:
         self.network, self.layers, self.say = network, layers, say
         self.shapes = {layer: network.layer_shape(layer) for layer in layers}
-        self._kept: dict[str, Maps] = {}
+        self._cached: dict[str, Maps] = {}
         per_image = 4 * sum(int(np.prod(shape)) for shape in self.shapes.values())
-        self._room = room // per_image
+        self._most = room // per_image
 
     def maps(self, frames: Sequence[np.ndarray]) -> Maps:
-        """Layer to (N, units, h, w) float32."""
+        """Run the network.
+
+        Parameters
+        ----------
+        frames : sequence of numpy.ndarray
+            (H, W, 3) uint8 RGB each, of the network's input size.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            (N, units, h, w) float32 for each layer.
+        """
         with record(self.network, self.layers, keep=_to_numpy) as acts, torch.no_grad():
             self.network(np.stack(frames), framed=True)
         return dict(acts)
 
     def take(self, images: Sequence[str], frames: Sequence[np.ndarray]) -> Iterator[Maps]:
-        """Each image's maps, layer to (units, h, w): kept ones, else computed now."""
-        missing = [k for k, image in enumerate(images) if image not in self._kept]
+        """Give each image's maps, and remove those that were cached.
+
+        Parameters
+        ----------
+        images : sequence of str
+            The images' ids.
+        frames : sequence of numpy.ndarray
+            Their frames, for those whose maps are not cached.
+
+        Yields
+        ------
+        dict of str to numpy.ndarray
+            (units, h, w) float32 for each layer.
+        """
+        missing = [k for k, image in enumerate(images) if image not in self._cached]
         found = self.maps([frames[k] for k in missing]) if missing else {}
         for k, image in enumerate(images):
-            kept = self._kept.pop(image, None)
-            yield kept or {layer: values[missing.index(k)] for layer, values in found.items()}
+            cached = self._cached.pop(image, None)
+            yield cached or {layer: values[missing.index(k)] for layer, values in found.items()}
 
     def activation_thresholds(self, annotations: Annotations, images: list[str], quantile: float) -> Maps:
-        """Each unit's threshold, layer to (units,) float32: the (1 - quantile) quantile of its responses."""
-        highest = {layer: Highest(shape, len(images), quantile) for layer, shape in self.shapes.items()}
+        """Each unit's threshold: the (1 - quantile) quantile of its responses. The maps are cached meanwhile.
+
+        Parameters
+        ----------
+        annotations : Annotations
+            Where the photographs are.
+        images : list of str
+            The images' ids. Images that cannot be read are left out.
+        quantile : float
+            The share of a unit's responses that lie above its threshold, 0..1.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            (units,) float32 for each layer.
+
+        Raises
+        ------
+        SceneLensError
+            If no image can be read.
+        """
+        highest = {layer: _Highest(shape, len(images), quantile) for layer, shape in self.shapes.items()}
 
         def load(image: str) -> np.ndarray:
             return self.network.show_input(load_image(annotations.path(image)))
@@ -60,30 +121,40 @@ class LayerMaps:
                 found = self.maps(frames) if names else {}
                 for layer, values in found.items():
                     highest[layer].add(values)
-                for k, name in enumerate(names):
-                    if len(self._kept) < self._room:
-                        self._kept[name] = {layer: values[k].copy() for layer, values in found.items()}
+                self._cache(names, found)
                 n_read += len(names)
                 bar.update(BATCH)
         if not n_read:
             raise SceneLensError(f"none of the {len(images)} images could be read; look at their files.")
         return {layer: values.threshold(n_read) for layer, values in highest.items()}
 
+    def _cache(self, names: list[str], found: Maps) -> None:
+        """Cache a batch's maps as far as there is room."""
+        for k, name in enumerate(names):
+            if len(self._cached) < self._most:
+                # A copy: a view would keep the whole batch in memory.
+                self._cached[name] = {layer: values[k].copy() for layer, values in found.items()}
+
 
 def _to_numpy(layer: str, value: torch.Tensor) -> np.ndarray:
     return value.float().cpu().numpy().copy()
 
 
-class Highest:
-    """Each unit's highest responses, as many as the quantile can need."""
+class _Highest:
+    """Each unit's highest responses, as many as the quantile can need.
+
+    Only a small share of the responses lies above a threshold, so all others can be dropped at once.
+    """
 
     def __init__(self, shape: tuple[int, int, int], n_images: int, quantile: float) -> None:
         self.positions, self.quantile = shape[1] * shape[2], quantile
+        # Two more than the quantile's share: it is interpolated between two responses, and rounding may
+        # move its place by one.
         self.n = min(int(np.ceil(quantile * n_images * self.positions)) + 2, n_images * self.positions)
         self.values = np.zeros((shape[0], 0), np.float32)
 
     def add(self, values: np.ndarray) -> None:
-        """Take some images' maps, (N, units, h, w) float32."""
+        """Add some images' maps, (N, units, h, w) float32."""
         joined = np.concatenate([self.values, values.swapaxes(0, 1).reshape(len(self.values), -1)], 1)
         drop = joined.shape[1] - self.n
         self.values = np.partition(joined, drop, 1)[:, drop:] if drop > 0 else joined

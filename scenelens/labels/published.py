@@ -1,7 +1,7 @@
 """Published labels of the paper's own units: the released answers of people, and Network Dissection's.
 
-Both name units of the same three Caffe networks, so that what people saw and what was measured stand side by
-side (`labels.side_by_side`). Neither is shipped with this package.
+Both name units of the same three Caffe networks, so the answers of people can be compared with measurements
+(`side_by_side`). Neither comes with this package.
 """
 
 from __future__ import annotations
@@ -14,30 +14,35 @@ import pandas as pd
 from scenelens.errors import SceneLensError
 from scenelens.labels.table import CATEGORIES, TYPES, check_labels, concept_type
 
-#: What part the networks of published labels play in a study.
+#: Which network of a study each network with published labels is.
 ROLES = {"places205-alexnet": "scene", "places365-alexnet": "scene", "imagenet-alexnet": "object"}
 
-WORKERS, IMAGES = 3, 57  # answers per unit; images judged: of the 60 shown, three were catch trials
+_WORKERS = 3  # answers per unit
+_IMAGES = 57  # images judged per unit: of the 60 shown, three were catch trials
 _FIELDS = ("description", "type", "precision")
 
 
 def read_amt(path: str | Path, network: str | None = None) -> pd.DataFrame:
-    """The paper's released answers: three workers' description, type and precision for every unit.
+    """Read the paper's released answers: three workers' description, type and precision for every unit.
 
     Parameters
     ----------
-    path : unitAnnotation_places205-alexnet.mat or unitAnnotation_imagenet-alexnet.mat, as released.
-    network : what to call it; without it what follows "unitAnnotation_" in the file's name.
+    path : str or pathlib.Path
+        unitAnnotation_places205-alexnet.mat or unitAnnotation_imagenet-alexnet.mat, as released.
+    network : str, optional
+        The network's name in the table (default: what follows "unitAnnotation_" in the file's name).
 
     Returns
     -------
-    DataFrame in the schema of `labels.COLUMNS`: five layers (pool1, pool2, conv3, conv4, pool5), units from
-    0, annotators 'worker 1' to 'worker 3' (a place in the row, not one person throughout: who answered was
-    not released), n_images 57, source 'released answers', when ''.
+    pandas.DataFrame
+        With the columns `labels.COLUMNS`: five layers (pool1, pool2, conv3, conv4, pool5), units from 0,
+        annotators 'worker 1' to 'worker 3', n_images 57, source 'released answers', when ''. A worker's name
+        is a place in the file's row and not one person: who answered was not released.
 
     Raises
     ------
-    SceneLensError : the file is missing, no .mat file, or laid out differently; it says what was found.
+    SceneLensError
+        If the file is missing, is no .mat file, or has another layout; the sentence says what was found.
 
     Notes
     -----
@@ -57,16 +62,16 @@ def read_amt(path: str | Path, network: str | None = None) -> pd.DataFrame:
     name = network or path.stem.removeprefix("unitAnnotation_")
     rows = []
     for table, layer in tables:
-        if getattr(table, "ndim", 0) != 2 or table.shape[1] != WORKERS * len(_FIELDS) or not len(layer):
+        if getattr(table, "ndim", 0) != 2 or table.shape[1] != _WORKERS * len(_FIELDS) or not len(layer):
             raise SceneLensError(
                 f"{path}: a layer's table has shape {getattr(table, 'shape', None)}, not (units, 9)."
             )
         rows += _answers(path, name, str(layer.item()), table)
-    return check_labels(pd.DataFrame(rows).assign(n_images=IMAGES, source="released answers", when=""))
+    return check_labels(pd.DataFrame(rows).assign(n_images=_IMAGES, source="released answers", when=""))
 
 
 def _mat(path: Path) -> dict:
-    from scipy.io import loadmat
+    from scipy.io import loadmat  # takes long to import, and most studies have no such file
 
     if not path.is_file():
         raise SceneLensError(
@@ -74,7 +79,7 @@ def _mat(path: Path) -> dict:
         )
     try:
         return loadmat(path, appendmat=False)
-    except Exception as error:  # scipy raises a dozen kinds, down to zlib's
+    except Exception as error:  # scipy raises a dozen kinds of errors, also zlib's
         raise SceneLensError(f"{path} is no readable MATLAB 5 file ({error}); fetch it again.") from None
 
 
@@ -87,7 +92,7 @@ def _other_layout(path: Path) -> str:
 def _answers(path: Path, network: str, layer: str, table) -> list[dict]:
     rows = []
     for unit, cells in enumerate(table):
-        for worker in range(WORKERS):
+        for worker in range(_WORKERS):
             concept, code, precision = (_cell(cell) for cell in cells[3 * worker : 3 * worker + 3])
             if code not in range(1, len(TYPES) + 1):
                 raise SceneLensError(
@@ -102,33 +107,40 @@ def _answers(path: Path, network: str, layer: str, table) -> list[dict]:
 
 
 def _cell(cell):
-    """The one value in a MATLAB cell; None where it is empty or holds several."""
+    """The one value in a MATLAB cell; None if it is empty or has several."""
     return cell.item() if getattr(cell, "size", 0) == 1 else None
 
 
 def read_netdissect(
     path: str | Path, network: str | None = None, layer: str = "conv5", best_only: bool = True
 ) -> pd.DataFrame:
-    """Network Dissection's published labels of the paper's networks.
+    """Read Network Dissection's published labels of the paper's networks.
 
     Parameters
     ----------
-    path : caffe_reference_places205.csv, ..._places365.csv or ..._imagenet.csv, as published.
-    network : what to call it; without it the name `read_amt` gives the same network ('places205-alexnet').
-    layer : the layer dissected was conv5. Its channels are pool5's, so 'pool5' sets the labels beside the
-        released answers.
-    best_only : the concept of the highest IoU of any category; else the best of each of the six categories.
+    path : str or pathlib.Path
+        caffe_reference_places205.csv, ..._places365.csv or ..._imagenet.csv, as published.
+    network : str, optional
+        The network's name in the table (default: the name that `read_amt` gives the same network, such as
+        'places205-alexnet').
+    layer : str, optional
+        The layer's name in the table (default 'conv5', the layer that was dissected). Its channels are
+        pool5's, so 'pool5' makes the labels comparable with the released answers.
+    best_only : bool, optional
+        True (default) returns the concept of the highest IoU, False the best of each of the six categories.
 
     Returns
     -------
-    DataFrame in the schema of `labels.COLUMNS`, and iou, coverage (share of the active area that lies on the
-    concept), category. Annotator and source are 'Network Dissection'; precision is NaN, since it means the
-    share of images that a person finds fitting, which was not measured. Units count from 0, as everywhere
-    here; the file counts from 1. Names lose the file's endings ('street-s' is 'street').
+    pandas.DataFrame
+        The columns `labels.COLUMNS`, and ``iou``, ``coverage`` (share of the active area that lies on the
+        concept), ``category``. Annotator and source are 'Network Dissection'. Precision is NaN: it means the
+        share of images that a person finds fitting, which was not measured. Units count from 0; the file
+        counts from 1. Names lose the file's endings ('street-s' is 'street').
 
     Raises
     ------
-    SceneLensError : the file is missing or laid out differently.
+    SceneLensError
+        If the file is missing or has another layout.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""People's answers on disk, safe before the next unit shows: one SQLite file, written by several at once.
+"""People's answers on disk: one SQLite file, which several processes may write at once.
 
-Nothing is ever overwritten: an answer given again is a further row, `labels` shows the latest of each
-annotator and `history` all of them. Every answer has an identity of its own, so that many people's files can
-be merged, also twice, without counting an answer twice.
+Each answer is on the disk before the next unit is shown. Nothing is ever overwritten: a corrected answer is
+one more row, `labels` returns the latest of each annotator, and `history` all of them. Every answer has an
+identity, so many people's files can be merged, also twice, and no answer counts twice.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.labels.table import COLUMNS, check_labels, current
 
-VERSION = 1  # of the tables: raise it when they change, and teach `_prepare` to bring older ones up
-_APPLICATION = 0x5CE1E5  # says that a SQLite file is ours
+VERSION = 1  # of the tables: raise it when they change, and let `_prepare` convert older ones
+_APPLICATION = 0x5CE1E5  # marks a SQLite file as one of scenelens
 _WAIT = 30.0  # seconds that a write waits for others' writes
 
 _TABLE = """
@@ -43,21 +43,23 @@ _INSERT = f"INSERT OR IGNORE INTO answers ({_NAMES}) VALUES ({', '.join('?' * le
 class LabelStore:
     """The answers of one or many annotators, in a file.
 
-    Each call opens the file and closes it again, so that threads, notebooks and people may share it. A
-    written answer has reached the disk when the call returns, whatever happens to the process after.
+    Each call opens the file and closes it again, so threads, notebooks and people may share it. When `add`
+    returns, the answer has reached the disk, and a crash of the process does not lose it.
 
     Parameters
     ----------
-    path : of the file, made with its folder when the first answer is written.
+    path : str or pathlib.Path
+        The file. It is made, with its folder, when the first answer is written.
 
     Raises
     ------
-    SceneLensError : no file of this kind, one of a newer version, or one that cannot be opened.
+    SceneLensError
+        If the file is of another kind or of a newer version, or cannot be opened.
 
     Notes
     -----
     SQLite with a write-ahead log, so that readers and a writer do not wait for each other; two small files
-    lie beside it while it is in use. Keep it on a local disk: network drives rarely lock files properly.
+    lie next to it while it is in use. Use a local disk: network drives rarely lock files properly.
 
     Examples
     --------
@@ -80,42 +82,56 @@ class LabelStore:
         """How many answers there are, earlier ones included."""
         return len(self.history())
 
-    # ---- writing
-
     def add(self, details: str = "", **answer: Any) -> str:
-        """Put one answer on disk and return its identity.
+        """Write one answer to the disk.
 
         Parameters
         ----------
-        details : text kept with it, such as which images were marked (JSON).
-        **answer : network, layer, unit, annotator, concept, type; perhaps precision, n_images, source
-            (without it 'people') and when (without it now, in UTC).
+        details : str, optional
+            Text that is stored with it, such as which images were marked (JSON).
+        **answer : object
+            network, layer, unit, annotator, concept, type; optionally precision, n_images, source (default
+            'people') and when (default: now, in UTC). See `check_labels`.
+
+        Returns
+        -------
+        str
+            The answer's identity.
 
         Raises
         ------
-        SceneLensError : the answer breaks the schema (`labels.check_labels`), the disk is full, the file is
-            read-only or stays locked. Nothing has been written then, and the call can be repeated.
+        SceneLensError
+            If the answer breaks the schema, the disk is full, or the file is read-only or stays locked. Then
+            nothing was written, and the call can be repeated.
         """
-        row = {"source": "people", "when": _now()} | answer
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        row = {"source": "people", "when": now} | answer
         checked = check_labels(pd.DataFrame([row]))
         if not str(checked.annotator[0]).strip():
             raise SceneLensError("an answer needs its annotator's name.")
         identity = uuid.uuid4().hex
-        self._write([(identity, *_plain(checked.iloc[0]), details)])
+        self._write([(identity, *_sql_values(checked.iloc[0]), details)])
         return identity
 
-    def add_table(self, labels: pd.DataFrame) -> int:
-        """Put a table of answers on disk, all or none; returns how many were new.
-
-        An answer's identity is made from its content, so adding a table twice changes nothing.
-        """
-        rows = [tuple(_plain(row)) for _, row in check_labels(labels).iterrows()]
-        return self._write([(uuid.uuid5(uuid.NAMESPACE_OID, repr(row)).hex, *row, "") for row in rows])
-
     def merge(self, *others: str | Path | LabelStore) -> int:
-        """Take over other files' answers, earlier ones included; returns how many were new.
+        """Copy the answers of other files into this one, earlier answers included.
 
-        All of them are read before anything is written, so a broken file among them changes nothing.
+        All files are read before anything is written, so a broken file among them changes nothing.
+
+        Parameters
+        ----------
+        *others : str, pathlib.Path or LabelStore
+            The other files.
+
+        Returns
+        -------
+        int
+            How many answers were new.
+
+        Raises
+        ------
+        SceneLensError
+            If a file is missing or cannot be read.
         """
         rows: list[tuple] = []
         for other in others:
@@ -132,26 +148,64 @@ class LabelStore:
             database.commit()
             return database.total_changes - before
 
-    # ---- reading
-
     def labels(self) -> pd.DataFrame:
-        """The answers that stand (columns `labels.COLUMNS`): of each annotator's about a unit the latest."""
+        """The latest answer of each annotator about each unit.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns `labels.COLUMNS`.
+        """
         return current(self.history().drop(columns=["identity", "details"]))
 
     def history(self) -> pd.DataFrame:
-        """Every answer ever given, in the order of writing, with its identity and details."""
+        """All answers ever given, in the order of writing.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns `labels.COLUMNS`, ``identity`` and ``details`` (str).
+        """
         table = pd.DataFrame(self._rows(), columns=_FIELDS).astype({"precision": float})
         return table[[*COLUMNS, "identity", "details"]]
 
     def progress(self, annotator: str) -> set[tuple[str, str, int]]:
-        """The units that an annotator has answered: (network, layer, unit)."""
+        """The units that an annotator has answered.
+
+        Parameters
+        ----------
+        annotator : str
+            The annotator's name.
+
+        Returns
+        -------
+        set of tuple
+            (network, layer, unit) of each.
+        """
         own = self.history().query("annotator == @annotator")
         return {(str(row.network), str(row.layer), int(row.unit)) for row in own.itertuples()}
 
     def export_csv(self, path: str | Path, history: bool = False) -> Path:
-        """Write the answers that stand, or all, as a table (UTF-8, comma-separated); returns its path.
+        """Write the answers as a table (UTF-8, comma-separated).
 
-        Spreadsheets take a text that begins with = + - or @ for a formula: such texts get a ' in front.
+        Spreadsheets take a text that begins with = + - or @ for a formula, so such texts get a ' in front.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The CSV file.
+        history : bool, optional
+            True writes all answers (default: the latest ones, see `labels`).
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        SceneLensError
+            If the file cannot be written.
         """
         table = self.history() if history else self.labels()
         texts = table.select_dtypes(exclude="number").columns
@@ -165,11 +219,9 @@ class LabelStore:
         with self._open(write=False) as database:
             return database.execute(f"SELECT {_NAMES} FROM answers ORDER BY number").fetchall()
 
-    # ---- the file
-
     @contextlib.contextmanager
     def _open(self, write: bool) -> Iterator[sqlite3.Connection]:
-        """The file, checked and of our version; every error becomes a sentence, nothing is half-written."""
+        """The opened file, its version checked. Errors become sentences; a failed write changes nothing."""
         try:
             with contextlib.closing(self._connect(write)) as database:
                 self._check_version(database)
@@ -187,12 +239,15 @@ class LabelStore:
         try:
             database.execute("PRAGMA schema_version").fetchone()
             return database
-        except sqlite3.OperationalError:  # a folder that cannot be written to has no place for a log's index
+        except sqlite3.OperationalError:
+            # The write-ahead log needs an index file, which cannot be made in a read-only folder. Without
+            # the log, SQLite can still read a file that is declared immutable.
             database.close()
             return sqlite3.connect(f"{self.path.resolve().as_uri()}?immutable=1", uri=True)
 
     def _check_version(self, database: sqlite3.Connection) -> None:
-        database.execute("BEGIN")  # one moment for all three: another process may be making the table
+        # One transaction for all three queries: another process may be making the table at this moment.
+        database.execute("BEGIN")
         application, version, tables = (
             database.execute(query).fetchone()[0]
             for query in (
@@ -212,21 +267,21 @@ class LabelStore:
 
     def _sentence(self, error: Exception, write: bool) -> str:
         code = getattr(error, "sqlite_errorcode", None)
-        primary = -1 if code is None else code & 0xFF
+        primary = -1 if code is None else code & 0xFF  # the lowest byte; the rest says more about the cause
         what = {
             sqlite3.SQLITE_FULL: "the disk is full: free some space",
             sqlite3.SQLITE_READONLY: "it is read-only, or its folder: allow writing, or choose another file",
             sqlite3.SQLITE_CANTOPEN: "it cannot be opened: look at the folder and its rights",
             sqlite3.SQLITE_NOTADB: "it is no database: choose another file",
             sqlite3.SQLITE_CORRUPT: "it is damaged: choose another file and merge what can be read",
-            sqlite3.SQLITE_BUSY: f"another process has kept it locked for {_WAIT:.0f} s: close that one",
+            sqlite3.SQLITE_BUSY: f"another process has locked it for {_WAIT:.0f} s: close that one",
         }.get(primary, str(error))
-        kept = " The answer was not written; it can be given again once that is put right." if write else ""
-        return f"{self.path}: {what}.{kept}"
+        again = " The answer was not written; give it again when the cause is removed." if write else ""
+        return f"{self.path}: {what}.{again}"
 
 
 def _prepare(database: sqlite3.Connection) -> None:
-    """Make the table where it is missing; commits wait for the disk, so that a power cut loses nothing."""
+    """Make the table if it is missing. Commits wait for the disk, so that a power cut loses nothing."""
     _log_ahead(database)
     database.execute("PRAGMA synchronous=FULL")
     if database.execute("PRAGMA user_version").fetchone()[0] < VERSION:
@@ -238,7 +293,7 @@ def _prepare(database: sqlite3.Connection) -> None:
 
 
 def _log_ahead(database: sqlite3.Connection) -> None:
-    """Switch to a write-ahead log; SQLite does not wait for others at this one step, so we do."""
+    """Switch to a write-ahead log. At this step alone SQLite does not wait for other processes."""
     deadline = time.monotonic() + _WAIT
     while True:
         try:
@@ -250,15 +305,11 @@ def _log_ahead(database: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _plain(row: Mapping[str, Any] | pd.Series) -> list[Any]:
-    """A row's values in the schema's order, as SQLite keeps them; NaN becomes NULL."""
+def _sql_values(row: Mapping[str, Any] | pd.Series) -> list[Any]:
+    """A row's values in the order of the columns, as types that SQLite stores; NaN becomes NULL."""
     kinds = {"unit": int, "n_images": int, "precision": float}
     values = [kinds.get(name, str)(row[name]) for name in COLUMNS]
-    return [None if value != value else value for value in values]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    return [None if value != value else value for value in values]  # only NaN differs from itself
 
 
 def _no_formula(text: Any) -> Any:

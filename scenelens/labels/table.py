@@ -1,8 +1,8 @@
-"""What units are called, from every source, in one tidy table: people's answers, the paper's, automatic ones.
+"""The table of labels: what units are called, by people, by the paper's workers, and automatically.
 
 A row is one answer: one annotator names one unit, gives the name's semantic type, and says for what share of
-the unit's strongest images it fits. Three answers about a unit need not agree. What a unit "is" then depends
-on the rule that makes one answer of several, so the rule is an argument (`unit_types`) and never hidden.
+the unit's strongest images the name fits. Several answers about a unit need not agree. The meaning of a unit
+then depends on the rule that makes one answer of several, so the rule is an argument of `unit_types`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,6 @@ import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.labels.rules import RULES, UNIT, Rule, select_answers
-
-#: MERGED DOC: Published labels of the paper's own units: the released answers of people, and Network Dissection's.
-#
-# Both name units of the same three Caffe networks, so that what people saw and what was measured stand side by
-# side (`labels.side_by_side`). Neither is shipped with this package.
-#
-
 
 #: The six types that workers chose from, in the order (1 to 6) of the released answers.
 TYPES = (
@@ -42,8 +35,8 @@ GROUPS = {
     "scenes": "scene",
 }
 
-#: Levels of meaning for Figure 7. The paper shows low, mid and high without listing their types; this is how
-#: the package reads it: two types a level, in the order of the groups.
+#: Levels of meaning for Figure 7. The paper shows low, mid and high without listing their types. This package
+#: puts two types in each level, in the order of the groups.
 LEVELS = {
     "simple element or colour": "low",
     "texture or material": "low",
@@ -53,25 +46,99 @@ LEVELS = {
     "scene": "high",
 }
 
+#: The columns of a table of labels.
 COLUMNS = (
-    *("network", "layer", "unit", "annotator", "concept", "type"),
-    *("precision", "n_images", "source", "when"),
+    "network",
+    "layer",
+    "unit",
+    "annotator",
+    "concept",
+    "type",
+    "precision",
+    "n_images",
+    "source",
+    "when",
+)
+
+
+#: Network Dissection's categories as types of this package. Its objects include surfaces.
+CATEGORIES = {
+    "scene": "scene",
+    "object": "object",
+    "part": "object part",
+    "material": "texture or material",
+    "texture": "texture or material",
+    "color": "simple element or colour",
+}
+
+# Network Dissection calls these objects. They have no shape of their own, so workers would call them a region
+# or surface.
+_SURFACES = frozenset(
+    (
+        "backdrop",
+        "beach",
+        "ceiling",
+        "cloud",
+        "clouds",
+        "desert",
+        "dirt",
+        "earth",
+        "field",
+        "floor",
+        "forest",
+        "grass",
+        "ground",
+        "hill",
+        "ice",
+        "lake",
+        "land",
+        "lawn",
+        "meadow",
+        "mountain",
+        "mud",
+        "ocean",
+        "path",
+        "pavement",
+        "plain",
+        "pond",
+        "river",
+        "road",
+        "sand",
+        "sea",
+        "sidewalk",
+        "sky",
+        "skyline",
+        "snow",
+        "soil",
+        "street",
+        "wall",
+        "water",
+        "waves",
+    )
 )
 
 
 def check_labels(labels: pd.DataFrame) -> pd.DataFrame:
-    """A table of answers, checked and in the schema's order; further columns (iou, ap ...) stay at its end.
+    """Check a table of answers, fill what may be missing, and put the columns in their order.
 
     Parameters
     ----------
-    labels : DataFrame with the columns network, layer, concept, type (str), unit (int, from 0); annotator,
-        source, when (str, ISO 8601 in UTC, empty where unknown), precision (0..1, NaN where nobody judged)
-        and n_images (of how many images it is a share, 0 where unknown) may be missing.
+    labels : pandas.DataFrame
+        It needs ``network``, ``layer``, ``concept``, ``type`` (str) and ``unit`` (int, from 0). These may be
+        missing: ``annotator``, ``source`` (str), ``when`` (str, ISO 8601 in UTC, '' if unknown),
+        ``precision`` (float, 0..1, NaN if no person judged it) and ``n_images`` (int, of how many images the
+        precision is a share, 0 if unknown).
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns `COLUMNS`, then further ones such as ``iou``; the index counts from 0.
 
     Raises
     ------
-    SceneLensError : a missing column, an empty concept, a type there is not, a precision outside 0..1, a unit
-        that is no number from 0 on; the first bad row is named.
+    SceneLensError
+        If a column is missing, a concept is empty, a type is unknown, a precision is outside 0..1, or a unit
+        is no whole number from 0 on. The first bad row is named.
 
     Examples
     --------
@@ -111,9 +178,19 @@ def _check_rows(table: pd.DataFrame) -> None:
 
 
 def merge(*tables: pd.DataFrame) -> pd.DataFrame:
-    """Several tables as one; a row that is in two of them stays once.
+    """Join several tables of answers.
 
-    Every answer stays, also an annotator's earlier ones: `current` picks those that stand.
+    Every answer stays, also an annotator's earlier ones; `current` selects the latest.
+
+    Parameters
+    ----------
+    *tables : pandas.DataFrame
+        Tables of answers; see `check_labels`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All rows; equal rows occur once.
 
     Examples
     --------
@@ -130,7 +207,17 @@ def merge(*tables: pd.DataFrame) -> pd.DataFrame:
 
 
 def current(labels: pd.DataFrame) -> pd.DataFrame:
-    """The answers that stand: of one annotator's several about a unit the latest, by `when`, then by order.
+    """Select the latest answer of each annotator and source about each unit.
+
+    Parameters
+    ----------
+    labels : pandas.DataFrame
+        Answers; see `check_labels`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows with the latest ``when``; of ties the last row.
 
     Examples
     --------
@@ -147,27 +234,30 @@ def current(labels: pd.DataFrame) -> pd.DataFrame:
     return ordered.sort_index().reset_index(drop=True)
 
 
-# --------------------------------------------------------------------------- one meaning from several answers
-
-
 def unit_types(labels: pd.DataFrame, rule: str | Rule = "majority", threshold: float = 0.75) -> pd.DataFrame:
-    """What each unit means, once a rule has made one answer of several (Figures 7 and 8).
+    """The meaning of each unit, after a rule has made one answer of several (Figures 7 and 8).
 
     Parameters
     ----------
-    labels : answers; of an annotator's several about one unit the latest counts.
-    rule : 'any', 'majority', 'unanimous', 'most precise', or a function of (a unit's answers, threshold) that
-        returns the rows that speak for the unit.
-    threshold : the precision wanted; the paper counts units of at least 0.75.
+    labels : pandas.DataFrame
+        Answers; see `check_labels`. Of an annotator's several answers about one unit the latest counts.
+    rule : str or callable, optional
+        'any', 'majority' (default), 'unanimous' or 'most precise'; or a function of (the answers about one
+        unit, threshold) that returns the rows that count.
+    threshold : float, optional
+        The wanted precision, 0..1 (default 0.75, as in the paper).
 
     Returns
     -------
-    DataFrame : network, layer, unit, type, level, concept (the commonest of that type, else the most
-    precise), precision. One row per unit and type: none for a unit the rule leaves out, several with 'any'.
+    pandas.DataFrame
+        One row per unit and type: ``network``, ``layer``, ``unit``, ``type``, ``level``, ``concept`` (the
+        commonest one of that type; of ties the most precise), ``precision``. A unit that the rule leaves out
+        has no row; with 'any' a unit may have several.
 
     Raises
     ------
-    SceneLensError : a rule there is not, a threshold outside 0..1.
+    SceneLensError
+        If the rule is unknown or the threshold is outside 0..1.
 
     Notes
     -----
@@ -196,38 +286,33 @@ def unit_types(labels: pd.DataFrame, rule: str | Rule = "majority", threshold: f
 
 
 def _common_concepts(answers: pd.DataFrame) -> pd.DataFrame:
-    """`common_concept` of each unit's answers of one type: network, layer, unit, type, concept."""
+    """The commonest concept of each unit's answers of one type: network, layer, unit, type, concept.
+
+    Upper and lower case do not matter. Of ties the concept with the most precise answer counts.
+    """
     key = [*UNIT, "type", "concept"]
-    names = answers.assign(concept=_plain(answers.concept), precision=answers.precision.fillna(0))
+    names = answers.assign(
+        concept=answers.concept.astype(str).str.strip().str.lower(), precision=answers.precision.fillna(0)
+    )
     found = names.groupby(key, sort=False).precision.agg(["size", "max"]).reset_index()
     found = found.sort_values(["size", "max"], ascending=False, kind="stable")
     return found.drop_duplicates([*UNIT, "type"])[key]
 
 
-def _plain(concepts: pd.Series) -> pd.Series:
-    return concepts.astype(str).str.strip().str.lower()
-
-
-def common_concept(answers: pd.DataFrame) -> str:
-    """The concept most answers share, whatever their capitals; of equally common ones the most precise.
-
-    >>> common_concept(pd.DataFrame({"concept": ["Bed", "sofa", "bed "], "precision": [0.1, 0.9, 0.2]}))
-    'bed'
-    """
-    found = answers.precision.fillna(0).groupby(_plain(answers.concept), sort=False).agg(["size", "max"])
-    return str(found.sort_values(["size", "max"], ascending=False, kind="stable").index[0])
-
-
 def type_counts(labels: pd.DataFrame, share: bool = False) -> pd.DataFrame:
-    """How many answers each type got, with no filter on precision (the released `layerAverageCount`).
+    """How many answers each type got, whatever their precision (the released `layerAverageCount`).
 
     Parameters
     ----------
-    share : of all the answers for the layer, instead of their number.
+    labels : pandas.DataFrame
+        Answers; see `check_labels`.
+    share : bool, optional
+        True gives shares of all answers for the layer, 0..1 (default: numbers).
 
     Returns
     -------
-    DataFrame : one row per network and layer (the index, in the table's order), one column per type.
+    pandas.DataFrame
+        One row per network and layer (the index, in the table's order), one column per type.
 
     Examples
     --------
@@ -243,33 +328,19 @@ def type_counts(labels: pd.DataFrame, share: bool = False) -> pd.DataFrame:
     return counts.div(counts.sum(axis=1), axis=0) if share else counts
 
 
-def mean_precision(labels: pd.DataFrame) -> pd.DataFrame:
-    """Mean precision of a layer's answers, with the standard error over its units (Figure 7a).
-
-    Returns
-    -------
-    DataFrame : network, layer, n_units, precision, standard_error (NaN for a single unit).
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"network": "scene", "layer": "pool5", "unit": [1, 2], "concept": "bed",
-    ...                       "type": "object", "precision": [0.5, 1.0]})
-    >>> mean_precision(table).precision.tolist()
-    [0.75]
-    """
-    per_unit = current(labels).groupby(UNIT, sort=False).precision.mean().reset_index()
-    found = per_unit.groupby(["network", "layer"], sort=False).precision
-    table = found.agg(n_units="count", precision="mean", standard_error="sem")
-    return table.reset_index()
-
-
 def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
-    """The same units' labels from several sources, one row per unit and one concept per annotator.
+    """Compare the labels that several sources give the same units.
+
+    Parameters
+    ----------
+    *tables : pandas.DataFrame
+        Tables of answers; see `check_labels`.
 
     Returns
     -------
-    DataFrame, index network, layer, unit; columns (source, annotator); values "concept (type)", empty where
-    a source says nothing. Only units that every table knows.
+    pandas.DataFrame
+        One row per unit that occurs in every table (index: network, layer, unit), one column per source and
+        annotator. Values are "concept (type)", '' where a source has no answer.
 
     Examples
     --------
@@ -281,30 +352,8 @@ def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
     known = [set(zip(*(table[name] for name in UNIT), strict=True)) for table in checked]
     whole = merge(*checked)
     shared = [key in set.intersection(*known) for key in zip(*(whole[name] for name in UNIT), strict=True)]
-    told = whole.assign(label=whole.concept + " (" + whole.type + ")")[np.array(shared, dtype=bool)]
-    return told.pivot(index=UNIT, columns=["source", "annotator"], values="label").fillna("")
-
-
-#: Network Dissection's categories as this package's types. Its objects hold surfaces too (see `SURFACES`).
-CATEGORIES = {
-    "scene": "scene",
-    "object": "object",
-    "part": "object part",
-    "material": "texture or material",
-    "texture": "texture or material",
-    "color": "simple element or colour",
-}
-
-#: Objects in name that workers would call a region or surface: what has no shape of its own.
-SURFACES = frozenset(
-    (
-        *("sky", "sea", "water", "river", "lake", "pond", "ocean", "grass", "field"),
-        *("lawn", "ground", "earth", "land", "sand", "snow", "dirt", "soil", "mud", "road"),
-        *("street", "sidewalk", "pavement", "path", "floor", "wall", "ceiling", "mountain", "hill"),
-        *("cloud", "clouds", "ice", "plain", "desert", "beach", "waves", "skyline", "forest"),
-        *("meadow", "backdrop"),
-    )
-)
+    named = whole.assign(label=whole.concept + " (" + whole.type + ")")[np.array(shared, dtype=bool)]
+    return named.pivot(index=UNIT, columns=["source", "annotator"], values="label").fillna("")
 
 
 def concept_type(kind: str, concept: str) -> str:
@@ -312,8 +361,20 @@ def concept_type(kind: str, concept: str) -> str:
 
     Parameters
     ----------
-    kind : Network Dissection's category; 'color' stands for simple elements too.
-    concept : its name; an 'object' without a shape of its own (`SURFACES`) is a region or surface.
+    kind : str
+        Network Dissection's category, one of `CATEGORIES`; 'color' stands for simple elements too.
+    concept : str
+        Its name. An 'object' without a shape of its own, such as the sky, is a region or surface.
+
+    Returns
+    -------
+    str
+        One of `TYPES`.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such kind.
 
     Examples
     --------
@@ -321,5 +382,5 @@ def concept_type(kind: str, concept: str) -> str:
     ('region or surface', 'object part')
     """
     if kind not in CATEGORIES:
-        raise SceneLensError(f"no kind of concept {kind!r}; there are {', '.join(CATEGORIES)}.")
-    return "region or surface" if kind == "object" and concept in SURFACES else CATEGORIES[kind]
+        raise SceneLensError(f"no kind of concept {kind!r}; the kinds are {', '.join(CATEGORIES)}.")
+    return "region or surface" if kind == "object" and concept in _SURFACES else CATEGORIES[kind]

@@ -1,10 +1,11 @@
-"""Where all units of a layer fire in an image, counted against all concepts, without making a single mask.
+"""Counting where all units of a layer are active in an image, by concept, without making masks.
 
-A unit fires at the pixels where its map, interpolated bilinearly, exceeds its threshold. Counting its pixels
-by concept is a product of two matrices, (units, pixels) of noughts and ones by (pixels, concepts), and both
-are nearly empty: a unit fires at one pixel in two hundred. So the product is summed up sparsely. Between four
-neighbours of the map no pixel exceeds the largest of them, so whole cells fall out after one comparison; what
-remains is interpolated and counted pixel by pixel, with the arithmetic of an image resized in 32-bit floats.
+A unit is active at the pixels where its map, interpolated bilinearly, exceeds its threshold. Counting its
+pixels by concept is a product of two matrices: (units, pixels) of zeros and ones times (pixels, concepts).
+Both are nearly empty, because a unit is active at one pixel in two hundred, so the product is summed only
+where both are not zero. Between four neighbouring positions of the map no pixel exceeds the largest of the
+four, so one comparison excludes a whole cell. The other cells are interpolated and counted pixel by pixel,
+with the arithmetic of an image that is resized in 32-bit floats.
 """
 
 from __future__ import annotations
@@ -19,15 +20,19 @@ from scenelens.networks import Axis
 
 @dataclass
 class Tally:
-    """What is counted for one layer, over all images.
+    """What is counted for one layer over all images.
 
     Attributes
     ----------
-    active : (units,) int64 pixels above threshold.
-    shared : (units, concepts + 1) int64 of them that lie on each concept (0 is no concept).
-    top_peaks : (units, n) float32, the highest peaks so far, in no order; -inf where there is none yet.
-    top_fits : (units, n, kinds + 1) int32, for each of these images the concept of each kind that more than
-        the wanted share of the active pixels lies on, 0 for none; last the image's scene.
+    active : numpy.ndarray
+        (units,) int64, the active pixels: those above the threshold.
+    shared : numpy.ndarray
+        (units, concepts + 1) int64, the active pixels on each concept; column 0 is no concept.
+    top_peaks : numpy.ndarray
+        (units, n) float32, the highest peaks so far, in no order; -inf where there is none yet.
+    top_fits : numpy.ndarray
+        (units, n, kinds + 1) int32. For the image of each peak and for each kind of concept, the concept that
+        more than half of the active pixels lie on, 0 for none; the image's scene is last.
     """
 
     active: np.ndarray
@@ -37,7 +42,22 @@ class Tally:
 
     @classmethod
     def empty(cls, units: int, n_top: int, kinds: int) -> Tally:
-        """A tally of nothing yet; room for concepts is made as they turn up."""
+        """Return a tally in which nothing is counted yet.
+
+        Parameters
+        ----------
+        units : int
+            The layer's units.
+        n_top : int
+            How many of the highest peaks are remembered.
+        kinds : int
+            How many kinds of concepts have maps.
+
+        Returns
+        -------
+        Tally
+            With room for 63 concepts; see `make_room`.
+        """
         return cls(
             np.zeros(units, np.int64),
             np.zeros((units, 64), np.int64),
@@ -46,53 +66,77 @@ class Tally:
         )
 
     def make_room(self, concepts: int) -> None:
-        """Have columns for concepts up to this number, doubling them so that this is rarely needed."""
+        """Make columns for more concepts.
+
+        Parameters
+        ----------
+        concepts : int
+            The highest number of a concept.
+        """
         have = self.shared.shape[1]
         if concepts >= have:
+            # Doubling the columns keeps the copies rare: new concepts turn up in most of the first images.
             more = max(concepts + 1, 2 * have) - have
             self.shared = np.pad(self.shared, ((0, 0), (0, more)))
 
+    def count(
+        self,
+        maps: np.ndarray,
+        thresholds: np.ndarray,
+        codes: np.ndarray,
+        scene: int,
+        slots: np.ndarray,
+        axes: tuple[Axis, Axis],
+        fits: float = 0.5,
+    ) -> None:
+        """Add one image.
 
-def count(
-    tally: Tally,
-    maps: np.ndarray,
-    thresholds: np.ndarray,
-    codes: np.ndarray,
-    scene: int,
-    slots: np.ndarray,
-    axes: tuple[Axis, Axis],
-    fits: float = 0.5,
-) -> None:
-    """Add one image to a layer's tally.
+        Parameters
+        ----------
+        maps : numpy.ndarray
+            (units, h, w) float32, the layer's maps.
+        thresholds : numpy.ndarray
+            (units,) float32; a pixel is active above the threshold, not at it.
+        codes : numpy.ndarray
+            (H, W, kinds) int32, numbers of concepts, 0 for none. `make_room` must have been called for them.
+        scene : int
+            The number of the image's scene, 0 for none; all active pixels lie on it.
+        slots : numpy.ndarray
+            (concepts + 1,) int, the place of each concept's kind in `top_fits`.
+        axes : tuple of Axis
+            Where the map's positions lie in the frame, for rows and for columns.
+        fits : float, optional
+            A concept fits the image if more than this share of its active pixels lies on it (default 0.5).
+            It must be at least 0.5, so that at most one concept of a kind fits.
 
-    Parameters
-    ----------
-    maps : (units, h, w) float32.
-    thresholds : (units,) float32; a pixel is active above it, not at it.
-    codes : (H, W, kinds) int32 numbers of concepts, 0 for none; the tally must have room for them.
-    scene : the number of the image's scene, 0 for none; all active pixels lie on it.
-    slots : (concepts + 1,) int, the place in `top_fits` of every concept's kind.
-    axes : of rows and columns.
-    fits : a concept fits the image where more than this share of its active pixels lies on it; at least 0.5,
-        so that one concept of a kind fits at most.
-
-    Examples
-    --------
-    >>> from scenelens.networks.grid import axis
-    >>> tally = Tally.empty(1, 1, 1)
-    >>> codes = np.zeros((1, 3, 1), np.int32); codes[0, 2] = 5
-    >>> maps = np.array([[[0.0, 1.0]]], np.float32)
-    >>> count(tally, maps, np.float32([0.4]), codes, 0, np.zeros(6, int),
-    ...       (axis(1, 1, 0, 1), axis(2, 3, 0, 2)))
-    >>> int(tally.active[0]), int(tally.shared[0, 5])
-    (2, 1)
-    """
-    rows, columns = axes
-    _count(
-        *(np.ascontiguousarray(maps, np.float32), thresholds, codes, scene, slots),
-        *(rows.first, rows.share, columns.first, columns.share),
-        *(tally.active, tally.shared, tally.top_peaks, tally.top_fits, fits),
-    )
+        Examples
+        --------
+        >>> from scenelens.networks.grid import axis
+        >>> tally = Tally.empty(1, 1, 1)
+        >>> codes = np.zeros((1, 3, 1), np.int32); codes[0, 2] = 5
+        >>> maps = np.array([[[0.0, 1.0]]], np.float32)
+        >>> tally.count(maps, np.float32([0.4]), codes, 0, np.zeros(6, int),
+        ...             (axis(1, 1, 0, 1), axis(2, 3, 0, 2)))
+        >>> int(tally.active[0]), int(tally.shared[0, 5])
+        (2, 1)
+        """
+        rows, columns = axes
+        _count(
+            np.ascontiguousarray(maps, np.float32),
+            thresholds,
+            codes,
+            scene,
+            slots,
+            rows.first,
+            rows.share,
+            columns.first,
+            columns.share,
+            self.active,
+            self.shared,
+            self.top_peaks,
+            self.top_fits,
+            fits,
+        )
 
 
 @njit(cache=True, nogil=True)
@@ -112,7 +156,8 @@ def _count(
     top_fits,
     fits,
 ):
-    found = np.zeros(shared.shape[1], np.int64)  # of one unit in this image
+    """Count all units in one image; the arguments are those of `Tally.count` and the tally's arrays."""
+    found = np.zeros(shared.shape[1], np.int64)  # one unit's pixels by concept in this image
     upper, lower = np.empty(codes.shape[1], np.float32), np.empty(codes.shape[1], np.float32)
     for unit in range(len(maps)):
         peak = maps[unit].max()
@@ -134,6 +179,8 @@ def _count(
             if scene:
                 found[scene] += n
             active[unit] += n
+        # The lowest of the highest peaks so far makes room. An equal peak does not replace it, so of ties the
+        # earlier image stays, and the result does not depend on how images are cut into batches.
         slot = peaks[unit].argmin()
         enters = peak > peaks[unit, slot]
         if enters:
@@ -145,7 +192,10 @@ def _count(
 
 @njit(cache=True, nogil=True)
 def _region(values, threshold, codes, first_y, share_y, first_x, share_x, upper, lower, found):
-    """Count one unit's active pixels by concept, cell after cell of its map; returns how many there are."""
+    """Count one unit's active pixels by concept, cell after cell of its map; return their number.
+
+    The last row and column of cells lie beyond the last position, where its value continues.
+    """
     h, w = values.shape
     kinds = codes.shape[2]
     n = 0
@@ -154,9 +204,11 @@ def _region(values, threshold, codes, first_y, share_y, first_x, share_x, upper,
         for j in range(w):
             right = min(j + 1, w - 1)
             a, b, c, d = values[i, j], values[i, right], values[below, j], values[below, right]
+            # Bilinear interpolation never exceeds the four corners, so most cells end here.
             if not (a > threshold or b > threshold or c > threshold or d > threshold):
                 continue
             start, end = first_x[j], first_x[j + 1]
+            # Along x first, for the cell's upper and lower edge, then along y: as images are resized.
             for x in range(start, end):
                 upper[x] = a * (1 - share_x[x]) + b * share_x[x]
                 lower[x] = c * (1 - share_x[x]) + d * share_x[x]
@@ -172,7 +224,7 @@ def _region(values, threshold, codes, first_y, share_y, first_x, share_x, upper,
 
 @njit(cache=True, nogil=True)
 def _settle(n, found, shared, slots, enters, fitting, fits):
-    """Move one unit's counts of one image to the totals, and note what fits; `found` is zero again."""
+    """Add one unit's counts of one image to the totals, note which concepts fit, and clear `found`."""
     for concept in range(1, len(slots)):
         if found[concept]:
             shared[concept] += found[concept]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scenelens.emergence.study_emergence import measure_emergence
 from scenelens.emergence.views import detector_views
-from scenelens.labels.tally import Tally, count
+from scenelens.labels.tally import Tally
 from scenelens.networks.grid import axis, interpolate
 from tests.annotated_study import annotated_study
 
@@ -26,7 +26,7 @@ def test_the_mask_has_the_pixels_that_labels_count(seed, h, w, threshold):
     tally = Tally.empty(1, 1, 1)
     codes = np.zeros((20, 24, 1), np.int32)
     slots = np.zeros(65, int)
-    count(tally, values[None], np.float32([threshold]), codes, 0, slots, axes)
+    tally.count(values[None], np.float32([threshold]), codes, 0, slots, axes)
     assert abs(int(tally.active[0]) - int(mask.sum())) <= 1  # a pixel at the threshold, in other digits
 
 

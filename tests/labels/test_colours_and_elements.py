@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from scenelens.errors import SceneLensError
-from scenelens.labels.colours_and_elements import COLOURS, ELEMENTS, colour_map, element_map, name_colours
+from scenelens.labels.colours_and_elements import _COLOURS, _ELEMENTS, _name_colours, colour_map, element_map
 
 # CSS colours whose names leave no doubt about the term.
 KNOWN = {
@@ -29,9 +29,9 @@ KNOWN = {
 
 
 def test_every_basic_term_names_the_colours_it_names_in_english():
-    assert sorted(KNOWN) == sorted(COLOURS)
+    assert sorted(KNOWN) == sorted(_COLOURS)
     for term, colours in KNOWN.items():
-        named = [COLOURS[number] for number in name_colours(np.array(colours, np.uint8))]
+        named = [_COLOURS[number] for number in _name_colours(np.array(colours, np.uint8))]
         assert named == [term] * len(colours), term
 
 
@@ -39,7 +39,7 @@ def test_the_map_follows_the_definition_and_covers_every_pixel():
     ramp = (np.arange(32) * 8 + 4).astype(np.uint8)
     image = np.stack([*np.meshgrid(ramp, ramp, indexing="ij"), np.full((32, 32), 100, np.uint8)], -1)
     codes = colour_map(image).codes
-    assert np.array_equal(codes, name_colours(np.where([True, True, False], image, 100)) + 1)
+    assert np.array_equal(codes, _name_colours(np.where([True, True, False], image, 100)) + 1)
     assert codes.min() >= 1
 
 
@@ -105,7 +105,7 @@ def test_other_arrays_are_refused():
         with pytest.raises(SceneLensError):
             colour_map(wrong)
         with pytest.raises(SceneLensError):
-            name_colours(wrong)
+            _name_colours(wrong)
         with pytest.raises(SceneLensError):
             element_map(wrong)
-    assert len(ELEMENTS) == 10
+    assert len(_ELEMENTS) == 10

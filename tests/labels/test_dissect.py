@@ -14,11 +14,11 @@ from torch import nn
 from scenelens import progress
 from scenelens.annotations.interface import Instance, InstanceAnnotations
 from scenelens.errors import SceneLensError
-from scenelens.labels import dissect, layer_maps
-from scenelens.labels.automatic import presence_ap
+from scenelens.labels import dissect, layer_maps, peaks
 from scenelens.labels.concept_maps import ConceptMaps
-from scenelens.labels.dissect import label_networks, label_units
-from scenelens.labels.layer_maps import Highest
+from scenelens.labels.dissect import label_networks
+from scenelens.labels.layer_maps import _Highest
+from scenelens.labels.peaks import _presence_ap
 from scenelens.labels.table import COLUMNS
 from scenelens.metrics import average_precision
 from scenelens.networks import grid
@@ -26,6 +26,11 @@ from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 
 SIZE = 32
+
+
+def label_units(network, annotations, layers, images=None, **how):
+    """The labels of one network."""
+    return label_networks([network], annotations, [layers], images, **how)[0]
 
 
 class Squares(InstanceAnnotations):
@@ -204,8 +209,8 @@ def test_every_kind_has_concepts_of_its_type(found):
 
 
 def test_batches_and_what_is_kept_in_memory_change_nothing(squares, network, found, monkeypatch):
-    monkeypatch.setattr(layer_maps, "BATCH", 5)
-    monkeypatch.setattr(layer_maps, "KEPT_BYTES", 3 * 8 * 8 * 4 * 2)  # two images' maps
+    monkeypatch.setattr(progress, "BATCH", 5)
+    monkeypatch.setattr(dissect, "KEPT_BYTES", 3 * 8 * 8 * 4 * 2)  # two images' maps
     again = label_units(network, squares, ["see"], quantile=0.04, n_top=5, progress=False)
     assert again.table("see").equals(found.table("see"))
 
@@ -230,7 +235,7 @@ def test_the_ap_is_that_of_the_metrics():
     peaks = rng.integers(0, 6, (40, 3)).astype(float)  # many ties
     present = rng.random((40, 4)) < [0.1, 0.5, 0.9, 0]
     starts = np.cumsum([0, *present.sum(1)])
-    ap = presence_ap(peaks, starts, np.nonzero(present)[1], 4)
+    ap = _presence_ap(peaks, starts, np.nonzero(present)[1], 4)
     for unit in range(3):
         for concept in range(3):
             assert ap[unit, concept] == pytest.approx(average_precision(present[:, concept], peaks[:, unit]))
@@ -241,7 +246,7 @@ def test_the_ap_is_that_of_the_metrics():
 @pytest.mark.parametrize("n_batches", [1, 4])
 def test_the_highest_responses_give_numpys_quantile(quantile, n_batches):
     values = np.random.default_rng(1).normal(size=(12, 2, 3, 4)).astype(np.float32)
-    highest = Highest((2, 3, 4), 12, quantile)
+    highest = _Highest((2, 3, 4), 12, quantile)
     for part in np.split(values, n_batches):
         highest.add(part)
     wanted = np.quantile(values.swapaxes(0, 1).reshape(2, -1).astype(float), 1 - quantile, axis=1)
@@ -309,6 +314,6 @@ def test_a_full_disk_is_said_with_a_way_out(squares, network, monkeypatch):
         def write(self, content):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(dissect, "open", lambda *_, **__: Full(), raising=False)
+    monkeypatch.setattr(peaks, "open", lambda *_, **__: Full(), raising=False)
     with pytest.raises(SceneLensError, match=r"No space left on device.*set TMPDIR"):
         label_units(network, squares, ["see"], progress=False)

@@ -93,12 +93,6 @@ def test_merging_a_broken_file_changes_nothing(tmp_path, store):
     assert len(store) == 1
 
 
-def test_a_table_is_added_once(store):
-    table = pd.DataFrame([ANSWER, ANSWER | {"unit": 9}])
-    assert store.add_table(table) == 2
-    assert store.add_table(table) == 0
-
-
 def test_export_holds_the_answers_and_no_formulas(tmp_path, store):
     store.add(**(ANSWER | {"concept": "=HYPERLINK(1)"}), precision=0.25)
     store.add(**(ANSWER | {"concept": 'a "big", bed', "annotator": "Ünal"}))
@@ -175,7 +169,7 @@ def test_a_full_disk_is_said_and_the_answer_can_be_given_again(store, monkeypatc
 
     with monkeypatch.context() as patched:
         patched.setattr(LabelStore, "_connect", small)
-        with pytest.raises(SceneLensError, match=r"the disk is full.*can be given again"):
+        with pytest.raises(SceneLensError, match=r"the disk is full.*give it again"):
             store.add(**(ANSWER | {"unit": 5}), details="x" * 100_000)
     assert len(store) == 1
     store.add(**(ANSWER | {"unit": 5}), details="x" * 100_000)

@@ -14,9 +14,7 @@ from scenelens.labels.table import (
     LEVELS,
     TYPES,
     check_labels,
-    common_concept,
     current,
-    mean_precision,
     merge,
     side_by_side,
     type_counts,
@@ -131,8 +129,9 @@ def test_merging_twice_changes_nothing_and_sources_stay_apart():
 
 
 def test_equally_common_concepts_are_told_apart_by_precision():
-    assert common_concept(THREE) == "bed"
-    assert common_concept(THREE[1:]) == "bedroom"
+    same = THREE.assign(type="object")
+    assert unit_types(same, "any", 0).concept.tolist() == ["bed"]
+    assert unit_types(same[1:], "any", 0).concept.tolist() == ["bedroom"]
 
 
 def test_counts_keep_the_tables_order_of_layers():
@@ -141,13 +140,6 @@ def test_counts_keep_the_tables_order_of_layers():
     assert [layer for _, layer in counts.index] == ["pool5", "conv1"]
     assert counts.loc[("scene", "pool5")].tolist() == [1, 2, 0, 0, 0, 0]
     assert type_counts(table, share=True).sum(axis=1).tolist() == [1, 1]
-
-
-def test_mean_precision_counts_units_not_answers():
-    table = mean_precision(pd.concat([THREE, answers(("a", "sky", TYPES[2], 0.2667), unit=4)]))
-    assert table.n_units.tolist() == [2]
-    assert table.precision[0] == pytest.approx((2.3 / 3 + 0.2667) / 2)
-    assert table.standard_error[0] == pytest.approx(0.25, abs=1e-4)
 
 
 def test_side_by_side_shows_only_units_that_all_know():

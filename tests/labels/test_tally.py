@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from scenelens.labels.tally import Tally, count
+from scenelens.labels.tally import Tally
 from scenelens.networks.grid import axis, interpolate
 
 
@@ -34,7 +34,7 @@ def dense(maps, thresholds, codes, n_concepts):
 def tallied(maps, thresholds, codes, axes, n, scene=0, slots=None, n_top=3):
     tally = Tally.empty(len(maps), n_top, codes.shape[2])
     tally.make_room(n)
-    count(tally, maps, thresholds, codes, scene, np.zeros(n + 1, int) if slots is None else slots, axes)
+    tally.count(maps, thresholds, codes, scene, np.zeros(n + 1, int) if slots is None else slots, axes)
     return tally
 
 
@@ -98,7 +98,7 @@ def test_only_the_highest_peaks_stay_and_an_earlier_one_wins_a_tie():
     tally.make_room(4)
     for concept, peak in ((1, 3.0), (2, 1.0), (3, 2.0), (4, 2.0)):
         codes = np.full((1, 1, 1), concept, np.int32)
-        count(tally, np.full((1, 1, 1), peak, np.float32), np.float32([0.5]), codes, 0, slots, axes)
+        tally.count(np.full((1, 1, 1), peak, np.float32), np.float32([0.5]), codes, 0, slots, axes)
     assert sorted(tally.top_peaks[0]) == [2, 3]
     assert sorted(tally.top_fits[0, :, 0]) == [1, 3]
 
@@ -108,7 +108,7 @@ def test_a_silent_image_among_the_highest_fits_nothing():
     axes = (axis(1, 1, 0, 1), axis(1, 1, 0, 1))
     codes = np.ones((1, 1, 1), np.int32)
     for peak in (1.0, 9.0):
-        count(tally, np.full((1, 1, 1), peak, np.float32), np.float32([5]), codes, 0, np.array([0, 0]), axes)
+        tally.count(np.full((1, 1, 1), peak, np.float32), np.float32([5]), codes, 0, np.array([0, 0]), axes)
     assert sorted(zip(tally.top_peaks[0], tally.top_fits[0, :, 0], strict=True)) == [(1, 0), (9, 1)]
 
 
@@ -126,7 +126,7 @@ def test_the_area_is_what_labelling_counts(shape):
     values = rng.random(shape).astype(np.float32)
     axes = (axis(shape[0], 40, 3.0, 7.0), axis(shape[1], 50, -2.0, 9.0))
     tally = Tally.empty(1, 1, 1)
-    count(tally, values[None], np.float32([0.6]), np.zeros((40, 50, 1), np.int32), 0, np.zeros(1, int), axes)
+    tally.count(values[None], np.float32([0.6]), np.zeros((40, 50, 1), np.int32), 0, np.zeros(1, int), axes)
     area = interpolate(values, axes) > np.float32(0.6)
     assert area.shape == (40, 50)
     assert abs(int(area.sum()) - int(tally.active[0])) <= 1  # 64 bits here, 32 there

@@ -1,4 +1,3 @@
-from types import SimpleNamespace
 from unittest.mock import patch
 
 import cv2
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from scenelens.errors import SceneLensError
-from scenelens.labels.concept_maps import resized
 from scenelens.minimal_images.regions import Regions
 from scenelens.networks.preprocessing import PRESETS, Preprocessing, crop_centre
 from scenelens.networks.torchvision_shim import load_torchvision
@@ -104,7 +102,7 @@ def test_photographs_label_maps_and_segments_are_resized_alike(shape, way):
         Regions.from_map(labels).within(how)
     seen = [call.args[1][::-1] for call in of_pixels.call_args_list] or [shape]
     segments = [call.args[1][::-1] for call in of_segments.call_args_list] or [shape]
-    of_labels = resized(SimpleNamespace(preprocessing=how), shape)
+    of_labels = how.resized(shape)
     assert segments == [of_labels] == seen
 
 
