@@ -7,9 +7,9 @@ annotated pixels overlap best with the unit's active region. This room has both,
 
 The calls that one really types::
 
-    study.automatic_labels("scene").labels()          # each unit's best concept, with its IoU and other measures
-    answers = sl.read_amt("unitAnnotation_places205-alexnet.mat")   # the paper's released answers
-    sl.unit_types(answers, "majority", 0.75)          # one meaning per unit, by a rule
+    study.automatic_labels("scene").labels()           # each unit's best concept, with its IoU and the rest
+    answers = sl.read_amt("unitAnnotation_places205-alexnet.mat")    # the paper's released answers
+    sl.unit_types(answers, "majority", 0.75)           # one meaning per unit, by a rule
 
 In go annotated images and networks, or files of answers. Out comes a table of labels, one row per answer:
 network, layer, unit, annotator, concept, type, precision, n_images, source, when (`COLUMNS`). Several answers
