@@ -1,11 +1,12 @@
 """What automatic labels cost: python -m benchmarks.label_units
 
 Counting alone: the same seeded maps and label maps are counted in three ways that take turns. "Light" does
-what Network Dissection's light version does: per image, for every unit that fires, resize its map, threshold
-it, compare the mask with each concept's. "Dense" resizes all maps at once and multiplies two matrices (once,
-on a fifth of the images). "Sparse" is ours. All three must find the same IoU. The whole pass is
-`label_networks` with five layers of a CaffeNet, compared with the bare forward pass over the same images; a thread reads the
-images ahead in both. Writes build/bench/label_units.json.
+what Network Dissection's light version does: per image and for every active unit, it resizes the map,
+thresholds it, and compares the mask with each concept's. "Dense" resizes all maps at once and multiplies two
+matrices (once, on a fifth of the images). "Sparse" is this package's way. All three must find the same IoU.
+
+The whole pass: `label_networks` with five layers of a CaffeNet is compared with the forward pass alone over
+the same images; in both a thread reads the images ahead. Writes build/bench/label_units.json.
 """
 
 from __future__ import annotations
