@@ -30,7 +30,7 @@ from scenelens.images import load_image
 from scenelens.labels import label_networks
 from scenelens.labels.tally import Tally
 from scenelens.networks.caffenet import CaffeNet
-from scenelens.networks.grid import axis
+from scenelens.networks.grid import Grid
 from scenelens.networks.network import Network
 from scenelens.progress import read_ahead
 
@@ -80,9 +80,10 @@ def dense(maps: np.ndarray, thresholds: np.ndarray, codes: np.ndarray) -> tuple[
 
 def sparse(maps: np.ndarray, thresholds: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     tally, slots = Tally.empty(UNITS, 60, 1), np.zeros(CONCEPTS + 1, int)
-    side = axis(MAP, SIDE, (SIDE / MAP - 1) / 2, SIDE / MAP)
+    stride = SIDE / MAP
+    axes = Grid(((stride - 1) / 2,) * 2, (stride, stride)).axes((MAP, MAP), (SIDE, SIDE))
     for values, labels in zip(maps, codes, strict=True):
-        tally.count(values, thresholds, labels, 0, slots, (side, side))
+        tally.count(values, thresholds, labels, 0, slots, axes)
     return tally.active, tally.shared[:, : CONCEPTS + 1]
 
 

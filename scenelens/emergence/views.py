@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scenelens.emergence.study_emergence import Emergence, _where_annotated
-from scenelens.networks import interpolate, map_axes, unit_maps
+from scenelens.networks import interpolate, unit_maps
 from scenelens.studies import top_images
 from scenelens.workbook import dimmed
 
@@ -81,7 +81,7 @@ def _view(found: Emergence, name: str, row: dict, n_images: int) -> _UnitView:
     network, layer, unit = found.study.networks[name], row["layer"], row["unit"]
     frames = [top.frame for top in top_images(found.study, name, layer, unit, n_images)]
     threshold = float(found.automatic[name].counts[layer].thresholds[unit])
-    axes = map_axes(network, layer)
+    axes = network.axes(layer)
     masks = [interpolate(one, axes) > threshold for one in unit_maps(network, layer, unit, frames)]
     images = [dimmed(frame, mask) if mask.any() else frame for frame, mask in zip(frames, masks, strict=True)]
     return _UnitView(int(unit), float(row["score"]), tuple(images))

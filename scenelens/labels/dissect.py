@@ -32,7 +32,7 @@ from scenelens.labels.concept_maps import AnnotatedFrame, ConceptMaps
 from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
 from scenelens.labels.peaks import Peaks
 from scenelens.labels.tally import Tally
-from scenelens.networks import Axis, Network, map_axes
+from scenelens.networks import Axis, Network
 from scenelens.progress import BATCH, Announcer, read_ahead
 
 _SAMPLE = 512  # images that the thresholds come from
@@ -174,7 +174,7 @@ def _label_group(
         for k, (network, layers) in enumerate(group):
             forward = LayerMaps(network, layers, say, room)
             thresholds = forward.activation_thresholds(annotations, order[: options.sample], options.quantile)
-            axes = {layer: map_axes(network, layer, options.placement) for layer in layers}
+            axes = {layer: network.axes(layer, options.placement) for layer in layers}
             peaks, n_kinds = Peaks(Path(folder) / str(k)), len(shown.concepts.kinds)
             counts.append(_UnitCounts(forward, thresholds, axes, peaks, options.n_top, n_kinds))
         _count_all(counts, shown, order)

@@ -111,12 +111,12 @@ class Tally:
 
         Examples
         --------
-        >>> from scenelens.networks.grid import axis
+        >>> from scenelens.networks.grid import Grid
         >>> tally = Tally.empty(1, 1, 1)
         >>> codes = np.zeros((1, 3, 1), np.int32); codes[0, 2] = 5
         >>> maps = np.array([[[0.0, 1.0]]], np.float32)
         >>> tally.count(maps, np.float32([0.4]), codes, 0, np.zeros(6, int),
-        ...             (axis(1, 1, 0, 1), axis(2, 3, 0, 2)))
+        ...             Grid((0, 0), (1, 2)).axes((1, 2), (1, 3)))
         >>> int(tally.active[0]), int(tally.shared[0, 5])
         (2, 1)
         """

@@ -21,7 +21,7 @@ from numba import njit
 
 from scenelens.errors import SceneLensError
 from scenelens.labels import check_labels
-from scenelens.networks import Axis, Grid, Network, layer_grid
+from scenelens.networks import Axis, Grid, Network
 from scenelens.receptive_fields import EmpiricalRF
 
 #: Layer -> unit -> its measured (empirical) receptive field.
@@ -263,7 +263,7 @@ def _own_labels(network: Network, labels: pd.DataFrame) -> pd.DataFrame:
             f'study.automatic_labels("{network.name}").labels().'
         )
     for layer, rows in own.groupby("layer", sort=False):
-        layer_grid(network, str(layer))  # raises for an unknown layer, and for one without a map
+        network.grid(str(layer))  # raises for an unknown layer, and for one without a map
         n = network.layer_shape(str(layer))[0]
         if rows.unit.max() >= n:
             raise SceneLensError(
@@ -276,7 +276,7 @@ def _layer_units(
     network: Network, layer: str, table: pd.DataFrame, fields: Mapping[int, EmpiricalRF]
 ) -> LayerUnits:
     rows = np.flatnonzero(table.layer == layer)
-    units, grid = table.unit.to_numpy(np.int64)[rows], layer_grid(network, layer)
+    units, grid = table.unit.to_numpy(np.int64)[rows], network.grid(layer)
     levels = table.threshold if "threshold" in table else pd.Series(np.nan, table.index)
     return LayerUnits(
         layer,

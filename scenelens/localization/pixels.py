@@ -45,9 +45,10 @@ def count_scores(
 
     Examples
     --------
-    >>> from scenelens.networks.grid import axis
+    >>> from scenelens.networks import Grid
+    >>> axes = Grid(start=(0, 0), stride=(1, 2)).axes((1, 2), (1, 3))
     >>> bins, mask = np.zeros((2, 4), np.int64), np.array([[True, False, False]])
-    >>> count_scores(np.array([[3.0, 0.0]]), mask, (axis(1, 1, 0, 1), axis(2, 3, 0, 2)), bins, step=1)
+    >>> count_scores(np.array([[3.0, 0.0]]), mask, axes, bins, step=1)
     (1, 2)
     >>> bins.tolist()
     [[1, 0, 1, 0], [0, 0, 0, 1]]

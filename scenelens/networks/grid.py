@@ -2,9 +2,8 @@
 
 A unit's responses live on the coarse map of its layer. To show them on the image, to compare them with
 outlines, or to draw a box, every position needs a place in the frame. A `Grid` says where: the centre of the
-first position and the distance between neighbouring ones, the same numbers as in the table `Network.layers`.
-They are the centres of the theoretical receptive fields (see `scenelens.networks.reach`). Where the module
-cannot be analysed, the positions are spread evenly, as if the map were the frame made smaller.
+first position and the distance between neighbouring ones. `Network.grid` gives a layer's: the centres of the
+theoretical receptive fields, or an even spread where these are not known.
 
 Between the positions values are interpolated bilinearly (`interpolate`). Network Dissection labels units in
 this way: it needs no measured receptive field, but it ignores how large the field is.
@@ -20,16 +19,9 @@ this way: it needs no measured receptive field, but it ignores how large the fie
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-
-from scenelens.errors import SceneLensError
-from scenelens.networks.tracing import Traced
-
-_PLACEMENTS = ("receptive field", "resize")
 
 
 class Axis(NamedTuple):
@@ -59,7 +51,7 @@ class Axis(NamedTuple):
 
         Examples
         --------
-        >>> axis(2, 3, 0, 2).weights().tolist()
+        >>> Grid((0, 0), (1, 2)).axes((1, 2), (1, 3))[1].weights().tolist()
         [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
         """
         positions = np.arange(len(self.first) - 1)
@@ -68,30 +60,8 @@ class Axis(NamedTuple):
         return np.maximum(0.0, 1 - np.abs(place[:, None] - positions))
 
 
-def axis(n: int, length: int, start: float, stride: float) -> Axis:
-    """Return how the pixels of one side lie between positions at start + stride * i.
-
-    Parameters
-    ----------
-    n : int
-        How many positions there are.
-    length : int
-        The side's length in pixels; pixel 0 is centred at 0.
-    start : float
-        The first position's place in pixels.
-    stride : float
-        The distance between neighbouring positions in pixels.
-
-    Returns
-    -------
-    Axis
-        The pixels' cells, and their places in these.
-
-    Examples
-    --------
-    >>> axis(2, 4, 0.5, 2.0).share.tolist()
-    [0.0, 0.25, 0.75, 0.0]
-    """
+def _axis(n: int, length: int, start: float, stride: float) -> Axis:
+    """How the `length` pixels of a side lie between n positions at start + stride * i."""
     # A unit that sees the whole image has stride 0; its single position counts everywhere.
     place = np.clip((np.arange(length) - start) / (stride or 1), 0, n - 1)
     cell = np.floor(place).astype(np.int64)
@@ -178,7 +148,7 @@ class Grid(NamedTuple):
         tuple of Axis
             For rows and for columns.
         """
-        rows, columns = (axis(*one) for one in zip(shape, frame, self.start, self.stride, strict=True))
+        rows, columns = (_axis(*one) for one in zip(shape, frame, self.start, self.stride, strict=True))
         return rows, columns
 
 
@@ -190,7 +160,7 @@ def interpolate(values: np.ndarray, axes: tuple[Axis, Axis]) -> np.ndarray:
     values : numpy.ndarray
         (h, w): one unit's responses.
     axes : tuple of Axis
-        Where the positions lie, from `Grid.axes` or `map_axes`.
+        Where the positions lie, from `Grid.axes` or `Network.axes`.
 
     Returns
     -------
@@ -204,135 +174,3 @@ def interpolate(values: np.ndarray, axes: tuple[Axis, Axis]) -> np.ndarray:
     """
     rows, columns = axes
     return np.asarray(rows.weights() @ values.astype(float) @ columns.weights().T)
-
-
-def row_grid(row: Mapping[str, Any]) -> Grid | None:
-    """Return a layer's grid from its row in the table `Network.layers`.
-
-    Parameters
-    ----------
-    row : mapping
-        With ``map``, the layer's (rows, columns), and ``rf_start`` and ``rf_stride`` in pixels, each one
-        number or (rows, columns).
-
-    Returns
-    -------
-    Grid or None
-        None where the layer has no map, where its receptive field is not known (NaN), and where all of its
-        positions see everything (stride 0).
-
-    Examples
-    --------
-    >>> row_grid({"map": (6, 6), "rf_start": 33, "rf_stride": 32})
-    Grid(start=(33.0, 33.0), stride=(32.0, 32.0))
-    >>> row_grid({"map": (1, 1), "rf_start": math.nan, "rf_stride": math.nan}) is None
-    True
-    """
-    start, stride = _pair(row["rf_start"]), _pair(row["rf_stride"])
-    known = np.isfinite(start).all() and np.isfinite(stride).all() and min(stride) > 0
-    return Grid(start, stride) if known and tuple(row["map"]) != (1, 1) else None
-
-
-def layer_grid(network: Traced, layer: str) -> Grid:
-    """Return where a layer's positions lie: at the centres of their theoretical receptive fields.
-
-    Parameters
-    ----------
-    network : Network
-        The network.
-    layer : str
-        A layer with a map, by its name in `Network.layers` or its module path.
-
-    Returns
-    -------
-    Grid
-        Where the receptive fields are not known, the positions are spread evenly over the frame.
-
-    Raises
-    ------
-    SceneLensError
-        If the network has no such layer, or if the layer has no map.
-    """
-    if network.layer_shape(layer)[1:] == (1, 1):
-        raise SceneLensError(f"layer {layer!r} has no map, so its units have no place; take one with a map.")
-    return _known_grid(network, layer) or _even_grid(network, layer)
-
-
-def map_axes(network: Traced, layer: str, placement: str = "receptive field") -> tuple[Axis, Axis]:
-    """Return how the pixels of the frame lie between a layer's positions, for rows and for columns.
-
-    Parameters
-    ----------
-    network : Network
-        The network.
-    layer : str
-        The layer's name. The single position of a layer without a map counts at every pixel.
-    placement : {'receptive field', 'resize'}, optional
-        Where the positions lie: at the centres of their theoretical receptive fields (default), or spread
-        evenly, as an image is resized. The first is the same as the second where the fields are not known.
-
-    Returns
-    -------
-    tuple of Axis
-        For rows and for columns; see `interpolate`.
-
-    Raises
-    ------
-    SceneLensError
-        If the network has no such layer, or if the placement is unknown.
-    """
-    if placement not in _PLACEMENTS:
-        raise SceneLensError(f"no placement {placement!r}; take 'receptive field' or 'resize'.")
-    known = _known_grid(network, layer) if placement == "receptive field" else None
-    grid = known or _even_grid(network, layer)
-    return grid.axes(network.layer_shape(layer)[1:], network.input_size)
-
-
-def _known_grid(network: Traced, layer: str) -> Grid | None:
-    rows = network.layers[network.layers.layer == layer]
-    return row_grid(rows.iloc[0]) if len(rows) else None  # a module path has no row
-
-
-def _even_grid(network: Traced, layer: str) -> Grid:
-    stride = np.divide(network.input_size, network.layer_shape(layer)[1:])
-    return Grid(_pair((stride - 1) / 2), _pair(stride))
-
-
-def receptive_box(
-    row: Mapping[str, Any], center: tuple[float, float] | None, frame: tuple[int, int]
-) -> tuple[float, float, float, float] | None:
-    """Return the theoretical receptive field around a centre, cut off at the frame's edges.
-
-    Parameters
-    ----------
-    row : mapping
-        The layer's row in `Network.layers`; its ``rf_size`` is read, in pixels.
-    center : tuple of float or None
-        (row, column) in pixels of the frame, such as `Grid.center` gives.
-    frame : tuple of int
-        The frame's (height, width) in pixels.
-
-    Returns
-    -------
-    tuple of float or None
-        (top, left, bottom, right) in pixel edges: pixel 0 lies between the edges 0 and 1. None where there is
-        no centre or no known size, and where the box covers the whole frame.
-
-    Examples
-    --------
-    >>> receptive_box({"rf_size": 67}, (17.0, 97.0), (227, 227))
-    (0.0, 64.0, 51.0, 131.0)
-    """
-    half = [size / 2 for size in _pair(row["rf_size"])]
-    if center is None or any(math.isnan(h) for h in half):
-        return None
-    low = [max(c + 0.5 - h, 0.0) for c, h in zip(center, half, strict=True)]
-    high = [min(c + 0.5 + h, float(edge)) for c, h, edge in zip(center, half, frame, strict=True)]
-    whole = low == [0.0, 0.0] and high == [float(edge) for edge in frame]
-    return None if whole else (low[0], low[1], high[0], high[1])
-
-
-def _pair(value: float | Iterable[float]) -> tuple[float, float]:
-    """One number for both directions, or (rows, columns), as two floats."""
-    first, second = np.broadcast_to(np.asarray(value, float), 2)
-    return float(first), float(second)

@@ -275,6 +275,6 @@ def unit_maps(network: Traced, layer: str, unit: int, frames: Sequence[np.ndarra
             network(np.stack(frames[start : start + _BATCH]), framed=True)
         found.append(np.asarray(acts[layer]))
     if not found:
-        return np.zeros((0, *network.layer_shape(layer)[1:]), np.float32)
+        return np.zeros((0, 1, 1), np.float32)
     values = np.concatenate(found)
     return values.reshape(len(values), *(values.shape[1:] or (1, 1)))

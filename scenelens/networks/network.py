@@ -16,12 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.networks.grid import Axis, Grid
 from scenelens.networks.layers import find_layers, spread_layers
 from scenelens.networks.preprocessing import Preprocessing, checked_image
-from scenelens.networks.reach import theoretical_rf
+from scenelens.networks.reach import RF, theoretical_rf
 from scenelens.networks.tracing import Point, trace
 from scenelens.networks.weights import weights_hash
 
+_PLACEMENTS = ("receptive field", "resize")
 _BATCH = 64  # images that go through the module together
 
 
@@ -150,6 +152,10 @@ class Network:
         return field.size, field.stride, field.start
 
     @cached_property
+    def _rows(self) -> dict[str, dict[str, Any]]:
+        return {row["layer"]: row for row in self.layers.to_dict("records")}
+
+    @cached_property
     def _paths(self) -> dict[str, str]:
         return dict(zip(self._table.layer, self._table.module, strict=True))
 
@@ -201,6 +207,67 @@ class Network:
         """
         shape = self.points[self.module_path(layer)].shape
         return shape if len(shape) == 3 else (shape[0], 1, 1)
+
+    def grid(self, layer: str) -> Grid:
+        """Return where the positions of a layer's map lie: at the centres of their receptive fields.
+
+        Parameters
+        ----------
+        layer : str
+            A layer with a map: its name in `layers`, or the path of any module.
+
+        Returns
+        -------
+        Grid
+            The first position's centre and the distance between positions, in pixels of the frame. Where the
+            theoretical receptive fields are not known, the positions are spread evenly.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such layer, or if it has no map.
+        """
+        if self.layer_shape(layer)[1:] == (1, 1):
+            raise SceneLensError(
+                f"layer {layer!r} has no map, so its units have no place; take one with a map."
+            )
+        return self._known_grid(layer) or self._even_grid(layer)
+
+    def axes(self, layer: str, placement: str = "receptive field") -> tuple[Axis, Axis]:
+        """Return how the pixels of the frame lie between a layer's positions; see `interpolate`.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name in `layers`, or the path of any module.
+        placement : {'receptive field', 'resize'}, optional
+            At the centres of their receptive fields, as in `grid` (default), or spread evenly, as an image is
+            resized.
+
+        Returns
+        -------
+        tuple of Axis
+            For rows and for columns. The single position of a layer without a map counts at every pixel.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such layer or placement.
+        """
+        if placement not in _PLACEMENTS:
+            raise SceneLensError(f"no placement {placement!r}; take 'receptive field' or 'resize'.")
+        known = self._known_grid(layer) if placement == "receptive field" else None
+        grid = known or self._even_grid(layer)
+        return grid.axes(self.layer_shape(layer)[1:], self.input_size)
+
+    def _known_grid(self, layer: str) -> Grid | None:
+        row = self._rows.get(layer)  # the path of a module has no row
+        field = RF.of_layer(row) if row else None
+        return field.grid if field else None
+
+    def _even_grid(self, layer: str) -> Grid:
+        high, wide = np.divide(self.input_size, self.layer_shape(layer)[1:]).tolist()
+        return Grid(((high - 1) / 2, (wide - 1) / 2), (high, wide))
 
     def main_layers(self, n: int = 6) -> list[str]:
         """Return a few layers spread over the depth, for tables and menus.

@@ -6,9 +6,11 @@ which part of it a unit really uses; this is much smaller.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from torch import nn
 
 from scenelens.errors import SceneLensError
@@ -17,6 +19,7 @@ from scenelens.networks.grid import Grid
 from scenelens.networks.tracing import Traced
 
 _Number = float | tuple[float, float]
+_Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,63 @@ class RF:
     def grid(self) -> Grid:
         """Where all positions lie."""
         return Grid(_both(self.start), _both(self.stride))
+
+    def box(self, row: float, col: float, frame: tuple[int, int]) -> _Box | None:
+        """Return the field at a position of the map, cut off at the frame's edges.
+
+        Parameters
+        ----------
+        row : float
+            The position's row in the map, from 0.
+        col : float
+            Its column.
+        frame : tuple of int
+            The frame's (height, width) in pixels.
+
+        Returns
+        -------
+        tuple of float or None
+            (top, left, bottom, right) in pixel edges: pixel 0 lies between the edges 0 and 1. None where the
+            field covers the whole frame.
+
+        Examples
+        --------
+        >>> RF(67, 8, 17).box(0, 10, (227, 227))
+        (0.0, 64.0, 51.0, 131.0)
+        """
+        middle = [center + 0.5 for center in self.center(row, col)]
+        half = [size / 2 for size in _both(self.size)]
+        low = [max(m - h, 0.0) for m, h in zip(middle, half, strict=True)]
+        high = [min(m + h, float(edge)) for m, h, edge in zip(middle, half, frame, strict=True)]
+        whole = low == [0.0, 0.0] and high == [float(edge) for edge in frame]
+        return None if whole else (low[0], low[1], high[0], high[1])
+
+    @classmethod
+    def of_layer(cls, row: Mapping[str, Any]) -> RF | None:
+        """Return the field of a layer's units from its row in the table `Network.layers`.
+
+        Parameters
+        ----------
+        row : mapping
+            With ``map``, ``rf_size``, ``rf_stride`` and ``rf_start``.
+
+        Returns
+        -------
+        RF or None
+            None where the layer has no map, where its field is not known (NaN), and where all of its positions
+            see everything (stride 0).
+
+        Examples
+        --------
+        >>> RF.of_layer({"map": (6, 6), "rf_size": 195, "rf_stride": 32, "rf_start": 33}).center(2, 0)
+        (97.0, 33.0)
+        """
+        size, stride, start = (
+            tuple(np.broadcast_to(np.asarray(row[name], float), 2).tolist())
+            for name in ("rf_size", "rf_stride", "rf_start")
+        )
+        known = np.isfinite((size, stride, start)).all() and min(stride) > 0
+        return cls(size, stride, start) if known and tuple(row["map"]) != (1, 1) else None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -75,10 +74,6 @@ class Traced(Protocol):
     def points(self) -> dict[str, Point]:
         """Module path -> where its value is read."""
 
-    @property
-    def layers(self) -> pd.DataFrame:
-        """One row per layer; see `Network.layers`."""
-
     def module_path(self, layer: str) -> str:
         """Return the path of a layer's module; see `Network.module_path`.
 
@@ -91,20 +86,6 @@ class Traced(Protocol):
         -------
         str
             The module path.
-        """
-
-    def layer_shape(self, layer: str) -> tuple[int, int, int]:
-        """Return (units, height, width) of a layer's value; see `Network.layer_shape`.
-
-        Parameters
-        ----------
-        layer : str
-            The layer's name, or a module path.
-
-        Returns
-        -------
-        tuple of int
-            The shape for one image.
         """
 
     def __call__(self, images: Any, framed: bool = False) -> Tensor | None:

@@ -14,7 +14,7 @@ import numpy as np
 import traitlets
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import row_grid
+from scenelens.networks import RF
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import Occlusion
@@ -91,7 +91,7 @@ class FieldExplorer(UnitBrowser):
             Names of layers.
         """
         table = self.atlas.part(network or self.network).network.layers
-        return [str(row["layer"]) for row in table.to_dict("records") if row_grid(row)]
+        return [str(row["layer"]) for row in table.to_dict("records") if RF.of_layer(row)]
 
     def tops(self) -> list[TopImage]:
         """The unit's top images, best first."""

@@ -19,7 +19,7 @@ import numpy as np
 from scenelens import paper
 from scenelens.errors import SceneLensError
 from scenelens.files import cache_key, digest, replace_file, stable_text
-from scenelens.networks import Network, row_grid
+from scenelens.networks import RF, Network
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.estimate import estimate_rf
 from scenelens.receptive_fields.field import EmpiricalRF, pack, unpack
@@ -305,7 +305,7 @@ def _atlas_layers(network: Network) -> list[str]:
     table = network.layers.set_index("layer")
     if set(paper.RF_SIZES) <= set(table.index):
         return list(paper.RF_SIZES)
-    usable = [layer for layer in network.main_layers(6) if row_grid(table.loc[layer])]
+    usable = [layer for layer in network.main_layers(6) if RF.of_layer(table.loc[layer])]
     places = np.linspace(0, len(usable) - 1, min(4, len(usable))).round().astype(int)
     return [usable[k] for k in places]
 

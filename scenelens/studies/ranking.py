@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks import receptive_box, row_grid
+from scenelens.networks import RF
 from scenelens.studies.study import Study
 
 #: A box with sides below this share of the frame marks the position by itself.
@@ -142,15 +142,14 @@ def layer_row(study: Study, network: str, layer: str) -> dict[str, Any]:
 
 def _view(study: Study, network: str, row: dict[str, Any], found: dict[str, Any], about: Any) -> TopImage:
     frame = study.networks[network].show_input(study.load_image(found["image"]))
-    grid = row_grid(row)
-    center = None if grid is None else grid.center(int(found["row"]), int(found["col"]))
+    field, place = RF.of_layer(row), (int(found["row"]), int(found["col"]))
     return TopImage(
         image=found["image"],
         rank=int(found["rank"]),
         peak=float(found["peak"]),
         frame=frame,
-        center=center,
-        box=receptive_box(row, center, frame.shape[:2]),
+        center=field.center(*place) if field else None,
+        box=field.box(*place, frame.shape[:2]) if field else None,
         source=str(about.at[found["image"], "source"]),
         category=str(about.at[found["image"], "category"]),
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.labels import SCENES, AnnotatedFrame, ConceptMaps
-from scenelens.networks import interpolate, map_axes, responses
+from scenelens.networks import interpolate, responses
 from scenelens.studies import Study, TopImage, top_images
 from scenelens.unit_semantics.sources import LabelSet
 
@@ -98,7 +98,7 @@ def _evidence(study: Study, label: Any, n_images: int) -> UnitEvidence:
     """A unit's top images with its active area, each judged by the concept of its automatic label."""
     found = study.automatic_labels(label.network)
     network = study.networks[label.network]
-    axes = map_axes(network, label.layer)
+    axes = network.axes(label.layer)
     threshold = float(found.counts[label.layer].thresholds[label.unit])
     maps = ConceptMaps(study.annotations, network) if study.annotations is not None else None
     images = []

@@ -18,7 +18,7 @@ from PIL import Image
 
 from scenelens.errors import SceneLensError
 from scenelens.labels import TYPES
-from scenelens.networks import Axis, interpolate, map_axes, unit_maps
+from scenelens.networks import Axis, interpolate, unit_maps
 from scenelens.receptive_fields import Atlas, EmpiricalRF, open_atlas, union_of_fields
 from scenelens.studies import Study, layer_row
 from scenelens.workbook import dimmed
@@ -264,7 +264,7 @@ def annotation_task(
     frames = _frames(atlas.study, network, [*real, *catch])
     net = atlas.study.networks[network]
     maps = unit_maps(net, layer, unit, frames[: len(real)])
-    way, masks = _segmented(maps, field, map_axes(net, layer), frames[0].shape[:2])
+    way, masks = _segmented(maps, field, net.axes(layer), frames[0].shape[:2])
     # In a catch trial there is little or nothing to segment, so it borrows the region of a real image: its
     # shape must not give it away.
     masks += [masks[k] for k in rng.integers(len(real), size=len(catch))]

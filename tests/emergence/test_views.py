@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scenelens.emergence.study_emergence import measure_emergence
 from scenelens.emergence.views import detector_views
 from scenelens.labels.tally import Tally
-from scenelens.networks.grid import axis, interpolate
+from scenelens.networks.grid import Grid, interpolate
 from tests.annotated_study import annotated_study
 
 
@@ -20,7 +20,7 @@ from tests.annotated_study import annotated_study
 def test_the_mask_has_the_pixels_that_labels_count(seed, h, w, threshold):
     """Against the counting that automatic labels are made with."""
     values = np.random.default_rng(seed).random((h, w)).astype(np.float32)
-    axes = axis(h, 20, 1.5, 4.0), axis(w, 24, 2.0, 5.0)
+    axes = Grid((1.5, 2.0), (4.0, 5.0)).axes((h, w), (20, 24))
     mask = interpolate(values, axes) > np.float32(threshold)
     assert mask.shape == (20, 24)
     tally = Tally.empty(1, 1, 1)
@@ -32,7 +32,7 @@ def test_the_mask_has_the_pixels_that_labels_count(seed, h, w, threshold):
 
 def test_a_mask_by_hand():
     """One row of two positions, 0 at pixel 0 and 1 at pixel 4: above .4 from pixel 2 on."""
-    mask = interpolate(np.array([[0.0, 1.0]]), (axis(1, 2, 0, 1), axis(2, 6, 0, 4))) > 0.4
+    mask = interpolate(np.array([[0.0, 1.0]]), Grid((0, 0), (1, 4)).axes((1, 2), (2, 6))) > 0.4
     assert mask.tolist() == [[False, False, True, True, True, True]] * 2
 
 

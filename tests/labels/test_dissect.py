@@ -21,7 +21,6 @@ from scenelens.labels.layer_maps import _Highest
 from scenelens.labels.peaks import _presence_ap
 from scenelens.labels.table import COLUMNS
 from scenelens.metrics import average_precision
-from scenelens.networks import grid
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 
@@ -95,7 +94,7 @@ def found(squares, network):
 def dense(network, annotations, found, kind="objects"):
     """Shared pixels of every unit and concept by plain masks, with the thresholds that were found."""
     maps = layer_maps.LayerMaps(network, ["see"], progress.Announcer(False))
-    rows, columns = grid.map_axes(network, "see")
+    rows, columns = network.axes("see")
     weights = []
     for side in (rows, columns):
         cell = np.repeat(np.arange(8), np.diff(side.first))

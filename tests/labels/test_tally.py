@@ -9,14 +9,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from scenelens.labels.tally import Tally
-from scenelens.networks.grid import axis, interpolate
+from scenelens.networks.grid import Grid, interpolate
 
 
 def resize_axes(maps, shape):
-    return tuple(
-        axis(n, length, (length / n - 1) / 2, length / n)
-        for n, length in zip(maps.shape[1:], shape, strict=True)
-    )
+    stride = tuple(length / n for n, length in zip(maps.shape[1:], shape, strict=True))
+    return Grid(tuple((one - 1) / 2 for one in stride), stride).axes(maps.shape[1:], shape)
 
 
 def dense(maps, thresholds, codes, n_concepts):
@@ -59,7 +57,7 @@ def test_a_maps_positions_may_stand_anywhere(seed, level, place):
     maps = rng.random((3, 6, 5)).astype(np.float32)
     codes = rng.integers(0, 3, (40, 60, 1)).astype(np.int32)
     thresholds = np.full(3, level, np.float32)
-    axes = (axis(6, 40, start, stride), axis(5, 60, start, stride))
+    axes = Grid((start, start), (stride, stride)).axes((6, 5), (40, 60))
     tally = tallied(maps, thresholds, codes, axes, 2)
     near = 0
     for unit, values in enumerate(interpolate(one, axes) for one in maps):
@@ -93,7 +91,7 @@ def test_the_scene_holds_all_active_pixels_and_what_fits_is_noted():
 
 def test_only_the_highest_peaks_stay_and_an_earlier_one_wins_a_tie():
     tally = Tally.empty(1, 2, 1)
-    axes = (axis(1, 1, 0, 1), axis(1, 1, 0, 1))
+    axes = Grid((0, 0), (1, 1)).axes((1, 1), (1, 1))
     slots = np.array([0, 0, 0, 0, 0])
     tally.make_room(4)
     for concept, peak in ((1, 3.0), (2, 1.0), (3, 2.0), (4, 2.0)):
@@ -105,7 +103,7 @@ def test_only_the_highest_peaks_stay_and_an_earlier_one_wins_a_tie():
 
 def test_a_silent_image_among_the_highest_fits_nothing():
     tally = Tally.empty(1, 2, 1)
-    axes = (axis(1, 1, 0, 1), axis(1, 1, 0, 1))
+    axes = Grid((0, 0), (1, 1)).axes((1, 1), (1, 1))
     codes = np.ones((1, 1, 1), np.int32)
     for peak in (1.0, 9.0):
         tally.count(np.full((1, 1, 1), peak, np.float32), np.float32([5]), codes, 0, np.array([0, 0]), axes)
@@ -124,7 +122,7 @@ def test_room_for_concepts_grows_and_keeps_what_was_counted():
 def test_the_area_is_what_labelling_counts(shape):
     rng = np.random.default_rng(1)
     values = rng.random(shape).astype(np.float32)
-    axes = (axis(shape[0], 40, 3.0, 7.0), axis(shape[1], 50, -2.0, 9.0))
+    axes = Grid((3.0, -2.0), (7.0, 9.0)).axes((shape[0], shape[1]), (40, 50))
     tally = Tally.empty(1, 1, 1)
     tally.count(values[None], np.float32([0.6]), np.zeros((40, 50, 1), np.int32), 0, np.zeros(1, int), axes)
     area = interpolate(values, axes) > np.float32(0.6)

@@ -9,7 +9,7 @@ from scipy import ndimage
 from scenelens.errors import SceneLensError
 from scenelens.localization.boxes import _ASSUMED_SHARE, _field_squares, _find_boxes, _merge_boxes
 from scenelens.networks.caffenet import CaffeNet
-from scenelens.networks.grid import Grid, layer_grid
+from scenelens.networks.grid import Grid
 from scenelens.networks.network import Network
 from tests.made_up_fields import blob_field
 
@@ -105,11 +105,11 @@ def test_merged_boxes_of_a_name_no_longer_lie_on_their_leader(seed, n):
 
 
 def test_a_layers_grid_is_that_of_its_theoretical_fields(network):
-    assert layer_grid(network, "pool5") == Grid((33.0, 33.0), (32.0, 32.0))
+    assert network.grid("pool5") == Grid((33.0, 33.0), (32.0, 32.0))
     with pytest.raises(SceneLensError, match="no map"):
-        layer_grid(network, "fc7")
+        network.grid("fc7")
     with pytest.raises(SceneLensError, match="pool5"):
-        layer_grid(network, "pol5")
+        network.grid("pol5")
 
 
 @pytest.mark.parametrize("place", [(0, 0), (3, 5), (99, 99)])

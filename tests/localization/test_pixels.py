@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from scenelens.localization.pixels import BINS, count_scores
 from scenelens.networks.caffenet import CaffeNet
-from scenelens.networks.grid import axis, interpolate, map_axes
+from scenelens.networks.grid import Grid, interpolate
 from scenelens.networks.network import Network
 
 
 def test_pixels_are_counted_by_hand():
     # scores 3, 1.5 and 0 along a row; the first pixel is the object's; 3 / 4, 1.5 / 2.5 of four bins
     bins = np.zeros((2, 4), np.int64)
-    how = (axis(1, 1, 0, 1), axis(2, 3, 0, 2))
+    how = Grid((0, 0), (1, 2)).axes((1, 2), (1, 3))
     assert count_scores(np.array([[3.0, 0.0]]), np.array([[True, False, False]]), how, bins, step=1) == (1, 2)
     assert bins.tolist() == [[1, 0, 1, 0], [0, 0, 0, 1]]
 
@@ -23,7 +23,7 @@ def test_pixels_are_counted_by_hand():
 def test_counting_is_as_with_whole_masks(h, w, seed):
     rng = np.random.default_rng(seed)
     values = np.maximum(rng.normal(0.3, 1, (h, w)), -1).astype(np.float32)
-    mask, how = rng.random((30, 40)) < 0.4, (axis(h, 30, 2.5, 30 / h), axis(w, 40, 3.0, 40 / w))
+    mask, how = rng.random((30, 40)) < 0.4, Grid((2.5, 3.0), (30 / h, 40 / w)).axes((h, w), (30, 40))
     bins, step = np.zeros((2, BINS), np.int64), int(rng.integers(1, 5))
     shared, active = count_scores(values, mask, how, bins, step)
     whole = interpolate(values, how)
@@ -44,4 +44,4 @@ def test_the_deepest_positions_of_a_side_weigh_one():
 
 
 def map_axes_of_small():
-    return map_axes(Network(CaffeNet(3, width=1 / 8, fc=16)), "pool5")
+    return Network(CaffeNet(3, width=1 / 8, fc=16)).axes("pool5")

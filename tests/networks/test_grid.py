@@ -10,7 +10,7 @@ from torch import nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.caffenet import CaffeNet
-from scenelens.networks.grid import Grid, axis, interpolate, layer_grid, map_axes, row_grid
+from scenelens.networks.grid import Grid, interpolate
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 from scenelens.networks.reach import RF
@@ -125,33 +125,33 @@ def paper():
 
 def test_unknown_fields_are_spread_evenly(odd):
     layer = odd.layers.layer[0]
-    assert row_grid(odd.layers.iloc[0]) is None
-    assert layer_grid(odd, layer) == Grid((0.5, 0.5), (2.0, 2.0))
-    places = {how: map_axes(odd, layer, how)[0].share.tolist() for how in ("receptive field", "resize")}
+    assert RF.of_layer(odd.layers.iloc[0]) is None
+    assert odd.grid(layer) == Grid((0.5, 0.5), (2.0, 2.0))
+    places = {how: odd.axes(layer, how)[0].share.tolist() for how in ("receptive field", "resize")}
     assert places["resize"] == places["receptive field"] == [0.0, 0.25, 0.75, 0.0]
 
 
 def test_a_layers_axes_are_those_of_its_grid(paper):
     for layer in ("conv1", "pool2", "pool5"):
-        axes = layer_grid(paper, layer).axes(paper.layer_shape(layer)[1:], paper.input_size)
-        for mine, its in zip(map_axes(paper, layer), axes, strict=True):
+        axes = paper.grid(layer).axes(paper.layer_shape(layer)[1:], paper.input_size)
+        for mine, its in zip(paper.axes(layer), axes, strict=True):
             np.testing.assert_array_equal(mine.share, its.share)
             np.testing.assert_array_equal(mine.first, its.first)
 
 
 def test_resized_maps_lie_as_an_image_that_is_enlarged(paper):
-    rows, _ = map_axes(paper, "pool5", "resize")
-    expected = axis(6, 227, (227 / 6 - 1) / 2, 227 / 6)
+    rows, _ = paper.axes("pool5", "resize")
+    expected, _ = Grid(((227 / 6 - 1) / 2,) * 2, (227 / 6,) * 2).axes((6, 6), (227, 227))
     np.testing.assert_array_equal(rows.share, expected.share)
 
 
 def test_a_layer_without_a_map_counts_everywhere(paper):
-    assert interpolate(np.array([[3.0]]), map_axes(paper, "fc7")).shape == (227, 227)
-    assert row_grid(paper.layers.set_index("layer").loc["fc7"]) is None
+    assert interpolate(np.array([[3.0]]), paper.axes("fc7")).shape == (227, 227)
+    assert RF.of_layer(paper.layers.set_index("layer").loc["fc7"]) is None
     with pytest.raises(SceneLensError, match="no map"):
-        layer_grid(paper, "fc7")
+        paper.grid("fc7")
 
 
 def test_an_unknown_placement_is_an_error(paper):
     with pytest.raises(SceneLensError, match="receptive field"):
-        map_axes(paper, "pool5", "somewhere")
+        paper.axes("pool5", "somewhere")

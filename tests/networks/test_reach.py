@@ -200,3 +200,37 @@ def test_strides_that_disagree_where_branches_meet_are_said() -> None:
 
     with pytest.raises(SceneLensError, match="different strides"):
         theoretical_rf(Odd(), "last")
+
+
+# ---- a field at a position, and from the table of layers
+
+
+@pytest.mark.parametrize(("place", "box"), [
+    ((0, 0), (0.0, 0.0, 11.0, 11.0)),  # conv1's first unit: rows and columns 0 to 10
+    ((27, 0), (108.0, 0.0, 119.0, 11.0)),
+    ((55, 54), (220.0, 216.0, 227.0, 227.0)),
+])  # fmt: skip
+def test_the_box_is_the_field_cut_off_at_the_edges(place, box) -> None:
+    assert RF(11, 4, 5).box(*place, (227, 227)) == box
+
+
+def test_a_box_over_the_whole_frame_is_not_drawn() -> None:
+    assert RF(500, 32, 100).box(0, 0, (227, 227)) is None
+
+
+def test_rows_and_columns_may_have_their_own_geometry() -> None:
+    row = {"map": (4, 8), "rf_size": (7, 9), "rf_start": (3, 5), "rf_stride": (8, 4)}
+    field = RF.of_layer(row)
+    assert field is not None
+    assert field.center(1, 2) == (11.0, 13.0)
+    assert field.box(1, 2, (99, 99)) == (8.0, 9.0, 15.0, 18.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"map": (1, 1)}, {"rf_stride": 0}, dict.fromkeys(("rf_size", "rf_start", "rf_stride"), float("nan"))],
+)
+def test_a_layer_without_places_has_no_field(change) -> None:
+    row = {"map": (6, 6), "rf_size": 195, "rf_start": 33, "rf_stride": 32}
+    assert RF.of_layer(row) == RF((195, 195), (32, 32), (33, 33))
+    assert RF.of_layer(row | change) is None

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.grid import receptive_box, row_grid
 from scenelens.studies.ranking import TopImage, layer_row, top_images
 from scenelens.studies.study import open_study
 from tests.tiny_study import write_tiny_study
@@ -50,30 +49,6 @@ def test_a_fully_connected_layer_has_no_place(study):
     assert view.center is None
     assert view.box is None
     assert view.ring is None
-
-
-@pytest.mark.parametrize(("center", "box"), [
-    ((5.0, 5.0), (0.0, 0.0, 11.0, 11.0)),  # conv1's first unit: rows and columns 0 to 10
-    ((113.0, 5.0), (108.0, 0.0, 119.0, 11.0)),
-    ((225.0, 2.0), (220.0, 0.0, 227.0, 8.0)),
-])  # fmt: skip
-def test_the_box_is_the_field_cut_off_at_the_edges(center, box):
-    assert receptive_box({"rf_size": 11}, center, (227, 227)) == box
-
-
-def test_a_box_over_the_whole_frame_is_not_drawn():
-    assert receptive_box({"rf_size": 500}, (100.0, 100.0), (227, 227)) is None
-
-
-def test_unknown_geometry_gives_no_center():
-    row = {"map": (6, 6), "rf_start": float("nan"), "rf_stride": float("nan")}
-    assert row_grid(row) is None
-    assert receptive_box({"rf_size": float("nan")}, (1.0, 1.0), (9, 9)) is None
-
-
-def test_rows_and_columns_may_have_their_own_geometry():
-    row = {"map": (4, 8), "rf_start": (3, 5), "rf_stride": (8, 4)}
-    assert row_grid(row).center(1, 2) == (11.0, 13.0)
 
 
 def test_no_ring_in_a_box_that_marks_the_place_by_itself():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from scenelens.labels.concept_maps import ConceptMaps
-from scenelens.networks.grid import interpolate, map_axes
+from scenelens.networks.grid import interpolate
 from scenelens.networks.hooks import responses
 from scenelens.unit_semantics.evidence import _choose_units, _evidence, _fits
 from scenelens.unit_semantics.sources import automatic_set
@@ -29,7 +29,7 @@ def test_evidence_shows_the_units_top_images_and_judges_the_annotated_ones(study
     threshold = study.automatic_labels("scene").counts["conv3"].thresholds[label.unit]
     for one in shown:
         values = responses(network, "conv3", label.unit, study.load_image(one.top.image))
-        area = interpolate(values, map_axes(network, "conv3")) > threshold
+        area = interpolate(values, network.axes("conv3")) > threshold
         np.testing.assert_array_equal(one.mask, area)
         assert (one.fits is None) == (one.top.image not in known or not area.any())
         if one.fits is not None:
