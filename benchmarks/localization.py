@@ -1,9 +1,10 @@
 """What finding objects costs on top of naming the scene: python -m benchmarks.localization
 
-A CaffeNet of half width, every unit of pool2, conv4 and pool5 labelled and calibrated, firing at
-half a per cent of its positions. "Bare" is the forward pass alone, from the picture to the class scores;
-"localize" is the same with boxes, as tables. Both take turns, picture by picture. Then the same in batches of
-32. Writes build/bench/localization.json.
+The network is a CaffeNet of half width. Every unit of pool2, conv4 and pool5 is labelled and calibrated, and
+active at half a per cent of its positions. "Bare" is the forward pass alone, from the image to the class
+scores;
+"localize" is the same with boxes, as tables. The two take turns, image by image; then the same is measured in
+batches of 32. Writes build/bench/localization.json.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from scenelens.networks.network import Network
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 LAYERS, CONCEPTS, BATCH, QUANTILE = ("pool2", "conv4", "pool5"), 40, 32, 0.005
-WITHIN = 1.25  # wanted
+WITHIN = 1.25  # times the bare pass: the goal
 
 
-def pictures(n: int, side: int = 227) -> list[np.ndarray]:
-    """Pictures with coarse and fine detail, uint8 RGB."""
+def images_with_detail(n: int, side: int = 227) -> list[np.ndarray]:
+    """Images with coarse and fine detail, uint8 RGB."""
     rng = np.random.default_rng(0)
     noise = [[rng.integers(0, 256, (k, k, 3), dtype=np.uint8) for k in (4, 16, 64)] for _ in range(n)]
     scaled = [[cv2.resize(one, (side, side)) for one in several] for several in noise]
@@ -40,7 +41,7 @@ def pictures(n: int, side: int = 227) -> list[np.ndarray]:
 
 
 def ready(images: list[np.ndarray]) -> Localizer:
-    """A localizer of made-up names and true thresholds."""
+    """A localizer with made-up names and measured thresholds."""
     torch.manual_seed(0)
     network = Network(CaffeNet(20, width=0.5, fc=512), "scene")
     rng, rows = np.random.default_rng(0), []
@@ -59,7 +60,7 @@ def ready(images: list[np.ndarray]) -> Localizer:
 
 
 def measure(ways: dict[str, Callable[[], object]], rounds: int, per: int) -> pd.DataFrame:
-    """Milliseconds per picture: one row per turn, one column per way; they take turns."""
+    """Milliseconds per image: one row per turn, one column per way; they take turns."""
     for way in ways.values():
         way()  # compiled, warm
     rows = []
@@ -78,23 +79,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=150)
     options = parser.parse_args()
     torch.set_num_threads(min(2, os.cpu_count() or 1))
-    images = pictures(BATCH)
+    images = images_with_detail(BATCH)
     localizer = ready(images)
     network, turn = localizer.network, iter(range(10**9))
 
-    def one_of(read: Callable[[np.ndarray], object]) -> Callable[[], object]:
-        return lambda: read(images[next(turn) % BATCH])
+    def one_of(way: Callable[[np.ndarray], object]) -> Callable[[], object]:
+        return lambda: way(images[next(turn) % BATCH])
 
-    def read(image: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def localize(image: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
         seen = localizer(image)
         return seen.scene, seen.boxes
 
-    def describe_all_keeps() -> list[pd.DataFrame]:
+    def localize_all() -> list[pd.DataFrame]:
         return [part for seen in localizer.several(images) for part in (seen.scene, seen.boxes)]
 
-    single = measure({"bare": one_of(network), "localize": one_of(read)}, options.rounds, 1)
+    single = measure({"bare": one_of(network), "localize": one_of(localize)}, options.rounds, 1)
     many = measure(
-        {"bare": lambda: network(images), "localize": describe_all_keeps}, max(3, options.rounds // 15), BATCH
+        {"bare": lambda: network(images), "localize": localize_all}, max(3, options.rounds // 15), BATCH
     )
     boxes = float(np.mean([len(seen.boxes) for seen in localizer.several(images)]))
     found = {
@@ -103,7 +104,7 @@ def main() -> None:
         "torch": torch.__version__,
         "cpus": os.cpu_count(),
     }
-    print(f"{len(localizer.labels)} labelled units, {boxes:.0f} boxes per picture; ms per picture, medians")
+    print(f"{len(localizer.labels)} labelled units, {boxes:.0f} boxes per image; ms per image, medians")
     for name, turns in (("batch 1", single), ("batch 32", many)):
         ratio = float((turns.localize / turns.bare).median())
         low, high = np.quantile(turns.localize / turns.bare, [0.25, 0.75])
@@ -112,7 +113,7 @@ def main() -> None:
               f" (quartiles {low:.2f}-{high:.2f}; wanted: at most {WITHIN})")  # fmt: skip
         found[name] = {**medians.to_dict(), "ratio": ratio, "quartiles": [float(low), float(high)]}
     per_image = found["batch 32"]["localize"] / found["batch 1"]["localize"]
-    print(f"a picture in a batch costs {per_image:.2f} of a picture alone (wanted: at most 1)")
+    print(f"an image in a batch costs {per_image:.2f} of an image alone (wanted: at most 1)")
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "localization.json").write_text(json.dumps(found | {"per_image": per_image}, indent=1))
 

@@ -37,7 +37,7 @@ def changed(notebook, act):
     notebook.change("sl-reading", act)
 
 
-def test_it_shows_the_picture_the_scores_and_a_button_per_box(notebook):
+def test_it_shows_the_image_the_scores_and_a_button_per_box(notebook):
     expect(notebook.status()).to_contain_text("boxes at conv4")
     assert pixels(notebook.widget("sl-reading"))[:2] == (810, 440)
     expect(notebook.widget("sl-box-1")).to_be_visible()
@@ -69,7 +69,7 @@ def test_another_layer_and_the_other_network(notebook):
     expect(notebook.status()).to_contain_text(re.compile("apple|ball"))
 
 
-def test_another_folder_and_picture(notebook):
+def test_another_folder_and_image(notebook):
     folder = notebook.widget("sl-folder").locator("select")
     changed(notebook, lambda: folder.select_option("object/ball"))
     expect(notebook.status()).to_contain_text("0.png")

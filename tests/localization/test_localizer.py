@@ -31,23 +31,23 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return [photograph(seed, (90, 120)) for seed in range(6)]
 
 
 @pytest.fixture(scope="module")
-def known(network, pictures):
+def known(network, images):
     """Labels of every unit of three layers, thresholds that a tenth of the responses exceed, and curves."""
     rows, curves = [], []
     with sl.record(network, LAYERS) as acts:
-        network(pictures)
+        network(images)
     for layer in LAYERS:
         for unit, values in enumerate(acts[layer].transpose(0, 1).flatten(1).numpy()):
             ranked = np.unique(values)
             at = int(0.9 * len(ranked))
             threshold = float(ranked[at : at + 2].mean())  # between two responses, so no rounding decides
             rows.append((layer, unit, NAMES[unit % 3], "object", threshold))
-            ends = np.array([0.1, 0.5 + 0.01 * (unit % 37)])  # no two units promise the same
+            ends = np.array([0.1, 0.5 + 0.01 * (unit % 37)])  # no two units have the same
             curves.append(Curve(np.array([threshold, threshold + 50]), ends))
     units = pd.DataFrame(rows, columns=["layer", "unit", "concept", "type", "threshold"])
     return units.assign(network="scene"), Calibration("scene", network.weights_hash, units, tuple(curves))
@@ -58,7 +58,7 @@ def localizer(network, known):
     return Localizer(network, *known)
 
 
-def test_there_is_exactly_one_forward_pass(network, known, localizer, pictures):
+def test_there_is_exactly_one_forward_pass(network, known, localizer, images):
     passes, convolutions = [], []
     hooks = [network.module.register_forward_hook(lambda *_: passes.append(1))]
     hooks += [
@@ -67,33 +67,33 @@ def test_there_is_exactly_one_forward_pass(network, known, localizer, pictures):
         if isinstance(one, torch.nn.Conv2d)
     ]
     try:
-        localizer(pictures[0])
+        localizer(images[0])
         assert (len(passes), len(convolutions)) == (1, 5)
-        localize(network, pictures[0], *known, layers=["pool5"])
+        localize(network, images[0], *known, layers=["pool5"])
         assert (len(passes), len(convolutions)) == (2, 10)
-        localizer.several(pictures)
+        localizer.several(images)
         assert len(passes) == 3
     finally:
         for hook in hooks:
             hook.remove()
 
 
-def test_the_scene_is_what_the_network_predicts(network, localizer, pictures):
-    seen, said = localizer(pictures[1]), network.predict(pictures[1])
+def test_the_scene_is_what_the_network_predicts(network, localizer, images):
+    seen, said = localizer(images[1]), network.predict(images[1])
     assert seen.scene.predicted.tolist() == said.predicted.tolist()
     np.testing.assert_allclose(seen.scene.probability, said.probability, rtol=1e-5)
     assert seen.scene["rank"].tolist() == [1, 2, 3, 4]  # four classes: no top 5
-    np.testing.assert_array_equal(seen.frame, network.show_input(pictures[1]))
+    np.testing.assert_array_equal(seen.frame, network.show_input(images[1]))
 
 
-def test_boxes_are_where_labelled_units_are_active(network, known, localizer, pictures):
+def test_boxes_are_where_labelled_units_are_active(network, known, localizer, images):
     """One row per group before merging would be many; the strongest of each name must be among the boxes."""
     labels, calibration = known
-    seen = localizer(pictures[2])
+    seen = localizer(images[2])
     assert list(seen.boxes.columns) == COLUMNS
     assert list(dict.fromkeys(seen.boxes.layer)) == list(LAYERS)
     with sl.record(network, LAYERS) as acts:
-        network(pictures[2])
+        network(images[2])
     for layer in LAYERS:
         boxes = seen.boxes[seen.boxes.layer == layer]
         assert (boxes.confidence.diff().dropna() <= 1e-12).all()
@@ -110,8 +110,8 @@ def test_boxes_are_where_labelled_units_are_active(network, known, localizer, pi
                 assert {unit for several in found.units for unit in several} == set(units)
 
 
-def test_boxes_lie_in_the_frame_around_their_strongest_position(localizer, pictures):
-    boxes = pd.concat([one.boxes for one in localizer.several(pictures)])
+def test_boxes_lie_in_the_frame_around_their_strongest_position(localizer, images):
+    boxes = pd.concat([one.boxes for one in localizer.several(images)])
     assert ((boxes.top < boxes.bottom) & (boxes.left < boxes.right)).all()
     assert boxes[["top", "left"]].min().min() >= 0
     assert boxes[["bottom", "right"]].max().max() <= 227 + 1e-9
@@ -119,22 +119,22 @@ def test_boxes_lie_in_the_frame_around_their_strongest_position(localizer, pictu
     assert all(row.unit in row.units for row in boxes.itertuples())
 
 
-def test_a_batch_changes_nothing(localizer, pictures):
-    together = localizer.several(pictures)
-    for picture, one in zip(pictures, together, strict=True):
-        alone = localizer(picture)
+def test_a_batch_changes_nothing(localizer, images):
+    together = localizer.several(images)
+    for image, one in zip(images, together, strict=True):
+        alone = localizer(image)
         pd.testing.assert_frame_equal(alone.boxes, one.boxes, rtol=1e-3, atol=1e-3)
         pd.testing.assert_frame_equal(alone.scene, one.scene, rtol=1e-3)
 
 
-def test_a_measured_field_sets_the_size_of_boxes(network, known, pictures):
+def test_a_measured_field_sets_the_size_of_boxes(network, known, images):
     labels, calibration = known
     one = labels[(labels.layer == "pool2") & (labels.unit == 4)]
     small = blob_field(4, "pool2", width=0.05)
     plain, measured = (
         Localizer(network, one, calibration, fields=fields) for fields in (None, {"pool2": {4: small}})
     )
-    before, after = (pd.concat([each.boxes for each in one.several(pictures)]) for one in (plain, measured))
+    before, after = (pd.concat([each.boxes for each in one.several(images)]) for one in (plain, measured))
     assert len(after) > 0
     # groups are the same before boxes merge; a smaller field gives smaller boxes, so fewer of them merge
     assert len(after) >= len(before)
@@ -142,30 +142,30 @@ def test_a_measured_field_sets_the_size_of_boxes(network, known, pictures):
     assert (after.right - after.left).min() >= min(small.size, 227 - 211) - 1.5
 
 
-def test_a_silent_picture_gives_an_empty_table(network, known, pictures):
+def test_an_image_without_active_units_gives_an_empty_table(network, known, images):
     labels, calibration = known
     deaf = calibration.units.assign(threshold=1e9)
     quiet = Calibration("scene", network.weights_hash, deaf, calibration.curves)
-    seen = localize(network, pictures[0], labels, quiet)
+    seen = localize(network, images[0], labels, quiet)
     assert seen.boxes.empty
     assert list(seen.boxes.columns) == COLUMNS
     assert len(seen.scene) == 4
 
 
-def test_least_leaves_out_what_is_less_sure(network, known, pictures):
-    everything = localize(network, pictures[0], *known).boxes
+def test_least_leaves_out_what_is_less_sure(network, known, images):
+    everything = localize(network, images[0], *known).boxes
     level = float(everything.confidence.median())
-    sure = localize(network, pictures[0], *known, least=level).boxes
+    sure = localize(network, images[0], *known, least=level).boxes
     assert len(sure) == (everything.confidence >= level).sum() < len(everything)
 
 
-def test_confidence_after_merging_is_mapped(network, known, pictures):
+def test_confidence_after_merging_is_mapped(network, known, images):
     labels, calibration = known
     half = Curve(np.array([0.0, 1.0]), np.array([0.0, 0.5]))
     less = Calibration(
         "scene", calibration.weights, calibration.units, calibration.curves, dict.fromkeys(LAYERS, half)
     )
-    before, after = (localize(network, pictures[0], labels, one).boxes for one in (calibration, less))
+    before, after = (localize(network, images[0], labels, one).boxes for one in (calibration, less))
     np.testing.assert_allclose(after.confidence, before.confidence / 2)
 
 
@@ -185,25 +185,25 @@ def test_units_without_calibration_stay_silent(network, known):
         ({"unit": 4000}, "a label of 4000"),
     ],
 )
-def test_labels_of_something_else_are_refused(network, known, pictures, change, message):
+def test_labels_of_something_else_are_refused(network, known, images, change, message):
     labels, calibration = known
     with pytest.raises(SceneLensError, match=message):
-        localize(network, pictures[0], labels.assign(**change), calibration)
+        localize(network, images[0], labels.assign(**change), calibration)
 
 
-def test_what_else_does_not_fit_raises(network, known, pictures):
+def test_what_else_does_not_fit_raises(network, known, images):
     labels, calibration = known
     other = Network(CaffeNet(4, width=1 / 8, fc=16), "scene")
     prepared = LabelledUnits.prepare(network, labels)
     with pytest.raises(SceneLensError, match="prepared for another network"):
         Localizer(Network(network.module, "scene"), prepared, calibration)
     with pytest.raises(SceneLensError, match="other weights"):
-        localize(other, pictures[0], labels, calibration)
+        localize(other, images[0], labels, calibration)
     with pytest.raises(SceneLensError, match="no unit of conv5 is labelled"):
-        localize(network, pictures[0], labels, calibration, layers=["conv5"])
+        localize(network, images[0], labels, calibration, layers=["conv5"])
     with pytest.raises(SceneLensError, match="pool5"):
-        localize(network, pictures[0], labels, calibration, layers=["pol5"])
+        localize(network, images[0], labels, calibration, layers=["pol5"])
     with pytest.raises(SceneLensError, match=r"one name; give a list, \['pool5'\]"):
-        localize(network, pictures[0], labels, calibration, layers="pool5")
+        localize(network, images[0], labels, calibration, layers="pool5")
     with pytest.raises(SceneLensError, match="between 0 and 1"):
-        localize(network, pictures[0], labels, calibration, least=20)
+        localize(network, images[0], labels, calibration, least=20)

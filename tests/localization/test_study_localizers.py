@@ -145,18 +145,18 @@ def test_every_sentence_has_its_numbers(study, found):
 
 
 def test_the_example_has_confident_boxes_at_the_deepest_layer(study, found, monkeypatch):
-    """Of two pictures with a confident box on the last layer the surer one; boxes of other layers, and weak
+    """Of two images with a confident box on the last layer the surer one; boxes of other layers, and weak
     ones, do not count for that."""
     one = found["scene"]
     deepest, other = one.localizer.layers[-1], one.localizer.layers[0]
-    told = {2: (other, 0.99), 3: (deepest, 0.5), 4: (deepest, 0.9), 5: (deepest, 0.25)}
+    confidences = {2: (other, 0.99), 3: (deepest, 0.5), 4: (deepest, 0.9), 5: (deepest, 0.25)}
 
-    def several(pictures):
+    def several(photographs):
         seen = []
-        for k, picture in enumerate(pictures):
-            layer, confidence = told.get(k, (other, 0.25))
+        for k, photograph in enumerate(photographs):
+            layer, confidence = confidences.get(k, (other, 0.25))
             boxes = {"layer": [layer], "concept": ["lamp"], "confidence": [confidence]}
-            seen.append(Localization(picture, np.zeros(1), pd.array(["nowhere"], dtype="str"), boxes))
+            seen.append(Localization(photograph, np.zeros(1), pd.array(["nowhere"], dtype="str"), boxes))
         return seen
 
     monkeypatch.setattr(one.localizer, "several", several)

@@ -43,13 +43,13 @@ def names(view) -> list[str]:
 
 
 def with_boxes(view) -> ImageReader:
-    """The model, moved to a picture that has boxes at its layer."""
+    """The model, moved to an image that has boxes at its layer."""
     model = view.model
     for image in model.paths:
         model.choose(image=image)
         if len(model.boxes()):
             return model
-    raise AssertionError("no picture of the study has a box")
+    raise AssertionError("no image of the study has a box")
 
 
 def test_it_begins_with_a_test_image(study, view):
@@ -134,7 +134,7 @@ def test_a_readers_photograph(view):
 def test_a_file_that_is_no_image_raises_and_changes_nothing(view):
     before = view.model.image
     with pytest.raises(SceneLensError, match=r"the image notes\.txt is unreadable"):
-        view.upload.value = uploaded("notes.txt", b"no picture")
+        view.upload.value = uploaded("notes.txt", b"no image")
     assert view.status.failed
     assert view.model.image == before
 
