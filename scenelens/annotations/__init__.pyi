@@ -1,6 +1,6 @@
 from .ade20k import ADE20K
 from .colour_masks import ColourMasks
-from .interface import Annotations, Instance, InstanceAnnotations, LabelMap, Shape, resize_codes
+from .interface import Annotations, Instance, InstanceAnnotations, LabelMap, Shape
 from .joined import JoinedAnnotations
 from .labelme import parse_annotation
 from .names import normalise_name, read_folding
@@ -26,7 +26,6 @@ __all__ = [
     "parse_annotation",
     "rasterise",
     "read_folding",
-    "resize_codes",
     "write_annotation",
     "write_label_map",
     "write_legend",

@@ -61,7 +61,7 @@ class ADE20K(PolygonAnnotations):
         there = {image: source for image, source in sources.items() if source}
         if not there:
             raise SceneLensError(
-                f"{root} holds no ADE20K annotation: a .json of the same name as a photograph."
+                f"{root} contains no ADE20K annotation: a .json of the same name as a photograph."
             )
         super().__init__({image: found[image] for image in there}, there, cache, notes)
 
@@ -126,7 +126,8 @@ def _ade_content(path: Path) -> dict[str, Any]:
         content["object"] = list(content["object"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SceneLensError(
-            f"{path} is no ADE20K annotation ({type(error).__name__}: {error}); repair it or leave it out."
+            f"{path} is not an ADE20K annotation ({type(error).__name__}: {error}); repair it or leave it "
+            "out."
         ) from None
     return content
 

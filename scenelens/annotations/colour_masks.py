@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from scenelens.annotations.interface import Instance, InstanceAnnotations, Shape, resize_codes
+from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
 from scenelens.errors import SceneLensError
 
 _UNLABELLED = "unlabelled"  # the name of a colour that stands for nothing
@@ -46,7 +46,9 @@ class ColourMasks(InstanceAnnotations):
         sources = {image: (root / "labels" / image).with_suffix(".png") for image in found}
         there = {image: path for image, path in sources.items() if path.exists()}
         if not there:
-            raise SceneLensError(f"{root / 'labels'} holds no mask of any photograph in {root / 'images'}.")
+            raise SceneLensError(
+                f"{root / 'labels'} contains no mask of any photograph in {root / 'images'}."
+            )
         notes = [(image, "not annotated", str(sources[image])) for image in found if image not in there]
         super().__init__({image: found[image] for image in there}, there, cache, notes)
 
@@ -72,7 +74,8 @@ class ColourMasks(InstanceAnnotations):
         codes = np.zeros(packed.shape, np.int32)
         for code, name in enumerate(names, start=1):
             codes[packed == self.colours[name]] = code
-        return resize_codes(codes, shape or self.size(image)), [Instance(name, 0) for name in names]
+        codes = LabelMap(codes, {}).resized(shape or self.size(image)).codes
+        return codes, [Instance(name, 0) for name in names]
 
     def repairs(self, image: str) -> list[tuple[str, str]]:
         """The colours that have no name.
@@ -100,7 +103,9 @@ class ColourMasks(InstanceAnnotations):
         self._check_image(image)
         mask = cv2.imread(str(self.sources[image]), cv2.IMREAD_COLOR_RGB)
         if mask is None:
-            raise SceneLensError(f"{self.sources[image]} is no readable image; replace it or leave it out.")
+            raise SceneLensError(
+                f"{self.sources[image]} is not a readable image; replace it or leave it out."
+            )
         return mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
 
 

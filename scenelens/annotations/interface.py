@@ -100,6 +100,25 @@ class LabelMap(NamedTuple):
         present = np.unique(self.codes)
         return {name: self.codes == code for code, name in self.names.items() if code in present}
 
+    def resized(self, shape: Shape | None) -> LabelMap:
+        """Resize the map. Every pixel takes the code of the nearest one, so no new codes arise.
+
+        Parameters
+        ----------
+        shape : tuple of int or None
+            The new (H, W); None returns the map as it is.
+
+        Returns
+        -------
+        LabelMap
+            The map at the new size, with the same names.
+        """
+        if shape is None or self.codes.shape == tuple(shape):
+            return self
+        # INTER_NEAREST_EXACT compares pixel centres; INTER_NEAREST is off by up to half a pixel.
+        codes = cv2.resize(self.codes, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST_EXACT)
+        return LabelMap(codes, self.names)
+
 
 @runtime_checkable
 class Annotations(Protocol):
@@ -356,7 +375,7 @@ class InstanceAnnotations:
                 return photograph.height, photograph.width
         except OSError as error:
             raise SceneLensError(
-                f"{path} is no readable image ({error}); replace it or leave it out."
+                f"{path} is not a readable image ({error}); replace it or leave it out."
             ) from None
 
     def masks(self, image: str, shape: Shape | None = None) -> dict[str, np.ndarray]:
@@ -522,24 +541,3 @@ def _pack_tables(tables: _Tables) -> bytes:
 def _unpack_tables(content: bytes) -> _Tables:
     objects, report = json.loads(content)
     return pd.DataFrame(objects["data"], columns=_TABLE), pd.DataFrame(report["data"], columns=_REPORT)
-
-
-def resize_codes(codes: np.ndarray, shape: Shape | None) -> np.ndarray:
-    """Resize a label map. Every pixel takes the code of the nearest one, so no new codes arise.
-
-    Parameters
-    ----------
-    codes : numpy.ndarray
-        (H, W) int32.
-    shape : tuple of int or None
-        The new (H, W); None returns the codes as they are.
-
-    Returns
-    -------
-    numpy.ndarray
-        The codes at the new size, int32.
-    """
-    if shape is None or codes.shape == tuple(shape):
-        return codes
-    # INTER_NEAREST_EXACT compares pixel centres; INTER_NEAREST is off by up to half a pixel.
-    return cv2.resize(codes, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST_EXACT)

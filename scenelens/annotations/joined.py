@@ -42,12 +42,12 @@ class JoinedAnnotations:
     >>> JoinedAnnotations({})
     Traceback (most recent call last):
     ...
-    scenelens.errors.SceneLensError: there are no annotations to join; give one set at least.
+    scenelens.errors.SceneLensError: there are no annotations to join; give at least one set.
     """
 
     def __init__(self, sets: Mapping[str, Annotations]) -> None:
         if not sets:
-            raise SceneLensError("there are no annotations to join; give one set at least.")
+            raise SceneLensError("there are no annotations to join; give at least one set.")
         self.sets = dict(sets)
         self._homes = {f"{name}/{image}": (name, image) for name, one in sets.items() for image in one.images}
         self.images = list(self._homes)

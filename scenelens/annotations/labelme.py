@@ -53,7 +53,7 @@ def parse_annotation(source: str | Path | bytes) -> Annotation:
     Raises
     ------
     SceneLensError
-        If the file is missing, is no XML even after repairs, or is no LabelMe annotation.
+        If the file is missing, is not XML even after repairs, or is not a LabelMe annotation.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def _root(data: bytes, where: str, notes: list[Repair]) -> Element:
     root = _parsed(text, where)
     if root.tag != "annotation":
         raise SceneLensError(
-            f"{where} is no LabelMe annotation: it begins with <{root.tag}>, not <annotation>."
+            f"{where} is not a LabelMe annotation: it begins with <{root.tag}>, not <annotation>."
         )
     return root
 
@@ -115,7 +115,7 @@ def _parsed(text: str, where: str) -> Element:
         return ElementTree.fromstring(text, forbid_dtd=True)
     except ParseError as error:
         raise SceneLensError(
-            f"{where} is no readable XML ({error}); repair the file or leave it out."
+            f"{where} is not readable XML ({error}); repair the file or leave it out."
         ) from None
     except DefusedXmlException:  # entities that expand to gigabytes, or that read files of this machine
         raise SceneLensError(

@@ -168,7 +168,7 @@ def read_folding(path: str | Path | None = None) -> Folding:
     Raises
     ------
     SceneLensError
-        If there is no such file, it is no TOML, a line is no list of names, or a name is in two lines.
+        If there is no such file, it is not valid TOML, a line is not a list of names, or a name is in two lines.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def read_folding(path: str | Path | None = None) -> Folding:
         raise SceneLensError(f"{file} cannot be read ({error.strerror}); it is a table of names.") from None
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError alike
         raise SceneLensError(
-            f"{file} is no TOML ({error}); write lines such as: painting = ['paintings']"
+            f"{file} is not valid TOML ({error}); write lines such as: painting = ['paintings']"
         ) from None
     for name, others in table.items():
         if not isinstance(others, list) or not all(isinstance(one, str) for one in others):

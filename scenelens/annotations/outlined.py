@@ -30,7 +30,7 @@ REPAIRS = {
     "crosses itself": "the outline crosses itself; filled by the even-odd rule",
     "outside": "points outside the frame; the part inside was taken",
     "duplicate": "the same object occurs twice; taken once",
-    "imagesize": "the size of the image is missing or no number",
+    "imagesize": "the size of the image is missing or not a number",
     "imagesize mistrusted": "the polygons fit the photograph, not the stated size; its own was taken",
 }
 
@@ -213,7 +213,7 @@ def _paint_order(names: Sequence[str], areas: Sequence[float]) -> list[int]:
     """In which order objects are painted over each other; the annotations do not say it reliably.
 
     Of ties the first of the list comes first. An object that lies more than 90% inside another one needs no
-    rule of its own (the LabelMe toolbox has one): if only one of the two lies in the other, it is smaller.
+    rule of its own: if the other does not lie in it too, it is the smaller one and comes later.
 
     >>> _paint_order(["lamp", "wall", "table"], [4, 9, 20])
     [1, 2, 0]

@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
-from scenelens.annotations.interface import LabelMap, Shape, resize_codes
+from scenelens.annotations.interface import LabelMap, Shape
 from scenelens.annotations.labelme import parse_annotation
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
 from scenelens.errors import SceneLensError
@@ -157,7 +157,9 @@ class AnnotatedImages(PolygonAnnotations):
         sources = {image: self._xml(image) for image in photographs}
         there = {image for image, path in sources.items() if path.exists()}
         if not there:
-            raise SceneLensError(f"{self.root / 'Annotations'} holds no annotation of any image in Images.")
+            raise SceneLensError(
+                f"{self.root / 'Annotations'} contains no annotation of any image in Images."
+            )
         notes = [(image, "not annotated", str(sources[image])) for image in photographs if image not in there]
         known = set(sources.values())
         lone = (path for path in sorted((self.root / "Annotations").rglob("*.xml")) if path not in known)
@@ -223,9 +225,9 @@ class AnnotatedImages(PolygonAnnotations):
         codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.exists() else None
         if codes is None or codes.ndim != 2:
             raise SceneLensError(
-                f"{path} is missing or no greyscale PNG; write it again with write_label_map."
+                f"{path} is missing or is not a greyscale PNG; write it again with write_label_map."
             )
-        return LabelMap(resize_codes(codes, shape or self.size(image)).astype(np.int32), self._legends[kind])
+        return LabelMap(codes.astype(np.int32), self._legends[kind]).resized(shape or self.size(image))
 
     def _xml(self, image: str) -> Path:
         return (self.root / "Annotations" / image).with_suffix(".xml")
@@ -247,4 +249,6 @@ def _legend(path: Path) -> dict[int, str]:
     try:
         return {int(code): str(name) for code, name in json.loads(path.read_text()).items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise SceneLensError(f"{path} is no legend: a JSON object from codes to names ({error}).") from None
+        raise SceneLensError(
+            f"{path} is not a legend: a JSON object from codes to names ({error})."
+        ) from None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from scenelens.annotations import Annotations, LabelMap, Shape, resize_codes
+from scenelens.annotations import Annotations, LabelMap, Shape
 from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
 from scenelens.labels.colours_and_elements import colour_map, element_map
@@ -28,7 +28,7 @@ _ANNOTATED = {
     "materials": "material",
 }  # kinds -> `concept_type`'s kinds
 _MEASURED = {"colours": colour_map, "elements": element_map}
-# The share of the frame from which a concept counts as present. Hardly an image has no grey pixel, so colours
+# The share of the frame from which a concept counts as present. Nearly every image has some grey pixel, so colours
 # and elements need more than one pixel; for annotated concepts one is enough.
 _PRESENT = {"colours": 0.05, "elements": 0.05}
 
@@ -136,7 +136,8 @@ class ConceptMaps:
         if kind in _MEASURED:
             return _MEASURED[kind](frame)
         found = self.annotations.label_map(image, kind, size)
-        codes = crop_centre(resize_codes(found.codes, size), frame.shape[:2])
+        # The map takes the photograph's way to the frame: resized, then cropped.
+        codes = crop_centre(found.resized(size).codes, frame.shape[:2])
         return LabelMap(codes, found.names)
 
     def _numbered(self, kind: str, found: LabelMap) -> np.ndarray:

@@ -42,7 +42,7 @@ def read_amt(path: str | Path, network: str | None = None) -> pd.DataFrame:
     Raises
     ------
     SceneLensError
-        If the file is missing, is no .mat file, or has another layout; the sentence says what was found.
+        If the file is missing, is not a .mat file, or has another layout; the sentence says what was found.
 
     Notes
     -----
@@ -80,7 +80,7 @@ def _mat(path: Path) -> dict:
     try:
         return loadmat(path, appendmat=False)
     except Exception as error:  # scipy raises a dozen kinds of errors, also zlib's
-        raise SceneLensError(f"{path} is no readable MATLAB 5 file ({error}); fetch it again.") from None
+        raise SceneLensError(f"{path} is not a readable MATLAB 5 file ({error}); fetch it again.") from None
 
 
 def _other_layout(path: Path) -> str:
@@ -166,7 +166,7 @@ def _csv(path: Path) -> pd.DataFrame:
             f"there is no file {path} (the labels are in github.com/CSAILVision/NetDissect, folder plot)."
         ) from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise SceneLensError(f"{path} is no readable table ({error}); fetch it again.") from None
+        raise SceneLensError(f"{path} is not a readable table ({error}); fetch it again.") from None
     fields = ("label", "activation", "intersect", "iou")
     missing = [f"{kind}-{field}" for kind in CATEGORIES for field in fields if f"{kind}-{field}" not in table]
     missing += [name for name in ("unit", "category") if name not in table]

@@ -272,7 +272,7 @@ class LabelStore:
             sqlite3.SQLITE_FULL: "the disk is full: free some space",
             sqlite3.SQLITE_READONLY: "it is read-only, or its folder: allow writing, or choose another file",
             sqlite3.SQLITE_CANTOPEN: "it cannot be opened: look at the folder and its rights",
-            sqlite3.SQLITE_NOTADB: "it is no database: choose another file",
+            sqlite3.SQLITE_NOTADB: "it is not a database: choose another file",
             sqlite3.SQLITE_CORRUPT: "it is damaged: choose another file and merge what can be read",
             sqlite3.SQLITE_BUSY: f"another process has locked it for {_WAIT:.0f} s: close that one",
         }.get(primary, str(error))

@@ -138,7 +138,7 @@ def check_labels(labels: pd.DataFrame) -> pd.DataFrame:
     ------
     SceneLensError
         If a column is missing, a concept is empty, a type is unknown, a precision is outside 0..1, or a unit
-        is no whole number from 0 on. The first bad row is named.
+        is not a whole number from 0 on. The first bad row is named.
 
     Examples
     --------

@@ -81,14 +81,14 @@ def test_ade20k_table(ade):
 @pytest.mark.parametrize("text", ["{", "[]", '{"annotation": {}}', '{"annotation": null}'])
 def test_a_broken_ade20k_file(ade, text):
     (ade / "a.json").write_text(text)
-    with pytest.raises(SceneLensError, match=r"a\.json is no ADE20K annotation"):
+    with pytest.raises(SceneLensError, match=r"a\.json is not an ADE20K annotation"):
         ADE20K(ade).masks("a.jpg")
     assert ADE20K(ade).report()["kind"].tolist() == ["unreadable"]
 
 
 def test_no_ade20k_file(ade):
     (ade / "a.json").unlink()
-    with pytest.raises(SceneLensError, match="holds no ADE20K annotation"):
+    with pytest.raises(SceneLensError, match="contains no ADE20K annotation"):
         ADE20K(ade)
 
 
@@ -124,10 +124,10 @@ def test_colours_that_are_none(coloured, colours):
 
 def test_colour_masks_that_are_missing_or_broken(coloured):
     (coloured / "labels/street/a.png").write_bytes(b"no png")
-    with pytest.raises(SceneLensError, match=r"a\.png is no readable image"):
+    with pytest.raises(SceneLensError, match=r"a\.png is not a readable image"):
         ColourMasks(coloured, FACADE).masks("street/a.jpg")
     (coloured / "labels/street/a.png").unlink()
-    with pytest.raises(SceneLensError, match="holds no mask"):
+    with pytest.raises(SceneLensError, match="contains no mask"):
         ColourMasks(coloured, FACADE)
 
 

@@ -184,7 +184,7 @@ def test_names(raw, name, states):
 def test_what_is_no_xml(tmp_path, data):
     path = tmp_path / "broken.xml"
     path.write_bytes(data)
-    with pytest.raises(SceneLensError, match=r"broken\.xml is no readable XML"):
+    with pytest.raises(SceneLensError, match=r"broken\.xml is not readable XML"):
         parse_annotation(path)
 
 

@@ -44,7 +44,7 @@ def test_a_name_on_two_lines_is_told():
 
 @pytest.mark.parametrize(("text", "said"), [
     ('painting = "paintings"', "must be a list"), ("painting = [1]", "must be a list"),
-    ("painting [", "is no TOML"),
+    ("painting [", "is not valid TOML"),
 ])  # fmt: skip
 def test_a_broken_table_names_its_file(tmp_path, text, said):
     path = tmp_path / "names.toml"
@@ -58,7 +58,7 @@ def test_no_table_and_no_text(tmp_path):
     with pytest.raises(SceneLensError, match=r"nowhere\.toml cannot be read"):
         read_folding(tmp_path / "nowhere.toml")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SceneLensError, match=r"bytes\.toml is no TOML"):
+    with pytest.raises(SceneLensError, match=r"bytes\.toml is not valid TOML"):
         read_folding(tmp_path / "bytes.toml")
 
 

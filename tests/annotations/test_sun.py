@@ -266,14 +266,14 @@ def test_refusals(world, tmp_path):
         write_label_map(world, "a.jpg", "parts", np.array([[-1]]))
     (world / "Labels").mkdir()
     (world / "Labels/parts.json").write_text('["leg"]')
-    with pytest.raises(SceneLensError, match=r"parts\.json is no legend"):
+    with pytest.raises(SceneLensError, match=r"parts\.json is not a legend"):
         AnnotatedImages(world).label_map("b/bedroom/one.jpg", "parts")
 
 
 def test_photographs_without_any_annotation(tmp_path):
     (tmp_path / "Images").mkdir()
     Image.new("RGB", (5, 5)).save(tmp_path / "Images/a.png")
-    with pytest.raises(SceneLensError, match="holds no annotation"):
+    with pytest.raises(SceneLensError, match="contains no annotation"):
         AnnotatedImages(tmp_path)
 
 

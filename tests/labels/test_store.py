@@ -86,7 +86,7 @@ def test_merging_a_broken_file_changes_nothing(tmp_path, store):
     good = LabelStore(tmp_path / "good.db")
     good.add(**(ANSWER | {"annotator": "Bob"}))
     (tmp_path / "bad.db").write_bytes(b"not a database at all" * 50)
-    with pytest.raises(SceneLensError, match=r"bad\.db: it is no database"):
+    with pytest.raises(SceneLensError, match=r"bad\.db: it is not a database"):
         store.merge(good, tmp_path / "bad.db")
     with pytest.raises(SceneLensError, match="no file"):
         store.merge(tmp_path / "missing.db")
