@@ -22,7 +22,6 @@ from scenelens.minimal_images import (
     describe_retention,
     known_categories,
     ship_retention,
-    shipped_retention,
 )
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields import N_IMAGES, Atlas, open_atlas
@@ -108,8 +107,9 @@ def _prepare_retention(study: Study, options: argparse.Namespace) -> None:
     The results of a study of the package are written next to its data, those of any other study into its
     cache.
     """
-    if shipped_retention(study) is not None:
-        print(ship_retention(study))
+    path = ship_retention(study)
+    if path is not None:
+        print(path)
         return
     for category in known_categories(study):
         print(describe_retention(category_retention(study, category)))

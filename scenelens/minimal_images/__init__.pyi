@@ -8,7 +8,7 @@ from .retention_search import Retention, retention
 from .search import MinimalImage, minimal_image, simplify
 from .segmentation import regions_from_annotation, segment_image
 from .sentences import describe_retention
-from .study_retention import category_retention, compare_retention, ship_retention, shipped_retention
+from .study_retention import category_retention, compare_retention, ship_retention
 from .widget import take_apart
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "scene_probe",
     "segment_image",
     "ship_retention",
-    "shipped_retention",
     "simplify",
     "take_apart",
 ]

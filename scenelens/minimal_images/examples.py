@@ -80,20 +80,8 @@ def _scenes(study: Study) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class ExampleScene:
-    """One photograph of a scene.
-
-    Attributes
-    ----------
-    path : Path
-        Where the photograph lies.
-    photograph : numpy.ndarray
-        uint8 RGB (h, w, 3).
-    category : str
-        Its scene category.
-    regions : Regions or None
-        Its outlined objects; None where the study has no annotations.
-    """
+class _ExampleScene:
+    """One photograph of a scene; see `example_scene`."""
 
     path: Path
     photograph: np.ndarray
@@ -101,7 +89,7 @@ class ExampleScene:
     regions: Regions | None
 
 
-def example_scene(study: Study, category: str) -> ExampleScene:
+def example_scene(study: Study, category: str) -> _ExampleScene:
     """Return the first image of a category that the scene network recognises.
 
     Where it recognises none of them, the very first image is returned. The network's answers are cached.
@@ -115,8 +103,9 @@ def example_scene(study: Study, category: str) -> ExampleScene:
 
     Returns
     -------
-    ExampleScene
-        The photograph, with its outlined objects.
+    object
+        With the attributes ``path`` (Path), ``photograph`` (uint8 RGB (h, w, 3)), ``category`` (str) and
+        ``regions`` (the `Regions` of its outlined objects; None where the study has no annotations).
 
     Raises
     ------
@@ -135,7 +124,7 @@ def example_scene(study: Study, category: str) -> ExampleScene:
     image, path, photograph = first
     annotations = study.annotations
     regions = None if annotations is None else regions_from_annotation(annotations, image)
-    return ExampleScene(path, photograph, category, regions)
+    return _ExampleScene(path, photograph, category, regions)
 
 
 def _photographs(study: Study, category: str) -> list[tuple[str, Path]]:

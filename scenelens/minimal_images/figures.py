@@ -19,7 +19,7 @@ from scenelens.sentences import words
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, network_color, show_tile
 
 _GAP, _LABEL = 0.08, 0.36  # inches between tiles, for two lines under one
-RIGHT, WRONG = "#2e7d32", "#b3261e"
+RIGHT, WRONG = "#2e7d32", "#b3261e"  # green and red frames: recognised, or not
 
 
 def segmentations(frame: np.ndarray, ways: dict[str, Regions]) -> Plate:
@@ -40,7 +40,7 @@ def segmentations(frame: np.ndarray, ways: dict[str, Regions]) -> Plate:
     texts = ["the image", *(f"{name}: {len(one)} segments" for name, one in ways.items())]
     pictures = [frame, *(_outlined(frame, one) for one in ways.values())]
     side = min(2.3, (WIDTH - 0.16 - 2 * _GAP) / max(3, len(pictures)))
-    caption = "White lines are the borders between segments. A segment owns the gradients of its pixels."
+    caption = "White lines are the borders between segments. The gradients at a pixel belong to its segment."
     plate = Plate("Two ways to cut an image", side + 0.22, caption, photo=True)
     for k, (picture, text) in enumerate(zip(pictures, texts, strict=True)):
         left = 0.08 + k * (side + _GAP)
@@ -83,7 +83,7 @@ def removal(cut: CutImage, found: MinimalImage, columns: int = 5) -> Plate:
         row = steps.iloc[step]
         color = RIGHT if row.correct else WRONG
         show_tile(plate.axes_at(left, 0, side, side), cut.picture(found.kept_after(int(step))), frame=color)
-        for line, text in enumerate(_step_words(row, len(steps))):
+        for line, text in enumerate(_step_words(row)):
             plate.words(left + side / 2, side + 0.04 + 0.15 * line, fit(text, side), size=SMALL, ha="center")
     _score_line(plate.axes_at(0.62, side + _LABEL + 0.22, WIDTH - 0.8, 1.3), found)
     return plate
@@ -97,7 +97,7 @@ def _chosen_steps(n: int, columns: int) -> np.ndarray:
     return chosen
 
 
-def _step_words(row: Any, n: int) -> tuple[str, str]:
+def _step_words(row: Any) -> tuple[str, str]:
     removed = "the whole image" if row.step == 0 else f"{row.step} removed"
     return removed, f"score {row.score:.2f}" if row.correct else f"now: {words(row.predicted)}"
 

@@ -114,7 +114,7 @@ def _network_with_head(study: Study, counted: list[Retention]) -> Network | None
     return probe if {one.category for one in counted} <= set(probe.classes) else None
 
 
-def ship_retention(study: Study, n: int = _N_IMAGES) -> Path:
+def ship_retention(study: Study, n: int = _N_IMAGES) -> Path | None:
     """Search all categories that the scene network knows, and write the results next to the study's data.
 
     For the categories of `choose_categories` the object network with a linear layer is searched too.
@@ -122,25 +122,23 @@ def ship_retention(study: Study, n: int = _N_IMAGES) -> Path:
     Parameters
     ----------
     study : Study
-        A study in data/studies.
+        The open study.
     n : int, optional
         How many images of each category are used.
 
     Returns
     -------
-    Path
-        The file.
+    Path or None
+        The file. None, and no search, for a study outside data/studies: it has only its cache.
 
     Raises
     ------
     SceneLensError
-        If the study lies outside data/studies, or has no annotations.
+        If the study has no annotations.
     """
-    path = shipped_retention(study)
+    path = _shipped_file(study)
     if path is None:
-        raise SceneLensError(
-            f"study {study.name!r} lies outside data/studies; its searches stay in {study.cache}."
-        )
+        return None
     scene = [(study.networks["scene"], category) for category in known_categories(study)]
     chosen = choose_categories(study)
     probe = _network_with_head(study, [category_retention(study, category, n=n) for category in chosen])
@@ -157,19 +155,8 @@ def ship_retention(study: Study, n: int = _N_IMAGES) -> Path:
     return path
 
 
-def shipped_retention(study: Study) -> Path | None:
-    """Return the file with the results that come with a study.
-
-    Parameters
-    ----------
-    study : Study
-        The open study.
-
-    Returns
-    -------
-    Path or None
-        The file, which need not exist; None for a study outside data/studies.
-    """
+def _shipped_file(study: Study) -> Path | None:
+    """Return the file with the results that come with a study in data/studies; it need not exist."""
     folder = shipped_folder(study)
     return None if folder is None else folder.parent / "retention.json"
 
@@ -179,7 +166,7 @@ def _rounded(one: ImageRetention) -> dict[str, Any]:
 
 
 def _shipped(study: Study) -> Mapping[str, dict[str, ImageRetention]]:
-    path = shipped_retention(study)
+    path = _shipped_file(study)
     return _read_shipped(path, path.stat().st_mtime_ns) if path and path.exists() else {}
 
 

@@ -1,7 +1,7 @@
 """A widget to take an image apart: step through the search, or switch segments off and on.
 
-`_Dismantling` is the model: which segments are kept, the scores of the class, and the pictures; it needs no
-notebook. `_TakeApart` is the view, which `take_apart` makes. Every segment has a button with its number in
+`_RemovalModel` is the model: which segments are kept, the scores of the class, and the pictures; it needs no
+notebook. `_RemovalView` is the view, which `take_apart` makes. Every segment has a button with its number in
 the picture.
 """
 
@@ -44,10 +44,10 @@ def take_apart(cut: CutImage, found: MinimalImage | None = None) -> ipywidgets.V
         A view that a notebook shows. Its ``model`` holds ``kept``, a tuple of one bool per segment, which may
         be set.
     """
-    return _TakeApart(_Dismantling(cut, found))
+    return _RemovalView(_RemovalModel(cut, found))
 
 
-class _Dismantling(traitlets.HasTraits):
+class _RemovalModel(traitlets.HasTraits):
     """An image in segments, some of them kept, and the scores of its class.
 
     `kept` is a trait, a tuple of one bool per segment. `best` is (share, kept) of the smallest recognised
@@ -157,10 +157,10 @@ def _inside(mask: np.ndarray) -> tuple[int, int]:
     return int(y), int(x)
 
 
-class _TakeApart(ipywidgets.VBox):
-    """The view of a `_Dismantling`. Its parts have CSS classes: sl-step, sl-all, sl-upload, sl-segments."""
+class _RemovalView(ipywidgets.VBox):
+    """The view of a `_RemovalModel`. Its parts have CSS classes: sl-step, sl-all, sl-upload, sl-segments."""
 
-    def __init__(self, model: _Dismantling) -> None:
+    def __init__(self, model: _RemovalModel) -> None:
         self.model, self.status = model, Status()
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}).add_class("sl-apart")
         self.picture.width = str(CSS_WIDTH)

@@ -144,7 +144,7 @@ def test_a_table_with_the_papers_shares(monkeypatch):
 
 def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favourite, tmp_path, monkeypatch):
     path = tmp_path / "retention.json"
-    monkeypatch.setattr(study_retention, "shipped_retention", lambda _: path)
+    monkeypatch.setattr(study_retention, "_shipped_file", lambda _: path)
     monkeypatch.setattr(study_retention, "choose_categories", lambda _: [favourite])
     assert study_retention.ship_retention(study, n=9) == path
     live = study_retention.category_retention(study, favourite, n=9)
@@ -172,9 +172,10 @@ def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favouri
     pd.testing.assert_frame_equal(again, live.table, atol=1e-4)
 
 
-def test_nothing_ships_with_a_readers_study(study):
-    with pytest.raises(SceneLensError, match="lies outside data/studies"):
-        study_retention.ship_retention(study)
+def test_nothing_ships_with_a_readers_study(study, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(study_retention, "category_retention", lambda *_: pytest.fail("searched"))
+        assert study_retention.ship_retention(study) is None
 
 
 def test_every_exercise_has_a_right_answer_and_a_wrong_one(study, favourite, monkeypatch):

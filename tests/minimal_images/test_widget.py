@@ -12,7 +12,7 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.search import simplify
-from scenelens.minimal_images.widget import _GAP, _SIDE, _Dismantling, _numbered, take_apart
+from scenelens.minimal_images.widget import _GAP, _SIDE, _numbered, _RemovalModel, take_apart
 from tests.minimal_images.test_cut_image import grid
 from tests.small_network import photograph, small_network
 
@@ -74,7 +74,7 @@ def test_a_button_removes_a_segment_and_brings_it_back(view):
 
 
 def test_the_best_by_hand_counts_only_while_recognised(cut):
-    model = _Dismantling(cut)
+    model = _RemovalModel(cut)
     for segment in np.flatnonzero(~model.found.kept):
         model.switch(int(segment), False)
     assert model.recognised
@@ -114,7 +114,7 @@ def test_an_image_that_is_not_recognised_says_so():
     wrong = next(
         name for name in network.classes if name != network.predict(photograph(3), top=1).predicted[0]
     )
-    model = _Dismantling(CutImage(network, photograph(3), grid(2, 2), wrong))
+    model = _RemovalModel(CutImage(network, photograph(3), grid(2, 2), wrong))
     assert "nothing to simplify" in model.describe()
     assert model.steps == 0
 
