@@ -168,7 +168,8 @@ def read_folding(path: str | Path | None = None) -> Folding:
     Raises
     ------
     SceneLensError
-        If there is no such file, it is not valid TOML, a line is not a list of names, or a name is in two lines.
+        If there is no such file, it is not valid TOML, a line is not a list of names, or a name is in two
+        lines.
 
     Examples
     --------

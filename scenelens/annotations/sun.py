@@ -250,5 +250,5 @@ def _legend(path: Path) -> dict[int, str]:
         return {int(code): str(name) for code, name in json.loads(path.read_text()).items()}
     except (OSError, ValueError, AttributeError) as error:
         raise SceneLensError(
-            f"{path} is not a legend: a JSON object from codes to names ({error})."
+            f"{path} is not a legend ({error}): write a JSON object from codes to names, or use write_legend."
         ) from None

@@ -22,14 +22,11 @@ from scenelens.networks import Network, crop_centre
 
 #: The kind of concept that stands for whole images.
 SCENES = "scenes"
-_ANNOTATED = {
-    "objects": "object",
-    "parts": "part",
-    "materials": "material",
-}  # kinds -> `concept_type`'s kinds
+# Kinds of concepts as annotations name them, and what `concept_type` calls them.
+_ANNOTATED = {"objects": "object", "parts": "part", "materials": "material"}
 _MEASURED = {"colours": colour_map, "elements": element_map}
-# The share of the frame from which a concept counts as present. Nearly every image has some grey pixel, so colours
-# and elements need more than one pixel; for annotated concepts one is enough.
+# The share of the frame from which a concept counts as present. Nearly every image has some grey pixels, so
+# colours and elements need more than one pixel; for annotated concepts one is enough.
 _PRESENT = {"colours": 0.05, "elements": 0.05}
 
 
