@@ -17,7 +17,7 @@ def _units_in_deepest_layer(study: Study, answer: object) -> Verdict:
 def _another_tidy_unit(study: Study, answer: object) -> Verdict:
     """00.2: a unit, other than the one shown, among the ten whose top images agree best.
 
-    Of equally tidy units the one with the lower number comes first, as in the notebook's solution.
+    Of ties, the unit with the lower number comes first, as in the notebook's solution.
     """
     layer, shown = tidiest_unit(study, "scene")
     shares = tidiness(study, "scene", layer)
@@ -29,9 +29,7 @@ def _another_tidy_unit(study: Study, answer: object) -> Verdict:
         return Verdict.of(False, f"{shown} is the unit shown above; find another.")
     hint = "Its top images do not agree well enough; look for a unit whose images mostly have one label."
     if shares[unit] == ten.min():
-        hint = (
-            "It is as tidy as the tenth, but comes after it: of equally tidy units the lower numbers count."
-        )
+        hint = "It is as good as the tenth, but has a higher number: of ties, the lower numbers count."
     right = unit in ten.index
     return Verdict.of(right, f"Right: {unit}." if right else f"Not {unit}. {hint}")
 

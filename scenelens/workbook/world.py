@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from scenelens.sentences import words
@@ -38,7 +39,7 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     ['bed', 'lamp']
     """
     if presence.empty:
-        return Plate("", 0.1, "No table of objects and scenes: this study's images carry no annotations.")
+        return Plate("", 0.1, "No table of objects and scenes: this study's images have no annotations.")
     presence = presence.loc[presence.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     rows, columns = presence.shape
     scale = f"White: in no image of the scene; darkest: in every one. {rows} objects, {columns} scenes."
@@ -47,6 +48,12 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     axes = plate.axes_at(_NAMES, _TOP, width, _ROW * rows)
     ramp = LinearSegmentedColormap.from_list("presence", ["#ffffff", "#9cc3e0", "#0072b2", "#06304d"])
     axes.imshow(presence.to_numpy(float), cmap=ramp, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    _draw_names_and_lines(axes, presence)
+    return plate
+
+
+def _draw_names_and_lines(axes: Axes, presence: pd.DataFrame) -> None:
+    rows, columns = presence.shape
     axes.set_xticks(
         np.arange(columns),
         [words(c) for c in presence.columns],
@@ -65,4 +72,3 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     axes.tick_params(which="minor", length=0)
     for spine in axes.spines.values():
         spine.set(visible=True, color=INK, linewidth=0.6)
-    return plate

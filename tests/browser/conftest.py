@@ -55,11 +55,13 @@ def open_notebook(chromium: Browser, lab: Lab) -> Iterator[Callable[[str], Noteb
 
 @pytest.fixture(scope="module")
 def run_code(open_notebook, tmp_path_factory) -> Callable[[str], NotebookPage]:
-    """Run a notebook of one cell, given by its code, in a page of its own."""
+    """Run a notebook of one cell, given by its code, in its own page."""
 
     def run(code: str) -> NotebookPage:
         folder = tmp_path_factory.mktemp("cell")
-        path = folder / f"{folder.name}.ipynb"  # a name of its own: the lab keeps kernels by name
+        path = (
+            folder / f"{folder.name}.ipynb"
+        )  # an unused name: the lab reuses the kernel of a notebook of the same name
         nbformat.write(new_notebook(cells=[new_code_cell(code.strip(), id="cell")], metadata=KERNEL), path)
         return open_notebook(path).run_all()
 

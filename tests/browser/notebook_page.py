@@ -1,4 +1,4 @@
-"""A notebook open in JupyterLab, as a reader sees and touches it."""
+"""A notebook open in JupyterLab, as a reader sees and uses it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PIXELS = """async image => { await image.decode();
 
 
 class NotebookPage:
-    """One notebook in one browser page. `widget` finds our widgets by the CSS class the app gave them."""
+    """One notebook in one browser page. `widget` finds our widgets by their CSS class."""
 
     def __init__(self, page: Page, lab: Lab) -> None:
         self.page, self.lab = page, lab
@@ -53,7 +53,7 @@ class NotebookPage:
         return self
 
     def widget(self, css_class: str) -> Locator:
-        """The widget that the app gave `css_class`."""
+        """The widget with this CSS class."""
         return self.page.locator(f".{css_class}")
 
     def status(self) -> Locator:
@@ -61,14 +61,14 @@ class NotebookPage:
         return self.page.locator(".scenelens-status .widget-html-content")
 
     def change(self, css_class: str, act: Callable[[], Any]) -> None:
-        """Do something and wait until the picture of that CSS class is another."""
+        """Do something and wait until the picture of that CSS class has changed."""
         picture = self.widget(css_class)
         before = picture.get_attribute("src")
         act()
         expect(picture).not_to_have_attribute("src", before, timeout=60_000)
 
     def outside_requests(self) -> list[str]:
-        """Whatever the page asked for that this machine's own server did not give."""
+        """Addresses that the page requested from anywhere but the test's own server."""
         return [url for url in self.requests if not url.startswith((self.lab.base, "blob:", "data:"))]
 
 

@@ -1,4 +1,4 @@
-"""A private JupyterLab for the tests: its own port, token, settings and folder, and nothing asked outside."""
+"""A private JupyterLab for the tests: its own port, token, settings and folder; nothing from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index against a plain loop; and what must not harm it: crashes, full disks, mix-ups, bad images."""
+"""The index compared with a plain loop; crashes, full disks, changed inputs and bad images do no harm."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_any_zarr_reader_reads_it(pictures, tmp_path):
     assert [image for image, _ in names] == list(pictures.image)
 
 
-# ---- questions
+# ---- top images and preferences
 
 
 def test_top_images_against_a_sort(pictures, tmp_path):
@@ -191,7 +191,7 @@ def test_layer_preference_by_hand(pictures, tmp_path):
     ]
 
 
-def test_what_cannot_be_asked(pictures, tmp_path):
+def test_unknown_layers_and_units_raise(pictures, tmp_path):
     index = build(pictures, tmp_path / "cache")
     with pytest.raises(SceneLensError, match="no layer '7'"):
         index.peaks("7")
@@ -205,7 +205,7 @@ def test_what_cannot_be_asked(pictures, tmp_path):
         index.values("3")
 
 
-def test_what_cannot_be_built(pictures, tmp_path):
+def test_requests_that_do_not_fit_raise(pictures, tmp_path):
     with pytest.raises(SceneLensError, match="no layer named 'pool9'"):
         build(pictures, tmp_path, layers=["pool9"])
     with pytest.raises(SceneLensError, match="at least one image"):
@@ -218,7 +218,7 @@ def test_what_cannot_be_built(pictures, tmp_path):
         build(pictures, tmp_path, batch_size=8)
 
 
-# ---- nothing twice, nothing lost
+# ---- nothing is computed twice, nothing is lost
 
 
 def counting(monkeypatch) -> list[int]:
@@ -252,7 +252,7 @@ def test_a_damaged_block_is_computed_again(pictures, tmp_path, monkeypatch):
     assert computed == [1]
 
 
-def test_full_disk_is_one_sentence_and_keeps_what_is_finished(pictures, tmp_path, monkeypatch):
+def test_a_full_disk_is_one_sentence_and_keeps_finished_blocks(pictures, tmp_path, monkeypatch):
     whole = arrays_of(build(pictures, tmp_path / "elsewhere"))
     write = files.write_whole
 
@@ -406,7 +406,7 @@ def test_reading_never_runs_far_ahead(tmp_path, monkeypatch):
 # ---- what it depends on
 
 
-def test_changed_inputs_build_anew_and_say_so(pictures, tmp_path, capsys):
+def test_changed_inputs_build_another_index_and_say_so(pictures, tmp_path, capsys):
     first = build(pictures, tmp_path / "cache", progress=True)
     assert "built again" not in capsys.readouterr().err
     Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(pictures.path[4])

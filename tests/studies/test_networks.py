@@ -92,7 +92,11 @@ def test_torchvisions_networks_and_class_names(tmp_path):
     new = 'architecture = "squeezenet1_1"\nseed = 0\nclasses = "imagenet"\npreprocessing = "imagenet"\n'
     old = STUDY[STUDY.index('architecture = "caffenet"') : STUDY.index("[networks.object]")]
     network = study_with(tmp_path, old, new).networks["scene"]
-    assert (len(network.classes), network.classes[0], network.preprocessing) == (1000, "tench", PRESETS["imagenet"])
+    assert (len(network.classes), network.classes[0], network.preprocessing) == (
+        1000,
+        "tench",
+        PRESETS["imagenet"],
+    )
     assert network.input_size == (224, 224)
 
 

@@ -24,7 +24,7 @@ def test_a_view_agrees_with_the_index_and_the_input(study):
         assert view.center == (17 + 16 * place[0], 17 + 16 * place[1])  # conv4: first centre 17, stride 16
 
 
-def test_the_center_is_where_the_unit_really_looks(study):
+def test_the_center_is_where_the_unit_is_sensitive(study):
     """Second source: only pixels inside the box may change the unit's response at the peak's place."""
     import torch
 
@@ -44,14 +44,14 @@ def test_the_center_is_where_the_unit_really_looks(study):
     assert changed.item() == pytest.approx(view.peak, rel=1e-4)
 
 
-def test_a_fully_connected_layer_has_no_place(study):
+def test_a_fully_connected_layer_has_no_position(study):
     view = top_images(study, "scene", "fc7", 0, 1)[0]
     assert view.center is None
     assert view.box is None
     assert view.ring is None
 
 
-def test_no_ring_in_a_box_that_marks_the_place_by_itself():
+def test_no_ring_in_a_box_that_marks_the_position_by_itself():
     frame = np.zeros((100, 100, 3), np.uint8)
     shared = {"image": "a", "rank": 0, "peak": 1.0, "frame": frame, "source": "", "category": ""}
     assert TopImage(center=(50.0, 50.0), box=(45.0, 45.0, 56.0, 56.0), **shared).ring is None
@@ -65,7 +65,7 @@ def test_no_ring_in_a_box_that_marks_the_place_by_itself():
     ("scene", "conv4", 48, "units 0 to 47, not 48"),
     ("scene", "conv4", -1, "units 0 to 47, not -1"),
 ])  # fmt: skip
-def test_a_wrong_name_is_told_with_the_way_out(study, network, layer, unit, words):
+def test_a_wrong_name_raises_with_the_close_names(study, network, layer, unit, words):
     with pytest.raises(SceneLensError, match=words):
         top_images(study, network, layer, unit, 1)
 

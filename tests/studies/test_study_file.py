@@ -38,7 +38,7 @@ def changed(old: str, new: str) -> str:
         ("name = ", "cannot be read"),
     ],
 )
-def test_slips_of_the_pen(tmp_path, text, sentence):
+def test_errors_in_the_file_are_named(tmp_path, text, sentence):
     path = tmp_path / "study.toml"
     path.write_text(text)
     with pytest.raises(SceneLensError, match=sentence) as caught:
@@ -46,7 +46,7 @@ def test_slips_of_the_pen(tmp_path, text, sentence):
     assert str(path) in str(caught.value)
 
 
-def test_names(tmp_path):
+def test_a_study_has_a_name(tmp_path):
     path = tmp_path / "mine" / "study.toml"
     path.parent.mkdir()
     path.write_text(STUDY)
@@ -71,7 +71,7 @@ def test_finding_a_study(tmp_path, monkeypatch):
         find_study("scene world")
 
 
-def test_every_study_that_comes_along_is_well_formed():
+def test_every_study_of_the_package_is_valid():
     assert "sceneworld" in _study_names()
     for name in _study_names():
         assert read_study_file(find_study(name)).name == name

@@ -1,4 +1,4 @@
-"""A study's labels: computed once, kept, recomputed when something changed, people's answers beside them."""
+"""A study's labels: computed once, cached, computed again after a change, joined with people's answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def never(*_):
     raise AssertionError("labelled again")
 
 
-def test_labels_are_computed_once_and_kept(study, monkeypatch):
+def test_labels_are_computed_once_and_cached(study, monkeypatch):
     first = study.automatic_labels("scene")
     assert {"bed", "lamp", "sand"} <= set(first.concepts.concept)
     monkeypatch.setattr(study_module, "label_networks", never)
@@ -44,23 +44,23 @@ def test_several_networks_are_labelled_in_one_pass(study, monkeypatch):
     alone = {name: study.automatic_labels(name) for name in ("scene", "object")}
     for path in (study.cache / "labels").glob("*.npz"):
         path.unlink()
-    asked = []
+    passes = []
     label_networks = dissect.label_networks
 
     def watched(networks, annotations):
-        asked.append([network.name for network in networks])
+        passes.append([network.name for network in networks])
         return label_networks(networks, annotations, progress=False)
 
     monkeypatch.setattr(study_module, "label_networks", watched)
     together = study.labels_of_networks(["scene", "object"])
-    assert asked == [["scene", "object"]]
+    assert passes == [["scene", "object"]]
     for name, one in alone.items():
         assert together[name].labels().drop(columns="when").equals(one.labels().drop(columns="when"))
     study.labels_of_networks(["object", "scene"])
-    assert len(asked) == 1
+    assert len(passes) == 1
 
 
-def test_another_photograph_or_annotation_is_labelled_anew(study, monkeypatch):
+def test_a_changed_image_or_annotation_is_labelled_again(study, monkeypatch):
     study.automatic_labels("scene")
     monkeypatch.setattr(study_module, "label_networks", never)
     xml = study.file.path.parent / "world" / "Annotations" / "scene" / "attic" / "0.xml"
@@ -76,7 +76,7 @@ def test_another_photograph_or_annotation_is_labelled_anew(study, monkeypatch):
         open_study(study.file.path).automatic_labels("scene")
 
 
-def test_what_cannot_be_read_is_labelled_anew(study, monkeypatch):
+def test_a_damaged_file_is_labelled_again(study, monkeypatch):
     study.automatic_labels("scene")
     (path,) = (study.cache / "labels").glob("*.npz")
     path.write_bytes(path.read_bytes()[:500])

@@ -64,6 +64,6 @@ def test_a_patch_is_centred_and_padded_with_white():
 
 
 @pytest.mark.parametrize("draw", [over, dimmed])
-def test_sizes_that_differ_are_told(draw):
+def test_sizes_that_differ_raise(draw):
     with pytest.raises(SceneLensError, match=r"\(3, 3\) and the image \(4, 4\); they must have one size"):
         draw(np.zeros((4, 4, 3), np.uint8), np.zeros((3, 3), bool))

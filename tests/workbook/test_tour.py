@@ -50,7 +50,7 @@ def test_presence_is_the_share_of_a_categorys_images():
     assert list(tour.object_presence(Annotated(), at_most=1).index) == ["person"]
 
 
-def test_presence_is_read_aloud():
+def test_presence_in_sentences():
     text = tour.describe_presence(tour.object_presence(Annotated()))
     assert "The most frequent object is **person**, in 75%" in text
     assert "most about a scene is **bed**: in 100% of the images of bedroom, 50% on average" in text
@@ -84,7 +84,7 @@ def test_the_study_in_a_few_lines(study):
     assert "not annotated" in text
 
 
-def test_what_is_kept_from_earlier_runs_is_said(tiny_study):
+def test_results_of_earlier_runs_are_mentioned(tiny_study):
     assert "Nothing has been computed yet" in tour.describe_study(tiny_study)
     tiny_study.index("scene")
     assert "Stored by an earlier run and used again: the index of the scene network" in tour.describe_study(
@@ -92,7 +92,7 @@ def test_what_is_kept_from_earlier_runs_is_said(tiny_study):
     )
 
 
-def test_tidiness_by_a_plain_loop(study):
+def test_tidiness_compared_with_a_plain_loop(study):
     shares = tour.tidiness(study, "scene", "pool5", n=4)
     index = study.index("scene")
     category = study.images.set_index("image")["category"]

@@ -1,4 +1,4 @@
-"""The notebook runner must fail where a reader would stumble; its pages must need nothing from outside."""
+"""The runner must find every error that a reader would see; its pages must load nothing from outside."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_each_kind_of_failure_is_noticed(name):
     assert run_notebook(FIXTURES / f"{name}.ipynb").problems == [FAILING[name]]
 
 
-def test_every_fixture_notebook_is_accounted_for():
+def test_every_fixture_notebook_is_used():
     assert {path.stem for path in FIXTURES.glob("*.ipynb")} == {*FAILING, "good"}
 
 
@@ -138,7 +138,7 @@ def test_widget_states(state, expected):
     assert len(find_problems(notebook)) == expected
 
 
-def test_broken_notebooks_are_named(tmp_path):
+def test_a_file_that_is_no_notebook_is_named(tmp_path):
     path = tmp_path / "broken.ipynb"
     path.write_text("{ not json")
     with pytest.raises(SceneLensError, match=r"broken\.ipynb is not a Jupyter notebook of format 4"):
@@ -205,7 +205,7 @@ def test_a_photograph_is_a_thumbnail_too(tmp_path):
     assert Image.open(io.BytesIO(base64.b64decode(thumbnail.partition(",")[2]))).size == (640, 213)
 
 
-def test_problems_stand_on_the_page_escaped(tmp_path):
+def test_problems_are_on_the_page_escaped(tmp_path):
     run = Run("bad", executed(ran("x", PRINTED)), 1.0, ["cell 1 failed: ValueError: no such <unit>"])
     write_pages([run], tmp_path, "sceneworld")
     for page in ("bad.html", "index.html"):
@@ -305,7 +305,7 @@ def test_wrong_arguments_end_in_one_sentence(arguments, sentence, tmp_path, capf
 
 
 @pytest.mark.parametrize(("folder", "name"), [("real", "real"), ("harbour", "harbour")])
-def test_a_study_goes_by_its_short_name(folder, name, tmp_path):
+def test_a_study_has_a_short_name(folder, name, tmp_path):
     file = tmp_path / folder / "study.toml"
     file.parent.mkdir()
     file.write_text(

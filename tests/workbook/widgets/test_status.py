@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenelens.workbook import problems
-from scenelens.workbook.widgets.status import ERROR_CLASS, Status, guarded
-
-
-def test_the_runner_looks_for_the_class_the_status_line_sets():
-    assert problems.ERROR_CLASS == ERROR_CLASS
+from scenelens.workbook.widgets.status import Status, guarded
 
 
 def test_text_is_shown_as_text():

@@ -52,7 +52,7 @@ def test_the_picture_is_the_mosaic_of_the_units_top_images(view):
     ("n", 6, "6 of 20 images"),
     ("layer", "fc7", "a peak has no place"),
 ])  # fmt: skip
-def test_each_control_changes_what_is_seen(view, control, value, words):
+def test_each_control_changes_the_picture(view, control, value, words):
     before = view.picture.value
     view.controls[control].value = value
     assert words in view.status.value
@@ -93,7 +93,7 @@ def test_one_choice_draws_one_picture(view, monkeypatch):
     assert len(drawn) == 1
 
 
-def test_an_error_is_seen_and_raised_and_does_not_stick(view, monkeypatch):
+def test_an_error_is_shown_and_raised_and_goes_away(view, monkeypatch):
     def broken(*_):
         raise SceneLensError("the image attic/0.png cannot be read")
 
@@ -144,7 +144,7 @@ def test_other_layer_names_are_taken_at_the_same_depth():
     ({"layer": "pol5"}, "close names: pool5"),
     ({"unit": 32}, "units 0 to 31, not 32"),
 ])  # fmt: skip
-def test_a_wrong_beginning_is_told(study, wanted, words):
+def test_a_wrong_start_raises(study, wanted, words):
     with pytest.raises(SceneLensError, match=words):
         browse_units(study, **wanted)
 
@@ -165,7 +165,7 @@ def test_a_tile_is_marked_at_the_peak_and_nowhere_else():
     assert pixels[50, 20].tolist() == [128] * 3  # what lies in the middle of the ring can be seen
 
 
-def test_a_tile_without_a_place_is_the_plain_image():
+def test_a_tile_without_a_position_is_the_plain_image():
     pixels = np.asarray(tile(top(center=None, box=None), side=50))
     assert (pixels == 128).all()
 
