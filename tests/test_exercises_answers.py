@@ -131,7 +131,7 @@ def stand_ins(exercise, words):
         },
         "03_1.2": {
             "choose_categories": lambda study: ["attic"],
-            "keeps": lambda study, category: SimpleNamespace(table=ranked(words)),
+            "category_retention": lambda study, category: SimpleNamespace(table=ranked(words)),
         },
         "03_2.4": {"open_atlas": lambda study: None, "table_2": lambda atlas: table_of_shares(words)},
         "03_3.4": {
@@ -141,7 +141,7 @@ def stand_ins(exercise, words):
         },
         "04_1.2": {
             "scene_images": lambda study: None,
-            "object_presence": lambda annotations, images: None,
+            "ObjectPresence": SimpleNamespace(of=lambda annotations, images: None),
             "object_frequency": lambda presence: ranked(words),
         },
         "04_2.4": {
