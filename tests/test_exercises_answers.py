@@ -127,7 +127,7 @@ def stand_ins(exercise, words):
     return {
         "02.4": {
             "layer_pairs": lambda study: pd.DataFrame({"scene": sorted(words)}),
-            "first_lasting_gap": lambda study: sorted(words).index(words[0]),
+            "_first_lasting_gap": lambda study: sorted(words).index(words[0]),
         },
         "03_1.2": {
             "choose_categories": lambda study: ["attic"],
