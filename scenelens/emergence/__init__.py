@@ -5,7 +5,7 @@ detect an object. The paper asks which objects get units: the frequent ones, or 
 Over the objects, the number of units correlates with frequency by 0.54 and with informativeness by 0.84.
 
 This room answers the question for any study with annotated images. Whether a unit is a detector is decided by
-a rule (`by_measure`, `by_people`), which is an argument everywhere, because the counts depend on it. An
+a rule (`DetectorRule`), which is an argument everywhere, because the counts depend on it. An
 object's frequency is its number of instances; its informativeness is the number of scene categories for which
 its presence is the best predictor. Every share and correlation has a 95% interval.
 
@@ -19,7 +19,7 @@ a sentence that says what is missing.
 >>> sl.emergence.figures.figure_9_counts(found)  # doctest: +SKIP
 >>> sl.emergence.describe_correlations(found)  # doctest: +SKIP
 
-The paper's own networks are covered by what was published about their units: see `published_labels`.
+The paper's own networks are covered by what was published about their units: see `published_units`.
 """
 
 import lazy_loader

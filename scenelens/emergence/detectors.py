@@ -43,102 +43,106 @@ class DetectorRule:
     text: str
     choose: Callable[[pd.DataFrame], pd.DataFrame]
 
+    @classmethod
+    def by_people(
+        cls, rule: str = "majority", threshold: float = 0.75, types: tuple[str, ...] = OBJECTS
+    ) -> DetectorRule:
+        """People's answers say that the unit shows an object. Automatic labels are not used.
 
-def by_people(
-    rule: str = "majority", threshold: float = 0.75, types: tuple[str, ...] = OBJECTS
-) -> DetectorRule:
-    """People's answers say that the unit shows an object. Automatic labels are not used.
+        Parameters
+        ----------
+        rule : str, optional
+            How several answers become one: 'any', 'majority' (default), 'unanimous' or 'most precise'; see
+            `scenelens.labels.unit_types`.
+        threshold : float, optional
+            Least precision, 0..1 (default 0.75, as in the paper).
+        types : tuple of str, optional
+            Which of the six types count as objects (default 'object' and 'region or surface').
 
-    Parameters
-    ----------
-    rule : str, optional
-        How several answers become one: 'any', 'majority' (default), 'unanimous' or 'most precise'; see
-        `scenelens.labels.unit_types`.
-    threshold : float, optional
-        Least precision, 0..1 (default 0.75, as in the paper).
-    types : tuple of str, optional
-        Which of the six types count as objects (default 'object' and 'region or surface').
+        Returns
+        -------
+        DetectorRule
+            The rule; its score is the precision.
 
-    Returns
-    -------
-    DetectorRule
-        The rule; its score is the precision.
+        Raises
+        ------
+        SceneLensError
+            If one of the types is unknown.
 
-    Raises
-    ------
-    SceneLensError
-        If one of the types is unknown.
+        Examples
+        --------
+        >>> DetectorRule.by_people().text
+        'majority of people, precision at least 0.75'
+        """
+        _check_types(types)
 
-    Examples
-    --------
-    >>> by_people().text
-    'majority of people, precision at least 0.75'
-    """
-    _check_types(types)
+        def choose(table: pd.DataFrame) -> pd.DataFrame:
+            meanings = unit_types(table[~table.source.isin(_MEASURED)], rule, threshold)
+            best = meanings[meanings.type.isin(types)].sort_values(
+                "precision", ascending=False, kind="stable"
+            )
+            return best.drop_duplicates(UNIT).assign(score=best.precision)
 
-    def choose(table: pd.DataFrame) -> pd.DataFrame:
-        meanings = unit_types(table[~table.source.isin(_MEASURED)], rule, threshold)
-        best = meanings[meanings.type.isin(types)].sort_values("precision", ascending=False, kind="stable")
-        return best.drop_duplicates(UNIT).assign(score=best.precision)
+        return cls(f"{rule} of people, precision at least {threshold:g}", choose)
 
-    return DetectorRule(f"{rule} of people, precision at least {threshold:g}", choose)
+    @classmethod
+    def by_measure(
+        cls, measure: str = "iou", least: float = LEAST_IOU, types: tuple[str, ...] = OBJECTS
+    ) -> DetectorRule:
+        """The unit's best concept by a measure is an object, and its value exceeds a threshold.
 
+        Parameters
+        ----------
+        measure : str, optional
+            A column of the labels (default 'iou').
+        least : float, optional
+            The value to exceed (default 0.04, Network Dissection's for the IoU).
+        types : tuple of str, optional
+            Which of the six types count as objects (default 'object' and 'region or surface').
 
-def by_measure(
-    measure: str = "iou", least: float = LEAST_IOU, types: tuple[str, ...] = OBJECTS
-) -> DetectorRule:
-    """The concept with the unit's highest value of a measure is an object, and the value exceeds a threshold.
+        Returns
+        -------
+        DetectorRule
+            The rule; its score is the measure.
 
-    Parameters
-    ----------
-    measure : str, optional
-        A column of the labels (default 'iou').
-    least : float, optional
-        The value to exceed (default 0.04, Network Dissection's for the IoU).
-    types : tuple of str, optional
-        Which of the six types count as objects (default 'object' and 'region or surface').
+        Raises
+        ------
+        SceneLensError
+            If one of the types is unknown; later, if the labels have no such column.
 
-    Returns
-    -------
-    DetectorRule
-        The rule; its score is the measure.
+        Notes
+        -----
+        An AP above a fixed value favours objects that are on most images: a sky on 60% of them has an AP of
+        0.6 by chance.
 
-    Raises
-    ------
-    SceneLensError
-        If one of the types is unknown; later, if the labels have no such column.
+        Examples
+        --------
+        >>> DetectorRule.by_measure("iou", 0.04).text
+        'IoU above 0.04'
+        """
+        _check_types(types)
 
-    Notes
-    -----
-    An AP above a fixed value favours objects that are on most images: a sky on 60% of them has an AP of 0.6
-    by chance.
+        def choose(table: pd.DataFrame) -> pd.DataFrame:
+            if measure not in table:
+                raise SceneLensError(
+                    f"these labels have no column {measure!r}; {close_names(measure, table)}."
+                )
+            scored = table.assign(score=pd.to_numeric(table[measure])).dropna(subset=["score"])
+            # The best of all concepts is chosen first and its type is looked at after that: a unit that a
+            # colour fits better than any object is no object detector.
+            best = scored.sort_values("score", ascending=False, kind="stable").drop_duplicates(UNIT)
+            return best[best.type.isin(types) & (best.score > least)]
 
-    Examples
-    --------
-    >>> by_measure("iou", 0.04).text
-    'IoU above 0.04'
-    """
-    _check_types(types)
-
-    def choose(table: pd.DataFrame) -> pd.DataFrame:
-        if measure not in table:
-            raise SceneLensError(f"these labels have no column {measure!r}; {close_names(measure, table)}.")
-        scored = table.assign(score=pd.to_numeric(table[measure])).dropna(subset=["score"])
-        # The best of all concepts is chosen first and its type is looked at after that: a unit that a colour
-        # fits better than any object is no object detector.
-        best = scored.sort_values("score", ascending=False, kind="stable").drop_duplicates(UNIT)
-        return best[best.type.isin(types) & (best.score > least)]
-
-    return DetectorRule(f"{_SPELLED.get(measure, measure)} above {least:g}", choose)
+        return cls(f"{_SPELLED.get(measure, measure)} above {least:g}", choose)
 
 
 #: The rules that go by a name.
 RULES: dict[str, Callable[[], DetectorRule]] = {
-    "majority": by_people,
-    "unanimous": partial(by_people, "unanimous"),
-    "any": partial(by_people, "any"),
-    "iou": by_measure,
-    "ap": partial(by_measure, "ap", 0.5),
+    "majority": DetectorRule.by_people,
+    "unanimous": partial(DetectorRule.by_people, "unanimous"),
+    "any": partial(DetectorRule.by_people, "any"),
+    "iou": DetectorRule.by_measure,
+    "ap": partial(DetectorRule.by_measure, "ap", 0.5),
 }
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.assets import advice
-from scenelens.emergence.detectors import DetectorRule, by_measure, by_people, object_units
+from scenelens.emergence.detectors import DetectorRule, object_units
 from scenelens.intervals import wilson_interval
+from scenelens.paper import PAIR
 from scenelens.sentences import Sentences, gap_text, share_text
 from scenelens.unit_semantics import dissected_labels, released_answers
 
@@ -19,15 +20,11 @@ _UNITS = 256  # of pool5, and of conv5 whose channels they are
 ASSETS = {"released answers": "unit_annotation", "Network Dissection": "netdissect"}
 
 
-def published_labels() -> dict[str, pd.DataFrame]:
-    """The published labels that are installed, by source.
+def _published_labels() -> dict[str, pd.DataFrame]:
+    """The published labels that are installed, by source; a source that is not installed is left out.
 
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        'released answers': people's labels of pool5; 'Network Dissection': measured labels of conv5. Both
-        have the columns of `scenelens.labels.COLUMNS`; the networks are called 'scene' and 'object'. A source
-        that is not installed is left out.
+    'released answers' are people's labels of pool5, 'Network Dissection' are measured labels of conv5, whose
+    channels are pool5's. The networks are called 'scene' and 'object'.
     """
     answers, measured = released_answers().labels, dissected_labels(layer="conv5").labels
     found = {
@@ -43,23 +40,28 @@ def _rules() -> dict[str, DetectorRule]:
     >>> _rules()["Network Dissection"].text
     'IoU above 0.04'
     """
-    return {"released answers": by_people(), "Network Dissection": by_measure("iou")}
+    return {
+        "released answers": DetectorRule.by_people(),
+        "Network Dissection": DetectorRule.by_measure("iou"),
+    }
 
 
-def published_units(labels: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The paper's units that detect an object, by either source.
+def published_units(labels: dict[str, pd.DataFrame] | None = None) -> pd.DataFrame:
+    """The units of the paper's own networks that detect an object, by what was published about them.
 
     Parameters
     ----------
-    labels : dict of str to pandas.DataFrame
-        Of `published_labels`.
+    labels : dict of str to pandas.DataFrame, optional
+        Labels by source, with the columns of `scenelens.labels.COLUMNS`. By default those that are installed:
+        'released answers' (people's, of pool5) and 'Network Dissection' (measured, of conv5).
 
     Returns
     -------
     pandas.DataFrame
-        One row per source and unit: ``source``, ``rule`` (in words), ``network``, ``layer``, ``unit``,
-        ``object``, ``score``.
+        One row per source and unit: ``source``, ``rule`` (in words), ``network`` ('scene' or 'object'),
+        ``layer``, ``unit``, ``object``, ``score``. Empty where nothing is installed.
     """
+    labels = _published_labels() if labels is None else labels
     parts = []
     for source, table in labels.items():
         rule = _rules()[source]
@@ -68,32 +70,31 @@ def published_units(labels: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
 
 
-def _published_shares(labels: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """How many of the paper's 256 units detect an object.
+def _published_shares(units: pd.DataFrame) -> pd.DataFrame:
+    """How many of the paper's 256 units detect an object, from the table of `published_units`.
 
     One row per source and network: source, rule, network, n, detectors, none, share with its 95% Wilson
     interval low and high, objects (distinct ones, after folding).
     """
-    units = published_units(labels)
     rows = []
-    for source, table in labels.items():
-        for network in dict.fromkeys(table.network):
-            own = units[(units.source == source) & (units.network == network)]
+    for source, found in units.groupby("source", sort=False):
+        for network in PAIR:
+            own = found[found.network == network]
             low, high = wilson_interval(len(own), _UNITS)
-            row = {"source": source, "rule": _rules()[source].text, "network": network, "n": _UNITS}
+            row = {"source": source, "rule": found.rule.iloc[0], "network": network, "n": _UNITS}
             row |= {"detectors": len(own), "none": _UNITS - len(own), "share": len(own) / _UNITS}
             rows.append(row | {"low": low, "high": high, "objects": own.object.nunique()})
     names = ["source", "rule", "network", "n", "detectors", "none", "share", "low", "high", "objects"]
     return pd.DataFrame(rows, columns=names)
 
 
-def describe_published(labels: dict[str, pd.DataFrame]) -> Sentences:
+def describe_published(units: pd.DataFrame) -> Sentences:
     """What the published labels say about the claim, source by source; what is missing and how to get it.
 
     Parameters
     ----------
-    labels : dict of str to pandas.DataFrame
-        Of `published_labels`.
+    units : pandas.DataFrame
+        Of `published_units`.
 
     Returns
     -------
@@ -101,14 +102,14 @@ def describe_published(labels: dict[str, pd.DataFrame]) -> Sentences:
         A list in Markdown.
     """
     lines = []
-    for source, rows in _published_shares(labels).groupby("source", sort=False):
+    for source, rows in _published_shares(units).groupby("source", sort=False):
         scene, other = (rows[rows.network == name].iloc[0] for name in ("scene", "object"))
         text = (
             f"**{source}** ({scene.rule}): in the scene network {_share_words(scene)}; in the object network "
         )
         text += f"{_share_words(other)}. {gap_text((scene.low, scene.high), (other.low, other.high))}."
         lines.append(text + _published_counts(source))
-    lines += [advice(name) for source, name in ASSETS.items() if source not in labels]
+    lines += [advice(name) for source, name in ASSETS.items() if source not in set(units.source)]
     return Sentences("\n".join(f"- {line}" for line in lines))
 
 

@@ -20,8 +20,6 @@ from scenelens.emergence.detectors import (
     DetectorRule,
     _check_units,
     _detector_rule,
-    by_measure,
-    by_people,
     object_units,
 )
 from scenelens.emergence.frequency import Zipf, object_frequency
@@ -313,14 +311,15 @@ def rules_compared(found: Emergence) -> pd.DataFrame:
         where there is none). The rule by people only where people have answered. A sentence where the study
         has no annotations.
     """
-    by_iou, by_ap = by_measure("iou"), by_measure("ap", 0.5)
+    by_iou, by_ap = DetectorRule.by_measure("iou"), DetectorRule.by_measure("ap", 0.5)
+    by_people = DetectorRule.by_people()
     rules = [
         (f"of all concepts, {by_iou.text}", found.labels, by_iou),
         (f"of objects, {by_iou.text}", _labels_among_objects(found, "iou"), by_iou),
         (f"of objects, {by_ap.text}", _labels_among_objects(found, "ap"), by_ap),
     ]
     if (found.labels.source != "automatic").any():
-        rules.append((by_people().text, found.labels, by_people()))
+        rules.append((by_people.text, found.labels, by_people))
     return pd.concat([_by_rule(found, *one) for one in rules], ignore_index=True)
 
 
@@ -347,41 +346,3 @@ def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRu
     table = pd.DataFrame(rows)
     table.insert(0, "rule", text)
     return table
-
-
-@_where_annotated
-def finer_correlations(found: Emergence, network: str = "scene") -> pd.DataFrame:
-    """The same correlations with a finer measure than informativeness, which is 0 for most objects.
-
-    Parameters
-    ----------
-    found : Emergence
-        Of `measure_emergence`.
-    network : str, optional
-        The network's name in the study (default 'scene').
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `correlations`, with frequency and 'ap': each object's highest AP for any scene category. A
-        sentence where the study has no annotations.
-    """
-    return correlations(found.table, f"units_{network}", ("frequency", "ap"), n_resamples=_N_RESAMPLES)
-
-
-@_where_annotated
-def informative_objects_table(found: Emergence) -> pd.DataFrame | Sentences:
-    """The best object of every scene category.
-
-    Parameters
-    ----------
-    found : Emergence
-        Of `measure_emergence`.
-
-    Returns
-    -------
-    pandas.DataFrame or Sentences
-        `Informativeness.categories`; a sentence where no object can tell scenes apart, or where the study has
-        no annotations.
-    """
-    return Sentences(found.why_not) if found.informative is None else found.informative.categories

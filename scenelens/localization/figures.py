@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from scenelens import paper
-from scenelens.emergence import by_measure
+from scenelens.emergence import DetectorRule
 from scenelens.localization.localizer import Localization
 from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.localization.tables import NO_ANNOTATIONS, compare_networks
@@ -254,7 +254,8 @@ def figure_11bc_precision(
     caption = (
         "Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
         "evenly spread from the best AP to the worst of those that units were named after "
-        f"({by_measure('iou').text}), n = {n_images:,} images. Right: all objects; dark, those that units "
+        f"({DetectorRule.by_measure('iou').text}), n = {n_images:,} images. "
+        "Right: all objects; dark, those that units "
         "were named after. Lines: means, with 95% intervals over the objects; dotted: the mean of detectors "
         f"that respond at random. The paper prints APs for eight objects, from {percent(min(theirs))} to "
         f"{percent(max(theirs))}. After Figure 11b and c."

@@ -8,9 +8,7 @@ from scenelens.errors import SceneLensError
 from scenelens.intervals import bootstrap_interval, wilson_interval
 from scenelens.labels import agreement, score_student, side_by_side
 from scenelens.sentences import Sentences, apart, gap_text, interval, percent, share_text
-from scenelens.studies import Study
-from scenelens.two_networks import CONTROL
-from scenelens.unit_semantics.sources import LabelSet, automatic_set
+from scenelens.unit_semantics.sources import LabelSet
 from scenelens.unit_semantics.tables import counts_by_rule, level_counts
 
 _WORKER = "worker 1"
@@ -90,15 +88,13 @@ def describe_counts_by_rule(labels: LabelSet, kind: str = "object") -> Sentences
     return Sentences(head + "\n".join(lines) + verdict)
 
 
-def describe_levels(live: LabelSet, released: LabelSet, rule: str = "majority") -> Sentences:
-    """Units of high meaning in the deepest layer: this study compared with the paper's answers.
+def describe_levels(*sets: LabelSet, rule: str = "majority") -> Sentences:
+    """Units of high meaning in the deepest layer, for several sources of labels.
 
     Parameters
     ----------
-    live : LabelSet
-        Labels of this study.
-    released : LabelSet
-        Of `released_answers`.
+    *sets : LabelSet
+        Labels to compare, such as those of this study and the paper's released answers.
     rule : str, optional
         How several answers become one, see `scenelens.labels.unit_types` (default 'majority').
 
@@ -107,30 +103,9 @@ def describe_levels(live: LabelSet, released: LabelSet, rule: str = "majority") 
     Sentences
         A list in Markdown, with the reason for each set that is empty.
     """
-    parts = [_high(labels, rule) for labels in (live, released) if labels]
-    parts += [labels.missing for labels in (live, released) if not labels]
-    return Sentences("\n".join(f"- {part}" for part in parts))
-
-
-def describe_control(study: Study, by: str = "iou") -> Sentences:
-    """Units of high meaning in the deepest layer of the untrained network: the result without any training.
-
-    Parameters
-    ----------
-    study : Study
-        An open study.
-    by : str, optional
-        The measure that chooses labels, see `automatic_set` (default 'iou').
-
-    Returns
-    -------
-    Sentences
-        The reason where the study has no untrained network or no annotations.
-    """
-    control = automatic_set(study, by, networks=[CONTROL])
-    if not control:
-        return Sentences(f"There is no control: {control.missing}")
-    return Sentences(f"The control, a network without training. {_high(control, 'any')}")
+    lines = [_high(labels, rule) for labels in sets if labels]
+    lines += [labels.missing for labels in sets if not labels]
+    return Sentences("\n".join(f"- {line}" for line in lines))
 
 
 def _high(labels: LabelSet, rule: str) -> str:

@@ -135,7 +135,7 @@ class LabelSet:
             return Sentences(self.missing)
         people = self.labels.annotator.nunique()
         by = f"by {people} annotator{'s' * (people > 1)}"
-        by = "computed, without people" if set(self.labels.source) == {"automatic"} else by
+        by = "computed without people" if set(self.labels.source) == {"automatic"} else by
         parts = [f"{network} network: {', '.join(self.layers(network))}" for network in self.networks]
         units = len(self.labels.drop_duplicates(["network", "layer", "unit"]))
         counts = f"{len(self.labels):,} labels of {units:,} units, {by}"

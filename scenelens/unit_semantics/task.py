@@ -29,7 +29,7 @@ _OF_UNIT, _OF_IMAGE = 0.5, 0.9  # active: from half of the unit's peak on, or 0.
 
 
 @dataclass(frozen=True)
-class TaskImage:
+class _TaskImage:
     """One image of the task.
 
     Attributes
@@ -89,7 +89,7 @@ class AnnotationTask:
         The layer's name.
     unit : int
         The unit's number.
-    images : tuple of TaskImage
+    images : tuple of _TaskImage
         The images, in the order in which they are shown.
     way : str
         How they are segmented: 'receptive field', 'bilinear' or 'whole image'.
@@ -98,7 +98,7 @@ class AnnotationTask:
     network: str
     layer: str
     unit: int
-    images: tuple[TaskImage, ...]
+    images: tuple[_TaskImage, ...]
     way: str
 
     def __len__(self) -> int:
@@ -181,7 +181,7 @@ class AnnotationTask:
         Examples
         --------
         >>> blank = np.zeros((1, 1, 3), np.uint8)
-        >>> images = [TaskImage(str(k), blank, blank[..., 0] > 0, 1.0, k == 4) for k in range(12)]
+        >>> images = [_TaskImage(str(k), blank, blank[..., 0] > 0, 1.0, k == 4) for k in range(12)]
         >>> task = AnnotationTask("scene", "pool5", 17, tuple(images), "whole image")
         >>> task.refusal(Answer("lamp", frozenset({4, 5}), "object"))
         ''
@@ -270,7 +270,7 @@ def annotation_task(
     masks += [masks[k] for k in rng.integers(len(real), size=len(catch))]
     order = _order(len(real), len(catch), rng)
     shown = [
-        TaskImage(image, frame, mask, peak, place >= len(real))
+        _TaskImage(image, frame, mask, peak, place >= len(real))
         for place, (image, frame, mask, peak) in enumerate(
             zip([*real, *catch], frames, masks, peaks, strict=True)
         )

@@ -10,8 +10,6 @@ from scenelens.emergence.detectors import (
     OBJECTS,
     DetectorRule,
     _check_units,
-    by_measure,
-    by_people,
     object_units,
 )
 from scenelens.errors import SceneLensError
@@ -50,7 +48,7 @@ def test_by_iou_the_best_concept_decides_and_must_exceed():
     ])  # fmt: skip
     found = object_units(table, "iou")
     assert found[["unit", "object", "score"]].values.tolist() == [[0, "bed", 0.05], [3, "sky", 0.3]]
-    strict = object_units(table, by_measure("iou", 0.04, types=("object",)))
+    strict = object_units(table, DetectorRule.by_measure("iou", 0.04, types=("object",)))
     assert strict.unit.tolist() == [0]
 
 
@@ -63,7 +61,7 @@ def test_by_people_the_majority_names_it_and_finds_it_fitting():
     found = object_units(table, "majority")
     assert found[["unit", "object"]].values.tolist() == [[0, "tree"]]
     assert found.score[0] == pytest.approx(0.8)
-    assert object_units(table, by_people(threshold=0.5)).unit.tolist() == [0, 2]
+    assert object_units(table, DetectorRule.by_people(threshold=0.5)).unit.tolist() == [0, 2]
     assert object_units(table, "any").unit.tolist() == [0, 1]
     assert object_units(table, "unanimous").empty
 
@@ -93,7 +91,7 @@ def test_bad_rules(rule, said):
 
 def test_a_type_there_is_not():
     with pytest.raises(SceneLensError, match="no type 'objects'; close names: object"):
-        by_measure("iou", 0.04, types=("objects",))
+        DetectorRule.by_measure("iou", 0.04, types=("objects",))
 
 
 def test_nothing_to_detect_is_an_empty_table():
@@ -133,7 +131,7 @@ def test_released_answers_of_the_papers_networks():
     folder = released("unit_annotation")
     for name, expected in (("places205", 59), ("imagenet", 30)):
         answers = read_amt(folder / f"unitAnnotation_{name}-alexnet.mat").query("layer == 'pool5'")
-        found = object_units(answers, by_people(types=("object",)))
+        found = object_units(answers, DetectorRule.by_people(types=("object",)))
         assert len(found) == expected
         told = unit_types(answers)
         assert len(object_units(answers, "majority")) == told.type.isin(OBJECTS).sum()

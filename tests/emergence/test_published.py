@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from scenelens.emergence.figures.published import published_counts
-from scenelens.emergence.published import _published_shares, describe_published, published_labels
+from scenelens.emergence.published import _published_labels, _published_shares, describe_published
 from scenelens.emergence.published import published_units as units_of
 from scenelens.labels.table import check_labels
 from scenelens.unit_semantics import sources
@@ -21,7 +21,7 @@ def made_up(n_scene: int, n_object: int) -> dict[str, pd.DataFrame]:
 
 
 def test_shares_are_of_all_units():
-    table = _published_shares(made_up(128, 32)).set_index("network")
+    table = _published_shares(units_of(made_up(128, 32))).set_index("network")
     assert table.detectors.to_dict() == {"scene": 128, "object": 32}
     assert table["none"].to_dict() == {"scene": 128, "object": 224}
     assert table.objects.to_dict() == {"scene": 5, "object": 1}  # dog and dogs are one
@@ -30,24 +30,24 @@ def test_shares_are_of_all_units():
 
 
 def test_whichever_way_it_falls():
-    assert "The intervals leave a gap" in describe_published(made_up(128, 32))
-    assert "The intervals overlap" in describe_published(made_up(64, 60))
+    assert "The intervals leave a gap" in describe_published(units_of(made_up(128, 32)))
+    assert "The intervals overlap" in describe_published(units_of(made_up(64, 60)))
 
 
 def test_what_is_not_installed_is_said_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setattr(sources, "find", lambda name: None)
-    labels = published_labels()
-    assert labels == {}
-    assert _published_shares(labels).empty
-    text = describe_published(labels)
+    assert _published_labels() == {}
+    units = units_of()
+    assert _published_shares(units).empty
+    text = describe_published(units)
     assert "python -m scenelens.assets unit_annotation" in text
     assert "python -m scenelens.assets netdissect" in text
-    assert "downloads" in published_counts(units_of(labels), "released answers")
+    assert "downloads" in published_counts(units, "released answers")
 
 
 @pytest.fixture(scope="module")
 def labels():
-    found = published_labels()
+    found = _published_labels()
     if len(found) < 2:
         pytest.skip(
             "needs the released answers and Network Dissection's labels: python -m scenelens.assets --help"
@@ -56,11 +56,12 @@ def labels():
 
 
 def test_the_published_counts(labels):
-    table = _published_shares(labels).set_index(["source", "network"])
+    units = units_of(labels)
+    table = _published_shares(units).set_index(["source", "network"])
     assert table.detectors["Network Dissection"].to_dict() == {"scene": 64, "object": 32}
     assert table.objects["Network Dissection"].to_dict() == {"scene": 30, "object": 17}
     assert table.detectors["released answers", "scene"] > 2 * table.detectors["released answers", "object"]
-    text = describe_published(labels)
+    text = describe_published(units)
     assert text.count("The intervals leave a gap") == 2
     assert "64 units over 30 classes, and 32 over 17" in text
 

@@ -7,13 +7,9 @@ import pandas as pd
 import pytest
 
 from scenelens.emergence import sentences
-from scenelens.emergence.detectors import OBJECTS, by_measure
-from scenelens.emergence.study_emergence import (
-    finer_correlations,
-    informative_objects_table,
-    measure_emergence,
-    rules_compared,
-)
+from scenelens.emergence.detectors import OBJECTS, DetectorRule
+from scenelens.emergence.study_emergence import measure_emergence, rules_compared
+from scenelens.emergence.tables import correlations
 from scenelens.errors import SceneLensError
 from scenelens.labels.store import LabelStore
 from scenelens.labels.table import check_labels
@@ -21,7 +17,7 @@ from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.tiny_study import write_tiny_study
 
-EASY = by_measure("iou", 0.0)
+EASY = DetectorRule.by_measure("iou", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -113,15 +109,13 @@ def test_what_detectors_detect_is_on_so_many_images(found):
     assert row.on_images == pytest.approx(labels.concept.map(shown).mean())
 
 
-def test_a_finer_measure_of_telling(found):
-    table = finer_correlations(found).set_index(["measure", "against"])
+def test_a_finer_measure_than_informativeness(found):
+    table = correlations(found.table, against=("frequency", "ap")).set_index(["measure", "against"])
     ap = found.informative.objects.set_index("object").ap
     assert table.r["pearson", "ap"] == pytest.approx(
         np.corrcoef(found.table.units_scene, found.table.object.map(ap))[0, 1]
     )
     assert ("spearman", "difference") in table.index
-    assert informative_objects_table(found) is found.informative.categories
-    assert informative_objects_table(replace(found, informative=None, why_not="no scenes.")) == "no scenes."
 
 
 def answers(unit: int = 0, **change) -> pd.DataFrame:
@@ -194,7 +188,7 @@ def test_the_difference_decides(found, low, high, said):
 
 def test_constant_counts_are_said_and_are_no_nan(study):
     """No unit exceeds an IoU of 2, so every object has 0 units."""
-    none = measure_emergence(study, by_measure("iou", 2.0))
+    none = measure_emergence(study, DetectorRule.by_measure("iou", 2.0))
     text = sentences.describe_correlations(none)
     assert "no correlation: the number of units is 0 for all of 6 objects" in text
     assert "**Their difference** does not exist" in text
@@ -220,6 +214,5 @@ def test_a_study_without_annotations_says_so(tmp_path):
         sentences.describe_informative,
         sentences.describe_correlations,
         rules_compared,
-        informative_objects_table,
     ):
         assert "has no annotations" in view(nothing)

@@ -10,13 +10,12 @@ from scenelens.unit_semantics.sentences import (
     compare_labels,
     describe_agreement,
     describe_comparison,
-    describe_control,
     describe_counts_by_rule,
     describe_levels,
     describe_score,
     describe_worker,
 )
-from scenelens.unit_semantics.sources import LabelSet
+from scenelens.unit_semantics.sources import LabelSet, automatic_set
 from tests.annotated_study import annotated_study
 from tests.made_up_labels import made_up_answers
 
@@ -92,14 +91,15 @@ def test_levels_of_this_study_beside_the_papers(released):
     assert "more**, and the intervals leave a gap" in paper
 
 
-def test_the_control_is_read_where_a_study_has_one(tmp_path):
+def test_the_control_is_described_where_a_study_has_one(tmp_path):
     study = annotated_study(tmp_path, per_category=2)
-    assert "There is no control: Study tiny has no untrained network." in describe_control(study)
+    missing = automatic_set(study, networks=["untrained"])
+    assert describe_levels(missing) == "- Study tiny has no untrained network."
     text = study.file.path.read_text()
     again = text.replace("[[images]]", '[networks.untrained]\narchitecture = "caffenet"\nwidth = 0.125\n'
                          'fc = 16\nseed = 9\nclasses = ["attic", "beach"]\n\n[[images]]', 1)  # fmt: skip
     study.file.path.write_text(again)
-    said = describe_control(open_study(study.file.path))
+    said = describe_levels(automatic_set(open_study(study.file.path), networks=["untrained"]))
     assert "untrained network" in said
     assert "n = 32" in said
 

@@ -17,7 +17,7 @@ from scenelens.unit_semantics.task import (
     LEAST_FITTING,
     AnnotationTask,
     Answer,
-    TaskImage,
+    _TaskImage,
     annotation_task,
 )
 from scenelens.workbook.pictures import dimmed
@@ -37,7 +37,7 @@ def task(study):
 
 def made_up(n: int = 20, catch: tuple[int, ...] = (2, 5, 11)) -> AnnotationTask:
     frame, mask = np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool)
-    images = tuple(TaskImage(str(k), frame, mask, 1.0, k in catch) for k in range(n))
+    images = tuple(_TaskImage(str(k), frame, mask, 1.0, k in catch) for k in range(n))
     return AnnotationTask("scene", "pool5", 3, images, "whole image")
 
 
