@@ -1,7 +1,7 @@
 """An image cut into segments, shown to a network with any of them removed (section 3.1 of the paper).
 
-Every question of the kind "what does the network say without this segment?" goes through `CutImage`: the
-greedy search for the minimal image, the search in random order, and a reader who removes segments by hand.
+`CutImage` answers what the network predicts without some segments. The greedy search for the minimal image,
+the search in random order and the widget, where a reader removes segments, all use it.
 """
 
 from __future__ import annotations

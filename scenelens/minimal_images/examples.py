@@ -21,7 +21,7 @@ from scenelens.studies import Study, network_inputs
 
 
 def choose_categories(study: Study, n: int = 4) -> list[str]:
-    """Return scene categories to look at: the paper's four, then the most frequent others.
+    """Return scene categories to begin with: the paper's four, then the most frequent others.
 
     Only categories that the study's images show and its scene network knows are chosen. Where a study has
     annotated images, only those count.

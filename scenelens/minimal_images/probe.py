@@ -17,8 +17,8 @@ from scenelens.networks import Network, record
 from scenelens.studies import Study
 from scenelens.two_networks import MIN_IMAGES, layer_features, layer_pairs
 
-# Inverse strength of the penalty on the weights. The features are standardised and there are more of them
-# than images, so the penalty has to be strong.
+# Inverse strength of the penalty on the weights. Small, because the features are standardised: each may add
+# to the sum as much as any other.
 _PENALTY = 0.01
 
 

@@ -213,7 +213,7 @@ class Regions:
     def within(self, preprocessing: Preprocessing) -> Regions:
         """Return the segments of a photograph, resized and cropped as a network frames the photograph.
 
-        Segments that the crop leaves out, or that are too thin to be met by a pixel, are gone.
+        The result lacks segments that lie outside the crop, or that are too thin for a pixel of the frame.
 
         Parameters
         ----------

@@ -107,7 +107,7 @@ class ImageRetention:
         bool
             True where names and sizes are the same.
         """
-        # Rounded shares are stored, and resizing may differ by a pixel between versions of a library.
+        # Stored shares are rounded, and another version of a library may place a border one pixel further.
         return self.names == regions.names and np.allclose(self.shares, regions.shares, atol=_SAME_SHARE)
 
     def keeps(self, name: str, kept: tuple[bool, ...]) -> bool:

@@ -64,7 +64,8 @@ class _RemovalModel(traitlets.HasTraits):
         """Take another image."""
         self.cut, self.found = cut, found or simplify(cut)
         self.best: tuple[float, tuple[bool, ...]] | None = None
-        # A reader goes back and forth, so scores are remembered; per image, so that others' are forgotten.
+        # A reader goes back and forth between choices, so their scores are kept in memory, for this image
+        # only.
         self._remembered = functools.lru_cache(maxsize=512)(lambda kept: cut.scores(np.array(kept)))
         self.kept = (True,) * len(cut.regions)
 
