@@ -62,7 +62,7 @@ class Draws:
 
 
 @exact
-def word(draws):
+def _word(draws):
     """The next 32 random bits."""
     words, at, _ = draws
     at[0] += 1
@@ -72,8 +72,8 @@ def word(draws):
 @exact
 def share(draws):
     """A number in [0, 1), as `Random.random`: 27 bits of one word and 26 of the next."""
-    high = word(draws) >> 5
-    return (high * 67108864.0 + (word(draws) >> 6)) * _PER
+    high = _word(draws) >> 5
+    return (high * 67108864.0 + (_word(draws) >> 6)) * _PER
 
 
 @exact
@@ -93,7 +93,7 @@ def below(draws, n):
         bits += 1
     found = n
     while found >= n:
-        found = word(draws) >> (32 - bits)
+        found = _word(draws) >> (32 - bits)
     return found
 
 

@@ -18,7 +18,7 @@ __all__ = ["BACK", "CEILING", "HOST", "LEFT", "NOWHERE", "RIGHT", "ROOM", "TAKEN
 NOWHERE, BACK, LEFT, RIGHT, CEILING = range(5)  # walls things hang on or stand at
 
 
-def record(names: str) -> np.dtype:
+def _record(names: str) -> np.dtype:
     """The type of a record of float64 numbers. Flags are 0.0 or 1.0, so that a record is one row of numbers of one kind."""
     return np.dtype([(name, float) for name in names.split()])
 
@@ -26,44 +26,44 @@ def record(names: str) -> np.dtype:
 # The stage. left, right: z from which on the side walls are seen. water: whether there is water, and its nearest and
 # farthest z. tallest, tallest_wall: greatest height in pixels of what stands (at a wall). Then the camera, see `Stage.view`.
 # spread: half of the width that is seen at a distance of 1 m.
-ROOM = record("""width depth height indoor left right water near_bank far_bank tallest tallest_wall
+ROOM = _record("""width depth height indoor left right water near_bank far_bank tallest tallest_wall
 rx rz ux uy uz ax ay az ex ey ez focal spread""")
 # A thing and the conditions for its place, see `layout`: its size in this round and its usual size; how strict the round is
 # (gap, hidden, frame); then properties of the thing. extra: the radius that a thing on a top needs; for other things,
 # whether they may face away.
-THING = record("""width height depth full_width full_height full_depth scale gap hidden frame stands hangs flat share solid turn
+THING = _record("""width height depth full_width full_height full_depth scale gap hidden frame stands hangs flat share solid turn
 low high nearest extra""")
 # What a thing may stand next to or on. number: its place in TAKEN; middle, turn and size. front: whether one sits at its
 # front only.
-HOST = record("number x y z ry width depth scale front")
+HOST = _record("number x y z ry width depth scale front")
 # A taken place. left to bottom: its box in the picture; ahead: its distance. stands: whether it takes ground; x to s: its
 # footprint. wall and start to high: the wall that it hangs on, and its rectangle there. flat: others may stand on it.
 # solid: share of its box that it fills. hidden: share that others hide; allowed: greatest such share. more: the share that
 # a thing on trial would hide in addition; it counts only if the thing stays.
-TAKEN = record("""left top right bottom ahead stands x z w d c s wall start low stop high flat solid hidden allowed more""")
-footprint, overlap, covered, near = (exact(one) for one in (spots.footprint, spots.overlap, spots.covered, spots.near))
+TAKEN = _record("""left top right bottom ahead stands x z w d c s wall start low stop high flat solid hidden allowed more""")
+_footprint, _overlap, _covered, _near = (exact(one) for one in (spots.footprint, spots.overlap, spots.covered, spots.near))
 
 
 @exact
-def foot_of(o):
+def _foot_of(o):
     """The footprint of a taken place."""
     return o.x, o.z, o.w, o.d, o.c, o.s
 
 
 @exact
-def box_of(o):
+def _box_of(o):
     """The box in the picture of a taken place."""
     return o.left, o.top, o.right, o.bottom
 
 
 @exact
-def stretch_of(o):
+def _stretch_of(o):
     """The rectangle of a taken place on its wall."""
     return o.start, o.low, o.stop, o.high
 
 
 @exact
-def inside(room, foot, gap):
+def _inside(room, foot, gap):
     """Whether a footprint lies in the room. There is no front wall: the camera stands there."""
     x, z, w, d, c, s = foot
     wide, deep = w * abs(c) + d * abs(s), w * abs(s) + d * abs(c)
@@ -71,11 +71,11 @@ def inside(room, foot, gap):
 
 
 @exact
-def free(taken, n, foot, flat, gap):
+def _free(taken, n, foot, flat, gap):
     """Whether no other thing stands on a footprint. A rug does not compete with a table, only with another rug."""
     for i in range(n):
         o = taken[i]
-        if o.stands != 0.0 and o.flat == flat and overlap(foot, foot_of(o), gap):
+        if o.stands != 0.0 and o.flat == flat and _overlap(foot, _foot_of(o), gap):
             return False
     return True
 
@@ -109,18 +109,18 @@ def set_box(room, foot, y, high, spot):
 
 
 @exact
-def wall_free(taken, n, gap):
+def _wall_free(taken, n, gap):
     """Whether nothing else hangs where place n would hang."""
     a = taken[n]
     for i in range(n):
         o = taken[i]
-        if o.stands == 0.0 and o.wall == a.wall and near(stretch_of(a), stretch_of(o), gap):
+        if o.stands == 0.0 and o.wall == a.wall and _near(_stretch_of(a), _stretch_of(o), gap):
             return False
     return True
 
 
 @exact
-def seen(taken, n, allowed, host):
+def _seen(taken, n, allowed, host):
     """Whether enough of place n can be seen, and of everything behind it; if so, what it hides is noted.
 
     Nearer things hide it by the share of its box that they cover, times how solid they are; shares add up. `host`: number
@@ -133,11 +133,11 @@ def seen(taken, n, allowed, host):
         if i == host:
             continue
         if o.ahead < spot.ahead:
-            spot.hidden += o.solid * covered(box_of(spot), box_of(o))
+            spot.hidden += o.solid * _covered(_box_of(spot), _box_of(o))
             if spot.hidden > spot.allowed:
                 return False
         else:
-            o.more = spot.solid * covered(box_of(o), box_of(spot))
+            o.more = spot.solid * _covered(_box_of(o), _box_of(spot))
             # `allowed` of this round counts too: in a stricter round the other thing may have been placed with a smaller share.
             if o.more != 0.0 and o.hidden + o.more > max(o.allowed, allowed):
                 return False
@@ -147,16 +147,16 @@ def seen(taken, n, allowed, host):
 
 
 @exact
-def stand(room, thing, taken, n, foot, wall):
+def _stand(room, thing, taken, n, foot, wall):
     """Whether a thing may stand on a footprint; the footprint is written into place n."""
     spot = taken[n]
-    if room.indoor != 0.0 and not inside(room, foot, 0.03 if wall == NOWHERE else 0.0):
+    if room.indoor != 0.0 and not _inside(room, foot, 0.03 if wall == NOWHERE else 0.0):
         return False
     spot.x, spot.z, spot.w, spot.d, spot.c, spot.s = foot
     # The room's walls see the whole width, other things only the part at the ground: a tree's crown may reach over a bench.
     spot.w *= thing.share
     spot.d *= thing.share
-    return free(taken, n, foot_of(spot), thing.flat, thing.gap)
+    return _free(taken, n, _foot_of(spot), thing.flat, thing.gap)
 
 
 @exact
@@ -169,12 +169,12 @@ def fits(room, thing, taken, n, at, wall, host):
     spot = taken[n]
     spot.stands, spot.wall, spot.flat, spot.solid, spot.hidden = thing.stands, wall, thing.flat, thing.solid, 0.0
     spot.start = spot.low = spot.stop = spot.high = 0.0
-    foot = footprint(x, z, thing.width, thing.depth, ry)
-    if thing.stands != 0.0 and not stand(room, thing, taken, n, foot, wall):
+    foot = _footprint(x, z, thing.width, thing.depth, ry)
+    if thing.stands != 0.0 and not _stand(room, thing, taken, n, foot, wall):
         return False
     if not set_box(room, foot, y - thing.height if thing.hangs != 0.0 else y, thing.height, spot):
         return False
-    if covered(box_of(spot), spots.FRAME) < thing.frame:
+    if _covered(_box_of(spot), spots.FRAME) < thing.frame:
         return False
     if thing.stands != 0.0 and spot.bottom - spot.top > (room.tallest if wall == NOWHERE else room.tallest_wall):
         return False
@@ -183,6 +183,6 @@ def fits(room, thing, taken, n, at, wall, host):
     if wall != NOWHERE and thing.stands == 0.0:
         along = x if wall == BACK else z
         spot.start, spot.stop, spot.low, spot.high = along - thing.width / 2, along + thing.width / 2, y, y + thing.height
-        if not wall_free(taken, n, 0.05):
+        if not _wall_free(taken, n, 0.05):
             return False
-    return seen(taken, n, thing.hidden, host)
+    return _seen(taken, n, thing.hidden, host)

@@ -14,7 +14,7 @@ __all__ = ["against_wall", "next_to_table", "on_ceiling", "on_floor", "on_top", 
 
 
 @exact
-def wall_place(room, draws, width, off):
+def _wall_place(room, draws, width, off):
     """Draw a wall, and x, z, ry of a thing whose middle lies `off` metres in front of it."""
     wall = below(draws, 4)  # the back wall is twice as likely: it is seen from the front
     wall = BACK if wall < 2 else LEFT if wall == 2 else RIGHT
@@ -29,14 +29,14 @@ def wall_place(room, draws, width, off):
 @exact
 def against_wall(room, thing, draws):
     """On the floor, its back to a wall."""
-    wall, x, z, ry = wall_place(room, draws, thing.width, thing.depth / 2 + 0.03)
+    wall, x, z, ry = _wall_place(room, draws, thing.width, thing.depth / 2 + 0.03)
     return x, 0.0, z, ry, wall, -1
 
 
 @exact
 def on_wall(room, thing, draws):
     """On a wall, its middle at about eye height, below the ceiling in any case."""
-    wall, x, z, ry = wall_place(room, draws, thing.width, 0.01)
+    wall, x, z, ry = _wall_place(room, draws, thing.width, 0.01)
     low = min(uniform(draws, 1.5, 1.85) - thing.height / 2, room.height - thing.height - 0.12)
     return x, low, z, ry, wall, -1
 
@@ -58,7 +58,7 @@ def on_floor(room, thing, draws):
 
 
 @exact
-def turned(x, z, ry):
+def _turned(x, z, ry):
     """Where a point of an object's own ground lies after the object is turned by ry degrees."""
     c, s = math.cos(math.radians(ry)), math.sin(math.radians(ry))
     return x * c + z * s, z * c - x * s
@@ -72,7 +72,7 @@ def next_to_table(thing, hosts, draws):
     a = math.radians(side + gauss(draws, 10.0))
     # Distance from the middle of the table: half of its extent in that direction, and 36 cm.
     reach = 0.36 + (host.width * abs(math.sin(a)) + host.depth * abs(math.cos(a))) / 2 * host.scale
-    x, z = turned(reach * math.sin(a), -reach * math.cos(a), host.ry)
+    x, z = _turned(reach * math.sin(a), -reach * math.cos(a), host.ry)
     facing = math.degrees(math.atan2(x, z)) + gauss(draws, 8.0)
     return host.x + x, 0.0, host.z + z, facing, NOWHERE, -1
 
@@ -84,7 +84,7 @@ def on_top(thing, hosts, used, draws):
     along = uniform(draws, -0.5, 0.5) * max(0.0, top.width - thing.width)
     spare = top.depth - thing.depth
     across = uniform(draws, -0.5, 0.5) * spare if thing.depth < top.depth else spare / 2
-    x, z = turned(along, across, top.ry)
+    x, z = _turned(along, across, top.ry)
     # 8 mm above the surface: two surfaces in one plane would compete for the same pixels.
     x, y, z = top.x + x, top.y + 0.008, top.z + z
     for i in range(used.shape[0]):

@@ -12,7 +12,7 @@ __all__ = ["in_sky", "stand_apart"]
 
 
 @exact
-def ashore(room, z, depth, nearest):
+def _ashore(room, z, depth, nearest):
     """Move a distance out of the water: to the near bank if it is not too near to the viewer, else to the far bank."""
     if room.water == 0.0 or not room.near_bank - depth / 2 < z < room.far_bank + depth / 2:
         return z
@@ -22,7 +22,7 @@ def ashore(room, z, depth, nearest):
 
 
 @exact
-def on_water(room, z, depth):
+def _on_water(room, z, depth):
     """Move a distance onto the water; without water it stays, and boats lie on land."""
     return min(max(z, room.near_bank + depth / 2 + 0.3), room.far_bank - depth / 2) if room.water != 0.0 else z
 
@@ -36,7 +36,7 @@ def stand_apart(room, thing, draws, afloat, later):
     """
     away = max(thing.height, 0.75 * thing.width) * room.focal / (uniform(draws, thing.low, thing.high) * 227)
     away = max(thing.nearest, away) * uniform(draws, 1.0, 1.2 + later)
-    z = min(on_water(room, away, thing.depth) if afloat else ashore(room, away, thing.depth, thing.nearest), 58.0)
+    z = min(_on_water(room, away, thing.depth) if afloat else _ashore(room, away, thing.depth, thing.nearest), 58.0)
     # Almost the whole width that is seen there (0.92). Nothing is placed beyond 58 m: the horizon's hills begin at 78 m.
     x = uniform(draws, -0.5, 0.5) * (2 * z * room.spread) * 0.92
     ry = gauss(draws, thing.turn)

@@ -31,27 +31,27 @@ class Way(IntEnum):
 
 
 # Kernels cannot read an enumeration; module constants are compiled into them.
-AGAINST_WALL, ON_WALL, CEILING, FLOOR, NEXT_TO, ON_TOP, SKY, LAND, WATER = map(int, Way)
+_AGAINST_WALL, _ON_WALL, _CEILING, _FLOOR, _NEXT_TO, _ON_TOP, _SKY, _LAND, _WATER = map(int, Way)
 
 
 @exact
-def draw_place(way, done, room, thing, hosts, used, draws):
+def _draw_place(way, done, room, thing, hosts, used, draws):
     """Draw a place for the thing: x, y, z, ry, wall, host; `done`: share of the tries made so far."""
-    if way == AGAINST_WALL:
+    if way == _AGAINST_WALL:
         return indoors.against_wall(room, thing, draws)
-    if way == ON_WALL:
+    if way == _ON_WALL:
         return indoors.on_wall(room, thing, draws)
-    if way == CEILING:
+    if way == _CEILING:
         return indoors.on_ceiling(room, draws)
-    if way == FLOOR:
+    if way == _FLOOR:
         return indoors.on_floor(room, thing, draws)
-    if way == NEXT_TO:
+    if way == _NEXT_TO:
         return indoors.next_to_table(thing, hosts, draws)
-    if way == ON_TOP:
+    if way == _ON_TOP:
         return indoors.on_top(thing, hosts, used, draws)
-    if way == SKY:
+    if way == _SKY:
         return outdoors.in_sky(room, thing, draws)
-    return outdoors.stand_apart(room, thing, draws, way == WATER, done)
+    return outdoors.stand_apart(room, thing, draws, way == _WATER, done)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
@@ -88,7 +88,7 @@ def try_places(way, tries, rooms, things, hosts, used, taken, n, draws, found):
     for i in range(tries):
         # Outdoors the foreground fills up first, so later tries go farther away, and farther still in the later rounds.
         later = (1.3 + 0.6 * (thing.scale < 1.0)) * i / tries
-        x, y, z, ry, wall, host = draw_place(way, later, room, thing, hosts, used, draws)
+        x, y, z, ry, wall, host = _draw_place(way, later, room, thing, hosts, used, draws)
         if host > -2 and fits(room, thing, taken, n, (x, y, z, ry), wall, host):
             found[0], found[1], found[2], found[3] = x, y, z, ry
             # The seed is drawn here, after the place: so a failed try uses no random numbers for an object.

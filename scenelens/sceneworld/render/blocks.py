@@ -17,16 +17,16 @@ from scenelens.sceneworld.render.surfaces import corners_at, light_on, place_of,
 
 __all__ = ["find_blocks", "gather", "light_blocks"]
 
-ALIKE, ALIKE_TEXTURE = 0.07, 0.04  # lights, and brush textures times their strength, that differ by less are averaged
-QUARTER, NOUGHT = np.float32(0.25), np.float32(0)
-NOTHING = -3  # a block outside the picture
+_ALIKE, _ALIKE_TEXTURE = 0.07, 0.04  # lights, and brush textures times their strength, that differ by less are averaged
+_QUARTER, _NOUGHT = np.float32(0.25), np.float32(0)
+_NOTHING = -3  # a block outside the picture
 
 
 @kernel
 def gather(x, y, ids, keys, middles, tri, key, at_x, at_y):
     """The four samples of a pixel: triangles, surfaces and places; True if all show the same surface.
 
-    `middles` shifts each pixel by up to a sample, as if a hand had drawn the outlines (see `grade.pixel_middles`). For a pixel
+    `middles` shifts each pixel by up to a sample, as if a hand had drawn the outlines (see `grade._pixel_middles`). For a pixel
     of one surface only the first triangle, surface and the middle are filled in.
     """
     left, top = middles[0, y, x] - 1, middles[1, y, x] - 1
@@ -46,7 +46,7 @@ def gather(x, y, ids, keys, middles, tri, key, at_x, at_y):
 
 
 @kernel
-def same_row(y, ids, other):
+def _same_row(y, ids, other):
     """Into other: 0 at each column where six rows of samples show a single triangle, in this column and the next.
 
     Six rows, because a row of blocks covers four, and shifted middles may reach one further at either side. All columns at
@@ -66,14 +66,14 @@ def same_row(y, ids, other):
 
 
 @kernel
-def one_triangle(x, other):
+def _one_triangle(x, other):
     """Whether all samples that a block's pixels may take, wherever their middles are shifted, show the same triangle."""
     k = 4 * x - 1
     return k >= 0 and k + 6 <= other.shape[0] and (other[k] | other[k + 1] | other[k + 2] | other[k + 3] | other[k + 4]) == 0
 
 
 @kernel
-def block_surface(x, y, size, plain, ids, keys, middles, tri, key, at_x, at_y, shown):
+def _block_surface(x, y, size, plain, ids, keys, middles, tri, key, at_x, at_y, shown):
     """The surface that all pixels of a block show, or MIXED; shown (S, S): the triangle of each pixel.
 
     plain: whether its samples are known to show one triangle.
@@ -96,22 +96,22 @@ def block_surface(x, y, size, plain, ids, keys, middles, tri, key, at_x, at_y, s
 
 @kernel
 def find_blocks(size, ids, keys, middles, other, scratch_i, scratch_f, shown, blocks):
-    """The surface that each block shows, or MIXED, into blocks; a column at either side shows NOTHING.
+    """The surface that each block shows, or MIXED, into blocks; a column at either side shows _NOTHING.
 
     Those columns make neighbours outside the picture an ordinary case. other (2S,): working space.
     """
     for y in range(blocks.shape[0]):
-        same_row(y, ids, other)
-        blocks[y, 0] = blocks[y, blocks.shape[1] - 1] = NOTHING
+        _same_row(y, ids, other)
+        blocks[y, 0] = blocks[y, blocks.shape[1] - 1] = _NOTHING
         for x in range(blocks.shape[0]):
-            blocks[y, x + 1] = block_surface(
-                x, y, size, one_triangle(x, other), ids, keys, middles, scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1],
+            blocks[y, x + 1] = _block_surface(
+                x, y, size, _one_triangle(x, other), ids, keys, middles, scratch_i[0], scratch_i[1], scratch_f[0], scratch_f[1],
                 shown,
             )  # fmt: skip
 
 
 @kernel
-def mean_light(x, y, blocks, lights, strength):
+def _mean_light(x, y, blocks, lights, strength):
     """Give an odd block the mean light of the even blocks around it, if they show its surface and are lit alike.
 
     strength: of the brush texture. Returns 2 if done, 1 if the texture differs and is still to be found, 0 if not done.
@@ -124,21 +124,21 @@ def mean_light(x, y, blocks, lights, strength):
     if blocks[top, left] != key or blocks[low, right] != key or blocks[top, right] != key or blocks[low, left] != key:
         return 0
     a, b, c, d, out = lights[top, left], lights[low, right], lights[top, right], lights[low, left], lights[y, x + 1]
-    most = NOUGHT  # no early exit: six steps at once are faster than a branch that the processor has to predict
+    most = _NOUGHT  # no early exit: six steps at once are faster than a branch that the processor has to predict
     for n in range(6):
         most = max(most, max(abs(a[n] - b[n]), max(abs(c[n] - d[n]), abs(a[n] - c[n]))))
-    if most > ALIKE:
+    if most > _ALIKE:
         return 0
     for n in range(8):
-        out[n] = QUARTER * (a[n] + b[n] + c[n] + d[n])
+        out[n] = _QUARTER * (a[n] + b[n] + c[n] + d[n])
     for n in range(6, 8):
-        if max(abs(a[n] - b[n]), max(abs(c[n] - d[n]), abs(a[n] - c[n]))) * strength > ALIKE_TEXTURE:
+        if max(abs(a[n] - b[n]), max(abs(c[n] - d[n]), abs(a[n] - c[n]))) * strength > _ALIKE_TEXTURE:
             return 1
     return 2
 
 
 @kernel
-def texture_block(t, x, y, drawn, meshes, traits, focal, out):
+def _texture_block(t, x, y, drawn, meshes, traits, focal, out):
     """The brush texture in the middle of a block, into out 6 and 7; its light is known already."""
     i, _, _, corners, w, near = corners_at(t, 4.0 * x + 2.0, 4.0 * y + 2.0, drawn, meshes)
     row, prim, mesh = drawn[3][i], drawn[4][i], int(drawn[3][i, 12])
@@ -147,14 +147,14 @@ def texture_block(t, x, y, drawn, meshes, traits, focal, out):
 
 
 @kernel
-def light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
+def _light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
     """Light in the middle of a block of one surface into lit (8,), 6 and 7: its texture; False where light changes fast."""
     view, focal, centre = lens
     env, shadow, light = sun
     sx, sy = 4.0 * x + 2.0, 4.0 * y + 2.0
     if t < 0:
         sky_at(sx, sy, lens, env, lit)
-        lit[3:] = 0.0  # `mean_light` compares these numbers; they must not be left over from another block
+        lit[3:] = 0.0  # `_mean_light` compares these numbers; they must not be left over from another block
         return True
     i, kind, group, p, m, uvw, n, near = surface_at(t, sx, sy, drawn, meshes)
     row, prim, px = drawn[3][i], drawn[4][i], 2.0 / (near * focal)
@@ -180,12 +180,12 @@ def light_blocks(even, shown, drawn, meshes, traits, lens, sun, open_, lights, b
                 continue
             t = shown[2 * y, 2 * x]
             if not even:
-                known = mean_light(x, y, blocks, lights, traits[int(drawn[3][drawn[1][t], 13]), 1] if t >= 0 else 1.0)
+                known = _mean_light(x, y, blocks, lights, traits[int(drawn[3][drawn[1][t], 13]), 1] if t >= 0 else 1.0)
                 if known == 1 and t >= 0:
-                    texture_block(t, x, y, drawn, meshes, traits, lens[1], lights[y, x + 1])
+                    _texture_block(t, x, y, drawn, meshes, traits, lens[1], lights[y, x + 1])
                 if known > 0:
                     continue
-            if light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
+            if _light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
                 for c in range(8):
                     lights[y, x + 1, c] = lit[c]
             else:

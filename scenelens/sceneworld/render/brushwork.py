@@ -19,7 +19,7 @@ FINE = 0.33  # spots of brush texture per pixel; finer texture (spots under thre
 
 
 @kernel
-def layout(kind, n, m, uvw, extent):
+def _layout(kind, n, m, uvw, extent):
     """Where a point lies on its face: p right and q up in metres, u and v in 0..1, and the face's width and height.
 
     Turned primitives are unrolled; on others the face is the one of the box that the normal points to.
@@ -36,7 +36,7 @@ def layout(kind, n, m, uvw, extent):
 
 
 @kernel
-def bend(m, half, limit):
+def _bend(m, half, limit):
     """Tilt of the normal near a box edge: m from -half to half. Edges catch light without any triangles of their own."""
     r = min(limit, 0.4 * half)  # thin boards keep a flat middle
     d = half - abs(m)
@@ -69,14 +69,14 @@ def bent(row, prim, kind, group, n, m, uvw, px):
         # smoothing groups, two per axis.
         limit, axis = max(row[25], 0.9 * px), group // 2
         if axis != 0:
-            n0 += bend(m[0], 0.5 * prim[15], limit)
+            n0 += _bend(m[0], 0.5 * prim[15], limit)
         if axis != 1:
-            n1 += bend(m[1] - 0.5 * prim[16], 0.5 * prim[16], limit)
+            n1 += _bend(m[1] - 0.5 * prim[16], 0.5 * prim[16], limit)
         if axis != 2:
-            n2 += bend(m[2], 0.5 * prim[17], limit)
+            n2 += _bend(m[2], 0.5 * prim[17], limit)
     elif row[14] == 12:  # the pattern of ripples
         seed, per = int(row[26]), 1.0 / row[24]
-        p, q = layout(kind, n, m, uvw, (prim[15], prim[16], prim[17]))[:2]
+        p, q = _layout(kind, n, m, uvw, (prim[15], prim[16], prim[17]))[:2]
         n0 += 0.10 * noise2(p * 2.1 * per, q * 5.0 * per, seed)
         n2 += 0.16 * noise2(p * 1.3 * per, q * 6.0 * per, seed + 4)
     return n0, n1, n2
@@ -112,7 +112,7 @@ def broad_spots(row, prim, traits, m, px):
 def pattern_at(row, prim, kind, n, m, uvw, px):
     """Share of the second colour and factor on lightness of the pattern at a point."""
     pattern = int(row[14])
-    p, q, u, v, wide, high = layout(kind, n, m, uvw, (prim[15], prim[16], prim[17]))
+    p, q, u, v, wide, high = _layout(kind, n, m, uvw, (prim[15], prim[16], prim[17]))
     if wide > high and (pattern == 5 or pattern == 6):  # wood grain and planks run along the longer side
         p, q = q, p
     return pattern_value(pattern, p, q, u, v, row[24], px, int(row[26]))

@@ -10,7 +10,7 @@ import numpy as np
 
 from scenelens.sceneworld.render.noise import inner, kernel
 
-__all__ = ["MIDDLES", "PAPER", "finish", "screen_values"]
+__all__ = ["MIDDLES", "PAPER", "SCREEN", "finish"]
 
 
 def _smooth(shape: tuple[int, ...], cell: int, seed: int) -> np.ndarray:
@@ -25,13 +25,13 @@ def _smooth(shape: tuple[int, ...], cell: int, seed: int) -> np.ndarray:
     return top * (1 - fy) + low * fy
 
 
-def paper_grain(size: int) -> np.ndarray:
+def _paper_grain(size: int) -> np.ndarray:
     """Texture of watercolour paper, (size, size) float32 round 0; the same for all pictures."""
     fine = np.random.default_rng(3).normal(size=(size, size)) * 0.35
     return (0.5 * _smooth((size, size), 2, 1) + 0.35 * _smooth((size, size), 5, 2) + fine).astype(np.float32)
 
 
-def pixel_middles(size: int) -> np.ndarray:
+def _pixel_middles(size: int) -> np.ndarray:
     """Sample column and row of each pixel's middle, (2, size, size) int16.
 
     Smooth noise shifts them by up to a sample, so that outlines look drawn by hand. Labels are read at the same places.
@@ -40,7 +40,7 @@ def pixel_middles(size: int) -> np.ndarray:
     return np.clip(2 * np.mgrid[:size, :size][::-1] + wobble + 1, 1, 2 * size - 1).astype(np.int16)
 
 
-def screen_values(n: int = 4096) -> np.ndarray:
+def _screen_values(n: int = 4096) -> np.ndarray:
     """Table from linear light in [0, 2) to sRGB 0..255, (n,) uint8.
 
     Light above the knee is compressed, as on film: bright places keep their form and colour instead of turning white. A table,
@@ -54,36 +54,36 @@ def screen_values(n: int = 4096) -> np.ndarray:
     return np.clip(np.rint(screen * 255), 0, 255).astype(np.uint8)
 
 
-def vignette(size: int) -> np.ndarray:
+def _vignette(size: int) -> np.ndarray:
     """Brightness towards the corners, (size, size) float32: 1 in the middle."""
     y, x = (np.mgrid[:size, :size] + 0.5) / size - 0.5
     return (1.0 - 0.45 * np.maximum(0.0, np.hypot(x, y) - 0.38)).astype(np.float32)
 
 
-PAPER = vignette(227) * (1.0 + 0.028 * paper_grain(227))
-MIDDLES = pixel_middles(227)
-SCREEN = screen_values()
-ONE, ZERO, COOL = np.float32(1), np.float32(0), np.float32(0.3)  # COOL: how much bluer ink makes what it darkens
+PAPER = _vignette(227) * (1.0 + 0.028 * _paper_grain(227))
+MIDDLES = _pixel_middles(227)
+SCREEN = _screen_values()
+_ONE, _ZERO, _COOL = np.float32(1), np.float32(0), np.float32(0.3)  # COOL: how much bluer ink makes what it darkens
 
 
 @inner
-def split(row, even, odd):
+def _split(row, even, odd):
     """The samples at even and at odd columns of a row: for vector instructions neighbours must lie together."""
     for x in range(np.uint64(even.shape[0])):
         even[x], odd[x] = row[np.uint64(2) * x], row[np.uint64(2) * x + np.uint64(1)]
 
 
 @inner
-def differ(a, b, c, d, here):
+def _differ(a, b, c, d, here):
     """How many of four samples show another object."""
     return np.int16(a != here) + np.int16(b != here) + np.int16(c != here) + np.int16(d != here)
 
 
 @inner
-def count_others(above, upper, lower, below, others):
+def _count_others(above, upper, lower, below, others):
     """How many of the 4x4 samples in and around each pixel show another object; 0 where the four corners do not.
 
-    Another object than the pixel's first sample. The corners are what `count_at` tests first; both must agree. above, upper,
+    Another object than the pixel's first sample. The corners are what `_count_at` tests first; both must agree. above, upper,
     lower, below: four rows of samples, each split (2, S). Pixels at either end are left out.
     """
     stop = others.shape[0]
@@ -96,14 +96,14 @@ def count_others(above, upper, lower, below, others):
     for x in range(np.uint64(stop - 2)):
         h = here[x]
         corners = (a0[x] != h) | (a3[x] != h) | (d0[x] != h) | (d3[x] != h)
-        first, second = differ(a0[x], a1[x], a2[x], a3[x], h), differ(b0[x], h, b2[x], b3[x], h)
-        third, last = differ(c0[x], c1[x], c2[x], c3[x], h), differ(d0[x], d1[x], d2[x], d3[x], h)
+        first, second = _differ(a0[x], a1[x], a2[x], a3[x], h), _differ(b0[x], h, b2[x], b3[x], h)
+        third, last = _differ(c0[x], c1[x], c2[x], c3[x], h), _differ(d0[x], d1[x], d2[x], d3[x], h)
         out[x] = first + second + third + last if corners else 0
 
 
 @inner
-def count_at(fine, x, y):
-    """As `count_others`, for one pixel, also at the border of the picture: beyond it there are no other objects."""
+def _count_at(fine, x, y):
+    """As `_count_others`, for one pixel, also at the border of the picture: beyond it there are no other objects."""
     last, here, other = fine.shape[0] - 1, fine[2 * y, 2 * x], 0
     top, low, left, right = max(0, 2 * y - 1), min(last, 2 * y + 2), max(0, 2 * x - 1), min(last, 2 * x + 2)
     if ((fine[top, left] ^ here) | (fine[top, right] ^ here) | (fine[low, left] ^ here) | (fine[low, right] ^ here)) == 0:
@@ -115,32 +115,32 @@ def count_at(fine, x, y):
 
 
 @inner
-def count_row(fine, y, halves, others):
-    """`count_at` for a row of pixels, many at a time.
+def _count_row(fine, y, halves, others):
+    """`_count_at` for a row of pixels, many at a time.
 
     halves (4, 2, S): the last four rows of samples, split, in a ring; the upper ones are there from the row before.
     """
     size = others.shape[0]
     if 0 < y < size - 1:
         for j in range(2 * y + 1 if y > 1 else 1, 2 * y + 3):
-            split(fine[j], halves[j & 3, 0], halves[j & 3, 1])
+            _split(fine[j], halves[j & 3, 0], halves[j & 3, 1])
         j = 2 * y
-        count_others(halves[(j - 1) & 3], halves[j & 3], halves[(j + 1) & 3], halves[(j + 2) & 3], others)
-        others[0], others[size - 1] = count_at(fine, 0, y), count_at(fine, size - 1, y)
+        _count_others(halves[(j - 1) & 3], halves[j & 3], halves[(j + 1) & 3], halves[(j + 2) & 3], others)
+        others[0], others[size - 1] = _count_at(fine, 0, y), _count_at(fine, size - 1, y)
     else:
         for x in range(size):
-            others[x] = count_at(fine, x, y)
+            others[x] = _count_at(fine, x, y)
 
 
 @inner
-def ink_row(others, ink, factor, blue):
+def _ink_row(others, ink, factor, blue):
     """Darken the factors on a row of pixels (on all light, on blue light) where objects meet."""
     for x in range(np.uint64(others.shape[0])):
         # Ink is bluish: blue light is darkened a little less than the rest.
         share = others[x] / 16.0
         line = np.float32(1.0 - ink * min(1.0, 4.0 * share * (1.0 - share)))
         factor[x] *= line
-        blue[x] *= line * (ONE + (ONE - line) * COOL)
+        blue[x] *= line * (_ONE + (_ONE - line) * _COOL)
 
 
 @kernel
@@ -156,12 +156,12 @@ def finish(image, fine, paper, screen, tint, exposure, ink, work, halves, places
         for x in range(np.uint64(factor.shape[0])):
             factor[x] = steps * grain[x]
             blue[x] = steps * grain[x] * cool
-        count_row(fine, y, halves, others)
-        ink_row(others, ink, factor, blue)
+        _count_row(fine, y, halves, others)
+        _ink_row(others, ink, factor, blue)
         for c in range(3):
-            light, much, share, place = image[c, y], factor if c < 2 else blue, np.float32(tint[c]) if c < 2 else ONE, places[c]
+            light, much, share, place = image[c, y], factor if c < 2 else blue, np.float32(tint[c]) if c < 2 else _ONE, places[c]
             for x in range(np.uint64(factor.shape[0])):
-                place[x] = np.int32(min(top, max(ZERO, light[x] * much[x] * share)))
+                place[x] = np.int32(min(top, max(_ZERO, light[x] * much[x] * share)))
         red, green, blues = places[0], places[1], places[2]
         # A loop of its own: table lookups would keep the loops above from using vector instructions.
         for x in range(factor.shape[0]):

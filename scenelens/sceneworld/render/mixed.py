@@ -19,11 +19,11 @@ __all__ = ["shade_mixed"]
 
 # What a mixed block remembers of each of its surfaces, columns of `slots`: light and texture in 0 to 7, the share of direct
 # light, openness, whether it is lit, whether it has been painted, and the last colour (12 to 14).
-SHARE, OPEN, LIT, PAINTED, COLOUR = 8, 9, 10, 11, 12
+_SHARE, _OPEN, _LIT, _PAINTED, _COLOUR = 8, 9, 10, 11, 12
 
 
 @kernel
-def neighbour_light(x, y, key, blocks, lights, out):
+def _neighbour_light(x, y, key, blocks, lights, out):
     """Take the light of a block next to block (x, y) that is lit and shows the surface; False if there is none.
 
     `blocks` and `lights` have one column more at the left, so that block x stands at x + 1.
@@ -38,7 +38,7 @@ def neighbour_light(x, y, key, blocks, lights, out):
 
 
 @kernel
-def slot_of(key, known, lights):
+def _slot_of(key, known, lights):
     """Which of the four slots of this block belongs to a surface; a new surface gets an empty slot, or else the last.
 
     A block seldom shows more than four surfaces; the fifth then displaces the fourth, which is shaded anew when it returns.
@@ -48,34 +48,34 @@ def slot_of(key, known, lights):
         slot += 1
     if known[slot] != key:
         known[slot] = key
-        lights[slot, SHARE] = lights[slot, OPEN] = -1.0
-        lights[slot, LIT] = lights[slot, PAINTED] = 0.0
+        lights[slot, _SHARE] = lights[slot, _OPEN] = -1.0
+        lights[slot, _LIT] = lights[slot, _PAINTED] = 0.0
     return slot
 
 
 @kernel
-def light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit):
+def _light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit):
     """Light on a sample, into lit; what changes slowly (openness, shadow, broad texture) stays there for the next sample.
 
-    On a bevel the normal changes from sample to sample, so its light is computed each time (LIT stays 0), but not its shadow.
+    On a bevel the normal changes from sample to sample, so its light is computed each time (_LIT stays 0), but not its shadow.
     """
     view, focal, centre = lens
     env, shadow, light = sun
     row, prim = drawn[3][i], drawn[4][i]
     trait, px = traits[int(row[13])], 2.0 / (near * focal)
-    if lit[OPEN] < 0:
-        lit[OPEN] = openness_at(open_, depth, sx, sy, near)
+    if lit[_OPEN] < 0:
+        lit[_OPEN] = openness_at(open_, depth, sx, sy, near)
         lit[6], lit[7] = patches(row, prim, m), broad_spots(row, prim, trait, m, px)
     ray = ((sx - centre) / focal, (centre - sy) / focal, 1.0)
-    lit[SHARE] = light_on(
-        row, prim, kind, group, trait, p, n, m, uvw, ray, near, px, lit[OPEN], lit[SHARE], env, shadow, light, view, lit,
+    lit[_SHARE] = light_on(
+        row, prim, kind, group, trait, p, n, m, uvw, ray, near, px, lit[_OPEN], lit[_SHARE], env, shadow, light, view, lit,
     )  # fmt: skip
-    lit[LIT] = 0.0 if bevel else 1.0
+    lit[_LIT] = 0.0 if bevel else 1.0
 
 
 @kernel
-def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks):
-    """Colour of triangle t at sample position (sx, sy), into lit[COLOUR:]. lit: the slot of its surface.
+def _shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks):
+    """Colour of triangle t at sample position (sx, sy), into lit[_COLOUR:]. lit: the slot of its surface.
 
     The normal is computed only where it is needed: for light of its own, or to lay out a pattern.
     """
@@ -85,35 +85,35 @@ def shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth,
     p, m, uvw = place_of(w, corners, prim, meshes[1][mesh], meshes[2][mesh], meshes[3])
     n = (0.0, 0.0, 0.0)
     bevel = kind % 10 == 2 and near_edge(row, prim, group, m, px)
-    if not bevel and lit[LIT] == 0 and neighbour_light(int(sx * 0.25), int(sy * 0.25), key, blocks, lights, lit):
-        lit[LIT] = lit[OPEN] = 1.0
-    if bevel or lit[LIT] == 0 or row[14] > 0:
+    if not bevel and lit[_LIT] == 0 and _neighbour_light(int(sx * 0.25), int(sy * 0.25), key, blocks, lights, lit):
+        lit[_LIT] = lit[_OPEN] = 1.0
+    if bevel or lit[_LIT] == 0 or row[14] > 0:
         n = normal_of(w, corners, prim, meshes[4])
-    if bevel or lit[LIT] == 0:
-        light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit)
+    if bevel or lit[_LIT] == 0:
+        _light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit)
     small = lit[7] if px * prim[21] < FINE else spots(row, prim, trait, m, px)
-    paint_at(row, prim, trait, kind % 10, n, m, uvw, px, sx, sy, lit[6], small, lit, lit[COLOUR:])
+    paint_at(row, prim, trait, kind % 10, n, m, uvw, px, sx, sy, lit[6], small, lit, lit[_COLOUR:])
 
 
 @kernel
-def shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, slots, lights, blocks, out):
+def _shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, slots, lights, blocks, out):
     """Add the colour of `count` samples of a pixel to out, shaded at their mean place.
 
     A single sample weighs a quarter: it takes the colour that the surface had last in this block.
     """
-    lit = slots[slot_of(key, known, slots)]
-    if count > 1 or lit[PAINTED] == 0:
-        lit[PAINTED] = 1.0
+    lit = slots[_slot_of(key, known, slots)]
+    if count > 1 or lit[_PAINTED] == 0:
+        lit[_PAINTED] = 1.0
         if t < 0:
-            sky_at(sx, sy, lens, sun[0], lit[COLOUR:])
+            sky_at(sx, sy, lens, sun[0], lit[_COLOUR:])
         else:
-            shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks)
+            _shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks)
     for c in range(3):
-        out[c] += 0.25 * count * lit[COLOUR + c]
+        out[c] += 0.25 * count * lit[_COLOUR + c]
 
 
 @kernel
-def find_parts(tri, key, at_x, at_y, parts, at):
+def _find_parts(tri, key, at_x, at_y, parts, at):
     """Group the samples of a pixel by surface: triangle, surface and number into parts, mean place into at; their number."""
     n = 0
     for k in range(4):
@@ -133,7 +133,7 @@ def find_parts(tri, key, at_x, at_y, parts, at):
 
 
 @kernel
-def nearness_of(t, sx, sy, drawn):
+def _nearness_of(t, sx, sy, drawn):
     """1 / depth of a triangle at a sample position, 0 for the sky."""
     e = drawn[0][t]
     near = (e[0] * sx + e[1] * sy + e[2]) + (e[3] * sx + e[4] * sy + e[5]) + (e[6] * sx + e[7] * sy + e[8])
@@ -141,20 +141,20 @@ def nearness_of(t, sx, sy, drawn):
 
 
 @kernel
-def largest(n, parts, at, drawn):
+def _largest(n, parts, at, drawn):
     """The triangle of the part with most samples, of ties the nearest: it names the pixel in the label maps."""
     best = 0
     for j in range(1, n):
         if parts[2, j] > parts[2, best] or (
             parts[2, j] == parts[2, best]
-            and nearness_of(parts[0, j], at[0, j], at[1, j], drawn) > nearness_of(parts[0, best], at[0, best], at[1, best], drawn)
+            and _nearness_of(parts[0, j], at[0, j], at[1, j], drawn) > _nearness_of(parts[0, best], at[0, best], at[1, best], drawn)
         ):
             best = j
     return parts[0, best]
 
 
 @kernel
-def part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fine):
+def _part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fine):
     """Find the parts of a pixel in a mixed block; note its samples' objects and the triangle that shows most; the number of parts."""
     tri, key, parts, at_x, at_y, at = ints[0], ints[1], ints[3:], floats[0], floats[1], floats[2:]
     same = gather(px, py, ids, keys, middles, tri, key, at_x, at_y)
@@ -164,21 +164,21 @@ def part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fi
         parts[0, 0], parts[1, 0], parts[2, 0], at[0, 0], at[1, 0] = tri[0], key[0], 4, at_x[0], at_y[0]
         shown[py, px] = tri[0]
         return 1
-    n = find_parts(tri, key, at_x, at_y, parts, at)
-    shown[py, px] = largest(n, parts, at, drawn)
+    n = _find_parts(tri, key, at_x, at_y, parts, at)
+    shown[py, px] = _largest(n, parts, at, drawn)
     return n
 
 
 @kernel
-def whole_pixel(px, py, keys, middles, ints, floats, shown):
-    """As `part_pixel`, for a pixel of an EDGE block: one surface, and its samples' objects are noted already."""
+def _whole_pixel(px, py, keys, middles, ints, floats, shown):
+    """As `_part_pixel`, for a pixel of an EDGE block: one surface, and its samples' objects are noted already."""
     t = shown[py, px]
     ints[3, 0], ints[4, 0], ints[5, 0], floats[2, 0], floats[3, 0] = t, keys[t], 4, middles[0, py, px], middles[1, py, px]
     return 1
 
 
 @kernel
-def shade_block(
+def _shade_block(
     x, y, ids, keys, names, middles, ints, floats, slots, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown, fine,
     image,
 ):  # fmt: skip
@@ -191,12 +191,12 @@ def shade_block(
         px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
         if px < shown.shape[0] and py < shown.shape[0]:
             if blocks[y, x + 1] == MIXED:
-                n = part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fine)
+                n = _part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fine)
             else:
-                n = whole_pixel(px, py, keys, middles, ints, floats, shown)
+                n = _whole_pixel(px, py, keys, middles, ints, floats, shown)
             image[0, py, px] = image[1, py, px] = image[2, py, px] = 0.0
             for j in range(n):
-                shade_part(
+                _shade_part(
                     parts[0, j], parts[1, j], parts[2, j], at[0, j], at[1, j], drawn, meshes, traits, lens, sun, open_, depth,
                     known, slots, lights, blocks, image[:, py, px],
                 )  # fmt: skip
@@ -214,7 +214,7 @@ def shade_mixed(
     for y in range(blocks.shape[0]):
         for x in range(blocks.shape[0]):
             if blocks[y, x + 1] == MIXED or blocks[y, x + 1] == EDGE:
-                shade_block(
+                _shade_block(
                     x, y, ids, keys, names, middles, ints, floats, slots, drawn, meshes, traits, lens, sun, open_, depth,
                     lights, blocks, shown, fine, image,
                 )  # fmt: skip

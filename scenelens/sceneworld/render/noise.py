@@ -19,19 +19,19 @@ __all__ = ["NOISE", "fbm2", "hash01", "inner", "kernel", "noise2", "noise2_row",
 # infinities in a picture ("nnan", "ninf"), division by a constant may become a product ("arcp"), and so on.
 # _nrt=False: kernels allocate nothing, so references need not be counted. error_model: division by zero raises nothing.
 # forceinline: kernels are small and called per pixel. no_cfunc_wrapper: no kernel is called from C.
-FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "afn"}
-kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy", _nrt=False, forceinline=True, no_cfunc_wrapper=True)
+_FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "afn"}
+kernel = njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", _nrt=False, forceinline=True, no_cfunc_wrapper=True)
 # The same for functions that only kernels call. Without the wrapper for calls from Python they are compiled sooner, and they
 # need no file of their own in the cache.
-inner = njit(nogil=True, fastmath=FAST, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inner = njit(nogil=True, fastmath=_FAST, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 NOISE = np.random.default_rng(20150507).random((32, 32, 32)).astype(np.float32) * 2 - 1
 # The table again, with its first entries repeated at the far ends, and flat. The neighbours of an entry then lie at fixed
 # distances, also across the border, and no index needs a modulus.
-SIDE = 33
-TABLE = np.pad(NOISE, (0, 1), mode="wrap").ravel()
+_SIDE = 33
+_TABLE = np.pad(NOISE, (0, 1), mode="wrap").ravel()
 # Typed constants: a Python 1 or 2.0 would widen the arithmetic to 64 bits, half as many values at a time.
-BESIDE, DOWN, AWAY = np.uint64(1), np.uint64(SIDE), np.uint64(SIDE * SIDE)
-TWO, THREE, PERIOD, WIDE = np.float32(2), np.float32(3), np.float32(32), np.float32(SIDE)
+_NEXT, _DOWN, _AWAY = np.uint64(1), np.uint64(_SIDE), np.uint64(_SIDE * _SIDE)
+_TWO, _THREE, _PERIOD, _WIDE = np.float32(2), np.float32(3), np.float32(32), np.float32(_SIDE)
 
 
 @kernel
@@ -49,39 +49,39 @@ def hash01(a: int, b: int, c: int) -> float:
 
 
 @kernel
-def corner(i, j, k):
-    """The place of entry (i, j, k) in TABLE; whole numbers of any size, taken modulo 32.
+def _corner(i, j, k):
+    """The place of entry (i, j, k) in the table; whole numbers of any size, taken modulo 32.
 
     Unsigned: the compiler then need not allow for Python's negative indices.
     """
-    return np.uint64((int(i) & 31) * SIDE * SIDE + (int(j) & 31) * SIDE + (int(k) & 31))
+    return np.uint64((int(i) & 31) * _SIDE * _SIDE + (int(j) & 31) * _SIDE + (int(k) & 31))
 
 
 @kernel
-def between(o, x, y, z):
-    """TABLE between entry o and its seven neighbours, at smoothed fractions of float32: along z, then y, then x."""
-    a, b = TABLE[o], TABLE[o + DOWN]
-    c, d = TABLE[o + AWAY], TABLE[o + AWAY + DOWN]
-    a += (TABLE[o + BESIDE] - a) * z
-    b += (TABLE[o + DOWN + BESIDE] - b) * z
-    c += (TABLE[o + AWAY + BESIDE] - c) * z
-    d += (TABLE[o + AWAY + DOWN + BESIDE] - d) * z
+def _between(o, x, y, z):
+    """The table between entry o and its seven neighbours, at smoothed fractions of float32: along z, then y, then x."""
+    a, b = _TABLE[o], _TABLE[o + _DOWN]
+    c, d = _TABLE[o + _AWAY], _TABLE[o + _AWAY + _DOWN]
+    a += (_TABLE[o + _NEXT] - a) * z
+    b += (_TABLE[o + _DOWN + _NEXT] - b) * z
+    c += (_TABLE[o + _AWAY + _NEXT] - c) * z
+    d += (_TABLE[o + _AWAY + _DOWN + _NEXT] - d) * z
     a += (b - a) * y
     c += (d - c) * y
     return a + (c - a) * x
 
 
 @kernel
-def smooth(x):
+def _smooth(x):
     """A smoothed fraction in 0..1, float32: level at both ends, so that no cell border can be seen."""
-    return x * x * (THREE - TWO * x)
+    return x * x * (_THREE - _TWO * x)
 
 
 @kernel
 def noise3(x, y, z):
     """Value noise in [-1, 1] with period 32, trilinear on smoothed fractions."""
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
-    return between(corner(fx, fy, fz), smooth(np.float32(x - fx)), smooth(np.float32(y - fy)), smooth(np.float32(z - fz)))
+    return _between(_corner(fx, fy, fz), _smooth(np.float32(x - fx)), _smooth(np.float32(y - fy)), _smooth(np.float32(z - fz)))
 
 
 @kernel
@@ -93,21 +93,21 @@ def noise3_row(x, stop, work):
     u, v, w, index, out = work[5], work[6], work[7], work[8], work[0]
     for i in range(np.uint64(x), np.uint64(stop)):
         a, b, c = np.floor(u[i]), np.floor(v[i]), np.floor(w[i])
-        u[i], v[i], w[i] = smooth(u[i] - a), smooth(v[i] - b), smooth(w[i] - c)
+        u[i], v[i], w[i] = _smooth(u[i] - a), _smooth(v[i] - b), _smooth(w[i] - c)
         # The modulus in float32: numba converts to 64-bit integers, for which processors without AVX-512 have no vector
         # instruction. It is exact, because all numbers are whole and below 2 ** 24.
-        a, b, c = a - PERIOD * np.floor(a / PERIOD), b - PERIOD * np.floor(b / PERIOD), c - PERIOD * np.floor(c / PERIOD)
-        index[i] = (a * WIDE + b) * WIDE + c
+        a, b, c = a - _PERIOD * np.floor(a / _PERIOD), b - _PERIOD * np.floor(b / _PERIOD), c - _PERIOD * np.floor(c / _PERIOD)
+        index[i] = (a * _WIDE + b) * _WIDE + c
     for i in range(x, stop):
-        out[i] = between(np.uint64(np.int64(index[i])), u[i], v[i], w[i])
+        out[i] = _between(np.uint64(np.int64(index[i])), u[i], v[i], w[i])
 
 
 @kernel
-def between_two(o, x, y):
-    """`between` on one slice of the table."""
-    a, b = TABLE[o], TABLE[o + DOWN]
-    a += (TABLE[o + BESIDE] - a) * y
-    b += (TABLE[o + DOWN + BESIDE] - b) * y
+def _between_two(o, x, y):
+    """`_between` on one slice of the table."""
+    a, b = _TABLE[o], _TABLE[o + _DOWN]
+    a += (_TABLE[o + _NEXT] - a) * y
+    b += (_TABLE[o + _DOWN + _NEXT] - b) * y
     return a + (b - a) * x
 
 
@@ -115,7 +115,7 @@ def between_two(o, x, y):
 def noise2(x, y, slice_):
     """Value noise in [-1, 1] on one slice of the table."""
     fx, fy = np.floor(x), np.floor(y)
-    return between_two(corner(slice_, fx, fy), smooth(np.float32(x - fx)), smooth(np.float32(y - fy)))
+    return _between_two(_corner(slice_, fx, fy), _smooth(np.float32(x - fx)), _smooth(np.float32(y - fy)))
 
 
 @kernel
@@ -123,10 +123,10 @@ def noise2_row(x, stop, u, v, slice_, places, out):
     """`noise2` of the places (u, v), which are overwritten, into out, from x to stop; places: working space, integers."""
     for i in range(np.uint64(x), np.uint64(stop)):
         a, b = np.floor(u[i]), np.floor(v[i])
-        u[i], v[i] = smooth(np.float32(u[i] - a)), smooth(np.float32(v[i] - b))
-        places[i] = (int(slice_) & 31) * SIDE * SIDE + (int(a) & 31) * SIDE + (int(b) & 31)
+        u[i], v[i] = _smooth(np.float32(u[i] - a)), _smooth(np.float32(v[i] - b))
+        places[i] = (int(slice_) & 31) * _SIDE * _SIDE + (int(a) & 31) * _SIDE + (int(b) & 31)
     for i in range(np.uint64(x), np.uint64(stop)):
-        out[i] = between_two(np.uint64(places[i]), np.float32(u[i]), np.float32(v[i]))
+        out[i] = _between_two(np.uint64(places[i]), np.float32(u[i]), np.float32(v[i]))
 
 
 @kernel

@@ -28,7 +28,7 @@ WOVEN = 12  # patterns up to this one are repeated in cells, and `pattern_row` k
 
 
 @kernel
-def line(x, width, px):
+def _line(x, width, px):
     """How much of a pixel lies on a line of the given width at every integer x; px: size of the pixel in the same unit."""
     d = abs(x - math.floor(x + 0.5))
     soft = px + 1e-6
@@ -38,7 +38,7 @@ def line(x, width, px):
 
 
 @kernel
-def square(x, px):
+def _square(x, px):
     """A square wave of period 1, blurred by the size of a pixel, px; 0.5 where it is too fine to see."""
     d = abs(x - math.floor(x) - 0.5) - 0.25
     soft = px + 1e-6
@@ -57,11 +57,11 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
     fade = 1.0 / (1.0 + 3 * f * f)
     # The order is that of PATTERNS: 1 stripes, 2 bands, 3 checks, 4 dots.
     if pattern == 1:
-        return square(x, f), 1.0
+        return _square(x, f), 1.0
     if pattern == 2:
-        return square(y, f), 1.0
+        return _square(y, f), 1.0
     if pattern == 3:
-        a, b = square(x * 0.5, f * 0.5), square(y * 0.5, f * 0.5)
+        a, b = _square(x * 0.5, f * 0.5), _square(y * 0.5, f * 0.5)
         return a * (1 - b) + b * (1 - a), 1.0
     if pattern == 4:
         row = math.floor(y)
@@ -77,7 +77,7 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
         shift = hash01(int(i), seed, 3)
         j = math.floor(y * 0.12 + shift)
         tone = 0.88 + 0.24 * hash01(int(i), int(j), seed)
-        gap = max(line(x, 0.05, f), line(y * 0.12 + shift, 0.006, f * 0.12))
+        gap = max(_line(x, 0.05, f), _line(y * 0.12 + shift, 0.006, f * 0.12))
         streak = noise2(x * 5.0, y * 0.4 + 7 * shift, seed) * 0.06 * fade
         return 0.0, (tone + streak) * (1 - 0.5 * gap)
     if pattern == 7:  # bricks: 2.6 courses per length
@@ -85,11 +85,11 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
         shift = 0.5 * (int(row) & 1)
         i = math.floor(x + shift)
         tone = 1 + (hash01(int(i), int(row), seed) - 0.5) * 0.32 * fade
-        gap = max(line(x + shift, 0.06, f), line(y * 2.6, 0.15, f * 2.6))
+        gap = max(_line(x + shift, 0.06, f), _line(y * 2.6, 0.15, f * 2.6))
         return 0.8 * gap, tone
     if pattern == 8:  # tiles
         tone = 1 + (hash01(math.floor(x), math.floor(y), seed) - 0.5) * 0.12 * fade
-        return 0.75 * max(line(x, 0.045, f), line(y, 0.045, f)), tone
+        return 0.75 * max(_line(x, 0.045, f), _line(y, 0.045, f)), tone
     if pattern == 9:  # shingles
         row = math.floor(y)
         shift = 0.5 * (int(row) & 1)
@@ -97,7 +97,7 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
         tone = 1 + (hash01(int(i), int(row), seed) - 0.5) * 0.30 * fade
         # Each row lies in the shadow of the row above it.
         under = 1 - 0.30 * fade * max(0.0, 1 - 3.0 * (y - row))
-        return 0.0, tone * under * (1 - 0.3 * line(x + shift, 0.07, f))
+        return 0.0, tone * under * (1 - 0.3 * _line(x + shift, 0.07, f))
     if pattern == 10:  # dapple: dabs of a loaded brush
         n = noise2(x, y, seed) + 0.6 * noise2(x * 2.3 + 3, y * 2.3, seed + 5)
         return 0.0, 1.0 + fade * 0.36 * min(1.0, max(-1.0, 2.2 * n))
@@ -107,11 +107,11 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
     if pattern == 12:  # ripples
         n = noise2(x * 0.5, y * 2.2, seed) + 0.5 * noise2(x * 1.2, y * 4.0, seed + 9)
         return min(1.0, max(0.0, (n - 0.55) * 2.5)) * 0.7 * fade, 1.0 + 0.12 * n
-    return ornament(pattern, x, y, u, v, f, seed)
+    return _ornament(pattern, x, y, u, v, f, seed)
 
 
 @kernel
-def ornament(pattern, x, y, u, v, f, seed):
+def _ornament(pattern, x, y, u, v, f, seed):
     """Patterns that fill one face, or whose cells carry a figure."""
     if pattern == 13:  # a picture: horizon, sun, hills
         horizon = 0.32 + 0.25 * hash01(seed, 7, 1) + 0.10 * noise2(u * 3.1, 0.5, seed)
@@ -131,7 +131,7 @@ def ornament(pattern, x, y, u, v, f, seed):
         tone = 0.75 + 0.5 * hash01(int(i), int(j), seed)
         return (1.0 if du < 0.27 and dv < 0.33 else 0.0), (tone if du < 0.27 and dv < 0.33 else 1.0)
     if pattern == 16:  # zigzag
-        return square(y + 0.5 * abs(x - math.floor(x) - 0.5) * 2, f * 1.5), 1.0
+        return _square(y + 0.5 * abs(x - math.floor(x) - 0.5) * 2, f * 1.5), 1.0
     if pattern == 17:  # scattered flowers
         i, j = math.floor(x), math.floor(y)
         dx = x - i - 0.25 - 0.5 * hash01(int(i), int(j), seed)
@@ -145,12 +145,12 @@ def ornament(pattern, x, y, u, v, f, seed):
         i = math.floor(x)
         tone = 0.6 + 0.8 * hash01(int(i), seed, 2)
         band = 0.6 if 0.72 < v < 0.8 else 0.0
-        return max(band, 1.0 if hash01(int(i), 5, seed) > 0.6 else 0.0), tone * (1 - 0.5 * line(x, 0.1, f))
+        return max(band, 1.0 if hash01(int(i), 5, seed) > 0.6 else 0.0), tone * (1 - 0.5 * _line(x, 0.1, f))
     return 0.0, 1.0
 
 
 @kernel
-def fill_row(x, stop, value, out):
+def _fill_row(x, stop, value, out):
     """The same value along a stretch, from x to stop.
 
     Columns are unsigned here and in all loops below: for signed ones the compiler must allow for Python's negative indices,
@@ -161,7 +161,7 @@ def fill_row(x, stop, value, out):
 
 
 @kernel
-def noise_row(x, stop, wide, high, along, slice_, rows, places, out):
+def _noise_row(x, stop, wide, high, along, slice_, rows, places, out):
     """Noise at (wide * x + along, high * y) cells, into out."""
     a, b, u, v = rows[0], rows[1], rows[6], rows[7]
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -170,23 +170,23 @@ def noise_row(x, stop, wide, high, along, slice_, rows, places, out):
 
 
 @kernel
-def checks_row(x, stop, rows):
+def _checks_row(x, stop, rows):
     """Pattern 3, checks, along a stretch."""
     a, b, f, share = rows[0], rows[1], rows[2], rows[4]
     for k in range(np.uint64(x), np.uint64(stop)):
-        u, v = square(a[k] * 0.5, f[k] * 0.5), square(b[k] * 0.5, f[k] * 0.5)
+        u, v = _square(a[k] * 0.5, f[k] * 0.5), _square(b[k] * 0.5, f[k] * 0.5)
         share[k] = u * (1 - v) + v * (1 - u)
 
 
 @kernel
-def waves_row(x, stop, a, f, share):
+def _waves_row(x, stop, a, f, share):
     """Patterns 1 and 2, stripes and bands, along a stretch; a: the place across them."""
     for k in range(np.uint64(x), np.uint64(stop)):
-        share[k] = square(a[k], f[k])
+        share[k] = _square(a[k], f[k])
 
 
 @kernel
-def dots_row(x, stop, rows):
+def _dots_row(x, stop, rows):
     """Pattern 4, dots, along a stretch."""
     a, b, f, fade, share = rows[0], rows[1], rows[2], rows[3], rows[4]
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -198,16 +198,16 @@ def dots_row(x, stop, rows):
 
 
 @kernel
-def grain_pattern_row(x, stop, seed, rows, places):
+def _grain_pattern_row(x, stop, seed, rows, places):
     """Pattern 5, grain, along a stretch."""
     a, fade, tone, found, turn = rows[0], rows[3], rows[5], rows[8], hash01(seed, 1, 2)
-    noise_row(x, stop, 0.7, 0.11, 0.0, seed, rows, places, found)
+    _noise_row(x, stop, 0.7, 0.11, 0.0, seed, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = 1.0 - 0.13 * fade[k] * (0.5 + 0.5 * math.sin(6.283 * (a[k] * 1.6 + 0.9 * found[k] + turn))) ** 3
 
 
 @kernel
-def planks_row(x, stop, seed, rows, places):
+def _planks_row(x, stop, seed, rows, places):
     """Pattern 6, planks, along a stretch."""
     a, b, f, fade, gap, tone, u, v, streak, shift = (
         rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7], rows[8], rows[9],
@@ -219,14 +219,14 @@ def planks_row(x, stop, seed, rows, places):
         u[k], v[k] = a[k] * 5.0, b[k] * 0.4 + 7 * shift[k]
     noise2_row(x, stop, u, v, seed, places, streak)
     for k in range(np.uint64(x), np.uint64(stop)):
-        gap[k] = max(line(a[k], 0.05, f[k]), line(b[k] * 0.12 + shift[k], 0.006, f[k] * 0.12))
+        gap[k] = max(_line(a[k], 0.05, f[k]), _line(b[k] * 0.12 + shift[k], 0.006, f[k] * 0.12))
     for k in range(np.uint64(x), np.uint64(stop)):
         one = 0.88 + 0.24 * hash01(math.floor(a[k]), math.floor(b[k] * 0.12 + shift[k]), seed)
         tone[k] = (one + streak[k] * 0.06 * fade[k]) * (1 - 0.5 * gap[k])
 
 
 @kernel
-def bricks_row(x, stop, seed, rows):
+def _bricks_row(x, stop, seed, rows):
     """Pattern 7, bricks, along a stretch."""
     a, b, f, fade, share, tone = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -235,21 +235,21 @@ def bricks_row(x, stop, seed, rows):
         tone[k] = 1 + (hash01(int(i), int(row), seed) - 0.5) * 0.32 * fade[k]
     for k in range(np.uint64(x), np.uint64(stop)):
         shift = 0.5 * (math.floor(b[k] * 2.6) & 1)
-        share[k] = 0.8 * max(line(a[k] + shift, 0.06, f[k]), line(b[k] * 2.6, 0.15, f[k] * 2.6))
+        share[k] = 0.8 * max(_line(a[k] + shift, 0.06, f[k]), _line(b[k] * 2.6, 0.15, f[k] * 2.6))
 
 
 @kernel
-def tiles_row(x, stop, seed, rows):
+def _tiles_row(x, stop, seed, rows):
     """Pattern 8, tiles, along a stretch."""
     a, b, f, fade, share, tone = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = 1 + (hash01(math.floor(a[k]), math.floor(b[k]), seed) - 0.5) * 0.12 * fade[k]
     for k in range(np.uint64(x), np.uint64(stop)):
-        share[k] = 0.75 * max(line(a[k], 0.045, f[k]), line(b[k], 0.045, f[k]))
+        share[k] = 0.75 * max(_line(a[k], 0.045, f[k]), _line(b[k], 0.045, f[k]))
 
 
 @kernel
-def shingles_row(x, stop, seed, rows):
+def _shingles_row(x, stop, seed, rows):
     """Pattern 9, shingles, along a stretch."""
     a, b, f, fade, tone = rows[0], rows[1], rows[2], rows[3], rows[5]
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -257,37 +257,37 @@ def shingles_row(x, stop, seed, rows):
         shift = 0.5 * (int(row) & 1)
         one = 1 + (hash01(math.floor(a[k] + shift), int(row), seed) - 0.5) * 0.30 * fade[k]
         under = 1 - 0.30 * fade[k] * max(0.0, 1 - 3.0 * (b[k] - row))
-        tone[k] = one * under * (1 - 0.3 * line(a[k] + shift, 0.07, f[k]))
+        tone[k] = one * under * (1 - 0.3 * _line(a[k] + shift, 0.07, f[k]))
 
 
 @kernel
-def dapple_row(x, stop, seed, rows, places):
+def _dapple_row(x, stop, seed, rows, places):
     """Pattern 10, dapple, along a stretch."""
     fade, tone, found = rows[3], rows[5], rows[8]
-    noise_row(x, stop, 1.0, 1.0, 0.0, seed, rows, places, tone)
-    noise_row(x, stop, 2.3, 2.3, 3.0, seed + 5, rows, places, found)
+    _noise_row(x, stop, 1.0, 1.0, 0.0, seed, rows, places, tone)
+    _noise_row(x, stop, 2.3, 2.3, 3.0, seed + 5, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = 1.0 + fade[k] * 0.36 * min(1.0, max(-1.0, 2.2 * (tone[k] + 0.6 * found[k])))
 
 
 @kernel
-def blades_row(x, stop, seed, rows, places):
+def _blades_row(x, stop, seed, rows, places):
     """Pattern 11, blades, along a stretch."""
     fade, tone, found = rows[3], rows[5], rows[8]
-    noise_row(x, stop, 2.6, 1.1, 0.0, seed, rows, places, found)
+    _noise_row(x, stop, 2.6, 1.1, 0.0, seed, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] = 1.0 + 0.22 * fade[k] * found[k]
-    noise_row(x, stop, 0.21, 0.21, 0.0, seed + 3, rows, places, found)
+    _noise_row(x, stop, 0.21, 0.21, 0.0, seed + 3, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         tone[k] += 0.10 * found[k]
 
 
 @kernel
-def ripples_row(x, stop, seed, rows, places):
+def _ripples_row(x, stop, seed, rows, places):
     """Pattern 12, ripples, along a stretch."""
     fade, share, tone, found = rows[3], rows[4], rows[5], rows[8]
-    noise_row(x, stop, 0.5, 2.2, 0.0, seed, rows, places, tone)
-    noise_row(x, stop, 1.2, 4.0, 0.0, seed + 9, rows, places, found)
+    _noise_row(x, stop, 0.5, 2.2, 0.0, seed, rows, places, tone)
+    _noise_row(x, stop, 1.2, 4.0, 0.0, seed + 9, rows, places, found)
     for k in range(np.uint64(x), np.uint64(stop)):
         n = tone[k] + 0.5 * found[k]
         share[k] = min(1.0, max(0.0, (n - 0.55) * 2.5)) * 0.7 * fade[k]
@@ -299,28 +299,28 @@ def pattern_row(pattern, x, stop, seed, rows, places):
     """Share of the second colour and factor on lightness along a stretch, of a pattern up to WOVEN, into rows 4 and 5."""
     # What a pattern leaves alone is filled here: lightness by 1, the share of the second colour by 0.
     if pattern <= 4:
-        fill_row(x, stop, 1.0, rows[5])
+        _fill_row(x, stop, 1.0, rows[5])
     if pattern == 1 or pattern == 2:
-        waves_row(x, stop, rows[pattern - 1], rows[2], rows[4])
+        _waves_row(x, stop, rows[pattern - 1], rows[2], rows[4])
     elif pattern == 3:
-        checks_row(x, stop, rows)
+        _checks_row(x, stop, rows)
     elif pattern == 4:
-        dots_row(x, stop, rows)
+        _dots_row(x, stop, rows)
     elif pattern == 5:
-        grain_pattern_row(x, stop, seed, rows, places)
+        _grain_pattern_row(x, stop, seed, rows, places)
     elif pattern == 6:
-        planks_row(x, stop, seed, rows, places)
+        _planks_row(x, stop, seed, rows, places)
     elif pattern == 7:
-        bricks_row(x, stop, seed, rows)
+        _bricks_row(x, stop, seed, rows)
     elif pattern == 8:
-        tiles_row(x, stop, seed, rows)
+        _tiles_row(x, stop, seed, rows)
     elif pattern == 9:
-        shingles_row(x, stop, seed, rows)
+        _shingles_row(x, stop, seed, rows)
     elif pattern == 10:
-        dapple_row(x, stop, seed, rows, places)
+        _dapple_row(x, stop, seed, rows, places)
     elif pattern == 11:
-        blades_row(x, stop, seed, rows, places)
+        _blades_row(x, stop, seed, rows, places)
     elif pattern == 12:
-        ripples_row(x, stop, seed, rows, places)
+        _ripples_row(x, stop, seed, rows, places)
     if pattern == 5 or pattern == 6 or 9 <= pattern <= 11:
-        fill_row(x, stop, 0.0, rows[4])
+        _fill_row(x, stop, 0.0, rows[4])

@@ -19,14 +19,17 @@ import numpy as np
 
 from scenelens.sceneworld.render.noise import inner, kernel
 
-__all__ = ["COLUMNS", "clear", "draw", "draw_shadow", "name_triangles", "place_vertices", "setup_triangles"]
+__all__ = [
+    "COLUMNS", "clear", "draw", "draw_shadow", "fit_to_casters", "name_triangles", "place_vertices", "setup_triangles", "to_light",
+    "to_texels", "turn_vertices",
+]  # fmt: skip
 
 # Columns of the instance table, one row per primitive: its frame (a00 to a23), numbers of mesh, material and pattern, two
 # colours, ids of object and part, light of its own, size of a pattern cell, radius of edges, seed, whether it throws a shadow.
-NAMES = """a00 a01 a02 a03 a10 a11 a12 a13 a20 a21 a22 a23 mesh material pattern r1 g1 b1 r2 g2 b2
+_NAMES = """a00 a01 a02 a03 a10 a11 a12 a13 a20 a21 a22 a23 mesh material pattern r1 g1 b1 r2 g2 b2
 object part glow size round seed casts"""
-COLUMNS = {name: i for i, name in enumerate(NAMES.split())}
-NEAR = 0.05  # metres; nearer corners count as behind the camera
+COLUMNS = {name: i for i, name in enumerate(_NAMES.split())}
+_NEAR = 0.05  # metres; nearer corners count as behind the camera
 
 
 @kernel
@@ -57,12 +60,12 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
     width, height = 2 * cx, 2 * cy
     for i in range(table.shape[0]):
         mesh, o, a = int(table[i, 12]), offsets[i], table[i]
-        flip = mirrors(a)  # a mirrored frame (a left and a right lamp) turns the order of corners round
+        flip = _mirrors(a)  # a mirrored frame (a left and a right lamp) turns the order of corners round
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
-            x0, y0, z0 = to_view(view, world[o + faces[k, 0]])
-            x1, y1, z1 = to_view(view, world[o + faces[k, 1]])
-            x2, y2, z2 = to_view(view, world[o + faces[k, 2]])
-            if z0 < NEAR and z1 < NEAR and z2 < NEAR:
+            x0, y0, z0 = _to_view(view, world[o + faces[k, 0]])
+            x1, y1, z1 = _to_view(view, world[o + faces[k, 1]])
+            x2, y2, z2 = _to_view(view, world[o + faces[k, 2]])
+            if z0 < _NEAR and z1 < _NEAR and z2 < _NEAR:
                 continue
             # The cross product of two corners is a row of the inverse, up to the determinant. The determinant is the volume
             # between eye and triangle; its sign says which side faces the eye.
@@ -75,16 +78,16 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
             # The box of a triangle that reaches behind the camera is the whole picture: the projections of its corners are
             # meaningless, but the weights still decide correctly which samples it covers.
             left, right, top, bottom = 0.0, width, 0.0, height
-            if z0 > NEAR and z1 > NEAR and z2 > NEAR:
+            if z0 > _NEAR and z1 > _NEAR and z2 > _NEAR:
                 u0, u1, u2 = cx + focal * x0 / z0, cx + focal * x1 / z1, cx + focal * x2 / z2
                 v0, v1, v2 = cy - focal * y0 / z0, cy - focal * y1 / z1, cy - focal * y2 / z2
                 left, right = min(u0, min(u1, u2)), max(u0, max(u1, u2))
                 top, bottom = min(v0, min(v1, v2)), max(v0, max(v1, v2))
-                if right < 0 or bottom < 0 or left > width or top > height or between_samples(left, right, top, bottom):
+                if right < 0 or bottom < 0 or left > width or top > height or _between_samples(left, right, top, bottom):
                     continue
             d = 1.0 / det
-            weights(edges[n, 0:3], ax * d, ay * d, az * d, focal, cx, cy)
-            weights(
+            _weights(edges[n, 0:3], ax * d, ay * d, az * d, focal, cx, cy)
+            _weights(
                 edges[n, 3:6],
                 (y2 * z0 - z2 * y0) * d,
                 (z2 * x0 - x2 * z0) * d,
@@ -93,7 +96,7 @@ def setup_triangles(table, face_start, face_count, faces, closed, offsets, world
                 cx,
                 cy,
             )
-            weights(
+            _weights(
                 edges[n, 6:9],
                 (y0 * z1 - z0 * y1) * d,
                 (z0 * x1 - x0 * z1) * d,
@@ -125,19 +128,19 @@ def name_triangles(n, owner, face, groups, table, keys, names):
 
 
 @inner
-def between_samples(left, right, top, bottom):
+def _between_samples(left, right, top, bottom):
     """Whether a box lies between the middles of samples, so that none of them can see what is in it."""
     return math.ceil(left - 0.502) > right - 0.498 or math.ceil(top - 0.502) > bottom - 0.498
 
 
 @inner
-def mirrors(a):
+def _mirrors(a):
     """Whether an instance's frame turns its mesh inside out: the sign of the determinant."""
     return (a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) + a[2] * (a[4] * a[9] - a[5] * a[8])) < 0
 
 
 @inner
-def to_view(view, p):
+def _to_view(view, p):
     """A world point in camera space: right, up, ahead."""
     x, y, z = p[0] - view[9], p[1] - view[10], p[2] - view[11]
     return (
@@ -148,7 +151,7 @@ def to_view(view, p):
 
 
 @inner
-def weights(out, rx, ry, rz, focal, cx, cy):
+def _weights(out, rx, ry, rz, focal, cx, cy):
     """Turn a row over rays into (per column, per row, constant) over sample coordinates, which rasterising needs."""
     out[0] = rx / focal
     out[1] = -ry / focal
@@ -166,7 +169,7 @@ def draw(n, edges, owner, box, stipple, depth, ids, ends, level):
     for t in range(n):
         e, top, thin = edges[t], box[t, 2], stipple[owner[t]]
         count = box[t, 3] + 1 - top
-        cross_rows(e, top, count, float(box[t, 0]), float(box[t, 1]), ends[0], ends[1], level)
+        _cross_rows(e, top, count, float(box[t, 0]), float(box[t, 1]), ends[0], ends[1], level)
         slope = e[0] + e[3] + e[6]
         for j in range(count):
             first, stop, y = ends[0, j], ends[1, j], top + j
@@ -174,13 +177,13 @@ def draw(n, edges, owner, box, stipple, depth, ids, ends, level):
                 continue
             if thin:
                 # Which columns are missed alternates from row to row, as on a chessboard.
-                fill_thin(depth[y], ids[y], first + ((first + y) & 1), stop, level[j], slope, t)
+                _fill_thin(depth[y], ids[y], first + ((first + y) & 1), stop, level[j], slope, t)
             else:
-                fill(depth[y], ids[y], first, stop, level[j], slope, t)
+                _fill(depth[y], ids[y], first, stop, level[j], slope, t)
 
 
 @inner
-def cross_rows(e, top, count, left, right, first, stop, level):
+def _cross_rows(e, top, count, left, right, first, stop, level):
     """Which samples of the rows from top on lie in a triangle, and 1 / distance at column 0: many rows at a time.
 
     A row of samples meets a triangle in one stretch, the part in which all three weights are positive.
@@ -188,13 +191,13 @@ def cross_rows(e, top, count, left, right, first, stop, level):
     # Plain numbers, not array elements: the compiler cannot know that `first` and `stop` are not part of `e`, and would
     # read it again in every step.
     e0, e1, e2, e3, e4, e5, e6, e7, e8 = e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7], e[8]
-    w0, w1, w2 = over(e0), over(e3), over(e6)
+    w0, w1, w2 = _over(e0), _over(e3), _over(e6)
     for j in range(np.uint64(max(0, count))):
         py = float(np.int64(j) + top) + 0.5
         r0, r1, r2 = e1 * py + e2, e4 * py + e5, e7 * py + e8
-        low, high = span(left, right, e0, w0, r0)
-        low, high = span(low, high, e3, w1, r1)
-        low, high = span(low, high, e6, w2, r2)
+        low, high = _span(left, right, e0, w0, r0)
+        low, high = _span(low, high, e3, w1, r1)
+        low, high = _span(low, high, e6, w2, r2)
         # A little wider than exact: two triangles that share an edge must leave no gap. A sample that both then cover goes
         # to the nearer one.
         first[j], stop[j] = math.ceil(low - 1e-4), math.floor(high + 1e-4) + 1
@@ -202,7 +205,7 @@ def cross_rows(e, top, count, left, right, first, stop, level):
 
 
 @inner
-def whole(first, stop):
+def _whole(first, stop):
     """The end of a run of samples, rounded up to whole groups of eight.
 
     The compiler processes eight samples at a time and the remainder singly. Most runs are short, so nearly all samples would
@@ -212,13 +215,13 @@ def whole(first, stop):
 
 
 @inner
-def fill(near, seen, first, stop, base, slope, t):
+def _fill(near, seen, first, stop, base, slope, t):
     """Put triangle t into a row of samples where it is nearest.
 
     Columns are unsigned: for signed ones the compiler must allow for Python's negative indices, and gives up vector
     instructions. 0.9998: a later triangle wins a near tie, so that a picture that lies flat on a wall is seen.
     """
-    for x in range(np.uint64(first), whole(first, stop)):
+    for x in range(np.uint64(first), _whole(first, stop)):
         inverse = base + slope * (np.int64(x) + 0.5)
         if x < np.uint64(stop) and inverse > near[x] * 0.9998:
             near[x] = inverse
@@ -226,8 +229,8 @@ def fill(near, seen, first, stop, base, slope, t):
 
 
 @inner
-def fill_thin(near, seen, first, stop, base, slope, t):
-    """As `fill`, for every other sample."""
+def _fill_thin(near, seen, first, stop, base, slope, t):
+    """As `_fill`, for every other sample."""
     for x in range(first, stop, 2):
         inverse = base + slope * (x + 0.5)
         if inverse > near[x] * 0.9998:
@@ -236,14 +239,14 @@ def fill_thin(near, seen, first, stop, base, slope, t):
 
 
 @inner
-def over(a):
-    """-1 / a, for `span`; 0 where a is 0. One division per edge instead of one per row."""
+def _over(a):
+    """-1 / a, for `_span`; 0 where a is 0. One division per edge instead of one per row."""
     return -1.0 / a if abs(a) > 1e-15 else 0.0
 
 
 @inner
-def span(low, high, a, per, r):
-    """The part of [low, high] where a * (x + 0.5) + r >= 0; per is `over` a."""
+def _span(low, high, a, per, r):
+    """The part of [low, high] where a * (x + 0.5) + r >= 0; per is `_over` a."""
     if a > 1e-15:
         low = max(low, r * per - 0.5)
     elif a < -1e-15:
@@ -298,17 +301,17 @@ def draw_shadow(table, face_start, face_count, faces, closed, offsets, lit, shad
     for i in range(table.shape[0]):
         if table[i, 27] == 0:
             continue
-        mesh, o, turned = int(table[i, 12]), offsets[i], mirrors(table[i])
+        mesh, o, turned = int(table[i, 12]), offsets[i], _mirrors(table[i])
         for k in range(face_start[mesh], face_start[mesh] + face_count[mesh]):
             a, b, c = lit[o + faces[k, 0]], lit[o + faces[k, 1]], lit[o + faces[k, 2]]
             area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
             if closed[mesh] and (area > 0) != turned:  # the side away from the light lies in the shadow of the other
                 continue
-            shade_triangle(a, b, c, area, shadow, ends, level)
+            _shade_triangle(a, b, c, area, shadow, ends, level)
 
 
 @inner
-def shade_triangle(a, b, c, area, shadow, ends, level):
+def _shade_triangle(a, b, c, area, shadow, ends, level):
     """Put a triangle into the shadow map where it is nearest to the light. area: twice its area, with its sign."""
     x0, y0, z0, x1, y1, z1, x2, y2, z2 = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
     size = shadow.shape[0]
@@ -323,23 +326,23 @@ def shade_triangle(a, b, c, area, shadow, ends, level):
     dz_x = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) * per
     dz_y = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) * per
     e0, e1, e2 = -s * (y1 - y0), -s * (y2 - y1), -s * (y0 - y2)
-    w0, w1, w2 = over(e0), over(e1), over(e2)
+    w0, w1, w2 = _over(e0), _over(e1), _over(e2)
     for j in range(np.uint64(count)):  # many rows at a time
         py = float(np.int64(j) + top) + 0.5
-        low, high = span(left, right, e0, w0, s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
-        low, high = span(low, high, e1, w1, s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))
-        low, high = span(low, high, e2, w2, s * ((x0 - x2) * (py - y2) + (y0 - y2) * x2))
+        low, high = _span(left, right, e0, w0, s * ((x1 - x0) * (py - y0) + (y1 - y0) * x0))
+        low, high = _span(low, high, e1, w1, s * ((x2 - x1) * (py - y1) + (y2 - y1) * x1))
+        low, high = _span(low, high, e2, w2, s * ((x0 - x2) * (py - y2) + (y0 - y2) * x2))
         ends[0, j], ends[1, j] = math.ceil(low), math.floor(max(-1.0, high)) + 1
         level[j] = z0 + dz_x * (0.5 - x0) + dz_y * (py - y0)
     for j in range(count):
         if ends[0, j] < ends[1, j]:
-            shade_row(shadow[top + j], ends[0, j], ends[1, j], level[j], dz_x)
+            _shade_row(shadow[top + j], ends[0, j], ends[1, j], level[j], dz_x)
 
 
 @inner
-def shade_row(row, first, stop, far, slope):
-    """Put a triangle into a row of texels where it is nearest to the light; groups of eight as in `whole`."""
-    for x in range(np.uint64(first), whole(first, stop)):
+def _shade_row(row, first, stop, far, slope):
+    """Put a triangle into a row of texels where it is nearest to the light; groups of eight as in `_whole`."""
+    for x in range(np.uint64(first), _whole(first, stop)):
         if x < np.uint64(stop):
             row[x] = min(row[x], np.float32(far + slope * np.int64(x)))
 

@@ -20,13 +20,13 @@ __all__ = ["ENVIRONMENT", "shade_image"]
 
 # Numbers of the environment vector, by name: direction and colour of the light, light from sky and ground, colour of the
 # horizon, haze per metre, colour of the zenith, clouds, whether outdoors, offset of shadows, reach of nearness, seed of clouds.
-NAMES = """lx ly lz lr lg lb skyr skyg skyb gndr gndg gndb fogr fogg fogb fog zenr zeng zenb cloud outdoor bias reach
+_NAMES = """lx ly lz lr lg lb skyr skyg skyb gndr gndg gndb fogr fogg fogb fog zenr zeng zenb cloud outdoor bias reach
 seed"""
-ENVIRONMENT = {name: i for i, name in enumerate(NAMES.split())}
+ENVIRONMENT = {name: i for i, name in enumerate(_NAMES.split())}
 
 
 @kernel
-def name_pixels(shown, blocks, names, labels, fine):
+def _name_pixels(shown, blocks, names, labels, fine):
     """Fill the label maps, and the object of each sample in blocks of one surface (`mixed` has done the others)."""
     for y in range(shown.shape[0]):
         for x in range(shown.shape[0]):
@@ -83,4 +83,4 @@ def shade_image(drawn, meshes, traits, lens, sun, seen, names, middles, buffers,
         ids, keys, labelled, middles, ints, floats, slots, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks,
         shown, fine, image,
     )  # fmt: skip
-    name_pixels(shown, blocks, labelled, labels, fine)
+    _name_pixels(shown, blocks, labelled, labels, fine)

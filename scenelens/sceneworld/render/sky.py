@@ -10,7 +10,7 @@ __all__ = ["sky_at"]
 
 
 @kernel
-def sky_colour(env, dx, dy, dz, out):
+def _sky_colour(env, dx, dy, dz, out):
     """A gradient from horizon to zenith with soft painted clouds."""
     up = dy / math.sqrt(dx * dx + dy * dy + dz * dz)
     t = min(1.0, max(0.0, up * 1.6 + 0.05))
@@ -37,4 +37,4 @@ def sky_at(sx, sy, lens, env, out):
     view, focal, centre = lens
     x, y = (sx - centre) / focal, (centre - sy) / focal
     dx, dy = view[0] * x + view[3] * y + view[6], view[1] * x + view[4] * y + view[7]
-    sky_colour(env, dx, dy, view[2] * x + view[5] * y + view[8], out)
+    _sky_colour(env, dx, dy, view[2] * x + view[5] * y + view[8], out)

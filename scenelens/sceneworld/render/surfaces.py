@@ -36,7 +36,7 @@ def primitive_frames(table, extents, traits, out):
 
 
 @kernel
-def light_share(shadow, light, p, n, bias):
+def _light_share(shadow, light, p, n, bias):
     """Share of the light that reaches a point, 0..1; 1 outside the shadow map.
 
     The mean over a square of 3x3 texels round the point: shadows get soft edges instead of steps.
@@ -76,7 +76,7 @@ def light_share(shadow, light, p, n, bias):
 
 
 @kernel
-def weights_at(e, sx, sy):
+def _weights_at(e, sx, sy):
     """Barycentric weights of a sample position in a triangle, correct in perspective, and 1 / depth (see `raster`)."""
     w0, w1, w2 = e[0] * sx + e[1] * sy + e[2], e[3] * sx + e[4] * sy + e[5], e[6] * sx + e[7] * sy + e[8]
     near = max(1e-6, w0 + w1 + w2)
@@ -141,7 +141,7 @@ def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, sh
     direct = max(0.0, (wx * env[0] + wy * env[1] + wz * env[2] + traits[5]) / (1.0 + traits[5]))
     if direct > 0:
         if share < 0:
-            share = light_share(shadow, light, moved(row, p), (wx, wy, wz), env[21])
+            share = _light_share(shadow, light, _moved(row, p), (wx, wy, wz), env[21])
         direct *= share
     # Without direct light a surface sees sky above and ground below, mixed by its slope, and a weak fill light from
     # opposite the sun, so that shadow sides keep their form.
@@ -152,7 +152,7 @@ def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, sh
         out[c] = (env[9 + c] + (env[6 + c] - env[9 + c]) * up + fill * env[6 + c]) * ao + env[3 + c] * sun
         out[3 + c] = 0.0
     if traits[3] > 0:
-        gleam(traits[3], traits[4], env, (wx, wy, wz), (vx, vy, vz), facing, direct, ao, out)
+        _gleam(traits[3], traits[4], env, (wx, wy, wz), (vx, vy, vz), facing, direct, ao, out)
     # Haze moves the colour towards the horizon's, the more the farther away; light of its own (row 23) is added before.
     haze = 1.0 - math.exp(-env[15] * length / near) if env[15] > 0 else 0.0
     for c in range(3):
@@ -162,7 +162,7 @@ def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, sh
 
 
 @kernel
-def moved(row, p):
+def _moved(row, p):
     """Where a primitive's frame puts a point of its mesh: its place in the world."""
     return (
         row[0] * p[0] + row[1] * p[1] + row[2] * p[2] + row[3],
@@ -172,7 +172,7 @@ def moved(row, p):
 
 
 @kernel
-def gleam(shine, gloss, env, n, v, facing, direct, ao, out):
+def _gleam(shine, gloss, env, n, v, facing, direct, ao, out):
     """What a shining surface mirrors: the light (a highlight) and the surroundings (sky above, ground below)."""
     hx, hy, hz = env[0] + v[0], env[1] + v[1], env[2] + v[2]
     k = 1.0 / math.sqrt(hx * hx + hy * hy + hz * hz + 1e-9)
@@ -224,7 +224,7 @@ def along(line, x, y):
 @kernel
 def corners_at(t, sx, sy, drawn, meshes):
     """Primitive, mesh kind, smoothing group, corners and weights of triangle t at a sample position, and 1 / depth."""
-    w0, w1, w2, near = weights_at(drawn[0][t], sx, sy)
+    w0, w1, w2, near = _weights_at(drawn[0][t], sx, sy)
     i, f = drawn[1][t], drawn[2][t]
     mesh, faces = int(drawn[3][i, 12]), meshes[6]
     start = meshes[5][mesh]
