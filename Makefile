@@ -31,12 +31,13 @@ lab: $(READY)  ## open the notebooks in JupyterLab (STUDY=path for your study)
 test: check  ## run all checks, then all tests (ARGS="-k sun" for some tests)
 	$(ONE_THREAD) $(PY) -m pytest -n 2 --dist loadfile --durations 8 $(ARGS)
 
-check: $(READY)  ## check style, notebooks without outputs, types, imports, examples in docstrings
+check: $(READY)  ## check style, types, import order, docstrings and their examples, empty notebooks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m nbstripout --keep-id --verify $(NOTEBOOKS) tests/notebooks/*.ipynb
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-logo
+	$(PY) -m numpydoc lint $$(find scenelens -name '*.py')
 	$(ONE_THREAD) $(PY) -m pytest -q -n 2 --doctest-modules scenelens
 
 bench: $(READY)  ## measure the speed against other libraries, results in build/bench
