@@ -45,7 +45,7 @@ def ade_object(number: int, name: str, box: tuple[float, float, float, float], *
 
 @pytest.fixture
 def ade(tmp_path) -> Path:
-    """One bathroom: a wall, a sink whose faucet is a part, a point, and a nameless thing."""
+    """One bathroom: a wall, a sink whose faucet is a part, a point, and an object without a name."""
     Image.new("RGB", (W, H)).save(tmp_path / "a.jpg")
     objects = [
         ade_object(0, "sink", (9.5, 9.5, 29.5, 29.5), crop="1", attributes=["white"]),
@@ -117,7 +117,7 @@ def test_colour_masks(coloured):
 
 
 @pytest.mark.parametrize("colours", [{}, {"unlabelled": [0, 0, 0]}, {"a": [1, 2]}, {"a": [1, 2, 999]}])
-def test_colours_that_are_none(coloured, colours):
+def test_wrong_colours(coloured, colours):
     with pytest.raises(SceneLensError, match="colour"):
         ColourMasks(coloured, colours)
 

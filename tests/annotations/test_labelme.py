@@ -1,4 +1,4 @@
-"""Every trap of real LabelMe files: repaired, left out or refused, and always named."""
+"""Every error of real LabelMe files: repaired, left out or refused, and always named."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_repeated_tags():
 
 
 @pytest.mark.parametrize("path", ["segm/box", "bndbox", "box"])
-def test_a_box_in_place_of_a_polygon(path):
+def test_a_box_instead_of_a_polygon(path):
     box = "<xmin>2</xmin><ymin>3</ymin><xmax>12</xmax><ymax>9.5</ymax>"
     for tag in reversed(path.split("/")):
         box = f"<{tag}>{box}</{tag}>"
@@ -116,7 +116,7 @@ def test_points_and_lines_are_left_out(points):
     assert kinds(parse(object_xml("lamp", points))) == ["no area"]
 
 
-def test_points_that_are_no_numbers():
+def test_points_that_are_not_numbers():
     annotation = parse(object_xml("lamp", [(0, 0), ("x", 4), (9, ""), ("nan", 1), (9, 0), (9.5, 9)]))
     assert annotation.objects[0].polygons[0].tolist() == [[0, 0], [9, 0], [9.5, 9]]
     assert kinds(annotation) == ["bad point"] * 3
@@ -181,7 +181,7 @@ def test_names(raw, name, states):
 
 
 @pytest.mark.parametrize("data", [b"", b"<annotation><object>", b"\x89PNG\r\n\x1a\n\x00\x00", b"{}"])
-def test_what_is_no_xml(tmp_path, data):
+def test_a_file_that_is_not_xml(tmp_path, data):
     path = tmp_path / "broken.xml"
     path.write_bytes(data)
     with pytest.raises(SceneLensError, match=r"broken\.xml is not readable XML"):

@@ -35,7 +35,7 @@ def test_labels_are_folded():
     assert read_folding().concepts(labels).concept.tolist() == ["tree", "tree", "sea"]
 
 
-def test_a_name_on_two_lines_is_told():
+def test_a_name_on_two_lines_raises():
     with pytest.raises(SceneLensError, match="'cot' stands under 'bed' and under 'crib'"):
         Folding({"bed": ["cot"], "crib": ["cot"]})
     with pytest.raises(SceneLensError, match="one object"):

@@ -1,4 +1,4 @@
-"""Polygons against scikit-image, masks there and back, painting order."""
+"""Polygons against scikit-image, masks to polygons and back, painting order."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_points_and_lines_have_no_area_but_a_bow_tie_has():
     assert has_area([(0, 0), (8, 8), (8, 0), (0, 8)])
 
 
-def test_crossing_is_told_from_touching_and_from_a_slit():
+def test_crossing_differs_from_touching_and_from_a_slit():
     assert crosses_itself([(0, 0), (4, 4), (4, 0), (0, 4)])
     assert not crosses_itself([(0, 0), (2, 2), (4, 0), (4, 4), (2, 2), (0, 4)])
     ring = np.ones((9, 9), bool)

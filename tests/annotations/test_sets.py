@@ -1,4 +1,4 @@
-"""A study's annotations: one set, several sets, several formats, and the slips of the pen in between."""
+"""A study's annotations: one set, several sets, several formats, and mistakes in study.toml."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ sky = [0, 128, 128]
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A tiny study beside one room (a lamp in the SUN layout) and one street (half sky, half road)."""
+    """A tiny study with one room (a lamp in the SUN layout) and one street (half sky, half road)."""
     write_tiny_study(tmp_path)
     for part in ("Images", "Annotations"):
         (tmp_path / "rooms" / part / "bedroom").mkdir(parents=True)
@@ -102,13 +102,13 @@ def test_one_set_is_itself(folder):
         ("[128, 64, 0]", "[128, 64]", "the colour of 'road' is \\(R, G, B\\)"),
     ],
 )
-def test_slips_in_the_study(folder, old, new, message):
+def test_mistakes_in_the_study(folder, old, new, message):
     study = opened(folder, TWO_SETS.replace(old, new))
     with pytest.raises(SceneLensError, match=message):
         _ = study.annotations
 
 
-def test_a_missing_folder_is_told_when_the_study_is_opened(folder):
+def test_a_missing_folder_raises_when_the_study_is_opened(folder):
     with pytest.raises(SceneLensError, match="rom does not exist"):
         opened(folder, TWO_SETS.replace('"rooms"', '"rom"'))
 

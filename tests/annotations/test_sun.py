@@ -126,7 +126,7 @@ def test_pieces_of_one_instance_are_one_row(world):
     assert table["area"].tolist() == [32, 16]
 
 
-def test_the_table_is_kept_until_an_annotation_changes(world, tmp_path, monkeypatch):
+def test_the_table_is_cached_until_an_annotation_changes(world, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     first = AnnotatedImages(world, cache).objects()
     with monkeypatch.context() as patch:
@@ -190,7 +190,7 @@ def test_a_damaged_table_is_made_again(world, tmp_path):
     assert kept.read_bytes() == content
 
 
-def test_a_table_kept_by_time_stamps_is_taken_over(world, tmp_path, monkeypatch):
+def test_a_table_cached_by_time_stamps_is_used(world, tmp_path, monkeypatch):
     """As it was written before content was the key, with the notes of the folder in its report."""
     cache = tmp_path / "cache"
     annotated = AnnotatedImages(world, cache)

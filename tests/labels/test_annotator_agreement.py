@@ -89,7 +89,7 @@ def test_agreement_leaves_out_units_with_one_answer_and_follows_its_seed():
     assert found.low <= found.alpha <= found.high
 
 
-def test_agreement_of_nobody():
+def test_agreement_without_answers():
     found = agreement(answers(a="o"))
     assert found.n_units == 0
     assert math.isnan(found.alpha)
@@ -101,7 +101,7 @@ def test_an_answer_given_again_counts_once():
     assert _type_table(twice).iloc[0].tolist() == [1, 1, 0, 0, 0, 0]
 
 
-def test_a_student_beside_three_workers():
+def test_a_student_compared_with_three_workers():
     workers = answers(a="oos", b="oss", c="ooo")
     mine = answers(Ada="so-").assign(precision=0.75, concept=["Rooms", "a word"])
     table = score_student(mine, "Ada", pd.concat([workers, mine]))
@@ -112,7 +112,7 @@ def test_a_student_beside_three_workers():
     assert table.precision_difference.tolist() == [0.25, 0.25]
 
 
-def test_a_student_nobody_can_be_compared_with():
+def test_a_student_whose_units_no_other_answered():
     with pytest.raises(SceneLensError, match="no answers by 'Bob'"):
         score_student(answers(Ada="o"), "Bob", answers(a="o"))
     with pytest.raises(SceneLensError, match="the others have not answered"):

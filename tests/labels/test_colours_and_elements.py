@@ -1,4 +1,4 @@
-"""Colour terms of colours everybody calls so; elements of pictures drawn to hold one of them."""
+"""Colour terms of typical colours; elements of images that were drawn with one of them."""
 
 from __future__ import annotations
 
@@ -79,18 +79,18 @@ def test_a_spot_is_a_blob(name, inside):
 
 @given(st.integers(0, 255))
 @settings(max_examples=10, deadline=None)
-def test_a_plain_picture_holds_no_element(value):
+def test_a_plain_image_has_no_element(value):
     assert not element_map(np.full((16, 16, 3), value, np.uint8)).codes.any()
 
 
-def test_weak_contrast_is_nothing_and_strong_contrast_is():
+def test_weak_contrast_is_no_element_and_strong_contrast_is_one():
     assert not element_map(lines(0, lambda d: 128 + 2 * np.sign(d))).codes.any()
     assert element_map(lines(0, lambda d: 128 + 40 * np.sign(d))).codes.any()
 
 
 @given(arrays(np.uint8, (12, 12, 3), elements=st.integers(0, 255)))
 @settings(max_examples=20, deadline=None)
-def test_turning_a_picture_turns_its_elements(image):
+def test_turning_an_image_turns_its_elements(image):
     swap = {"horizontal": "vertical", "vertical": "horizontal"}
     upright, turned = (element_map(one).masks() for one in (image, np.rot90(image).copy()))
     for name in ("horizontal edge", "vertical line", "light blob"):

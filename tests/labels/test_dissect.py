@@ -1,4 +1,4 @@
-"""Automatic labels: a unit built to see one thing is called that; counts equal those of plain masks."""
+"""Automatic labels: a unit built for one object gets its name; counts equal those of plain masks."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_every_kind_has_concepts_of_its_type(found):
     assert scenes.to_dict() == {"attic": 6 * SIZE**2, "beach": 6 * SIZE**2}
 
 
-def test_batches_and_what_is_kept_in_memory_change_nothing(squares, network, found, monkeypatch):
+def test_batches_and_cached_maps_change_nothing(squares, network, found, monkeypatch):
     monkeypatch.setattr(progress, "BATCH", 5)
     monkeypatch.setattr(dissect, "KEPT_BYTES", 3 * 8 * 8 * 4 * 2)  # two images' maps
     again = label_units(network, squares, ["see"], quantile=0.04, n_top=5, progress=False)
@@ -222,7 +222,7 @@ def test_a_sample_sets_the_thresholds_of_all(squares, network):
     assert some.labels(types=["object"]).precision.between(0, 0.5).all()  # six of twelve images show it
 
 
-def test_another_measure_chooses_and_a_wanted_least_leaves_units_out(found):
+def test_another_measure_chooses_and_a_least_value_leaves_units_out(found):
     assert found.labels("coverage", types=["simple element or colour"]).concept.tolist() == ["red", "blue"]
     assert found.labels("iou", least=0.99).empty
     with pytest.raises(SceneLensError, match="close names: iou"):
@@ -290,8 +290,8 @@ def test_maps_follow_the_frame_that_the_network_sees(squares, network):
 
 
 @pytest.mark.parametrize("folder", ["object", "object/ball"])  # of a class, or of a look of one
-def test_portraits_of_objects_show_no_scene(tmp_path, network, folder):
-    """Images filed as object-centric are of no scene: else a unit for airplanes would be a scene detector."""
+def test_object_centric_images_show_no_scene(tmp_path, network, folder):
+    """Object-centric images have no scene; otherwise a unit for airplanes would be a scene detector."""
     annotations = Squares(tmp_path)
     for image in [image for image in annotations.images if image.startswith("attic")]:
         filed = f"{folder}/{image}"
@@ -306,7 +306,7 @@ def test_portraits_of_objects_show_no_scene(tmp_path, network, folder):
     assert maps.concepts.query("kind == 'scenes'").concept.tolist() == ["beach"]
 
 
-def test_a_full_disk_is_said_with_a_way_out(squares, network, monkeypatch):
+def test_a_full_disk_is_reported_with_a_way_out(squares, network, monkeypatch):
     class Full:
         name = "/tmp/peaks"
 

@@ -1,4 +1,4 @@
-"""The published labels, against the numbers that are known of them; broken files of every kind."""
+"""The published labels have the numbers that are known of them; broken files of every kind."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_headline_depends_on_the_rule(rule, objects):
         assert (types.type == "object").sum() == number
 
 
-def test_people_and_network_dissection_speak_of_the_same_unit():
+def test_people_and_network_dissection_number_units_alike():
     people = released(NETWORKS[0]).query("layer == 'pool5'")
     table = side_by_side(people, read_netdissect(dissected("places205"), layer="pool5"))
     assert len(table) == 256
@@ -135,7 +135,7 @@ def test_another_layout_says_what_was_found(tmp_path, table, name, words):
 
 
 @pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file" + bytes(200), b"a,b\n1,2\n"])
-def test_a_file_that_is_none_of_it(tmp_path, content):
+def test_a_file_of_another_kind(tmp_path, content):
     for name, read in (("a.mat", read_amt), ("a.csv", read_netdissect)):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(SceneLensError, match=name):

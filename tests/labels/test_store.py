@@ -1,4 +1,4 @@
-"""The file of answers: nothing lost, nothing doubled, and every trouble with the disk in one sentence."""
+"""The file of answers: no answer is lost or counted twice, and every disk error is one sentence."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_answer_reads_back_as_it_was_given(store):
     assert store.progress("Bob") == set()
 
 
-def test_the_later_answer_stands_and_the_earlier_is_kept(store):
+def test_the_latest_answer_counts_and_earlier_ones_are_stored(store):
     store.add(**ANSWER)
     store.add(**(ANSWER | {"concept": "sofa"}))
     assert store.labels().concept.tolist() == ["sofa"]
@@ -148,7 +148,7 @@ def test_a_newer_version_is_refused(store):
             refused()
 
 
-def test_another_programs_database_is_left_alone(tmp_path):
+def test_the_database_of_another_program_is_not_changed(tmp_path):
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE notes (text)")
@@ -158,7 +158,7 @@ def test_another_programs_database_is_left_alone(tmp_path):
     assert path.read_bytes() == content
 
 
-def test_a_full_disk_is_said_and_the_answer_can_be_given_again(store, monkeypatch):
+def test_a_full_disk_is_reported_and_the_answer_can_be_given_again(store, monkeypatch):
     store.add(**ANSWER)
     connect = LabelStore._connect
 

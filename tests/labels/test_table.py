@@ -87,7 +87,7 @@ def test_the_rule_decides_what_a_unit_is(rule, threshold, found):
     assert [(row.type, round(row.precision, 4)) for row in table.itertuples()] == found
 
 
-def test_half_of_the_answers_is_no_majority():
+def test_half_of_the_answers_is_not_a_majority():
     assert unit_types(THREE[1:], "majority", 0).empty
 
 
@@ -96,7 +96,7 @@ def test_units_that_agree_are_unanimous():
     assert unit_types(THREE[:2], "unanimous", 0.71).empty
 
 
-def test_a_rule_there_is_not_and_an_impossible_threshold():
+def test_an_unknown_rule_and_a_wrong_threshold():
     with pytest.raises(SceneLensError, match="close names: majority"):
         unit_types(THREE, "majorty")
     with pytest.raises(SceneLensError, match=r"0\.\.1"):
@@ -115,7 +115,7 @@ def test_without_answers_there_are_no_units():
     ]
 
 
-def test_an_annotators_later_answer_stands_and_others_are_left_alone():
+def test_an_annotators_latest_answer_counts_and_others_stay():
     table = merge(THREE.assign(when="2026-01-01"), answers(("c", "bunk", "object", 0.5), when="2026-01-02"))
     assert len(table) == 4
     assert current(table).concept.tolist() == ["bed", "Bed", "bunk"]
@@ -128,7 +128,7 @@ def test_merging_twice_changes_nothing_and_sources_stay_apart():
     assert merge().empty
 
 
-def test_equally_common_concepts_are_told_apart_by_precision():
+def test_precision_decides_between_equally_common_concepts():
     same = THREE.assign(type="object")
     assert unit_types(same, "any", 0).concept.tolist() == ["bed"]
     assert unit_types(same[1:], "any", 0).concept.tolist() == ["bedroom"]

@@ -51,7 +51,7 @@ def test_counts_equal_those_of_resized_images(shape, size):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0, 0.99), st.sampled_from([(33.0, 32.0), (2.5, 6.0), (-5.0, 9.5)]))
-def test_a_maps_positions_may_stand_anywhere(seed, level, place):
+def test_a_maps_positions_may_lie_anywhere(seed, level, place):
     start, stride = place
     rng = np.random.default_rng(seed)
     maps = rng.random((3, 6, 5)).astype(np.float32)
@@ -67,7 +67,7 @@ def test_a_maps_positions_may_stand_anywhere(seed, level, place):
         assert abs(tally.shared[unit, 2] - (mask & (codes[..., 0] == 2)).sum()) <= near
 
 
-def test_a_unit_at_its_threshold_is_silent():
+def test_a_unit_at_its_threshold_is_not_active():
     tally = tallied(
         np.ones((1, 2, 2), np.float32),
         np.float32([1]),
@@ -101,7 +101,7 @@ def test_only_the_highest_peaks_stay_and_an_earlier_one_wins_a_tie():
     assert sorted(tally.top_fits[0, :, 0]) == [1, 3]
 
 
-def test_a_silent_image_among_the_highest_fits_nothing():
+def test_an_image_without_active_pixels_fits_no_concept():
     tally = Tally.empty(1, 2, 1)
     axes = Grid((0, 0), (1, 1)).axes((1, 1), (1, 1))
     codes = np.ones((1, 1, 1), np.int32)
@@ -110,7 +110,7 @@ def test_a_silent_image_among_the_highest_fits_nothing():
     assert sorted(zip(tally.top_peaks[0], tally.top_fits[0, :, 0], strict=True)) == [(1, 0), (9, 1)]
 
 
-def test_room_for_concepts_grows_and_keeps_what_was_counted():
+def test_room_for_concepts_grows_and_the_counts_stay():
     tally = Tally.empty(2, 1, 1)
     tally.shared[1, 63] = 7
     tally.make_room(64)
