@@ -26,10 +26,8 @@ import torch
 from PIL import Image
 from scipy.sparse.linalg import splu
 
+from scenelens.minimal_images import MinimalImage, Regions, minimal_image, segment_image
 from scenelens.minimal_images.gradient_domain import forward_differences
-from scenelens.minimal_images.regions import Regions
-from scenelens.minimal_images.search import MinimalImage, minimal_image
-from scenelens.minimal_images.segmentation import segment_image
 from scenelens.networks import CaffeNet, Network
 
 OUT = Path(__file__).parents[1] / "build" / "bench"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -93,7 +95,7 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     n, images = int(preference["n"].max()), int(preference["images"].max())
     caption = (
         f"Each point: the share among the {n} images that drive the layer hardest, of {images:,}; bars are "
-        "95% Wilson intervals. Dashed: the share among all images, what no preference would show."
+        "95% Wilson intervals. Dashed: chance, the share among all images."
     )
     if preference["paper"].notna().any():
         caption += " Open diamonds: the paper, from its own images and networks."
@@ -119,6 +121,7 @@ def _network_line(axes: Axes, rows: pd.DataFrame, shift: float, color: str) -> N
     style = {"color": color, "lw": 1.8, "elinewidth": 1.0, "marker": "o", "ms": 5, "clip_on": False}
     axes.errorbar(x, share, yerr=[share - low, high - share], **style)
     paper = rows["paper"].to_numpy(float)
+    # A diamond lies further aside than our point, so that it does not cover the point's interval.
     known, aside = ~np.isnan(paper), np.sign(shift) * 0.09
     style = {"marker": "D", "s": 46, "facecolors": "white", "linewidths": 1.5, "zorder": 4}
     axes.scatter((x + aside)[known], paper[known], edgecolors=color, **style)
@@ -126,21 +129,20 @@ def _network_line(axes: Axes, rows: pd.DataFrame, shift: float, color: str) -> N
 
 def _share_axis(axes: Axes, preference: pd.DataFrame) -> None:
     """Draw per cent on the left, a layer's name at every depth (both networks' names where they differ)."""
-    axes.set(ylim=(0, 1), yticks=np.linspace(0, 1, 5), xlim=(-0.35, preference["depth"].max() + 0.35))
+    axes.set(ylim=(0, 1), xlim=(-0.35, preference["depth"].max() + 0.35))
     axes.set_yticks(np.linspace(0, 1, 5), ["0%", "25%", "50%", "75%", "100%"])
     axes.yaxis.grid(True, color=HAIR, lw=0.5, zorder=0)
     axes.set_axisbelow(True)
     names = preference.pivot(index="depth", columns="network", values="layer")[preference["network"].unique()]
     axes.set_xticks(list(names.index), [""] * len(names))
+    # Ticks have no labels of their own: two networks' layers may have different names, in two rows and
+    # colours.
     rows = [names.iloc[:, 0]] if (names.nunique(axis=1) == 1).all() else [names[c] for c in names]
     for k, row in enumerate(rows):
         color = INK if len(rows) == 1 else network_color(str(row.name))
         for depth, name in row.items():
-            at = (depth, 0)
-            offset = (0, -8 - 12 * k)
-            axes.annotate(
-                name, at, offset, textcoords="offset points", ha="center", va="top", size=SMALL, color=color
-            )
+            style: dict[str, Any] = {"ha": "center", "va": "top", "size": SMALL, "color": color}
+            axes.annotate(name, (depth, 0), (0, -8 - 12 * k), textcoords="offset points", **style)
 
 
 def _direct_labels(axes: Axes, preference: pd.DataFrame) -> None:
