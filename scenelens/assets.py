@@ -173,19 +173,8 @@ def _known(name: str) -> _Asset:
     return _register()[name]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """List the assets, or download those named.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The words of the command line; those of the process by default.
-
-    Returns
-    -------
-    int
-        The exit status: 0, or 1 where a download failed.
-    """
+def _main(arguments: Sequence[str] | None = None) -> int:
+    """List the assets, or download those named; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m scenelens.assets", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="which to download (default: list them all)")
     try:
@@ -202,4 +191,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_main())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -16,7 +16,7 @@ from scenelens.errors import SceneLensError
 _ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 
 
-def load_image(path: str | Path) -> np.ndarray:
+def load_image(path: str | Path, content: bytes | None = None) -> np.ndarray:
     """Read an image file, whatever its colour model.
 
     Parameters
@@ -25,6 +25,8 @@ def load_image(path: str | Path) -> np.ndarray:
         Any file that Pillow reads. Greyscale, palette, CMYK and 16-bit images are converted. Transparent
         pixels are laid on white. The camera's orientation tag is followed. Of an animation the first frame
         counts.
+    content : bytes, optional
+        The file's content where it is in memory, as after an upload; `path` then is its name in an error.
 
     Returns
     -------
@@ -42,11 +44,16 @@ def load_image(path: str | Path) -> np.ndarray:
     >>> Image.new("L", (1, 1), 7).save(file)
     >>> load_image(file).tolist()
     [[[7, 7, 7]]]
+    >>> load_image("holiday.jpg", b"no image")
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: the image holiday.jpg is unreadable or truncated ...
     """
+    source: Any = path if content is None else _NamedBytes(str(path), content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
+            with Image.open(source) as file:
                 return np.asarray(_rgb(ImageOps.exif_transpose(file)))
     except FileNotFoundError as error:
         raise SceneLensError(f"there is no image {path}.") from error
@@ -57,36 +64,6 @@ def load_image(path: str | Path) -> np.ndarray:
         raise SceneLensError(
             f"the image {path} is unreadable or truncated ({error}); replace or remove it."
         ) from error
-
-
-def load_upload(name: str, content: bytes) -> np.ndarray:
-    """Read an image file that is in memory, as a reader uploads it.
-
-    Parameters
-    ----------
-    name : str
-        The file's name, for the sentence of an error.
-    content : bytes
-        The file's content; see `load_image`.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 RGB (H, W, 3).
-
-    Raises
-    ------
-    SceneLensError
-        If the content is no image that can be read.
-
-    Examples
-    --------
-    >>> load_upload("holiday.jpg", b"no picture")
-    Traceback (most recent call last):
-    ...
-    scenelens.errors.SceneLensError: the image holiday.jpg is unreadable or truncated ...
-    """
-    return load_image(_NamedBytes(name, content))  # type: ignore[arg-type]
 
 
 class _NamedBytes(io.BytesIO):
@@ -175,29 +152,3 @@ def category_of(path: Path, folder: Path, by: str = "folder") -> str:
     if by == "file name":
         return re.sub(r"^n\d{8}_", "", path.stem)
     return path.relative_to(folder).parent.as_posix()
-
-
-def spread(paths: Iterable[Path], folder: Path, by: str, limit: int) -> list[Path]:
-    """Choose at most `limit` images, from the categories in turn, so that every category keeps about as many.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        The images' files.
-    folder : Path
-        The folder of all images; see `category_of`.
-    by : {'folder', 'file name'}
-        Where the category stands; see `category_of`.
-    limit : int
-        How many images to choose.
-
-    Returns
-    -------
-    list of Path
-        The chosen files, sorted by path.
-    """
-    piles: dict[str, list[Path]] = {}
-    for path in paths:
-        piles.setdefault(category_of(path, folder, by), []).append(path)
-    ranked = [(place, path) for pile in piles.values() for place, path in enumerate(pile)]
-    return sorted(path for _, path in sorted(ranked)[:limit])

@@ -41,6 +41,13 @@ class PrecisionRecall(NamedTuple):
     recall: np.ndarray
     threshold: np.ndarray
 
+    @property
+    def average_precision(self) -> float:
+        """The area under the steps, 0..1: see `average_precision`. NaN where nothing is true."""
+        if not len(self.recall):
+            return math.nan
+        return float(np.sum(self.precision * np.diff(self.recall, prepend=0.0)))
+
 
 def iou(mask: np.ndarray, other: np.ndarray) -> float:
     """Return the intersection over union of two masks.
@@ -142,10 +149,7 @@ def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
     >>> average_precision([1, 0, 1, 0], [4, 3, 2, 1])
     0.8333333333333333
     """
-    curve = precision_recall(present, scores)
-    if not np.any(np.asarray(present)):
-        return math.nan
-    return float(np.sum(curve.precision * np.diff(curve.recall, prepend=0.0)))
+    return precision_recall(present, scores).average_precision
 
 
 def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
@@ -273,8 +277,9 @@ def counted_precision_recall(hits: np.ndarray, misses: np.ndarray) -> PrecisionR
 
     Examples
     --------
-    >>> counted_precision_recall([0, 1, 1], [1, 1, 0]).precision.round(2).tolist()
-    [1.0, 0.67, 0.5]
+    >>> curve = counted_precision_recall([0, 1, 1], [1, 1, 0])
+    >>> curve.precision.round(2).tolist(), round(curve.average_precision, 3)
+    ([1.0, 0.67, 0.5], 0.833)
     """
     good, bad = (np.asarray(one, dtype=np.int64)[::-1] for one in (hits, misses))
     if good.shape != bad.shape or good.ndim != 1 or min(good.min(initial=0), bad.min(initial=0)) < 0:
@@ -284,32 +289,6 @@ def counted_precision_recall(hits: np.ndarray, misses: np.ndarray) -> PrecisionR
     total = int(good.sum())
     recall = found / total if total else np.full(len(filled), math.nan)
     return PrecisionRecall(found / all_of_them, recall, (len(good) - 1 - filled).astype(float))
-
-
-def counted_average_precision(hits: np.ndarray, misses: np.ndarray) -> float:
-    """Return the average precision from counts per bin of score; see `average_precision`.
-
-    Parameters
-    ----------
-    hits : array_like
-        (n_bins,) int: cases of each bin that are true; low scores first.
-    misses : array_like
-        (n_bins,) int: cases of each bin that are not true.
-
-    Returns
-    -------
-    float
-        In 0..1; NaN without a hit.
-
-    Examples
-    --------
-    >>> counted_average_precision([0, 1, 1], [1, 1, 0]).__round__(3)
-    0.833
-    """
-    if not np.sum(hits):
-        return math.nan
-    curve = counted_precision_recall(hits, misses)
-    return float(np.sum(curve.precision * np.diff(curve.recall, prepend=0.0)))
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> pd.DataFrame:

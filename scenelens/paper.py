@@ -6,23 +6,21 @@ Zhou, Khosla, Lapedriza, Oliva and Torralba, *Object Detectors Emerge in Deep Sc
 
 from __future__ import annotations
 
-import pandas as pd
-
 PAIR = ("scene", "object")  # the two networks it compares, the scene network first
 
-# Table 1: layer, number of units, rows and columns of its map (1 for the fully connected layers).
-_TABLE_1 = [
-    ("conv1", 96, 55),
-    ("pool1", 96, 27),
-    ("conv2", 256, 27),
-    ("pool2", 256, 13),
-    ("conv3", 384, 13),
-    ("conv4", 384, 13),
-    ("conv5", 256, 13),
-    ("pool5", 256, 6),
-    ("fc6", 4096, 1),
-    ("fc7", 4096, 1),
-]
+# Table 1: layer, number of units, (rows, columns) of its map, which is (1, 1) for fully connected layers.
+TABLE_1 = (
+    ("conv1", 96, (55, 55)),
+    ("pool1", 96, (27, 27)),
+    ("conv2", 256, (27, 27)),
+    ("pool2", 256, (13, 13)),
+    ("conv3", 384, (13, 13)),
+    ("conv4", 384, (13, 13)),
+    ("conv5", 256, (13, 13)),
+    ("pool5", 256, (6, 6)),
+    ("fc6", 4096, (1, 1)),
+    ("fc7", 4096, (1, 1)),
+)
 
 # Section 2: share of object-centric (ImageNet) images among a layer's 100 strongest, per network.
 PREFERENCE = {
@@ -74,20 +72,3 @@ SEGMENTATIONS = {
 # Section 3.3: units count from this precision on; a worker saw so many images, so many of them catch trials.
 PRECISION_WANTED = 0.75
 IMAGES_SHOWN, CATCH_TRIALS = 60, 3
-
-
-def table_1() -> pd.DataFrame:
-    """Return the paper's Table 1: the layers of its networks.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per layer: ``layer`` (str), ``units`` (int), ``map`` (tuple of int: rows and columns).
-
-    Examples
-    --------
-    >>> table_1().set_index("layer").loc["pool5", "units"]
-    np.int64(256)
-    """
-    rows = [(layer, units, (side, side)) for layer, units, side in _TABLE_1]
-    return pd.DataFrame(rows, columns=["layer", "units", "map"])

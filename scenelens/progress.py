@@ -149,7 +149,7 @@ class Announcer:
             Begins the sentence, such as ``"Labelling the rest"``.
         """
         if self.progress and seconds > _LONG:
-            say_on_stderr(f"{what} takes about {spoken_time(seconds)}.")
+            say_on_stderr(f"{what} takes about {_spoken_time(seconds)}.")
 
 
 class Pace:
@@ -192,27 +192,15 @@ class Pace:
     def _announce(self, n_left: int, pace: float) -> None:
         if n_left * pace > _LONG:
             text = (
-                f"{self.bar.desc}: {n_left:,} images to go, about {spoken_time(n_left * pace)}. {self.more}"
+                f"{self.bar.desc}: {n_left:,} images to go, about {_spoken_time(n_left * pace)}. {self.more}"
             )
             say_on_stderr(text.rstrip())
 
 
-def spoken_time(seconds: float) -> str:
-    """Return a duration as one says it, rounded as an estimate deserves.
+def _spoken_time(seconds: float) -> str:
+    """A duration as one says it, rounded as an estimate deserves: in steps of 5 s, in minutes or in hours.
 
-    Parameters
-    ----------
-    seconds : float
-        The duration.
-
-    Returns
-    -------
-    str
-        In seconds (in steps of 5, at least 5), minutes or hours.
-
-    Examples
-    --------
-    >>> spoken_time(42), spoken_time(200), spoken_time(9000)
+    >>> _spoken_time(42), _spoken_time(200), _spoken_time(9000)
     ('40 s', '3 min', '2.5 h')
     """
     if seconds < 100:

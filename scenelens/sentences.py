@@ -4,9 +4,10 @@ The numbers differ from study to study, so the prose of a notebook must not stat
 function ``describe_...``, which returns `Sentences`: text made from a table at the moment it is shown. This
 module has the parts that all of them share, such as how a share, an interval or a comparison is written.
 
->>> text = f"The scene network: {share_text(0.4, 0.31, 0.5, 100)}; {against(0.4, 0.31, 0.5, 0.78)}."
+>>> scene, other = (0.31, 0.5), (0.55, 0.7)
+>>> text = f"The scene network: {share_text(0.4, *scene, 100)}. {gap_text(scene, other)}."
 >>> print(Sentences(text))
-The scene network: 40% (95% interval 31–50%, n = 100); the paper's 78% is higher, outside our interval.
+The scene network: 40% (95% interval 31–50%, n = 100). The intervals leave a gap.
 """
 
 from __future__ import annotations
@@ -141,38 +142,6 @@ def share_text(share: float, low: float, high: float, n: int) -> str:
     '40% (95% interval 31–50%, n = 100)'
     """
     return f"{percent(share)} (95% interval {interval(low, high)}, n = {n:,})"
-
-
-def against(ours: float, low: float, high: float, paper: float) -> str:
-    """Say whether the paper's value lies inside our interval, above it or below it.
-
-    Parameters
-    ----------
-    ours : float
-        Our share, 0..1. It is not written: the interval decides.
-    low : float
-        The lower end of our interval.
-    high : float
-        The upper end.
-    paper : float
-        The paper's share, 0..1.
-
-    Returns
-    -------
-    str
-        The end of a sentence, without a full stop.
-
-    Examples
-    --------
-    >>> against(0.4, 0.31, 0.5, 0.47)
-    "the paper's 47% lies inside our interval"
-    >>> against(0.4, 0.31, 0.5, 0.78)
-    "the paper's 78% is higher, outside our interval"
-    """
-    if low <= paper <= high:
-        return f"the paper's {percent(paper)} lies inside our interval"
-    side = "higher" if paper > high else "lower"
-    return f"the paper's {percent(paper)} is {side}, outside our interval"
 
 
 def apart(low_a: float, high_a: float, low_b: float, high_b: float) -> bool:

@@ -86,7 +86,7 @@ def test_another_content_is_refused_and_leaves_nothing(host, listed):
 
 def test_without_a_network_one_sentence_says_what_to_do(listed, capsys):
     listed("http://127.0.0.1:9")
-    assert assets.main(["answers"]) == 1
+    assert assets._main(["answers"]) == 1
     said = capsys.readouterr().err
     assert "a.csv could not be downloaded" in said
     assert "ConnectionError" in said
@@ -102,10 +102,10 @@ def test_a_missing_page_is_named_by_its_status(host, listed):
 
 def test_the_list_says_what_is_at_hand(host, listed, capsys):
     listed(host[1])
-    assert assets.main([]) == 0
+    assert assets._main([]) == 0
     assert "not installed" in capsys.readouterr().out
     assets.fetch("answers")
-    assets.main([])
+    assets._main([])
     assert "installed: " + str(assets.find("answers")) in capsys.readouterr().out
 
 

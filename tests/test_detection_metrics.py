@@ -48,11 +48,13 @@ def test_counted_precision_and_recall_by_hand():
     np.testing.assert_allclose(curve.recall, [1 / 2, 1, 1])
     np.testing.assert_array_equal(curve.threshold, [2, 1, 0])
     # recall rises by 1/2 at precision 1 and by 1/2 at 2/3
-    assert metrics.counted_average_precision([0, 1, 1], [1, 1, 0]) == pytest.approx(0.5 + 0.5 * 2 / 3)
+    assert metrics.counted_precision_recall([0, 1, 1], [1, 1, 0]).average_precision == pytest.approx(
+        0.5 + 0.5 * 2 / 3
+    )
 
 
 def test_without_a_hit_nothing_is_known():
-    assert math.isnan(metrics.counted_average_precision([0, 0], [3, 1]))
+    assert math.isnan(metrics.counted_precision_recall([0, 0], [3, 1]).average_precision)
     assert np.isnan(metrics.counted_precision_recall([0, 0], [3, 1]).recall).all()
     assert len(metrics.counted_precision_recall([0], [0]).recall) == 0
 
@@ -73,7 +75,7 @@ def test_bins_say_what_single_cases_say(cases):
     for mine, other in zip(ours, single, strict=True):
         np.testing.assert_allclose(mine, other)
     if truth.any():
-        assert metrics.counted_average_precision(hits, misses) == pytest.approx(
+        assert metrics.counted_precision_recall(hits, misses).average_precision == pytest.approx(
             average_precision_score(truth, scores)
         )
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from scenelens.errors import SceneLensError
-from scenelens.images import find_images, load_image, spread
+from scenelens.images import find_images, load_image
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,3 @@ def test_folders(tmp_path):
         "b/1.png",
         "b/2.JPG",
     ]
-
-
-def test_a_limit_takes_from_all_categories_in_turn(tmp_path):
-    paths = [tmp_path / category / f"{n}.png" for category in "ab" for n in range(5)] + [
-        tmp_path / "c" / "0.png"
-    ]
-    kept = spread(paths, tmp_path, "folder", 6)
-    assert sorted(path.parent.name for path in kept) == list("aaabbc")

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from scenelens.sentences import Sentences, against, apart, gap_text, interval, percent, share_text
+from scenelens.sentences import Sentences, apart, gap_text, interval, percent, share_text
 
 
 def test_a_reading_is_markdown_to_a_notebook_and_text_to_everyone_else():
@@ -18,13 +18,6 @@ def test_percent(share, text):
 def test_share_text_names_the_interval_and_n():
     assert share_text(0.2, 0.133, 0.289, 1000) == "20% (95% interval 13–29%, n = 1,000)"
     assert interval(0.133, 0.289) == "13–29%"
-
-
-@pytest.mark.parametrize(("paper", "words"), [
-    (0.1, "lower, outside"), (0.2, "inside our"), (0.4, "inside our"), (0.41, "higher, outside"),
-])  # fmt: skip
-def test_the_papers_value_is_placed(paper, words):
-    assert words in against(0.3, 0.2, 0.4, paper)
 
 
 def test_apart_needs_a_gap():

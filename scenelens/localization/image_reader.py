@@ -14,7 +14,7 @@ import pandas as pd
 import traitlets
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.images import load_image, load_upload
+from scenelens.images import load_image
 from scenelens.localization.localizer import Localization
 from scenelens.localization.study_localizers import StudyLocalizer, study_localizer
 from scenelens.paper import PAIR
@@ -151,7 +151,7 @@ class ImageReader(traitlets.HasTraits):
         SceneLensError
             If it is no image that can be read.
         """
-        self.uploads[name] = load_upload(name, content)
+        self.uploads[name] = load_image(name, content)
         self._seen.cache_clear()  # another file of the same name may have been seen
         self.choose(image=name)
 

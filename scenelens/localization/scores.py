@@ -26,7 +26,6 @@ from scenelens.localization.truth import ImageConcepts, iterate_annotated
 from scenelens.metrics import (
     PrecisionRecall,
     average_precision,
-    counted_average_precision,
     counted_precision_recall,
     jaccard,
     precision_recall,
@@ -303,7 +302,7 @@ class DetectorScores:
         share = float(present.mean()) if len(present) else np.nan
         row = {"n": len(present), "images": int(present.sum()), "share": share}
         row |= {"jaccard": _jaccard(pixels), "ap": average_precision(present, peaks)}
-        row |= {"pixel_ap": counted_average_precision(self.bins[number, 1], self.bins[number, 0])}
+        row |= {"pixel_ap": self.precision_recall(number, "pixels").average_precision}
         if not intervals:
             return row
         low, high = bootstrap_interval(pixels, _jaccard, n_resamples=200)

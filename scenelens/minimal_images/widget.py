@@ -17,7 +17,7 @@ import traitlets
 from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
-from scenelens.images import load_upload
+from scenelens.images import load_image
 from scenelens.minimal_images.cut_image import ClassScores, CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, simplify
@@ -71,7 +71,7 @@ class _RemovalModel(traitlets.HasTraits):
 
     def open(self, name: str, content: bytes) -> None:
         """Take a reader's own photograph, cut into edges and regions, as the predicted class."""
-        self.begin(CutImage(self.cut.network, load_upload(name, content)))
+        self.begin(CutImage(self.cut.network, load_image(name, content)))
 
     def go_to(self, step: int) -> None:
         """Keep what the search kept after a step."""

@@ -40,7 +40,7 @@ from scenelens import sceneworld
 from scenelens.annotations import Annotations, JoinedAnnotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, data_folder, stable_text
-from scenelens.images import category_of, find_images, load_image, spread
+from scenelens.images import category_of, find_images, load_image
 from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
@@ -405,12 +405,21 @@ def _check_files(file: StudyFile) -> None:
             file.existing("annotations", entry["root"])
 
 
+def _spread(paths: Iterable[Path], folder: Path, by: str, limit: int) -> list[Path]:
+    """At most `limit` images, from the categories in turn, so that every category keeps about as many."""
+    piles: dict[str, list[Path]] = {}
+    for path in paths:
+        piles.setdefault(category_of(path, folder, by), []).append(path)
+    ranked = [(place, path) for pile in piles.values() for place, path in enumerate(pile)]
+    return sorted(path for _, path in sorted(ranked)[:limit])
+
+
 def _listed(entry: dict, folder: Path) -> pd.DataFrame:
     """The rows of one [[images]] table, without ids."""
     by, names = entry.get("category", "folder"), entry.get("categories", {})
     paths = find_images(folder)
     if "limit" in entry:
-        paths = spread(paths, folder, by, entry["limit"])
+        paths = _spread(paths, folder, by, entry["limit"])
     categories = [category_of(path, folder, by) for path in paths]
     return pd.DataFrame(
         {

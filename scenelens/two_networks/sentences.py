@@ -11,7 +11,7 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.paper import PAIR
-from scenelens.sentences import Sentences, against, apart, gap_text, percent, share_text
+from scenelens.sentences import Sentences, apart, gap_text, percent, share_text
 from scenelens.two_networks.svm_transfer import MIN_IMAGES
 from scenelens.two_networks.tables import CONTROL
 
@@ -62,7 +62,7 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
     control = table[(table["network"] == CONTROL) & (table["depth"] == deepest)]
     lines += [_describe_control(row) for row in control.to_dict("records")]
     for row in table.dropna(subset=["paper"]).to_dict("records"):
-        compared = against(row["share"], row["low"], row["high"], row["paper"])
+        compared = _against_paper(row["low"], row["high"], row["paper"])
         lines.append(f"{row['layer']}, {row['network']} network: {_share(row)}; {compared}.")
     if table["paper"].isna().all():
         lines.append(
@@ -166,6 +166,14 @@ def _describe_task(rows: pd.DataFrame, task: str) -> str:
         like = ", as in the paper" if task == "scene" else ""
         return text + f"The {better} network's features serve its own task better{like}."
     return text + f"The {better} network's features serve the other's task better: not what the paper found."
+
+
+def _against_paper(low: float, high: float, paper: float) -> str:
+    """Whether the paper's share lies inside our interval."""
+    if low <= paper <= high:
+        return f"the paper's {percent(paper)} lies inside our interval"
+    side = "higher" if paper > high else "lower"
+    return f"the paper's {percent(paper)} is {side}, outside our interval"
 
 
 def _share(row: Any) -> str:

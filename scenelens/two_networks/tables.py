@@ -38,7 +38,7 @@ def compare_with_table_1(network: Network) -> pd.DataFrame:
         layers also ``paper_units`` and ``paper_map``, missing for fc8, which the paper's table leaves out.
     """
     ours = network.layers[["layer", "units", "map"]].copy()
-    theirs = paper.table_1().rename(columns={"units": "paper_units", "map": "paper_map"})
+    theirs = pd.DataFrame(paper.TABLE_1, columns=["layer", "paper_units", "paper_map"])
     if not set(theirs["layer"]) <= set(ours["layer"]):
         return ours
     table = ours.merge(theirs, on="layer", how="left")

@@ -165,3 +165,11 @@ def test_the_real_object_network_names_the_objects(real_study):
     assert len(images) == 500
     share = _right(real_study, "object", images[::8]).sum() / 63
     assert 0.5 < share < 0.8  # 65% on the thousand photographs that these are half of
+
+
+def test_a_limit_takes_from_all_categories_in_turn(tmp_path):
+    paths = [tmp_path / category / f"{n}.png" for category in "ab" for n in range(5)] + [
+        tmp_path / "c" / "0.png"
+    ]
+    kept = study_module._spread(paths, tmp_path, "folder", 6)
+    assert sorted(path.parent.name for path in kept) == list("aaabbc")

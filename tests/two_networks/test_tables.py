@@ -203,3 +203,10 @@ def test_an_unreadable_image_is_left_out_of_every_table(tmp_path):
     assert set(table["chance"]) == {7 / 19}
     assert not tables.strongest_images(study, n=19)["image"].str.contains("ball/3").any()
     assert list(tables.own_accuracy(study)["n"]) == [12, 7]
+
+
+@pytest.mark.parametrize(("paper", "words"), [
+    (0.1, "lower, outside"), (0.2, "inside our"), (0.4, "inside our"), (0.41, "higher, outside"),
+])  # fmt: skip
+def test_the_papers_value_is_placed(paper, words):
+    assert words in sentences._against_paper(0.2, 0.4, paper)
