@@ -2,7 +2,8 @@ from . import figures
 from .boxes import LabelledUnits
 from .calibration import Calibration, Curve
 from .localizer import Localization, Localizer, localize
-from .scores import DetectorScores, ScoredDetector
+from .scored_detector import ScoredDetector
+from .scores import DetectorScores
 from .sentences import (
     describe_calibration,
     describe_differences,

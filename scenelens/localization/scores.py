@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import bootstrap_interval
 from scenelens.localization.boxes import LabelledUnits, LayerUnits
 from scenelens.localization.localizer import Localizer
-from scenelens.localization.pixels import BINS, count_scores
+from scenelens.localization.scored_detector import BINS, ScoredDetector
 from scenelens.localization.truth import ImageConcepts, iterate_annotated
 from scenelens.metrics import (
     PrecisionRecall,
@@ -30,77 +30,8 @@ from scenelens.metrics import (
     jaccard,
     precision_recall,
 )
-from scenelens.networks import Network, interpolate, record
 
 _KINDS = ("unit", "best unit", "union")
-
-
-class ScoredDetector(NamedTuple):
-    """One unit or several, whose success as a detector of an object is to be measured.
-
-    Not to be confused with the rules of section 4.1, which decide whether a unit counts as a detector at all.
-
-    Attributes
-    ----------
-    concept : str
-        The object that it is to detect.
-    kind : str
-        The kind of concept in the annotations, such as ``"objects"``.
-    how : str
-        ``"unit"``, one unit that has this name; ``"best unit"`` of the whole layer, by IoU; or ``"union"``,
-        all units that have this name.
-    layer : str
-        The units' layer.
-    units : tuple of int
-        Their numbers in the layer.
-    thresholds : tuple of float
-        Their thresholds.
-    """
-
-    concept: str
-    kind: str
-    how: str
-    layer: str
-    units: tuple[int, ...]
-    thresholds: tuple[float, ...]
-
-    def responses(self, maps: np.ndarray) -> np.ndarray:
-        """Return the detector's map: at every position, the highest response as a multiple of the threshold.
-
-        Parameters
-        ----------
-        maps : numpy.ndarray
-            (all units of the layer, h, w) float32, one image's maps.
-
-        Returns
-        -------
-        numpy.ndarray
-            (h, w) float32.
-        """
-        scales = np.maximum(np.array(self.thresholds, np.float32), 1e-6)  # a silent unit's threshold is 0
-        return np.asarray((maps[list(self.units)] / scales[:, None, None]).max(0))
-
-    def active_pixels(self, network: Network, frame: np.ndarray, layer: LayerUnits) -> np.ndarray:
-        """Return where the detector is active in an image; runs the network.
-
-        Parameters
-        ----------
-        network : Network
-            The network.
-        frame : numpy.ndarray
-            uint8 RGB (H, W, 3), from ``network.show_input``.
-        layer : LayerUnits
-            The detector's layer.
-
-        Returns
-        -------
-        numpy.ndarray
-            (H, W) bool.
-        """
-        with record(network, self.layer) as activations:
-            network(frame, framed=True)
-        maps = activations[self.layer][0].float().cpu().numpy()
-        return interpolate(self.responses(maps), layer.axes) > 1
 
 
 @dataclass(frozen=True)
@@ -361,9 +292,9 @@ class _Counts:
             if not concepts.in_vocabulary(one.concept):
                 peaks[k], pixels[k] = 0, -1
                 continue
-            values = one.responses(maps[one.layer])
-            pixels[k, :2] = count_scores(values, masks[key], self.layers[one.layer].axes, self.bins[k])
-            peaks[k], pixels[k, 2] = values.max(), np.count_nonzero(masks[key])
+            mask, layer = masks[key], self.layers[one.layer]
+            *pixels[k, :2], peaks[k] = one.count_pixels(maps[one.layer], mask, layer, self.bins[k])
+            pixels[k, 2] = np.count_nonzero(mask)
         self.names.append(name)
         self.peaks.append(peaks)
         self.pixels.append(pixels)

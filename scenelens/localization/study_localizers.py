@@ -30,7 +30,8 @@ from scenelens.labels import (
 from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.calibration import Calibration, Curve
 from scenelens.localization.localizer import Localizer
-from scenelens.localization.scores import DetectorScores, ScoredDetector
+from scenelens.localization.scored_detector import ScoredDetector
+from scenelens.localization.scores import DetectorScores
 from scenelens.localization.truth import ImageConcepts
 from scenelens.networks import Network
 from scenelens.paper import PAIR

@@ -15,7 +15,7 @@ from scenelens.errors import SceneLensError
 from scenelens.images import load_image
 from scenelens.intervals import bootstrap_interval, paired_difference
 from scenelens.localization.localizer import Localization
-from scenelens.localization.scores import ScoredDetector
+from scenelens.localization.scored_detector import ScoredDetector
 from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.localization.truth import plain_name
 from scenelens.sentences import Sentences

@@ -8,7 +8,8 @@ from sklearn.metrics import average_precision_score
 from scenelens.errors import SceneLensError
 from scenelens.images import load_image
 from scenelens.localization.boxes import LabelledUnits
-from scenelens.localization.scores import DetectorScores, ScoredDetector
+from scenelens.localization.scored_detector import ScoredDetector
+from scenelens.localization.scores import DetectorScores
 from scenelens.networks.hooks import record
 from tests.annotated_study import annotated_study
 

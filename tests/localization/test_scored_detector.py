@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenelens.localization.pixels import BINS, count_scores
+from scenelens.localization.scored_detector import BINS, _count_scores
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.grid import Grid, interpolate
 from scenelens.networks.network import Network
@@ -14,7 +14,10 @@ def test_pixels_are_counted_by_hand():
     # scores 3, 1.5 and 0 along a row; the first pixel is the object's; 3 / 4, 1.5 / 2.5 of four bins
     bins = np.zeros((2, 4), np.int64)
     how = Grid((0, 0), (1, 2)).axes((1, 2), (1, 3))
-    assert count_scores(np.array([[3.0, 0.0]]), np.array([[True, False, False]]), how, bins, step=1) == (1, 2)
+    assert _count_scores(np.array([[3.0, 0.0]]), np.array([[True, False, False]]), how, bins, step=1) == (
+        1,
+        2,
+    )
     assert bins.tolist() == [[1, 0, 1, 0], [0, 0, 0, 1]]
 
 
@@ -25,7 +28,7 @@ def test_counting_is_as_with_whole_masks(h, w, seed):
     values = np.maximum(rng.normal(0.3, 1, (h, w)), -1).astype(np.float32)
     mask, how = rng.random((30, 40)) < 0.4, Grid((2.5, 3.0), (30 / h, 40 / w)).axes((h, w), (30, 40))
     bins, step = np.zeros((2, BINS), np.int64), int(rng.integers(1, 5))
-    shared, active = count_scores(values, mask, how, bins, step)
+    shared, active = _count_scores(values, mask, how, bins, step)
     whole = interpolate(values, how)
     clear = np.abs(whole - 1) > 1e-5  # rounding may move a pixel over the threshold
     assert (whole[clear] > 1).sum() <= active <= (whole[clear] > 1).sum() + (~clear).sum()
