@@ -39,7 +39,7 @@ def test_the_layout_and_the_numbers(world):
 
 def test_the_images_are_the_worlds(world):
     image = cv2.imread(str(world / "Images" / f"{FIRST}.jpg"))[:, :, ::-1].astype(int)
-    assert abs(image - compose_scene("bedroom", 0).image).mean() < 4  # what JPEG takes away
+    assert abs(image - compose_scene("bedroom", 0).image).mean() < 4  # the loss of JPEG
 
 
 def test_masks_read_back_are_the_renderers(world):
@@ -60,7 +60,7 @@ def test_masks_read_back_are_the_renderers(world):
         assert set(masks) <= set(truth)
 
 
-def test_parts_and_materials_are_kept_beside(world):
+def test_parts_and_materials_are_written_too(world):
     found, picture = AnnotatedImages(world), compose_scene("bedroom", 0).picture
     assert {"objects", "parts", "materials"} <= set(found.kinds)
     materials = found.label_map(f"{FIRST}.jpg", "materials").masks()
@@ -160,13 +160,13 @@ def test_images_of_a_version_that_drew_others_are_not(tmp_path):
     assert json.loads(path.read_text())["code"] == dataset._code_key()
 
 
-def test_code_counts_and_words_do_not():
+def test_code_changes_the_key_and_comments_do_not():
     same = dataset._without_words('def f():\n    """Say."""\n    return 1  # why\n')
     assert same == dataset._without_words("def f():\n    return 1\n")
     assert same != dataset._without_words("def f():\n    return 2\n")
 
 
-def test_numbers_of_the_table_count_and_its_comments_do_not():
+def test_numbers_of_the_table_change_the_key_and_its_comments_do_not():
     same = dataset._meaning('# why\nbed = "94%"\n', ".toml")
     assert same == dataset._meaning('bed = "94%"\n', ".toml")
     assert same != dataset._meaning('bed = "93%"\n', ".toml")

@@ -1,4 +1,4 @@
-"""Scenes: the same seed gives the same picture, masks say what is there, backgrounds give nothing away."""
+"""Scenes: equal seeds give equal pictures, masks show objects, backgrounds say nothing about the scene."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -38,11 +38,11 @@ def test_masks_of_different_objects_share_no_pixel_and_regions_take_the_rest():
     assert (np.sum(layers, axis=0) == 1).all()
 
 
-def test_masks_show_only_what_was_asked_for():
+def test_masks_show_only_the_contents():
     for seed, category in enumerate(CATEGORIES):
         scene = compose_scene(category, seed)
-        asked = {name.partition("/")[0] for name in scene.contents}
-        assert set(scene.picture.masks()) <= asked
+        drawn = {name.partition("/")[0] for name in scene.contents}
+        assert set(scene.picture.masks()) <= drawn
 
 
 def test_the_same_seed_gives_the_same_picture_and_another_seed_another():
@@ -62,7 +62,7 @@ def test_pictures_do_not_depend_on_processes():
     assert all((a == b).all() for a, b in zip(here, reversed(there), strict=True))
 
 
-def test_an_object_taken_away_leaves_the_others_where_they_are():
+def test_a_removed_object_leaves_the_others_where_they_are():
     changed = 0
     for seed in range(12):
         whole = compose_scene("farm", seed)
@@ -73,7 +73,7 @@ def test_an_object_taken_away_leaves_the_others_where_they_are():
         other = without.picture.masks()
         assert "barn" not in other
         assert other.keys() >= masks.keys() - {"barn"}
-        for name in masks.keys() - {"barn"}:  # what the barn hid may come to light, nothing else moves
+        for name in masks.keys() - {"barn"}:  # what the barn hid may become visible, nothing else moves
             assert (masks[name] & ~other[name]).sum() <= 4  # pixels on its edge, shared with the barn
             assert (other[name] & ~masks[name] & ~masks["barn"]).sum() <= 4
         assert without.contents == whole.contents
@@ -102,17 +102,18 @@ def test_an_unknown_name_gets_close_names():
         render_scene("bedrom", 0)
 
 
-def test_the_package_hands_out_its_names():
+def test_the_door_shows_its_names_only():
     assert all(getattr(sceneworld, name) for name in sceneworld.__all__)
+    assert dir(sceneworld) == sorted(sceneworld.__all__)
     assert len(sceneworld.object_classes()) >= 80
     with pytest.raises(AttributeError, match="scenery"):
         sceneworld.scenery  # noqa: B018
 
 
-# ------------------------------------------------------------------------- backgrounds do not tell the scene
+# ----------------------------------------------------------------- backgrounds say nothing about the scene
 
 
-def test_a_stage_is_not_told_the_category():
+def test_a_stage_does_not_depend_on_the_category():
     """Two categories of one setting have the very same background."""
     assert (render_background("bedroom", 4) == render_background("kitchen", 4)).all()
     assert build_stage("indoor", 4).camera == build_stage("indoor", 4).camera
@@ -126,8 +127,8 @@ def _thumbnails(draw, categories, n):
     return np.array(small, float), labels
 
 
-def _told_apart(draw, categories, n):
-    """95% interval of the share of pictures that a logistic regression names rightly, cross-validated."""
+def _accuracy_interval(draw, categories, n):
+    """95% interval of the cross-validated accuracy of a logistic regression."""
     features, labels = _thumbnails(draw, categories, n)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
     right = int((cross_val_predict(model, features, labels, cv=5) == labels).sum())
@@ -135,10 +136,10 @@ def _told_apart(draw, categories, n):
 
 
 @pytest.mark.parametrize("setting", ["indoor", "outdoor"])
-def test_backgrounds_alone_do_not_tell_the_scene_and_objects_do(setting):
+def test_objects_distinguish_the_scenes_and_backgrounds_do_not(setting):
     categories = [c for c in CATEGORIES if scene_setting(c) == setting]
     chance = 1 / len(categories)
-    low, _ = _told_apart(render_background, categories, 16)
+    low, _ = _accuracy_interval(render_background, categories, 16)
     assert low <= chance
-    low, _ = _told_apart(lambda category, seed: render_scene(category, seed)[0], categories, 16)
-    assert low > chance  # the same test with the objects sees the difference: it could have seen one above
+    low, _ = _accuracy_interval(lambda category, seed: render_scene(category, seed)[0], categories, 16)
+    assert low > chance  # with objects the same test finds a difference, so it could have found one above

@@ -73,7 +73,7 @@ def test_frequencies_fall_off_like_zipfs_law():
     assert r2 > 0.85
 
 
-def test_some_objects_say_nothing_some_tell_the_scene_and_some_serve_several():
+def test_objects_are_common_characteristic_or_shared_by_several_scenes():
     table = truth_table()
     scenes = table.groupby("object").scene.nunique()
     assert scenes["person"] == len(scene_categories())

@@ -1,4 +1,4 @@
-"""Where objects are put: nothing stands in another thing, nothing is lost that could be placed."""
+"""Where objects are put: nothing stands in another thing, few are left out."""
 
 import math
 import random
@@ -39,24 +39,24 @@ def many():
 
 
 def test_at_most_eight_in_a_hundred_find_no_place():
-    asked = sum(len(contents) for made in many().values() for contents, _ in made)
+    drawn = sum(len(contents) for made in many().values() for contents, _ in made)
     lost = sum(len(layout.left_out) for made in many().values() for _, layout in made)
-    assert lost / asked <= 0.08
+    assert lost / drawn <= 0.08
 
 
-def test_what_tells_a_scene_is_nearly_always_placed():
+def test_characteristic_objects_are_nearly_always_placed():
     for category, made in many().items():
         for name in (n for n, chance in scene_contents(category).items() if chance.presence >= 0.8):
-            asked = sum(name in contents for contents, _ in made)
+            drawn = sum(name in contents for contents, _ in made)
             there = sum(any(o.name == name.partition("/")[0] for o in layout.placed) for _, layout in made)
-            assert asked - there <= 0.08 * N, (category, name)  # at most 2 of 25
+            assert drawn - there <= 0.08 * N, (category, name)  # at most 2 of 25
 
 
-def test_what_was_asked_for_is_placed_or_named():
+def test_every_object_is_placed_or_listed_as_left_out():
     for made in many().values():
         for contents, layout in made:
-            asked = Counter(name.partition("/")[0] for name in contents)
-            assert asked == Counter(o.name for o in layout.placed) + Counter(layout.left_out)
+            drawn = Counter(name.partition("/")[0] for name in contents)
+            assert drawn == Counter(o.name for o in layout.placed) + Counter(layout.left_out)
 
 
 def test_nothing_stands_in_another_thing():
@@ -79,7 +79,7 @@ def test_things_stay_in_the_room_and_no_boat_is_needed_to_reach_them():
                     assert not stage.water[0] < o.at[2] < stage.water[1], (category, o.name)
 
 
-def test_nothing_fills_the_picture_before_the_viewers_nose():
+def test_nothing_stands_right_in_front_of_the_viewer():
     people = [
         spot.screen[3] - spot.screen[1]
         for made in many().values()
@@ -90,7 +90,7 @@ def test_nothing_fills_the_picture_before_the_viewers_nose():
     assert max(people) <= 0.62 * 227
 
 
-def test_chairs_beside_tables_face_them():
+def test_chairs_next_to_tables_face_them():
     turned = []
     for seed in range(40):
         stage = build_stage("indoor", seed)
@@ -118,7 +118,7 @@ def test_lamps_belong_where_they_are(indoor, never):
     assert never not in {choose_look("lamp", indoor, rng) for _ in range(60)}
 
 
-def test_a_table_lamp_wants_a_table():
+def test_a_table_lamp_needs_a_table():
     rng = random.Random(0)
     assert "table" in {choose_look("lamp", True, rng) for _ in range(60)}
     assert "table" not in {choose_look("lamp", True, rng, hosts=False) for _ in range(60)}

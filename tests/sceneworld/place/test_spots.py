@@ -62,7 +62,7 @@ def test_overlap_is_the_lack_of_a_separating_axis(a, b, gap):
     assert not overlap(a, b, gap - 1e-6) or not apart(a, b, gap)
 
 
-def test_a_gap_is_kept():
+def test_a_gap_is_respected():
     a, b = footprint(0, 0, 2, 1, 0), footprint(2.05, 0, 2, 1, 0)
     assert not overlap(a, b, 0.0)
     assert overlap(a, b, 0.1)
