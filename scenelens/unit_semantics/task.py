@@ -144,7 +144,7 @@ class AnnotationTask:
         """
         return self.fitting(marked) / self.n_real
 
-    def pictures(self, side: int = 160) -> list[np.ndarray]:
+    def tiles(self, side: int = 160) -> list[np.ndarray]:
         """The images as they are shown, dark where the unit is not active.
 
         Parameters

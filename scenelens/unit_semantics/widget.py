@@ -232,17 +232,17 @@ class _AnnotationWidget(ipywidgets.VBox):
 
     def _show_unit(self) -> None:
         """The images of the unit on screen, in tiles that are made once."""
-        pictures = self.model.task().pictures(_SIDE)
-        for place in range(len(self.buttons), len(pictures)):
+        tiles = self.model.task().tiles(_SIDE)
+        for place in range(len(self.buttons), len(tiles)):
             self._add_tile(place)
-        for image, picture in zip(self.images, pictures, strict=False):
-            image.value = encode(picture, quality=82)
-        if len(self.sheet.children) != len(pictures):
-            tiles = zip(self.images, self.buttons, strict=True)
+        for image, tile in zip(self.images, tiles, strict=False):
+            image.value = encode(tile, quality=82)
+        if len(self.sheet.children) != len(tiles):
+            pairs = zip(self.images, self.buttons, strict=True)
             boxes = [
-                ipywidgets.VBox(pair, layout=self._shared["tile"]).add_class("sl-tile") for pair in tiles
+                ipywidgets.VBox(pair, layout=self._shared["tile"]).add_class("sl-tile") for pair in pairs
             ]
-            self.sheet.children = boxes[: len(pictures)]
+            self.sheet.children = boxes[: len(tiles)]
             handle_in_order(self.sheet)
         self._shown = self.model.place
 

@@ -184,6 +184,6 @@ def test_what_the_reader_did_was_handled_in_order_in_one_thread(notebook):
     expect(notebook.widget("t-threads").locator(".widget-html-content")).to_have_text("MainThread")
 
 
-def test_nothing_is_asked_outside_and_no_script_fails(notebook):
+def test_no_request_leaves_the_machine_and_no_script_fails(notebook):
     assert notebook.outside_requests() == []
     assert notebook.script_errors == []

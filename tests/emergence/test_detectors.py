@@ -89,7 +89,7 @@ def test_bad_rules(rule, said):
         object_units(measured([(0, "bed", "object", 0.1)]), rule)
 
 
-def test_a_type_there_is_not():
+def test_an_unknown_type_raises():
     with pytest.raises(SceneLensError, match="no type 'objects'; close names: object"):
         DetectorRule.by_measure("iou", 0.04, types=("objects",))
 
@@ -106,7 +106,7 @@ def test_nothing_to_detect_is_an_empty_table():
     ({"layer": "22"}, "labels of a layer '22', which the scene network does not have; close names: 2"),
     ({"unit": 10_000}, "a label of 2:10000, but the scene network's 2 has 8 units"),
 ])  # fmt: skip
-def test_labels_of_something_else_are_told(change, said):
+def test_labels_of_something_else_raise(change, said):
     networks = {"scene": small_network(), "object": small_network()}
     table = measured([(0, "bed", "object", 0.1)]).assign(layer="2")
     _check_units(table, networks)
@@ -127,7 +127,7 @@ def test_published_labels_of_the_papers_networks():
 
 
 def test_released_answers_of_the_papers_networks():
-    """The headline of section 3.3 by the rule: 59 and 30 object units by majority; with surfaces more."""
+    """The claim of section 3.3 by the rule: 59 and 30 object units by majority; with surfaces more."""
     folder = released("unit_annotation")
     for name, expected in (("places205", 59), ("imagenet", 30)):
         answers = read_amt(folder / f"unitAnnotation_{name}-alexnet.mat").query("layer == 'pool5'")

@@ -164,7 +164,7 @@ def test_one_network_only(found):
 
 def test_published_counts():
     rows = [("scene", f"thing {k}") for k in range(40)] + [("scene", "tree")] * 3 + [("object", "dog")] * 5
-    units = pd.DataFrame(rows, columns=["network", "object"]).assign(source="people", rule="by hand")
+    units = pd.DataFrame(rows, columns=["network", "object"]).assign(source="people", rule="by people")
     plate = published_counts(units, "people", n=12)
     assert_well_set(plate)
     assert {"tree", "3"} <= said(plate)

@@ -27,7 +27,7 @@ def world(n: int = 20) -> list:
     return dens + [("sea", ("boat",) if k % 2 else ("boat", "lamp")) for k in range(n)]
 
 
-def test_the_object_that_tells_wins_over_the_frequent_one():
+def test_the_informative_object_wins_over_the_frequent_one():
     found = informative_objects(presence(world()))
     table = found.categories.set_index("category")
     assert table.object.to_dict() == {"den": "bed", "sea": "boat"}
@@ -41,7 +41,7 @@ def test_the_object_that_tells_wins_over_the_frequent_one():
     assert found.objects.set_index("object").ap["boat"] == 1.0
 
 
-def test_the_judged_ap_is_that_of_the_other_half():
+def test_the_ap_is_that_of_the_other_half():
     """With one of two halves known, the AP is worked out anew with scikit-learn."""
     seen = presence(world())
     found = informative_objects(seen, seed=4)
@@ -55,8 +55,8 @@ def test_the_judged_ap_is_that_of_the_other_half():
     assert row.ap_chosen == pytest.approx(average_precision_score(truth[~judging], bed[~judging]))
 
 
-def test_choosing_and_judging_on_the_same_images_would_flatter():
-    """Fifty objects strewn at random: the best is good where it was chosen, and no better than chance where
+def test_choosing_and_testing_on_the_same_images_would_be_too_good():
+    """Fifty objects placed at random: the best is good where it was chosen, and no better than chance where
     it is judged."""
     rng = np.random.default_rng(0)
     images = [("ab"[k % 2], tuple(f"o{j}" for j in range(50) if rng.random() < 0.3)) for k in range(40)]
@@ -67,7 +67,7 @@ def test_choosing_and_judging_on_the_same_images_would_flatter():
     assert any("no better than chance" in reason for table in tables for reason in table.reason)
 
 
-def test_a_stable_choice_is_told_from_a_lucky_one():
+def test_a_stable_choice_differs_from_a_lucky_one():
     rng = np.random.default_rng(1)
     images = [
         (place, (*own, *(f"o{j}" for j in range(9) if rng.random() < 0.4)))
@@ -90,7 +90,7 @@ def test_a_category_with_one_image_says_so_and_does_not_count():
     assert found.objects.set_index("object").categories["rock"] == 0
 
 
-def test_a_single_category_has_nothing_to_be_told_from():
+def test_a_single_category_does_not_count():
     found = informative_objects(presence(world()[:20]))
     assert found.categories.reason.tolist() == ["the only category: there is nothing to tell it from"]
     assert found.objects.categories.sum() == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenelens.emergence import sentences
+from scenelens.emergence import sentences, study_emergence
 from scenelens.emergence.detectors import OBJECTS, DetectorRule
 from scenelens.emergence.study_emergence import measure_emergence, rules_compared
 from scenelens.emergence.tables import correlations
@@ -30,7 +30,7 @@ def found(study):
     return measure_emergence(study, EASY)
 
 
-def test_everything_hangs_together(found):
+def test_all_tables_agree(found):
     assert found.networks == ["scene", "object"]
     assert set(found.layers.values()) == {"pool5"}
     assert found.rule == "IoU above 0"
@@ -41,6 +41,26 @@ def test_everything_hangs_together(found):
     deepest = found.shares[found.shares.layer == "pool5"].set_index("network")
     assert deepest.detectors.to_dict() == found.units.network.value_counts().to_dict()
     assert (found.shares.detectors + found.shares["none"] == found.shares.n).all()
+
+
+def test_a_rule_is_applied_once_and_labels_are_checked_once(study, monkeypatch):
+    calls = {"object_units": 0, "_check_units": 0}
+
+    def counted(name):
+        function = getattr(study_emergence, name)
+
+        def call(*arguments, **options):
+            calls[name] += 1
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(study_emergence, name, call)
+
+    for name in calls:
+        counted(name)
+    found = measure_emergence(study, EASY)
+    assert calls == {"object_units": 1, "_check_units": 1}
+    rules = rules_compared(found).rule.nunique()
+    assert calls == {"object_units": 1 + rules, "_check_units": 1}
 
 
 def test_frequency_is_that_of_the_annotated_scenes(found):
@@ -67,7 +87,7 @@ def test_correlations_for_both_networks_and_both_choices_of_objects(found):
     assert kinds["object", "detected"] == (found.table.units_object > 0).sum()
 
 
-def test_concepts_on_too_few_images_are_not_asked_about(study):
+def test_concepts_on_too_few_images_are_no_labels(study):
     labels = study.automatic_labels("scene")
     rare = labels.concepts.assign(images=np.arange(len(labels.concepts)))
     kept = replace(labels, concepts=rare).shown_often(3)
@@ -78,9 +98,9 @@ def test_concepts_on_too_few_images_are_not_asked_about(study):
         np.testing.assert_array_equal(values[:, 3:], part[name])
 
 
-def test_objects_that_units_were_not_asked_about_do_not_count(study):
-    """Lamps are on all 27 scenes, everything else on nine; asked about lamps only, no other object can have
-    units, so none must stand in the correlation with none."""
+def test_objects_that_no_label_can_name_do_not_count(study):
+    """Lamps are on all 27 scenes, everything else on nine. With lamps as the only labels no other object can
+    have units, so no other one takes part in the correlation."""
     few = measure_emergence(study, EASY, least_images=10)
     assert few.table.object.tolist() == ["lamp"]
     assert len(few.frequency) == 6
@@ -89,7 +109,7 @@ def test_objects_that_units_were_not_asked_about_do_not_count(study):
     assert rules_compared(few).objects.max() <= 1
 
 
-def test_other_rules_beside_it(found):
+def test_other_rules_are_compared(found):
     table = rules_compared(found)
     assert table.rule.unique().tolist() == [
         "of all concepts, IoU above 0.04", "of objects, IoU above 0.04", "of objects, AP above 0.5",
@@ -129,7 +149,7 @@ def with_answers(study, monkeypatch, table: pd.DataFrame) -> None:
     assert study.answers.labels() is table
 
 
-def test_peoples_answers_join(study, monkeypatch):
+def test_peoples_answers_are_used(study, monkeypatch):
     with_answers(study, monkeypatch, answers())
     told = measure_emergence(study, "majority")
     assert told.of("scene")[["unit", "object"]].values.tolist() == [[0, "bed"]]

@@ -83,7 +83,7 @@ def test_one_table_of_all_objects():
     assert math.isnan(table.set_index("object").area["unicorn"])  # no image contains it
 
 
-def test_counts_of_two_layers_at_once_are_told():
+def test_counts_of_two_layers_at_once_raise():
     counts = unit_counts(pd.concat([LABELS, LABELS.assign(layer="pool2")]))
     with pytest.raises(SceneLensError, match="'lamp' is counted twice for the scene network; give one layer"):
         _emergence_table({"scene": counts}, *known())
@@ -167,7 +167,7 @@ def test_draws_without_a_correlation_are_left_out():
     assert math.isnan(rare.low["pearson", "frequency"])
 
 
-def test_the_papers_numbers_stand_beside_ours():
+def test_the_papers_numbers_are_in_the_table():
     found = correlations(made_up([1, 2, 3], [1, 3, 2], [2, 1, 3]), n_resamples=2).set_index(
         ["measure", "against"]
     )
@@ -200,6 +200,6 @@ def test_what_is_known_is_correlated_where_the_other_is_not():
     assert found.reason["pearson", "frequency"] == ""
 
 
-def test_a_column_there_is_not():
+def test_an_unknown_column_raises():
     with pytest.raises(SceneLensError, match="no column 'units_scenes'; close names: units_scene"):
         correlations(made_up([1, 2, 3], [1, 2, 3], [1, 2, 3]), of="units_scenes")

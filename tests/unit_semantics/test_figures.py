@@ -137,7 +137,7 @@ def test_units_show_where_they_are_active_and_whether_that_fits(study, live):
 @pytest.mark.parametrize("draw", [
     answers.figure_7_precision, answers.figure_7_levels, answers.figure_8_types,
 ])  # fmt: skip
-def test_live_figures_are_well_set_and_say_that_nobody_answered(live, draw):
+def test_live_figures_are_well_set_and_say_that_labels_are_automatic(live, draw):
     plate = draw(live)
     assert "without people" in plate.caption
     assert "Rule" not in plate.caption
@@ -158,7 +158,7 @@ def test_networks_with_other_layers_are_numbered(draw):
     assert_well_set(plate)
 
 
-def test_types_that_no_label_could_have_are_not_drawn_as_nought(live):
+def test_types_that_no_label_could_have_are_not_drawn_as_zero(live):
     assert "texture or material" in live.lacking
     plate = answers.figure_8_types(live)
     for axes, kind in zip(plate.axes, GROUPS.values(), strict=True):

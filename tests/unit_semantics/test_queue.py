@@ -38,7 +38,7 @@ def test_a_queue_depends_on_the_set_of_units_and_the_seed_alone():
     ({"units": UNITS, "part": (2, 2)}, "from 0 to 1"),
     ({"units": UNITS, "part": (-1, 2)}, "from 0 to 1"),
 ])  # fmt: skip
-def test_what_makes_no_queue_is_told(wanted, words):
+def test_what_makes_no_queue_raises(wanted, words):
     with pytest.raises(SceneLensError, match=words):
         unit_queue(**wanted)
 

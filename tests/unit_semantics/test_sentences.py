@@ -58,7 +58,7 @@ def test_one_annotator_cannot_agree_with_anybody():
     assert describe_agreement(automatic()).count("no unit has two answers yet") == 2
 
 
-def test_the_headline_of_the_released_answers(released):
+def test_counts_by_rule_of_the_released_answers(released):
     text = describe_counts_by_rule(released)
     assert "*any*: **103** in the scene network, **75** in the object network" in text
     assert (
@@ -81,7 +81,7 @@ def test_one_network_cannot_be_compared():
     assert "50%" in describe_levels(one, MISSING)
 
 
-def test_levels_of_this_study_beside_the_papers(released):
+def test_levels_of_this_study_and_of_the_paper(released):
     text = describe_levels(automatic(), released)
     mine, paper = text.splitlines()
     assert "scene network 50%" in mine
@@ -104,7 +104,7 @@ def test_the_control_is_described_where_a_study_has_one(tmp_path):
     assert "n = 32" in said
 
 
-def test_people_and_machine_side_by_side(released, dissected):
+def test_people_and_machine_are_compared(released, dissected):
     table = compare_labels(released, dissected, n=5)
     assert table.columns.tolist() == ["worker 1", "worker 2", "worker 3", "Network Dissection"]
     assert len(table) == 5
@@ -125,7 +125,7 @@ def test_a_student_is_scored_by_name_or_by_most_answers():
     assert "no answers by 'Bob'" in describe_score(answers, automatic(), "Bob")
 
 
-def test_a_released_worker_beside_the_other_two(released):
+def test_a_released_worker_is_compared_with_the_other_two(released):
     text = describe_worker(released)
     assert text.startswith("**worker 1** compared with the other two workers, 256 units")
     table = released.of("scene").pivot(index="unit", columns="annotator", values="type")

@@ -225,12 +225,12 @@ def test_a_name_written_first_changes_nothing_else(study, store):
     ([("scene", "pol5", 3)], "close names: pool5"),
     ([("scenes", "pool5", 3)], "close names: scene"),
 ])  # fmt: skip
-def test_a_queue_that_cannot_be_shown_is_told_at_once(study, store, units, words):
+def test_a_queue_that_cannot_be_shown_raises_at_once(study, store, units, words):
     with pytest.raises(SceneLensError, match=words):
         AnnotationSession(study, units, "Ada", store)
 
 
-def test_a_unit_that_cannot_be_named_is_told_at_once(study, store):
+def test_a_unit_that_cannot_be_named_raises_at_once(study, store):
     active = {unit for _, _, unit in active_units(study, "scene", "fc7")}
     dead = next(unit for unit in range(16) if unit not in active)
     with pytest.raises(SceneLensError, match=f"fc7:{dead} .* too few images"):
@@ -248,7 +248,7 @@ def test_without_a_queue_both_networks_deepest_maps_are_drawn_from(study):
 
 
 def test_two_sessions_write_at_once(study, store):
-    """Two people, each in a notebook of their own; networks are asked from one thread at a time only."""
+    """Two people, each in a notebook of their own; networks run in one thread at a time only."""
     sessions = [AnnotationSession(study, UNITS, name, LabelStore(store.path)) for name in ("Ada", "Bob")]
     for session in sessions:
         fill(session, f"{session.annotator}'s lamp")
@@ -299,7 +299,7 @@ def test_many_peoples_files_become_one(study, tmp_path):
     assert resumed.place == 1
 
 
-def test_the_table_lies_beside_the_answers(session, store):
+def test_the_table_lies_next_to_the_answers(session, store):
     fill(session)
     session.accept()
     path = session.export_csv()

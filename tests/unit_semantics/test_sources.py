@@ -20,7 +20,7 @@ def study(tmp_path_factory):
     return annotated_study(tmp_path_factory.mktemp("annotated"), per_category=3)
 
 
-def test_released_answers_play_their_networks_parts():
+def test_released_answers_are_named_by_their_networks_roles():
     found = released_answers(require_real("unit_annotation"))
     assert found.networks == ["scene", "object"]
     assert found.layers("scene") == ["pool1", "pool2", "conv3", "conv4", "pool5"]
@@ -102,7 +102,7 @@ def test_peoples_answers_of_a_study(study):
     assert len(found.labels) == 2
 
 
-def test_asking_for_what_is_not_there():
+def test_labels_that_do_not_exist_raise():
     labels = made_up_answers()
     with pytest.raises(SceneLensError, match="no labels of conv9 of a scene network"):
         labels.of("scene", "conv9")

@@ -68,7 +68,7 @@ def test_precision_is_a_mean_over_units_not_answers(three):
     assert row.low <= row.precision <= row.high
 
 
-def test_the_headline_has_every_rule(three):
+def test_counts_by_rule_have_every_rule(three):
     table = tables.counts_by_rule(three)
     assert table.set_index("rule").n.to_dict() == {
         "any": 3, "majority": 1, "unanimous": 0, "most precise": 2,
@@ -84,7 +84,7 @@ def test_another_measure_than_precision_decides_where_the_set_says_so(three):
     assert tables.layer_precision(by_iou).precision[0] == pytest.approx(0.1)
 
 
-def test_layers_nobody_answered_count_as_nothing(three):
+def test_layers_without_answers_count_as_nothing(three):
     units = {("scene", "conv1"): 2, **three.units}
     table = tables.layer_precision(LabelSet("by hand", three.labels, units))
     assert table.n_units.tolist() == [0, 3]
@@ -125,7 +125,7 @@ def test_the_released_types_are_the_published_averages(released):
         np.testing.assert_allclose(shares[list(TYPES)], loadmat(path)["layerAverageCount"], atol=1e-12)
 
 
-def test_the_released_headline_by_rule(released):
+def test_the_released_counts_by_rule(released):
     table = tables.counts_by_rule(released).pivot(index="rule", columns="network", values="n")
     assert table.loc["any"].to_dict() == {"scene": 103, "object": 75}
     assert table.loc["majority"].to_dict() == {"scene": 59, "object": 30}

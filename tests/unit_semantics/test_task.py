@@ -60,7 +60,7 @@ def test_a_smaller_task_leaves_images_out(study):
     np.testing.assert_array_equal(np.sort([one.peak for one in task.images if one.catch]), lowest)
 
 
-def test_equal_lowest_responses_are_drawn_by_lot(study):
+def test_ties_among_the_lowest_responses_are_drawn_at_random(study):
     peaks = study.index("scene").peaks("fc7")
     silent = (peaks == 0).sum(axis=0)
     unit = int(np.flatnonzero((silent >= 5) & (silent <= 10))[0])
@@ -89,7 +89,7 @@ def test_places_depend_on_the_seed_and_the_unit_alone(study, task):
     (("scene", "pol5", 3), "close names: pool5"),
     (("scenes", "pool5", 3), "close names: scene"),
 ])  # fmt: skip
-def test_a_unit_that_is_not_there_is_told(study, unit, words):
+def test_an_unknown_unit_raises(study, unit, words):
     with pytest.raises(SceneLensError, match=words):
         annotation_task(study, *unit)
 
@@ -117,7 +117,7 @@ def test_without_a_field_the_responses_are_interpolated(study, task):
         assert one.mask.any()
 
 
-def test_with_a_field_it_is_laid_down_where_the_unit_fires(study, tmp_path, monkeypatch):
+def test_with_a_field_it_is_placed_where_the_unit_is_active(study, tmp_path, monkeypatch):
     monkeypatch.setattr("scenelens.receptive_fields.network_atlas.estimate_rf", MadeUp())
     monkeypatch.setattr(study, "cache", tmp_path)
     atlas = Atlas(study, 3)
@@ -152,11 +152,11 @@ def test_a_fully_connected_unit_sees_the_whole_image(study):
     assert all(one.mask.all() for one in task.images)
 
 
-def test_pictures_are_dark_outside_the_region(task):
+def test_tiles_are_dark_outside_the_region(task):
     one = task.images[0]
     side = one.frame.shape[0]
-    np.testing.assert_array_equal(task.pictures(side)[0], dimmed(one.frame, one.mask))
-    assert {picture.shape for picture in task.pictures(40)} == {(40, 40, 3)}
+    np.testing.assert_array_equal(task.tiles(side)[0], dimmed(one.frame, one.mask))
+    assert {picture.shape for picture in task.tiles(40)} == {(40, 40, 3)}
 
 
 # ---- what is refused

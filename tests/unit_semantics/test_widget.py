@@ -52,14 +52,14 @@ def test_it_shows_the_units_images_as_numbered_buttons(view):
     task = view.model.task()
     assert len(view.sheet.children) == len(task) == 20
     assert [button.description for button in view.buttons] == [str(k + 1) for k in range(20)]
-    pictures = task.pictures(_SIDE)
+    pictures = task.tiles(_SIDE)
     for k in (0, 19):
         assert view.images[k].value == encode(pictures[k], quality=82)
         assert Image.open(io.BytesIO(view.images[k].value)).size == (_SIDE, _SIDE)
     assert view.controls["progress"].value == "unit 1 of 2 · 0 answered"
 
 
-def test_nothing_on_screen_tells_which_images_are_catch_trials(view):
+def test_nothing_on_screen_reveals_the_catch_trials(view):
     tiles = [(button.description, button.tooltip, button.button_style) for button in view.buttons]
     assert {tile[1:] for tile in tiles} == {("does not fit", "")}
     assert {button._dom_classes for button in view.buttons} == {(f"sl-tile-{k + 1}",) for k in range(20)}
@@ -80,7 +80,7 @@ def test_buttons_and_numbers_follow_each_other(view):
 @pytest.mark.parametrize(
     ("text", "words"), [("3, x", "'x' is no number"), ("3 21", "no image 21"), ("0", "no image 0")]
 )
-def test_a_slip_in_the_numbers_is_told_and_left_to_be_put_right(view, text, words):
+def test_a_wrong_number_is_refused_and_stays_to_be_corrected(view, text, words):
     view.buttons[4].value = True
     view.controls["marks"].value = text
     assert words in view.status.value
