@@ -28,9 +28,7 @@ class _Probe(nn.Module):
     def __init__(self, network: Network, layer: str, head: nn.Linear, trained_on: int) -> None:
         super().__init__()
         self.body, self.head = network.module, head
-        # Set past nn.Module, which would take only tensors and modules for its own: a Network is neither, and
-        # its weights are registered already, as `body`.
-        self.__dict__["network"] = network
+        self.network = network  # no submodule: its weights are registered once, as those of `body`
         self.layer, self.trained_on = layer, trained_on
 
     def forward(self, x: Tensor) -> Tensor:
