@@ -34,7 +34,6 @@ from scenelens.workbook import (
     map_in_frame,
     mark_peak,
     network_color,
-    patch,
     show_tile,
 )
 
@@ -337,7 +336,28 @@ def _field_line(plate: Plate, tops: list[TopImage], field: EmpiricalRF, y: float
     _show_field(plate.axes_at(1.42, y, side, side), field)
     for k, top in enumerate(top for top in tops if top.center is not None):
         left = 1.42 + (k + 1) * (side + _GAP)
-        show_tile(plate.axes_at(left, y, side, side), patch(top.frame, top.center, field.size))  # type: ignore[arg-type]
+        show_tile(plate.axes_at(left, y, side, side), _patch(top.frame, top.center, field.size))  # type: ignore[arg-type]
+
+
+def _patch(image: np.ndarray, center: tuple[float, float], side: float) -> np.ndarray:
+    """A square part of an image, at least 8 pixels wide; white where it reaches beyond the image.
+
+    >>> _patch(np.zeros((20, 20, 3), np.uint8), (0, 10), 9)[:, :, 0].mean(axis=1).tolist()
+    [255.0, 255.0, 255.0, 255.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    n = max(8, round(side)) if side == side else 8  # a field without a size (NaN) gets the smallest patch
+    top, left = (round(c - (n - 1) / 2) for c in center)
+    page = np.full((n, n, 3), 255, np.uint8)
+    rows, columns = (
+        slice(max(0, at), max(0, min(length, at + n)))
+        for at, length in ((top, image.shape[0]), (left, image.shape[1]))
+    )
+    part = image[rows, columns]
+    page[
+        rows.start - top : rows.start - top + part.shape[0],
+        columns.start - left : columns.start - left + part.shape[1],
+    ] = part
+    return page
 
 
 def figure_5_segmentations(examples: pd.DataFrame) -> Plate:

@@ -27,7 +27,6 @@ from scenelens.workbook import (
     guarded,
     heat,
     map_in_frame,
-    over,
     tile,
 )
 
@@ -105,10 +104,21 @@ def _panels(model: FieldExplorer) -> list[np.ndarray | None]:
     top, found = model.top(), model.discrepancy()
     field = model.quick_field()
     values = map_in_frame(found.map, top.frame.shape[:2], (SIZE, SIZE), STRIDE)
-    first = [np.asarray(tile(top, _SIDE)), over(top.frame, values)]
+    first = [np.asarray(tile(top, _SIDE)), _over(top.frame, values)]
     if field is None or field.reason:
         return [*first, None, None]
     return [*first, heat(field.map), dimmed(top.frame, model.region(field))]
+
+
+def _over(image: np.ndarray, values: np.ndarray, strength: float = 0.85) -> np.ndarray:
+    """A map over an image of its size: the higher the value, the stronger its colour; the rest is grey."""
+    grey = image.mean(axis=2, keepdims=True).repeat(3, 2) * 0.6
+    top = np.nanmax(values) if not np.isnan(values).all() else 0.0
+    share = np.nan_to_num(values / top) if top > 0 else np.zeros(values.shape)
+    # The root lets middle values be seen: a discrepancy map has few high values and many low ones.
+    weight = (strength * np.sqrt(np.clip(share, 0, 1)))[..., None]
+    colors = heat(np.nan_to_num(values), float(top))
+    return np.rint(grey * (1 - weight) + colors * weight).astype(np.uint8)
 
 
 def _page(panels: list[np.ndarray | None], side: int = _SIDE) -> np.ndarray:

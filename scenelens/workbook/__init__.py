@@ -8,7 +8,7 @@ builds on this one.
 network
   colours are the same everywhere (`style`). `contact_sheet`, `category_sheet` and `unit_sheet` show images as
   tiles; `object_table` shows which object is found in which scene.
-- *Images from arrays*: `heat`, `over`, `dimmed`, `patch`, `map_in_frame` (`pictures`).
+- *Images from arrays*: `heat`, `dimmed`, `map_in_frame` (`pictures`).
 - *Widgets*: `browse_units`, and the parts that every widget needs (`widgets`).
 - *Exercises*: `check_number` and `check_choice` compare an answer with the right one, and return a `Verdict`.
 - *Notebook 00*: `describe_study`, `object_presence`, `tidiest_unit` (`tour`).

@@ -1,5 +1,5 @@
 from .checks import Verdict, check_choice, check_number
-from .pictures import dimmed, heat, map_in_frame, over, patch
+from .pictures import dimmed, heat, map_in_frame
 from .style import BODY, HAIR, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare, network_color, text_width
 from .tiles import category_sheet, contact_sheet, fit, mark_peak, show_tile, unit_sheet
 from .tour import (
@@ -55,8 +55,6 @@ __all__ = [
     "network_color",
     "object_presence",
     "object_table",
-    "over",
-    "patch",
     "show_tile",
     "text_width",
     "tidiest_unit",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import Any
 
 from nbformat import NotebookNode
 
@@ -14,29 +14,7 @@ _BULLET = re.compile(r"^\s*(?:[-*]|\d+\.)\s+(.+(?:\n {2,}\S.*)*)$", re.MULTILINE
 _MARKUP = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
 
 
-@dataclass(frozen=True)
-class Front:
-    """What the first cells of a notebook say about it.
-
-    Attributes
-    ----------
-    title : str
-        The title.
-    section : str
-        Section of the paper, such as '3.1'; '' if the notebook names none.
-    minutes : int
-        How long the notebook takes; 0 if it does not say.
-    goals : tuple of str
-        What a reader learns; may be empty.
-    """
-
-    title: str
-    section: str
-    minutes: int
-    goals: tuple[str, ...]
-
-
-def read_front(notebook: NotebookNode, name: str) -> Front:
+def read_front(notebook: NotebookNode, name: str) -> dict[str, Any]:
     """Read title, section, minutes and goals from the markdown before the first code cell.
 
     Parameters
@@ -48,24 +26,25 @@ def read_front(notebook: NotebookNode, name: str) -> Front:
 
     Returns
     -------
-    Front
-        The title is the first ``# heading``, the goals are the first list.
+    dict
+        ``title`` (the first ``# heading``), ``section`` (of the paper, such as '3.1', or ''), ``minutes``
+        (int, 0 if the notebook does not say) and ``goals`` (the first list, a list of str).
 
     Examples
     --------
     >>> from nbformat.v4 import new_markdown_cell, new_notebook
     >>> text = "# Two networks\\n\\nSection 2 of the paper · 25 minutes\\n\\n- see *both* networks"
     >>> read_front(new_notebook(cells=[new_markdown_cell(text)]), "02_two_networks")
-    Front(title='Two networks', section='2', minutes=25, goals=('see both networks',))
+    {'title': 'Two networks', 'section': '2', 'minutes': 25, 'goals': ['see both networks']}
     """
     text = _opening(notebook)
     title = _HEADING.search(text)
-    return Front(
-        title=_plain(title[1]) if title else name,
-        section=_first(_SECTION, text),
-        minutes=int(_first(_MINUTES, text) or 0),
-        goals=tuple(_plain(goal) for goal in _BULLET.findall(_first_list(text))),
-    )
+    return {
+        "title": _plain(title[1]) if title else name,
+        "section": _first(_SECTION, text),
+        "minutes": int(_first(_MINUTES, text) or 0),
+        "goals": [_plain(goal) for goal in _BULLET.findall(_first_list(text))],
+    }
 
 
 def _opening(notebook: NotebookNode) -> str:

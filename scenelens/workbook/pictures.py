@@ -1,4 +1,4 @@
-"""From arrays to images: maps as colours, maps over an image, masked images, patches.
+"""From arrays to images: maps as colours, maps enlarged to their frame, masked images.
 
 Figures and widgets of several sections use these functions. None of them runs a network.
 """
@@ -86,41 +86,6 @@ def map_in_frame(
     return picture
 
 
-def over(image: np.ndarray, values: np.ndarray, strength: float = 0.85) -> np.ndarray:
-    """A map drawn over an image: the higher the value, the stronger its colour; the rest is grey and darker.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        uint8 RGB, (H, W, 3).
-    values : numpy.ndarray
-        (H, W), float; NaN counts as 0.
-    strength : float, optional
-        Share of the colour at the highest value, 0..1 (default 0.85).
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 RGB, (H, W, 3).
-
-    Raises
-    ------
-    SceneLensError
-        If the sizes differ.
-    """
-    if image.shape[:2] != values.shape:
-        raise SceneLensError(
-            f"the map is {values.shape} and the image {image.shape[:2]}; they must have one size."
-        )
-    grey = image.mean(axis=2, keepdims=True).repeat(3, 2) * 0.6
-    top = np.nanmax(values) if not np.isnan(values).all() else 0.0
-    share = np.nan_to_num(values / top) if top > 0 else np.zeros(values.shape)
-    # The root lets middle values be seen: a discrepancy map has few high values and many low ones.
-    weight = (strength * np.sqrt(np.clip(share, 0, 1)))[..., None]
-    colors = heat(np.nan_to_num(values), float(top))
-    return np.rint(grey * (1 - weight) + colors * weight).astype(np.uint8)
-
-
 def dimmed(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """An image that is dark outside a mask.
 
@@ -151,40 +116,3 @@ def dimmed(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
             f"the mask is {mask.shape} and the image {image.shape[:2]}; they must have one size."
         )
     return np.where(mask[..., None], image, np.rint(image * _DIM)).astype(np.uint8)
-
-
-def patch(image: np.ndarray, center: tuple[float, float], side: float) -> np.ndarray:
-    """A square part of an image; white where it reaches beyond the image.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        uint8 RGB, (H, W, 3).
-    center : tuple of float
-        (row, col) of the square's centre.
-    side : float
-        Side of the square in pixels; at least 8 are shown, also for NaN.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 RGB, (side, side, 3).
-
-    Examples
-    --------
-    >>> patch(np.zeros((20, 20, 3), np.uint8), (0, 10), 9)[:, :, 0].mean(axis=1).tolist()
-    [255.0, 255.0, 255.0, 255.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    """
-    n = max(8, round(side)) if side == side else 8
-    top, left = (round(c - (n - 1) / 2) for c in center)
-    page = np.full((n, n, 3), 255, np.uint8)
-    rows, columns = (
-        slice(max(0, at), max(0, min(length, at + n)))
-        for at, length in ((top, image.shape[0]), (left, image.shape[1]))
-    )
-    part = image[rows, columns]
-    page[
-        rows.start - top : rows.start - top + part.shape[0],
-        columns.start - left : columns.start - left + part.shape[1],
-    ] = part
-    return page

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
-from scenelens.workbook.pictures import dimmed, heat, map_in_frame, over, patch
+from scenelens.workbook.pictures import dimmed, heat, map_in_frame
 
 
 def test_every_value_lies_on_its_occluders_centre():
@@ -37,33 +37,8 @@ def test_more_heat_is_lighter():
 def test_a_map_of_nothing_is_dark_not_an_error():
     assert heat(np.zeros((3, 3))).max() < 10
     assert (heat(np.full((2, 2), np.nan)) == 128).all()
-    assert over(np.full((2, 2, 3), 100, np.uint8), np.zeros((2, 2))).tolist() == [[[60] * 3] * 2] * 2
 
 
-def test_heat_over_an_image_shows_where_and_keeps_the_rest_grey():
-    image = np.zeros((4, 4, 3), np.uint8)
-    image[..., 0] = 150
-    values = np.zeros((4, 4))
-    values[1, 2] = 5.0
-    shown = over(image, values)
-    assert shown[1, 2].max() > 180
-    assert (shown[0, 0] == 30).all()
-
-
-def test_a_patch_is_centred_and_padded_with_white():
-    image = np.zeros((30, 30, 3), np.uint8)
-    image[10, 20] = 200
-    cut = patch(image, (10, 20), 11)
-    assert cut.shape == (11, 11, 3)
-    assert cut[5, 5, 0] == 200
-    corner = patch(image, (29, 29), 11)
-    assert (corner[:6, :6] == 0).all()
-    assert (corner[6:] == 255).all()
-    assert (patch(image, (200, 200), 11) == 255).all()
-    assert patch(image, (5, 5), float("nan")).shape == (8, 8, 3)
-
-
-@pytest.mark.parametrize("draw", [over, dimmed])
-def test_sizes_that_differ_raise(draw):
+def test_sizes_that_differ_raise():
     with pytest.raises(SceneLensError, match=r"\(3, 3\) and the image \(4, 4\); they must have one size"):
-        draw(np.zeros((4, 4, 3), np.uint8), np.zeros((3, 3), bool))
+        dimmed(np.zeros((4, 4, 3), np.uint8), np.zeros((3, 3), bool))

@@ -154,10 +154,10 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path):
 )
 def test_front(text, expected):
     front = read_front(new_notebook(cells=[new_markdown_cell(text)]), "02_name")
-    assert front.title == expected
+    assert front["title"] == expected
     if expected == "A b c":
-        assert (front.section, front.minutes) == ("3.1", 20)
-        assert front.goals == ("one", "two more", "three")
+        assert (front["section"], front["minutes"]) == ("3.1", 20)
+        assert front["goals"] == ["one", "two more", "three"]
 
 
 def test_pages_load_nothing_from_anywhere(good_run, tmp_path):
