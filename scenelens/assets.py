@@ -38,7 +38,7 @@ class _Asset:
 
     @property
     def folder(self) -> Path:
-        """Where `fetch` puts the files: data/downloads/<name>, which git ignores."""
+        """Where `_fetch` puts the files: data/downloads/<name>, which git ignores."""
         return data_folder() / "downloads" / self.name
 
 
@@ -114,34 +114,18 @@ def advice(name: str) -> str:
     )
 
 
-def fetch(name: str) -> Path:
-    """Download the missing files of an asset; each one is checked by its hash before it is used.
+def _fetch(name: str) -> Path:
+    """Download the missing files of an asset, checked by their hashes, and return its folder.
 
     The hosts are tried in turn. A file that exists with the right content is not downloaded again.
-
-    Parameters
-    ----------
-    name : str
-        The asset's name in data/assets.toml.
-
-    Returns
-    -------
-    Path
-        The asset's folder.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no asset of that name, or if no host has a file with the right content. Existing files
-        stay.
     """
     asset = _known(name)
     for file, sha256 in asset.files.items():
-        _fetch_file(asset, file, sha256)
+        _download(asset, file, sha256)
     return asset.folder
 
 
-def _fetch_file(asset: _Asset, file: str, sha256: str) -> None:
+def _download(asset: _Asset, file: str, sha256: str) -> None:
     import pooch  # takes long to import, and most readers never download anything
 
     pooch.get_logger().setLevel("WARNING")
@@ -179,7 +163,7 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="which to download (default: list them all)")
     try:
         for name in (names := parser.parse_args(arguments).names):
-            print(f"{name}: {fetch(name)}")
+            print(f"{name}: {_fetch(name)}")
     except SceneLensError as error:
         print(f"assets: {error}", file=sys.stderr)
         return 1

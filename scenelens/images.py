@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -122,33 +121,3 @@ def find_images(folder: str | Path) -> list[Path]:
     if not found:
         raise SceneLensError(f"the folder {folder} holds no image ({', '.join(sorted(_ENDINGS))}).")
     return sorted(found)
-
-
-def category_of(path: Path, folder: Path, by: str = "folder") -> str:
-    """Return an image's category, from its folder or from its file's name.
-
-    Parameters
-    ----------
-    path : Path
-        The image's file.
-    folder : Path
-        The folder of all images.
-    by : {'folder', 'file name'}, optional
-        Where the category stands: the path of the image's folder within `folder` (default), or the file's
-        name without its ending and without ImageNet's number.
-
-    Returns
-    -------
-    str
-        The category.
-
-    Examples
-    --------
-    >>> category_of(Path("photos/l/lamp/a.jpg"), Path("photos"))
-    'l/lamp'
-    >>> category_of(Path("photos/n01440764_tench.jpg"), Path("photos"), by="file name")
-    'tench'
-    """
-    if by == "file name":
-        return re.sub(r"^n\d{8}_", "", path.stem)
-    return path.relative_to(folder).parent.as_posix()

@@ -57,29 +57,29 @@ def listed(tmp_path, monkeypatch):
 def test_an_asset_is_fetched_whole_and_then_found(host, listed):
     listed(host[1])
     assert assets.find("answers") is None
-    folder = assets.fetch("answers")
+    folder = assets._fetch("answers")
     assert assets.find("answers") == folder
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
 
 
 def test_what_is_there_is_not_fetched_again(host, listed):
     listed(host[1])
-    assets.fetch("answers")
+    assets._fetch("answers")
     for name in CONTENT:
         (host[0] / name).unlink()
-    assert assets.fetch("answers") == assets.find("answers")
+    assert assets._fetch("answers") == assets.find("answers")
 
 
 def test_the_next_host_is_asked_where_one_fails(host, listed):
     listed("http://127.0.0.1:9/", f"{host[1]}/no_such_folder", host[1])
-    assert (assets.fetch("answers") / "a.csv").read_bytes() == CONTENT["a.csv"]
+    assert (assets._fetch("answers") / "a.csv").read_bytes() == CONTENT["a.csv"]
 
 
 def test_another_content_is_refused_and_leaves_nothing(host, listed):
     (host[0] / "b.csv").write_bytes(b"<html>moved</html>")
     listed(host[1])
     with pytest.raises(SceneLensError, match=r"b\.csv could not be downloaded .*sha256 differs.*yourself"):
-        assets.fetch("answers")
+        assets._fetch("answers")
     assert [path.name for path in (assets._register()["answers"].folder).iterdir()] == ["a.csv"]
     assert assets.find("answers") is None
 
@@ -97,14 +97,14 @@ def test_a_missing_page_is_named_by_its_status(host, listed):
     (host[0] / "a.csv").unlink()
     listed(host[1])
     with pytest.raises(SceneLensError, match="status 404"):
-        assets.fetch("answers")
+        assets._fetch("answers")
 
 
 def test_the_list_says_what_is_at_hand(host, listed, capsys):
     listed(host[1])
     assert assets._main([]) == 0
     assert "not installed" in capsys.readouterr().out
-    assets.fetch("answers")
+    assets._fetch("answers")
     assets._main([])
     assert "installed: " + str(assets.find("answers")) in capsys.readouterr().out
 

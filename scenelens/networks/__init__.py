@@ -1,9 +1,9 @@
 """Networks: torch modules with their preprocessing, class names and layers, and what units respond to.
 
 The paper compares two networks of the same architecture (section 2, Table 1): one trained on scenes
-(Places), one on objects (ImageNet). Everything it shows is about the responses of their units, layer by layer.
-This room makes any torch module such a network, records the responses of its layers, and says where in the
-image the positions of a map lie and what they can see. It never trains a network.
+(Places), one on objects (ImageNet). Everything it shows is about the responses of their units, layer by
+layer. This room makes any torch module such a network, records the responses of its layers, and says where in
+the image the positions of a map lie and what they can see. It never trains a network.
 
 The three calls that one really types::
 

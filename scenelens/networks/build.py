@@ -49,8 +49,8 @@ def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module
             f"no architecture {architecture!r}; {close_names(architecture, ['caffenet', *known])}."
         )
     if architecture in ("googlenet", "inception_v3"):
-        # Without side branches, whose outputs come in addition to the logits; and torchvision warns unless
-        # it is told how to initialise the weights.
+        # Without side branches, whose outputs come in addition to the logits; and torchvision warns if
+        # init_weights is left out.
         options = {"init_weights": True, "aux_logits": False, **options}
     return models.get_model(architecture, weights=None, num_classes=n_classes, **options)
 

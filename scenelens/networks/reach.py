@@ -112,8 +112,8 @@ class RF:
         Returns
         -------
         RF or None
-            None where the layer has no map, where its field is not known (NaN), and where all of its positions
-            see everything (stride 0).
+            None where the layer has no map, where its field is not known (NaN), and where all of its
+            positions see everything (stride 0).
 
         Examples
         --------

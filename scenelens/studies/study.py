@@ -28,6 +28,7 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +41,7 @@ from scenelens import sceneworld
 from scenelens.annotations import Annotations, JoinedAnnotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, data_folder, stable_text
-from scenelens.images import category_of, find_images, load_image
+from scenelens.images import find_images, load_image
 from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
@@ -405,11 +406,24 @@ def _check_files(file: StudyFile) -> None:
             file.existing("annotations", entry["root"])
 
 
+def _category_of(path: Path, folder: Path, by: str) -> str:
+    """An image's category: the path of its folder, or (by "file name") its name without ImageNet's number.
+
+    >>> _category_of(Path("photos/l/lamp/a.jpg"), Path("photos"), "folder")
+    'l/lamp'
+    >>> _category_of(Path("photos/n01440764_tench.jpg"), Path("photos"), "file name")
+    'tench'
+    """
+    if by == "file name":
+        return re.sub(r"^n\d{8}_", "", path.stem)
+    return path.relative_to(folder).parent.as_posix()
+
+
 def _spread(paths: Iterable[Path], folder: Path, by: str, limit: int) -> list[Path]:
     """At most `limit` images, from the categories in turn, so that every category keeps about as many."""
     piles: dict[str, list[Path]] = {}
     for path in paths:
-        piles.setdefault(category_of(path, folder, by), []).append(path)
+        piles.setdefault(_category_of(path, folder, by), []).append(path)
     ranked = [(place, path) for pile in piles.values() for place, path in enumerate(pile)]
     return sorted(path for _, path in sorted(ranked)[:limit])
 
@@ -420,7 +434,7 @@ def _listed(entry: dict, folder: Path) -> pd.DataFrame:
     paths = find_images(folder)
     if "limit" in entry:
         paths = _spread(paths, folder, by, entry["limit"])
-    categories = [category_of(path, folder, by) for path in paths]
+    categories = [_category_of(path, folder, by) for path in paths]
     return pd.DataFrame(
         {
             "path": paths,

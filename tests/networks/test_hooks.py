@@ -1,9 +1,12 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.hooks import record
+from scenelens.networks.caffenet import CaffeNet
+from scenelens.networks.hooks import record, responses, unit_maps
+from scenelens.networks.network import Network
 
 
 class Counter(nn.Module):
@@ -169,3 +172,19 @@ def test_a_pass_that_is_not_stopped_returns_its_logits():
         assert acts["0"].shape == (5, 4, 10, 10)
     assert torch.equal(logits, net(IMAGES))
     assert _hooks_on(net) == 0
+
+
+# ---- one unit's maps
+
+
+def test_one_units_maps_are_those_of_the_whole_layer():
+    network = Network(CaffeNet(3, width=1 / 8, fc=16))
+    frames = np.random.default_rng(0).integers(0, 256, (34, 227, 227, 3), dtype=np.uint8)
+    with record(network, "pool2") as acts:
+        network(frames, framed=True)
+    maps = unit_maps(network, "pool2", 5, list(frames))  # in two batches
+    assert maps.dtype == np.float32
+    np.testing.assert_allclose(maps, acts["pool2"][:, 5], atol=1e-5)
+    np.testing.assert_allclose(maps[3], responses(network, "pool2", 5, frames[3]), atol=1e-5)
+    assert unit_maps(network, "fc7", 0, frames[:2]).shape == (2, 1, 1)
+    assert len(unit_maps(network, "pool2", 5, [])) == 0
