@@ -22,7 +22,8 @@ from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import percent, words
 from scenelens.studies import Study
 
-_MOST = 8  # boxes at once
+#: Boxes at once, at most; the widget has a button for each.
+MOST = 8
 
 
 class ImageReader(traitlets.HasTraits):
@@ -172,7 +173,7 @@ class ImageReader(traitlets.HasTraits):
         pandas.DataFrame
             At most eight rows of `Localization.boxes`, the best one of each concept first.
         """
-        return self.seen.best_boxes(self.layer, _MOST, self.least).reset_index(drop=True)
+        return self.seen.best_boxes(self.layer, MOST, self.least).reset_index(drop=True)
 
     def unit(self) -> int | None:
         """Return the unit behind the box that is looked at.

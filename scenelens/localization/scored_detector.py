@@ -101,9 +101,9 @@ class ScoredDetector(NamedTuple):
         layer : LayerUnits
             The detector's layer.
         bins : numpy.ndarray
-            (2, n) int64, pixels off and on the object by score; changed in place. A score z > 0, in thresholds,
-            goes to bin n * z / (1 + z), rounded down, so that the threshold, z = 1, is in the middle. Others go
-            to the first bin. Only every fourth pixel of every fourth row is counted here.
+            (2, n) int64, pixels off and on the object by score; changed in place. A score z > 0, in
+            thresholds, goes to bin n * z / (1 + z), rounded down, so that the threshold, z = 1, is in the
+            middle. Others go to the first bin. Only every fourth pixel of every fourth row is counted here.
 
         Returns
         -------

@@ -293,8 +293,8 @@ class _Counts:
                 peaks[k], pixels[k] = 0, -1
                 continue
             mask, layer = masks[key], self.layers[one.layer]
-            *pixels[k, :2], peaks[k] = one.count_pixels(maps[one.layer], mask, layer, self.bins[k])
-            pixels[k, 2] = np.count_nonzero(mask)
+            shared, active, peaks[k] = one.count_pixels(maps[one.layer], mask, layer, self.bins[k])
+            pixels[k] = shared, active, np.count_nonzero(mask)
         self.names.append(name)
         self.peaks.append(peaks)
         self.pixels.append(pixels)

@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from scenelens.localization.figures import BOX_COLORS, Spot, room_for
-from scenelens.localization.image_reader import ImageReader
+from scenelens.localization.image_reader import MOST, ImageReader
 from scenelens.localization.tables import NO_ANNOTATIONS
 from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import Sentences, number, percent, words
@@ -37,7 +37,7 @@ from scenelens.workbook import (
     tile,
 )
 
-_BUTTONS, _TILES, _TILE = 8, 5, 128  # boxes at once, top images of a unit, pixels of one
+_TILES, _TILE = 5, 128  # top images of a unit, pixels of one
 _SIDE, _SCORES = 440, 370  # pixels: the image, and the width of the scores to the right of it
 
 
@@ -98,11 +98,11 @@ class _LocalizeImage(ipywidgets.VBox):
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}, width=str(CSS_WIDTH))
         self.unit = ipywidgets.Image(format="jpeg", layout={"max_width": "100%", "display": "none"})
         self.unit.width = str(CSS_WIDTH)
-        self.buttons = [ipywidgets.Button(layout={"width": "176px"}) for _ in range(_BUTTONS)]
+        self.buttons = [ipywidgets.Button(layout={"width": "176px"}) for _ in range(MOST)]
         self._following = False
         self._class_all()
         self._bind()
-        rows = [self.buttons[k : k + 4] for k in range(0, _BUTTONS, 4)]
+        rows = [self.buttons[k : k + 4] for k in range(0, MOST, 4)]
         top = [ipywidgets.HBox([self.network, self.layer, self.folder])]
         top += [ipywidgets.HBox([self.number, self.upload]), self.least, self.picture]
         super().__init__([*top, *(ipywidgets.HBox(row) for row in rows), self.unit, self.status])
