@@ -1,4 +1,4 @@
-"""A class's scores by hand, and every way of asking about removed segments giving the same answer."""
+"""A class's scores by hand, and every way to remove segments with the same scores."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_target_is_what_the_network_sees_unless_it_is_given():
     assert CutImage(network, photograph(), grid(2, 2), other).whole_scores.rank[0] > 1
 
 
-def test_all_ways_of_looking_agree():
+def test_all_ways_to_remove_segments_agree():
     network, n = small_network(), 40
     assert n > BATCH
     cut = CutImage(network, photograph(), grid(5, 8))

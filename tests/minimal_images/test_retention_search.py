@@ -32,7 +32,7 @@ LAMP = ImageRetention("b", "", ("bed", "unlabelled"), (0.5, 0.5), (False, True),
 
 def test_the_table_by_hand():
     table = _retention_table([BED, LAMP]).set_index("object")
-    assert list(table.index) == ["bed", "wall"]  # what nobody outlined is no object
+    assert list(table.index) == ["bed", "wall"]  # what no outline covers is no object
     bed = table.loc["bed"]
     assert (bed.n, bed.kept, bed.share, bed.area) == (2, 1, 0.5, 0.5)
     assert (bed.low, bed.high) == wilson_interval(1, 2)
@@ -65,7 +65,7 @@ def annotated(tmp_path) -> AnnotatedImages:
         folder = "attic" if number < 8 else "beach"
         (tmp_path / "Images" / folder).mkdir(parents=True, exist_ok=True)
         Image.fromarray(photograph(number)).save(tmp_path / "Images" / folder / f"{number}.png")
-        boxes = [grid(2, 2) == k for k in range(3)]  # the fourth quarter is nobody's
+        boxes = [grid(2, 2) == k for k in range(3)]  # no outline covers the fourth quarter
         things = [
             AnnotatedObject(name, tuple(mask_to_polygons(box)))
             for name, box in zip(("bed", "lamp", "bed"), boxes, strict=True)

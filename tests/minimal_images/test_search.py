@@ -178,9 +178,9 @@ def check_same(first: MinimalImage, second: MinimalImage) -> None:
 
 
 @contextmanager
-def silent(network: Network):
-    """The network must not be asked."""
-    handle = network.module.register_forward_pre_hook(lambda *_: pytest.fail("the network was asked"))
+def no_run_of(network: Network):
+    """The network must not run."""
+    handle = network.module.register_forward_pre_hook(lambda *_: pytest.fail("the network ran"))
     try:
         yield
     finally:
@@ -196,13 +196,13 @@ QUESTIONS = [
 ]
 
 
-def test_a_kept_search_is_the_search_itself(tmp_path):
+def test_a_cached_search_is_the_search_itself(tmp_path):
     """Without the network, bit for bit, also where it does not know the image."""
     network, image = small_network(), photograph(3)
     plain = [minimal_image(network, image, **question) for question in QUESTIONS]
     for question, found in zip(QUESTIONS, plain, strict=True):
         check_same(minimal_image(network, image, cache=tmp_path, **question), found)
-    with silent(network):
+    with no_run_of(network):
         for question, found in zip(QUESTIONS, plain, strict=True):
             check_same(minimal_image(network, image, cache=tmp_path, **question), found)
     assert {one.simplified for one in plain} == {True, False}
@@ -218,18 +218,18 @@ def test_another_question_is_another_search(tmp_path):
     other[5, 5, 0] ^= 1
     darker = small_network(mean=(0.4,) * 3)
     darker.module.load_state_dict(network.module.state_dict())
-    asked = [
+    cases = [
         (network, image, grid(3, 4)),
         (small_network(1), image, grid(3, 4)),
         (darker, image, grid(3, 4)),
         (network, other, grid(3, 4)),
         (network, image, grid(4, 3)),
     ]
-    for net, picture, segment_map in asked:
+    for net, picture, segment_map in cases:
         check_same(
             minimal_image(net, picture, segment_map, cache=tmp_path), minimal_image(net, picture, segment_map)
         )
-    assert len(list(tmp_path.iterdir())) == len(asked)
+    assert len(list(tmp_path.iterdir())) == len(cases)
 
 
 @pytest.mark.parametrize(

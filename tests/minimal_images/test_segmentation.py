@@ -95,7 +95,7 @@ def test_numbers_out_of_range(numbers):
 
 
 class Painted(InstanceAnnotations):
-    """One photograph, 'room/a.png', of a wall (0) with two lamps (1, 2) and a hole nobody outlined."""
+    """One photograph, 'room/a.png', of a wall (0) with two lamps (1, 2) and a hole that no outline covers."""
 
     def __init__(self, tmp_path) -> None:
         super().__init__({"room/a.png": tmp_path / "a.png"}, {})
@@ -108,7 +108,7 @@ class Painted(InstanceAnnotations):
         return self.codes, things
 
 
-def test_things_and_what_nobody_outlined(tmp_path):
+def test_objects_and_what_no_outline_covers(tmp_path):
     found = regions_from_annotation(Painted(tmp_path), "room/a.png")
     assert found.names == ("unlabelled", "wall", "lamp", "lamp")  # what is wholly covered is no segment
     assert set(found.kinds) == {"object"}

@@ -57,13 +57,13 @@ def test_both_ways_of_cutting(study, favourite):
     assert len(second.kept) > 4
 
 
-def test_both_ways_are_kept_without_asking_the_network_again(study, favourite, tmp_path, monkeypatch):
+def test_both_ways_are_cached_and_the_network_does_not_run_again(study, favourite, tmp_path, monkeypatch):
     """Bit for bit; a damaged file is made again."""
     monkeypatch.setattr(study, "cache", tmp_path)
     first = examples.by_objects_and_regions(study, favourite)
     network = study.networks["scene"]
     with monkeypatch.context() as patch:
-        patch.setattr(type(network), "__call__", lambda *_: pytest.fail("the network was asked"))
+        patch.setattr(type(network), "__call__", lambda *_: pytest.fail("the network ran"))
         second = examples.by_objects_and_regions(study, favourite)
     assert [words for words, _ in second] == [words for words, _ in first]
     for (_, one), (_, two) in zip(first, second, strict=True):

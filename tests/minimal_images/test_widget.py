@@ -101,7 +101,7 @@ def test_a_readers_photograph(view):
     assert all(button.value for button in view.buttons)
 
 
-def test_an_upload_that_is_no_photograph_is_told_and_changes_nothing(view):
+def test_an_upload_that_is_no_photograph_is_an_error_and_changes_nothing(view):
     before = view.model.cut
     with pytest.raises(SceneLensError, match=r"the image notes\.txt is unreadable"):
         view.upload.value = uploaded("notes.txt", b"no picture")
