@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
-from sklearn import metrics as oracle
+from sklearn.metrics import average_precision_score, jaccard_score
 
+from scenelens import metrics
 from scenelens.errors import SceneLensError
-from scenelens.intervals import bootstrap_interval, wilson_interval
+from scenelens.intervals import wilson_interval
 from scenelens.metrics import average_precision, iou, precision_recall, share_of_top
 
-cases = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=30)
+CASES = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=30)
 
 
 def test_iou_by_hand():
@@ -42,7 +42,7 @@ def test_iou_as_scikit_learn_has_it(pairs):
     found = iou(a, b)
     assert iou(b, a) == found or math.isnan(found)
     if (a | b).any():
-        assert found == pytest.approx(oracle.jaccard_score(a, b, zero_division=0))
+        assert found == pytest.approx(jaccard_score(a, b, zero_division=0))
 
 
 def test_precision_recall_by_hand():
@@ -60,18 +60,16 @@ def test_without_a_positive_or_any_case():
 
 
 @settings(deadline=None)
-@given(cases)
+@given(CASES)
 def test_average_precision_as_scikit_learn_has_it(pairs):
     present, scores = np.array(pairs).T
     if present.any():
-        assert average_precision(present, scores) == pytest.approx(
-            oracle.average_precision_score(present, scores)
-        )
+        assert average_precision(present, scores) == pytest.approx(average_precision_score(present, scores))
 
 
 @settings(deadline=None)
-@given(cases, st.randoms())
-def test_average_precision_knows_no_order(pairs, random):
+@given(CASES, st.randoms())
+def test_average_precision_does_not_depend_on_the_order(pairs, random):
     shuffled = random.sample(pairs, len(pairs))
     first, second = (average_precision(*np.array(some).T) for some in (pairs, shuffled))
     assert first == pytest.approx(second, nan_ok=True)
@@ -89,51 +87,6 @@ def test_scores_that_cannot_be_ranked(present, scores):
         average_precision(present, scores)
 
 
-@settings(deadline=None)
-@given(st.integers(0, 60), st.integers(0, 60), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-def test_wilson_as_scipy_has_it(k, more, confidence):
-    n = k + more
-    low, high = wilson_interval(k, n, confidence)
-    assert 0 <= low <= high <= 1
-    if n:
-        expected = binomtest(k, n).proportion_ci(confidence, method="wilson")
-        assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-9)
-        assert low <= k / n <= high
-
-
-def test_wilson_at_the_edges():
-    assert wilson_interval(0, 0) == (0.0, 1.0)
-    assert wilson_interval(0, 10)[0] == 0.0
-    assert wilson_interval(10, 10)[1] == 1.0
-
-
-@pytest.mark.parametrize(("k", "n", "confidence"), [(3, 2, 0.95), (-1, 2, 0.95), (1, 2, 95)])
-def test_wilson_refuses(k, n, confidence):
-    with pytest.raises(SceneLensError):
-        wilson_interval(k, n, confidence)
-
-
-def test_bootstrap_of_a_mean_agrees_with_theory():
-    values = np.random.default_rng(3).normal(10, 2, 400)
-    low, high = bootstrap_interval(values, seed=1)
-    assert (high - low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.1)
-    assert (low, high) == bootstrap_interval(values, seed=1)
-    assert (low, high) != bootstrap_interval(values, seed=2)
-
-
-def test_bootstrap_keeps_pairs():
-    pairs = np.column_stack([np.arange(20.0), 2 * np.arange(20.0)])
-    assert bootstrap_interval(pairs, lambda rows: np.corrcoef(rows.T)[0, 1]) == pytest.approx((1, 1))
-
-
-def test_bootstrap_at_the_edges():
-    assert bootstrap_interval([5.0, 5.0]) == (5.0, 5.0)
-    assert np.isnan(bootstrap_interval([5.0])).all()
-    assert np.isnan(bootstrap_interval([1, 2, 3], lambda rows: math.nan)).all()
-    with pytest.raises(SceneLensError, match="resample"):
-        bootstrap_interval([1, 2], n_resamples=0)
-
-
 def test_share_of_top_by_hand():
     table = share_of_top([5, 4, 3, 2, 1, 0], list("aabbbb"), n=3).set_index("group")
     assert table.loc["a", ["n", "count"]].tolist() == [3, 2]
@@ -142,7 +95,7 @@ def test_share_of_top_by_hand():
     assert table.loc["a", ["low", "high"]].tolist() == pytest.approx(wilson_interval(2, 3))
 
 
-def test_share_of_top_keeps_the_order_of_equals_and_leaves_out_the_unread():
+def test_share_of_top_keeps_the_order_of_ties_and_leaves_out_unread_images():
     table = share_of_top([1, np.nan, 1, 1], list("abca"), n=2).set_index("group")
     assert table["count"].to_dict() == {"a": 1, "c": 1}
     assert table["chance"].sum() == pytest.approx(1)
@@ -155,3 +108,91 @@ def test_share_of_top_without_images_or_with_few():
         share_of_top([1], ["x"], n=0)
     with pytest.raises(SceneLensError):
         share_of_top([1, 2], ["x"])
+
+
+# ---- counted over many images, and calibration
+
+
+def test_jaccard_by_hand():
+    # image 1: 4 object pixels, 2 active, 1 shared; image 2: no object, 3 active. 1 / (2 + 4 - 1 + 3)
+    assert metrics.jaccard([1, 0], [2, 3], [4, 0]) == 1 / 8
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [(([0], [0], [0]), math.nan), (([0], [0], [5]), 0.0), (([0], [5], [0]), 0.0), (([5], [5], [5]), 1.0)],
+)
+def test_jaccard_at_the_edges(counts, expected):
+    np.testing.assert_equal(metrics.jaccard(*counts), expected)
+
+
+def test_jaccard_of_impossible_counts_is_an_error():
+    with pytest.raises(SceneLensError, match="3 shared pixels do not fit"):
+        metrics.jaccard([3], [2], [2])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_jaccard_as_scikit_learn(pixels):
+    mask, truth = np.array(pixels).T
+    ours = metrics.jaccard([(mask & truth).sum()], [mask.sum()], [truth.sum()])
+    if mask.any() or truth.any():
+        assert ours == pytest.approx(jaccard_score(truth, mask))
+    else:
+        assert math.isnan(ours)
+
+
+def test_counted_precision_and_recall_by_hand():
+    # scores 2, 1, 1, 0; on the object: 2 and one of the two 1s
+    curve = metrics.counted_precision_recall([0, 1, 1], [1, 1, 0])
+    np.testing.assert_allclose(curve.precision, [1, 2 / 3, 2 / 4])
+    np.testing.assert_allclose(curve.recall, [1 / 2, 1, 1])
+    np.testing.assert_array_equal(curve.threshold, [2, 1, 0])
+    # recall rises by 1/2 at precision 1 and by 1/2 at 2/3
+    assert metrics.counted_precision_recall([0, 1, 1], [1, 1, 0]).average_precision == pytest.approx(
+        0.5 + 0.5 * 2 / 3
+    )
+
+
+def test_without_a_hit_the_result_is_nan():
+    assert math.isnan(metrics.counted_precision_recall([0, 0], [3, 1]).average_precision)
+    assert np.isnan(metrics.counted_precision_recall([0, 0], [3, 1]).recall).all()
+    assert len(metrics.counted_precision_recall([0], [0]).recall) == 0
+
+
+def test_impossible_counts_are_an_error():
+    with pytest.raises(SceneLensError, match="one count of hits and misses per bin"):
+        metrics.counted_precision_recall([1, 2], [1])
+    with pytest.raises(SceneLensError, match="per bin"):
+        metrics.counted_precision_recall([-1], [1])
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=1, max_size=60))
+def test_bins_say_what_single_cases_say(cases):
+    truth, scores = np.array([one[0] for one in cases]), np.array([one[1] for one in cases])
+    hits, misses = np.bincount(scores[truth], minlength=7), np.bincount(scores[~truth], minlength=7)
+    ours, single = metrics.counted_precision_recall(hits, misses), precision_recall(truth, scores)
+    for mine, other in zip(ours, single, strict=True):
+        np.testing.assert_allclose(mine, other)
+    if truth.any():
+        assert metrics.counted_precision_recall(hits, misses).average_precision == pytest.approx(
+            average_precision_score(truth, scores)
+        )
+
+
+def test_reliability_by_hand():
+    table = metrics.reliability([0.1, 0.1, 0.3, 0.8, 0.9, 0.7], [0, 1, 0, 1, 1, 0], 2)
+    assert table.n.tolist() == [3, 3]
+    np.testing.assert_allclose(table.confidence, [0.5 / 3, 0.8])
+    np.testing.assert_allclose(table.right, [1 / 3, 2 / 3])
+    assert (table.low < table.right).all()
+    error = metrics.calibration_error([0.1, 0.1, 0.3, 0.8, 0.9, 0.7], [0, 1, 0, 1, 1, 0], 2)
+    assert error == pytest.approx((abs(0.5 / 3 - 1 / 3) + abs(0.8 - 2 / 3)) / 2)
+
+
+def test_equal_confidences_stay_together_and_no_box_gives_no_row():
+    assert metrics.reliability([0.5] * 9, [1] * 4 + [0] * 5).n.tolist() == [9]
+    assert metrics.reliability([], []).empty
+    assert math.isnan(metrics.calibration_error([], []))
+    with pytest.raises(SceneLensError, match="between 0 and 1"):
+        metrics.reliability([1.5], [1])

@@ -58,7 +58,7 @@ class _Recorder:
     def begin(self, inputs: tuple, options: dict) -> None:
         if self.points is None:
             self.points = trace(self.module, *inputs, **options)
-        if not self.handles:
+        if not self.handles:  # hooks are placed at the first pass, when the points are known, and then stay
             self._attach(self.points)
         self.calls, self.done = {}, False
         self.acts.clear()
@@ -77,8 +77,9 @@ class _Recorder:
 
     def _hook(self, path: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-            if id(self.module) in TRACED:
+            if id(self.module) in TRACED:  # a pass of `trace`, perhaps for another recorder
                 return
+            # A module may run several times in one pass (a shared ReLU): only one of its calls is the layer's.
             call = self.calls[path] = self.calls.get(path, -1) + 1
             for layer in self.wanted.get((path, call), []):
                 self.acts[layer] = self.keep(layer, output.detach())
