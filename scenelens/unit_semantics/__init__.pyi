@@ -8,7 +8,6 @@ from .sentences import (
     describe_counts_by_rule,
     describe_levels,
     describe_score,
-    describe_worker,
 )
 from .sources import LabelSet, automatic_set, dissected_labels, people_set, released_answers
 from .tables import counts_by_rule, layer_precision, level_counts, type_shares
@@ -29,7 +28,6 @@ __all__ = [
     "describe_counts_by_rule",
     "describe_levels",
     "describe_score",
-    "describe_worker",
     "dissected_labels",
     "figures",
     "layer_precision",

@@ -11,8 +11,6 @@ from scenelens.sentences import Sentences, apart, gap_text, interval, percent, s
 from scenelens.unit_semantics.sources import LabelSet
 from scenelens.unit_semantics.tables import counts_by_rule, level_counts
 
-_WORKER = "worker 1"
-
 
 def describe_agreement(labels: LabelSet) -> Sentences:
     """How often people agree on the type of a unit, per network, with Krippendorff's alpha.
@@ -192,7 +190,7 @@ def describe_comparison(people: LabelSet, machine: LabelSet) -> Sentences:
     return Sentences("\n".join(f"- {line}" for line in lines))
 
 
-def describe_score(own: LabelSet, others: LabelSet, name: str = "") -> Sentences:
+def describe_score(own: LabelSet, others: LabelSet, name: str = "", network: str = "") -> Sentences:
     """How one annotator's answers compare with others' about the same units.
 
     Parameters
@@ -200,27 +198,36 @@ def describe_score(own: LabelSet, others: LabelSet, name: str = "") -> Sentences
     own : LabelSet
         The set that contains the annotator's answers.
     others : LabelSet
-        What they are compared with.
+        What they are compared with. If it is the same set, the annotator is compared with the others in it.
     name : str, optional
         The annotator's name (default the one with most answers).
+    network : str, optional
+        Compare only the deepest layer of this network, 'scene' or 'object' (default all labels).
 
     Returns
     -------
     Sentences
         The reason where one of the sets is empty or has no answers to compare.
+
+    Raises
+    ------
+    SceneLensError
+        If a set has no labels of the network.
     """
     if not own or not others:
         return Sentences(own.missing or others.missing)
-    who = name or str(own.labels.annotator.value_counts().index[0])
+    mine, theirs = (one.of(network) if network else one.labels for one in (own, others))
+    who = name or str(mine.annotator.value_counts().index[0])
+    source = "the other annotators" if others is own else others.name
     try:
-        table = score_student(own.labels, who, others.labels)
+        table = score_student(mine, who, theirs)
     except SceneLensError as error:
         return Sentences(f"Nothing to score: {error}")
     low, high = bootstrap_interval(table.shared.to_numpy())
     between = "" if high != high else f" ({interval(low, high)})"
     text = (
-        f"**{who}** compared with {others.name}, {len(table)} unit{'s' * (len(table) > 1)}: the type agrees "
-        f"with {percent(table.shared.mean())} of the others' answers{between}"
+        f"**{who}** compared with {source}, {len(table)} unit{'s' * (len(table) > 1)}: the type agrees with "
+        f"{percent(table.shared.mean())} of the others' answers{between}"
     )
     if table.expected.notna().any():
         text += f"; one of them agrees with {percent(table.expected.mean())} of the rest"
@@ -228,26 +235,3 @@ def describe_score(own: LabelSet, others: LabelSet, name: str = "") -> Sentences
     return Sentences(
         f"{text}. A word of the concept is shared with at least one of them in {same} of the units."
     )
-
-
-def describe_worker(labels: LabelSet, network: str = "scene") -> Sentences:
-    """A released worker scored as a student would be: what to expect of a person who does the task well.
-
-    Parameters
-    ----------
-    labels : LabelSet
-        Of `released_answers`.
-    network : str, optional
-        'scene' (default) or 'object'.
-
-    Returns
-    -------
-    Sentences
-        The reason where the set is empty.
-    """
-    if not labels:
-        return Sentences(labels.missing)
-    table = labels.of(network)
-    one = LabelSet(labels.name, table[table.annotator == _WORKER], {(network, labels.deepest(network)): 0})
-    rest = LabelSet("the other two workers", table[table.annotator != _WORKER])
-    return describe_score(one, rest, _WORKER)

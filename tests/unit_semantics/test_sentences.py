@@ -13,7 +13,6 @@ from scenelens.unit_semantics.sentences import (
     describe_counts_by_rule,
     describe_levels,
     describe_score,
-    describe_worker,
 )
 from scenelens.unit_semantics.sources import LabelSet, automatic_set
 from tests.annotated_study import annotated_study
@@ -38,7 +37,8 @@ def automatic(measure="iou", n_units=6):
 
 
 @pytest.mark.parametrize("read", [
-    describe_agreement, describe_counts_by_rule, describe_worker,
+    describe_agreement, describe_counts_by_rule,
+    lambda one: describe_score(one, one, "worker 1"),
     lambda one: describe_comparison(one, automatic()),
     lambda one: describe_comparison(made_up_answers(), one),
     lambda one: describe_score(one, automatic()), lambda one: compare_labels(made_up_answers(), one),
@@ -126,8 +126,8 @@ def test_a_student_is_scored_by_name_or_by_most_answers():
 
 
 def test_a_released_worker_is_compared_with_the_other_two(released):
-    text = describe_worker(released)
-    assert text.startswith("**worker 1** compared with the other two workers, 256 units")
+    text = describe_score(released, released, "worker 1", "scene")
+    assert text.startswith("**worker 1** compared with the other annotators, 256 units")
     table = released.of("scene").pivot(index="unit", columns="annotator", values="type")
     shared = (table.iloc[:, 1:].eq(table.iloc[:, 0], axis=0)).to_numpy().mean()
     assert f"agrees with {100 * shared:.0f}% of the others' answers" in text
