@@ -108,41 +108,35 @@ def _foot(place: str, size: tuple[float, float, float]) -> float:
 
 
 def _background(world: World, rng: random.Random, place: str, size, big: float) -> None:
+    """A ground under the sky for what belongs outdoors (and now and then for small things), else a wall and a floor."""
     if place in ("ground", "sky", "far", "water") or (place in ("floor", "on_top") and rng.random() < 0.25):
-        region, material = ("water", "water") if place == "water" else _OUTDOOR[int(rng.random() * len(_OUTDOOR))]
-        world.fog = 0.02 / big
-        world.surface(region, material, (0, 0, 18 * big), (90 * big, 50 * big), "up")
-        if rng.random() < 0.6:
-            hills = world.region("hill")
-            for x in (-22, 4, 27):
-                hills.dome("hill", "grass", at=((x + rng.uniform(-6, 6)) * big, -0.5 * big, 38 * big), colour="hill",
-                           radius=(17 * big, rng.uniform(2.5, 6.5) * big, 6 * big), pattern_size=big)  # fmt: skip
-        return
+        _ground(world, rng, place, big)
+    else:
+        _walls(world, rng, place, size, big)
+
+
+def _ground(world: World, rng: random.Random, place: str, big: float) -> None:
+    region, material = ("water", "water") if place == "water" else _OUTDOOR[int(rng.random() * len(_OUTDOOR))]
+    world.fog = 0.02 / big
+    world.surface(region, material, (0, 0, 18 * big), (90 * big, 50 * big), "up")
+    if rng.random() < 0.6:
+        hills = world.region("hill")
+        for x in (-22, 4, 27):
+            hills.dome("hill", "grass", at=((x + rng.uniform(-6, 6)) * big, -0.5 * big, 38 * big), colour="hill",
+                       radius=(17 * big, rng.uniform(2.5, 6.5) * big, 6 * big), pattern_size=big)  # fmt: skip
+
+
+def _walls(world: World, rng: random.Random, place: str, size, big: float) -> None:
     wall, floor = _INDOOR[int(rng.random() * len(_INDOOR))]
     back = 0.0 if place == "on_wall" else size[2] * 0.5 + big * rng.uniform(0.15, 0.9)
     cell = max(0.08, 0.13 * big)
-    world.surface(
-        "wall",
-        wall[1],
-        (0, -3 * big, back),
-        (14 * big, 12 * big),
-        "front",
-        colour=_ROLES.get(wall[1]),
-        pattern=wall[2],
-        pattern_size=cell,
-    )
+    world.surface("wall", wall[1], (0, -3 * big, back), (14 * big, 12 * big), "front", colour=_ROLES.get(wall[1]),
+                  pattern=wall[2], pattern_size=cell)  # fmt: skip
     if place not in ("on_wall", "ceiling"):
         world.surface("floor", floor[1], (0, 0, back - 5 * big), (14 * big, 10 * big), "up", colour=_ROLES.get(floor[1]),
                       pattern=floor[2], pattern_size=cell)  # fmt: skip
     if place == "ceiling":
-        world.surface(
-            "ceiling",
-            "plaster",
-            (0, size[1] * 1.25, back - 5 * big),
-            (14 * big, 10 * big),
-            "down",
-            colour="ceiling",
-        )
+        world.surface("ceiling", "plaster", (0, size[1] * 1.25, back - 5 * big), (14 * big, 10 * big), "down", colour="ceiling")
 
 
 def _corners(world: World) -> np.ndarray:

@@ -35,7 +35,7 @@ def place_all(stage: Stage, names: list[str], rng: random.Random, common: Collec
         Source of the random numbers.
     common : collection of str, optional
         Classes that say little about the scene (default none). They are placed after those that characterise it, so
-        that a chair more does not cost a bedroom its bed.
+        that one more chair never takes the place of a bedroom's bed.
 
     Returns
     -------
@@ -45,10 +45,10 @@ def place_all(stage: Stage, names: list[str], rng: random.Random, common: Collec
     things = [_thing(name, names, stage.indoor, rng) for name in names]
     layout = Layout(stage, rng, len(things))
     things.sort(key=lambda thing: _order(thing, thing.name in common), reverse=True)
-    # Two groups, each with all its rounds: a characteristic object is rather made a little smaller than left out for a
-    # common one. Things on tops and next to tables belong to the second group: their hosts must stand before.
-    telling = [thing for thing in things if thing.name not in common and _order(thing, False)[0] > 1]
-    for group in (telling, [thing for thing in things if thing not in telling]):
+    # Two groups, each with all its rounds: a characteristic object may become a little smaller before a common
+    # one takes its place. Things on tops and next to tables belong to the second group: their hosts must stand first.
+    characteristic = [thing for thing in things if thing.name not in common and _order(thing, False)[0] > 1]
+    for group in (characteristic, [thing for thing in things if thing not in characteristic]):
         for strictness in _ROUNDS:
             group = [thing for thing in group if not layout.place(thing, strictness)]
         layout.left_out += [thing.name for thing in group]

@@ -108,35 +108,47 @@ def render_world(world: World, camera: Camera, light: Light, ink: float = 0.22, 
     Rendered
         Image and label maps; the same for the same world, camera and light.
     """
-    table = world.table()
-    library = _library(world)
-    mesh, traits = table[:, 12].astype(int), MATERIAL_TABLE[table[:, 13].astype(int)]
-    focal, centre = camera.focal(_SAMPLES), _SAMPLES / 2  # in samples, which all kernels count in
-    view = camera.view()
-    offsets, placed = _place(table, mesh, library)
-    edges, owner, face, box, keys, names = _triangle_arrays(library["count"][mesh].sum() + 1)
+    table, library = world.table(), _library(world)
+    traits = MATERIAL_TABLE[table[:, 13].astype(int)]
+    lens = camera.view(), camera.focal(_SAMPLES), _SAMPLES / 2  # in samples, which all kernels count in
+    offsets, placed = _place(table, library)
     depth, ids, shadow, reduced, fine, image, ends, level, *working = _buffers()
+    edges, owner, face, keys, names = _find_visible(table, library, traits, offsets, placed, lens, (depth, ids, ends, level))
+    sun = _shadow(world, table, library, offsets, placed, camera, light, (shadow, ends, level))
+    cells = reduced.shape[1]
+    nearness.openness(
+        depth, *lens[1:], world.reach, *reduced, np.empty((9, cells), np.float32), np.empty((2, cells), np.int32)
+    )  # fmt: skip
+    labels, prims = np.empty((3, SIZE, SIZE), np.int16), np.empty((len(table), 22))
+    surfaces.primitive_frames(table, library["extents"], traits, prims)
+    shading.shade_image(
+        (edges, owner, face, table, prims), _meshes(library), MATERIAL_TABLE, lens,
+        (_environment(world, light, 1.0 / sun[11]), shadow, sun), (depth, ids, reduced[2]), (keys, names),
+        grade.MIDDLES, (image, fine, *working), labels,
+    )  # fmt: skip
+    return Rendered(_finished(image, fine, light, exposure, ink), labels[0], labels[1], labels[2], world.objects, world.parts)
+
+
+def _find_visible(table, library, traits, offsets, placed, lens, buffers) -> tuple[np.ndarray, ...]:
+    """Fill the depth buffer; return weights, owner, face, surface number and names of the triangles.
+
+    buffers: depth, triangle of each sample, and working space for the rows of a triangle.
+    """
+    depth, ids, ends, level = buffers
+    view, focal, centre = lens
+    most = library["count"][table[:, 12].astype(int)].sum() + 1  # one more: the last surface is the sky's
+    edges, owner, face, box, keys, names = _triangle_arrays(most)
     n = raster.setup_triangles(
         table, library["start"], library["count"], library["faces"], library["closed"], offsets, placed, view, focal, centre, centre,
         edges, owner, face, box,
     )  # fmt: skip
     raster.name_triangles(n, owner, face, library["groups"], table, keys, names)
     raster.draw(n, edges, owner, box, traits[:, 7] > 0, depth, ids, ends, level)
-    sun = _shadow(world, table, library, offsets, placed, camera, light, (shadow, ends, level))
-    cells = reduced.shape[1]
-    nearness.openness(depth, focal, centre, world.reach, *reduced, np.empty((9, cells), np.float32), np.empty((2, cells), np.int32))
-    labels = np.empty((3, SIZE, SIZE), np.int16)
-    prims = np.empty((len(table), 22))
-    surfaces.primitive_frames(table, library["extents"], traits, prims)
-    meshes = (
-        library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"], library["vertex_start"],
-        library["faces"], library["groups"],
-    )  # fmt: skip
-    shading.shade_image(
-        (edges, owner, face, table, prims), meshes, MATERIAL_TABLE, (view, focal, centre),
-        (_environment(world, light, 1.0 / sun[11]), shadow, sun), (depth, ids, reduced[2]), (keys[: n + 1], names[: n + 1]),
-        grade.MIDDLES, (image, fine, *working), labels,
-    )  # fmt: skip
+    return edges, owner, face, keys[: n + 1], names[: n + 1]
+
+
+def _finished(image: np.ndarray, fine: np.ndarray, light: Light, exposure: float, ink: float) -> np.ndarray:
+    """The image, (227, 227, 3) uint8, from linear light and the object of each sample."""
     out = np.empty((SIZE, SIZE, 3), np.uint8)
     # A slight cast in the colour of the light, 6%: warm light makes the whole picture a little warmer.
     tint = np.array([0.94 + 0.06 * value / max(light.colour) for value in light.colour])
@@ -144,7 +156,7 @@ def render_world(world: World, camera: Camera, light: Light, ink: float = 0.22, 
         image, fine, grade.PAPER, grade.SCREEN, tint, exposure, ink,
         np.empty((2, SIZE), np.float32), np.empty((5, 2, SIZE), np.int16), np.empty((3, SIZE), np.int32), out,
     )  # fmt: skip
-    return Rendered(out, labels[0], labels[1], labels[2], world.objects, world.parts)
+    return out
 
 
 def _buffers() -> tuple[np.ndarray, ...]:
@@ -192,9 +204,17 @@ def _joined(arrays: list[np.ndarray]) -> np.ndarray:
     return np.frombuffer(bytearray().join([array.data for array in arrays]), arrays[0].dtype).reshape(-1, *arrays[0].shape[1:])
 
 
-def _place(table: np.ndarray, mesh: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _meshes(library: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The arrays of `_library` that shading reads, in its order."""
+    return (
+        library["kinds"], library["lows"], 1 / library["extents"], library["vertices"], library["normals"], library["vertex_start"],
+        library["faces"], library["groups"],
+    )  # fmt: skip
+
+
+def _place(table: np.ndarray, library: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Where each instance's vertices start (instances,), and the world positions of all vertices (vertices, 3)."""
-    counts = library["vertex_count"][mesh]
+    counts = library["vertex_count"][table[:, 12].astype(int)]
     offsets = np.cumsum(counts) - counts
     placed = np.empty((int(counts.sum()), 3))
     raster.place_vertices(table, library["vertex_start"], library["vertex_count"], library["vertices"], offsets, placed)
