@@ -40,6 +40,7 @@ def gather(x, y, ids, keys, middles, tri, key, at_x, at_y):
         key[k] = keys[tri[k]]
     if key[0] == key[1] and key[0] == key[2] and key[0] == key[3]:
         return True
+    # Samples of several surfaces need their own places; for one surface the middle stands for all four.
     for k in range(4):
         at_x[k], at_y[k] = left + (k & 1) + 0.5, top + (k >> 1) + 0.5
     return False
@@ -79,9 +80,10 @@ def _block_surface(x, y, size, plain, ids, keys, middles, tri, key, at_x, at_y, 
     plain: whether its samples are known to show one triangle.
     """
     if plain:
-        t = ids[4 * y, 4 * x]
+        t = ids[4 * y, 4 * x]  # any of its samples will do
         shown[2 * y, 2 * x] = shown[2 * y, 2 * x + 1] = shown[2 * y + 1, 2 * x] = shown[2 * y + 1, 2 * x + 1] = t
         return keys[t]
+    # Blocks at the right and lower border may have one pixel only: 227 is odd.
     first = keys[-1]
     for k in range(4):
         px, py = 2 * x + (k & 1), 2 * y + (k >> 1)
@@ -127,7 +129,7 @@ def _mean_light(x, y, blocks, lights, strength):
     most = _NOUGHT  # no early exit: six steps at once are faster than a branch that the processor has to predict
     for n in range(6):
         most = max(most, max(abs(a[n] - b[n]), max(abs(c[n] - d[n]), abs(a[n] - c[n]))))
-    if most > _ALIKE:
+    if most > _ALIKE:  # a shadow's edge or a strong curve lies between: this block needs its own light
         return 0
     for n in range(8):
         out[n] = _QUARTER * (a[n] + b[n] + c[n] + d[n])
@@ -151,6 +153,7 @@ def _light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
     """Light in the middle of a block of one surface into lit (8,), 6 and 7: its texture; False where light changes fast."""
     view, focal, centre = lens
     env, shadow, light = sun
+    # A block is four samples wide, so its middle lies at the corner of four samples, between its pixels.
     sx, sy = 4.0 * x + 2.0, 4.0 * y + 2.0
     if t < 0:
         sky_at(sx, sy, lens, env, lit)

@@ -87,6 +87,8 @@ def _count_others(above, upper, lower, below, others):
     lower, below: four rows of samples, each split (2, S). Pixels at either end are left out.
     """
     stop = others.shape[0]
+    # Pixel x covers the samples 2x and 2x + 1, and its surroundings 2x - 1 to 2x + 2: odd, even, odd, even. In rows that are
+    # split into even and odd samples these are four plain slices, so one loop compares a whole row.
     left, middle, right, out = slice(0, stop - 2), slice(1, stop - 1), slice(2, stop), others[1 : stop - 1]
     here = upper[0, middle]
     a0, a1, a2, a3 = above[1, left], above[0, middle], above[1, middle], above[0, right]
@@ -94,7 +96,7 @@ def _count_others(above, upper, lower, below, others):
     c0, c1, c2, c3 = lower[1, left], lower[0, middle], lower[1, middle], lower[0, right]
     d0, d1, d2, d3 = below[1, left], below[0, middle], below[1, middle], below[0, right]
     for x in range(np.uint64(stop - 2)):
-        h = here[x]
+        h = here[x]  # all sixteen are compared even where the corners agree: a branch would end the vector instructions
         corners = (a0[x] != h) | (a3[x] != h) | (d0[x] != h) | (d3[x] != h)
         first, second = _differ(a0[x], a1[x], a2[x], a3[x], h), _differ(b0[x], h, b2[x], b3[x], h)
         third, last = _differ(c0[x], c1[x], c2[x], c3[x], h), _differ(d0[x], d1[x], d2[x], d3[x], h)
@@ -106,6 +108,7 @@ def _count_at(fine, x, y):
     """As `_count_others`, for one pixel, also at the border of the picture: beyond it there are no other objects."""
     last, here, other = fine.shape[0] - 1, fine[2 * y, 2 * x], 0
     top, low, left, right = max(0, 2 * y - 1), min(last, 2 * y + 2), max(0, 2 * x - 1), min(last, 2 * x + 2)
+    # Far from any outline, which is nearly everywhere, four comparisons are enough.
     if ((fine[top, left] ^ here) | (fine[top, right] ^ here) | (fine[low, left] ^ here) | (fine[low, right] ^ here)) == 0:
         return 0
     for j in range(top, low + 1):
@@ -122,6 +125,7 @@ def _count_row(fine, y, halves, others):
     """
     size = others.shape[0]
     if 0 < y < size - 1:
+        # Each row of pixels needs two new rows of samples; the first one needs all four.
         for j in range(2 * y + 1 if y > 1 else 1, 2 * y + 3):
             _split(fine[j], halves[j & 3, 0], halves[j & 3, 1])
         j = 2 * y
@@ -159,6 +163,7 @@ def finish(image, fine, paper, screen, tint, exposure, ink, work, halves, places
         _count_row(fine, y, halves, others)
         _ink_row(others, ink, factor, blue)
         for c in range(3):
+            # Light becomes a place in the table of screen values. What is brighter than its end is white.
             light, much, share, place = image[c, y], factor if c < 2 else blue, np.float32(tint[c]) if c < 2 else _ONE, places[c]
             for x in range(np.uint64(factor.shape[0])):
                 place[x] = np.int32(min(top, max(_ZERO, light[x] * much[x] * share)))

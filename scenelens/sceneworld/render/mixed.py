@@ -63,13 +63,14 @@ def _light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, trai
     env, shadow, light = sun
     row, prim = drawn[3][i], drawn[4][i]
     trait, px = traits[int(row[13])], 2.0 / (near * focal)
-    if lit[_OPEN] < 0:
+    if lit[_OPEN] < 0:  # the first sample of this surface in the block pays for what all of them share
         lit[_OPEN] = openness_at(open_, depth, sx, sy, near)
         lit[6], lit[7] = patches(row, prim, m), broad_spots(row, prim, trait, m, px)
     ray = ((sx - centre) / focal, (centre - sy) / focal, 1.0)
     lit[_SHARE] = light_on(
         row, prim, kind, group, trait, p, n, m, uvw, ray, near, px, lit[_OPEN], lit[_SHARE], env, shadow, light, view, lit,
     )  # fmt: skip
+    # lit[0:6] hold light now; marked as valid for the next sample only where the normal is the same all over the block.
     lit[_LIT] = 0.0 if bevel else 1.0
 
 
@@ -84,6 +85,7 @@ def _shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth
     trait, px = traits[int(row[13])], 2.0 / (near * lens[1])
     p, m, uvw = place_of(w, corners, prim, meshes[1][mesh], meshes[2][mesh], meshes[3])
     n = (0.0, 0.0, 0.0)
+    # Three sources of light, the cheapest first: a neighbouring block, an earlier sample of this block, a computation.
     bevel = kind % 10 == 2 and near_edge(row, prim, group, m, px)
     if not bevel and lit[_LIT] == 0 and _neighbour_light(int(sx * 0.25), int(sy * 0.25), key, blocks, lights, lit):
         lit[_LIT] = lit[_OPEN] = 1.0
@@ -91,6 +93,7 @@ def _shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth
         n = normal_of(w, corners, prim, meshes[4])
     if bevel or lit[_LIT] == 0:
         _light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit)
+    # Broad texture was found with the light; fine texture differs from pixel to pixel.
     small = lit[7] if px * prim[21] < FINE else spots(row, prim, trait, m, px)
     paint_at(row, prim, trait, kind % 10, n, m, uvw, px, sx, sy, lit[6], small, lit, lit[_COLOUR:])
 
@@ -104,7 +107,7 @@ def _shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, 
     lit = slots[_slot_of(key, known, slots)]
     if count > 1 or lit[_PAINTED] == 0:
         lit[_PAINTED] = 1.0
-        if t < 0:
+        if t < 0:  # the sky's light is its colour
             sky_at(sx, sy, lens, sun[0], lit[_COLOUR:])
         else:
             _shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks)
@@ -115,6 +118,7 @@ def _shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, 
 @kernel
 def _find_parts(tri, key, at_x, at_y, parts, at):
     """Group the samples of a pixel by surface: triangle, surface and number into parts, mean place into at; their number."""
+    # At most four samples, so a linear search is the fastest.
     n = 0
     for k in range(4):
         j = 0
@@ -135,6 +139,7 @@ def _find_parts(tri, key, at_x, at_y, parts, at):
 @kernel
 def _nearness_of(t, sx, sy, drawn):
     """1 / depth of a triangle at a sample position, 0 for the sky."""
+    # For the sky, t = -1, this reads the weights of some triangle; the result is discarded below.
     e = drawn[0][t]
     near = (e[0] * sx + e[1] * sy + e[2]) + (e[3] * sx + e[4] * sy + e[5]) + (e[6] * sx + e[7] * sy + e[8])
     return max(1e-6, near) if t >= 0 else 0.0
@@ -194,6 +199,7 @@ def _shade_block(
                 n = _part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fine)
             else:
                 n = _whole_pixel(px, py, keys, middles, ints, floats, shown)
+            # Colours are added up over the surfaces; the working memory still holds another picture.
             image[0, py, px] = image[1, py, px] = image[2, py, px] = 0.0
             for j in range(n):
                 _shade_part(

@@ -37,6 +37,7 @@ _WIDEST = np.float32(44)  # samples from a cell to the farthest tap; near things
 def _read_row(depth, y, near, work):
     """The depths that a row of cells sees into near, and those _STEP samples left, right, above, below into work 0 to 3."""
     last, left, right, above, below = depth.shape[0] - 1, work[0], work[1], work[2], work[3]
+    # At the borders of the picture the sample at the border stands for those beyond it.
     here, up, down = depth[y], depth[max(0, y - _STEP)], depth[min(last, y + _STEP)]
     for i in range(near.shape[0]):
         x = min(last, 4 * i + 2)
@@ -99,6 +100,7 @@ def _add_tap(focal, centre, near, work, at, hidden):
     nx, ny, nz, fade, rx, ry, found = work[0], work[1], work[2], work[4], work[5], work[6], work[7]
     columns, rows, per, middle = at[0], at[1], np.float32(1.0 / focal), np.float32(centre)
     for i in range(np.uint64(near.shape[0])):
+        # The vector from our place to what the tap found; z is its depth in units of ours.
         z = near[i] / found[i]
         vx = (np.float32(columns[i]) + _HALF - middle) * per * z - rx[i]
         vy = (middle - np.float32(rows[i]) - _HALF) * per * z - ry[i]
@@ -152,6 +154,7 @@ def openness(depth, focal, centre, reach, raw, near, out, work, at):
         for i in range(size):
             # A radius of less than 2.5 samples is too small to measure anything: open.
             hidden[i] = 1.0 if work[3, i] < 2.5 else max(0.0, 1.0 - 0.52 * hidden[i])
+    # The average is a second pass, since each cell needs the raw values of the rows below, too.
     for y in range(size):
         total, weight = out[y], work[0]
         total[:] = _NONE

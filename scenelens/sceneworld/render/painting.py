@@ -34,6 +34,7 @@ _HALF, _FAINT, _TINY = np.float32(0.5), np.float32(0.02), np.float32(1e-6)
 @kernel
 def paint_at(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small, lit, out):
     """Colour of a surface point under the light `lit` (strength, gleam), into out (3,)."""
+    # Drift makes a tone warmer (more red, less blue) or cooler: brush strokes of one colour are never mixed quite alike.
     share, tone, drift = tint(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small)
     for c in range(3):
         colour = (row[15 + c] + (row[18 + c] - row[15 + c]) * share) * tone * (1.0 + drift * (1 - c))
@@ -62,6 +63,7 @@ def _blend(here, there, left, right, out):
     n = here.shape[0]
     a, b, c, d, e, f = here[: n - 2], here[1 : n - 1], here[2:], there[: n - 2], there[1 : n - 1], there[2:]
     l0, l1, l2, l3, r0, r1, r2, r3 = left[0], left[1], left[2], left[3], right[0], right[1], right[2], right[3]
+    # Even and odd pixels in one step, because they read the same three blocks of each row.
     for i in range(np.uint64(n - 2)):
         out[2 * i] = b[i] * l0[i] + a[i] * l1[i] + e[i] * l2[i] + d[i] * l3[i]
         out[2 * i + 1] = b[i] * r0[i] + c[i] * r1[i] + e[i] * r2[i] + f[i] * r3[i]
@@ -106,6 +108,7 @@ def _place_row(y, x, stop, t, drawn, meshes, middles, work):
     m0, m1, m2, away, left, top = work[1], work[2], work[3], work[4], np.float32(sx), np.float32(sy)
     for o in range(np.uint64(x), np.uint64(stop)):
         u, v = np.float32(columns[o]) - left, np.float32(rows[o]) - top
+        # The one division per pixel: 1 / depth is linear along the row, depth is not.
         far = _ONE / max(_TINY, j + k * u + n * v)
         m0[o], m1[o], m2[o] = (a + b * u + c * v) * far, (d + e * u + f * v) * far, (g + h * u + i * v) * far
         away[o] = far
@@ -144,6 +147,7 @@ def _lay_plain(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work):
     # Distance and texture detail are those of the stretch's middle: (x + stop) / 2 in pixels is x + stop in samples.
     near = (e[0] + e[3] + e[6]) * (x + stop) + (e[1] + e[4] + e[7]) * (2 * y + 1) + e[2] + e[5] + e[8]
     fine = 2.0 * prim[21] / (max(1e-6, near) * focal)
+    # A contrast below 0.006 changes no pixel by a grey level (see `brushwork.spots`): such texture is left out.
     _small_row(y, x, stop, t, trait[1] < 0.006 * (1.0 + fine * fine), fine < FINE, drawn, meshes, middles, lit, work)
     spotted, broad, drift = np.float32(0.65 * trait[1] / (1.0 + fine * fine)), np.float32(0.6 * trait[1]), np.float32(0.35 * trait[1])
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -159,6 +163,7 @@ def _colour_plain(y, x, stop, row, trait, middles, lit, work, image):
         columns, rows, strength = middles[0, y], middles[1, y], np.float32(trait[6])
         for k in range(np.uint64(x), np.uint64(stop)):
             tone[k] *= _ONE + strength * (np.float32(hash01(columns[k], rows[k], seed)) - _HALF)
+    # Three channels written out: a loop over channels would read tone and texture three times.
     r, g, b, red, green, blue = np.float32(row[15]), np.float32(row[16]), np.float32(row[17]), image[0, y], image[1, y], image[2, y]
     l0, l1, l2, l3, l4, l5 = lit[0], lit[1], lit[2], lit[3], lit[4], lit[5]
     for k in range(np.uint64(x), np.uint64(stop)):
@@ -175,6 +180,7 @@ def _cells_row(x, stop, row, prim, kind, n, work, rows):
     if kind == 1 and ay < 0.85:
         m0, m1, m2, girth = work[1], work[2], work[3], 0.25 * (prim[15] + prim[17])
         a, b = (b, a) if 3.14 * prim[15] > prim[16] and (pattern == 5 or pattern == 6) else (a, b)
+        # In float64, as `layout` computes it: the seam of an angle must lie at the same pixel in both.
         for k in range(np.uint64(x), np.uint64(stop)):
             a[k] = math.atan2(np.float64(m2[k]), np.float64(m0[k])) * girth / size
             b[k] = m1[k] / size
