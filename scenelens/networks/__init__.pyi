@@ -2,11 +2,7 @@ from .build import build_module, module_from_factory
 from .caffenet import CaffeNet, fold_batch_norm
 from .class_names import read_class_names, same_class
 from .graph import Slide, Step, Untraceable, ancestors, layer_step, module_of
-from .grid import (
-    Axis,
-    Grid,
-    interpolate,
-)
+from .grid import Axis, Grid, interpolate
 from .hooks import record, responses, unit_maps
 from .network import Network
 from .preprocessing import PRESETS, Preprocessing, checked_image, crop_centre

@@ -79,7 +79,7 @@ class _Recorder:
         def hook(module: nn.Module, inputs: tuple, output: Tensor) -> None:
             if id(self.module) in TRACED:  # a pass of `trace`, perhaps for another recorder
                 return
-            # A module may run several times in one pass (a shared ReLU): only one of its calls is the layer's.
+            # A module may run several times in one pass (a shared ReLU); only one call is the layer's.
             call = self.calls[path] = self.calls.get(path, -1) + 1
             for layer in self.wanted.get((path, call), []):
                 self.acts[layer] = self.keep(layer, output.detach())
