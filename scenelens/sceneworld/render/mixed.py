@@ -85,7 +85,7 @@ def _shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth
     trait, px = traits[int(row[13])], 2.0 / (near * lens[1])
     p, m, uvw = place_of(w, corners, prim, meshes[1][mesh], meshes[2][mesh], meshes[3])
     n = (0.0, 0.0, 0.0)
-    # Three sources of light, the cheapest first: a neighbouring block, an earlier sample of this block, a computation.
+    # Three sources of light, the cheapest first: an earlier sample of this block, a neighbouring block, a computation.
     bevel = kind % 10 == 2 and near_edge(row, prim, group, m, px)
     if not bevel and lit[_LIT] == 0 and _neighbour_light(int(sx * 0.25), int(sy * 0.25), key, blocks, lights, lit):
         lit[_LIT] = lit[_OPEN] = 1.0
