@@ -1,4 +1,4 @@
-"""What an occlusion map costs beside captum's Occlusion and the plain loop: python -m benchmarks.occlusion
+"""Cost of an occlusion map, compared with captum and the plain loop: python -m benchmarks.occlusion
 
 The unit that responds most at the centre of its layer's map, one image, 11x11 px of noise, stride 3: 5,329
 occluders at 227 px.

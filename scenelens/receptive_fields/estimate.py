@@ -105,7 +105,7 @@ def estimate_rf(
     for number in tqdm(chosen, desc=f"{layer}:{unit}", unit="image", disable=not progress):
         place = None if places is None else places[number]
         found.append((number, occlusion.of(images[number], [unit], [place])[0]))
-    # a silent image has no peak: it says nothing about where the unit looks
+    # an image on which the unit is silent has no peak, so no place to centre its map at
     active = [one for one in found if one[1].peak != 0]
     size = tuple(images[0].shape[-2:]) if isinstance(network, nn.Module) else network.input_size
     return _field(occlusion, unit, size, active, n_images)

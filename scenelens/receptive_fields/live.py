@@ -1,4 +1,4 @@
-"""What the explorer of receptive fields computes while its reader looks: the model behind `explore_fields`.
+"""What the explorer of receptive fields computes while a reader uses it: the model behind `explore_fields`.
 
 It needs no notebook and draws nothing. What the atlas has is there at once. A discrepancy map is computed
 when it is looked at. A whole field that is missing is computed only where that is quick, or when the reader

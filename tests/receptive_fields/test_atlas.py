@@ -1,4 +1,4 @@
-"""The atlas: nothing is computed twice, nothing false is used, and what is held is a fair sample."""
+"""The atlas: nothing is computed twice, nothing invalid is used, and what is cached is a fair sample."""
 
 import numpy as np
 import pytest

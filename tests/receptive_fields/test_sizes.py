@@ -60,7 +60,7 @@ def test_claim_two_looks_at_every_step_and_at_the_ends():
     assert found.loc["object", "ends"] == "rises"
 
 
-def test_the_reading_reports_either_way():
+def test_the_sentences_report_either_way():
     text = sentences.describe_table_2(table(AS_PAPER))
     assert "In 5 of 6 rows; larger than the theoretical size in pool2 (object network)." in text
     assert "in the scene network it falls at every step (92%, 56%, 46%, 37%)" in text
