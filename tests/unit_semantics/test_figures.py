@@ -134,6 +134,12 @@ def test_units_show_where_they_are_active_and_whether_that_fits(study, live):
     assert_well_set(plate)
 
 
+def test_a_network_without_labels_gives_a_sentence(study, live):
+    shown = collect_evidence(live, study, "untrained")
+    assert shown == []
+    assert "There are no automatic labels of study tiny" in units.figure_6_units(live, shown)
+
+
 @pytest.mark.parametrize("draw", [
     answers.figure_7_precision, answers.figure_7_levels, answers.figure_8_types,
 ])  # fmt: skip

@@ -26,7 +26,7 @@ _MEASURE_WORDS = {
 }
 
 
-def _or_reason(draw: Callable[..., Plate]) -> Callable[..., Plate | Sentences]:
+def _or_reason(draw: Callable[..., Plate | Sentences]) -> Callable[..., Plate | Sentences]:
     """A figure of a label set, or the sentence that says why the set is empty."""
 
     @functools.wraps(draw)
@@ -47,7 +47,7 @@ def _source_words(labels: LabelSet) -> str:
 
 
 @_or_reason
-def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate:
+def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate | Sentences:
     """Figure 6 of a live network: units with their automatic label and top images, lit where they are active.
 
     Parameters
@@ -60,8 +60,10 @@ def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate:
     Returns
     -------
     Plate
-        The figure; a sentence where the set is empty.
+        The figure; a sentence where the set is empty or nothing is shown.
     """
+    if not shown:
+        return Sentences(f"There are no {labels.name} for this network.")
     n_images = max(len(unit.images) for unit in shown)
     side = (WIDTH - 1.95 - _GAP * n_images) / n_images
     layers = len({unit.label.layer for unit in shown})
