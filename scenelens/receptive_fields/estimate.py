@@ -88,7 +88,7 @@ def estimate_rf(
     >>> net = nn.Sequential(nn.Conv2d(3, 1, 5, bias=False), nn.ReLU())
     >>> _ = nn.init.ones_(net[0].weight)
     >>> images = torch.rand(4, 3, 33, 33)
-    >>> rf = estimate_rf(net, "0", 0, images, occluder=np.zeros((1, 1, 3)), stride=1)
+    >>> rf = estimate_rf(net, "0", 0, images, n_images=4, occluder=np.zeros((1, 1, 3)), stride=1)
     >>> rf.map.shape, rf.theoretical.size
     ((33, 33), 5)
     """
