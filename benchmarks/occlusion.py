@@ -27,7 +27,7 @@ import torch
 from captum.attr import Occlusion as Captum
 from torch import nn
 
-from scenelens.networks import CaffeNet, ancestors, layer_step, load_torchvision
+from scenelens.networks import CaffeNet, layer_step, load_torchvision
 from scenelens.receptive_fields.occlusion.occlude import Occlusion
 from scenelens.receptive_fields.occlusion.plan import Axis, Geometry
 
@@ -130,7 +130,7 @@ def captum_best(net: nn.Module, image: torch.Tensor, where: Where, device: str) 
 def limit(net: nn.Module, image: torch.Tensor, where: Where) -> float:
     """Multiply-adds of whole passes over those that can matter."""
     target = layer_step(net, str(len(net) - 1), image[None])
-    geometry = Geometry(ancestors(target), target.name, tuple(image.shape[1:]))
+    geometry = Geometry(target.ancestors(), target.name, tuple(image.shape[1:]))
     axes = [Axis(geometry, axis, where.place[axis], (SIZE, STRIDE)) for axis in (0, 1)]
     whole = matter = 0.0
     for step in geometry.steps:

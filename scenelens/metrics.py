@@ -2,7 +2,7 @@
 
 Section 4.2 of the paper measures two things of a unit that detects an object: how well its region covers the
 object (`jaccard`), and how well its response ranks the images (`average_precision`). There are too many
-pixels to sort, so they are counted in bins of their score (`counted_precision_recall`). `reliability` and
+pixels to sort, so they are counted in bins of their score (`PrecisionRecall.of_counts`). `reliability` and
 `calibration_error` say whether a confidence of 0.8 is right in 80 of 100 cases. `share_of_top` says which
 images a layer prefers (section 2).
 
@@ -40,6 +40,84 @@ class PrecisionRecall(NamedTuple):
     precision: np.ndarray
     recall: np.ndarray
     threshold: np.ndarray
+
+    @classmethod
+    def of_cases(cls, present: np.ndarray, scores: np.ndarray) -> PrecisionRecall:
+        """Return precision and recall of "the score is at least t", for every t that makes a difference.
+
+        Edge cases: equal scores are accepted or rejected together, so they give one entry, and the order of
+        the images never matters. Without a positive case recall is NaN. Without any case the arrays are
+        empty. 
+        Parameters
+        ----------
+        present : array_like
+            (n,) bool, or 0 and 1: what is true.
+        scores : array_like
+            (n,) finite numbers; a higher one means that the case is more likely to be true.
+
+        Returns
+        -------
+        PrecisionRecall
+            From the highest score down.
+
+        Raises
+        ------
+        SceneLensError
+            If the shapes differ, or a score is not finite.
+
+        Examples
+        --------
+        >>> PrecisionRecall.of_cases([1, 0, 1], [.9, .5, .5]).precision.round(2).tolist()
+        [1.0, 0.67]
+        """
+        truth, values = _cases(present, scores)
+        order = np.argsort(-values, kind="stable")
+        ranked = values[order]
+        # The last place of every run of equal scores: there the whole run has been counted.
+        last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(ranked) else np.zeros(0, int)
+        hits = np.cumsum(truth[order])[last]
+        positives = np.count_nonzero(truth)
+        recall = hits / positives if positives else np.full(len(last), math.nan)
+        return cls(hits / (last + 1), recall, ranked[last])
+
+    @classmethod
+    def of_counts(cls, hits: np.ndarray, misses: np.ndarray) -> PrecisionRecall:
+        """Return precision and recall from counts per bin of score, as `of_cases` from single cases.
+
+        Edge cases: empty bins give no entry. Without a hit recall is NaN. Without any case the arrays are
+        empty.
+
+        Parameters
+        ----------
+        hits : array_like
+            (n_bins,) int: cases of each bin that are true, such as pixels on the object; low scores first.
+        misses : array_like
+            (n_bins,) int: cases of each bin that are not true.
+
+        Returns
+        -------
+        PrecisionRecall
+            From the highest score down; ``threshold`` is the bin's number.
+
+        Raises
+        ------
+        SceneLensError
+            If the shapes differ, or a count is negative.
+
+        Examples
+        --------
+        >>> curve = PrecisionRecall.of_counts([0, 1, 1], [1, 1, 0])
+        >>> curve.precision.round(2).tolist(), round(curve.average_precision, 3)
+        ([1.0, 0.67, 0.5], 0.833)
+        """
+        good, bad = (np.asarray(one, dtype=np.int64)[::-1] for one in (hits, misses))
+        if good.shape != bad.shape or good.ndim != 1 or min(good.min(initial=0), bad.min(initial=0)) < 0:
+            raise SceneLensError(f"one count of hits and misses per bin; got {good.shape} and {bad.shape}.")
+        filled = np.flatnonzero(good + bad)
+        found, all_of_them = np.cumsum(good)[filled], np.cumsum(good + bad)[filled]
+        total = int(good.sum())
+        recall = found / total if total else np.full(len(filled), math.nan)
+        return cls(found / all_of_them, recall, (len(good) - 1 - filled).astype(float))
 
     @property
     def average_precision(self) -> float:
@@ -86,58 +164,19 @@ def iou(mask: np.ndarray, other: np.ndarray) -> float:
     return int(np.count_nonzero(mask & other)) / union if union else math.nan
 
 
-def precision_recall(present: np.ndarray, scores: np.ndarray) -> PrecisionRecall:
-    """Return precision and recall of "the score is at least t", for every t that makes a difference.
-
-    Edge cases: equal scores are accepted or rejected together, so they give one entry, and the order of the
-    images never matters. Without a positive case recall is NaN. Without any case the arrays are empty.
-
-    Parameters
-    ----------
-    present : array_like
-        (n,) bool, or 0 and 1: what is true.
-    scores : array_like
-        (n,) finite numbers; a higher one means that the case is more likely to be true.
-
-    Returns
-    -------
-    PrecisionRecall
-        From the highest score down.
-
-    Raises
-    ------
-    SceneLensError
-        If the shapes differ, or a score is not finite.
-
-    Examples
-    --------
-    >>> precision_recall([1, 0, 1], [.9, .5, .5]).precision.round(2).tolist()
-    [1.0, 0.67]
-    """
-    truth, values = _cases(present, scores)
-    order = np.argsort(-values, kind="stable")
-    ranked = values[order]
-    # The last place of every run of equal scores: there the whole run has been counted.
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(ranked) else np.zeros(0, int)
-    hits = np.cumsum(truth[order])[last]
-    positives = np.count_nonzero(truth)
-    recall = hits / positives if positives else np.full(len(last), math.nan)
-    return PrecisionRecall(hits / (last + 1), recall, ranked[last])
-
-
 def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
     """Return the area under the precision-recall steps: the sum of precision times recall gained.
 
     The same as in scikit-learn. Edge cases: NaN without a positive case. Equal scores are accepted or
-    rejected together (see `precision_recall`), so a constant score has the AP of its base rate. Nothing is
-    interpolated.
+    rejected together (see `PrecisionRecall.of_cases`), so a constant score has the AP of its base rate.
+    Nothing is interpolated.
 
     Parameters
     ----------
     present : array_like
         (n,) bool, or 0 and 1: what is true.
     scores : array_like
-        (n,) finite numbers; see `precision_recall`.
+        (n,) finite numbers; see `PrecisionRecall.of_cases`.
 
     Returns
     -------
@@ -149,7 +188,7 @@ def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
     >>> average_precision([1, 0, 1, 0], [4, 3, 2, 1])
     0.8333333333333333
     """
-    return precision_recall(present, scores).average_precision
+    return PrecisionRecall.of_cases(present, scores).average_precision
 
 
 def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
@@ -251,44 +290,6 @@ def jaccard(shared: np.ndarray, active: np.ndarray, truth: np.ndarray) -> float:
     if both < 0 or either < both:
         raise SceneLensError(f"{both} shared pixels do not fit into {either} pixels of either mask.")
     return both / either if either else math.nan
-
-
-def counted_precision_recall(hits: np.ndarray, misses: np.ndarray) -> PrecisionRecall:
-    """Return precision and recall from counts per bin of score, as `precision_recall` from single cases.
-
-    Edge cases: empty bins give no entry. Without a hit recall is NaN. Without any case the arrays are empty.
-
-    Parameters
-    ----------
-    hits : array_like
-        (n_bins,) int: cases of each bin that are true, such as pixels on the object; low scores first.
-    misses : array_like
-        (n_bins,) int: cases of each bin that are not true.
-
-    Returns
-    -------
-    PrecisionRecall
-        From the highest score down; ``threshold`` is the bin's number.
-
-    Raises
-    ------
-    SceneLensError
-        If the shapes differ, or a count is negative.
-
-    Examples
-    --------
-    >>> curve = counted_precision_recall([0, 1, 1], [1, 1, 0])
-    >>> curve.precision.round(2).tolist(), round(curve.average_precision, 3)
-    ([1.0, 0.67, 0.5], 0.833)
-    """
-    good, bad = (np.asarray(one, dtype=np.int64)[::-1] for one in (hits, misses))
-    if good.shape != bad.shape or good.ndim != 1 or min(good.min(initial=0), bad.min(initial=0)) < 0:
-        raise SceneLensError(f"one count of hits and misses per bin; got {good.shape} and {bad.shape}.")
-    filled = np.flatnonzero(good + bad)
-    found, all_of_them = np.cumsum(good)[filled], np.cumsum(good + bad)[filled]
-    total = int(good.sum())
-    recall = found / total if total else np.full(len(filled), math.nan)
-    return PrecisionRecall(found / all_of_them, recall, (len(good) - 1 - filled).astype(float))
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score, jaccard_score
 from scenelens import metrics
 from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
-from scenelens.metrics import average_precision, iou, precision_recall, share_of_top
+from scenelens.metrics import PrecisionRecall, average_precision, iou, share_of_top
 
 CASES = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=30)
 
@@ -46,7 +46,7 @@ def test_iou_as_scikit_learn_has_it(pairs):
 
 
 def test_precision_recall_by_hand():
-    curve = precision_recall([1, 0, 1, 0], [4, 3, 3, 1])
+    curve = PrecisionRecall.of_cases([1, 0, 1, 0], [4, 3, 3, 1])
     assert curve.precision.tolist() == [1.0, 2 / 3, 0.5]
     assert curve.recall.tolist() == [0.5, 1.0, 1.0]
     assert curve.threshold.tolist() == [4.0, 3.0, 1.0]
@@ -54,8 +54,8 @@ def test_precision_recall_by_hand():
 
 def test_without_a_positive_or_any_case():
     assert math.isnan(average_precision([0, 0], [1, 2]))
-    assert np.isnan(precision_recall([0, 0], [1, 2]).recall).all()
-    assert precision_recall([], []).precision.size == 0
+    assert np.isnan(PrecisionRecall.of_cases([0, 0], [1, 2]).recall).all()
+    assert PrecisionRecall.of_cases([], []).precision.size == 0
     assert math.isnan(average_precision([], []))
 
 
@@ -143,27 +143,27 @@ def test_jaccard_as_scikit_learn(pixels):
 
 def test_counted_precision_and_recall_by_hand():
     # scores 2, 1, 1, 0; on the object: 2 and one of the two 1s
-    curve = metrics.counted_precision_recall([0, 1, 1], [1, 1, 0])
+    curve = PrecisionRecall.of_counts([0, 1, 1], [1, 1, 0])
     np.testing.assert_allclose(curve.precision, [1, 2 / 3, 2 / 4])
     np.testing.assert_allclose(curve.recall, [1 / 2, 1, 1])
     np.testing.assert_array_equal(curve.threshold, [2, 1, 0])
     # recall rises by 1/2 at precision 1 and by 1/2 at 2/3
-    assert metrics.counted_precision_recall([0, 1, 1], [1, 1, 0]).average_precision == pytest.approx(
+    assert PrecisionRecall.of_counts([0, 1, 1], [1, 1, 0]).average_precision == pytest.approx(
         0.5 + 0.5 * 2 / 3
     )
 
 
 def test_without_a_hit_the_result_is_nan():
-    assert math.isnan(metrics.counted_precision_recall([0, 0], [3, 1]).average_precision)
-    assert np.isnan(metrics.counted_precision_recall([0, 0], [3, 1]).recall).all()
-    assert len(metrics.counted_precision_recall([0], [0]).recall) == 0
+    assert math.isnan(PrecisionRecall.of_counts([0, 0], [3, 1]).average_precision)
+    assert np.isnan(PrecisionRecall.of_counts([0, 0], [3, 1]).recall).all()
+    assert len(PrecisionRecall.of_counts([0], [0]).recall) == 0
 
 
 def test_impossible_counts_are_an_error():
     with pytest.raises(SceneLensError, match="one count of hits and misses per bin"):
-        metrics.counted_precision_recall([1, 2], [1])
+        PrecisionRecall.of_counts([1, 2], [1])
     with pytest.raises(SceneLensError, match="per bin"):
-        metrics.counted_precision_recall([-1], [1])
+        PrecisionRecall.of_counts([-1], [1])
 
 
 @settings(deadline=None)
@@ -171,11 +171,11 @@ def test_impossible_counts_are_an_error():
 def test_bins_say_what_single_cases_say(cases):
     truth, scores = np.array([one[0] for one in cases]), np.array([one[1] for one in cases])
     hits, misses = np.bincount(scores[truth], minlength=7), np.bincount(scores[~truth], minlength=7)
-    ours, single = metrics.counted_precision_recall(hits, misses), precision_recall(truth, scores)
+    ours, single = PrecisionRecall.of_counts(hits, misses), PrecisionRecall.of_cases(truth, scores)
     for mine, other in zip(ours, single, strict=True):
         np.testing.assert_allclose(mine, other)
     if truth.any():
-        assert metrics.counted_precision_recall(hits, misses).average_precision == pytest.approx(
+        assert PrecisionRecall.of_counts(hits, misses).average_precision == pytest.approx(
             average_precision_score(truth, scores)
         )
 

@@ -26,9 +26,7 @@ from scenelens.localization.truth import ImageConcepts, iterate_annotated
 from scenelens.metrics import (
     PrecisionRecall,
     average_precision,
-    counted_precision_recall,
     jaccard,
-    precision_recall,
 )
 
 _KINDS = ("unit", "best unit", "union")
@@ -178,9 +176,9 @@ class DetectorScores:
             The curve.
         """
         if level == "pixels":
-            return counted_precision_recall(self.bins[number, 1], self.bins[number, 0])
+            return PrecisionRecall.of_counts(self.bins[number, 1], self.bins[number, 0])
         known = self.in_vocabulary[:, number]
-        return precision_recall(self.present[known, number], self.peaks[known, number])
+        return PrecisionRecall.of_cases(self.present[known, number], self.peaks[known, number])
 
     def table(
         self, how: str = "best unit", intervals: bool = True, concepts: Sequence[str] | None = None

@@ -1,7 +1,7 @@
 from .build import build_module, module_from_factory
 from .caffenet import CaffeNet, fold_batch_norm
 from .class_names import read_class_names, same_class
-from .graph import Slide, Step, Untraceable, ancestors, layer_step, module_of
+from .graph import Slide, Step, Untraceable, layer_step, module_of
 from .grid import Axis, Grid, interpolate
 from .hooks import record, responses, unit_maps
 from .network import Network
@@ -21,7 +21,6 @@ __all__ = [
     "Slide",
     "Step",
     "Untraceable",
-    "ancestors",
     "build_module",
     "checked_image",
     "crop_centre",

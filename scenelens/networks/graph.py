@@ -155,6 +155,31 @@ class Step:
     what: str = ""
     call: Callable[..., Any] = _nothing
 
+    def ancestors(self) -> list[Step]:
+        """Return the steps that this one depends on, itself included, in the order in which they run.
+
+        Returns
+        -------
+        list of Step
+            The steps, from the input on.
+
+        Examples
+        --------
+        >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+        >>> [one.kind for one in layer_step(net, "1").ancestors()]
+        ['input', 'slide', 'pointwise']
+        """
+        found: dict[int, Step] = {}
+
+        def visit(one: Step) -> None:
+            if id(one) not in found:
+                for before in one.inputs:
+                    visit(before)
+                found[id(one)] = one
+
+        visit(self)
+        return list(found.values())
+
 
 class _Graph:
     """The steps of a module, in the order in which they run, and which of them is which layer.
@@ -369,34 +394,3 @@ def layer_step(network: Traced | nn.Module, layer: str, sample: torch.Tensor | N
         return _graph_of(network).step(layer)
     point = trace(network, sample)[layer]
     return _graph_of(network).step(point.path, point.call)
-
-
-def ancestors(step: Step) -> list[Step]:
-    """Return the steps that a step depends on, itself included, in the order in which they run.
-
-    Parameters
-    ----------
-    step : Step
-        The step.
-
-    Returns
-    -------
-    list of Step
-        The steps, from the input on.
-
-    Examples
-    --------
-    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
-    >>> [one.kind for one in ancestors(layer_step(net, "1"))]
-    ['input', 'slide', 'pointwise']
-    """
-    found: dict[int, Step] = {}
-
-    def visit(one: Step) -> None:
-        if id(one) not in found:
-            for before in one.inputs:
-                visit(before)
-            found[id(one)] = one
-
-    visit(step)
-    return list(found.values())

@@ -14,7 +14,7 @@ import numpy as np
 from torch import nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.graph import Slide, Step, ancestors, layer_step
+from scenelens.networks.graph import Slide, Step, layer_step
 from scenelens.networks.grid import Grid
 from scenelens.networks.tracing import Traced
 
@@ -194,7 +194,7 @@ def theoretical_rf(network: Traced | nn.Module, layer: str, input_size: tuple[in
 def _reach(target: Step, axis: int, input_size: tuple[int, int] | None) -> _Reach:
     length = None if input_size is None else input_size[axis]
     reaches: dict[str, _Reach] = {}
-    for step in ancestors(target):
+    for step in target.ancestors():
         before = [reaches[one.name] for one in step.inputs]
         reaches[step.name] = _after(step, before, axis, length)
     return reaches[target.name]

@@ -19,7 +19,6 @@ from scenelens.errors import SceneLensError
 from scenelens.networks import (
     Network,
     Untraceable,
-    ancestors,
     checked_image,
     layer_step,
     module_of,
@@ -152,7 +151,7 @@ class Occlusion:
         except Untraceable as error:
             _say_once(f"{error} Every occluder takes a whole forward pass.")
             return self._plain, layer_shape
-        unknown = [step for step in ancestors(target) if step.kind == "unknown" and step.inputs]
+        unknown = [step for step in target.ancestors() if step.kind == "unknown" and step.inputs]
         if unknown:
             _say_once(f"{unknown[0].what} is not understood: from there on each occluder takes a whole pass.")
         return WindowedLayer(target, shape).discrepancies, layer_shape

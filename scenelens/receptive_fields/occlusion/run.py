@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from scenelens.networks import Slide, Step, ancestors
+from scenelens.networks import Slide, Step
 from scenelens.receptive_fields.occlusion.plan import Axis, AxisPlan, Geometry
 from scenelens.receptive_fields.occlusion.records import (
     Discrepancy,
@@ -100,7 +100,7 @@ class _Watch:
 
     def __init__(self, target: Step, units: np.ndarray, input_size: tuple[int, int], n_image: int) -> None:
         self.target, self.units, self.input_size = target, units, input_size
-        self.steps = ancestors(target)
+        self.steps = target.ancestors()
         self.geometry = Geometry(self.steps, target.name, input_size)
         self.sizes = self.geometry.sizes
         self.made = window_steps(self.steps, self.sizes, target.name, units, n_image)
