@@ -47,7 +47,8 @@ class PrecisionRecall(NamedTuple):
 
         Edge cases: equal scores are accepted or rejected together, so they give one entry, and the order of
         the images never matters. Without a positive case recall is NaN. Without any case the arrays are
-        empty. 
+        empty.
+
         Parameters
         ----------
         present : array_like
