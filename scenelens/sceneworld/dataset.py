@@ -5,6 +5,8 @@
     Labels/.../bedroom_0003_parts.png           part of each pixel ("lamp: shade"), named in Labels/parts.json
     Labels/.../bedroom_0003_materials.png       material of each pixel, named in Labels/materials.json
     sceneworld.json                             what was rendered, by which code, and whether it is complete
+    sceneworld-files.json                       the digest of each file, see `own_files`
+    sceneworld.lock                             held by the one process that renders
 
 `scenelens.annotations` reads it like any other annotated data set.
 """
@@ -12,21 +14,18 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import json
-import os
-import shutil
-import sys
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
 import cv2
+import filelock
 import numpy as np
 from tqdm.auto import tqdm
 
@@ -35,24 +34,36 @@ from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.sceneworld.materials import MATERIAL_NAMES
 from scenelens.sceneworld.objects import object_classes
+from scenelens.sceneworld.own_files import check_folder_is_free, record_files, remove_files, set_files_aside, sweep_drafts
 from scenelens.sceneworld.render.pipeline import SIZE, Rendered
 from scenelens.sceneworld.scenes import compose_scene
 from scenelens.sceneworld.studio import studio_picture
 from scenelens.sceneworld.truth import scene_categories
+from scenelens.sceneworld.workers import cores, render_pool
 from scenelens.sceneworld.world import REGIONS
 
 __all__ = ["ensure_world"]
 
 _STATE = "sceneworld.json"
 _KINDS = ("scene", "object")
-_FOLDERS = ("Images", "Annotations", "Labels")
+_LOCK = "sceneworld.lock"
+_MOST = 1_000_000  # images of one kind: the seeds of the next set begin there
+_LEGENDS = ("Labels/materials.json", "Labels/parts.json")
 _SMALLEST = 8  # pixels; what covers fewer is not annotated
 _JPEG_QUALITY = 95
-_NOT_PICTURES = ("training.py", "preview.py", "check.py")  # their code changes no picture
+_NOT_PICTURES = ("training.py", "preview.py", "check.py", "own_files.py", "workers.py")  # their code changes no picture
 #: Code keys of earlier versions that drew the same pictures bit for bit: their images are used, not rendered again.
 #: Clear the set in the same change in which the renderer moves a single pixel.
 SAME_PICTURES = frozenset(
-    {"bd58a8e333a6eda7", "bd98689e233bfe9d", "ba8d5ab738f94980", "842b3efafa3eb5bd", "69c405331450e70b", "2b91ba91b2fbb00c"}
+    {
+        "bd58a8e333a6eda7",
+        "bd98689e233bfe9d",
+        "ba8d5ab738f94980",
+        "842b3efafa3eb5bd",
+        "69c405331450e70b",
+        "2b91ba91b2fbb00c",
+        "c4fc8dfb515f851f",
+    }
 )
 
 
@@ -81,7 +92,8 @@ def ensure_world(root: str | Path, n_scenes: int = 2000, n_objects: int = 2000, 
     """Render the annotated images, unless they exist already.
 
     A run that was stopped continues where it stopped.  Images of another version of SceneWorld, or of other numbers,
-    are replaced.
+    are replaced. One process renders; others that need the same images wait for it. Files that SceneWorld did not write
+    are never deleted or replaced; see `own_files`.
 
     Parameters
     ----------
@@ -102,7 +114,7 @@ def ensure_world(root: str | Path, n_scenes: int = 2000, n_objects: int = 2000, 
     Raises
     ------
     SceneLensError
-        If `seed` is out of range, or the folder contains images that are not SceneWorld's.
+        If a number is out of range, the folder contains files that are not SceneWorld's, or it cannot be written.
 
     Examples
     --------
@@ -113,19 +125,63 @@ def ensure_world(root: str | Path, n_scenes: int = 2000, n_objects: int = 2000, 
     ['sink_0000.jpg', 'bedroom_0000.jpg']
     """
     root = Path(root)
+    made = _checked_numbers(n_scenes, n_objects, seed)
+    if _is_ready(root, made):  # without the lock, because a finished world may lie in a read-only folder
+        return root
+    with _lock(root):
+        if not _is_ready(root, made):  # unless another process has rendered it meanwhile
+            _make_world(root, made, workers or cores())
+    return root
+
+
+def _checked_numbers(n_scenes: int, n_objects: int, seed: int) -> dict[str, int]:
     if not 0 <= seed <= 9:
         raise SceneLensError(f"seed = {seed} of SceneWorld is not within 0 to 9.")
-    made = {"n_scenes": n_scenes, "n_objects": n_objects, "seed": seed}
+    made = {"n_scenes": n_scenes, "n_objects": n_objects}
+    for name, n in made.items():
+        if not 0 <= n <= _MOST:
+            raise SceneLensError(f"{name} = {n} of SceneWorld is not within 0 to {_MOST:,}.")
+    return {**made, "seed": seed}
+
+
+def _is_ready(root: Path, made: dict[str, int]) -> bool:
     state = _read_state(root)
-    if state.get("finished") and state.get("made") == made and _unchanged(root, state):
-        return root
+    return bool(state.get("finished")) and state["made"] == made and _unchanged(root, state)
+
+
+@contextlib.contextmanager
+def _lock(root: Path) -> Iterator[None]:
+    """Let one process render into a folder at a time. The lock of a killed process is released."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(root / _LOCK)
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            print(f"Another process is rendering SceneWorld into {root}; waiting for it.", flush=True)
+            lock.acquire()
+    except OSError as error:
+        raise SceneLensError(f"{root} cannot be written ({error.strerror}); choose another folder.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make_world(root: Path, made: dict[str, int], workers: int) -> None:
+    state = _read_state(root)
+    jobs = _jobs(**made)
+    names = _files(jobs)
+    if not state:
+        check_folder_is_free(root)
+    sweep_drafts(root, [*names, _STATE])
     if state.get("made") != made or state.get("code") != _code_key():
-        _clear(root, state)
+        _clear(root, state, names)
     state = {"made": made, "code": _code_key(), "source": _source_key()}
     _write_state(root, state, finished=False)
-    _render_all(root, _jobs(n_scenes, n_objects, seed), workers or _cores())
+    _render_all(root, jobs, workers)
+    record_files(root, names)
     _write_state(root, state, finished=True)
-    return root
 
 
 def _jobs(n_scenes: int, n_objects: int, seed: int) -> list[Job]:
@@ -139,18 +195,37 @@ def _jobs(n_scenes: int, n_objects: int, seed: int) -> list[Job]:
     return jobs
 
 
+def _files(jobs: list[Job]) -> list[str]:
+    """The paths of all files of a world, relative to its folder."""
+    stems = [job.image[:-4] for job in jobs]
+    of_image = ("Images/{}.jpg", "Annotations/{}.xml", "Labels/{}_materials.png", "Labels/{}_parts.png")
+    return [*(one.format(stem) for stem in stems for one in of_image), *_LEGENDS]
+
+
 # ------------------------------------------------------------------------------------------ what exists already
 
 
 def _read_state(root: Path) -> dict:
+    """What was rendered into a folder; an empty dict if nothing was.
+
+    Raises
+    ------
+    SceneLensError
+        If the folder has images of another origin, or the file is damaged.
+    """
     try:
-        return json.loads((root / _STATE).read_text())
+        state = json.loads((root / _STATE).read_text())
+        _checked_numbers(**state["made"])
+        str.lower(state["code"])
+        return state
     except FileNotFoundError:
-        if any((root / "Images").glob("*")):
-            raise SceneLensError(f"{root} holds images, but not SceneWorld's ({_STATE} is missing); choose another folder.") from None
+        check_folder_is_free(root)
         return {}
-    except (OSError, ValueError):  # not a run that was stopped: the file is replaced atomically
-        raise SceneLensError(f"{root / _STATE} cannot be read; delete {root} to render it again.") from None
+    # It is replaced atomically, so a run that was stopped is not the reason.
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise SceneLensError(
+            f"{root / _STATE} cannot be read, or is not SceneWorld's: choose another folder, or delete {root} if nothing else is in it."
+        ) from None
 
 
 def _write_state(root: Path, state: dict, finished: bool) -> None:
@@ -167,18 +242,20 @@ def _unchanged(root: Path, state: dict) -> bool:
         return True
     if state.get("code") != _code_key() and state.get("code") not in SAME_PICTURES:
         return False
-    _write_state(root, {**state, "source": _source_key()}, finished=True)
+    with contextlib.suppress(SceneLensError):  # a read-only folder: the next call is not quicker, and that is all
+        _write_state(root, {**state, "source": _source_key()}, finished=True)
     return True
 
 
-def _clear(root: Path, state: dict) -> None:
-    if state:  # there were images of another version
-        print(f"SceneWorld has changed: the images in {root} are rendered again.", flush=True)
-    for folder in _FOLDERS:
-        for kind in _KINDS:
-            shutil.rmtree(root / folder / kind, ignore_errors=True)
-    for legend in (root / "Labels").glob("*.json"):
-        legend.unlink()
+def _clear(root: Path, state: dict, wanted: list[str]) -> None:
+    """Delete the files of another version, and nothing else; make room for the files that are wanted now."""
+    if not state:
+        return
+    print(f"SceneWorld has changed: the images in {root} are rendered again.", flush=True)
+    finished_at = (root / _STATE).stat().st_mtime if state.get("finished") else None
+    moved = remove_files(root, _files(_jobs(**state["made"])), finished_at) + set_files_aside(root, wanted)
+    if moved:
+        print(f"{moved} files there were not as SceneWorld wrote them; they are now in {root / 'changed'}.", flush=True)
 
 
 def _sources() -> list[Path]:
@@ -221,10 +298,6 @@ def _is_text(statement: ast.stmt) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------- rendering
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _render_all(root: Path, jobs: list[Job], workers: int) -> None:
@@ -276,9 +349,7 @@ def _rendered(render, jobs: list[Job], workers: int) -> Iterator[tuple[np.ndarra
     if workers == 1 or len(jobs) < 8:
         yield from map(render, jobs)
         return
-    # Forked processes inherit the compiled kernels. OpenCV's own threads are switched off: they would only compete.
-    context = get_context("fork" if sys.platform == "linux" else None)
-    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(0,)) as pool:
+    with render_pool(workers) as pool:
         yield from pool.map(render, jobs, chunksize=8)
 
 

@@ -16,7 +16,6 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
@@ -35,6 +34,7 @@ from scenelens.sceneworld.objects import object_classes
 from scenelens.sceneworld.scenes import render_scene
 from scenelens.sceneworld.studio import render_object
 from scenelens.sceneworld.truth import scene_categories
+from scenelens.sceneworld.workers import cores, render_pool
 
 __all__ = ["HELD_OUT_SEEDS", "TRAIN_SEEDS", "Recipe", "main", "train"]
 
@@ -105,7 +105,7 @@ def _rendered_images(path: Path, kind: str, n: int, first_seed: int, workers: in
     unfinished = path.with_suffix(".part.npy")
     images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(n, _SIZE, _SIZE, 3))
     draw = partial(_render, kind, _class_names(kind), first_seed)
-    with ProcessPoolExecutor(workers) as pool:
+    with render_pool(workers or cores()) as pool:
         rendered = pool.map(draw, range(n), chunksize=50)
         for i, image in enumerate(tqdm(rendered, total=n, desc=f"rendering {path.stem}", mininterval=2)):
             images[i] = image

@@ -1,6 +1,11 @@
 """The annotated images on disk: complete, readable, resumed after a stop, replaced by new code."""
 
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -203,3 +208,160 @@ def test_every_pixel_of_the_labels_has_a_code(world):
     codes = cv2.imread(str(world / "Labels" / f"{FIRST}_parts.png"), cv2.IMREAD_UNCHANGED)
     legend = json.loads((world / "Labels/parts.json").read_text())
     assert set(np.unique(codes)) - {0} <= {int(code) for code in legend}
+
+
+def own(root, **files):
+    """Write files of a reader's own, and return their contents."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return files
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Annotations/scene/mine.xml", "Labels/parts.json"),
+        ("Labels/legend.json",),
+        ("Annotations/scene/bedroom/bedroom_0000.xml",),
+        ("Labels/object/lamp/mine_parts.png", "Labels/mine.json"),
+        ("Images/scene/.hidden/mine.jpg",),
+        ("Images",),
+    ],
+)
+def test_a_folder_with_files_of_a_readers_own_is_refused(tmp_path, names):
+    files = own(tmp_path, **dict.fromkeys(names, b"mine"))
+    with pytest.raises(SceneLensError, match="did not write"):
+        ensure_world(tmp_path, n_scenes=1, n_objects=1, workers=1)
+    assert {name: (tmp_path / name).read_bytes() for name in files} == files
+
+
+def test_a_link_to_a_readers_folder_is_refused(tmp_path):
+    files = own(tmp_path, **{"photos/mine.xml": b"mine"})
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/Annotations").symlink_to(tmp_path / "photos")
+    with pytest.raises(SceneLensError, match="did not write"):
+        ensure_world(tmp_path / "root", n_scenes=1, n_objects=0, workers=1)
+    assert (tmp_path / "photos/mine.xml").read_bytes() == files["photos/mine.xml"]
+
+
+@pytest.mark.parametrize(
+    "state", [b"[]", b"{}", b'{"made": {"n_scenes": 1}}', b'{"made": 3, "code": "x"}', b"["]
+)
+def test_a_state_of_another_origin_is_refused(tmp_path, state):
+    own(tmp_path, **{"sceneworld.json": state, "Labels/mine.json": b"mine"})
+    with pytest.raises(SceneLensError, match="is not SceneWorld's"):
+        ensure_world(tmp_path, n_scenes=1, n_objects=0, workers=1)
+    assert (tmp_path / "Labels/mine.json").read_bytes() == b"mine"
+
+
+def test_what_a_reader_adds_to_a_world_or_changes_in_it_is_never_deleted(tmp_path, capsys):
+    root = ensure_world(tmp_path, n_scenes=2, n_objects=0, workers=1)
+    added = own(
+        root,
+        **{
+            "Images/scene/bedroom/mine.jpg": b"1",
+            "Annotations/scene/mine.xml": b"2",
+            "Labels/mine.json": b"3",
+            "Annotations/scene/bathroom/bathroom_0000.xml": b"a file that a larger world will have",
+        },
+    )
+    corrected = root / "Annotations/scene/bedroom/bedroom_0000.xml"
+    corrected.write_bytes(b"corrected")
+    ensure_world(root, n_scenes=len(dataset.scene_categories()), n_objects=0, workers=1)
+    assert (root / "changed/Annotations/scene/bedroom/bedroom_0000.xml").read_bytes() == b"corrected"
+    moved = "Annotations/scene/bathroom/bathroom_0000.xml"
+    assert (root / "changed" / moved).read_bytes() == added.pop(moved)
+    assert {name: (root / name).read_bytes() for name in added} == added
+    assert "2 files there were not as SceneWorld wrote them" in capsys.readouterr().out
+    assert b"bedroom" in corrected.read_bytes()
+
+
+def test_a_world_of_an_earlier_version_has_no_record_and_goes_by_time(tmp_path):
+    root = ensure_world(tmp_path, n_scenes=2, n_objects=0, workers=1)
+    (root / "sceneworld-files.json").unlink()
+    corrected = root / "Annotations/scene/bedroom/bedroom_0000.xml"
+    corrected.write_bytes(b"corrected")
+    later = (root / "sceneworld.json").stat().st_mtime + 60
+    os.utime(corrected, (later, later))
+    ensure_world(root, n_scenes=1, n_objects=0, workers=1)
+    aside = [path.relative_to(root / "changed") for path in (root / "changed").rglob("*") if path.is_file()]
+    assert aside == [corrected.relative_to(root)]
+
+
+def test_leftovers_of_a_killed_process_are_swept(tmp_path):
+    root = ensure_world(tmp_path / "world", n_scenes=1, n_objects=0, workers=1)
+    state = json.loads((root / "sceneworld.json").read_text())
+    (root / "sceneworld.json").write_text(json.dumps(state | {"finished": False}))
+    drafts = own(
+        root,
+        **{
+            "Images/scene/bedroom/.bedroom_0000.jpg.123": b"",
+            "Labels/.parts.json.host.1.2": b"",
+            ".sceneworld.json.7": b"",
+        },
+    )
+    mine = own(root, **{"Images/scene/bedroom/.mine.jpg.123": b"", "Labels/.notes": b""})
+    ensure_world(root, n_scenes=1, n_objects=0, workers=1)
+    assert not any((root / name).exists() for name in drafts)
+    assert all((root / name).exists() for name in mine)
+
+
+@pytest.mark.parametrize("numbers", [{"n_scenes": -1}, {"n_objects": 10**12}])
+def test_numbers_out_of_range_are_refused(tmp_path, numbers):
+    with pytest.raises(SceneLensError, match="is not within 0 to 1,000,000"):
+        ensure_world(tmp_path, **numbers)
+
+
+def test_a_root_that_cannot_be_a_folder_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_bytes(b"mine")
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(SceneLensError, match="choose another folder"):
+            ensure_world(root, n_scenes=1, n_objects=0)
+
+
+RENDER = """
+import sys, time
+from scenelens.sceneworld import dataset
+render = dataset._render
+def slowly(root, job):
+    time.sleep({delay})
+    return render(root, job)
+dataset._render = slowly
+dataset.ensure_world(sys.argv[1], n_scenes=26, n_objects=4, workers={workers})
+"""
+
+
+def start(root, delay, workers):
+    code = RENDER.format(delay=delay, workers=workers)
+    return subprocess.Popen([sys.executable, "-c", code, str(root)], stdout=subprocess.PIPE, text=True)
+
+
+def test_two_processes_render_one_world_and_one_of_them_writes(world, tmp_path):
+    both = [start(tmp_path / "two", 0.05, 1) for _ in range(2)]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("waiting for it" in one for one in said) == 1
+    assert contents(tmp_path / "two") == contents(world)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_workers_end_with_a_killed_parent_and_the_next_run_goes_on(world, tmp_path):
+    process = start(tmp_path / "killed", 0.1, 2)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    assert wait_for(lambda: list((tmp_path / "killed").rglob("*_parts.png")), 60)
+    workers = [int(pid) for pid in children.read_text().split()]
+    assert len(workers) == 2
+    process.kill()
+    process.communicate()
+    assert wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 10)
+    ensure_world(tmp_path / "killed", n_scenes=26, n_objects=4, workers=1)
+    assert contents(tmp_path / "killed") == contents(world)
+
+
+def wait_for(found, seconds):
+    end = time.monotonic() + seconds
+    while not found() and time.monotonic() < end:
+        time.sleep(0.05)
+    return found()
