@@ -10,7 +10,7 @@ from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.unit_segmentation import segment_examples, segment_unit
 from scenelens.studies.ranking import top_images
 from scenelens.studies.study import open_study
-from scenelens.workbook.pictures import dimmed, heat, patch
+from scenelens.workbook.pictures import dimmed, heat
 from tests.figure_checks import assert_well_set, words_of
 from tests.made_up_fields import MadeUp, blob_field
 from tests.receptive_fields.test_sizes import AS_PAPER, table
@@ -130,7 +130,7 @@ def test_figure_4_has_a_line_per_unit_with_patches_of_its_size(study, atlas):
     shown = [one for one in fields if not one.reason]
     assert len(plate.axes) == 5 * len(shown)
     top = top_images(study, "object", shown[0].layer, shown[0].unit, 1)[0]
-    expected = patch(top.frame, top.center, shown[0].size)
+    expected = figures._patch(top.frame, top.center, shown[0].size)
     assert plate.axes[1].images[0].get_extent() == [0, expected.shape[1], expected.shape[0], 0]
     np.testing.assert_array_equal(drawn(plate.axes[1]), expected)
     assert_well_set(plate)
