@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from types import ModuleType
 
 import pytest
 import yaml
 
+import scenelens as sl
 from tests.requirements_gate import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,3 +67,16 @@ def test_conda_gets_what_make_installs():
     torch_pin = re.search(r"^torch==.*$", (ROOT / "constraints.txt").read_text("utf-8"), flags=re.MULTILINE)
     assert by_pip == [torch_pin[0], "-c constraints.txt", "-e .[dev]"]
     assert "-c constraints.txt -e '.[dev]'" in MAKEFILE
+
+
+def test_every_name_of_the_readmes_table_exists():
+    rows = [line for line in README.splitlines() if line.startswith("| ") and "`sl." in line]
+    assert len(rows) >= 12
+    for row in rows:
+        room = sl
+        for name in re.findall(r"`([\w.]+)(?:\([^`]*)?`", row):
+            if name.startswith("sl."):
+                value = getattr(sl, name.removeprefix("sl."))
+                room = value if isinstance(value, ModuleType) else room
+            elif not name.endswith("..."):  # which stands for several
+                assert hasattr(room, name), f"{name} of {room.__name__}"
