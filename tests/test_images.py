@@ -1,13 +1,18 @@
 import contextlib
+import os
+import socket
+import zlib
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from scenelens.errors import SceneLensError
-from scenelens.images import find_images, load_image
+from scenelens.images import ImageFrame, find_images, image_frame, load_image, load_mask
 
 
 @pytest.mark.parametrize(
@@ -77,6 +82,184 @@ def test_a_missing_image_and_a_bomb(tmp_path, monkeypatch):
         Image.new("RGB", (side, side)).save(tmp_path / "big.png")
         with pytest.raises(SceneLensError, match="too many pixels"):
             load_image(tmp_path / "big.png")
+
+
+def test_a_photograph_that_is_a_program_or_another_format_is_refused(tmp_path):
+    path = tmp_path / "photo.jpg"
+    ran = tmp_path / "ran"
+    path.write_bytes(
+        b"%%!PS-Adobe-3.0 EPSF-3.0\n%%%%BoundingBox: 0 0 9 9\n(%s) (w) file closefile showpage\n"
+        % str(ran).encode()
+    )
+    with pytest.raises(SceneLensError, match=r"photo\.jpg is unreadable"):
+        load_image(path)
+    assert not ran.exists()
+    for other in ("ICO", "TGA", "PCX", "PDF"):
+        Image.new("RGB", (16, 16)).save(path, other)
+        with pytest.raises(SceneLensError, match=r"photo\.jpg is unreadable"):
+            load_image(path)
+
+
+def test_a_pipe_a_device_a_socket_and_a_folder_do_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "x.jpg")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "x.jpg")
+    (tmp_path / "d.jpg").mkdir()
+    for path in (tmp_path / "x.jpg", tmp_path / "link.jpg", tmp_path / "d.jpg", Path("/dev/zero")):
+        for read in (load_image, image_frame):
+            with pytest.raises(SceneLensError, match="no regular file"):
+                read(path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s.jpg"))
+        with pytest.raises(SceneLensError, match=r"s\.jpg"):
+            load_image(tmp_path / "s.jpg")
+    with pytest.raises(SceneLensError):
+        load_image("a\0b.jpg")
+
+
+def test_a_file_of_many_bytes_is_refused_before_it_is_read(tmp_path):
+    with (tmp_path / "a.tif").open("wb") as file:
+        file.write(b"II*\0")
+        file.truncate(2**29 + 1)
+    with pytest.raises(SceneLensError, match="more than 512 MB"):
+        load_image(tmp_path / "a.tif")
+
+
+_GREYS = [
+    (np.float32, [0, 0.5, 1], [0, 128, 255]),
+    (np.float32, [0, 128, 255], [0, 128, 255]),
+    (np.float32, [0, 0.25, 0.5], [0, 64, 128]),
+    (np.uint16, [0, 128, 255], [0, 128, 255]),
+    (np.uint16, [0, 257, 65535], [0, 1, 255]),
+    (np.uint16, [0, 0, 0], [0, 0, 0]),
+    (np.int32, [0, 257 * 9, 65535], [0, 9, 255]),
+]
+
+
+@pytest.mark.parametrize(("dtype", "values", "expected"), _GREYS)
+def test_more_than_8_bits_are_scaled_by_one_rule(tmp_path, dtype, values, expected):
+    Image.fromarray(np.array([values], dtype)).save(tmp_path / "a.tif")
+    assert load_image(tmp_path / "a.tif")[0, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        (np.uint16, [0, 300]),  # 10 or 12 bits in 16
+        (np.uint16, [0, 4095]),
+        (np.uint16, [0, 7]),  # a label map
+        (np.int32, [-1, 5000]),
+        (np.int32, [0, 70000]),
+        (np.float32, [0, 1.5]),
+        (np.float32, [0, 0.01]),
+        (np.float32, [-0.5, 1]),
+        (np.float32, [0, 300]),
+        (np.float32, [0, np.nan]),
+        (np.float32, [0, np.inf]),
+    ],
+)
+def test_what_would_be_black_or_white_by_the_rule_is_refused(tmp_path, dtype, values):
+    Image.fromarray(np.array([values], dtype)).save(tmp_path / "a.tif")
+    with pytest.raises(SceneLensError, match=r"a\.tif .*save it with values"):
+        load_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "ppm"])
+def test_dark_colours_of_16_bits_are_refused(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    cv2.imwrite(str(path), np.full((2, 3, 3), 300, np.uint16))
+    with pytest.raises(SceneLensError, match="nearly black"):
+        load_image(path)
+    cv2.imwrite(str(path), np.full((2, 3, 3), 257 * 90, np.uint16))
+    assert load_image(path)[0, 0].tolist() == [90, 90, 90]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK", "LA"])
+def test_strips_are_read_as_the_whole(tmp_path, mode, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (9, 7, 4), dtype=np.uint8)
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    Image.fromarray(noise, "RGBA").convert("RGB" if mode in ("CMYK", "P") else mode).convert(mode).save(path)
+    whole = load_image(path)
+    monkeypatch.setattr("scenelens.images._STRIP", 20)
+    np.testing.assert_array_equal(load_image(path), whole)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+def test_photograph_size_points_and_masks_turn_alike(tmp_path, orientation, ending):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.zeros((16, 32, 3), np.uint8)
+    stored[3, 5] = stored[3, 6] = stored[4, 5] = stored[4, 6] = 255
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(stored).save(path, exif=exif, **({} if ending != "jpg" else {"quality": 100}))
+    image, frame = load_image(path), image_frame(path)
+    with Image.open(path) as file:
+        np.testing.assert_array_equal(image, np.asarray(ImageOps.exif_transpose(file).convert("RGB")))
+    assert frame == ImageFrame((16, 32), orientation)
+    assert image.shape[:2] == frame.size
+    x, y = frame.turned_points(np.array([[5.0, 3.0], [6.0, 4.0]])).astype(int).T
+    assert (image[y, x] > 200).all()
+    Image.fromarray(stored[..., 0]).save(tmp_path / "mask.png")  # drawn on the stored pixels
+    mask = load_mask(tmp_path / "mask.png", frame)
+    assert (mask[y, x] == 255).all()
+    if orientation >= 5:
+        Image.fromarray(mask.astype(np.uint8)).save(tmp_path / "mask.png")  # drawn on the photograph as shown
+        np.testing.assert_array_equal(load_mask(tmp_path / "mask.png", frame), mask)
+
+
+@pytest.mark.parametrize("tag", [0, 9, 300, "up", b"x"])
+def test_an_orientation_that_is_none_leaves_the_pixels(tmp_path, tag):
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    try:
+        data = exif.tobytes()
+    except Exception:
+        data = b"Exif\0\0MM\0*\xff\xff\xff\xff"
+    Image.new("RGB", (4, 2)).save(tmp_path / "a.jpg", exif=data)
+    assert load_image(tmp_path / "a.jpg").shape == (2, 4, 3)
+    assert image_frame(tmp_path / "a.jpg").size == (2, 4)
+
+
+def test_a_tag_behind_the_pixels_of_a_png_counts_too(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = exif.tobytes().removeprefix(b"Exif\0\0")
+    Image.new("RGB", (4, 2)).save(tmp_path / "a.png")
+    chunk = b"eXIf" + data
+    chunk = len(data).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    content = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(content[:-12] + chunk + content[-12:])
+    assert image_frame(tmp_path / "a.png").size == load_image(tmp_path / "a.png").shape[:2] == (4, 2)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.gif", "a.bmp", "a.tif", "a.webp", "a.ppm"])
+def test_broken_files_are_one_sentence(tmp_path, name):
+    rng, said = np.random.default_rng(0), []
+    path = tmp_path / name
+    Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)).save(path)
+    good = np.frombuffer(path.read_bytes(), np.uint8)
+    for _ in range(150):
+        data = good.copy()
+        places = rng.integers(0, len(data), rng.integers(1, 6))
+        data[places] = rng.integers(0, 256, len(places))
+        path.write_bytes(
+            data[: rng.integers(1, len(data) + 1)].tobytes() if rng.random() < 0.3 else data.tobytes()
+        )
+        for read in (load_image, image_frame, lambda p: load_mask(p, ImageFrame((4, 4)), colours=True)):
+            try:
+                read(path)
+            except SceneLensError as error:
+                said.append(str(error))
+    assert said
+    assert all(name in one and "\n" not in one for one in said)
+
+
+def test_an_animation_shows_its_first_frame(tmp_path):
+    frames = [Image.new("RGB", (3, 2), colour) for colour in ("red", "blue")]
+    for name in ("a.gif", "a.webp", "a.png", "a.tif"):
+        lossless = {"lossless": True} if name == "a.webp" else {}
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **lossless)
+        assert load_image(tmp_path / name)[0, 0].tolist() == [255, 0, 0] or name == "a.webp"
 
 
 def test_folders(tmp_path):

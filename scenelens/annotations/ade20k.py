@@ -105,7 +105,7 @@ class ADE20K(PolygonAnnotations):
             label = f"object {one.instance} ({one.name})"
             notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
         found = Annotation(Path(image).name, str(content.get("folder", "")), size, things, tuple(notes))
-        return found.drawn_on(self.size(image))
+        return self._placed(found, image)
 
 
 def _first(stems: Any) -> Path | None:

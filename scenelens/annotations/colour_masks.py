@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
 from scenelens.errors import SceneLensError
+from scenelens.images import load_mask
 
 _UNLABELLED = "unlabelled"  # the name of a colour that stands for nothing
 
@@ -101,11 +101,7 @@ class ColourMasks(InstanceAnnotations):
     def _packed(self, image: str) -> np.ndarray:
         """The mask with each pixel's colour as one number, R * 65536 + G * 256 + B."""
         self._check_image(image)
-        mask = cv2.imread(str(self.sources[image]), cv2.IMREAD_COLOR_RGB)
-        if mask is None:
-            raise SceneLensError(
-                f"{self.sources[image]} is not a readable image; replace it or leave it out."
-            )
+        mask = load_mask(self.sources[image], self._frame(image), colours=True)
         return mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
 
 

@@ -18,12 +18,11 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import cv2
 import numpy as np
 import pandas as pd
-from PIL import Image
 from tqdm.auto import tqdm
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cached, digest, read_cached
-from scenelens.images import find_images
+from scenelens.images import ImageFrame, find_images, image_frame
 
 Shape = tuple[int, int]
 _TABLE = ["image", "category", "object", "instance", "area", "share"]
@@ -369,14 +368,10 @@ class InstanceAnnotations:
         SceneLensError
             If the photograph cannot be read.
         """
-        path = self.path(image)
-        try:
-            with Image.open(path) as photograph:
-                return photograph.height, photograph.width
-        except OSError as error:
-            raise SceneLensError(
-                f"{path} is not a readable image ({error}); replace it or leave it out."
-            ) from None
+        return self._frame(image).size
+
+    def _frame(self, image: str) -> ImageFrame:
+        return image_frame(self.path(image))
 
     def masks(self, image: str, shape: Shape | None = None) -> dict[str, np.ndarray]:
         """The visible pixels of each object. Instances of one name are joined.

@@ -15,6 +15,7 @@ import numpy as np
 from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
 from scenelens.annotations.polygons import crosses_itself, polygon_patch
 from scenelens.errors import SceneLensError
+from scenelens.images import ImageFrame, image_frame
 
 #: The kinds of repairs, and what each means.
 REPAIRS = {
@@ -351,6 +352,25 @@ class PolygonAnnotations(InstanceAnnotations):
             (kind, detail) of each repair; `REPAIRS` explains the kinds.
         """
         return [(note.kind, note.detail) for note in self.annotation(image).report]
+
+    def _placed(self, annotation: Annotation, image: str) -> Annotation:
+        """What was read, in the pixels of the photograph as it is shown, with a size that can be trusted.
+
+        Outlines of a photograph that the camera's tag turns are turned too; `scenelens.images` says when.
+        """
+        frame = image_frame(self.path(image))
+        if frame.belongs_to_stored(annotation.size):
+            annotation = _turned(annotation.drawn_on(frame.stored), frame.orientation)
+        return annotation.drawn_on(frame.size)
+
+
+def _turned(annotation: Annotation, orientation: int) -> Annotation:
+    frame = ImageFrame(annotation.size or (0, 0), orientation)
+    objects = [
+        replace(one, polygons=tuple(frame.turned_points(polygon) for polygon in one.polygons))
+        for one in annotation.objects
+    ]
+    return replace(annotation, size=frame.size, objects=tuple(objects))
 
 
 def _paint_instances(

@@ -21,6 +21,7 @@ from scenelens.annotations.labelme import parse_annotation
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
+from scenelens.images import load_mask
 
 
 def write_annotation(
@@ -191,7 +192,7 @@ class AnnotatedImages(PolygonAnnotations):
         """
         self._check_image(image)
         source = self.sources[image]
-        return _parsed(source, source.stat().st_mtime_ns).drawn_on(self.size(image))
+        return self._placed(_parsed(source, source.stat().st_mtime_ns), image)
 
     def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
         """Objects, parts or materials. Parts come from Labels/ where it has them, else from polygons.
@@ -222,12 +223,8 @@ class AnnotatedImages(PolygonAnnotations):
     def _stored(self, image: str, kind: str, shape: Shape | None) -> LabelMap:
         self._check_image(image)
         path = _label_path(self.root, image, kind)
-        codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.exists() else None
-        if codes is None or codes.ndim != 2:
-            raise SceneLensError(
-                f"{path} is missing or is not a greyscale PNG; write it again with write_label_map."
-            )
-        return LabelMap(codes.astype(np.int32), self._legends[kind]).resized(shape or self.size(image))
+        frame = self._frame(image)
+        return LabelMap(load_mask(path, frame), self._legends[kind]).resized(shape or frame.size)
 
     def _xml(self, image: str) -> Path:
         return (self.root / "Annotations" / image).with_suffix(".xml")

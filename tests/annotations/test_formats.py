@@ -124,7 +124,7 @@ def test_wrong_colours(coloured, colours):
 
 def test_colour_masks_that_are_missing_or_broken(coloured):
     (coloured / "labels/street/a.png").write_bytes(b"no png")
-    with pytest.raises(SceneLensError, match=r"a\.png is not a readable image"):
+    with pytest.raises(SceneLensError, match=r"a\.png is unreadable"):
         ColourMasks(coloured, FACADE).masks("street/a.jpg")
     (coloured / "labels/street/a.png").unlink()
     with pytest.raises(SceneLensError, match="contains no mask"):
