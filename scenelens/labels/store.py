@@ -3,6 +3,11 @@
 Each answer is on the disk before the next unit is shown. Nothing is ever overwritten: a corrected answer is
 one more row, `labels` returns the latest of each annotator, and `history` all of them. Every answer has an
 identity, so many people's files can be merged, also twice, and no answer counts twice.
+
+Answers are ordered by the sequence of writing and not by the clock, because a clock may be set back between
+an answer and its correction. Within a file the row's number is that sequence. Between files only times can be
+compared, so each row also has a time that never decreases within its file (``written``): the clock's, or the
+one of the row before where the clock shows less.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ import contextlib
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,12 +37,24 @@ CREATE TABLE IF NOT EXISTS answers (
     identity TEXT NOT NULL UNIQUE,
     network TEXT NOT NULL, layer TEXT NOT NULL, unit INTEGER NOT NULL, annotator TEXT NOT NULL,
     concept TEXT NOT NULL, type TEXT NOT NULL, precision REAL, n_images INTEGER NOT NULL,
-    source TEXT NOT NULL, "when" TEXT NOT NULL, details TEXT NOT NULL
+    source TEXT NOT NULL, "when" TEXT NOT NULL, details TEXT NOT NULL, written TEXT NOT NULL DEFAULT ''
 )
 """
+# Older programs know no `written`: they read such a file all the same, and leave it empty in what they add.
+_ADD_WRITTEN = "ALTER TABLE answers ADD COLUMN written TEXT NOT NULL DEFAULT ''"
 _FIELDS = ("identity", *COLUMNS, "details")
 _NAMES = ", ".join(f'"{name}"' for name in _FIELDS)
-_INSERT = f"INSERT OR IGNORE INTO answers ({_NAMES}) VALUES ({', '.join('?' * len(_FIELDS))})"
+# Only a known identity is skipped. Whatever else is wrong with a row is an error, never a row less.
+_INSERT = (
+    f"INSERT INTO answers ({_NAMES}, written) VALUES ({', '.join('?' * len(_FIELDS))}, {{written}}) "
+    "ON CONFLICT (identity) DO NOTHING"
+)
+_MERGE = _INSERT.format(written="?")
+_ADD = _INSERT.format(written="max(?, (SELECT coalesce(max(written), '') FROM answers))")
+_NUMBERS = {"unit": int, "n_images": int, "precision": float}
+_UNWRITTEN = "SELECT 1 FROM answers WHERE written = '' LIMIT 1"
+_FIRST = "0"  # before all times, where not even the first answer has one
+_MOST = 2**63 - 1  # the largest number in SQLite
 
 
 class LabelStore:
@@ -82,13 +99,13 @@ class LabelStore:
         """How many answers there are, earlier ones included."""
         return len(self.history())
 
-    def add(self, details: str = "", **answer: Any) -> str:
+    def add(self, details: str | None = "", **answer: Any) -> str:
         """Write one answer to the disk.
 
         Parameters
         ----------
         details : str, optional
-            Text that is stored with it, such as which images were marked (JSON).
+            Text that is stored with it, such as which images were marked (JSON); None is no text.
         **answer : object
             network, layer, unit, annotator, concept, type; optionally precision, n_images, source (default
             'people') and when (default: now, in UTC). See `check_labels`.
@@ -105,12 +122,9 @@ class LabelStore:
             nothing was written, and the call can be repeated.
         """
         now = datetime.now(UTC).isoformat(timespec="microseconds")
-        row = {"source": "people", "when": now} | answer
-        checked = check_labels(pd.DataFrame([row]))
-        if not str(checked.annotator[0]).strip():
-            raise SceneLensError("an answer needs its annotator's name.")
+        row = _answer_row({"source": "people", "when": now} | answer)
         identity = uuid.uuid4().hex
-        self._write([(identity, *_sql_values(checked.iloc[0]), details)])
+        self._write(_ADD, [(identity, *row, _text("details", details or ""), now)])
         return identity
 
     def merge(self, *others: str | Path | LabelStore) -> int:
@@ -139,14 +153,19 @@ class LabelStore:
             if not store.path.exists():
                 raise SceneLensError(f"there is no file {store.path} to merge.")
             rows += store._rows()
-        return self._write(sorted(rows, key=lambda row: row[_FIELDS.index("when")]))
+        return self._write(_MERGE, sorted(rows, key=_written))
 
-    def _write(self, rows: list[tuple]) -> int:
+    def _write(self, insert: str, rows: list[tuple]) -> int:
         with self._open(write=True) as database:
             before = database.total_changes
-            database.executemany(_INSERT, rows)
+            database.executemany(insert, rows)
             database.commit()
-            return database.total_changes - before
+            made = database.total_changes - before
+            # The log goes into the file itself as far as readers allow it, so that a copy of the file alone
+            # has the answer. A failure changes nothing: the answer is on disk already.
+            with contextlib.suppress(sqlite3.Error):
+                database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            return made
 
     def labels(self) -> pd.DataFrame:
         """The latest answer of each annotator about each unit.
@@ -156,7 +175,7 @@ class LabelStore:
         pandas.DataFrame
             With the columns `labels.COLUMNS`.
         """
-        return current(self.history().drop(columns=["identity", "details"]))
+        return current(self.history())[list(COLUMNS)]
 
     def history(self) -> pd.DataFrame:
         """All answers ever given, in the order of writing.
@@ -164,10 +183,11 @@ class LabelStore:
         Returns
         -------
         pandas.DataFrame
-            With the columns `labels.COLUMNS`, ``identity`` and ``details`` (str).
+            With the columns `labels.COLUMNS`, ``identity``, ``details`` and ``written`` (str): a time that
+            never decreases within a file, by which `current` orders answers.
         """
-        table = pd.DataFrame(self._rows(), columns=_FIELDS).astype({"precision": float})
-        return table[[*COLUMNS, "identity", "details"]]
+        table = pd.DataFrame(self._rows(), columns=[*_FIELDS, "written"]).astype({"precision": float})
+        return table[[*COLUMNS, "identity", "details", "written"]]
 
     def progress(self, annotator: str) -> set[tuple[str, str, int]]:
         """The units that an annotator has answered.
@@ -217,7 +237,9 @@ class LabelStore:
         if not self.path.exists():
             return []
         with self._open(write=False) as database:
-            return database.execute(f"SELECT {_NAMES} FROM answers ORDER BY number").fetchall()
+            written = "written" if _has_written(database) else "''"
+            rows = database.execute(f"SELECT {_NAMES}, {written} FROM answers ORDER BY number").fetchall()
+        return sorted(_complete(rows), key=_written)  # a stable sort: the number decides between equal times
 
     @contextlib.contextmanager
     def _open(self, write: bool) -> Iterator[sqlite3.Connection]:
@@ -290,6 +312,37 @@ def _prepare(database: sqlite3.Connection) -> None:
         database.execute(f"PRAGMA application_id={_APPLICATION}")
         database.execute(f"PRAGMA user_version={VERSION}")
         database.commit()
+    if not _has_written(database) or database.execute(_UNWRITTEN).fetchone():
+        _add_written(database)
+
+
+def _has_written(database: sqlite3.Connection) -> bool:
+    return any(column[1] == "written" for column in database.execute("PRAGMA table_info(answers)"))
+
+
+def _add_written(database: sqlite3.Connection) -> None:
+    """Fill `written` in the rows of an older program; the answers themselves stay as they are."""
+    database.execute("BEGIN IMMEDIATE")
+    if not _has_written(database):  # another process may have added it while this one waited
+        database.execute(_ADD_WRITTEN)
+    rows = database.execute(f"SELECT {_NAMES}, written FROM answers ORDER BY number").fetchall()
+    filled = [(row[-1], row[0]) for row in _complete(rows)]
+    database.executemany("UPDATE answers SET written = ? WHERE identity = ? AND written = ''", filled)
+    database.commit()
+
+
+def _complete(rows: Iterable[tuple]) -> list[tuple]:
+    """Rows in the order of their numbers, each with a time: where it has none, the latest ``when`` so far."""
+    latest, filled = "", []
+    for row in rows:
+        written = row[-1] or max(latest, row[_FIELDS.index("when")], _FIRST)
+        latest = max(latest, written)
+        filled.append((*row[:-1], written))
+    return filled
+
+
+def _written(row: tuple) -> str:
+    return row[-1]
 
 
 def _log_ahead(database: sqlite3.Connection) -> None:
@@ -305,10 +358,44 @@ def _log_ahead(database: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
+def _answer_row(answer: dict[str, Any]) -> list[Any]:
+    """An answer's values as SQLite stores them. Whatever would be lost or changed on the way is an error."""
+    unknown = sorted(set(answer) - set(COLUMNS))
+    if unknown:
+        raise SceneLensError(f"an answer has no {unknown[0]!r}; it has {', '.join(COLUMNS)}.")
+    for name, value in answer.items():
+        (_check_number if name in _NUMBERS else _text)(name, value)
+    row = check_labels(pd.DataFrame([answer])).iloc[0]
+    for name in ("network", "layer", "annotator"):
+        if not (row[name] or "").strip():
+            what = "annotator's name" if name == "annotator" else name
+            raise SceneLensError(f"an answer needs its {what}.")
+    return _sql_values(row)
+
+
+def _check_number(name: str, value: Any) -> None:
+    """Whether it is a number that SQLite stores; the table's own check knows what a precision may be."""
+    with contextlib.suppress(TypeError, ValueError):
+        number = 0.0 if value is None else float(value)
+        if name == "precision" or (0 <= number <= _MOST and number.is_integer()):
+            return
+    raise SceneLensError(f"an answer's {name} is a whole number from 0 on, and not {value!r}.")
+
+
+def _text(name: str, value: Any) -> str:
+    """A value that must be a text, because anything else would be stored as something else."""
+    if not isinstance(value, str | None):
+        raise SceneLensError(f"an answer's {name} is a text, and not {type(value).__name__} ({value!r}).")
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError as error:
+        raise SceneLensError(f"an answer's {name} has half a character in it: {value!r}.") from error
+    return value or ""
+
+
 def _sql_values(row: Mapping[str, Any] | pd.Series) -> list[Any]:
     """A row's values in the order of the columns, as types that SQLite stores; NaN becomes NULL."""
-    kinds = {"unit": int, "n_images": int, "precision": float}
-    values = [kinds.get(name, str)(row[name]) for name in COLUMNS]
+    values = [_NUMBERS.get(name, str)(row[name]) for name in COLUMNS]
     return [None if value != value else value for value in values]  # only NaN differs from itself
 
 

@@ -212,12 +212,14 @@ def current(labels: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     labels : pandas.DataFrame
-        Answers; see `check_labels`.
+        Answers; see `check_labels`. A history of answers (`LabelStore.history`) also has ``written``, the
+        order of writing.
 
     Returns
     -------
     pandas.DataFrame
-        The rows with the latest ``when``; of ties the last row.
+        The rows that were written last; where that order is not known, those with the latest ``when``. Of
+        ties the last row.
 
     Examples
     --------
@@ -228,7 +230,9 @@ def current(labels: pd.DataFrame) -> pd.DataFrame:
     ['bed']
     """
     table = check_labels(labels)
-    ordered = table.sort_values("when", kind="stable").drop_duplicates(
+    # A clock may have been set back between an answer and its correction: `when` is only the second choice.
+    time = table.written.fillna(table.when) if "written" in table else table.when
+    ordered = table.loc[time.sort_values(kind="stable").index].drop_duplicates(
         [*UNIT, "annotator", "source"], keep="last"
     )
     return ordered.sort_index().reset_index(drop=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +20,7 @@ import pytest
 
 from scenelens.errors import SceneLensError
 from scenelens.labels.store import VERSION, LabelStore
-from scenelens.labels.table import COLUMNS
+from scenelens.labels.table import COLUMNS, current
 
 ANSWER = {
     "network": "scene",
@@ -189,3 +193,202 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SceneLensError, match="not written"):
         LabelStore(tmp_path / "file" / "labels.db").add(**ANSWER)
+
+
+# ---- the order of answers
+
+
+class _Clock:
+    """In place of `datetime` in the store: a clock that shows what it is set to."""
+
+    shown = 0
+
+    @classmethod
+    def now(cls, zone) -> datetime:
+        return datetime.fromtimestamp(cls.shown, zone)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr("scenelens.labels.store.datetime", _Clock)
+    return _Clock
+
+
+def test_a_corrected_answer_counts_when_the_clock_was_set_back(store, clock):
+    for shown, concept in ((2_000_000_000, "bed"), (1_000_000_000, "sofa"), (1_500_000_000, "couch")):
+        clock.shown = shown
+        store.add(**(ANSWER | {"concept": concept}))
+    assert store.labels().concept.tolist() == ["couch"]
+    assert current(store.history()).concept.tolist() == ["couch"]
+    assert store.history().concept.tolist() == ["bed", "sofa", "couch"]
+    assert [when[:4] for when in store.history().when] == ["2033", "2001", "2017"]
+
+
+def test_a_time_given_by_the_caller_does_not_change_the_order(store):
+    for when, concept in (("2026-01-02", "bed"), ("2026-01-01", "sofa"), ("", "couch")):
+        store.add(**(ANSWER | {"concept": concept}), when=when)
+        assert store.labels().concept.tolist() == [concept]
+
+
+def test_answers_of_one_moment_count_in_the_order_of_writing(store, clock):
+    for concept in ("bed", "sofa", "couch"):
+        store.add(**(ANSWER | {"concept": concept}))
+    assert store.labels().concept.tolist() == ["couch"]
+
+
+def test_merged_files_keep_their_own_order_and_are_compared_by_time(tmp_path, store, clock):
+    other = LabelStore(tmp_path / "other.db")
+    for at, shown, unit, concept in (
+        (other, 300, 1, "first, by a clock that was fast"), (other, 100, 1, "corrected"),
+        (other, 400, 2, "earlier"), (store, 500, 2, "later"),
+    ):  # fmt: skip
+        clock.shown = shown
+        at.add(**(ANSWER | {"unit": unit, "concept": concept}))
+    store.merge(other)
+    assert store.labels().set_index("unit").concept.to_dict() == {1: "corrected", 2: "later"}
+    clock.shown = 50
+    store.add(**(ANSWER | {"unit": 1, "concept": "corrected again"}))
+    assert store.labels().set_index("unit").concept[1] == "corrected again"
+
+
+def test_whatever_the_clock_shows_the_last_answer_counts(store, clock):
+    rng, last = random.Random(5), {}
+    for number in range(60):
+        clock.shown, unit = rng.randrange(2_000_000_000), rng.randrange(4)
+        last[unit] = f"concept {number}"
+        store.add(**(ANSWER | {"unit": unit, "concept": last[unit]}))
+    assert store.labels().set_index("unit").concept.to_dict() == last
+    assert store.history().concept.tolist() == [f"concept {number}" for number in range(60)]
+
+
+_OLD = """
+CREATE TABLE answers (
+    number INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL UNIQUE,
+    network TEXT NOT NULL, layer TEXT NOT NULL, unit INTEGER NOT NULL, annotator TEXT NOT NULL,
+    concept TEXT NOT NULL, type TEXT NOT NULL, precision REAL, n_images INTEGER NOT NULL,
+    source TEXT NOT NULL, "when" TEXT NOT NULL, details TEXT NOT NULL
+);
+PRAGMA application_id=6087141;
+PRAGMA user_version=1;
+PRAGMA journal_mode=WAL;
+"""
+_OLD_ANSWERS = [
+    ("a", 1, "Ada", "bed", 0.5, "2026-03-02T10:00:00.000000+00:00", '{"marked": ["x"]}'),
+    ("b", 1, "Ada", "sofa", None, "2026-03-01T10:00:00.000000+00:00", ""),
+    ("c", 2, "Ünal", 'a "big" bed', 1.0, "", ""),
+]
+
+
+def _add_as_before(path, rows):
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for identity, unit, annotator, concept, precision, when, details in rows:
+            database.execute(
+                "INSERT OR IGNORE INTO answers (identity, network, layer, unit, annotator, concept, type, "
+                'precision, n_images, source, "when", details) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)',
+                (identity, "scene", "pool5", unit, annotator, concept, "object", precision, 9, "people", when,
+                 details),
+            )  # fmt: skip
+        database.commit()
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A file as versions before the order of writing made it."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as database:
+        database.executescript(_OLD)
+    _add_as_before(tmp_path / "old.db", _OLD_ANSWERS)
+    return LabelStore(tmp_path / "old.db")
+
+
+def test_an_old_file_is_read_in_the_order_of_writing(old):
+    assert old.labels().concept.tolist() == ["sofa", 'a "big" bed']
+    assert old.history().identity.tolist() == ["a", "b", "c"]
+
+
+def test_an_old_file_is_converted_without_loss_and_old_programs_still_write_to_it(old):
+    before = old.history()
+    old.add(**(ANSWER | {"unit": 1, "concept": "couch"}))
+    pd.testing.assert_frame_equal(old.history().iloc[:3], before)
+    assert old.labels().set_index("unit").concept.to_dict() == {1: "couch", 2: 'a "big" bed'}
+    late = ("d", 1, "Ada", "settee", 0.25, "2020-01-01T00:00:00.000000+00:00", "")
+    _add_as_before(old.path, [late])
+    assert old.labels().set_index("unit").concept[1] == "settee"
+    old.add(**(ANSWER | {"unit": 7}))
+    assert old.history().identity.tolist()[:3] == ["a", "b", "c"]
+    assert old.history().concept.tolist() == ["bed", "sofa", 'a "big" bed', "couch", "settee", "bed"]
+    with contextlib.closing(sqlite3.connect(old.path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_an_old_file_can_be_merged(old, store):
+    store.add(**(ANSWER | {"unit": 9}))
+    assert store.merge(old.path) == 3
+    assert store.labels().set_index("unit").concept.to_dict() == {1: "sofa", 2: 'a "big" bed', 9: "bed"}
+    assert store.merge(old.path) == 0
+
+
+def test_a_copy_of_the_file_alone_has_the_last_answer(store, tmp_path):
+    store.add(**ANSWER)
+    with contextlib.closing(sqlite3.connect(store.path)) as reader:  # it keeps the log from being removed
+        reader.execute("SELECT * FROM answers").fetchall()
+        store.add(**(ANSWER | {"unit": 4}))
+        (tmp_path / "copy.db").write_bytes(store.path.read_bytes())
+    assert LabelStore(tmp_path / "copy.db").labels().unit.tolist() == [3, 4]
+
+
+# ---- what is not written is said
+
+
+def test_an_answer_without_details_is_written(store):
+    identity = store.add(**ANSWER, details=None)
+    assert store.history()[["identity", "details"]].values.tolist() == [[identity, ""]]
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    ({"details": {"marked": [1]}}, "details is a text, and not dict"), ({"details": b"x"}, "not bytes"),
+    ({"concept": None}, "a concept"), ({"concept": ["bed"]}, "not list"), ({"concept": "\ud800"}, "half a"),
+    ({"annotator": None}, "annotator's name"), ({"annotator": float("nan")}, "not float"),
+    ({"network": None}, "needs its network"), ({"layer": ""}, "needs its layer"), ({"type": {}}, "not dict"),
+    ({"unit": 2**63}, "whole number from 0 on"), ({"unit": None}, "whole number"), ({"unit": []}, "number"),
+    ({"n_images": -1}, "number"), ({"n_images": 2.5}, "whole number"), ({"n_images": float("inf")}, "number"),
+    ({"precision": "much"}, "precision"), ({"precison": 0.9}, "has no 'precison'"),
+    ({"identity": "a"}, "has no 'identity'"), ({"when": 2026}, "when is a text"),
+])  # fmt: skip
+def test_whatever_cannot_be_written_as_it_is_is_refused(store, more, words):
+    with pytest.raises(SceneLensError, match=words):
+        store.add(**(ANSWER | more))
+    assert len(store) == 0
+
+
+def test_an_accepted_answer_is_always_one_row_more():
+    """Whatever is given: either a sentence, or exactly one more row with these values."""
+    rng = random.Random(3)
+    odd = [
+        None,
+        "",
+        " ",
+        "bed",
+        "=1",
+        "\x00",
+        "\ud800",
+        0,
+        3,
+        -1,
+        2.5,
+        2**70,
+        float("nan"),
+        True,
+        b"x",
+        [],
+        {},
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        store, count = LabelStore(Path(folder, "labels.db")), 0
+        for _ in range(150):
+            given = ANSWER | {rng.choice([*COLUMNS, "details", "other"]): rng.choice(odd) for _ in range(2)}
+            with contextlib.suppress(SceneLensError):
+                identity = store.add(**given)
+                count += 1
+                assert store.history().identity.iloc[-1] == identity
+            assert len(store) == count
