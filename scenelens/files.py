@@ -18,7 +18,9 @@ import hashlib
 import io
 import json
 import os
+import re
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,10 +29,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from scenelens.errors import SceneLensError
+from scenelens.sentences import one_line
 
 T = TypeVar("T")
+
+_LONGEST_NAME = 100  # bytes of a file's name that come from a name; most file systems allow 255 in all
+# What some file system does not allow in a name, or takes for something else than a name.
+_NOT_IN_FILES = re.compile(r'[/\\:*?"<>|]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices of Windows
+_FORMULA = "=+-@\t\r\n"  # a spreadsheet takes a text that begins with one of these for a formula
 
 # What reading a file that is missing, damaged, or of another kind raises: the file system (OSError), JSON and
 # NumPy (ValueError), a missing or wrong entry (KeyError to OverflowError), and a damaged .npz archive, which
@@ -50,6 +60,76 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+
+
+def file_name(name: str) -> str:
+    """Return a name as a part of a path: one file or folder, never a way to another place.
+
+    Parameters
+    ----------
+    name : str
+        The name, such as that of a network or a study.
+
+    Returns
+    -------
+    str
+        The name itself where any file system allows it. Otherwise characters that are not allowed are
+        replaced, and a few digits of a hash follow, so that different names stay different.
+
+    Examples
+    --------
+    >>> file_name("conv5")
+    'conv5'
+    >>> file_name("../up")
+    '..-up-8c722b8a'
+    """
+    plain = _NOT_IN_FILES.sub("-", one_line(name, longest=len(name))).strip(" ")
+    plain = plain.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    if plain == name and name.strip(".") and not name.endswith(".") and not _RESERVED.fullmatch(name):
+        return name
+    return f"{plain}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}"
+
+
+def csv_file(table: pd.DataFrame) -> bytes:
+    """Return a table as a CSV file that a spreadsheet opens without computing anything.
+
+    Spreadsheets take a text that begins with = + - or @ for a formula, so such texts get a ' in front.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table; its index is not written.
+
+    Returns
+    -------
+    bytes
+        The file, in UTF-8.
+
+    Examples
+    --------
+    >>> csv_file(pd.DataFrame({"concept": ["lamp", "=1+1"], "n": [3, -4]})).decode().split()
+    ['concept,n', 'lamp,3', "'=1+1,-4"]
+    """
+    # Numbers are written as they are: -4 is no formula.
+    texts = table.select_dtypes(exclude="number").columns
+    safe = table.assign(**{name: table[name].map(_no_formula) for name in texts})
+    return safe.rename(columns=_no_formula).to_csv(index=False).encode(errors="replace")
+
+
+def _no_formula(cell: Any) -> Any:
+    """A cell with a ' before a text that a spreadsheet could take for a formula.
+
+    >>> _no_formula("-2"), _no_formula("lamp"), _no_formula(-2)
+    ("'-2", 'lamp', -2)
+    """
+    if not isinstance(cell, str):
+        return cell
+    # Spaces and marks without a glyph may stand in front; a full-width sign counts as the sign.
+    first = one_line(cell, longest=len(cell)).lstrip()[:1]
+    risky = cell[:1] in tuple(_FORMULA) or unicodedata.normalize("NFKC", first) in tuple(_FORMULA)
+    # A bare carriage return would not be quoted, and begins a new row.
+    cell = cell.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{cell}" if risky else cell
 
 
 def cached(

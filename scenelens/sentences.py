@@ -4,6 +4,10 @@ The numbers differ from study to study, so the prose of a notebook must not stat
 function ``describe_...``, which returns `Sentences`: text made from a table at the moment it is shown. This
 module has the parts that all of them share, such as how a share, an interval or a comparison is written.
 
+Names of classes, objects, folders, files and people come from outside, and may contain anything. `one_line`
+makes any of them one line of visible text, for figures and widgets too; `named` makes it text of a sentence,
+and `Sentences` lets no HTML, link or formula through to the notebook.
+
 >>> scene, other = (0.31, 0.5), (0.55, 0.7)
 >>> text = f"The scene network: {share_text(0.4, *scene, 100)}. {gap_text(scene, other)}."
 >>> print(Sentences(text))
@@ -12,24 +16,107 @@ The scene network: 40% (95% interval 31–50%, n = 100). The intervals leave a g
 
 from __future__ import annotations
 
+import re
+
+_LONGEST = 160  # characters of a name that are shown: all of any name that people would write
+# Control characters and the separators of lines and paragraphs. They would end a line or a list.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# Marks without a glyph that turn the direction of text around, or hide in it. Joiners stay: some scripts
+# cannot be written without them.
+_MARKS = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which no file can be written with
+
+# What `named` marks with a backslash: emphasis, code, tables; a heading or a list at the beginning; and
+# what makes an address a link.
+_MARKUP = re.compile(r"[\\*`|~]|^[#+=-]|^\d+(?=[.)])|:(?=//)|(?<=www)\.|@", re.IGNORECASE)
+# What `Sentences` never uses for itself: HTML, links, formulas, and underscores that do not stand within a
+# word. A backslash of `named` stands before the character that it protects.
+_ACTIVE = re.compile(r"\\([\\*`|~#+=:.@)-])|([&<>\[\]$\\])|((?<![^\W_])_|_(?![^\W_]))")
+
 
 class Sentences(str):
     """A piece of Markdown: a notebook shows it as text, and elsewhere it is an ordinary string.
+
+    Only bold and italic text, code, lists and paragraphs are markup here. HTML, links, images and formulas
+    are shown as the characters they are written with, because names in a sentence come from outside.
 
     Examples
     --------
     >>> Sentences("**12 of 20**.")._repr_markdown_()
     '**12 of 20**.'
+    >>> Sentences("**<b>**, [x](y)")._repr_markdown_()
+    '**&lt;b&gt;**, &#91;x&#93;(y)'
     """
 
     __slots__ = ()
 
     def _repr_markdown_(self) -> str:
-        return str(self)
+        return _ACTIVE.sub(_shown, self)
+
+
+def _shown(found: re.Match[str]) -> str:
+    """A character that could be markup, as a character reference."""
+    character = found[1] or found[0]
+    if character in "&<>":
+        return {"&": "&amp;", "<": "&lt;", ">": "&gt;"}[character]
+    reference = f"&#{ord(character)};"
+    # In an element of its own it cannot begin or end a formula: MathJax looks at whole runs of text.
+    return f"<span>{reference}</span>" if character in "$\\" else reference
+
+
+def one_line(text: object, longest: int = _LONGEST) -> str:
+    """Return a text from outside as one line of visible characters.
+
+    Parameters
+    ----------
+    text : object
+        The text, such as the name of a file.
+    longest : int, optional
+        The largest number of characters (default 160); a longer text ends with an ellipsis.
+
+    Returns
+    -------
+    str
+        The line. Line breaks and control characters are spaces, marks that turn the direction of writing are
+        left out, halves of characters are replaced.
+
+    Examples
+    --------
+    >>> one_line("a\\nb\\u202ec")
+    'a bc'
+    """
+    text = str(text)
+    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return _SURROGATES.sub("\ufffd", _MARKS.sub("", _CONTROLS.sub(" ", text)))
+
+
+def named(name: object) -> str:
+    """Return a name as a sentence says it: no character of it is Markdown.
+
+    Parameters
+    ----------
+    name : object
+        The name, such as that of an object, a network or an annotator.
+
+    Returns
+    -------
+    str
+        One line; characters that could be markup have a backslash in front. Most names stay as they are.
+
+    Examples
+    --------
+    >>> named("art_gallery"), named("*x*")
+    ('art_gallery', '\\\\*x\\\\*')
+    """
+    return _MARKUP.sub(lambda found: _protected(found[0]), one_line(name).strip())
+
+
+def _protected(markup: str) -> str:
+    return f"{markup}\\" if markup.isdigit() else f"\\{markup}"
 
 
 def words(name: object) -> str:
-    """Return a name as it is read: spaces in place of underscores.
+    """Return a name as it is read: one line, with spaces in place of underscores.
 
     Parameters
     ----------
@@ -46,7 +133,7 @@ def words(name: object) -> str:
     >>> words("art_gallery")
     'art gallery'
     """
-    return str(name).replace("_", " ")
+    return one_line(name).replace("_", " ")
 
 
 def percent(share: float) -> str:

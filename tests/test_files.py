@@ -1,9 +1,12 @@
+import csv
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +16,16 @@ from scenelens.errors import SceneLensError
 from scenelens.files import (
     cache_key,
     cached,
+    csv_file,
     digest,
+    file_name,
     pack_arrays,
     read_cached,
     stable_text,
     unpack_arrays,
     write_whole,
 )
+from tests.hostile_names import CELLS, HOSTILE, mixtures
 
 JSON = {"pack": lambda value: json.dumps(value).encode(), "unpack": json.loads}
 
@@ -159,3 +165,43 @@ def test_digests_are_remembered_until_a_file_changes(tmp_path):
     photo.write_bytes(b"other")
     assert files.image_digests(["a"], [photo], memory)[0][1] == hashlib.sha256(b"other").hexdigest()
     assert files.image_digests(["b"], [Path(tmp_path, "none.png")], memory) == [("b", "missing")]
+
+
+PATHS = [".", "..", "../../x", "/etc/passwd", "C:\\x", "CON", "a.", "NUL.txt"]
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, *mixtures(50), *PATHS])
+def test_a_file_name_is_one_part_of_a_path_that_can_be_written(name, tmp_path):
+    made = file_name(name)
+    assert Path(made).name == made
+    assert made not in ("", ".", "..")
+    assert len(made.encode()) <= 120
+    (tmp_path / f"{made}.txt").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == [f"{made}.txt"]
+
+
+def test_different_names_have_different_files_and_ordinary_ones_keep_theirs():
+    names = list(dict.fromkeys([*HOSTILE, *mixtures(200), "a/b", "a-b", "a:b"]))
+    assert len({file_name(name) for name in names}) == len(names)
+    for name in ("scene", "sceneworld", "conv5", "inception_4a", "features.0", "my study", "Große-1"):
+        assert file_name(name) == name
+
+
+def rows_of(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode(), newline="")))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_no_cell_of_a_csv_file_is_a_formula(cell):
+    table = pd.DataFrame({cell: [cell, "lamp"], "n": [-1, 2]})
+    rows = rows_of(csv_file(table))
+    assert rows[0][0] == rows[1][0] == "'" + cell.replace("\r", "\n")
+    assert rows[1][1] == "-1"
+    assert rows[2] == ["lamp", "2"]
+
+
+def test_no_mixture_of_names_is_a_formula_and_every_cell_keeps_its_place():
+    names = mixtures(300)
+    rows = rows_of(csv_file(pd.DataFrame({"a": names, "b": "end"})))
+    assert [row[1] for row in rows] == ["b", *["end"] * len(names)]
+    assert not [row[0] for row in rows if row[0].lstrip()[:1] in tuple("=+-@")]

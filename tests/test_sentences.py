@@ -2,7 +2,19 @@ import math
 
 import pytest
 
-from scenelens.sentences import Sentences, apart, gap_text, interval, percent, share_text
+from scenelens.sentences import (
+    Sentences,
+    apart,
+    gap_text,
+    interval,
+    named,
+    one_line,
+    percent,
+    share_text,
+    words,
+)
+from tests.hostile_names import HOSTILE, mixtures, visible
+from tests.page_parts import rendered
 
 
 def test_a_reading_is_markdown_to_a_notebook_and_text_to_everyone_else():
@@ -32,3 +44,52 @@ def test_the_sentence_about_two_intervals_says_what_each_case_means():
     assert gap_text((0.2, 0.3), (0, 0.1), **how) == "The intervals leave a gap: they differ"
     assert gap_text((0, 0.2), (0.2, 0.3), **how) == "The intervals overlap: nothing is known"
     assert gap_text((0, 0.2), (0.1, 0.3)) == "The intervals overlap"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_in_a_sentence_is_markup(name):
+    shown = rendered(Sentences(f"- **The {named(name)} network**, conv5: by {named(words(name))}."))
+    assert shown.tags <= {"ul", "li", "strong", "span"}
+    assert shown.scripts == []
+
+
+def test_no_mixture_of_names_is_markup():
+    for name in mixtures(300):
+        shown = rendered(Sentences(f"**{named(name)}**: 3 of 4.\n\n- {named(words(name))}, n = 4"))
+        assert shown.tags <= {"p", "ul", "li", "strong", "span"}, name
+        assert shown.tags >= {"p", "ul", "li"}, name
+        assert shown.scripts == [], name
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_even_a_name_that_nobody_marked_does_nothing(name):
+    shown = rendered(Sentences(f"{name}: {name}"))
+    assert not shown.tags & {"script", "img", "iframe", "svg", "style", "meta", "body", "details"}
+    assert shown.scripts == []
+
+
+@pytest.mark.parametrize(
+    "name", ["<b>x</b>", "[x](y)", "*x*", "`x`", "$x$", "a & b", r"\x", "__x__", "~~x~~"]
+)
+def test_a_name_is_shown_with_the_characters_it_is_written_with(name):
+    assert rendered(Sentences(f"The {named(name)}.")).text.strip() == f"The {name}."
+
+
+@pytest.mark.parametrize(
+    "name", ["bed", "art_gallery", "tench, Tinca tinca", "T-shirt", "Çatalhöyük", "it's"]
+)
+def test_ordinary_names_stay_as_they_are(name):
+    assert named(name) == one_line(name) == name
+    assert Sentences(f"**{name}**: `make atlas`")._repr_markdown_() == f"**{name}**: `make atlas`"
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, *mixtures(100)])
+def test_a_name_is_one_visible_line_of_bounded_length(name):
+    assert visible(one_line(name))
+    assert len(one_line(name)) <= 160
+    one_line(name).encode()  # raises for halves of characters
+
+
+def test_a_dollar_begins_no_formula_anywhere():
+    # In an element of its own it is no delimiter for MathJax, which looks at runs of text.
+    assert Sentences("$x$")._repr_markdown_() == "<span>&#36;</span>x<span>&#36;</span>"

@@ -9,7 +9,7 @@ import pandas as pd
 from scenelens import paper
 from scenelens.emergence.study_emergence import Emergence, _where_annotated
 from scenelens.emergence.tables import DIFFERENCE
-from scenelens.sentences import Sentences, gap_text, percent, share_text, words
+from scenelens.sentences import Sentences, gap_text, named, percent, share_text, words
 
 _FEW = 10  # with fewer scene categories, the informativeness depends on a few objects
 
@@ -33,7 +33,7 @@ def describe_units(found: Emergence) -> Sentences:
     for name, row in rows.items():
         share = share_text(row.share, row.low, row.high, row.n)
         lines.append(
-            f"**The {name} network**, {row.layer}: {row.detectors} units detect {row.objects} "
+            f"**The {named(name)} network**, {named(row.layer)}: {row.detectors} units detect {row.objects} "
             f"objects, {share}; {row['none']} detect none."
         )
     if {"scene", "object"} <= set(rows):
@@ -52,7 +52,7 @@ def _vocabulary(found: Emergence) -> str:
     sets = []
     for name, one in found.study.annotation_sets.items():
         known = one.objects().object.nunique()
-        sets.append(f"{len(one):,} images with {known} objects ({name})")
+        sets.append(f"{len(one):,} images with {known} objects ({named(name)})")
     text = f"Only what is annotated can be found: {'; '.join(sets)}. Labels were chosen among {found.which}."
     if len(sets) > 1:
         text += " An object that one set never names counts as absent from its images, even if it is there."
@@ -94,18 +94,21 @@ def describe_informative(found: Emergence) -> Sentences:
         f"Identified best: {_category(ordered.iloc[0])}. Identified worst: {_category(ordered.iloc[-1])}.",
     ]
     if len(unstable):
-        names = ", ".join(words(one) for one in unstable.category)
+        names = ", ".join(named(words(one)) for one in unstable.category)
         lines.append(f"Another random split would mostly choose another object for: {names}.")
     left = table[table.reason != ""]
     if len(left):
-        reasons = "; ".join(f"{words(row.category)}: {row.reason}" for row in left.head(4).itertuples())
+        reasons = "; ".join(
+            f"{named(words(row.category))}: {row.reason}" for row in left.head(4).itertuples()
+        )
         more = f"; and {len(left) - 4} more" if len(left) > 4 else ""
         lines.append(f"Not counted: {reasons}{more}.")
     return Sentences("\n".join(f"- {line}" for line in lines))
 
 
 def _category(row: Any) -> str:
-    return f"{words(row.category)} by {row.object}, AP {row.ap:.2f} ({row.low:.2f} to {row.high:.2f})"
+    category, name = named(words(row.category)), named(row.object)
+    return f"{category} by {name}, AP {row.ap:.2f} ({row.low:.2f} to {row.high:.2f})"
 
 
 @_where_annotated

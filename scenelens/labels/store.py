@@ -24,7 +24,7 @@ from typing import Any
 import pandas as pd
 
 from scenelens.errors import SceneLensError
-from scenelens.files import replace_file
+from scenelens.files import csv_file, replace_file
 from scenelens.labels.table import COLUMNS, check_labels, current
 
 VERSION = 1  # of the tables: raise it when they change, and let `_prepare` convert older ones
@@ -228,9 +228,7 @@ class LabelStore:
             If the file cannot be written.
         """
         table = self.history() if history else self.labels()
-        texts = table.select_dtypes(exclude="number").columns
-        safe = table.assign(**{name: table[name].map(_no_formula) for name in texts})
-        replace_file(path, safe.to_csv(index=False).encode())
+        replace_file(path, csv_file(table))
         return Path(path)
 
     def _rows(self) -> list[tuple]:
@@ -397,7 +395,3 @@ def _sql_values(row: Mapping[str, Any] | pd.Series) -> list[Any]:
     """A row's values in the order of the columns, as types that SQLite stores; NaN becomes NULL."""
     values = [_NUMBERS.get(name, str)(row[name]) for name in COLUMNS]
     return [None if value != value else value for value in values]  # only NaN differs from itself
-
-
-def _no_formula(text: Any) -> Any:
-    return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -19,7 +19,7 @@ from scenelens.localization.localizer import Localization
 from scenelens.localization.study_localizers import StudyLocalizer, study_localizer
 from scenelens.paper import PAIR
 from scenelens.receptive_fields import EmpiricalRF
-from scenelens.sentences import percent, words
+from scenelens.sentences import one_line, percent, words
 from scenelens.studies import Study
 
 #: Boxes at once, at most; the widget has a button for each.
@@ -214,7 +214,8 @@ class ImageReader(traitlets.HasTraits):
         shown = f"{len(boxes)} of {found} boxes at {self.layer}"
         if not found:
             shown = f"no unit of {self.layer} is active"
-        text = f"{Path(self.image).name}: {words(best.predicted)} ({percent(best.probability)}) · {shown}"
+        name = one_line(Path(self.image).name)
+        text = f"{name}: {words(best.predicted)} ({percent(best.probability)}) · {shown}"
         if 0 <= self.box < len(boxes):
             row = boxes.iloc[self.box]
             units = f"{len(row.units)} unit{'' if len(row.units) == 1 else 's'}"

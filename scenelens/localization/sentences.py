@@ -18,7 +18,7 @@ from scenelens.localization.tables import (
     network_differences,
 )
 from scenelens.metrics import calibration_error
-from scenelens.sentences import Sentences, interval, percent
+from scenelens.sentences import Sentences, interval, named, percent
 from scenelens.studies import Study
 
 
@@ -39,8 +39,8 @@ def describe_splits(study: Study, localizers: Mapping[str, StudyLocalizer]) -> S
     """
     if not localizers:
         return Sentences(
-            f"Study {study.name} has no annotations: nothing says where its objects are, so no unit can get "
-            "a name here. Open the study sceneworld to go through this notebook."
+            f"Study {named(study.name)} has no annotations: nothing says where its objects are, so no "
+            "unit can get a name here. Open the study sceneworld to go through this notebook."
         )
     splits = next(iter(localizers.values())).splits
     sizes = {name: len(images) for name, images in splits.items()}
@@ -51,8 +51,8 @@ def describe_splits(study: Study, localizers: Mapping[str, StudyLocalizer]) -> S
     )
     rows = []
     for name, one in localizers.items():
-        n, layers = len(one.localizer.labels), ", ".join(one.localizer.layers)
-        rows.append(f"- {name} network: {n:,} units named and calibrated ({layers}).")
+        n, layers = len(one.localizer.labels), ", ".join(map(named, one.localizer.layers))
+        rows.append(f"- {named(name)} network: {n:,} units named and calibrated ({layers}).")
     return Sentences("\n".join([first, "", *rows]))
 
 
@@ -101,11 +101,11 @@ def describe_calibration(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
     for name, one in localizers.items():
         boxes = one.scores.boxes
         if boxes.empty:
-            lines.append(f"- {name} network: no box on the test images.")
+            lines.append(f"- {named(name)} network: no box on the test images.")
             continue
         error = calibration_error(boxes.confidence.to_numpy(), boxes.right.to_numpy())
         lines.append(
-            f"- {name} network: {len(boxes):,} boxes have a mean confidence of "
+            f"- {named(name)} network: {len(boxes):,} boxes have a mean confidence of "
             f"{percent(boxes.confidence.mean())}, and {percent(boxes.right.mean())} of them are right; "
             f"bin by bin the two are {100 * error:.1f} points apart."
         )
@@ -169,7 +169,7 @@ def _difference(row: dict) -> str:
     elif row["high"] < 0:
         verdict = "less than"
     return (
-        f"the scene network's best units reach {verdict} the {row['than']} network's "
+        f"the scene network's best units reach {verdict} the {named(row['than'])} network's "
         f"({100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to "
         f"{100 * row['high']:+.1f}, {row['n']} objects)."
     )
@@ -237,8 +237,8 @@ def describe_networks(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
     for row in compare_networks(localizers).to_dict("records"):
         ap = f"{percent(row['ap'])} (95% interval {interval(row['ap_low'], row['ap_high'])})"
         lines.append(
-            f"- {row['network']} network: {row['units']} units have the name of one of {row['discovered']} "
-            f"objects; mean AP {ap} over {row['objects']} objects and {row['n']} images, by chance "
-            f"{percent(row['chance'])}."
+            f"- {named(row['network'])} network: {row['units']} units have the name of one of "
+            f"{row['discovered']} objects; mean AP {ap} over {row['objects']} objects and {row['n']} "
+            f"images, by chance {percent(row['chance'])}."
         )
     return Sentences("\n".join(lines) or "Nothing is annotated, so no unit has a name.")

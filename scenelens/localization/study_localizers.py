@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError
-from scenelens.files import cache_key, cached, digest, pack_arrays, stable_text, unpack_arrays
+from scenelens.files import cache_key, cached, digest, file_name, pack_arrays, stable_text, unpack_arrays
 from scenelens.labels import (
     LABELS_VERSION,
     LEAST_IOU,
@@ -318,7 +318,7 @@ def _cache_path(study: Study, name: str, splits: Splits, what: str = "") -> Path
     # The sets were called by other names once. The key keeps them, so that files from then stay valid.
     images = dict(zip(("choose", "calibrate", "judge"), splits.values(), strict=True))
     key = cache_key([*parts, files, images, _layers(network)], 20)
-    return study.cache / "localization" / f"{name}-{key}{what}.npz"
+    return study.cache / "localization" / f"{file_name(name)}-{key}{what}.npz"
 
 
 def _pack(results: tuple[Calibration, DetectorScores]) -> bytes:

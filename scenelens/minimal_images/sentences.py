@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scenelens.minimal_images.retention_search import Retention
-from scenelens.sentences import Sentences, share_text, words
+from scenelens.sentences import Sentences, named, share_text, words
 
 
 def describe_retention(found: Retention | Mapping[str, list[Retention]]) -> Sentences:
@@ -42,7 +42,7 @@ def describe_retention(found: Retention | Mapping[str, list[Retention]]) -> Sent
 
 def _describe_category(found: Retention) -> str:
     images, counted = found.images, len(found.counted)
-    name = words(found.category)
+    name = named(words(found.category))
     if not counted:
         return f"**{name}**: none of {len(images)} annotated images was classified correctly."
     used = images[images.reason == ""]
@@ -60,4 +60,4 @@ def _describe_category(found: Retention) -> str:
 def _describe_object(row: Any) -> str:
     quoted = "" if np.isnan(row.paper) else f" (the paper: {row.paper:.0%})"
     share = share_text(row.share, row.low, row.high, row.n)
-    return f"{words(row.object)} {share}, at random {row.random:.0%}{quoted}"
+    return f"{named(words(row.object))} {share}, at random {row.random:.0%}{quoted}"

@@ -18,7 +18,7 @@ import numpy as np
 
 from scenelens import paper
 from scenelens.errors import SceneLensError
-from scenelens.files import cache_key, digest, replace_file, stable_text
+from scenelens.files import cache_key, digest, file_name, replace_file, stable_text
 from scenelens.networks import RF, Network
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.estimate import estimate_rf
@@ -82,7 +82,7 @@ class NetworkAtlas:
     @property
     def folder(self) -> Path:
         """The folder of this network's cached fields, one small file per unit."""
-        return self.study.cache / "atlas" / f"{self.name}-{cache_key(self.inputs)}"
+        return self.study.cache / "atlas" / f"{file_name(self.name)}-{cache_key(self.inputs)}"
 
     def units(self, layer: str) -> int:
         """How many units a layer has.
@@ -205,7 +205,7 @@ class NetworkAtlas:
         cached = self.cached(layer)
         if unit not in cached:
             content = pack([self.compute(layer, unit, progress)], {"inputs": self.inputs})
-            replace_file(self.folder / layer / f"{unit}.npz", content)
+            replace_file(self.folder / file_name(layer) / f"{unit}.npz", content)
             # through the file's format, so that the first caller gets what all later ones get
             cached[unit] = unpack(content)[0][0]
         return cached[unit]
@@ -256,14 +256,14 @@ class NetworkAtlas:
         for layer in self.layers:
             fields = [field for _, field in sorted(self.cached(layer).items())]
             if fields:
-                paths.append(folder / f"{self.name}-{layer}.npz")
+                paths.append(folder / f"{file_name(f'{self.name}-{layer}')}.npz")
                 replace_file(paths[-1], pack(fields, {"inputs": self.inputs}))
         return paths
 
     def _shipped(self, layer: str) -> list[EmpiricalRF]:
         """The layer's fields that come with the study, if they were made with the same inputs."""
         folder = shipped_folder(self.study)
-        path = folder / f"{self.name}-{layer}.npz" if folder else None
+        path = folder / f"{file_name(f'{self.name}-{layer}')}.npz" if folder else None
         if path is None or not path.exists():
             return []
         fields, about = _read_fields(path)
@@ -276,7 +276,7 @@ class NetworkAtlas:
         return fields
 
     def _in_cache(self, layer: str) -> list[EmpiricalRF]:
-        paths = sorted((self.folder / layer).glob("*.npz"))
+        paths = sorted((self.folder / file_name(layer)).glob("*.npz"))
         return [field for path in paths for field in _read_fields(path)[0]]
 
     def _valid(self, layer: str, fields: Sequence[EmpiricalRF]) -> list[EmpiricalRF]:

@@ -13,7 +13,7 @@ import pandas as pd
 from scenelens import paper
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.occlusion.occlude import SIZE
-from scenelens.sentences import Sentences, number, percent
+from scenelens.sentences import Sentences, named, number, percent
 
 
 def describe_atlas(atlas: Atlas) -> Sentences:
@@ -35,7 +35,8 @@ def describe_atlas(atlas: Atlas) -> Sentences:
     if whole.all():
         return Sentences(f"The atlas is complete: **{table['cached'].sum():,} receptive fields**, {k}.")
     counts = "; ".join(
-        f"{network} network " + ", ".join(f"{r.layer} {r.cached} of {r.units}" for r in rows.itertuples())
+        f"{named(network)} network "
+        + ", ".join(f"{named(r.layer)} {r.cached} of {r.units}" for r in rows.itertuples())
         for network, rows in table.groupby("network", sort=False)
     )
     return Sentences(
@@ -61,8 +62,8 @@ def describe_table_2(table: pd.DataFrame) -> Sentences:
     lines = [_describe_smaller(table), _describe_falls(table)]
     for row in table.dropna(subset=["paper"]).to_dict("records"):
         lines.append(
-            f"{row['layer']}, {row['network']} network: {_mean_text(row)}; the paper: {row['paper']:.1f} px, "
-            f"{_placed(row)}."
+            f"{named(row['layer'])}, {named(row['network'])} network: {_mean_text(row)}; the paper: "
+            f"{row['paper']:.1f} px, {_placed(row)}."
         )
     if table["paper"].isna().all():
         quoted = " / ".join(f"{value:.1f}" for value in paper.RF_SIZES.values())
@@ -73,7 +74,7 @@ def describe_table_2(table: pd.DataFrame) -> Sentences:
         )
     small = table[table["theoretical"] < SIZE]
     if len(small):
-        names = ", ".join(f"{r.layer} ({r.network} network)" for r in small.itertuples())
+        names = ", ".join(f"{named(r.layer)} ({named(r.network)} network)" for r in small.itertuples())
         lines.append(
             f"In {names} the theoretical size is less than the occluder's {SIZE} px: what is measured "
             "there is the occluder, not the unit."
@@ -97,7 +98,9 @@ def _describe_smaller(table: pd.DataFrame) -> str:
         ("no", "larger than the theoretical size"),
         ("open", "not distinguishable from it with so few units"),
     ):
-        names = [f"{r.layer} ({r.network} network)" for r in table[verdicts == verdict].itertuples()]
+        names = [
+            f"{named(r.layer)} ({named(r.network)} network)" for r in table[verdicts == verdict].itertuples()
+        ]
         parts += [f"{words} in {', '.join(names)}"] if names else []
     return text + f"In {(verdicts == 'yes').sum()} of {len(table)} rows; {'; '.join(parts)}."
 
@@ -112,7 +115,7 @@ def _describe_falls(table: pd.DataFrame) -> str:
             "rises": "the deepest layer's interval lies above the first's, against the paper",
             "open": "the intervals of the first and the deepest layer do not leave a gap",
         }[row.ends]
-        parts.append(f"in the {row.network} network it {steps} ({shares}), and {ends}")
+        parts.append(f"in the {named(row.network)} network it {steps} ({shares}), and {ends}")
     return "**Does the share of the possible size fall with depth?** As measured, " + "; ".join(parts) + "."
 
 

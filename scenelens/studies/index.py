@@ -10,6 +10,7 @@ and the sum over the map; for fully connected layers it has the value. The index
 from __future__ import annotations
 
 import functools
+import glob
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import cache_key, image_digests
+from scenelens.files import cache_key, file_name, image_digests
 from scenelens.metrics import share_of_top
 from scenelens.networks import Network
 from scenelens.progress import say_on_stderr
@@ -443,9 +444,11 @@ def _open_files(
     cache: Path, network: Network, inputs: dict[str, Any], digests: Sequence[Any], layers: list[str], say: Any
 ) -> IndexFiles:
     """The folder for these inputs; where it is new and the network has an older one, say what changed."""
-    folder = cache / f"{network.name}-{cache_key(inputs)}"
+    folder = cache / f"{file_name(network.name)}-{cache_key(inputs)}"
     earlier = max(
-        cache.glob(f"{network.name}-*/inputs.json"), key=lambda path: path.stat().st_mtime_ns, default=None
+        cache.glob(f"{glob.escape(file_name(network.name))}-*/inputs.json"),
+        key=lambda path: path.stat().st_mtime_ns,
+        default=None,
     )
     if not folder.exists() and earlier is not None:
         parts = changed_parts(json.loads(earlier.read_text()), inputs)

@@ -40,7 +40,7 @@ import pandas as pd
 from scenelens import sceneworld
 from scenelens.annotations import Annotations, JoinedAnnotations
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import cache_key, data_folder, stable_text
+from scenelens.files import cache_key, data_folder, file_name, stable_text
 from scenelens.images import find_images, load_image
 from scenelens.labels import (
     LABELS_VERSION,
@@ -129,9 +129,9 @@ class Study:
 
     def _cache_folder(self) -> Path:
         if os.environ.get("SCENELENS_CACHE"):
-            return Path(os.environ["SCENELENS_CACHE"]).expanduser() / self.name
+            return Path(os.environ["SCENELENS_CACHE"]).expanduser() / file_name(self.name)
         given = self.file.data.get("cache", {}).get("path")
-        return self.file.resolve(given if given else f"build/cache/{self.name}")
+        return self.file.resolve(given if given else f"build/cache/{file_name(self.name)}")
 
     # ---- images and annotations
 
@@ -322,7 +322,8 @@ class Study:
         nets = {name: self.networks[name] for name in networks}
         digests, folder = file_digests(known), self.cache / "labels"
         paths = {
-            name: folder / f"{name}-{_labels_key(net, known, digests)}.npz" for name, net in nets.items()
+            name: folder / f"{file_name(name)}-{_labels_key(net, known, digests)}.npz"
+            for name, net in nets.items()
         }
         return load_or_compute(paths, lambda names: label_networks([nets[name] for name in names], known))
 
@@ -343,7 +344,7 @@ class Study:
         if given:
             return LabelStore(self.file.resolve(given))
         folder = data_folder().resolve().parent if _is_shipped(self) else self.file.path.parent
-        return LabelStore(folder / "answers" / f"{self.name}.db")
+        return LabelStore(folder / "answers" / f"{file_name(self.name)}.db")
 
     @property
     def labels(self) -> pd.DataFrame:
@@ -469,7 +470,7 @@ def shipped_folder(study: Study) -> Path | None:
     pathlib.Path or None
         data/<name>/atlas; None for a study outside data/studies.
     """
-    return data_folder().resolve() / study.name / "atlas" if _is_shipped(study) else None
+    return data_folder().resolve() / file_name(study.name) / "atlas" if _is_shipped(study) else None
 
 
 def scene_images(study: Study) -> list[str]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.paper import PAIR
-from scenelens.sentences import Sentences, apart, gap_text, percent, share_text
+from scenelens.sentences import Sentences, apart, gap_text, named, percent, share_text
 from scenelens.two_networks.svm_transfer import MIN_IMAGES
 from scenelens.two_networks.tables import CONTROL
 
@@ -63,7 +63,7 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
     lines += [_describe_control(row) for row in control.to_dict("records")]
     for row in table.dropna(subset=["paper"]).to_dict("records"):
         compared = _against_paper(row["low"], row["high"], row["paper"])
-        lines.append(f"{row['layer']}, {row['network']} network: {_share(row)}; {compared}.")
+        lines.append(f"{named(row['layer'])}, {named(row['network'])} network: {_share(row)}; {compared}.")
     if table["paper"].isna().all():
         lines.append(
             "No layer here has the name of one of the paper's layers. The paper found 55% (object network) "
@@ -116,7 +116,7 @@ def describe_accuracy(table: pd.DataFrame) -> Sentences:
     quoted = {"scene": paper.SCENE_ACCURACY["scene"], "object": paper.OBJECT_ACCURACY["object"]}
     lines = []
     for row in table.to_dict("records"):
-        name = f"**The {row['network']} network** has {row['classes']:,} classes"
+        name = f"**The {named(row['network'])} network** has {row['classes']:,} classes"
         if not row["n"]:
             lines.append(
                 f"{name}; none of this study's categories is among them, so it cannot be tested here."

@@ -7,7 +7,7 @@ import pandas as pd
 from scenelens.errors import SceneLensError
 from scenelens.intervals import bootstrap_interval, wilson_interval
 from scenelens.labels import agreement, score_student, side_by_side
-from scenelens.sentences import Sentences, apart, gap_text, interval, percent, share_text
+from scenelens.sentences import Sentences, apart, gap_text, interval, named, percent, share_text
 from scenelens.unit_semantics.sources import LabelSet
 from scenelens.unit_semantics.tables import counts_by_rule, level_counts
 
@@ -31,15 +31,16 @@ def describe_agreement(labels: LabelSet) -> Sentences:
     for network in labels.networks:
         found = agreement(labels.of(network))
         if not found.n_units:
-            lines.append(f"{network} network: no unit has two answers yet.")
+            lines.append(f"{named(network)} network: no unit has two answers yet.")
             continue
         agreed = round(found.unanimous * found.n_units)
         share = share_text(found.unanimous, *wilson_interval(agreed, found.n_units), found.n_units)
         alpha = f"Krippendorff's alpha {found.alpha:.2f} (95% interval {found.low:.2f} to {found.high:.2f})"
-        lines.append(
-            f"{network} network, {labels.deepest(network)}: all agree on a unit's type in {share}; {alpha}."
-        )
-    head = f"From {labels.name}. Alpha is 1 where all agree, 0 where they agree no more than by chance."
+        where = f"{named(network)} network, {named(labels.deepest(network))}"
+        lines.append(f"{where}: all agree on a unit's type in {share}; {alpha}.")
+    head = (
+        f"From {named(labels.name)}. Alpha is 1 where all agree, 0 where they agree no more than by chance."
+    )
     return Sentences(head + "\n\n" + "\n".join(f"- {line}" for line in lines))
 
 
@@ -66,7 +67,9 @@ def describe_counts_by_rule(labels: LabelSet, kind: str = "object") -> Sentences
     if not labels:
         return Sentences(labels.missing)
     if set(labels.networks) != {"scene", "object"}:
-        return Sentences(f"From {labels.name}: there are labels of one network only, so nothing to compare.")
+        return Sentences(
+            f"From {named(labels.name)}: there are labels of one network only, so nothing to compare."
+        )
     table = counts_by_rule(labels, kind)
     if labels.labels.annotator.nunique() < 2:
         table = table[table.rule == "any"]  # with one answer per unit all rules give the same
@@ -82,7 +85,7 @@ def describe_counts_by_rule(labels: LabelSet, kind: str = "object") -> Sentences
         )
     more = (counts["scene"] > counts["object"]).sum()
     verdict = f"\n\nThe scene network has more by {more} of {len(counts)} rules." if len(counts) > 1 else ""
-    head = f"From {labels.name}, units of the deepest layer that are of type {kind}:\n\n"
+    head = f"From {named(labels.name)}, units of the deepest layer that are of type {named(kind)}:\n\n"
     return Sentences(head + "\n".join(lines) + verdict)
 
 
@@ -112,10 +115,11 @@ def _high(labels: LabelSet, rule: str) -> str:
     deepest = table[table.depth == table.groupby("network").depth.transform("max")]
     rows = deepest[deepest.level == "high"].set_index("network")
     shares = [
-        f"{network} network {share_text(row.share, row.low, row.high, int(row['of']))}"
+        f"{named(network)} network {share_text(row.share, row.low, row.high, int(row['of']))}"
         for network, row in rows.iterrows()
     ]
-    text = f"{labels.name[0].upper()}{labels.name[1:]}, units of high meaning: {'; '.join(shares)}."
+    name = named(labels.name)
+    text = f"{name[:1].upper()}{name[1:]}, units of high meaning: {'; '.join(shares)}."
     if set(rows.index) >= {"scene", "object"}:
         one, other = rows.loc["scene"], rows.loc["object"]
         more = "scene" if one.share > other.share else "object"
@@ -183,9 +187,10 @@ def describe_comparison(people: LabelSet, machine: LabelSet) -> Sentences:
         share = share_text(same / len(table), *wilson_interval(same, len(table)), len(table))
         low, high = bootstrap_interval(table.shared.to_numpy())
         lines.append(
-            f"{network} network: the automatic concept shares a word with at least one person's in {share}. "
-            f"Its type is that of {percent(table.shared.mean())} of the people ({interval(low, high)}); one "
-            f"person's is that of {percent(table.expected.mean())} of the others."
+            f"{named(network)} network: the automatic concept shares a word with at least one person's in "
+            f"{share}. Its type is that of {percent(table.shared.mean())} of the people "
+            f"({interval(low, high)}); one person's is that of "
+            f"{percent(table.expected.mean())} of the others."
         )
     return Sentences("\n".join(f"- {line}" for line in lines))
 
@@ -218,7 +223,7 @@ def describe_score(own: LabelSet, others: LabelSet, name: str = "", network: str
         return Sentences(own.missing or others.missing)
     mine, theirs = (one.of(network) if network else one.labels for one in (own, others))
     who = name or str(mine.annotator.value_counts().index[0])
-    source = "the other annotators" if others is own else others.name
+    source = "the other annotators" if others is own else named(others.name)
     try:
         table = score_student(mine, who, theirs)
     except SceneLensError as error:
@@ -226,8 +231,8 @@ def describe_score(own: LabelSet, others: LabelSet, name: str = "", network: str
     low, high = bootstrap_interval(table.shared.to_numpy())
     between = "" if high != high else f" ({interval(low, high)})"
     text = (
-        f"**{who}** compared with {source}, {len(table)} unit{'s' * (len(table) > 1)}: the type agrees with "
-        f"{percent(table.shared.mean())} of the others' answers{between}"
+        f"**{named(who)}** compared with {source}, {len(table)} unit{'s' * (len(table) > 1)}: the type "
+        f"agrees with {percent(table.shared.mean())} of the others' answers{between}"
     )
     if table.expected.notna().any():
         text += f"; one of them agrees with {percent(table.expected.mean())} of the rest"

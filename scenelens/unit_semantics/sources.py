@@ -16,7 +16,7 @@ from scenelens.assets import advice, find
 from scenelens.errors import SceneLensError
 from scenelens.labels import COLUMNS, LEAST_IOU, ROLES, TYPES, current, merge, read_amt, read_netdissect
 from scenelens.paper import PAIR, PRECISION_WANTED
-from scenelens.sentences import Sentences
+from scenelens.sentences import Sentences, named
 from scenelens.studies import Study
 
 _AMT, _DISSECTION = "unit_annotation", "netdissect"  # names of assets
@@ -136,10 +136,14 @@ class LabelSet:
         people = self.labels.annotator.nunique()
         by = f"by {people} annotator{'s' * (people > 1)}"
         by = "computed without people" if set(self.labels.source) == {"automatic"} else by
-        parts = [f"{network} network: {', '.join(self.layers(network))}" for network in self.networks]
+        parts = [
+            f"{named(network)} network: {', '.join(map(named, self.layers(network)))}"
+            for network in self.networks
+        ]
         units = len(self.labels.drop_duplicates(["network", "layer", "unit"]))
         counts = f"{len(self.labels):,} labels of {units:,} units, {by}"
-        text = f"**{self.name[0].upper()}{self.name[1:]}**: {counts}; {'; '.join(parts)}. {self.note}"
+        name = named(self.name)
+        text = f"**{name[:1].upper()}{name[1:]}**: {counts}; {'; '.join(parts)}. {self.note}"
         return Sentences(text.strip())
 
 
@@ -249,13 +253,15 @@ def automatic_set(
     name = f"automatic labels of study {study.name}"
     if study.annotations is None:
         missing = (
-            f"Study {study.name} has no annotations, so its units cannot be labelled automatically: its "
-            "study.toml can name some in an [annotations] table."
+            f"Study {named(study.name)} has no annotations, so its units cannot be labelled automatically: "
+            "its study.toml can name some in an [annotations] table."
         )
         return LabelSet(name, missing=missing)
     found = {network: study.automatic_labels(network) for network in networks if network in study.networks}
     if not found:
-        return LabelSet(name, missing=f"Study {study.name} has no {' or '.join(networks)} network.")
+        return LabelSet(
+            name, missing=f"Study {named(study.name)} has no {' or '.join(map(named, networks))} network."
+        )
     first = next(iter(found.values()))
     shown = max(1, min(_SHOWN, first.n_images // 10))
     labels = merge(*(one.shown_often(shown).labels(by) for one in found.values()))
@@ -296,5 +302,7 @@ def people_set(study: Study) -> LabelSet:
         for layer in study.networks[name].layers["layer"]
     ]
     units = {key: study.networks[key[0]].layer_shape(key[1])[0] for key in order if key in answered}
-    missing = f"There are no answers yet: they are stored in {store.path.name} as soon as one is given."
+    missing = (
+        f"There are no answers yet: they are stored in {named(store.path.name)} as soon as one is given."
+    )
     return LabelSet("your answers", labels, units, missing="" if len(labels) else missing)

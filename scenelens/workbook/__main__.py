@@ -13,7 +13,7 @@ import nbformat
 from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
-from scenelens.files import replace_file
+from scenelens.files import file_name, replace_file
 from scenelens.studies import find_study, read_study_file
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run, run_notebook
@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         paths = _find_notebooks(options.notebooks)
         study, name = _choose_study(options.study)
-        folder = options.out or Path("build", "workbook" if name == _DEFAULT_STUDY else f"workbook-{name}")
+        folder = options.out or Path(
+            "build", "workbook" if name == _DEFAULT_STUDY else f"workbook-{file_name(name)}"
+        )
         os.environ["SCENELENS_STUDY"] = study  # kernels inherit it, so sl.open_study() opens this study
         runs = _run_all(paths, folder, options.timeout)
     except SceneLensError as error:

@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from scenelens.sentences import Sentences
+from scenelens.sentences import Sentences, named
 
 #: Words that may stand before an answer and add nothing to it.
 _LEADS = {"a", "an", "the", "it", "because"}
@@ -189,10 +189,10 @@ def check_choice(answer: object, expected: object, choices: Iterable[object], hi
     name = names.get(_plain(answer)) or names.get(_without_lead(answer)) or shorter.get(_without_lead(answer))
     if name is None:
         listed = sorted(names.values(), key=lambda one: (one.casefold(), one))
-        return Verdict.of(False, f"Choose one of: {', '.join(listed)}.")
+        return Verdict.of(False, f"Choose one of: {', '.join(map(named, listed))}.")
     if _plain(name) == _plain(expected):
-        return Verdict.of(True, f"Right: {name}.")
-    return Verdict.of(False, _with_hint(f"Not {name}.", hint))
+        return Verdict.of(True, f"Right: {named(name)}.")
+    return Verdict.of(False, _with_hint(f"Not {named(name)}.", hint))
 
 
 def unit_number(answer: object, layer: str) -> int | None:

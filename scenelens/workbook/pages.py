@@ -1,4 +1,9 @@
-"""Writes executed notebooks as web pages: one file each, and an index. A page loads nothing from anywhere."""
+"""Writes executed notebooks as web pages: one file each, and an index. A page loads nothing from anywhere.
+
+Text of a study is escaped where it is shown (`scenelens.sentences`, pandas, the widgets, Jinja here). Should
+any of it come through as markup all the same, it does nothing: each page tells the browser to run no script,
+to load nothing but the images in the page itself, and to send nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
@@ -19,6 +25,7 @@ from PIL import Image
 from pygments.formatters import HtmlFormatter
 
 from scenelens.files import replace_file
+from scenelens.sentences import one_line
 from scenelens.workbook.front import read_front
 from scenelens.workbook.problems import widget_models
 from scenelens.workbook.running import Run
@@ -27,6 +34,8 @@ from scenelens.workbook.snapshots import snapshot
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _FIGURES = {"image/png", "image/jpeg"}
 _THUMBNAIL = (640, 360)  # pixels, at most
+# A Content-Security-Policy. Only styles may stand in the page; no script may, because the pages need none.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _HEADINGS = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
 _NOTEBOOK_LINK = re.compile(r'href="(?!https?:)([^"#]+)\.ipynb(#[^"]*)?"')
 _TEMPLATES = jinja2.Environment(
@@ -60,7 +69,7 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
         If a page cannot be written.
     """
     cards = [_card(run) for run in runs]
-    shared = {"style": Markup(_style_sheet()), "study": study, "cards": cards}
+    shared = {"policy": _POLICY, "style": Markup(_style_sheet()), "study": one_line(study), "cards": cards}
     for place, run in enumerate(runs):
         page = _TEMPLATES.get_template("page.html.j2").render(
             shared,
@@ -140,7 +149,8 @@ def _card(run: Run) -> dict[str, Any]:
     """What the index and the pages before and after show of a notebook."""
     return {
         "front": read_front(run.notebook, run.name),
-        "page": f"{run.name}.html",
+        # Quoted: a name such as "javascript:x" would be an address of its own.
+        "page": quote(f"{run.name}.html"),
         "seconds": run.seconds,
         "problems": run.problems,
         "thumbnail": _thumbnail(run.notebook),

@@ -86,13 +86,13 @@ def _image(model: Mapping[str, Any]) -> str:
     size = "".join(
         f' {k}="{int(v)}"' for k in ("width", "height") if (v := model["state"].get(k, "")).isdigit()
     )
-    return f'<img alt="" src="data:image/{escape(kind)};base64,{data.strip()}"{size}>' if data else ""
+    return f'<img alt="" src="data:image/{escape(kind)};base64,{escape(data.strip())}"{size}>' if data else ""
 
 
 def _output(output: Mapping[str, Any]) -> str:
     data = output.get("data", {})
     if "image/png" in data:
-        return f'<img alt="" src="data:image/png;base64,{data["image/png"].strip()}">'
+        return f'<img alt="" src="data:image/png;base64,{escape(data["image/png"].strip())}">'
     return data.get("text/html") or f"<pre>{escape(output.get('text', data.get('text/plain', '')))}</pre>"
 
 

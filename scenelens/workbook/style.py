@@ -2,6 +2,9 @@
 
 A figure of the workbook is a `Plate`. It is laid out in inches from its top left corner: a title, the body, a
 caption. At 7.2 inches it is as wide as a notebook's text column, and its smallest type is legible there.
+
+Names come from outside. Whatever is written in a plate is drawn as it stands: a dollar sign begins no
+formula, and a character that the font lacks is drawn as a replacement character.
 """
 
 from __future__ import annotations
@@ -14,7 +17,11 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import Formatter, FuncFormatter, LogFormatter, NullFormatter, ScalarFormatter
 from PIL import ImageFont
+
+from scenelens.sentences import one_line
 
 WIDTH = 7.2  # inches; 720 CSS pixels in a notebook
 DPI = 160  # twice the pixels of an ordinary screen at that width, nearly
@@ -26,6 +33,9 @@ SOURCE_COLORS = {"scene-centric": _NETWORK_COLORS["scene"], "object-centric": _N
 
 _TITLE, BODY, SMALL = 11.5, 9.0, 8.5  # points
 _MARGIN, _LINE = 0.08, 0.165  # inches
+_FONT = "DejaVu Sans"  # comes with matplotlib
+# Formatters that write numbers. Their texts may be formulas, such as powers of ten, and hold no name.
+_NUMBERS = (ScalarFormatter, LogFormatter, NullFormatter)
 
 
 def network_color(network: str) -> str:
@@ -141,6 +151,29 @@ class Plate(Figure):
         style = {"size": BODY, "color": INK, "va": "top", **style}
         self.text(left / page_width, 1 - (self.head + top) / page_height, text, **style)
 
+    def draw(self, renderer: Any) -> None:
+        """Draw the plate, after all its texts were made plain; matplotlib calls this method.
+
+        Parameters
+        ----------
+        renderer : matplotlib.backend_bases.RendererBase
+            What draws.
+        """
+        # Here, and not where texts are made: titles, tick labels, legends and notes all pass this place.
+        numbers = set()
+        for axes in self.get_axes():
+            for axis in (axes.xaxis, axes.yaxis):
+                numbers.add(axis.get_offset_text())
+                if isinstance(formatter := axis.get_major_formatter(), _NUMBERS):
+                    numbers.update(axis.get_ticklabels(which="both"))
+                elif not isinstance(formatter, _PlainFormatter):
+                    axis.set_major_formatter(_PlainFormatter(formatter))
+                    axis.get_ticklabels()  # they are made only when they are wanted
+        for text in self.findobj(Text):
+            if text not in numbers:
+                text.set(text=_drawable(text.get_text(), _glyphs(text)), parse_math=False)
+        super().draw(renderer)
+
     def encode(self, dpi: int = DPI) -> bytes:
         """The plate as an image file.
 
@@ -166,6 +199,43 @@ class Plate(Figure):
         return {kind: self.encode(), "text/plain": self.caption}, {kind: about}
 
 
+class _PlainFormatter(FuncFormatter):
+    """Writes the tick labels of another formatter, without characters that cannot be drawn."""
+
+    def __init__(self, formatter: Formatter) -> None:
+        super().__init__(formatter)
+
+    def __call__(self, value: float, place: int | None = None) -> str:
+        return _drawable(super().__call__(value, place))
+
+
+def _drawable(text: str, glyphs: frozenset[int] | None = None) -> str:
+    """A text as it can be drawn: visible characters, and only those of the font.
+
+    Line breaks stay. The characters of the text's own font can be given; by default they are DejaVu Sans'.
+
+    Examples
+    --------
+    >>> _drawable("$5\\tin\\nEuro \\u4e00")
+    '$5 in\\nEuro \ufffd'
+    """
+    if text.isascii() and (text.isprintable() or text.replace("\n", "").isprintable()):
+        return text  # nearly all texts
+    glyphs = _characters(font_manager.findfont(_FONT)) if glyphs is None else glyphs
+    lines = (one_line(line, longest=len(line)) for line in text.split("\n"))
+    return "\n".join("".join(c if ord(c) in glyphs else "\ufffd" for c in line) for line in lines)
+
+
+def _glyphs(text: Text) -> frozenset[int]:
+    """The characters that a text's own font has, as numbers."""
+    return _characters(font_manager.findfont(text.get_fontproperties()))
+
+
+@functools.cache
+def _characters(path: str) -> frozenset[int]:
+    return frozenset(font_manager.get_font(path).get_charmap())
+
+
 def text_width(text: str, size: float = SMALL) -> float:
     """How wide a line of text is.
 
@@ -186,14 +256,15 @@ def text_width(text: str, size: float = SMALL) -> float:
     >>> 0.3 < text_width("bedroom") < 0.8
     True
     """
-    return _ruler().getlength(text) / 100 * size / 72
+    # Of several lines the ruler would measure none.
+    return _ruler().getlength(_drawable(text).replace("\n", " ")) / 100 * size / 72
 
 
 @functools.cache
 def _ruler() -> Any:
     """The font that matplotlib draws with, at 100 points."""
     # Pillow measures a text a thousand times faster than matplotlib, which has to draw it.
-    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 100)
+    return ImageFont.truetype(font_manager.findfont(_FONT), 100)
 
 
 def _wrapped(text: str, inches: float, size: float = SMALL) -> list[str]:
@@ -205,13 +276,23 @@ def _wrapped(text: str, inches: float, size: float = SMALL) -> list[str]:
     ['a few', 'words']
     """
     lines: list[str] = []
-    for word in text.split():
+    for word in (part for whole in text.split() for part in _parts(whole, inches, size)):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(longer, size) <= inches:
             lines[-1] = longer
         else:
             lines.append(word)
     return lines
+
+
+def _parts(word: str, inches: float, size: float) -> list[str]:
+    """A word, cut into pieces where it is wider than a line."""
+    wide = text_width(word, size)
+    if wide <= inches or len(word) < 2:
+        return [word]
+    # Two thirds of what fits on average: letters differ in width.
+    step = max(1, int(len(word) * inches / wide * 2 / 3))
+    return [word[start : start + step] for start in range(0, len(word), step)]
 
 
 def _thin(axes: Axes) -> None:

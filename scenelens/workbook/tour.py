@@ -5,11 +5,14 @@ Notebook 00 is made from these functions. `describe_*` return sentences, the oth
 
 from __future__ import annotations
 
+import glob
+
 import numpy as np
 import pandas as pd
 
+from scenelens.files import file_name
 from scenelens.networks import Network
-from scenelens.sentences import Sentences, percent, words
+from scenelens.sentences import Sentences, named, percent, words
 from scenelens.studies import Study
 
 
@@ -27,13 +30,13 @@ def describe_study(study: Study) -> Sentences:
         A title and a list.
     """
     counts = study.images.groupby("source", sort=False)
-    lines = [f"**Study {study.name}**, {len(study.images):,} images."]
+    lines = [f"**Study {named(study.name)}**, {len(study.images):,} images."]
     for source, images in counts:
-        lines.append(f"{len(images):,} {source} images in {images['category'].nunique()} categories.")
+        lines.append(f"{len(images):,} {named(source)} images in {images['category'].nunique()} categories.")
     for name, network in study.networks.items():
         height, width = network.input_size
         size = f"{width} × {height} pixels, {len(network.classes):,} classes"
-        lines.append(f"The {name} network: {len(network.layers)} layers, {size}.")
+        lines.append(f"The {named(name)} network: {len(network.layers)} layers, {size}.")
     lines.append("Objects are annotated." if study.annotations is not None else "Objects are not annotated.")
     lines.append(_describe_cached(study))
     return Sentences(lines[0] + "\n\n" + "\n".join(f"- {line}" for line in lines[1:]))
@@ -41,7 +44,12 @@ def describe_study(study: Study) -> Sentences:
 
 def _describe_cached(study: Study) -> str:
     """Whether results of earlier runs will be used; an index is a folder named after its network."""
-    cached = [name for name in study.networks if any((study.cache / "index").glob(f"{name}-*/inputs.json"))]
+    index = study.cache / "index"
+    cached = [
+        named(name)
+        for name in study.networks
+        if any(index.glob(f"{glob.escape(file_name(name))}-*/inputs.json"))
+    ]
     if not cached:
         return "Nothing has been computed yet. Results are stored on disk, and used again the next time."
     names = ", ".join(cached[:-1]) + (" and " if cached[1:] else "") + cached[-1]
@@ -117,7 +125,7 @@ def describe_presence(presence: pd.DataFrame) -> Sentences:
     common = mean.idxmax()
     lift = presence.max(axis=1) - mean  # high where one category has what the others lack
     rare = lift.idxmax()
-    names = [words(one) for one in (common, rare, presence.loc[rare].idxmax())]
+    names = [named(words(one)) for one in (common, rare, presence.loc[rare].idxmax())]
     return Sentences(
         f"The most frequent object is **{names[0]}**, in {percent(mean[common])} of the images of an average "
         f"category. The one that tells most about a scene is **{names[1]}**: in "
