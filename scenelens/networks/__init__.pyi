@@ -1,4 +1,4 @@
-from .build import build_module, module_from_factory
+from .build import build_module, find_factory, module_from_factory
 from .caffenet import CaffeNet, fold_batch_norm
 from .class_names import read_class_names, same_class
 from .graph import Slide, Step, Untraceable, layer_step, module_of
@@ -24,6 +24,7 @@ __all__ = [
     "build_module",
     "checked_image",
     "crop_centre",
+    "find_factory",
     "fold_batch_norm",
     "interpolate",
     "layer_step",

@@ -3,6 +3,7 @@ from .index_key import network_inputs
 from .ranking import TopImage, layer_row, top_images
 from .study import Study, open_study, scene_images, shipped_folder
 from .study_file import find_study, read_study_file
+from .trust import remember_trust, require_trust
 
 __all__ = [
     "ActivationIndex",
@@ -13,6 +14,8 @@ __all__ = [
     "network_inputs",
     "open_study",
     "read_study_file",
+    "remember_trust",
+    "require_trust",
     "scene_images",
     "shipped_folder",
     "top_images",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from scenelens.networks import (
     read_class_names,
 )
 from scenelens.studies.study_file import StudyFile
+from scenelens.studies.trust import check_trusted, code_root
 
 
 class StudyNetworks(Mapping):
@@ -73,7 +75,9 @@ def _load_network(file: StudyFile, name: str) -> Network:
     table, section = file.data["networks"][name], f"networks.{name}"
     classes, card = _classes(file, section, table.get("classes"))
     if "factory" in table:
-        module = module_from_factory(table["factory"], file.path.parent)
+        module = module_from_factory(
+            table["factory"], file.path.parent, code_root(file), partial(check_trusted, file)
+        )
     else:
         options = {key: table[key] for key in ("width", "fc") if key in table}
         n_classes = classes if isinstance(classes, int) else len(classes or [])
@@ -81,13 +85,26 @@ def _load_network(file: StudyFile, name: str) -> Network:
         # change.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(table.get("seed", 0))
-            module = build_module(table["architecture"], n_classes, **options)
+            module = _built(file, section, n_classes, options)
     if "weights" in table:
         load_weights(module, file.resolve(table["weights"]), table.get("rename"))
     names = None if isinstance(classes, int) else classes
     network = Network(module, name, names, _preprocessing(file, section, table.get("preprocessing")))
     network.card = card
     return network
+
+
+def _built(file: StudyFile, section: str, n_classes: int, options: dict[str, Any]) -> torch.nn.Module:
+    architecture = file.data["networks"][section.partition(".")[2]]["architecture"]
+    try:
+        return build_module(architecture, n_classes, **options)
+    except SceneLensError as error:
+        raise file.error(section, str(error)) from error
+    except (TypeError, ValueError, RuntimeError, MemoryError, AssertionError) as error:
+        # What torchvision's architectures raise for options that they do not take, and torch without memory.
+        raise file.error(
+            section, f"{architecture} cannot be built with {n_classes} classes and {options}: {error}."
+        ) from error
 
 
 def _classes(file: StudyFile, section: str, given: Any) -> tuple[list[str] | int | None, dict]:

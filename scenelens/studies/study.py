@@ -16,8 +16,8 @@ and the images are listed when they are first used. A study of your own needs ab
     [cache]
     path = "build/cache"
 
-A factory is a Python function that you wrote. A study that names one runs that file, so open only studies
-that you trust.
+A factory is a Python function in the study's folder or in an installed package. Opening a study runs no code.
+When a network with a factory is first used, you are asked whether its file may run; see `trust`.
 
 Everything that can be computed again lies in the study's cache. People's answers about units cannot be
 computed again, so they are stored elsewhere: see `Study.answers`.
@@ -56,6 +56,7 @@ from scenelens.studies.annotation_sets import open_sets
 from scenelens.studies.index import ActivationIndex
 from scenelens.studies.networks import StudyNetworks
 from scenelens.studies.study_file import StudyFile, find_study, read_study_file
+from scenelens.studies.trust import factory_files
 
 #: Kind of generator -> what makes its images. It offers ``ensure_world(root, **numbers)``, which fills the
 #: folder `root` with images unless they are there already, and ``truth_table()``. This entry is the only
@@ -395,11 +396,12 @@ def _check_files(file: StudyFile) -> None:
     """
     for name, table in file.data["networks"].items():
         section, how = f"networks.{name}", table.get("preprocessing")
-        given = [table.get("weights"), table.get("factory", "").rpartition(":")[0] or None]
+        given = [table.get("weights")]
         given += [table["classes"]] if str(table.get("classes")).endswith((".txt", ".json", ".csv")) else []
         given += [how.get("mean_image")] if isinstance(how, dict) else []
         for path in filter(None, given):
             file.existing(section, path)
+    factory_files(file)
     if "generator" not in file.data:
         for entry in file.data["images"]:
             file.existing("images", entry["path"])
