@@ -6,6 +6,7 @@ from .labelme import parse_annotation
 from .names import normalise_name, read_folding
 from .outlined import AnnotatedObject, Annotation, PolygonAnnotations, rasterise
 from .polygons import mask_to_polygons
+from .sources import source_digest, stamp
 from .sun import AnnotatedImages, write_annotation, write_label_map, write_legend
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "parse_annotation",
     "rasterise",
     "read_folding",
+    "source_digest",
+    "stamp",
     "write_annotation",
     "write_label_map",
     "write_legend",

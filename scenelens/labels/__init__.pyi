@@ -4,7 +4,7 @@ from .automatic import (
     LEAST_IOU,
     AutomaticLabels,
     LayerCounts,
-    file_digests,
+    cache_path,
     load_or_compute,
 )
 from .colours_and_elements import colour_map, element_map
@@ -48,11 +48,11 @@ __all__ = [
     "Maps",
     "Rule",
     "agreement",
+    "cache_path",
     "check_labels",
     "colour_map",
     "current",
     "element_map",
-    "file_digests",
     "label_networks",
     "load_or_compute",
     "merge",

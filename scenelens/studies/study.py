@@ -46,7 +46,7 @@ from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
     LabelStore,
-    file_digests,
+    cache_path,
     label_networks,
     load_or_compute,
     merge,
@@ -321,12 +321,15 @@ class Study:
                 f"add an [annotations] table to {self.file.path.name}."
             )
         nets = {name: self.networks[name] for name in networks}
-        digests, folder = file_digests(known), self.cache / "labels"
-        paths = {
-            name: folder / f"{file_name(name)}-{_labels_key(net, known, digests)}.npz"
-            for name, net in nets.items()
-        }
+        paths = {name: self._labels_path(net, name, known) for name, net in nets.items()}
         return load_or_compute(paths, lambda names: label_networks([nets[name] for name in names], known))
+
+    def _labels_path(self, network: Network, name: str, annotations: Annotations) -> Path:
+        def named(digests: bytes) -> Path:
+            key = _labels_key(network, annotations, digests)
+            return self.cache / "labels" / f"{file_name(name)}-{key}.npz"
+
+        return cache_path(annotations, named)
 
     @property
     def answers(self) -> LabelStore:
