@@ -25,6 +25,7 @@ _SAME_SHAPE = 0.97  # least IoU of a simplified outline with the exact one
 # Coordinates, in pixels, beyond which an outline is cut off. No photograph is as large, and the whole numbers
 # of the kernels cannot overflow within it.
 _REACH = 1e7
+_SHORT = 100  # edges up to which all pairs cost less than choosing an axis
 _PAIRS_PER_EDGE = 2000  # how many pairs of edges the search for crossings may compare, for each edge
 
 
@@ -135,7 +136,7 @@ def within_reach(points: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> within_reach(np.array([(0, 0), (4e20, 2e20), (0, 5)])).tolist()
-    [[0.0, 0.0], [10000000.0, 5000000.0], [10000000.0, 5000000.0], [0.0, 5.0]]
+    [[0.0, 0.0], [10000000.0, 5000000.0], [10000000.0, 5000005.0], [0.0, 5.0]]
     """
     if np.abs(points).max(initial=0) <= _REACH:
         return points
@@ -216,11 +217,15 @@ def crosses_itself(polygon: np.ndarray) -> bool | None:
     # An edge whose reverse is there too is a slit to a hole: rounding would let it seem to cross.
     known = {tuple(edge) for edge in edges.tolist()}
     edges = edges[[(x1, y1, x0, y0) not in known for x0, y0, x1, y1 in edges.tolist()]]
-    # Only edges whose extents overlap can cross. Edges sorted along x or y have them next to each other; the
-    # axis with fewer overlaps is taken, so that an outline's cost grows with its length and not its square.
-    across, along = (_by_start(edges, axis) for axis in (0, 1))
-    chosen = across if _overlaps(across, 0) <= _overlaps(along, 1) else along
-    found = _any_crossing(chosen, 0 if chosen is across else 1, _PAIRS_PER_EDGE * len(edges))
+    # Only edges whose extents overlap can cross. Edges sorted along x or y have them next to each other; of a
+    # long outline the axis with fewer overlaps is taken, so that its cost grows with its length and not with
+    # the square of it.
+    chosen, axis = _by_start(edges, 0), 0
+    if len(edges) > _SHORT:
+        other = _by_start(edges, 1)
+        if _overlaps(other, 1) < _overlaps(chosen, 0):
+            chosen, axis = other, 1
+    found = _any_crossing(chosen, axis, _PAIRS_PER_EDGE * len(edges))
     return None if found < 0 else bool(found)
 
 
