@@ -117,8 +117,6 @@ def mask_size(path: Path, photograph: ImageFrame) -> tuple[int, int]:
         If it is not an image, has more than 50 million pixels, or has another shape than the photograph. A
         mask of another scale will do.
     """
-    if not path.exists():
-        raise SceneLensError(f"the mask {path} is missing; put it back or leave the photograph out.")
     own, shown = image_frame(path), photograph.size
     # `load_mask` turns a mask without a tag of its own as it turns the photograph.
     turns = own.orientation == 1 and photograph.belongs_to_stored(own.stored)
