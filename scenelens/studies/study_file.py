@@ -62,17 +62,19 @@ def _is_texts(value: Any) -> bool:
 
 
 def _is_name(value: str) -> bool:
-    """Whether a text may become the name of a file: no path, nothing invisible, not hidden, not long.
+    """Whether a text is a name: no way to another place, nothing invisible, not hidden, not long.
 
-    >>> [_is_name(one) for one in ("scene", "Ada's photos, 2nd", "../../x", "a/b", "C:x", "", ".")]
-    [True, True, False, False, False, False, False]
+    A slash alone makes no path, as in "day/night"; `file_name` replaces it where the name is that of a file.
+
+    >>> [_is_name(one) for one in ("scene", "day/night", "../../x", "/x", "a/../b", "C:x", "", ".")]
+    [True, True, False, False, False, False, False, False]
     """
     return (
         0 < len(value.encode(errors="replace")) <= _LONGEST_NAME
         and value.isprintable()
         and value == value.strip()
-        and not value.startswith(".")
-        and not re.search(r"[/\\]|^.:", value)
+        and not re.match(r"[./\\~]|.:", value)
+        and not {".", ".."} & {piece.strip() for piece in re.split(r"[/\\]", value)}
     )
 
 
@@ -88,8 +90,8 @@ def _is_path(value: str) -> bool:
 
 _NAME = _Kind(
     (str,),
-    "str, a name and not a path: without / \\ and line breaks, not beginning with a dot, at most "
-    f"{_LONGEST_NAME} bytes",
+    "str, a name and not a path: one line that does not begin with . / or ~ and has no .. between slashes, "
+    f"at most {_LONGEST_NAME} bytes",
     _is_name,
 )
 _TEXT, _TABLE, _TABLES = _Kind((str,), "str"), _Kind((dict,), "dict"), _Kind((list,), "list of tables")

@@ -137,7 +137,23 @@ def test_values_that_nothing_can_use_are_named(tmp_path, text, sentence):
 
 
 @pytest.mark.parametrize(
-    "name", ["../../x", "/etc/x", "a/b", r"a\b", "..", ".", ".hidden", "", " ", "a\n", "C:x", "x" * 300]
+    "name",
+    [
+        "../../x",
+        "/etc/x",
+        "a/../b",
+        r"a\..\b",
+        r"\\host\x",
+        "~",
+        "..",
+        ".",
+        ".hidden",
+        "",
+        " ",
+        "a\n",
+        "C:x",
+        "x" * 300,
+    ],
 )
 def test_names_are_names_and_not_paths(tmp_path, name):
     path, quoted = tmp_path / "study.toml", json.dumps(name)
