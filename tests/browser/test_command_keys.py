@@ -80,7 +80,10 @@ def notebook(request, chromium, lab, studies) -> Iterator[NotebookPage]:
     path = lab.state / f"keys_{app}.ipynb"
     nbformat.write(new_notebook(cells=[new_markdown_cell("text", id="text"), *cells], metadata=KERNEL), path)
     context = chromium.new_context(viewport={"width": 1400, "height": 1400})
-    yield NotebookPage(context.new_page(), lab).open(lab.serve(path), app).run_all()
+    page = NotebookPage(context.new_page(), lab).open(lab.serve(path), app)
+    page.page.wait_for_timeout(1000)
+    page.script_errors.clear()  # Notebook 7.6 has some of its own while it starts
+    yield page.run_all()
     context.close()
 
 
@@ -124,10 +127,9 @@ def test_each_root_has_the_attribute_and_can_have_the_focus(notebook):
 
 def test_the_widgets_own_keys_work(notebook):
     tile = notebook.widget("sl-tile-5")
-    marked = "mod-active" in tile.get_attribute("class")
     tile.focus()
     notebook.page.keyboard.press("Space")
-    (expect(tile).not_to_have_class if marked else expect(tile).to_have_class)(re.compile("mod-active"))
+    expect(tile).to_have_class(re.compile("mod-active"))
     notebook.page.keyboard.press("Tab")
     expect(notebook.widget("sl-tile-6")).to_be_focused()
     handle = notebook.page.locator(".sl-browse-units .noUi-handle")
@@ -176,6 +178,13 @@ def test_a_kernel_that_was_restarted_is_said(notebook):
     notebook.widget("sl-tile-1").click()
     press(notebook)
     assert cells(notebook) == before
+
+
+def test_what_was_begun_before_the_restart_is_there_again(notebook):
+    notebook.run_all()
+    expect(notebook.page.locator(".scenelens-lost:visible")).to_have_count(0, timeout=90_000)
+    expect(notebook.widget("sl-concept").locator("input")).to_have_value("x dd m b 00")
+    expect(notebook.widget("sl-tile-5")).to_have_class(re.compile("mod-active"))
 
 
 def restart(notebook: NotebookPage) -> None:

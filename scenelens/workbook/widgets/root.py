@@ -5,9 +5,11 @@ notebook: x cuts the cell with the widget, d d deletes it, m makes text of it. T
 and sliders are not. Lumino, which handles these keys, skips elements with the attribute
 ``data-lm-suppress-shortcuts``. But the notebook's commands are bound to the focused element itself, and
 Lumino looks at that element before it looks at what is around it, so the attribute on the root alone changes
-nothing for a button inside. The root therefore also stops each key there; only Ctrl+S goes on, to save the
-notebook. The root can have the focus, so that a click on a picture or on a text puts the focus on it:
-otherwise Jupyter would focus the cell, and the next key would be a command.
+nothing for a button inside. So while the focus is in a widget, its root gives the attribute to the element
+that gets a key. This happens on the window, in the capture phase, because Notebook handles keys in the
+capture phase of the document (JupyterLab in the bubbling phase). Only Ctrl+S goes on, to save the notebook.
+The root can have the focus itself, so that a click on a picture or on a text puts the focus on it: otherwise
+Jupyter would focus the cell, and the next key would be a command.
 
 ipywidgets cannot set an attribute of an element from Python. What does it here is the load event of the
 widget's own style sheet, which happens in every Jupyter without an extension, and again when the cell was out
@@ -27,17 +29,20 @@ import ipywidgets
 from scenelens.workbook.widgets.message_order import handle_in_order
 
 _ROOT, _LOST = "scenelens-widget", "scenelens-lost"
-# Doing this twice changes nothing: a cell may come into view again.
 _KEYS = f"""
 const root = this.closest('.{_ROOT}'), name = 'data-lm-suppress-shortcuts';
+if (root.hasAttribute(name)) return;
 root.tabIndex = -1;
 root.setAttribute(name, 'true');
-root.onkeydown = event => {{
+const keep = event => {{
+  if (!root.contains(event.target)) return;
   const saves = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 's';
-  if (saves) {{ root.removeAttribute(name); return; }}
-  root.setAttribute(name, 'true');
-  event.stopPropagation();
+  for (const part of [root, event.target]) {{
+    if (saves) part.removeAttribute(name); else part.setAttribute(name, 'true');
+  }}
 }};
+root.addEventListener('focusin', () => window.addEventListener('keydown', keep, true));
+root.addEventListener('focusout', () => window.removeEventListener('keydown', keep, true));
 """
 _SHEET = f"""
 .{_ROOT}:focus {{ outline: none; }}
