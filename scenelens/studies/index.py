@@ -22,7 +22,7 @@ import pandas as pd
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, file_name, image_digests
 from scenelens.metrics import share_of_top
-from scenelens.networks import Network
+from scenelens.networks import Network, nonfinite_error
 from scenelens.progress import say_on_stderr
 from scenelens.studies.index_build import build_blocks
 from scenelens.studies.index_files import IndexFiles, disk_errors
@@ -66,10 +66,21 @@ class ActivationIndex:
         self._files = files
         # A widget needs the same layer at every click, and an array is read in one piece: a few stay in
         # memory.
-        self._read = functools.lru_cache(maxsize=6)(files.read)
+        self._read = functools.lru_cache(maxsize=6)(self._checked)
         notes = files.finished()
         rows = [pair for number in sorted(notes) for pair in notes[number]["skipped"]]
         self.skipped = pd.DataFrame(rows, columns=["image", "reason"])
+        self._was_read = ~self.images["image"].isin(self.skipped["image"]).to_numpy()
+
+    def _checked(self, name: str) -> np.ndarray:
+        """An array of the files. Earlier versions stored numbers that are not finite without an error."""
+        values = self._files.read(name)
+        # A sum is not finite if a number is not; it needs no memory.
+        if values.dtype.kind == "f" and not np.isfinite(values.sum(dtype=np.float64)):
+            units = np.flatnonzero(~np.isfinite(values[self._was_read]).all(0))
+            if len(units):
+                raise nonfinite_error(self.network, name.rpartition("/")[0], units.tolist())
+        return values
 
     def __repr__(self) -> str:
         size = f"{len(self.images):,} images, {len(self.layers)} layers"

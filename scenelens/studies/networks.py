@@ -91,6 +91,8 @@ def _load_network(file: StudyFile, name: str) -> Network:
     names = None if isinstance(classes, int) else classes
     network = Network(module, name, names, _preprocessing(file, section, table.get("preprocessing")))
     network.card = card
+    for layer, units in table.get("silence", {}).items():
+        network.silence(layer, units)
     return network
 
 

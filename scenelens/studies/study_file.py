@@ -84,6 +84,13 @@ def _are_classes(value: Any) -> bool:
     return 1 <= value <= 100_000 if isinstance(value, int) else _is_path(value)
 
 
+def _are_units(value: Any) -> bool:
+    return all(
+        isinstance(units, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in units)
+        for units in value.values()
+    )
+
+
 def _is_path(value: str) -> bool:
     return bool(value) and "\0" not in value
 
@@ -125,6 +132,7 @@ _SCHEMA: dict[str, dict[str, _Kind]] = {
         "width": _Kind((int, float), "int or float, above 0 and at most 8", lambda value: 0 < value <= 8),
         "fc": _whole(1, 65_536),
         "rename": _RENAMES,
+        "silence": _Kind((dict,), "dict from a layer to its units, such as {conv2 = [7]}", _are_units),
         "preprocessing": _Kind((str, dict), "str or dict"),
     },
     "networks.*.preprocessing": {
