@@ -195,8 +195,10 @@ def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
 def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
     """Return which groups the highest scores come from, compared with chance (section 2, Figure 1).
 
-    Edge cases: images whose score is NaN do not take part. With fewer than n images all of them count. Of
-    ties the earlier image goes first, so that the result does not depend on the sorting algorithm.
+    Edge cases: images whose score is NaN do not take part. With fewer than n images all of them count. Where
+    all scores are equal nothing is preferred, and the shares are NaN. Where several images tie for the last
+    places, each group counts in proportion to its part of them, so that the order of the images decides
+    nothing.
 
     Parameters
     ----------
@@ -210,9 +212,9 @@ def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.
     Returns
     -------
     pandas.DataFrame
-        One row per group in sorted order: ``group``, ``n`` (int, images counted in all), ``count`` (int, of
-        this group), ``share`` (float, 0..1), ``low`` and ``high`` (its Wilson interval, 95%), ``chance``
-        (float, the group's share of all images that take part).
+        One row per group in sorted order: ``group``, ``n`` (int, images counted in all), ``count`` (of this
+        group; a fraction only after a tie), ``share`` (float, 0..1), ``low`` and ``high`` (its Wilson
+        interval, 95%), ``chance`` (float, the group's share of all images that take part).
 
     Raises
     ------
@@ -233,16 +235,48 @@ def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.
         raise SceneLensError(f"the top of a list has at least one entry, not {n}.")
     kept = ~np.isnan(values)
     values, names = values[kept], names[kept]
-    top = names[np.argsort(-values, kind="stable")[:n]]
-    rows = [
-        _share(group, int(np.count_nonzero(top == group)), len(top)) for group in sorted(set(names), key=str)
-    ]
+    groups = sorted(set(names), key=str)
+    rows = [_share(group, values, names == group, min(n, len(values))) for group in groups]
     return pd.DataFrame(rows, columns=["group", "n", "count", "share", "low", "high"]).assign(
-        chance=[np.count_nonzero(names == group) / len(names) for group in sorted(set(names), key=str)]
+        chance=[np.count_nonzero(names == group) / len(names) for group in groups]
     )
 
 
-def _share(group: Any, k: int, n: int) -> dict[str, Any]:
+def all_equal(scores: np.ndarray) -> bool:
+    """Return whether scores cannot rank anything: several of them, all equal.
+
+    Parameters
+    ----------
+    scores : array_like
+        Numbers; NaN is left out.
+
+    Returns
+    -------
+    bool
+        False for a single score.
+
+    Examples
+    --------
+    >>> all_equal([0.0, 0.0, np.nan]), all_equal([0.0, 1.0]), all_equal([2.0])
+    (True, False, False)
+    """
+    values = np.asarray(scores, dtype=float)
+    values = values[~np.isnan(values)]
+    return len(values) > 1 and bool((values == values[0]).all())
+
+
+def _share(group: Any, values: np.ndarray, members: np.ndarray, n: int) -> dict[str, Any]:
+    """One group's share of the n highest values."""
+    if all_equal(values):
+        return {"group": group, "n": n, "count": 0, "share": np.nan, "low": np.nan, "high": np.nan}
+    last = np.partition(values, -n)[-n]
+    above, tied = values > last, values == last
+    places = n - np.count_nonzero(above)
+    k: float = int(np.count_nonzero(above & members))
+    if places == np.count_nonzero(tied):
+        k += int(np.count_nonzero(tied & members))
+    else:
+        k += float(places * np.count_nonzero(tied & members) / np.count_nonzero(tied))
     low, high = wilson_interval(k, n)
     return {"group": group, "n": n, "count": k, "share": k / n, "low": low, "high": high}
 

@@ -95,10 +95,28 @@ def test_share_of_top_by_hand():
     assert table.loc["a", ["low", "high"]].tolist() == pytest.approx(wilson_interval(2, 3))
 
 
-def test_share_of_top_keeps_the_order_of_ties_and_leaves_out_unread_images():
-    table = share_of_top([1, np.nan, 1, 1], list("abca"), n=2).set_index("group")
+def test_share_of_top_leaves_out_unread_images():
+    table = share_of_top([3, np.nan, 2, 1], list("abca"), n=2).set_index("group")
     assert table["count"].to_dict() == {"a": 1, "c": 1}
     assert table["chance"].sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("scores", [[0, 0, 0, 0], [2.5] * 4, [-1, -1, np.nan, -1]])
+@pytest.mark.parametrize("n", [1, 2, 100])
+def test_equal_scores_prefer_nothing(scores, n):
+    table = share_of_top(scores, list("aabb"), n)
+    assert table[["share", "low", "high"]].isna().all(axis=None)
+    assert table["chance"].sum() == pytest.approx(1)
+
+
+def test_ties_for_the_last_places_count_in_proportion_in_any_order():
+    for groups in ("baaaab", "bbaaaa", "baabaa"):
+        table = share_of_top([9, 0, 0, 0, 0, 0], list(groups), n=3).set_index("group")
+        assert table["count"].to_dict() == pytest.approx({"a": 2 * 4 / 5, "b": 1 + 2 / 5})
+        assert ((table["low"] < table["share"]) & (table["share"] < table["high"])).all()
+    whole = share_of_top([9, 5, 5, 0], list("abab"), n=3)
+    assert whole["count"].tolist() == [2, 1]
+    assert whole["count"].dtype == int
 
 
 def test_share_of_top_without_images_or_with_few():

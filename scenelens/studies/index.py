@@ -21,7 +21,7 @@ import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, file_name, image_digests
-from scenelens.metrics import share_of_top
+from scenelens.metrics import all_equal, share_of_top
 from scenelens.networks import Network, nonfinite_error
 from scenelens.progress import say_on_stderr
 from scenelens.studies.index_build import build_blocks
@@ -319,7 +319,8 @@ class ActivationIndex:
         -------
         pandas.DataFrame
             ``rank`` (from 0), ``image``, ``peak``, ``row`` and ``col`` (position of the peak in the layer's
-            map). Equal peaks stand in the order of the images.
+            map). Equal peaks stand in the order of the images. A unit with the same peak in all images has
+            a further column ``note``, which says so.
 
         Raises
         ------
@@ -336,7 +337,8 @@ class ActivationIndex:
             "row": row,
             "col": col,
         }
-        return pd.DataFrame({"rank": np.arange(len(order)), **columns})
+        table = pd.DataFrame({"rank": np.arange(len(order)), **columns})
+        return _noted(table, peaks if among is None else peaks[np.asarray(among)], "unit")
 
     def _unit(self, layer: str, unit: int, kind: str) -> np.ndarray:
         found = self._array(layer, kind)
@@ -359,7 +361,8 @@ class ActivationIndex:
         Returns
         -------
         pandas.DataFrame
-            ``rank`` (from 0), ``image``, ``score``. Equal scores stand in the order of the images.
+            ``rank`` (from 0), ``image``, ``score``. Equal scores stand in the order of the images. A layer
+            with the same score on all images has a further column ``note``, which says so.
 
         Raises
         ------
@@ -369,7 +372,8 @@ class ActivationIndex:
         scores = self.layer_scores(layer)
         order = _highest(scores, n, among)
         images = self.images["image"].to_numpy()[order]
-        return pd.DataFrame({"rank": np.arange(len(order)), "image": images, "score": scores[order]})
+        table = pd.DataFrame({"rank": np.arange(len(order)), "image": images, "score": scores[order]})
+        return _noted(table, scores if among is None else scores[np.asarray(among)], "layer")
 
     def layer_preference(self, layer: str, n: int = 100) -> pd.DataFrame:
         """Which kind of image a layer prefers: the share of each source in its top `n` images (Figure 1).
@@ -395,13 +399,15 @@ class ActivationIndex:
 
         Notes
         -----
-        A layer's score on an image is the sum over all its units and positions. Equal scores stand in the
-        order of the images, so for a layer that never responds that order alone decides.
+        A layer's score on an image is the sum over all its units and positions. A layer whose scores are all
+        equal has no preference: its shares are NaN, and a further column ``note`` says why. Where images tie
+        for the last places, sources count in proportion; see `share_of_top`.
         """
-        table = share_of_top(self.layer_scores(layer), list(self.images["source"].astype(str)), n)
+        scores = self.layer_scores(layer)
+        table = share_of_top(scores, list(self.images["source"].astype(str)), n)
         table = table.rename(columns={"group": "source"})
         table.insert(0, "layer", layer)
-        return table
+        return _noted(table, scores, "layer")
 
 
 def _highest(scores: np.ndarray, n: int, among: Any = None) -> np.ndarray:
@@ -419,6 +425,14 @@ def _highest(scores: np.ndarray, n: int, among: Any = None) -> np.ndarray:
     rows = np.flatnonzero(allowed)
     # Stable, so that ties keep the order of the images: the result is the same on every machine.
     return rows[np.argsort(-scores[rows], kind="stable")[:n]]
+
+
+def _noted(table: pd.DataFrame, scores: np.ndarray, what: str) -> pd.DataFrame:
+    """The table, with a note where equal scores give no order."""
+    if not all_equal(scores):
+        return table
+    kind = "dead" if np.nanmax(scores) == 0 else "constant"
+    return table.assign(note=f"{kind} {what}: it responds equally to all images, so their order says nothing")
 
 
 def _say_nothing(text: str) -> None:
