@@ -1,32 +1,33 @@
-"""Files written atomically, cached results, and the keys that say what a cached result depends on.
+"""Files written atomically, packed arrays, and the keys that say what a cached result depends on.
 
 A result that takes minutes to compute is written to a file whose name contains a key: a hash over everything
-the result depends on. `cached` reads that file where it exists and can be read; otherwise it computes the
-result and writes the file. A damaged file is replaced, so deleting or damaging a cache costs time only.
+the result depends on. `scenelens.caches` reads and writes these files.
 
->>> import tempfile
->>> path = Path(tempfile.mkdtemp(), f"squares-{cache_key({'version': 1, 'n': 3})}.json")
->>> cached(path, lambda: [1, 4, 9], pack=lambda value: json.dumps(value).encode(), unpack=json.loads)
-[1, 4, 9]
->>> cached(path, lambda: 1 / 0, pack=lambda value: json.dumps(value).encode(), unpack=json.loads)
-[1, 4, 9]
+>>> cache_key({"version": 1, "n": 3})
+'6e47d440b6a5758b'
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import re
+import secrets
+import shutil
+import socket
 import struct
+import time
+import tokenize
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ import pandas as pd
 from scenelens.errors import SceneLensError
 from scenelens.sentences import one_line
 
-T = TypeVar("T")
+_DAY = 24 * 60 * 60  # seconds
 
 _LONGEST_NAME = 100  # bytes of a file's name that come from a name; most file systems allow 255 in all
 # What some file system does not allow in a name, or takes for something else than a name.
@@ -43,8 +44,9 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  
 _FORMULA = "=+-@\t\r\n"  # a spreadsheet takes a text that begins with one of these for a formula
 
 # What reading a file that is missing, damaged, or of another kind raises: the file system (OSError), JSON and
-# NumPy (ValueError), a missing or wrong entry (KeyError to OverflowError), and a damaged .npz archive, which
+# NumPy (ValueError), a missing or wrong entry (KeyError to IndexError), and a damaged .npz archive, which
 # may claim to be encrypted (RuntimeError) or packed in an unknown way (NotImplementedError, a RuntimeError).
+# NumPy reads the header of an array as Python text (TokenError, SyntaxError; XML's ParseError is one, too).
 UNREADABLE = (
     OSError,
     ValueError,
@@ -52,13 +54,15 @@ UNREADABLE = (
     TypeError,
     AttributeError,
     IndexError,
-    OverflowError,
     EOFError,
     RuntimeError,
     MemoryError,
     struct.error,
     zipfile.BadZipFile,
     zlib.error,
+    tokenize.TokenError,
+    SyntaxError,
+    ArithmeticError,
 )
 
 
@@ -130,73 +134,6 @@ def _no_formula(cell: Any) -> Any:
     # A bare carriage return would not be quoted, and begins a new row.
     cell = cell.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{cell}" if risky else cell
-
-
-def cached(
-    path: Path | None, make: Callable[[], T], pack: Callable[[T], bytes], unpack: Callable[[bytes], T]
-) -> T:
-    """Return the result in a cache file; where it cannot be read, compute it and write the file.
-
-    Parameters
-    ----------
-    path : Path or None
-        The cache file. Its name must contain a key of everything the result depends on; see `cache_key`.
-        None computes the result and writes nothing.
-    make : callable
-        Computes the result; called without arguments, only where the file cannot be read.
-    pack : callable
-        Turns the result into the file's bytes.
-    unpack : callable
-        Turns the file's bytes into the result. It may raise any of `UNREADABLE`, for example a ValueError
-        where the content does not make sense; the result is then computed anew.
-
-    Returns
-    -------
-    object
-        What `unpack` or `make` returned.
-
-    Raises
-    ------
-    SceneLensError
-        If the result was computed and the file cannot be written.
-
-    Examples
-    --------
-    >>> cached(None, lambda: 5, pack=lambda n: b"%d" % n, unpack=int)
-    5
-    """
-    found = None if path is None else read_cached(path, unpack)
-    if found is None:
-        found = make()
-        if path is not None:
-            replace_file(path, pack(found))
-    return found
-
-
-def read_cached(path: Path, unpack: Callable[[bytes], T]) -> T | None:
-    """Return the result in a cache file, or None where the file is missing or cannot be read.
-
-    Parameters
-    ----------
-    path : Path
-        The cache file.
-    unpack : callable
-        Turns the file's bytes into the result; see `cached`.
-
-    Returns
-    -------
-    object or None
-        What `unpack` returned; None where it raised one of `UNREADABLE`.
-
-    Examples
-    --------
-    >>> read_cached(Path("no such file"), json.loads) is None
-    True
-    """
-    try:
-        return unpack(path.read_bytes())
-    except UNREADABLE:
-        return None
 
 
 def cache_key(parts: Mapping[str, Any] | Sequence[Any], digits: int = 16, more: bytes = b"") -> str:
@@ -315,10 +252,9 @@ def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
     b'hello'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The process id keeps two processes that write the same file out of each other's draft.
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = draft_of(path)
     try:
-        with open(draft, "wb") as file:
+        with open(draft, "xb") as file:
             file.write(content)
             if durable:
                 file.flush()
@@ -326,6 +262,76 @@ def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def draft_of(path: Path) -> Path:
+    """Return a new name next to a file or folder, under which its next content is prepared.
+
+    The name says the process and a digest of the machine's name, so that `sweep_drafts` knows whether its
+    writer still runs. Two threads, or two containers with the same process number, never get the same name.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder that will be made or replaced.
+
+    Returns
+    -------
+    Path
+        ``.<name>.<process>-<machine>-<random>`` in the same folder.
+    """
+    # A name of the greatest length that file systems allow (255 bytes) leaves no room for more.
+    return path.with_name(f".{path.name[:120]}.{os.getpid()}-{_machine()}-{secrets.token_hex(6)}")
+
+
+def sweep_drafts(folder: Path) -> None:
+    """Remove what killed processes left in a folder: their drafts, but not those of a process that runs.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder. It need not exist, and folders in it are not searched.
+    """
+    with contextlib.suppress(OSError):
+        for draft in folder.glob(".*.[0-9]*"):
+            if _is_left_over(draft):
+                if draft.is_dir():
+                    shutil.rmtree(draft, ignore_errors=True)
+                else:
+                    draft.unlink(missing_ok=True)
+
+
+def _machine() -> str:
+    return digest(socket.gethostname())[:8]
+
+
+# What `draft_of` makes, and what earlier versions made of the files and folders of a cache. Other hidden
+# files may end in a number, too, and are not ours.
+_DRAFT = re.compile(r".+\.(?P<process>\d+)-(?P<machine>[0-9a-f]{8})-[0-9a-f]{12}")
+_EARLIER_DRAFT = re.compile(r".+(\.json|\.npz|-[0-9a-f]{16})\.(?P<process>\d+)")
+
+
+def _is_left_over(draft: Path) -> bool:
+    found = _DRAFT.fullmatch(draft.name) or _EARLIER_DRAFT.fullmatch(draft.name)
+    if found is None:
+        return False
+    # A process of another machine cannot be asked whether it runs: its draft is kept for a day.
+    if found.groupdict().get("machine", _machine()) != _machine():
+        return time.time() - draft.stat().st_mtime > _DAY
+    return not _runs(int(found["process"]))
+
+
+def _runs(process: int) -> bool:
+    # On Windows os.kill would end the process; there a draft is left over when its writer closed it.
+    if os.name == "nt":
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # it runs, and belongs to somebody else
+    return True
 
 
 def replace_file(path: str | Path, content: bytes, durable: bool = False) -> None:
@@ -421,55 +427,3 @@ def stable_text(value: Any) -> str:
         raw = np.ascontiguousarray(value)
         return f"array({raw.dtype},{raw.shape},{digest(raw.tobytes())})"
     return repr(value)
-
-
-def image_digests(ids: Iterable[str], paths: Iterable[str | Path], memory: Path) -> list[tuple[str, str]]:
-    """Return the SHA-256 of every image file, and remember it for files that do not change.
-
-    Images count by what is in the files and not by their time stamps, so a copied folder or another checkout
-    has the same digests. The time stamps only decide which files are read again.
-
-    Parameters
-    ----------
-    ids : iterable of str
-        The images' ids.
-    paths : iterable of str or Path
-        The images' files, as many as ids.
-    memory : Path
-        A JSON file with the digests known so far: absolute path -> [size in bytes, time of the last change
-        in ns, digest].
-
-    Returns
-    -------
-    list of tuple
-        (image id, digest) in the order given; the digest of a missing file is ``"missing"``.
-    """
-    known = _remembered(memory)
-    fresh: dict[str, list[Any]] = {}
-    digests = []
-    for image, path in zip(ids, paths, strict=True):
-        name = str(Path(path).absolute())
-        fresh[name] = _stamped_digest(name, known.get(name))
-        digests.append((str(image), fresh[name][2]))
-    if any(known.get(name) != entry for name, entry in fresh.items()):
-        write_whole(memory, json.dumps(known | fresh).encode())
-    return digests
-
-
-def _remembered(memory: Path) -> dict[str, list[Any]]:
-    known = read_cached(memory, json.loads)
-    return known if isinstance(known, dict) else {}
-
-
-def _stamped_digest(name: str, known: list[Any] | None) -> list[Any]:
-    try:
-        stat = os.stat(name)
-        if not os.path.isfile(name):  # reading a pipe would wait for ever
-            return [0, 0, "missing"]
-        if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
-            return known
-        # file_digest reads in pieces, so that a large file need not fit in memory.
-        with open(name, "rb") as file:
-            return [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest()]
-    except OSError:
-        return [0, 0, "missing"]

@@ -95,7 +95,8 @@ def _announce(atlas: Atlas, n: int | None) -> None:
     seconds = 0.0
     for _, name, layer in atlas.layers():
         part = atlas.parts[name]
-        missing = [unit for unit in part.order(layer)[:n] if int(unit) not in part.cached(layer)]
+        cached = part.cached(layer)
+        missing = [unit for unit in part.order(layer)[:n] if int(unit) not in cached]
         if missing:
             began = time.perf_counter()
             part.compute(layer, int(missing[0]), progress=False, n_images=1)

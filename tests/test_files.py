@@ -12,15 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenelens import files
-from scenelens.errors import SceneLensError
 from scenelens.files import (
     cache_key,
-    cached,
     csv_file,
     digest,
     file_name,
     pack_arrays,
-    read_cached,
     stable_text,
     unpack_arrays,
     write_whole,
@@ -28,65 +25,6 @@ from scenelens.files import (
 from tests.hostile_names import CELLS, HOSTILE, mixtures
 
 JSON = {"pack": lambda value: json.dumps(value).encode(), "unpack": json.loads}
-
-
-def forbidden():
-    raise AssertionError("the result was computed again")
-
-
-def test_a_result_is_computed_once(tmp_path):
-    path = tmp_path / "new" / "a.json"
-    assert cached(path, lambda: [1, 2], **JSON) == [1, 2]
-    assert cached(path, forbidden, **JSON) == [1, 2]
-    assert list(path.parent.iterdir()) == [path]  # no draft is left
-
-
-@pytest.mark.parametrize("content", [b"", b"[1, 2", b"\xff\xfe", b"{}"])
-def test_a_damaged_file_is_replaced(tmp_path, content):
-    path = tmp_path / "a.json"
-    path.write_bytes(content)
-    how = {"pack": JSON["pack"], "unpack": lambda content: json.loads(content)["value"]}
-    assert cached(path, lambda: {"value": 3}, **how) == {"value": 3}
-    assert json.loads(path.read_bytes()) == {"value": 3}
-
-
-def test_content_that_makes_no_sense_is_replaced(tmp_path):
-    def unpack(content):
-        value = json.loads(content)
-        if value < 0:
-            raise ValueError
-        return value
-
-    path = tmp_path / "a.json"
-    path.write_bytes(b"-1")
-    assert cached(path, lambda: 2, JSON["pack"], unpack) == 2
-    assert cached(path, forbidden, JSON["pack"], unpack) == 2
-
-
-def test_a_result_may_be_false(tmp_path):
-    path = tmp_path / "a.json"
-    assert cached(path, list, **JSON) == []
-    assert cached(path, forbidden, **JSON) == []
-
-
-def test_without_a_path_nothing_is_written():
-    assert cached(None, lambda: 4, pack=forbidden, unpack=forbidden) == 4
-
-
-def test_an_error_while_computing_leaves_no_file(tmp_path):
-    with pytest.raises(ZeroDivisionError):
-        cached(tmp_path / "a.json", lambda: 1 / 0, **JSON)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_file_that_cannot_be_written_ends_in_a_sentence(tmp_path):
-    (tmp_path / "file").write_text("no folder")
-    with pytest.raises(SceneLensError, match=r"file/a.json cannot be written \(.+\); free space"):
-        cached(tmp_path / "file" / "a.json", lambda: 1, **JSON)
-
-
-def test_a_folder_in_the_files_place_counts_as_unreadable(tmp_path):
-    assert read_cached(tmp_path, json.loads) is None
 
 
 def test_a_write_that_fails_leaves_the_old_content(tmp_path, monkeypatch):
@@ -128,12 +66,6 @@ def test_any_damaged_archive_counts_as_unreadable_or_is_still_whole(data):
     assert isinstance(arrays, dict)
 
 
-def test_pickles_are_refused(tmp_path):
-    path = tmp_path / "a.npz"
-    np.savez(path, about=np.frombuffer(b"1", np.uint8), x=np.array([{}], object))
-    assert read_cached(path, unpack_arrays) is None
-
-
 def test_keys_are_those_of_the_files_that_exist():
     parts = [1, {"b": 2, "a": 1}, "x"]
     assert cache_key(parts, 24) == hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
@@ -153,18 +85,6 @@ def test_stable_text_counts_every_number():
     b[2500] = 1
     assert stable_text([a]) != stable_text([b])
     assert stable_text({"b": 1, "a": 2}) == stable_text({"a": 2, "b": 1})
-
-
-def test_digests_are_remembered_until_a_file_changes(tmp_path):
-    photo, memory = tmp_path / "a.png", tmp_path / "memory.json"
-    photo.write_bytes(b"one")
-    first = files.image_digests(["a"], [photo], memory)
-    assert first == [("a", hashlib.sha256(b"one").hexdigest())]
-    memory.write_text(memory.read_text().replace(first[0][1], "remembered"))
-    assert files.image_digests(["a"], [photo], memory) == [("a", "remembered")]
-    photo.write_bytes(b"other")
-    assert files.image_digests(["a"], [photo], memory)[0][1] == hashlib.sha256(b"other").hexdigest()
-    assert files.image_digests(["b"], [Path(tmp_path, "none.png")], memory) == [("b", "missing")]
 
 
 PATHS = [".", "..", "../../x", "/etc/passwd", "C:\\x", "CON", "a.", "NUL.txt"]

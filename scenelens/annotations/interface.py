@@ -21,8 +21,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from scenelens.annotations.sources import source_digest, stamp
+from scenelens.caches import cached, read_cached
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import cached, digest, read_cached
+from scenelens.files import digest
 from scenelens.images import ImageFrame, find_images, image_frame
 
 Shape = tuple[int, int]

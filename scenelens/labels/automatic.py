@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,9 @@ import numpy as np
 import pandas as pd
 
 from scenelens.annotations import Annotations, source_digest, stamp
+from scenelens.caches import keep, one_writer, read_cached
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import pack_arrays, read_cached, replace_file, unpack_arrays
+from scenelens.files import pack_arrays, unpack_arrays
 from scenelens.labels.table import check_labels
 
 #: The version of cached labels: raise it when a rule of labelling changes its numbers.
@@ -257,21 +259,27 @@ def load_or_compute(
     Returns
     -------
     dict of str to AutomaticLabels
-        The labels of each name; those that were computed are now cached.
-
-    Raises
-    ------
-    SceneLensError
-        If a file cannot be written.
+        The labels of each name; those that were computed are now cached, where the folder can be written.
     """
-    cached = {name: read_cached(path, _unpack) for name, path in paths.items()}
-    found = {name: one for name, one in cached.items() if one is not None}
-    missing = [name for name in paths if name not in found]
-    # All missing ones together: networks that see the same frame share one pass over the annotations.
-    for name, one in zip(missing, make(missing) if missing else (), strict=True):
-        replace_file(paths[name], _pack(one))
-        found[name] = one
+    found = _read_labels(paths)
+    missing = {name: path for name, path in paths.items() if name not in found}
+    if not missing:
+        return found
+    with contextlib.ExitStack() as locks:
+        for path in sorted(missing.values()):  # everybody in the same order, so that nobody waits in a circle
+            locks.enter_context(one_writer(path))
+        found |= _read_labels(missing)  # another process may have made them while this one waited
+        names = [name for name in missing if name not in found]
+        # All missing ones together: networks that see the same frame share one pass over the annotations.
+        for name, one in zip(names, make(names) if names else (), strict=True):
+            keep(paths[name], _pack(one))
+            found[name] = one
     return found
+
+
+def _read_labels(paths: Mapping[str, Path]) -> dict[str, AutomaticLabels]:
+    cached = {name: read_cached(path, _unpack) for name, path in paths.items()}
+    return {name: one for name, one in cached.items() if one is not None}
 
 
 def cache_path(annotations: Annotations, named: Callable[[bytes], Path]) -> Path:

@@ -17,8 +17,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
+from scenelens.caches import cached
 from scenelens.errors import SceneLensError
-from scenelens.files import cache_key, cached, digest, file_name, pack_arrays, stable_text, unpack_arrays
+from scenelens.files import cache_key, digest, file_name, pack_arrays, unpack_arrays
 from scenelens.labels import (
     LABELS_VERSION,
     LEAST_IOU,
@@ -36,7 +37,7 @@ from scenelens.localization.truth import ImageConcepts
 from scenelens.networks import Network
 from scenelens.paper import PAIR
 from scenelens.receptive_fields import EmpiricalRF, open_atlas
-from scenelens.studies import Study, scene_images
+from scenelens.studies import Study, network_variant, scene_images, variant_parts
 
 _VERSION = 1  # of the cached results: raise it when a rule changes their numbers
 _PAPER_LAYERS = ("pool2", "conv4", "pool5")  # Figure 10
@@ -122,7 +123,7 @@ class StudyLocalizer:
 
 
 #: What is open of each study, by network.
-_OPEN: WeakKeyDictionary[Study, dict[str, StudyLocalizer]] = WeakKeyDictionary()
+_OPEN: WeakKeyDictionary[Study, dict[tuple[str, str], StudyLocalizer]] = WeakKeyDictionary()
 
 
 def study_localizer(study: Study, network: str = "scene", progress: bool = True) -> StudyLocalizer:
@@ -178,12 +179,17 @@ def open_localizers(study: Study, progress: bool = True) -> dict[str, StudyLocal
 
 def _open(study: Study, networks: Sequence[str], progress: bool) -> dict[str, StudyLocalizer]:
     opened = _OPEN.setdefault(study, {})
-    missing = [name for name in networks if name not in opened]
+    variants = {name: network_variant(study.networks[name], _folder(study)) for name in networks}
+    missing = [name for name, variant in variants.items() if (name, variant) not in opened]
     if missing:
         splits = _split_images(study)
         for name, automatic in _automatic_labels(study, missing, splits, progress).items():
-            opened[name] = _study_localizer(study, name, splits, automatic, progress)
-    return {name: opened[name] for name in networks}
+            opened[name, variants[name]] = _study_localizer(study, name, splits, automatic, progress)
+    return {name: opened[name, variant] for name, variant in variants.items()}
+
+
+def _folder(study: Study) -> Path:
+    return study.cache / "localization"
 
 
 def _study_localizer(
@@ -313,13 +319,14 @@ def _cache_path(study: Study, name: str, splits: Splits, what: str = "") -> Path
     """
     network = study.networks[name]
     assert study.annotations is not None  # `_split_images` has raised
-    parts = [_VERSION, LABELS_VERSION, str(network.weights_hash), stable_text(network.preprocessing)]
+    parts = [_VERSION, LABELS_VERSION, str(network.weights_hash), network.preprocessing.key_text()]
     # The sets were called by other names once. The key keeps them, so that files from then stay valid.
     images = dict(zip(("choose", "calibrate", "judge"), splits.values(), strict=True))
+    variant = variant_parts(network, _folder(study))
 
     def named(digests: bytes) -> Path:
-        key = cache_key([*parts, digest(digests), images, _layers(network)], 20)
-        return study.cache / "localization" / f"{file_name(name)}-{key}{what}.npz"
+        key = cache_key([*parts, digest(digests), images, _layers(network), *variant], 20)
+        return _folder(study) / f"{file_name(name)}-{key}{what}.npz"
 
     return cache_path(study.annotations, named)
 

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from scenelens import paper
+from scenelens.caches import cached
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import cache_key, cached, digest
+from scenelens.files import cache_key, digest
 from scenelens.images import load_image
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, minimal_image
 from scenelens.minimal_images.segmentation import regions_from_annotation
 from scenelens.networks import Network
-from scenelens.studies import Study, network_inputs
+from scenelens.studies import Study, network_inputs, variant_parts
 
 
 def choose_categories(study: Study, n: int = 4) -> list[str]:
@@ -139,7 +140,8 @@ def _predicted(network: Network, photograph: np.ndarray, folder: Path) -> str:
     """Return the class that the network predicts for a photograph, from the cache where it is there."""
     frame = network.show_input(photograph)
     # The frame counts, and not the photograph: it is all that the network sees.
-    key = cache_key([network_inputs(network), frame.shape, digest(frame.tobytes())], digits=24)
+    parts = [network_inputs(network), frame.shape, digest(frame.tobytes()), *variant_parts(network, folder)]
+    key = cache_key(parts, digits=24)
 
     def run() -> int:
         return network.classes.index(network.predict(photograph, top=1)["predicted"][0])

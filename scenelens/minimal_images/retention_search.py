@@ -7,6 +7,7 @@ instance, for bedroom, the minimal representations usually contained the region 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import time
@@ -22,8 +23,9 @@ from tqdm.auto import tqdm
 
 from scenelens import paper
 from scenelens.annotations import Annotations, normalise_name
+from scenelens.caches import cached
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import cache_key, cached, digest
+from scenelens.files import cache_key, digest
 from scenelens.images import load_image
 from scenelens.intervals import wilson_interval
 from scenelens.minimal_images.cut_image import BATCH, CutImage
@@ -31,6 +33,7 @@ from scenelens.minimal_images.regions import REST, Regions
 from scenelens.minimal_images.search import simplify
 from scenelens.minimal_images.segmentation import regions_from_annotation
 from scenelens.networks import Network
+from scenelens.studies import variant_parts
 
 _SAME_SHARE = 0.002  # of the pixels: segments of one name that differ more in size are different segments
 _VERSION = 1  # of the cached searches: raise it when a rule of cutting or searching changes
@@ -418,7 +421,14 @@ class _RetentionSearch:
         """Return a key of everything that the outcome of a search depends on."""
         pixels = digest(photograph.tobytes())
         parts = [_VERSION, self.provenance(), image, photograph.shape, pixels, regions.hash]
-        return cache_key(parts, digits=24)
+        return cache_key([*parts, *self._more], digits=24)
+
+    @functools.cached_property
+    def _more(self) -> list[str]:
+        """Parts of the key that are missing where there is no mean image and the network was not changed."""
+        how = self.network.preprocessing
+        mean = [] if how.mean_image is None else [digest(how.key_text())]
+        return [*mean, *variant_parts(self.network, self.cache)]
 
     def provenance(self, n_images: int | None = None) -> dict[str, Any]:
         # The order of these entries is part of the cache key.

@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from scenelens.caches import cached
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import cache_key, cached, digest
+from scenelens.files import cache_key, digest
 from scenelens.minimal_images.cut_image import BATCH, ClassScores, CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.networks import Network
-from scenelens.studies import network_inputs
+from scenelens.studies import network_inputs, variant_parts
 
 _ORDERS = ("greedy", "random")
 _VERSION = 1  # of the cached searches: raise it when a rule of cutting or searching changes
@@ -221,7 +222,7 @@ def simplify(
             "the image has one region only, so there is nothing to choose: cut it finer (segment_image's "
             "n_regions), or outline more than one object."
         )
-    path = None if cache is None else Path(cache) / f"search-{_key(cut, order, seed)}.json"
+    path = None if cache is None else Path(cache) / f"search-{_key(cut, order, seed, Path(cache))}.json"
     search = cached(path, lambda: _search(cut, order, seed), _pack, lambda content: _unpack(content, cut))
     # The first scores are those of the whole frame. After a cached search the network need not run for them.
     cut.whole_scores = search.scores.pick(0)
@@ -270,11 +271,12 @@ def _joined(history: list[ClassScores]) -> ClassScores:
     return ClassScores(*(np.concatenate(columns) for columns in zip(*history, strict=True)))
 
 
-def _key(cut: CutImage, order: str, seed: int) -> str:
+def _key(cut: CutImage, order: str, seed: int, folder: Path) -> str:
     """Return a key of everything that the outcome of a search depends on."""
     pixels = [cut.frame.shape, digest(cut.frame.tobytes())]
     question = [cut.regions.hash, cut.given_target, order, seed if order == "random" else 0]
-    return cache_key([_VERSION, network_inputs(cut.network), pixels, question], digits=24)
+    parts = [_VERSION, network_inputs(cut.network), pixels, question]
+    return cache_key([*parts, *variant_parts(cut.network, folder)], digits=24)
 
 
 def _pack(search: _Search) -> bytes:

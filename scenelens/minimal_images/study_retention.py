@@ -13,13 +13,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
-from scenelens.files import digest, read_cached, replace_file, stable_text
+from scenelens.files import digest, replace_file
 from scenelens.minimal_images.examples import choose_categories, known_categories
 from scenelens.minimal_images.probe import scene_probe
 from scenelens.minimal_images.retention_search import ImageRetention, Retention, retention
 from scenelens.networks import Network
-from scenelens.studies import Study, shipped_folder
+from scenelens.studies import Study, network_variant, shipped_folder
 
 _N_IMAGES = 30  # of a category
 _PROBED = "object"  # the network that gets a linear last layer for scenes, to be compared
@@ -91,8 +92,10 @@ def category_retention(
             f"study {study.name!r} has no annotations: add an [annotations] table to {where}."
         )
     net = study.networks[network] if isinstance(network, str) else network
-    known = _shipped(study).get(_shipped_key(net, category), {})
-    return retention(net, study.annotations, category, n_images=n, cache=study.cache / "minimal", known=known)
+    folder = study.cache / "minimal"
+    # What comes with a study was searched with the network as it was when it came.
+    known = {} if network_variant(net, folder) else _shipped(study).get(_shipped_key(net, category), {})
+    return retention(net, study.annotations, category, n_images=n, cache=folder, known=known)
 
 
 def _network_with_head(study: Study, counted: list[Retention]) -> Network | None:
@@ -180,7 +183,7 @@ def _read_shipped(path: Path, changed: int) -> dict[str, dict[str, ImageRetentio
             for key, rows in json.loads(content).items()
         }
 
-    return read_cached(path, unpack) or {}
+    return read_cached(path, unpack, aside=False) or {}
 
 
 def _shipped_key(network: Network, category: str) -> str:
@@ -190,5 +193,5 @@ def _shipped_key(network: Network, category: str) -> str:
     # The last digits of a trained linear layer differ between machines. So a network with such a layer is
     # named by what the layer was made from, and not by its weights.
     head = f"+head on {module.layer}, {module.trained_on} images" if base is not network else ""
-    how = digest(stable_text(network.preprocessing))[:8]
+    how = digest(network.preprocessing.key_text())[:8]
     return f"{base.weights_hash[:16]}-{how}{head}: {category}"

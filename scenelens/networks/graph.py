@@ -226,8 +226,13 @@ _GRAPHS: weakref.WeakKeyDictionary[nn.Module, tuple[list[int], _Graph]] = weakre
 
 
 def _graph_of(module: nn.Module) -> _Graph:
-    """The module's graph, traced anew only where the module has other children than last time."""
-    children = [id(child) for child in module.modules()]
+    """The module's graph, traced anew only where the module has other children or methods than last time."""
+    # A forward method may be replaced on the class or on the instance.
+    children = [
+        each
+        for child in module.modules()
+        for each in (id(child), id(type(child).forward), id(child.__dict__.get("forward")))
+    ]
     known = _GRAPHS.get(module)
     if known is None or known[0] != children:
         known = _GRAPHS[module] = (children, _Graph(module))

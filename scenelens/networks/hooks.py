@@ -116,10 +116,11 @@ def _replaced_forward(module: nn.Module) -> Iterator[None]:
 
     The method is replaced on the instance only, so removing it brings back the class's own.
     """
-    if "forward" in module.__dict__:  # an outer `record` has replaced it already
+    if _ACTIVE[module]:  # an outer `record` has replaced it already
         yield
         return
     original = module.forward
+    own = module.__dict__.get("forward")  # somebody may have replaced the method on the instance before
 
     def forward(*inputs: Any, **options: Any) -> Any:
         if id(module) in TRACED:
@@ -135,7 +136,26 @@ def _replaced_forward(module: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        del module.__dict__["forward"]
+        if own is None:
+            del module.__dict__["forward"]
+        else:
+            module.__dict__["forward"] = own
+
+
+def is_recording(module: nn.Module) -> bool:
+    """Return whether a `record` of a module is active.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+
+    Returns
+    -------
+    bool
+        True inside a with block of `record`.
+    """
+    return bool(_ACTIVE.get(module))
 
 
 def _copy(layer: str, value: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.finite import nonfinite_error, nonfinite_rows
 from scenelens.networks.grid import Axis, Grid
+from scenelens.networks.hooks import is_recording
 from scenelens.networks.layers import find_layers, spread_layers
 from scenelens.networks.preprocessing import Preprocessing, checked_image
 from scenelens.networks.reach import RF, theoretical_rf
@@ -358,7 +359,7 @@ class Network:
         SceneLensError
             If a logit is not finite; see `silence`.
         """
-        recording = "forward" in self.module.__dict__
+        recording = is_recording(self.module)
         if isinstance(images, Tensor):
             batches = [images] if recording else list(images.split(_BATCH))
             return self._joined([self.module(batch) for batch in batches])

@@ -7,7 +7,7 @@ image of exactly the size that the network takes. Only the second step needs cha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Integral, Real
 from pathlib import Path
@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.files import digest, stable_text
 from scenelens.networks.caffe import read_mean
 
 _MOST_PIXELS = 10_000  # of a side of the frame
@@ -207,10 +208,36 @@ class Preprocessing:
         x = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2))).float()
         return x.mul_(self.white / 255).sub_(self._mean()).div_(torch.tensor(self.std).reshape(3, 1, 1))
 
+    def key_text(self) -> str:
+        """Return a text that is equal exactly where two preprocessings do the same, for keys of results.
+
+        Returns
+        -------
+        str
+            The mean image counts by the content of its file, and not by where it lies.
+
+        Raises
+        ------
+        SceneLensError
+            If the file of the mean image cannot be read.
+        """
+        if self.mean_image is None:
+            return stable_text(self)
+        try:
+            content = Path(self.mean_image).read_bytes()
+        except OSError as error:
+            raise SceneLensError(
+                f"the mean image {self.mean_image} cannot be read ({error.strerror}); put the file back."
+            ) from None
+        return stable_text((replace(self, mean_image=None), digest(content)))
+
     def _mean(self) -> torch.Tensor:
         if self.mean_image is None:
             return torch.tensor(self.mean, dtype=torch.float32).reshape(3, 1, 1)
-        mean = _mean_frame(self.mean_image, self._resize_to(), self.size)
+        changed = Path(self.mean_image).stat()  # the file may be replaced while the network is open
+        mean = _mean_frame(
+            self.mean_image, self._resize_to(), self.size, (changed.st_size, changed.st_mtime_ns)
+        )
         return torch.from_numpy(mean) * (self.white / 255)
 
 
@@ -271,8 +298,13 @@ def crop_centre(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _mean_frame(path: str, resize_to: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """The part of a mean image that belongs to the frame: float32 (3, H, W), 0..255; read once per file."""
+def _mean_frame(
+    path: str, resize_to: tuple[int, int], size: tuple[int, int], changed: tuple[int, int]
+) -> np.ndarray:
+    """The part of a mean image that belongs to the frame: float32 (3, H, W), 0..255.
+
+    `changed` (size and time of the file) makes a replaced file be read again.
+    """
     mean = read_mean(Path(path)) if path.endswith(".binaryproto") else _read_npy(path)
     if mean.ndim != 3 or mean.shape[0] != 3 or 0 in mean.shape:
         raise SceneLensError(f"the mean image {path} has shape {mean.shape}; expected (3, height, width).")

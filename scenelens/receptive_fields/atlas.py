@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import read_cached
 from scenelens.paper import PAIR
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.field import unpack
@@ -138,7 +138,8 @@ class Atlas:
         int
             How many units were computed.
         """
-        todo = [one for one in self._rounds(n) if one[3] not in self.parts[one[1]].cached(one[2])]
+        cached = {(name, layer): self.parts[name].cached(layer) for _, name, layer in self.layers()}
+        todo = [one for one in self._rounds(n) if one[3] not in cached[one[1], one[2]]]
         if not todo:
             return 0
         limit = "" if seconds is None else f", for {seconds:.0f} s at most once {sure} of each layer is there"
@@ -210,7 +211,7 @@ def _shipped_images(study: Study) -> int | None:
     """K of the atlas that comes with the study, if one does."""
     folder = shipped_folder(study)
     for path in sorted(folder.glob("*.npz")) if folder else []:
-        found = read_cached(path, unpack)  # a damaged file is reported when its fields are needed
+        found = read_cached(path, unpack, aside=False)
         number = found[1].get("inputs", {}).get("n_images") if found else None
         if number:
             return int(number)

@@ -8,7 +8,6 @@ is checked by the unit's peaks: other pixels give other peaks.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,14 +16,15 @@ from typing import Any
 import numpy as np
 
 from scenelens import paper
+from scenelens.caches import keep, read_cached
 from scenelens.errors import SceneLensError
-from scenelens.files import cache_key, digest, file_name, replace_file, stable_text
+from scenelens.files import cache_key, digest, file_name, replace_file
 from scenelens.networks import RF, Network
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.estimate import estimate_rf
 from scenelens.receptive_fields.field import EmpiricalRF, pack, unpack
 from scenelens.receptive_fields.occlusion.occlude import SIZE, STRIDE
-from scenelens.studies import Study, shipped_folder
+from scenelens.studies import Study, network_variant, shipped_folder
 
 _METHOD = 1  # raise it when the way a field is estimated changes its numbers
 _PEAKS_AGREE = 0.01  # relative; the last digits of a response differ between machines
@@ -63,20 +63,26 @@ class NetworkAtlas:
         self.study, self.name, self.n_images = study, name, n_images
         self.network = study.networks[name]
         self.layers = _atlas_layers(self.network)
-        self._fields: dict[str, dict[int, EmpiricalRF]] = {}
+        # By variant of the network, and by layer.
+        self._fields: dict[tuple[str, str], dict[int, EmpiricalRF]] = {}
 
-    @functools.cached_property
+    @property
+    def _variant(self) -> str:
+        return network_variant(self.network, self.study.cache / "atlas")
+
+    @property
     def inputs(self) -> dict[str, Any]:
         """Everything a field depends on, plain JSON; the images by their names."""
-        network = self.network
+        network, variant = self.network, self._variant
         return {
             "method": _METHOD,
             "architecture": digest(repr(network.module)),
             "weights": str(network.weights_hash),
-            "preprocessing": digest(stable_text(network.preprocessing)),
+            "preprocessing": digest(network.preprocessing.key_text()),
             "images": digest(json.dumps(list(self.study.images["image"]))),
             "n_images": self.n_images,
             "occluder": [SIZE, STRIDE, 0],  # side and stride in pixels, seed of the noise
+            **({"variant": variant} if variant else {}),
         }
 
     @property
@@ -151,12 +157,13 @@ class NetworkAtlas:
         SceneLensError
             If there is no such layer.
         """
-        if layer not in self._fields:
+        key = (self._variant, layer)
+        if key not in self._fields:
             self.units(layer)  # raises on an unknown layer
             found = [*self._shipped(layer), *self._in_cache(layer)]
             valid = self._valid(layer, found) if found else []
-            self._fields[layer] = {field.unit: field for field in valid}
-        return self._fields[layer]
+            self._fields[key] = {field.unit: field for field in valid}
+        return self._fields[key]
 
     def sample(self, layer: str) -> list[EmpiricalRF]:
         """The cached fields of a layer's first units in random order, up to the first that is missing.
@@ -200,12 +207,12 @@ class NetworkAtlas:
         Raises
         ------
         SceneLensError
-            If there is no such layer or unit, or the file cannot be written.
+            If there is no such layer or unit.
         """
         cached = self.cached(layer)
         if unit not in cached:
             content = pack([self.compute(layer, unit, progress)], {"inputs": self.inputs})
-            replace_file(self.folder / file_name(layer) / f"{unit}.npz", content)
+            keep(self.folder / file_name(layer) / f"{unit}.npz", content)
             # through the file's format, so that the first caller gets what all later ones get
             cached[unit] = unpack(content)[0][0]
         return cached[unit]
@@ -267,9 +274,9 @@ class NetworkAtlas:
         if path is None or not path.exists():
             return []
         fields, about = _read_fields(path)
-        differ = [
-            words for name, words in _SPOKEN.items() if about.get("inputs", {}).get(name) != self.inputs[name]
-        ]
+        before, now = about.get("inputs", {}), self.inputs
+        differ = [words for name, words in _SPOKEN.items() if before.get(name) != now[name]]
+        differ += ["what the network computes"] if before.get("variant") != now.get("variant") else []
         if fields and differ:
             say_on_stderr(f"the atlas in {path} is not used; these have changed: {', '.join(differ)}.")
             return []
@@ -277,7 +284,8 @@ class NetworkAtlas:
 
     def _in_cache(self, layer: str) -> list[EmpiricalRF]:
         paths = sorted((self.folder / file_name(layer)).glob("*.npz"))
-        return [field for path in paths for field in _read_fields(path)[0]]
+        found = [read_cached(path, unpack) for path in paths]
+        return [field for one in found if one is not None for field in one[0]]
 
     def _valid(self, layer: str, fields: Sequence[EmpiricalRF]) -> list[EmpiricalRF]:
         """Those whose peaks are still the highest in the index: the same pixels gave them."""

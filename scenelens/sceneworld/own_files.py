@@ -16,8 +16,9 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
-from scenelens.files import read_cached, replace_file
+from scenelens.files import replace_file
 
 __all__ = ["check_folder_is_free", "record_files", "remove_files", "set_files_aside", "sweep_drafts"]
 
@@ -111,7 +112,7 @@ def remove_files(root: Path, names: Iterable[str], finished_at: float | None) ->
 
 
 def _read_record(root: Path) -> dict[str, str]:
-    found = read_cached(root / _RECORD, json.loads)
+    found = read_cached(root / _RECORD, json.loads, aside=False)
     if not isinstance(found, dict):
         return {}
     # The record is a file like any other, and may have been written by anyone.

@@ -1,3 +1,4 @@
+from .behaviour import network_variant, variant_parts
 from .index import ActivationIndex
 from .index_key import network_inputs
 from .ranking import TopImage, layer_row, top_images
@@ -12,6 +13,7 @@ __all__ = [
     "find_study",
     "layer_row",
     "network_inputs",
+    "network_variant",
     "open_study",
     "read_study_file",
     "remember_trust",
@@ -19,4 +21,5 @@ __all__ = [
     "scene_images",
     "shipped_folder",
     "top_images",
+    "variant_parts",
 ]

@@ -12,20 +12,28 @@ from __future__ import annotations
 import functools
 import glob
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scenelens.caches import image_digests, read_cached
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import cache_key, file_name, image_digests
+from scenelens.files import cache_key, file_name
 from scenelens.metrics import all_equal, share_of_top
 from scenelens.networks import Network, nonfinite_error
 from scenelens.progress import say_on_stderr
+from scenelens.studies.behaviour import network_variant
+from scenelens.studies.image_source import ImageSource
 from scenelens.studies.index_build import build_blocks
-from scenelens.studies.index_files import IndexFiles, disk_errors
+from scenelens.studies.index_files import (
+    IndexFiles,
+    build_where_writable,
+    disk_errors,
+    open_or_borrow,
+)
 from scenelens.studies.index_key import changed_parts, index_inputs
 
 #: Images per forward pass, and images per block on disk. A killed build loses at most one block, about a
@@ -54,14 +62,16 @@ class ActivationIndex:
     skipped : pandas.DataFrame
         ``image`` and ``reason`` of the images that could not be read. Their rows hold NaN (position -1), and
         they never appear in a result.
-    folder : pathlib.Path
-        The index's folder.
     """
 
-    def __init__(self, files: IndexFiles, images: pd.DataFrame, network: str = "network") -> None:
+    def __init__(
+        self,
+        files: IndexFiles,
+        images: pd.DataFrame,
+        network: str = "network",
+    ) -> None:
         self.images = images.reset_index(drop=True)
         self.network = network
-        self.folder: Path = files.folder
         self.layers: list[str] = list(files.inputs["layers"])
         self._files = files
         # A widget needs the same layer at every click, and an array is read in one piece: a few stay in
@@ -143,20 +153,38 @@ class ActivationIndex:
         _check_request(images, batch_size, block_size)
         say = say_on_stderr if progress else _say_nothing
         cache = Path(cache_dir)
+        source = ImageSource(images["image"], images["path"], load)
+        digests = image_digests(images["image"], images["path"], cache / "digests.json")
+        source.expect(digests)
+        inputs = index_inputs(network, digests, names, block_size, batch_size)
+
+        shapes = {name: network.layer_shape(name) for name in names}
         with disk_errors(cache):
-            digests = image_digests(images["image"], images["path"], cache / "digests.json")
-            inputs = index_inputs(network, digests, names, block_size, batch_size)
-            files = _open_files(cache, network, inputs, digests, names, say)
+            folder = _folder(cache, network, inputs, say)
+            files = open_or_borrow(folder, inputs, digests, shapes)
+
+        def rebuild() -> None:
+            build_where_writable(files, lambda: _build(network, files, source.load, names, progress, say))
+
+        files.rebuild = rebuild
         if files.missing():
-            with files.lock(say):
-                files.sweep()
-                # Another process may have finished blocks while this one waited for the lock: look again.
-                build_blocks(network, files, load, names, files.missing(), progress)
+            rebuild()
         index = cls(files, images, network.name)
         if len(index.skipped):
             n = f"{len(index.skipped)} of {len(images):,}"
             say(f"{n} images could not be read and are left out: see index.skipped.")
         return index
+
+    @property
+    def folder(self) -> Path:
+        """The index's folder.
+
+        Returns
+        -------
+        pathlib.Path
+            In the cache; a temporary folder where the cache cannot be written.
+        """
+        return self._files.folder
 
     def _array(self, layer: str, kind: str) -> np.ndarray:
         """One stored array. It is shared in memory, so public methods return copies of it."""
@@ -187,8 +215,7 @@ class ActivationIndex:
         """
         self._array(layer, "peak")
         name = f"{layer}/peak" if self._has_map(layer) else f"{layer}/value"
-        shape: Any = self._files.arrays[name].attrs["map"]
-        return int(shape[0]), int(shape[1])
+        return self._files.arrays[name].map
 
     def peaks(self, layer: str) -> np.ndarray:
         """Each unit's peak in each image.
@@ -465,21 +492,30 @@ def _check_request(images: pd.DataFrame, batch: int, block: int) -> None:
         raise SceneLensError(f"batch_size must lie between 1 and block_size ({block}), not {batch}.")
 
 
-def _open_files(
-    cache: Path, network: Network, inputs: dict[str, Any], digests: Sequence[Any], layers: list[str], say: Any
-) -> IndexFiles:
+def _build(
+    network: Network, files: IndexFiles, load: Any, layers: list[str], progress: bool, say: Any
+) -> None:
+    with files.lock(say):
+        files.sweep()
+        # Another process may have finished blocks while this one waited for the lock: look again.
+        build_blocks(network, files, load, layers, files.missing(), progress)
+
+
+def _folder(cache: Path, network: Network, inputs: dict[str, Any], say: Any) -> Path:
     """The folder for these inputs; where it is new and the network has an older one, say what changed."""
-    folder = cache / f"{file_name(network.name)}-{cache_key(inputs)}"
+    variant = network_variant(network, cache)
+    folder = cache / "-".join(filter(None, [file_name(network.name), cache_key(inputs), variant]))
     earlier = max(
         cache.glob(f"{glob.escape(file_name(network.name))}-*/inputs.json"),
         key=lambda path: path.stat().st_mtime_ns,
         default=None,
     )
     if not folder.exists() and earlier is not None:
-        parts = changed_parts(json.loads(earlier.read_text()), inputs)
+        before = read_cached(earlier, json.loads, aside=False)
+        parts = changed_parts(before, inputs) if isinstance(before, dict) else []
+        what = ", ".join(parts) or ("what the network computes" if variant else "its inputs")
         say(
-            f"The index of {network.name} is built again: {', '.join(parts)} changed. "
+            f"The index of {network.name} is built again: {what} changed. "
             f"The old one stays in {earlier.parent}."
         )
-    shapes = {name: network.layer_shape(name) for name in layers}
-    return IndexFiles.create(folder, inputs, digests, shapes)
+    return folder

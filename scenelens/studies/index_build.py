@@ -22,6 +22,7 @@ from tqdm import tqdm
 from scenelens.errors import SceneLensError
 from scenelens.networks import Network, record
 from scenelens.progress import Pace, run_ahead
+from scenelens.studies.image_source import ImageChangedError
 from scenelens.studies.index_files import IndexFiles, disk_errors
 
 _Load = Callable[[str], np.ndarray]
@@ -116,7 +117,7 @@ def build_blocks(
     Raises
     ------
     SceneLensError
-        If the disk is full or cannot be written; finished blocks stay valid.
+        If the disk is full, or if an image changed meanwhile; finished blocks stay valid.
     """
     numbers = list(blocks)
     n_images = sum(len(files.rows(number)) for number in numbers)
@@ -128,7 +129,14 @@ def build_blocks(
         with _Writer(files) as writer:
             for number, members in groupby(batches, key=lambda batch: batch.block):
                 began = time.perf_counter()
-                values, note = _compute_block(network, files, layers, number, members, pace)
+                try:
+                    values, note = _compute_block(network, files, layers, number, members, pace)
+                except ImageChangedError as error:
+                    writer.wait()
+                    raise SceneLensError(
+                        f"The image {error} changed while the index was built. Finished blocks are kept; run "
+                        "the same line again when the images stay as they are."
+                    ) from None
                 writer.put(number, values, note | {"seconds": round(time.perf_counter() - began, 3)})
 
 

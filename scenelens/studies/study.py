@@ -40,7 +40,7 @@ import pandas as pd
 from scenelens import sceneworld
 from scenelens.annotations import Annotations, JoinedAnnotations
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import cache_key, data_folder, file_name, stable_text
+from scenelens.files import cache_key, data_folder, file_name
 from scenelens.images import find_images, load_image
 from scenelens.labels import (
     LABELS_VERSION,
@@ -53,6 +53,7 @@ from scenelens.labels import (
 )
 from scenelens.networks import Network
 from scenelens.studies.annotation_sets import open_sets
+from scenelens.studies.behaviour import network_variant, variant_parts
 from scenelens.studies.index import ActivationIndex
 from scenelens.studies.networks import StudyNetworks
 from scenelens.studies.study_file import StudyFile, find_study, read_study_file
@@ -122,8 +123,9 @@ class Study:
         self.file, self.name = file, file.name
         self.networks = StudyNetworks(file)
         self.cache = self._cache_folder()
-        self._indexes: dict[str, ActivationIndex] = {}
-        self._automatic: dict[str, AutomaticLabels] = {}
+        # By the network's name and variant: a network that was changed in place gets other results.
+        self._indexes: dict[tuple[str, str], ActivationIndex] = {}
+        self._automatic: dict[tuple[str, str], AutomaticLabels] = {}
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, networks: {', '.join(self.networks)})"
@@ -264,11 +266,11 @@ class Study:
         SceneLensError
             If there is no such network, or the disk is full.
         """
-        if network not in self._indexes:
-            self._indexes[network] = ActivationIndex.build(
-                self.networks[network], self.images, self.cache / "index", load=self.load_image
-            )
-        return self._indexes[network]
+        net, folder = self.networks[network], self.cache / "index"
+        key = (network, network_variant(net, folder))
+        if key not in self._indexes:
+            self._indexes[key] = ActivationIndex.build(net, self.images, folder, load=self.load_image)
+        return self._indexes[key]
 
     def automatic_labels(self, network: str = "scene") -> AutomaticLabels:
         """How well each unit of a network's main layers matches each annotated concept, over all images.
@@ -289,9 +291,10 @@ class Study:
         SceneLensError
             If there is no such network, or the study has no annotations.
         """
-        if network not in self._automatic:
-            self._automatic[network] = self.labels_of_networks([network])[network]
-        return self._automatic[network]
+        key = (network, network_variant(self.networks[network], self.cache / "labels"))
+        if key not in self._automatic:
+            self._automatic[key] = self.labels_of_networks([network])[network]
+        return self._automatic[key]
 
     def labels_of_networks(self, networks: Iterable[str]) -> dict[str, AutomaticLabels]:
         """The `automatic_labels` of several networks; what is not cached is computed in one pass.
@@ -325,9 +328,11 @@ class Study:
         return load_or_compute(paths, lambda names: label_networks([nets[name] for name in names], known))
 
     def _labels_path(self, network: Network, name: str, annotations: Annotations) -> Path:
+        folder = self.cache / "labels"
+
         def named(digests: bytes) -> Path:
-            key = _labels_key(network, annotations, digests)
-            return self.cache / "labels" / f"{file_name(name)}-{key}.npz"
+            key = _labels_key(network, annotations, digests, folder)
+            return folder / f"{file_name(name)}-{key}.npz"
 
         return cache_path(annotations, named)
 
@@ -451,10 +456,10 @@ def _listed(entry: dict, folder: Path) -> pd.DataFrame:
     )
 
 
-def _labels_key(network: Network, annotations: Annotations, digests: bytes) -> str:
+def _labels_key(network: Network, annotations: Annotations, digests: bytes, folder: Path) -> str:
     """A hash of all that labels depend on: weights, preprocessing, images, annotations, and the rules."""
-    parts = [LABELS_VERSION, network.weights_hash, stable_text(network.preprocessing), annotations.images]
-    return cache_key(parts, 20, digests)
+    parts = [LABELS_VERSION, network.weights_hash, network.preprocessing.key_text(), annotations.images]
+    return cache_key([*parts, *variant_parts(network, folder)], 20, digests)
 
 
 def _is_shipped(study: Study) -> bool:

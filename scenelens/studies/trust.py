@@ -23,8 +23,9 @@ from typing import Any
 
 import platformdirs
 
+from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
-from scenelens.files import read_cached, replace_file
+from scenelens.files import replace_file
 from scenelens.networks import find_factory
 from scenelens.studies.study_file import StudyFile
 

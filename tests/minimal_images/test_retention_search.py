@@ -117,7 +117,7 @@ def test_what_is_done_is_not_done_again(annotated, tmp_path, monkeypatch):
 def test_a_damaged_cached_search_is_done_again(annotated, tmp_path, content):
     network, cache = small_network(), tmp_path / "cache"
     first = retention(network, annotated, "attic", n_images=1, cache=cache, progress=False)
-    (path,) = cache.iterdir()
+    (path,) = cache.glob("*.json")
     whole = json.loads(path.read_text())
     path.write_text(content)
     assert retention(network, annotated, "attic", n_images=1, cache=cache, progress=False) == first

@@ -97,7 +97,7 @@ def test_a_broken_file_is_said_and_computed_again(study, made_up, capsys):
     path.write_bytes(path.read_bytes()[:100])
     again = Atlas(study, 7).part("scene")
     assert again.cached("pool1") == {}
-    assert "3.npz holds no receptive fields" in capsys.readouterr().err
+    assert "3.npz is damaged" in capsys.readouterr().err
     assert again.field("pool1", 3, progress=False).reason == ""
     assert len(made_up) == 2
 

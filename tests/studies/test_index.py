@@ -18,7 +18,7 @@ import zarr
 from PIL import Image
 from torch import nn
 
-from scenelens import files, progress
+from scenelens import caches, files, progress
 from scenelens.errors import SceneLensError
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
@@ -58,6 +58,12 @@ def picture_folder(folder: Path, n: int = 11) -> pd.DataFrame:
         source = "object-centric" if number % 3 == 0 else "scene-centric"
         rows.append({"image": str(path), "path": str(path), "source": source})
     return pd.DataFrame(rows)
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caches, "_SAID", set())
+    monkeypatch.setattr(caches, "_NOT_KEPT", set())
 
 
 @pytest.fixture
@@ -272,10 +278,189 @@ def test_a_full_disk_is_one_sentence_and_keeps_finished_blocks(pictures, tmp_pat
     assert computed == [2]
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(pictures, tmp_path):
+def test_a_folder_that_cannot_be_written_is_said_once_and_the_index_is_used(pictures, tmp_path, capsys):
+    whole = arrays_of(build(pictures, tmp_path / "elsewhere"))
     (tmp_path / "cache").write_text("a file, not a folder")
-    with pytest.raises(SceneLensError, match=r"The disk refused .* SCENELENS_CACHE"):
-        build(pictures, tmp_path / "cache")
+    assert arrays_of(build(pictures, tmp_path / "cache")) == whole
+    assert capsys.readouterr().err.count("SCENELENS_CACHE") == 1
+
+
+def read_only(monkeypatch, folder: Path) -> None:
+    """From now on, writing below a folder is refused, also for root."""
+
+    def refuses(real):
+        def refused(path, *rest, **options):
+            if str(path).startswith(str(folder)):
+                raise OSError(errno.EROFS, "Read-only file system")
+            return real(path, *rest, **options)
+
+        return refused
+
+    monkeypatch.setattr(caches, "write_whole", refuses(files.write_whole))
+    monkeypatch.setattr(index_files, "write_whole", refuses(files.write_whole))
+    monkeypatch.setattr(os, "replace", refuses(os.replace))
+    monkeypatch.setattr(index_files.filelock, "FileLock", refuses(index_files.filelock.FileLock))
+
+
+def test_a_complete_index_in_a_read_only_folder_is_used_although_time_stamps_differ(
+    pictures, tmp_path, monkeypatch
+):
+    first = build(pictures, tmp_path / "cache")
+    for path in pictures.path:
+        os.utime(path, (5, 5))
+    read_only(monkeypatch, tmp_path / "cache")
+    computed = counting(monkeypatch)
+    second = build(pictures, tmp_path / "cache")
+    assert second.folder == first.folder
+    assert arrays_of(second) == arrays_of(first)
+    assert computed == []
+
+
+@pytest.mark.parametrize("lost", ["done/000001.json", "arrays/3/peak/c.1.0"])
+def test_an_incomplete_index_in_a_read_only_folder_is_completed_elsewhere(
+    pictures, tmp_path, monkeypatch, lost
+):
+    first = build(pictures, tmp_path / "cache")
+    before = arrays_of(first)
+    (first.folder / lost).unlink()
+    read_only(monkeypatch, tmp_path / "cache")
+    computed = counting(monkeypatch)
+    second = build(pictures, tmp_path / "cache")
+    assert arrays_of(second) == before
+    assert computed == [1]
+    assert not second.folder.is_relative_to(tmp_path)
+
+
+# ---- damage
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at % len(content)] ^= 1 << (at % 8)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("read_only_folder", [False, True])
+def test_a_flipped_bit_is_found_and_its_block_computed_again(
+    pictures, tmp_path, monkeypatch, capsys, read_only_folder
+):
+    before = arrays_of(build(pictures, tmp_path / "cache"))
+    index = build(pictures, tmp_path / "cache")
+    flip(index.folder / "arrays" / "3" / "peak" / "c.1.0", 9)
+    if read_only_folder:
+        read_only(monkeypatch, tmp_path / "cache")
+    computed = counting(monkeypatch)
+    assert index.peaks("3").tobytes() == before["3/peak"]
+    assert computed == [1]
+    assert "c.1.0 is damaged (its checksum is wrong)" in capsys.readouterr().err
+    assert arrays_of(index) == before
+    assert arrays_of(build(pictures, tmp_path / "cache")) == before
+
+
+def test_any_flipped_bit_in_any_file_gives_the_same_numbers(pictures, tmp_path, monkeypatch):
+    first = build(pictures[:5], tmp_path / "cache")
+    before = arrays_of(first)
+    rng = np.random.default_rng(0)
+    paths = [path for path in sorted(first.folder.rglob("*")) if path.is_file() and path.name != "lock"]
+    for path in [*paths, *paths]:
+        flip(path, int(rng.integers(1 << 30)))
+        assert arrays_of(build(pictures[:5], tmp_path / "cache")) == before, path
+        group = zarr.open_group(first.folder / "arrays", mode="r")
+        np.testing.assert_array_equal(group["3/peak"][:], first.peaks("3"))
+
+
+@pytest.mark.parametrize("name", ["inputs.json", "images.json", "done/000000.json", "arrays/zarr.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"{", b"\xff", b"null", b"[[[", b'{"images": 3}'])
+def test_files_that_describe_an_index_are_made_again(pictures, tmp_path, name, content):
+    first = build(pictures[:5], tmp_path / "cache")
+    before = arrays_of(first)
+    (first.folder / name).write_bytes(content)
+    assert arrays_of(build(pictures[:5], tmp_path / "cache")) == before
+    assert index_files.IndexFiles(first.folder).images == list(pictures.image[:5])
+
+
+def test_an_index_of_an_earlier_version_has_no_checksums_and_stays_valid(pictures, tmp_path, monkeypatch):
+    first = build(pictures, tmp_path / "cache")
+    before = arrays_of(first)
+    for marker in (first.folder / "done").iterdir():
+        note = json.loads(marker.read_text())
+        del note["crc32"]
+        marker.write_text(json.dumps(note))
+    computed = counting(monkeypatch)
+    assert arrays_of(build(pictures, tmp_path / "cache")) == before
+    assert computed == []
+
+
+def test_a_damaged_older_index_is_no_error(pictures, tmp_path, capsys):
+    first = build(pictures, tmp_path / "cache")
+    (first.folder / "inputs.json").write_text('{"versions": [')
+    build(pictures, tmp_path / "cache", small_network(seed=1), progress=True)
+    assert "is built again" in capsys.readouterr().err
+
+
+def test_the_command_verifies_chunks(pictures, tmp_path, capsys):
+    index = build(pictures, tmp_path / "cache")
+    assert caches._main(["verify", str(tmp_path / "cache")]) == 0
+    flip(index.folder / "arrays" / "3" / "peak" / "c.1.0", 9)
+    assert caches._main(["verify", str(tmp_path / "cache")]) == 1
+    assert "000001.json: the checksum of arrays/3/peak/c.1.0 is wrong" in capsys.readouterr().out
+
+
+# ---- images that change meanwhile
+
+
+@pytest.mark.parametrize("keeps_time", [False, True])
+def test_an_image_that_is_changed_and_restored_has_the_right_row(pictures, tmp_path, keeps_time):
+    whole = arrays_of(build(pictures, tmp_path / "whole"))
+    changed = []
+
+    def meddling(path: str) -> np.ndarray:
+        if path != pictures.path[5] or len(changed):
+            return load(path)
+        changed.append(path)
+        before, stat = Path(path).read_bytes(), os.stat(path)
+        Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(path)
+        picture = load(path)
+        Path(path).write_bytes(before)
+        if keeps_time:
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        return picture
+
+    assert arrays_of(build(pictures, tmp_path / "cache", load=meddling)) == whole
+    assert changed
+
+
+def test_an_image_that_is_unreadable_for_a_moment_is_not_skipped(pictures, tmp_path):
+    failed = []
+
+    def flaky(path: str) -> np.ndarray:
+        if path == pictures.path[5] and not failed:
+            failed.append(path)
+            os.rename(path, path + ".away")
+            try:
+                return load(path)
+            finally:
+                os.rename(path + ".away", path)
+        return load(path)
+
+    index = build(pictures, tmp_path / "cache", load=flaky)
+    assert failed
+    assert len(index.skipped) == 0
+
+
+def test_an_image_that_stays_changed_is_one_sentence_and_finished_blocks_are_kept(
+    pictures, tmp_path, monkeypatch
+):
+    def replacing(path: str) -> np.ndarray:
+        if path == pictures.path[5]:
+            Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(path)
+        return load(path)
+
+    with pytest.raises(SceneLensError, match=r"005.png changed while the index was built"):
+        build(pictures, tmp_path / "cache", load=replacing)
+    assert build(pictures, tmp_path / "cache").peaks("3")[5].tolist() == pytest.approx(
+        build(pictures, tmp_path / "whole").peaks("3")[5].tolist()
+    )
 
 
 KILLED = """

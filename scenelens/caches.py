@@ -1,0 +1,434 @@
+"""Cached results: files that end in their checksum, are verified when read, and are made again if damaged.
+
+A result that takes minutes to compute is written to a file whose name contains a key of everything that it
+depends on (`scenelens.files.cache_key`). `cached` reads that file where it exists and is whole; otherwise it
+computes the result and writes the file. A damaged file costs time only: it is renamed to ``<name>.damaged``,
+a sentence on stderr says so, and the result is computed again. A folder that cannot be written costs time
+only, too: the result is returned and not kept.
+
+The last line of a file is the CRC-32 of all bytes before it: 32 bits, written as spaces and tabs. Every
+reader of JSON and of .npz files ignores such a line, so earlier versions of this package read these files,
+too. Files of earlier versions have no such line; they stay valid.
+
+``python -m scenelens.caches`` lists, verifies and prunes the files below a folder.
+
+>>> import tempfile
+>>> path = Path(tempfile.mkdtemp(), "squares.json")
+>>> cached(path, lambda: [1, 4, 9], pack=lambda value: json.dumps(value).encode(), unpack=json.loads)
+[1, 4, 9]
+>>> cached(path, lambda: 1 / 0, pack=lambda value: json.dumps(value).encode(), unpack=json.loads)
+[1, 4, 9]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import getpass
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import filelock
+
+from scenelens.files import digest, sweep_drafts, write_whole
+from scenelens.progress import say_on_stderr
+
+T = TypeVar("T")
+
+_SEAL = 1 + 32 + 1  # bytes of the last line: a line end, one byte for each bit, a line end
+_BITS = bytes.maketrans(b"01", b" \t")
+#: What was already said, and the folders whose leftovers were already removed: once per process is enough.
+_SAID: set[str] = set()
+_SWEPT: set[Path] = set()
+_NOT_KEPT: set[Path] = set()
+
+
+def cached(
+    path: Path | None, make: Callable[[], T], pack: Callable[[T], bytes], unpack: Callable[[bytes], T]
+) -> T:
+    """Return the result in a cache file; where it cannot be read, compute it and write the file.
+
+    Where two threads or processes need the same result at the same time, one computes it and the others wait.
+
+    Parameters
+    ----------
+    path : Path or None
+        The cache file. Its name must contain a key of everything the result depends on; see `cache_key`.
+        None computes the result and writes nothing.
+    make : callable
+        Computes the result; called without arguments, only where the file cannot be read.
+    pack : callable
+        Turns the result into the file's bytes.
+    unpack : callable
+        Turns the file's bytes into the result. What it raises, for example a ValueError where the content
+        does not make sense, means that the file is damaged.
+
+    Returns
+    -------
+    object
+        What `unpack` or `make` returned. A result that cannot be written is returned all the same.
+
+    Examples
+    --------
+    >>> cached(None, lambda: 5, pack=lambda n: b"%d" % n, unpack=int)
+    5
+    """
+    if path is None:
+        return make()
+    found = read_cached(path, unpack)
+    if found is not None:
+        return found
+    with one_writer(path):
+        found = read_cached(path, unpack)  # another process may have made it while this one waited
+        if found is None:
+            found = make()
+            keep(path, pack(found))
+    return found
+
+
+def read_cached(path: Path, unpack: Callable[[bytes], T], aside: bool = True) -> T | None:
+    """Return the result in a cache file, or None where the file is missing or damaged.
+
+    Parameters
+    ----------
+    path : Path
+        The cache file.
+    unpack : callable
+        Turns the file's bytes, without the checksum, into the result; see `cached`.
+    aside : bool, optional
+        Whether a damaged file is renamed to ``<name>.damaged`` (default). Data that come with a study are
+        not renamed.
+
+    Returns
+    -------
+    object or None
+        What `unpack` returned. None where the file is missing or cannot be opened, where its checksum is
+        wrong, and where `unpack` raised an error; the last two are said on stderr.
+
+    Examples
+    --------
+    >>> read_cached(Path("no such folder/file"), json.loads) is None
+    True
+    """
+    if aside:
+        _sweep_once(path.parent)
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        return unpack(unsealed(content))
+    except Exception as error:
+        # Whatever a library makes of wrong bytes, the answer is the same: the file is of no use.
+        set_aside(path, error, aside)
+        return None
+
+
+def keep(path: Path, content: bytes, durable: bool = False) -> bool:
+    """Write a cache file with its checksum; where that is impossible, say so once and go on.
+
+    Parameters
+    ----------
+    path : Path
+        The cache file.
+    content : bytes
+        Its content, without the checksum.
+    durable : bool, optional
+        Wait until the content is on the disk.
+
+    Returns
+    -------
+    bool
+        Whether the file was written.
+    """
+    _sweep_once(path.parent)
+    try:
+        write_whole(path, sealed(content), durable)
+    except OSError as error:
+        say_not_kept(path.parent, error)
+        return False
+    return True
+
+
+def say_not_kept(folder: Path, error: OSError) -> None:
+    """Say, once for neighbouring folders, that results are used but not kept.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder that cannot be written.
+    error : OSError
+        The cause.
+    """
+    if any(folder == one or folder in one.parents or one in folder.parents for one in _NOT_KEPT):
+        return
+    # A study's results lie in several folders of one parent; one sentence is enough for all of them.
+    _NOT_KEPT.update([folder, folder.parent])
+    say_once(
+        f"results cannot be kept in {folder} ({error.strerror or error}); they are used all the same, and "
+        "computed again next time. Set SCENELENS_CACHE to a folder that can be written."
+    )
+
+
+def say_once(text: str) -> None:
+    """Write a sentence to stderr, unless this process already has.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    """
+    if text not in _SAID:
+        _SAID.add(text)
+        say_on_stderr(text)
+
+
+def sealed(content: bytes) -> bytes:
+    """Return a file's content followed by the line with its checksum.
+
+    Parameters
+    ----------
+    content : bytes
+        The content.
+
+    Returns
+    -------
+    bytes
+        The bytes to write; see `unsealed`.
+
+    Examples
+    --------
+    >>> unsealed(sealed(b"[1, 2]"))
+    b'[1, 2]'
+    """
+    return content + b"\n" + f"{zlib.crc32(content):032b}".encode().translate(_BITS) + b"\n"
+
+
+def unsealed(content: bytes) -> bytes:
+    """Return a file's content without its checksum, which is verified.
+
+    Parameters
+    ----------
+    content : bytes
+        The bytes of the file.
+
+    Returns
+    -------
+    bytes
+        The content; all bytes where there is no checksum, as in files of earlier versions.
+
+    Raises
+    ------
+    ValueError
+        If the checksum is not that of the content.
+    """
+    body, line = content[:-_SEAL], content[-_SEAL:]
+    if line == sealed(body)[-_SEAL:]:
+        return body
+    # The line itself may be damaged. As many spaces still tell it from data, which never end in them.
+    if sum(byte in b" \t\n" for byte in line) > _SEAL // 2:
+        raise ValueError("its checksum is wrong")
+    return content
+
+
+def set_aside(path: Path, error: object, rename: bool = True) -> None:
+    """Say that a cache file is damaged, and rename it, so that it is made again.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    error : object
+        What is wrong with it.
+    rename : bool, optional
+        Whether to rename it to ``<name>.damaged``.
+    """
+    moved = ""
+    if rename:
+        with contextlib.suppress(OSError):  # in a folder that cannot be written it stays where it is
+            os.replace(path, path.with_name(f"{path.name}.damaged"))
+            moved = f"; it is now called {path.name}.damaged"
+    why = str(error) or type(error).__name__
+    say_once(f"{path} is damaged ({why.splitlines()[0]}) and not used{moved}.")
+
+
+def _sweep_once(folder: Path) -> None:
+    if folder not in _SWEPT:
+        _SWEPT.add(folder)
+        sweep_drafts(folder)
+
+
+@contextlib.contextmanager
+def one_writer(path: Path) -> Iterator[None]:
+    """Let one thread of one process make a file, and others wait until it is made.
+
+    The lock lies in the machine's folder for temporary files, not in the cache, which may be read-only. It
+    only saves work: files are written atomically, so that two machines that make the same file do no harm.
+
+    Parameters
+    ----------
+    path : Path
+        The file that will be made.
+
+    Yields
+    ------
+    None
+        While no other process of this machine makes the file.
+    """
+    lock = filelock.FileLock(_lock_folder() / f"{digest(str(path.absolute()))[:24]}.lock", thread_local=False)
+    try:
+        Path(lock.lock_file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            say_on_stderr(f"Another process or thread is computing {path.name}; waiting for it.")
+            lock.acquire()
+    except OSError:  # no lock, so perhaps the same work twice
+        yield
+        return
+    try:
+        yield
+    finally:
+        # Removed while it is locked: there would be as many empty files as results.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _lock_folder() -> Path:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such name in a container
+        user = str(os.getuid()) if hasattr(os, "getuid") else "reader"
+    return Path(tempfile.gettempdir(), f"scenelens-locks-{digest(user)[:8]}")
+
+
+def image_digests(ids: Iterable[str], paths: Iterable[str | Path], memory: Path) -> list[tuple[str, str]]:
+    """Return the SHA-256 of every image file, and remember it for files that do not change.
+
+    Images count by what is in the files and not by their time stamps, so a copied folder or another checkout
+    has the same digests. The time stamps only decide which files are read again.
+
+    Parameters
+    ----------
+    ids : iterable of str
+        The images' ids.
+    paths : iterable of str or Path
+        The images' files, as many as ids.
+    memory : Path
+        A JSON file with the digests known so far: absolute path -> [size in bytes, time of the last change
+        in ns, digest].
+
+    Returns
+    -------
+    list of tuple
+        (image id, digest) in the order given; the digest of a missing file is ``"missing"``.
+    """
+    known = read_cached(memory, _unpack_digests) or {}
+    fresh: dict[str, list[Any]] = {}
+    digests = []
+    for image, path in zip(ids, paths, strict=True):
+        name = str(Path(path).absolute())
+        fresh[name] = _stamped_digest(name, known.get(name))
+        digests.append((str(image), fresh[name][2]))
+    if any(known.get(name) != entry for name, entry in fresh.items()):
+        keep(memory, json.dumps(known | fresh).encode())
+    return digests
+
+
+def _unpack_digests(content: bytes) -> dict[str, list[Any]]:
+    known = json.loads(content)
+    if not isinstance(known, dict) or not all(isinstance(x, list) and len(x) == 3 for x in known.values()):
+        raise ValueError("not a list of digests")
+    return known
+
+
+def _stamped_digest(name: str, known: list[Any] | None) -> list[Any]:
+    try:
+        stat = os.stat(name)
+        if not os.path.isfile(name):  # reading a pipe would wait for ever
+            return [0, 0, "missing"]
+        if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
+            return known
+        # file_digest reads in pieces, so that a large file need not fit in memory.
+        with open(name, "rb") as file:
+            return [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest()]
+    except OSError:
+        return [0, 0, "missing"]
+
+
+# ---- python -m scenelens.caches
+
+
+def _main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scenelens.caches", description="Look after the files of cached results."
+    )
+    parser.add_argument("what", choices=["list", "verify", "prune"], help="what to do")
+    parser.add_argument("folder", type=Path, help="a study's cache folder, such as build/cache/sceneworld")
+    parser.add_argument("--days", type=float, help="prune: also what was not used for so many days")
+    given = parser.parse_args(arguments)
+    if not given.folder.is_dir():
+        print(f"{given.folder} is no folder; a study's cache is build/cache/<name>.", file=sys.stderr)
+        return 2
+    files = sorted(path for path in given.folder.rglob("*") if path.is_file())
+    return {"list": _list, "verify": _verify, "prune": _prune}[given.what](given, files)
+
+
+def _list(given: argparse.Namespace, files: list[Path]) -> int:
+    by_folder: dict[str, list[int]] = {}
+    for path in files:
+        parts = path.relative_to(given.folder).parts
+        by_folder.setdefault("/".join(parts[: min(2, len(parts) - 1)]) or ".", []).append(path.stat().st_size)
+    for name, sizes in by_folder.items():
+        print(f"{sum(sizes) / 1e6:10.1f} MB {len(sizes):7,} files  {name}")
+    return 0
+
+
+def _verify(given: argparse.Namespace, files: list[Path]) -> int:
+    """Compare every checksum: that at the end of a file, and those that a marker has of an index's chunks."""
+    damaged = 0
+    for path in files:
+        try:
+            content = unsealed(path.read_bytes())
+            if path.parent.name == "done":
+                _verify_chunks(path, json.loads(content).get("crc32", {}))
+        except (OSError, ValueError, AttributeError) as error:
+            damaged += 1
+            print(f"{path}: {error}")
+    print(f"{len(files):,} files, {damaged} damaged")
+    return 1 if damaged else 0
+
+
+def _verify_chunks(marker: Path, checksums: dict[str, int]) -> None:
+    for name, checksum in checksums.items():
+        if zlib.crc32((marker.parent.parent / name).read_bytes()) != checksum:
+            raise ValueError(f"the checksum of {name} is wrong")
+
+
+def _prune(given: argparse.Namespace, files: list[Path]) -> int:
+    """Remove what was set aside, what killed processes left, and (on request) what is old."""
+    for folder in {path.parent for path in files}:
+        sweep_drafts(folder)
+    removed = freed = 0
+    for path in files:
+        if not path.is_file():
+            continue
+        stat = path.stat()
+        old = given.days is not None and time.time() - max(stat.st_mtime, stat.st_atime) > given.days * 86400
+        if path.name.endswith(".damaged") or old:
+            path.unlink()
+            removed, freed = removed + 1, freed + stat.st_size
+    print(f"{removed:,} files removed, {freed / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
