@@ -234,10 +234,7 @@ class Preprocessing:
     def _mean(self) -> torch.Tensor:
         if self.mean_image is None:
             return torch.tensor(self.mean, dtype=torch.float32).reshape(3, 1, 1)
-        changed = Path(self.mean_image).stat()  # the file may be replaced while the network is open
-        mean = _mean_frame(
-            self.mean_image, self._resize_to(), self.size, (changed.st_size, changed.st_mtime_ns)
-        )
+        mean = _mean_frame(self.mean_image, self._resize_to(), self.size, _changed(self.mean_image))
         return torch.from_numpy(mean) * (self.white / 255)
 
 
@@ -295,6 +292,15 @@ def crop_centre(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     top, left = ((have - want) // 2 for have, want in zip(image.shape[:2], size, strict=True))
     return image[top : top + size[0], left : left + size[1]]
+
+
+def _changed(path: str) -> tuple[int, int]:
+    """Size and time of a file, which may be replaced while the network is open; zeros where it is missing."""
+    try:
+        stat = Path(path).stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
 
 
 @lru_cache(maxsize=8)

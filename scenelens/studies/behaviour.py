@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from scenelens.caches import keep, one_writer, read_cached
+from scenelens.errors import SceneLensError
 from scenelens.files import cache_key, digest, file_name, pack_arrays, unpack_arrays
 from scenelens.networks import Network, record
 from scenelens.studies.index_key import network_inputs
@@ -160,15 +161,15 @@ def _run(network: Network) -> _Behaviour:
         layers = list(network.layers["layer"])
         torch.manual_seed(0)
         inputs = network.prepare(_images(*network.input_size), framed=True)
-        recorder: Any = (
-            record(network, layers, keep=lambda _, value: _summary(value), stop=False)
-            if layers
-            else contextlib.nullcontext({})
-        )
-        with recorder as found:
-            logits = network.module(inputs)
-    # A copy, because the next pass fills the same mapping anew.
-    return {f"layer {layer}": value for layer, value in found.items()} | {"logits": _summary(logits)}
+        found: dict[str, np.ndarray] = {}
+        # Numbers that are not finite on such images need not be so on photographs, so they are no error here.
+        with contextlib.suppress(SceneLensError):
+            if layers:
+                with record(network, layers, keep=lambda _, value: _summary(value)) as values:
+                    network.module(inputs)
+                found = dict(values)
+        logits = _summary(network.module(inputs))
+    return {f"layer {layer}": value for layer, value in found.items()} | {"logits": logits}
 
 
 def _summary(value: torch.Tensor) -> np.ndarray:

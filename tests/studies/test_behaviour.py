@@ -181,3 +181,11 @@ def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path):
     assert network_variant(network, tmp_path / "file") == ""
     change_weights(network, None)
     assert network_variant(network, tmp_path / "file") != ""
+
+
+def test_a_network_that_is_not_finite_on_the_probe_is_no_error(tmp_path):
+    network = small_network()
+    network.module[6].weight.data[1] = float("nan")
+    assert network_variant(network, tmp_path) == network_variant(network, tmp_path) == ""
+    behaviour._LAST.clear()
+    assert network_variant(network, tmp_path) == ""
