@@ -112,6 +112,8 @@ def _stamp(path: str) -> tuple[int, ...]:
 
 def _digest(path: str) -> str:
     try:
+        if not os.path.isfile(path):  # reading a pipe would wait for ever
+            return "missing"
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
