@@ -161,15 +161,19 @@ def _run(network: Network) -> _Behaviour:
         layers = list(network.layers["layer"])
         torch.manual_seed(0)
         inputs = network.prepare(_images(*network.input_size), framed=True)
-        found: dict[str, np.ndarray] = {}
-        # Numbers that are not finite on such images need not be so on photographs, so they are no error here.
-        with contextlib.suppress(SceneLensError):
-            if layers:
-                with record(network, layers, keep=lambda _, value: _summary(value)) as values:
-                    network.module(inputs)
-                found = dict(values)
-        logits = _summary(network.module(inputs))
-    return {f"layer {layer}": value for layer, value in found.items()} | {"logits": logits}
+        try:
+            with _recorder(network, layers) as found:
+                logits = network.module(inputs)
+        except SceneLensError:
+            # Numbers that are not finite on such images need not be so on photographs: no error here.
+            found, logits = {}, network.module(inputs)
+    return {f"layer {layer}": value for layer, value in found.items()} | {"logits": _summary(logits)}
+
+
+def _recorder(network: Network, layers: list[str]) -> Any:
+    if not layers:
+        return contextlib.nullcontext({})
+    return record(network, layers, keep=lambda _, value: _summary(value), stop=False)
 
 
 def _summary(value: torch.Tensor) -> np.ndarray:

@@ -12,8 +12,9 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
+from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
-from scenelens.files import file_name, read_cached, replace_file
+from scenelens.files import file_name, replace_file
 from scenelens.studies import find_study, read_study_file, require_trust
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run, run_notebook
@@ -85,7 +86,7 @@ def _check_folder(folder: Path, paths: Sequence[Path], chosen: bool) -> None:
 
 def _last_times(folder: Path) -> dict[str, float] | None:
     """Seconds per notebook in the last run, None in a folder of another kind."""
-    found = read_cached(folder / _TIMES, lambda content: json.loads(content)["notebooks"])
+    found = read_cached(folder / _TIMES, lambda content: json.loads(content)["notebooks"], aside=False)
     return found if isinstance(found, dict) else None
 
 
