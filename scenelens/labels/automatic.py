@@ -241,37 +241,38 @@ class AutomaticLabels:
             raise SceneLensError(f"layer {layer!r} was not measured; {close_names(layer, self.counts)}.")
         return self.counts[layer]
 
+    @staticmethod
+    def load_or_compute(
+        paths: Mapping[str, Path], make: Callable[[list[str]], list[AutomaticLabels]]
+    ) -> dict[str, AutomaticLabels]:
+        """Read labels from cache files; compute those that cannot be read, all in one pass.
 
-def load_or_compute(
-    paths: Mapping[str, Path], make: Callable[[list[str]], list[AutomaticLabels]]
-) -> dict[str, AutomaticLabels]:
-    """Read labels from cache files; compute those that cannot be read, all in one pass.
+        Parameters
+        ----------
+        paths : mapping of str to pathlib.Path
+            A file for each name. The file's name must contain a key of everything the labels depend on.
+        make : callable
+            Takes a list of names and returns their labels in this order. Called once, and only if some are
+            missing.
 
-    Parameters
-    ----------
-    paths : mapping of str to pathlib.Path
-        A file for each name. The file's name must contain a key of everything the labels depend on.
-    make : callable
-        Takes a list of names and returns their labels in this order. Called once, only if some are missing.
+        Returns
+        -------
+        dict of str to AutomaticLabels
+            The labels of each name; those that were computed are now cached.
 
-    Returns
-    -------
-    dict of str to AutomaticLabels
-        The labels of each name; those that were computed are now cached.
-
-    Raises
-    ------
-    SceneLensError
-        If a file cannot be written.
-    """
-    cached = {name: read_cached(path, _unpack) for name, path in paths.items()}
-    found = {name: one for name, one in cached.items() if one is not None}
-    missing = [name for name in paths if name not in found]
-    # All missing ones together: networks that see the same frame share one pass over the annotations.
-    for name, one in zip(missing, make(missing) if missing else (), strict=True):
-        replace_file(paths[name], _pack(one))
-        found[name] = one
-    return found
+        Raises
+        ------
+        SceneLensError
+            If a file cannot be written.
+        """
+        cached = {name: read_cached(path, _unpack) for name, path in paths.items()}
+        found = {name: one for name, one in cached.items() if one is not None}
+        missing = [name for name in paths if name not in found]
+        # All missing ones together: networks that see the same frame share one pass over the annotations.
+        for name, one in zip(missing, make(missing) if missing else (), strict=True):
+            replace_file(paths[name], _pack(one))
+            found[name] = one
+        return found
 
 
 def file_digests(annotations: Annotations) -> bytes:

@@ -22,7 +22,7 @@ from scenelens.intervals import bootstrap_interval
 from scenelens.localization.boxes import LabelledUnits, LayerUnits
 from scenelens.localization.localizer import Localizer
 from scenelens.localization.scored_detector import BINS, ScoredDetector
-from scenelens.localization.truth import ImageConcepts, iterate_annotated
+from scenelens.localization.truth import ImageConcepts
 from scenelens.metrics import (
     PrecisionRecall,
     average_precision,
@@ -107,7 +107,7 @@ class DetectorScores:
                 raise SceneLensError(f"{one.layer} was not prepared in the labelled units; {near}.")
         layers = dict.fromkeys([*(one.layer for one in detectors), *(localizer.layers if localizer else ())])
         counts = _Counts(units.layers, list(detectors), localizer)
-        batches = iterate_annotated(units.network, annotations, list(layers), list(images), progress)
+        batches = ImageConcepts.batches(units.network, annotations, list(layers), list(images), progress)
         for names, concepts, maps in batches:
             for k, name in enumerate(names):
                 counts.add(name, concepts[k], {layer: values[k] for layer, values in maps.items()})

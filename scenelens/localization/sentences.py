@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from scenelens import paper
+from scenelens.intervals import paired_difference
 from scenelens.localization.study_localizers import ENOUGH, StudyLocalizer
 from scenelens.localization.tables import (
     NO_ANNOTATIONS,
     compare_networks,
     compare_with_paper,
-    network_differences,
 )
 from scenelens.metrics import calibration_error
 from scenelens.sentences import Sentences, interval, named, percent
@@ -153,11 +153,35 @@ def describe_differences(study: Study, localizers: Mapping[str, StudyLocalizer])
     Sentences
         Markdown.
     """
-    table, measures = network_differences(localizers), {"ap": "AP", "jaccard": "Jaccard index"}
+    table, measures = _network_differences(localizers), {"ap": "AP", "jaccard": "Jaccard index"}
     lines = [f"- {measures[row['measure']]}: {_difference(row)}" for row in table.to_dict("records")]
     if not lines:
         return Sentences("There is nothing to compare: the study has no annotations, or one network.")
     return Sentences("\n".join([*lines, "", *_limits(study, localizers, table)]))
+
+
+def _network_differences(localizers: Mapping[str, StudyLocalizer], of: str = "scene") -> pd.DataFrame:
+    """By how much one network finds objects better than each other network, object by object.
+
+    A row has measure ("ap", "jaccard"), than (the other network), difference (the mean over the objects that
+    both have), low, high (its 95% interval) and n (objects).
+    """
+    others = [name for name in localizers if of in localizers and name != of]
+    tables = {name: _comparable(one) for name, one in localizers.items()}
+    rows = []
+    for measure in ("ap", "jaccard"):
+        for name in others:
+            both = tables[of].merge(tables[name], on="concept", suffixes=("", "_other"))
+            found = paired_difference(both[measure].to_numpy(), both[f"{measure}_other"].to_numpy())
+            rows.append((measure, name, *found))
+    return pd.DataFrame(rows, columns=["measure", "than", "difference", "low", "high", "n"])
+
+
+def _comparable(localizer: StudyLocalizer) -> pd.DataFrame:
+    """The rows of `StudyLocalizer.objects` in the order of the annotations, which is the same for all
+    networks: the resamples of an interval must not depend on how a network ranks the objects."""
+    table = localizer.scores.table(intervals=False)
+    return table[table.concept.isin(localizer.objects(intervals=False).concept)]
 
 
 def _difference(row: dict) -> str:

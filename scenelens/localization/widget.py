@@ -31,7 +31,6 @@ from scenelens.workbook import (
     Status,
     dropdown,
     encode,
-    guarded,
     handle_in_order,
     heat,
     tile,
@@ -119,7 +118,7 @@ class _LocalizeImage(ipywidgets.VBox):
             button.add_class(f"sl-box-{k}")
 
     def _bind(self) -> None:
-        guard, model = guarded(self.status), self.model
+        guard, model = self.status.guarded, self.model
         self.network.observe(guard(functools.partial(self._chosen, "network")), "value")
         self.layer.observe(guard(functools.partial(self._chosen, "layer")), "value")
         self.folder.observe(guard(self._folder_chosen), "value")

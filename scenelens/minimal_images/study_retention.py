@@ -19,7 +19,7 @@ from scenelens.minimal_images.examples import choose_categories, known_categorie
 from scenelens.minimal_images.probe import scene_probe
 from scenelens.minimal_images.retention_search import ImageRetention, Retention, retention
 from scenelens.networks import Network
-from scenelens.studies import Study, shipped_folder
+from scenelens.studies import Study
 
 _N_IMAGES = 30  # of a category
 _PROBED = "object"  # the network that gets a linear last layer for scenes, to be compared
@@ -157,7 +157,7 @@ def ship_retention(study: Study, n: int = _N_IMAGES) -> Path | None:
 
 def _shipped_file(study: Study) -> Path | None:
     """Return the file with the results that come with a study in data/studies; it need not exist."""
-    folder = shipped_folder(study)
+    folder = study.shipped_folder
     return None if folder is None else folder.parent / "retention.json"
 
 

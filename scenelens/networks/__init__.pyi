@@ -1,7 +1,7 @@
-from .build import build_module, module_from_factory
+from .build import build_module
 from .caffenet import CaffeNet, fold_batch_norm
 from .class_names import read_class_names, same_class
-from .graph import Slide, Step, Untraceable, layer_step, module_of
+from .graph import Slide, Step, Untraceable, layer_step
 from .grid import Axis, Grid, interpolate
 from .hooks import record, responses, unit_maps
 from .network import Network
@@ -29,8 +29,6 @@ __all__ = [
     "layer_step",
     "load_torchvision",
     "load_weights",
-    "module_from_factory",
-    "module_of",
     "read_class_names",
     "record",
     "responses",

@@ -1,9 +1,7 @@
-"""Build the torch module of a network: from the name of an architecture, or by a reader's own function."""
+"""Build the torch module of a network from the name of its architecture."""
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -53,46 +51,3 @@ def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module
         # init_weights is left out.
         options = {"init_weights": True, "aux_logits": False, **options}
     return models.get_model(architecture, weights=None, num_classes=n_classes, **options)
-
-
-def module_from_factory(factory: str, folder: Path) -> nn.Module:
-    """Return the module that a function in a reader's own Python file builds.
-
-    This runs the file, so it must be code that one trusts.
-
-    Parameters
-    ----------
-    factory : str
-        ``"file.py:function"``. The function is called without arguments.
-    folder : Path
-        The folder that the file's path starts from.
-
-    Returns
-    -------
-    torch.nn.Module
-        The module, in eval mode.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no such file or function, or if it returns something else.
-    """
-    file, _, function = factory.rpartition(":")
-    path = (folder / file).resolve()
-    if not path.is_file() or not function:
-        raise SceneLensError(
-            f"factory = {factory!r}: expected 'file.py:function' with an existing file ({path})."
-        )
-    spec = importlib.util.spec_from_file_location(f"scenelens_factory_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise SceneLensError(f"factory = {factory!r}: {path} is not a Python file.")
-    namespace = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(namespace)
-    if not hasattr(namespace, function):
-        raise SceneLensError(
-            f"{path} has no function {function!r}; {close_names(function, vars(namespace))}."
-        )
-    module = getattr(namespace, function)()
-    if not isinstance(module, nn.Module):
-        raise SceneLensError(f"{factory} returned {type(module).__name__}, not a torch module.")
-    return module.eval()

@@ -1,19 +1,15 @@
 from .index import ActivationIndex
 from .index_key import network_inputs
-from .ranking import TopImage, layer_row, top_images
-from .study import Study, open_study, scene_images, shipped_folder
-from .study_file import find_study, read_study_file
+from .ranking import TopImage, top_images
+from .study import Study, open_study
+from .study_file import StudyFile
 
 __all__ = [
     "ActivationIndex",
     "Study",
+    "StudyFile",
     "TopImage",
-    "find_study",
-    "layer_row",
     "network_inputs",
     "open_study",
-    "read_study_file",
-    "scene_images",
-    "shipped_folder",
     "top_images",
 ]

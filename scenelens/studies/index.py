@@ -25,7 +25,7 @@ from scenelens.metrics import share_of_top
 from scenelens.networks import Network
 from scenelens.progress import say_on_stderr
 from scenelens.studies.index_build import build_blocks
-from scenelens.studies.index_files import IndexFiles, disk_errors
+from scenelens.studies.index_files import IndexFiles
 from scenelens.studies.index_key import changed_parts, index_inputs
 
 #: Images per forward pass, and images per block on disk. A killed build loses at most one block, about a
@@ -132,7 +132,7 @@ class ActivationIndex:
         _check_request(images, batch_size, block_size)
         say = say_on_stderr if progress else _say_nothing
         cache = Path(cache_dir)
-        with disk_errors(cache):
+        with IndexFiles.disk_errors(cache):
             digests = image_digests(images["image"], images["path"], cache / "digests.json")
             inputs = index_inputs(network, digests, names, block_size, batch_size)
             files = _open_files(cache, network, inputs, digests, names, say)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks import (
@@ -17,7 +20,6 @@ from scenelens.networks import (
     build_module,
     load_torchvision,
     load_weights,
-    module_from_factory,
     read_class_names,
 )
 from scenelens.studies.study_file import StudyFile
@@ -73,7 +75,7 @@ def _load_network(file: StudyFile, name: str) -> Network:
     table, section = file.data["networks"][name], f"networks.{name}"
     classes, card = _classes(file, section, table.get("classes"))
     if "factory" in table:
-        module = module_from_factory(table["factory"], file.path.parent)
+        module = _module_from_factory(table["factory"], file.path.parent)
     else:
         options = {key: table[key] for key in ("width", "fc") if key in table}
         n_classes = classes if isinstance(classes, int) else len(classes or [])
@@ -122,3 +124,35 @@ def _preprocessing(file: StudyFile, section: str, given: Any) -> Preprocessing:
         return dataclasses.replace(Preprocessing(), **values)
     except (SceneLensError, TypeError) as error:
         raise file.error(f"{section}.preprocessing", str(error)) from error
+
+
+def _module_from_factory(factory: str, folder: Path) -> nn.Module:
+    """The module that a function in a reader's own Python file builds, in eval mode.
+
+    `factory` is ``"file.py:function"``, with the file's path relative to `folder`; the function is called
+    without arguments. This runs the file, so it must be code that one trusts.
+
+    Raises
+    ------
+    SceneLensError
+        If there is no such file or function, or if it returns something else.
+    """
+    file, _, function = factory.rpartition(":")
+    path = (folder / file).resolve()
+    if not path.is_file() or not function:
+        raise SceneLensError(
+            f"factory = {factory!r}: expected 'file.py:function' with an existing file ({path})."
+        )
+    spec = importlib.util.spec_from_file_location(f"scenelens_factory_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise SceneLensError(f"factory = {factory!r}: {path} is not a Python file.")
+    namespace = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(namespace)
+    if not hasattr(namespace, function):
+        raise SceneLensError(
+            f"{path} has no function {function!r}; {close_names(function, vars(namespace))}."
+        )
+    module = getattr(namespace, function)()
+    if not isinstance(module, nn.Module):
+        raise SceneLensError(f"{factory} returned {type(module).__name__}, not a torch module.")
+    return module.eval()

@@ -76,40 +76,6 @@ def _study_names() -> list[str]:
     return sorted(path.stem for path in (data_folder() / "studies").glob("*.toml"))
 
 
-def find_study(name_or_path: str | Path | None) -> Path:
-    """The study.toml that a name or a path means.
-
-    Parameters
-    ----------
-    name_or_path : str, pathlib.Path or None
-        A name in data/studies, a .toml file, or a folder with a study.toml. None means the environment
-        variable SCENELENS_STUDY, or "sceneworld" where that is not set.
-
-    Returns
-    -------
-    pathlib.Path
-        The file.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no such study (close names are given) or no such file.
-    """
-    given = str(name_or_path or os.environ.get("SCENELENS_STUDY") or "sceneworld")
-    path = Path(given).expanduser()
-    if path.suffix == ".toml" or os.sep in given:
-        path = path / "study.toml" if path.is_dir() else path
-        if not path.is_file():
-            raise SceneLensError(f"there is no study file {path}; give the path of a study.toml.")
-        return path.resolve()
-    if given not in _study_names():
-        raise SceneLensError(
-            f"no study named {given!r}; {close_names(given, _study_names())}. "
-            "A path to a study.toml works too."
-        )
-    return data_folder() / "studies" / f"{given}.toml"
-
-
 @dataclass(frozen=True)
 class StudyFile:
     """A checked study.toml. Paths in it are relative to its folder.
@@ -207,53 +173,89 @@ class StudyFile:
             raise self.error(section, f"{given} does not exist ({path}).{hint}")
         return path
 
+    @classmethod
+    def read(cls, name_or_path: str | Path | None) -> StudyFile:
+        """Read and check the study.toml that a name or a path means.
 
-def read_study_file(path: Path) -> StudyFile:
-    """Read and check a study.toml.
+        Parameters
+        ----------
+        name_or_path : str, pathlib.Path or None
+            A name in data/studies, a .toml file, or a folder with a study.toml. None means the environment
+            variable SCENELENS_STUDY, or "sceneworld" where that is not set.
+
+        Returns
+        -------
+        StudyFile
+            Its tables. Files and folders that they name are not looked for yet.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such study or file (close names are given); if the file is not TOML, has an unknown
+            key (close names are given) or a value of the wrong type, or lacks a key.
+
+        Examples
+        --------
+        >>> import tempfile; file = Path(tempfile.mkdtemp()) / "study.toml"
+        >>> _ = file.write_text("nmae = 'x'")
+        >>> StudyFile.read(file)
+        Traceback (most recent call last):
+        ...
+        scenelens.errors.SceneLensError: ...study.toml: unknown key 'nmae'; close names: name, images.
+        """
+        path = _find_study(name_or_path)
+        try:
+            data = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SceneLensError(f"the study {path} cannot be read: {error}.") from error
+        file = cls(path, data)
+        _check(file, "", data, "")
+        for name, table in data["networks"].items():
+            _check_network(file, f"networks.{name}", table)
+        for number, entry in enumerate(data["images"], start=1):
+            _check_images(file, f"images, number {number}", entry)
+        for entry in file.annotations:
+            _check(file, "annotations", entry, "annotations")
+        for section in ("generator", "cache", "labels"):
+            if section in data:
+                _check(file, section, data[section], section)
+        if not data["images"] or not data["networks"]:
+            raise file.error("", "a study needs at least one network and one [[images]] table.")
+        return file
+
+
+def _find_study(name_or_path: str | Path | None) -> Path:
+    """The study.toml that a name or a path means.
 
     Parameters
     ----------
-    path : pathlib.Path
-        The file.
+    name_or_path : str, pathlib.Path or None
+        A name in data/studies, a .toml file, or a folder with a study.toml. None means the environment
+        variable SCENELENS_STUDY, or "sceneworld" where that is not set.
 
     Returns
     -------
-    StudyFile
-        Its tables. Files and folders that they name are not looked for yet.
+    pathlib.Path
+        The file.
 
     Raises
     ------
     SceneLensError
-        If the file is not TOML, has an unknown key (close names are given) or a value of the wrong type, or
-        lacks a key.
-
-    Examples
-    --------
-    >>> import tempfile; file = Path(tempfile.mkdtemp()) / "study.toml"
-    >>> _ = file.write_text("nmae = 'x'")
-    >>> read_study_file(file)
-    Traceback (most recent call last):
-    ...
-    scenelens.errors.SceneLensError: ...study.toml: unknown key 'nmae'; close names: name, images.
+        If there is no such study (close names are given) or no such file.
     """
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SceneLensError(f"the study {path} cannot be read: {error}.") from error
-    file = StudyFile(path, data)
-    _check(file, "", data, "")
-    for name, table in data["networks"].items():
-        _check_network(file, f"networks.{name}", table)
-    for number, entry in enumerate(data["images"], start=1):
-        _check_images(file, f"images, number {number}", entry)
-    for entry in file.annotations:
-        _check(file, "annotations", entry, "annotations")
-    for section in ("generator", "cache", "labels"):
-        if section in data:
-            _check(file, section, data[section], section)
-    if not data["images"] or not data["networks"]:
-        raise file.error("", "a study needs at least one network and one [[images]] table.")
-    return file
+    given = str(name_or_path or os.environ.get("SCENELENS_STUDY") or "sceneworld")
+    path = Path(given).expanduser()
+    if path.suffix == ".toml" or os.sep in given:
+        path = path / "study.toml" if path.is_dir() else path
+        if not path.is_file():
+            raise SceneLensError(f"there is no study file {path}; give the path of a study.toml.")
+        return path.resolve()
+    if given not in _study_names():
+        raise SceneLensError(
+            f"no study named {given!r}; {close_names(given, _study_names())}. "
+            "A path to a study.toml works too."
+        )
+    return data_folder() / "studies" / f"{given}.toml"
 
 
 def _check(file: StudyFile, section: str, table: Any, schema: str) -> None:

@@ -41,6 +41,36 @@ class Run:
     seconds: float
     problems: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, path: Path, timeout: float = 600) -> Run:
+        """Execute a notebook, and look for problems in it.
+
+        The kernel starts in the notebook's own folder, as in JupyterLab, and without the user's IPython
+        profile. The file is not changed.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            The notebook.
+        timeout : float, optional
+            Seconds that each cell may take (default 600).
+
+        Returns
+        -------
+        Run
+            The executed notebook, with its widgets' state.
+
+        Raises
+        ------
+        SceneLensError
+            If `path` is no notebook. A notebook that fails raises nothing: see ``Run.problems``.
+        """
+        notebook = _read_notebook(path)
+        started = time.perf_counter()
+        unfinished = _execute(notebook, path.parent, timeout)
+        seconds = time.perf_counter() - started
+        return cls(path.stem, notebook, seconds, unfinished + find_problems(notebook))
+
 
 class _OwnPython(KernelSpecManager):
     """Offers one kernel, this process's Python, and not the kernels that the user has registered.
@@ -74,36 +104,6 @@ def _read_notebook(path: Path) -> NotebookNode:
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise SceneLensError(f"{path} is not a Jupyter notebook of format 4: {reason}") from error
-
-
-def run_notebook(path: Path, timeout: float = 600) -> Run:
-    """Execute a notebook, and look for problems in it.
-
-    The kernel starts in the notebook's own folder, as in JupyterLab, and without the user's IPython profile.
-    The file is not changed.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The notebook.
-    timeout : float, optional
-        Seconds that each cell may take (default 600).
-
-    Returns
-    -------
-    Run
-        The executed notebook, with its widgets' state.
-
-    Raises
-    ------
-    SceneLensError
-        If `path` is no notebook. A notebook that fails raises nothing: see ``Run.problems``.
-    """
-    notebook = _read_notebook(path)
-    started = time.perf_counter()
-    unfinished = _execute(notebook, path.parent, timeout)
-    seconds = time.perf_counter() - started
-    return Run(path.stem, notebook, seconds, unfinished + find_problems(notebook))
 
 
 def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:

@@ -2,7 +2,7 @@ import pytest
 
 from scenelens.errors import SceneLensError
 from scenelens.files import data_folder
-from scenelens.studies.study_file import _study_names, find_study, read_study_file
+from scenelens.studies.study_file import StudyFile, _find_study, _study_names
 from tests.tiny_study import STUDY
 
 
@@ -42,7 +42,7 @@ def test_errors_in_the_file_are_named(tmp_path, text, sentence):
     path = tmp_path / "study.toml"
     path.write_text(text)
     with pytest.raises(SceneLensError, match=sentence) as caught:
-        read_study_file(path)
+        StudyFile.read(path)
     assert str(path) in str(caught.value)
 
 
@@ -50,35 +50,35 @@ def test_a_study_has_a_name(tmp_path):
     path = tmp_path / "mine" / "study.toml"
     path.parent.mkdir()
     path.write_text(STUDY)
-    assert read_study_file(path).name == "tiny"
+    assert StudyFile.read(path).name == "tiny"
     path.write_text(changed('name = "tiny"', ""))
-    assert read_study_file(path).name == "mine"
+    assert StudyFile.read(path).name == "mine"
     other = path.with_name("yours.toml")
     other.write_text(changed('name = "tiny"', ""))
-    assert read_study_file(other).name == "yours"
+    assert StudyFile.read(other).name == "yours"
 
 
 def test_finding_a_study(tmp_path, monkeypatch):
     path = tmp_path / "study.toml"
     path.write_text(STUDY)
-    assert find_study(path) == find_study(str(path)) == find_study(tmp_path) == path
-    assert find_study("sceneworld") == find_study(None) == data_folder() / "studies" / "sceneworld.toml"
+    assert _find_study(path) == _find_study(str(path)) == _find_study(tmp_path) == path
+    assert _find_study("sceneworld") == _find_study(None) == data_folder() / "studies" / "sceneworld.toml"
     monkeypatch.setenv("SCENELENS_STUDY", str(path))
-    assert find_study(None) == path
+    assert _find_study(None) == path
     with pytest.raises(SceneLensError, match="no study file"):
-        find_study(tmp_path / "none.toml")
+        _find_study(tmp_path / "none.toml")
     with pytest.raises(SceneLensError, match="no study named 'scene world'; close names: sceneworld"):
-        find_study("scene world")
+        _find_study("scene world")
 
 
 def test_every_study_of_the_package_is_valid():
     assert "sceneworld" in _study_names()
     for name in _study_names():
-        assert read_study_file(find_study(name)).name == name
+        assert StudyFile.read(name).name == name
 
 
 def test_the_data_folder_can_be_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("SCENELENS_DATA", str(tmp_path))
     assert _study_names() == []
     with pytest.raises(SceneLensError, match="there are none"):
-        find_study("sceneworld")
+        _find_study("sceneworld")
