@@ -335,8 +335,8 @@ class IndexFiles:
             safe = f" {kept()}" if kept else ""
             way = "Free some space" if full else "Put that right"
             raise SceneLensError(
-                f"{what} while writing the index in {folder}.{safe} {way}, or set SCENELENS_CACHE to a folder "
-                "elsewhere, and run the same line again."
+                f"{what} while writing the index in {folder}.{safe} {way}, or set SCENELENS_CACHE to a "
+                "folder elsewhere, and run the same line again."
             ) from error
 
 
