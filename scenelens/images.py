@@ -5,7 +5,7 @@ regular files of a few formats and of a limited size, because Pillow by itself w
 ever at a pipe, or fill the memory.
 
 **Orientation.** A camera that was held upright writes the pixels as they came and a tag that says how to turn
-them. `load_image`, `image_frame` and `load_mask` follow the tag, so a photograph, its size and its masks
+them. `load_image`, `ImageFrame.of` and `load_mask` follow the tag, so a photograph, its size and its masks
 agree. Outlines and masks belong to the pixels as they are stored and are turned with them, unless they say
 otherwise. An annotation says so by its image size and a mask by its shape, where that is upright as the
 turned photograph is and its stored pixels are not (or wide, likewise); a mask also by a tag of its own. See
@@ -64,6 +64,28 @@ class ImageFrame(NamedTuple):
 
     stored: tuple[int, int]
     orientation: int = 1
+
+    @classmethod
+    def of(cls, path: str | Path) -> ImageFrame:
+        """Read the size and the orientation of an image from its header.
+
+        Parameters
+        ----------
+        path : str or Path
+            The image file; see `load_image`.
+
+        Returns
+        -------
+        ImageFrame
+            Its ``size`` is (H, W) of what `load_image` returns.
+
+        Raises
+        ------
+        SceneLensError
+            If the file is no image that `load_image` would open.
+        """
+        with _opened(path) as file:
+            return _frame(file)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -187,28 +209,6 @@ def load_image(path: str | Path, content: bytes | None = None) -> np.ndarray:
         return _turned(file, frame, _rgb(file, path, deep))
 
 
-def image_frame(path: str | Path) -> ImageFrame:
-    """Read the size and the orientation of an image from its header.
-
-    Parameters
-    ----------
-    path : str or Path
-        The image file; see `load_image`.
-
-    Returns
-    -------
-    ImageFrame
-        Its ``size`` is (H, W) of what `load_image` returns.
-
-    Raises
-    ------
-    SceneLensError
-        If the file is no image that `load_image` would open.
-    """
-    with _opened(path) as file:
-        return _frame(file)
-
-
 def load_mask(path: str | Path, frame: ImageFrame, colours: bool = False) -> np.ndarray:
     """Read a mask or a label map of a photograph.
 
@@ -217,7 +217,7 @@ def load_mask(path: str | Path, frame: ImageFrame, colours: bool = False) -> np.
     path : str or Path
         The mask's file.
     frame : ImageFrame
-        The photograph's, from `image_frame`. A mask with an orientation tag is turned by its own; a mask
+        The photograph's, from `ImageFrame.of`. A mask with an orientation tag is turned by its own; a mask
         without one is turned with the photograph where it belongs to the photograph's stored pixels.
     colours : bool, optional
         True reads colours; False (default) reads codes, which need a greyscale file.

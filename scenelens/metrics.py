@@ -1,10 +1,9 @@
-"""How good a detector or a ranking is: precision and recall, Jaccard index, calibration.
+"""How good a detector or a ranking is: precision and recall, overlap, calibration.
 
 Section 4.2 of the paper measures two things of a unit that detects an object: how well its region covers the
-object (`jaccard`), and how well its response ranks the images (`average_precision`). There are too many
-pixels to sort, so they are counted in bins of their score (`PrecisionRecall.of_counts`). `reliability` and
-`calibration_error` say whether a confidence of 0.8 is right in 80 of 100 cases. `share_of_top` says which
-images a layer prefers (section 2).
+object (`iou`), and how well its response ranks the images (`average_precision`). There are too many pixels to
+sort, so they are counted in bins of their score (`PrecisionRecall.of_counts`). `reliability` says whether a
+confidence of 0.8 is right in 80 of 100 cases.
 
 Each function says first what it does in edge cases (nothing to find, ties, no cases), because published
 implementations differ there and do not say so. A number that is not defined is NaN, never 0 or 1, so that
@@ -14,8 +13,7 @@ means over units leave it out (`numpy.nanmean`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -192,61 +190,6 @@ def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
     return PrecisionRecall.of_cases(present, scores).average_precision
 
 
-def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
-    """Return which groups the highest scores come from, compared with chance (section 2, Figure 1).
-
-    Edge cases: images whose score is NaN do not take part. With fewer than n images all of them count. Of
-    ties the earlier image goes first, so that the result does not depend on the sorting algorithm.
-
-    Parameters
-    ----------
-    scores : array_like
-        (n_images,) numbers, such as an index's `layer_scores`.
-    groups : sequence
-        (n_images,) what each image belongs to, such as its source.
-    n : int, optional
-        How many of the highest scores count (default 100).
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per group in sorted order: ``group``, ``n`` (int, images counted in all), ``count`` (int, of
-        this group), ``share`` (float, 0..1), ``low`` and ``high`` (its Wilson interval, 95%), ``chance``
-        (float, the group's share of all images that take part).
-
-    Raises
-    ------
-    SceneLensError
-        If scores and groups differ in length, or n is below 1.
-
-    Examples
-    --------
-    >>> share_of_top([9, 8, 1, 0], ["scene", "object", "scene", "scene"], n=2)[["group", "share", "chance"]]
-        group  share  chance
-    0  object    0.5    0.25
-    1   scene    0.5    0.75
-    """
-    values, names = np.asarray(scores, dtype=float), np.asarray(groups, dtype=object)
-    if values.shape != names.shape or values.ndim != 1:
-        raise SceneLensError(f"one group for each score; got shapes {names.shape} and {values.shape}.")
-    if n < 1:
-        raise SceneLensError(f"the top of a list has at least one entry, not {n}.")
-    kept = ~np.isnan(values)
-    values, names = values[kept], names[kept]
-    top = names[np.argsort(-values, kind="stable")[:n]]
-    rows = [
-        _share(group, int(np.count_nonzero(top == group)), len(top)) for group in sorted(set(names), key=str)
-    ]
-    return pd.DataFrame(rows, columns=["group", "n", "count", "share", "low", "high"]).assign(
-        chance=[np.count_nonzero(names == group) / len(names) for group in sorted(set(names), key=str)]
-    )
-
-
-def _share(group: Any, k: int, n: int) -> dict[str, Any]:
-    low, high = wilson_interval(k, n)
-    return {"group": group, "n": n, "count": k, "share": k / n, "low": low, "high": high}
-
-
 def _cases(present: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     truth, values = np.asarray(present).astype(bool), np.asarray(scores, dtype=float)
     if truth.ndim != 1 or truth.shape != values.shape:
@@ -254,43 +197,6 @@ def _cases(present: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndar
     if not np.isfinite(values).all():
         raise SceneLensError("scores must be finite numbers; leave out the images that could not be read.")
     return truth, values
-
-
-def jaccard(shared: np.ndarray, active: np.ndarray, truth: np.ndarray) -> float:
-    """Return the Jaccard index over many images: all shared pixels over all pixels of either mask.
-
-    Edge cases: no pixel in either mask of any image gives NaN. An image without the object counts through the
-    pixels that are active on it.
-
-    Parameters
-    ----------
-    shared : array_like
-        (n_images,) int: pixels in both masks.
-    active : array_like
-        (n_images,) int: pixels in the detector's mask.
-    truth : array_like
-        (n_images,) int: pixels in the object's mask.
-
-    Returns
-    -------
-    float
-        In 0..1, or NaN.
-
-    Raises
-    ------
-    SceneLensError
-        If the counts are impossible, such as more shared than active pixels.
-
-    Examples
-    --------
-    >>> jaccard([1, 0], [2, 3], [4, 0])  # 1 of 2 + 4 - 1, and 3 more on the second image
-    0.125
-    """
-    both = int(np.sum(shared))
-    either = int(np.sum(active)) + int(np.sum(truth)) - both
-    if both < 0 or either < both:
-        raise SceneLensError(f"{both} shared pixels do not fit into {either} pixels of either mask.")
-    return both / either if either else math.nan
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> pd.DataFrame:
@@ -336,31 +242,3 @@ def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> 
         k, n = int(true[chosen].sum()), int(chosen.sum())
         rows.append((n, float(stated[chosen].mean()), k / n, *wilson_interval(k, n)))
     return pd.DataFrame(rows, columns=columns)
-
-
-def calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> float:
-    """Return the expected calibration error: the mean distance between confidence and share of right cases.
-
-    Parameters
-    ----------
-    confidence : array_like
-        (n,) float in 0..1.
-    right : array_like
-        (n,) bool: whether the case was right.
-    n_bins : int, optional
-        How many bins there are between 0 and 1; see `reliability`.
-
-    Returns
-    -------
-    float
-        In 0..1; NaN without a case.
-
-    Examples
-    --------
-    >>> calibration_error([.1, .1, .9, .9], [0, 0, 1, 0], 2).__round__(3)
-    0.25
-    """
-    table = reliability(confidence, right, n_bins)
-    if table.empty:
-        return math.nan
-    return float(np.average((table["confidence"] - table["right"]).abs(), weights=table["n"]))

@@ -21,7 +21,7 @@ import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, file_name, image_digests
-from scenelens.metrics import share_of_top
+from scenelens.intervals import wilson_interval
 from scenelens.networks import Network
 from scenelens.progress import say_on_stderr
 from scenelens.studies.index_build import build_blocks
@@ -387,7 +387,7 @@ class ActivationIndex:
         A layer's score on an image is the sum over all its units and positions. Equal scores stand in the
         order of the images, so for a layer that never responds that order alone decides.
         """
-        table = share_of_top(self.layer_scores(layer), list(self.images["source"].astype(str)), n)
+        table = _share_of_top(self.layer_scores(layer), list(self.images["source"].astype(str)), n)
         table = table.rename(columns={"group": "source"})
         table.insert(0, "layer", layer)
         return table
@@ -458,3 +458,58 @@ def _open_files(
         )
     shapes = {name: network.layer_shape(name) for name in layers}
     return IndexFiles.create(folder, inputs, digests, shapes)
+
+
+def _share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
+    """Return which groups the highest scores come from, compared with chance (section 2, Figure 1).
+
+    Edge cases: images whose score is NaN do not take part. With fewer than n images all of them count. Of
+    ties the earlier image goes first, so that the result does not depend on the sorting algorithm.
+
+    Parameters
+    ----------
+    scores : array_like
+        (n_images,) numbers, such as an index's `layer_scores`.
+    groups : sequence
+        (n_images,) what each image belongs to, such as its source.
+    n : int, optional
+        How many of the highest scores count (default 100).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group in sorted order: ``group``, ``n`` (int, images counted in all), ``count`` (int, of
+        this group), ``share`` (float, 0..1), ``low`` and ``high`` (its Wilson interval, 95%), ``chance``
+        (float, the group's share of all images that take part).
+
+    Raises
+    ------
+    SceneLensError
+        If scores and groups differ in length, or n is below 1.
+
+    Examples
+    --------
+    >>> _share_of_top([9, 8, 1, 0], ["scene", "object", "scene", "scene"], n=2)[["group", "share", "chance"]]
+        group  share  chance
+    0  object    0.5    0.25
+    1   scene    0.5    0.75
+    """
+    values, names = np.asarray(scores, dtype=float), np.asarray(groups, dtype=object)
+    if values.shape != names.shape or values.ndim != 1:
+        raise SceneLensError(f"one group for each score; got shapes {names.shape} and {values.shape}.")
+    if n < 1:
+        raise SceneLensError(f"the top of a list has at least one entry, not {n}.")
+    kept = ~np.isnan(values)
+    values, names = values[kept], names[kept]
+    top = names[np.argsort(-values, kind="stable")[:n]]
+    rows = [
+        _share(group, int(np.count_nonzero(top == group)), len(top)) for group in sorted(set(names), key=str)
+    ]
+    return pd.DataFrame(rows, columns=["group", "n", "count", "share", "low", "high"]).assign(
+        chance=[np.count_nonzero(names == group) / len(names) for group in sorted(set(names), key=str)]
+    )
+
+
+def _share(group: Any, k: int, n: int) -> dict[str, Any]:
+    low, high = wilson_interval(k, n)
+    return {"group": group, "n": n, "count": k, "share": k / n, "low": low, "high": high}

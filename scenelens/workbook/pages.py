@@ -26,8 +26,7 @@ from pygments.formatters import HtmlFormatter
 
 from scenelens.files import replace_file
 from scenelens.sentences import one_line
-from scenelens.workbook.problems import widget_models
-from scenelens.workbook.running import Run
+from scenelens.workbook.running import Run, widget_models
 from scenelens.workbook.snapshots import snapshot
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

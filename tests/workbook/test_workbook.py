@@ -17,8 +17,7 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.workbook.__main__ import _choose_study, _estimate, main
 from scenelens.workbook.pages import _body, _read_front, _style_sheet, write_pages
-from scenelens.workbook.problems import _WIDGET_STATE, find_problems
-from scenelens.workbook.running import Run, _read_notebook
+from scenelens.workbook.running import _WIDGET_STATE, Run, _find_problems, _read_notebook
 from scenelens.workbook.snapshots import snapshot
 from tests.requirements_gate import ROOT
 
@@ -116,10 +115,10 @@ def test_the_kernel_is_this_python_in_the_notebooks_folder(tmp_path):
 
 def test_an_expected_exception_is_no_problem():
     error = new_output("error", ename="SceneLensError", evalue="no layer named 'pol5'", traceback=[])
-    assert find_problems(executed(ran("x", error))) == [
+    assert _find_problems(executed(ran("x", error))) == [
         "cell 1 failed: SceneLensError: no layer named 'pol5'"
     ]
-    assert find_problems(executed(ran("x", error, tags=["raises-exception"]))) == []
+    assert _find_problems(executed(ran("x", error, tags=["raises-exception"]))) == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +133,7 @@ def test_an_expected_exception_is_no_problem():
 )
 def test_widget_states(state, expected):
     notebook = executed(ran("x", PRINTED), widgets={"a": {"model_name": "HTMLModel", "state": state}})
-    assert len(find_problems(notebook)) == expected
+    assert len(_find_problems(notebook)) == expected
 
 
 def test_a_file_that_is_no_notebook_is_named(tmp_path):
