@@ -4,7 +4,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 # STUDY is a name in data/studies or the path of a study.toml; by default, the study that comes with the package.
+# It reaches the commands through the environment, so that spaces, quotes and dollar signs in it stay what they are.
 STUDY ?=
+# TRUST=1 allows the Python file that a study of your own names to run, this time.
+TRUST ?=
 ARGS ?=
 PY := .venv/bin/python
 READY := .venv/scenelens-ready
@@ -12,6 +15,12 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	if $$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+export SCENELENS_STUDY := $(or $(value STUDY),$(value SCENELENS_STUDY))
+unexport STUDY
+# A path starts from this folder; notebooks run in another one. A name in data/studies stays a name.
+FIND_STUDY = if [ -e "$$SCENELENS_STUDY" ]; then \
+	case $$SCENELENS_STUDY in /*) ;; *) SCENELENS_STUDY=$$PWD/$$SCENELENS_STUDY ;; esac; fi
+CHOSEN = $${SCENELENS_STUDY:+--study "$$SCENELENS_STUDY"} $(if $(TRUST),--trust)
 # One thread per test process: otherwise two processes share two cores with four threads.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
@@ -21,12 +30,14 @@ help:  ## list these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
 
 workbook: $(READY)  ## run all notebooks, write build/workbook/index.html (STUDY=path for your study)
-	$(PY) -m scenelens.prepare study $(if $(STUDY),--study "$(STUDY)")
-	$(PY) -m scenelens.workbook notebooks $(if $(STUDY),--study "$(STUDY)")
+	$(FIND_STUDY); $(PY) -m scenelens.prepare study $(CHOSEN)
+	$(FIND_STUDY); $(PY) -m scenelens.workbook notebooks $(CHOSEN)
 
 lab: $(READY)  ## open the notebooks in JupyterLab (STUDY=path for your study)
-	$(if $(STUDY),SCENELENS_STUDY="$(or $(realpath $(STUDY)),$(STUDY))") $(PY) -m jupyterlab \
-		notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
+	@if [ "$$(id -u)" = 0 ]; then echo "Warning: you are root, so any code in a notebook can change or delete" \
+		"everything on this machine; JupyterLab starts with --allow-root. Better: use an ordinary account." >&2; fi
+	$(FIND_STUDY); $(PY) -m jupyterlab \
+		notebooks/00_start_here.ipynb $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(ARGS)
 
 test: check  ## run all checks, then all tests (ARGS="-k sun" for some tests)
 	$(ONE_THREAD) $(PY) -m pytest -n 2 --dist loadfile --durations 8 $(ARGS)
@@ -47,8 +58,8 @@ train: $(READY)  ## train SceneWorld's two networks (up to an hour on two cores)
 	$(PY) -m scenelens.sceneworld.training $(ARGS)
 
 atlas: $(READY)  ## measure all receptive fields and minimal images (STUDY=path, ARGS="--minutes 30")
-	$(PY) -m scenelens.prepare atlas $(if $(STUDY),--study "$(STUDY)") $(ARGS)
-	$(PY) -m scenelens.prepare retention $(if $(STUDY),--study "$(STUDY)")
+	$(FIND_STUDY); $(PY) -m scenelens.prepare atlas $(CHOSEN) $(ARGS)
+	$(FIND_STUDY); $(PY) -m scenelens.prepare retention $(CHOSEN)
 
 readme-pictures: $(READY)  ## draw docs/sceneworld.jpg and docs/layer_preference.png
 	$(PY) docs/pictures.py

@@ -17,7 +17,7 @@ import numpy as np
 from scenelens.errors import SceneLensError
 
 
-def wilson_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(k: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return Wilson's score interval of a share: where the true share lies, given k of n.
 
     Edge cases: n = 0 gives (0, 1), because nothing is known. With k = 0 the lower end is exactly 0, with
@@ -25,8 +25,8 @@ def wilson_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, fl
 
     Parameters
     ----------
-    k : int
-        How many cases have the property, 0 <= k <= n.
+    k : float
+        How many cases have the property, 0 <= k <= n; a fraction where some of them are tied.
     n : int
         How many cases there are.
     confidence : float, optional

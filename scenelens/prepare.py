@@ -1,10 +1,10 @@
-"""Long work before the notebooks: ``python -m scenelens.prepare study | atlas | retention``.
+"""Long work before the notebooks: ``python -m scenelens.prepare study | atlas | retention | trust``.
 
 Three kinds of work take minutes or hours, and several notebooks use their results. So they are done in
 advance on the command line, and may be stopped and continued. ``study`` makes what notebooks share: the
 images, each network's activation index, the labels and the calibration of the localizers. ``atlas`` measures
 the empirical receptive fields of all units (section 3.2 of the paper). ``retention`` searches for the minimal
-images of all scene categories (section 3.1).
+images of all scene categories (section 3.1). ``trust`` is short: it allows the Python code of a study to run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scenelens.minimal_images import (
 )
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields import N_IMAGES, Atlas, open_atlas
-from scenelens.studies import Study, open_study
+from scenelens.studies import Study, open_study, remember_trust, require_trust
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        options.run(open_study(options.study), options)
+        study = open_study(options.study)
+        if options.run is not _trust:
+            require_trust(study.file, options.trust)
+        options.run(study, options)
     except SceneLensError as error:
         print(f"prepare: {error}", file=sys.stderr)
         return 2
@@ -115,19 +118,33 @@ def _prepare_retention(study: Study, options: argparse.Namespace) -> None:
         print(describe_retention(category_retention(study, category)))
 
 
+def _trust(study: Study, options: argparse.Namespace) -> None:
+    """Allow the Python files that the study's factories name to run, as they are now, and remember it.
+
+    Read them first: they run with all your rights.
+    """
+    for digest, path in remember_trust(study.file).items():
+        print(f"Allowed to run, until it changes: {path} (sha256 {digest})")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scenelens.prepare", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="study | atlas | retention")
+    commands = parser.add_subparsers(required=True, metavar="study | atlas | retention | trust")
 
     def add(name: str, run: Callable[..., None]) -> argparse.ArgumentParser:
         text = (run.__doc__ or "").partition("\n")[0]
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
+        if run is not _trust:
+            command.add_argument(
+                "--trust", action="store_true", help="the study's own code may run, this time"
+            )
         command.set_defaults(run=run)
         return command
 
     add("study", _prepare_study)
     add("retention", _prepare_retention)
+    add("trust", _trust)
     atlas = add("atlas", _prepare_atlas)
     atlas.add_argument(
         "--images",

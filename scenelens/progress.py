@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
+from scenelens.sentences import one_line
 
 BATCH = 32  # images that are loaded, and go through a network, together
 AHEAD = 2  # jobs that wait, done, for their use
@@ -214,6 +215,7 @@ def say_on_stderr(text: str) -> None:
     Parameters
     ----------
     text : str
-        The line.
+        The line. Control characters, which a file's name may hold, never reach the terminal.
     """
-    tqdm.write(text, file=sys.stderr)
+    lines = (one_line(line, longest=len(line)) for line in text.split("\n"))
+    tqdm.write("\n".join(lines), file=sys.stderr)

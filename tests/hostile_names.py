@@ -12,11 +12,12 @@ from scenelens.studies.study import Study, open_study
 from tests.annotated_study import OBJECTS, annotated_study
 
 #: Sets document.title in a page where it runs, so that a test can see it; see tests/browser.
-CODE = "document.title='run'"
+CODE = "void(document.title='run')"
+PARENTS = "void(parent.document.title='run')"
 SCRIPTS = [
     f"<img src=x onerror={CODE}>",
     f"<script>{CODE}</script>",
-    f'<iframe srcdoc="<script>parent.{CODE}</script>"></iframe>',
+    f'<iframe srcdoc="<script>{PARENTS}</script>"></iframe>',
     f"<a href=javascript:{CODE}>link</a>",
     f"[link](javascript:{CODE})",
     f"![x](x){{onerror={CODE}}}",
@@ -71,12 +72,12 @@ def mixtures(number: int, seed: int = 0) -> list[str]:
 #: What the names of the annotated study become. Folders can be called anything but with a slash.
 NAMES = {
     "attic": f"<img src=x onerror={CODE}>",
-    "beach": "$\\frac{$ <svg onload=document.title='run'>",
-    "cave": "_a_ **b** [c](javascript:document.title='run') \u202ed",
+    "beach": f"$\\frac{{$ <svg onload={CODE}>",
+    "cave": f"_a_ **b** [c](javascript:{CODE}) \u202ed",
     "apple": f'" onmouseover={CODE} x="',
     "ball": f"=1+1 `c` <b onclick={CODE}>",
     "bed": f"<script>{CODE}</script>",
-    "lamp": f"<iframe srcdoc='<script>parent.{CODE}</script>'></iframe> $x",
+    "lamp": f"<iframe srcdoc='<script>{PARENTS}</script>'></iframe> $x",
     "window": f"[w](javascript:{CODE}) ^_{{",
     "boat": f"</td></table><img src=x onerror={CODE}>",
     "sand": "@sand\ttab $a$b$ \\begin{",
@@ -99,6 +100,10 @@ def hostile_study(folder: Path, per_category: int = 16) -> Study:
     text = study.file.path.read_text(encoding="utf-8")
     for old in ("attic", "beach", "cave", "apple", "ball", "tiny"):
         text = text.replace(f'"{old}"', json.dumps(NAMES[old], ensure_ascii=False))
+    # With these random weights units of the scene network get names, and the notebooks show them.
+    text = (
+        text.replace("seed = 1", "seed = 0").replace("seed = 2", "seed = 1").replace("seed = 0", "seed = 2")
+    )
     study.file.path.write_text(text, encoding="utf-8")
     opened = open_study(study.file.path)
     for annotator in (f"<img src=x onerror={CODE}>", f"=Ann $\\frac{{ <script>{CODE}</script>"):

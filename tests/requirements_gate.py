@@ -16,7 +16,8 @@ REAL = ROOT.parent / "shared" / "real"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-def _lacking(variable: str, reason: str) -> None:
+def lacking(variable: str, reason: str) -> None:
+    """Skip the test, or fail it where the variable is set."""
     if os.environ.get(variable):
         pytest.fail(f"{reason} (required by {variable})", pytrace=False)
     pytest.skip(reason)
@@ -26,7 +27,7 @@ def require_real(*parts: str) -> Path:
     """Return the folder of real photographs and networks (or a path inside it), or skip the test."""
     path = REAL.joinpath(*parts)
     if not path.exists():
-        _lacking("SCENELENS_REQUIRE_REAL", f"no {'/'.join(('../shared/real', *parts))} beside the checkout")
+        lacking("SCENELENS_REQUIRE_REAL", f"no {'/'.join(('../shared/real', *parts))} beside the checkout")
     return path
 
 
@@ -34,7 +35,7 @@ def require_browser() -> str:
     """Return the path of the system's Chromium (CHROMIUM=path wins), or skip the test."""
     chosen = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if chosen is None:
-        _lacking(
+        lacking(
             "SCENELENS_REQUIRE_BROWSER",
             "no Chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core",
         )

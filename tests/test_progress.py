@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from scenelens import progress
 from scenelens.errors import SceneLensError
-from scenelens.progress import Announcer, Pace, _spoken_time, read_ahead, run_ahead
+from scenelens.progress import Announcer, Pace, _spoken_time, read_ahead, run_ahead, say_on_stderr
 
 
 def test_results_come_in_order_and_only_a_few_jobs_ahead():
@@ -72,3 +72,11 @@ def test_only_long_work_is_announced(capsys):
 @pytest.mark.parametrize(("seconds", "text"), [(1, "5 s"), (97, "95 s"), (120, "2 min"), (7200, "2.0 h")])
 def test_spoken_time(seconds, text):
     assert _spoken_time(seconds) == text
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", "a\rb", "\x07", "\u202ex", "\ud800", "\x9b31m"])
+def test_no_name_controls_the_terminal(name, capsys):
+    say_on_stderr(f"cannot read {name}:\nthe second line")
+    said = capsys.readouterr().err
+    assert not {"\x1b", "\r", "\x07", "\u202e", "\ud800", "\x9b"} & set(said)
+    assert said.splitlines()[1] == "the second line"

@@ -6,6 +6,7 @@ from .labelme import parse_annotation
 from .names import Folding, normalise_name
 from .outlined import AnnotatedObject, Annotation, PolygonAnnotations, rasterise
 from .polygons import mask_to_polygons
+from .sources import source_digest, stamp
 from .sun import AnnotatedImages, write_annotation, write_label_map, write_legend
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "normalise_name",
     "parse_annotation",
     "rasterise",
+    "source_digest",
+    "stamp",
     "write_annotation",
     "write_label_map",
     "write_legend",

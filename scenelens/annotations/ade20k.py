@@ -10,14 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from scenelens.annotations.names import normalise_name
+from scenelens.annotations.names import normalise_name, plain_text
 from scenelens.annotations.outlined import (
+    MOST_OBJECTS,
+    Allowance,
     AnnotatedObject,
     Annotation,
     PolygonAnnotations,
     Repair,
+    checked_number,
+    checked_outline,
+    checked_size,
+    free_numbers,
 )
-from scenelens.annotations.polygons import has_area
+from scenelens.annotations.sources import read_source, stamp
 from scenelens.errors import SceneLensError
 
 
@@ -76,11 +82,16 @@ class ADE20K(PolygonAnnotations):
         Returns
         -------
         str
-            The category; the image's folder where the file has no list.
+            The category; the image's folder where the file has no list or cannot be read, which the report
+            says.
         """
         self._check_image(image)
-        named = _ade_content(self.sources[image]).get("scene") or []
-        return str(named[-1]) if named else super().scene(image)
+        try:
+            named = self._content(image).get("scene")
+        except SceneLensError:
+            named = None
+        last = named[-1] if isinstance(named, list) and named else named
+        return plain_text(last) or super().scene(image)
 
     def annotation(self, image: str) -> Annotation:
         """One image's annotation.
@@ -96,16 +107,22 @@ class ADE20K(PolygonAnnotations):
             With a size that can be trusted; see `Annotation.drawn_on`.
         """
         self._check_image(image)
-        content = _ade_content(self.sources[image])
-        notes: list[Repair] = []
-        objects = (_ade_object(one, notes) for one in content["object"])
-        things = tuple(one for one in objects if one.polygons)
-        size = (int(content["imsize"][0]), int(content["imsize"][1])) if content.get("imsize") else None
+        content = self._content(image)
+        stated, notes = content.get("imsize"), list[Repair]()
+        size = checked_size(*stated[:2]) if isinstance(stated, list) and len(stated) > 1 else None
+        if stated and size is None:
+            notes.append(Repair("imagesize", "imsize is not a height and a width"))
+        things = _ade_objects(content["object"], notes)
         for one in things:
             label = f"object {one.instance} ({one.name})"
             notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
-        found = Annotation(Path(image).name, str(content.get("folder", "")), size, things, tuple(notes))
+        folder = plain_text(content.get("folder"))
+        found = Annotation(Path(image).name, folder, size, tuple(things), tuple(notes))
         return self._placed(found, image)
+
+    def _content(self, image: str) -> dict[str, Any]:
+        source = self.sources[image]
+        return _ade_content(source, stamp(source))
 
 
 def _first(stems: Any) -> Path | None:
@@ -113,18 +130,22 @@ def _first(stems: Any) -> Path | None:
     return next((path for stem in stems if (path := stem.with_suffix(".json")).exists()), None)
 
 
-@lru_cache(maxsize=2)  # an image's scene and annotation are usually read in a row
-def _ade_content(path: Path) -> dict[str, Any]:
-    """The file's `annotation`; some files of older versions are Latin-1."""
+# An image's scene and annotation are usually read in a row. `changed` is the file's `stamp`: one that was
+# edited is read again.
+@lru_cache(maxsize=2)
+def _ade_content(path: Path, changed: tuple[int, int]) -> dict[str, Any]:
+    """The file's `annotation`, with a list of objects; some files of older versions are Latin-1."""
+    data = read_source(path)
     try:
-        data = path.read_bytes()
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
             text = data.decode("latin-1")
         content = json.loads(text)["annotation"]
-        content["object"] = list(content["object"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        objects = content["object"]
+        # A file with one object may have it without a list around it.
+        content["object"] = [objects] if isinstance(objects, dict) else list(objects)
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError, MemoryError) as error:
         raise SceneLensError(
             f"{path} is not an ADE20K annotation ({type(error).__name__}: {error}); repair it or leave it "
             "out."
@@ -132,31 +153,58 @@ def _ade_content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _ade_object(item: dict[str, Any], notes: list[Repair]) -> AnnotatedObject:
+def _ade_objects(items: list[Any], notes: list[Repair]) -> list[AnnotatedObject]:
+    """The objects that have an area; the others are noted."""
+    allowance, found = Allowance(), list[AnnotatedObject]()
+    items, n = items[:MOST_OBJECTS], len(items)
+    numbers = free_numbers(checked_number(_mapping(item).get("id")) for item in items)
+    for item, number in zip(items, numbers, strict=True):
+        if not isinstance(item, Mapping):
+            notes.append(Repair("not an object", f"object {number}"))
+        elif allowance.takes(_n_points(_mapping(item.get("polygon")))):
+            one = _ade_object(item, number, notes)
+            found += [one] if one.polygons else []
+    notes += allowance.notes(n)
+    return found
+
+
+def _ade_object(item: Mapping[str, Any], number: int, notes: list[Repair]) -> AnnotatedObject:
     """One object. Where it has no area it gets no polygon, and that is noted."""
-    raw = str(item.get("name") or item.get("raw_name") or "")
+    raw = plain_text(item.get("name")) or plain_text(item.get("raw_name"))
     name, states = normalise_name(raw.split(",")[0])
-    polygon = _ade_polygon(item.get("polygon") or {})
     if not name:
-        notes.append(Repair("no name", f"object {item.get('id')}"))
+        notes.append(Repair("no name", f"object {number}"))
+    label = f"object {number} ({raw})"
+    polygon = _ade_polygon(_mapping(item.get("polygon")), label, notes)
     if polygon is None:
-        notes.append(Repair("no area", f"object {item.get('id')} ({raw})"))
-    whole = (item.get("parts") or {}).get("ispartof")
+        notes.append(Repair("no area", label))
+    whole = _mapping(item.get("parts")).get("ispartof")
     whole = whole[0] if isinstance(whole, list) and whole else whole
+    attributes = item.get("attributes")
+    words = attributes if isinstance(attributes, list) else [attributes]
     return AnnotatedObject(
         name or "unnamed",
         () if polygon is None else (polygon,),
-        str(item.get("raw_name") or raw),
-        item.get("id"),
-        whole if isinstance(whole, int) else None,
-        (*states, "crop") if str(item.get("crop")) == "1" else states,
-        ", ".join(map(str, item.get("attributes") or [])),
+        plain_text(item.get("raw_name")) or raw,
+        number,
+        checked_number(whole),
+        (*states, "crop") if plain_text(item.get("crop")) == "1" else states,
+        plain_text(", ".join(filter(None, map(plain_text, words)))),
     )
 
 
-def _ade_polygon(points: Mapping[str, Any]) -> np.ndarray | None:
-    xs, ys = (np.atleast_1d(points.get(axis, [])) for axis in "xy")
-    if len(xs) != len(ys) or not len(xs):
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object, or an empty one where the file has something else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _n_points(polygon: Mapping[str, Any]) -> int:
+    xs = polygon.get("x")
+    return len(xs) if isinstance(xs, list) else 1
+
+
+def _ade_polygon(polygon: Mapping[str, Any], label: str, notes: list[Repair]) -> np.ndarray | None:
+    xs, ys = polygon.get("x"), polygon.get("y")
+    if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
         return None
-    polygon = np.column_stack([xs, ys]).astype(float)
-    return polygon if np.isfinite(polygon).all() and has_area(polygon) else None
+    return checked_outline([*zip(xs, ys, strict=True)], label, notes)

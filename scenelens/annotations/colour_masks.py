@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
+from scenelens.annotations.sources import read_mask
 from scenelens.errors import SceneLensError
-from scenelens.images import load_mask
 
 _UNLABELLED = "unlabelled"  # the name of a colour that stands for nothing
+_MOST_UNKNOWN = 20  # unknown colours that the report names: a photograph in a mask's place has a million
 
 
 class ColourMasks(InstanceAnnotations):
@@ -32,14 +33,14 @@ class ColourMasks(InstanceAnnotations):
     Raises
     ------
     SceneLensError
-        If there is no class, a colour is wrong, or no photograph has a mask.
+        If there is no class, a colour is wrong, two names have one colour, or no photograph has a mask.
     """
 
     def __init__(
         self, root: str | Path, colours: Mapping[str, Sequence[int]], cache: str | Path | None = None
     ) -> None:
         root = Path(root)
-        self.colours = {name: _packed_colour(name, colour) for name, colour in colours.items()}
+        self.colours = _packed_colours(colours)
         if not set(self.colours) - {_UNLABELLED}:
             raise SceneLensError(f"the masks of {root} need colours: the name and (R, G, B) of each class.")
         found = self._photographs_below(root / "images")
@@ -69,16 +70,15 @@ class ColourMasks(InstanceAnnotations):
         instances : list of Instance
             One for each class, also for those that are not on the image.
         """
-        packed = self._packed(image)
         names = [name for name in self.colours if name != _UNLABELLED]
-        codes = np.zeros(packed.shape, np.int32)
-        for code, name in enumerate(names, start=1):
-            codes[packed == self.colours[name]] = code
-        codes = LabelMap(codes, {}).resized(shape or self.size(image)).codes
-        return codes, [Instance(name, 0) for name in names]
+        # A table of all colours: its pages are only touched where the mask has these colours.
+        codes = np.zeros(1 << 24, np.int32)
+        codes[[self.colours[name] for name in names]] = np.arange(1, len(names) + 1)
+        found = LabelMap(codes[self._packed(image)], {}).resized(shape or self.size(image))
+        return found.codes, [Instance(name, 0) for name in names]
 
     def repairs(self, image: str) -> list[tuple[str, str]]:
-        """The colours that have no name.
+        """The colours that have no name, and a mask whose size is not the photograph's.
 
         Parameters
         ----------
@@ -88,25 +88,59 @@ class ColourMasks(InstanceAnnotations):
         Returns
         -------
         list of tuple of str
-            ('unknown colour', the colour and its number of pixels).
+            ('unknown colour', the colour and its number of pixels) for the 20 colours of most pixels,
+            ('more unknown colours', how many others), ('mask size', both sizes).
         """
-        values, counts = np.unique(self._packed(image), return_counts=True)
-        known = set(self.colours.values())
-        return [
-            ("unknown colour", f"{(v >> 16, v >> 8 & 255, v & 255)} in {n} pixels")
-            for v, n in zip(values.tolist(), counts.tolist(), strict=True)
-            if v not in known
-        ]
+        packed, size = self._packed(image), self.size(image)
+        known = np.zeros(1 << 24, bool)
+        known[list(self.colours.values())] = True
+        counts = np.bincount(packed[~known[packed]])
+        unknown = np.flatnonzero(counts)
+        most = np.sort(unknown[np.argsort(-counts[unknown], kind="stable")][:_MOST_UNKNOWN])
+        notes = [("unknown colour", f"{_rgb(v)} in {counts[v]} pixels") for v in most.tolist()]
+        if len(unknown) > _MOST_UNKNOWN:
+            rest = int(counts.sum() - counts[most].sum())
+            notes.append(("more unknown colours", f"{len(unknown) - len(most)} others in {rest} pixels"))
+        if packed.shape != size:
+            notes.append(("mask size", f"the mask has {packed.shape}, the photograph {size}; it was resized"))
+        return notes
+
+    def _settings(self) -> object:
+        return list(self.colours.items())
 
     def _packed(self, image: str) -> np.ndarray:
         """The mask with each pixel's colour as one number, R * 65536 + G * 256 + B."""
         self._check_image(image)
-        mask = load_mask(self.sources[image], self._frame(image), colours=True)
-        return mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+        mask = read_mask(self.sources[image], self._frame(image), colours=True)
+        packed = mask[..., 0].astype(np.int32)
+        for channel in (1, 2):
+            packed <<= 8
+            packed |= mask[..., channel]
+        return packed
+
+
+def _rgb(packed: int) -> tuple[int, int, int]:
+    return packed >> 16, packed >> 8 & 255, packed & 255
+
+
+def _packed_colours(colours: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    if not isinstance(colours, Mapping):
+        raise SceneLensError(f"colours are a table of names and (R, G, B), not {colours!r}.")
+    packed: dict[str, int] = {}
+    owners: dict[int, str] = {}
+    for name, colour in colours.items():
+        packed[name] = _packed_colour(name, colour)
+        owner = owners.setdefault(packed[name], name)
+        if owner != name:
+            raise SceneLensError(
+                f"{owner!r} and {name!r} have the same colour {tuple(colour)}; a colour stands for one "
+                "class, so change or remove one of the two."
+            )
+    return packed
 
 
 def _packed_colour(name: str, colour: Sequence[int]) -> int:
-    values = list(colour)
-    if len(values) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in values):
+    values = list(colour) if isinstance(colour, Sequence) else []
+    if len(values) != 3 or not all(type(v) is int and 0 <= v <= 255 for v in values):
         raise SceneLensError(f"the colour of {name!r} is (R, G, B), whole numbers in 0..255, not {colour!r}.")
     return values[0] * 65536 + values[1] * 256 + values[2]

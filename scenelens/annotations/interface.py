@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from scenelens.annotations.sources import source_digest, stamp
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cached, digest, read_cached
 from scenelens.images import ImageFrame, find_images
@@ -31,7 +32,10 @@ _VERSION = 1  # of the table on disk: raise it when a rule of reading or paintin
 _LISTING_NOTES = ("not annotated", "no photograph")  # kinds of notes that come from the list of files alone
 _MANY = 100  # images from which reading is long enough for an estimate and a bar
 
+_MOST_MASKED = 4_000_000_000  # bytes of all masks of one image
+
 _Tables = tuple[pd.DataFrame, pd.DataFrame]  # the table of objects, and the report
+_Sizes = dict[str, Shape]  # of the photographs that can be read
 
 
 class Instance(NamedTuple):
@@ -85,7 +89,8 @@ class LabelMap(NamedTuple):
         {1: 'bed', 2: 'lamp'}
         """
         names = sorted({one.name for one in instances})
-        codes = np.array([0, *(names.index(one.name) + 1 for one in instances)], dtype=np.int32)
+        numbers = {name: code for code, name in enumerate(names, start=1)}
+        codes = np.array([0, *(numbers[one.name] for one in instances)], dtype=np.int32)
         return cls(codes[ids], dict(enumerate(names, start=1)))
 
     def masks(self) -> dict[str, np.ndarray]:
@@ -95,8 +100,18 @@ class LabelMap(NamedTuple):
         -------
         dict of str to numpy.ndarray
             A bool mask (H, W) for each name.
+
+        Raises
+        ------
+        SceneLensError
+            If all masks together would not fit in memory.
         """
-        present = np.unique(self.codes)
+        present = {int(code) for code in np.unique(self.codes)}
+        if len(present) * self.codes.size > _MOST_MASKED:
+            raise SceneLensError(
+                f"{len(present)} masks of {self.codes.size:,} pixels do not fit in memory; take smaller "
+                "ones, such as masks(image, shape=(500, 500)), or use label_map."
+            )
         return {name: self.codes == code for code, name in self.names.items() if code in present}
 
     def resized(self, shape: Shape | None) -> LabelMap:
@@ -272,6 +287,7 @@ class InstanceAnnotations:
         self._cache = None if cache is None else Path(cache)
         self._notes = list(notes or [])
         self._tables: _Tables | None = None
+        self._read_at: object = None  # what the files were like when the tables were made
 
     def instances(self, image: str, shape: Shape | None = None) -> tuple[np.ndarray, list[Instance]]:
         """Which instance each pixel shows. A format implements this.
@@ -420,7 +436,8 @@ class InstanceAnnotations:
         """All objects with visible pixels.
 
         The first call reads every annotation and may take a while. The table is then cached under a key that
-        changes with the content of any annotation's file; a copy of the folder has the same key.
+        changes with the content of any annotation's file; a copy of the folder has the same key. A file that
+        is edited while the annotations are open is read again at the next call.
 
         Returns
         -------
@@ -439,7 +456,7 @@ class InstanceAnnotations:
             One row per note: ``image``, ``kind``, ``detail`` (str).
         """
         # The notes on the list of files describe the folder as it is now, so they are never cached.
-        found = pd.DataFrame(self._notes, columns=_REPORT)
+        found = pd.DataFrame([*self._notes, *self._file_notes()], columns=_REPORT)
         tables = [table for table in (found, self._survey()[1]) if len(table)]
         return pd.concat(tables or [found], ignore_index=True)
 
@@ -452,39 +469,93 @@ class InstanceAnnotations:
         if image not in self._photographs:
             raise SceneLensError(f"no annotated image {image!r}; {close_names(image, self.images)}.")
 
+    def _file_notes(self) -> list[tuple[str, str, str]]:
+        """Rows of the report on files beside the annotations. A format with such files implements this."""
+        return []
+
+    def _settings(self) -> object:
+        """What the reader set and the tables depend on. A format with such settings implements this."""
+        return None
+
+    def label_files(self) -> list[Path]:
+        """Files beside the annotations that label maps are read from. A format that has some implements this.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files, in an order that does not change.
+        """
+        return []
+
+    def depends_on(self) -> bytes:
+        """What label maps depend on beside the photographs and `sources`, for keys of cached results.
+
+        Returns
+        -------
+        bytes
+            Empty for a format without such files and settings.
+        """
+        settings = self._settings()
+        return b"" if settings is None else digest(repr(settings)).encode()
+
     def _survey(self) -> _Tables:
-        if self._tables is None:
+        files = [*self.sources.values(), *self._photographs.values()]
+        now = [stamp(path) for path in files], self._settings()
+        if self._tables is None or now != self._read_at:
             file = None if self._cache is None else self._cache / f"objects-{self._key()}.json"
-            self._tables = cached(file, self._make_tables, _pack_tables, _unpack_tables)
+            sizes = self._sizes() if file else {}
+            self._tables = cached(
+                file,
+                lambda: self._make_tables(sizes),
+                lambda tables: _pack_tables(tables, sizes),
+                lambda content: _unpack_tables(content, sizes),
+            )
+            self._read_at = now
         return self._tables
 
-    def _make_tables(self) -> _Tables:
-        found = None if self._cache is None else self._cached_by_stamps(self._cache)
+    def _make_tables(self, sizes: _Sizes) -> _Tables:
+        found = None if self._cache is None else self._cached_by_stamps(self._cache, sizes)
         return found or self._read_all()
 
-    def _key(self) -> str:
-        """A hash of what the tables depend on.
+    def _sizes(self) -> _Sizes:
+        """The size of every photograph that can be read: outlines are drawn at it."""
+        sizes = {}
+        for image in self.images:
+            with suppress(SceneLensError):
+                sizes[image] = self.size(image)
+        return sizes
 
-        That is the content of the annotations' files. Outlines are drawn at a photograph's size, so the
-        lengths of the photographs' files count too: reading all photographs would take far longer, and a
-        photograph of another size hardly has a file of the same length.
+    def _key(self) -> str:
+        """A hash of what the tables depend on, except for the photographs' sizes, which are in the file.
+
+        That is the content of the annotations' files, and the lengths of the photographs' files: reading all
+        photographs would take far longer.
         """
         sources = sorted(self.sources.items())
         return self._hashed([(image, *_content(path, self._photographs[image])) for image, path in sources])
 
-    def _cached_by_stamps(self, folder: Path) -> _Tables | None:
+    def _cached_by_stamps(self, folder: Path, sizes: _Sizes) -> _Tables | None:
         """The tables under the key of earlier versions, which was made from the files' time stamps.
 
-        Looking for them is much faster than reading all annotations again.
+        Looking for them is much faster than reading all annotations again. Their key says nothing of the
+        photographs and of the reader's settings, so photographs must be older and settings empty.
         """
-        stats = [(image, path.stat()) for image, path in sorted(self.sources.items())]
-        key = self._hashed([(image, stat.st_size, stat.st_mtime_ns) for image, stat in stats])
-        old = read_cached(folder / f"objects-{key}.json", _unpack_tables)
+        if self._settings() is not None:
+            return None
+        stats = [(image, *stamp(path)) for image, path in sorted(self.sources.items())]
+        path = folder / f"objects-{self._hashed(stats)}.json"
+        newest = max((stamp(photograph)[1] for photograph in self._photographs.values()), default=0)
+        if newest > stamp(path)[1]:
+            return None
+        old = read_cached(path, lambda content: _unpack_tables(content, sizes))
         # Earlier versions also cached the notes on the list of files.
         return (old[0], old[1][~old[1].kind.isin(_LISTING_NOTES)].reset_index(drop=True)) if old else None
 
     def _hashed(self, listing: list[Any]) -> str:
-        return digest(repr((type(self).__name__, _VERSION, listing)))[:16]
+        settings = self._settings()
+        # Formats without settings have the key that they had before there were any.
+        parts = (type(self).__name__, _VERSION, listing)
+        return digest(repr(parts if settings is None else (*parts, settings)))[:16]
 
     def _read_all(self) -> _Tables:
         rows, notes = [], []
@@ -497,13 +568,15 @@ class InstanceAnnotations:
                 notes += [(image, *repair) for repair in self.repairs(image)]
             except SceneLensError as error:
                 notes.append((image, "unreadable", str(error)))
+            except Exception as error:  # readers write formats too, and one file must not stop the set
+                notes.append((image, "unreadable", f"{type(error).__name__}: {error}"))
         return pd.DataFrame(rows, columns=_TABLE), pd.DataFrame(notes, columns=_REPORT)
 
     def _seconds(self, sample: int = 5) -> float:
         """How long reading all annotations will take, estimated from a few that are spread over the list."""
         start = perf_counter()
         for image in self.images[:: max(1, len(self) // sample)][:sample]:
-            with suppress(SceneLensError):
+            with suppress(Exception):  # `_read_all` meets and reports them
                 self.instances(image)
         return (perf_counter() - start) / sample * len(self)
 
@@ -523,16 +596,32 @@ def _content(source: Path, photograph: Path) -> tuple[str, int]:
 
     A file that cannot be read raises no error here, because the report will name it.
     """
-    try:
-        return digest(source.read_bytes()), photograph.stat().st_size
-    except OSError:
-        return "unreadable", 0
+    found, (length, _) = source_digest(source), stamp(photograph)
+    return ("unreadable", 0) if found is None or length < 0 else (found.hex(), length)
 
 
-def _pack_tables(tables: _Tables) -> bytes:
-    return json.dumps([table.to_dict("split", index=False) for table in tables]).encode()
+def _pack_tables(tables: _Tables, sizes: _Sizes) -> bytes:
+    objects, report = (table.to_dict("split", index=False) for table in tables)
+    text = json.dumps([objects, report, sizes])
+    return f"{text}\n{digest(text)}".encode()
 
 
-def _unpack_tables(content: bytes) -> _Tables:
-    objects, report = json.loads(content)
-    return pd.DataFrame(objects["data"], columns=_TABLE), pd.DataFrame(report["data"], columns=_REPORT)
+def _unpack_tables(content: bytes, sizes: _Sizes) -> _Tables:
+    """The tables of a cache file; a ValueError where it is damaged or about photographs of other sizes."""
+    text, _, check = content.decode().partition("\n")
+    objects, report, *rest = json.loads(text)
+    if rest and (check != digest(text) or rest[0] != {image: list(size) for image, size in sizes.items()}):
+        raise ValueError("damaged, or made for other photographs")
+    table = pd.DataFrame(objects["data"], columns=_TABLE)
+    if not rest:
+        _check_old(table, sizes)
+    return table, pd.DataFrame(report["data"], columns=_REPORT)
+
+
+def _check_old(table: pd.DataFrame, sizes: _Sizes) -> None:
+    """Raise a ValueError where an old table, which has no checksum and no sizes, does not make sense."""
+    pixels = table.image.map({image: height * width for image, (height, width) in sizes.items()})
+    whole = table.area.map(lambda area: type(area) is int and area > 0).all()
+    named = table[["image", "category", "object"]].map(lambda text: isinstance(text, str)).all(axis=None)
+    if not whole or not named or not (table.area / pixels == table.share).all():
+        raise ValueError("damaged, or made for other photographs")

@@ -17,14 +17,21 @@ from xml.etree.ElementTree import Element, ParseError
 import defusedxml.ElementTree as ElementTree
 import numpy as np
 from defusedxml import DefusedXmlException
+from numba import njit
 
-from scenelens.annotations.names import normalise_name
+from scenelens.annotations.names import normalise_name, plain_text
 from scenelens.annotations.outlined import (
+    MOST_OBJECTS,
+    Allowance,
     AnnotatedObject,
     Annotation,
     Repair,
+    checked_number,
+    checked_outline,
+    checked_size,
+    free_numbers,
 )
-from scenelens.annotations.polygons import has_area
+from scenelens.annotations.sources import read_source
 from scenelens.errors import SceneLensError
 
 # Characters that XML forbids, as they are or written as &#x1; or &#1;.
@@ -67,23 +74,12 @@ def parse_annotation(source: str | Path | bytes) -> Annotation:
     """
     where = "the annotation" if isinstance(source, bytes) else str(source)
     notes: list[Repair] = []
-    root = _root(_bytes(source), where, notes)
+    root = _root(source if isinstance(source, bytes) else read_source(source), where, notes)
     size = _size(root, notes)
     objects = _without_duplicates(list(_objects(root, size, notes)), notes)
-    folder = unquote(_text(root, "folder")).replace("\\", "/").strip("/")
-    filename = unquote(_text(root, "filename")).replace("\\", "/").rpartition("/")[2]
+    folder = unquote(plain_text(_text(root, "folder"))).replace("\\", "/").strip("/")
+    filename = unquote(plain_text(_text(root, "filename"))).replace("\\", "/").rpartition("/")[2]
     return Annotation(filename, folder.removeprefix(_ARCHIVE), size, tuple(objects), tuple(notes))
-
-
-def _bytes(source: str | Path | bytes) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    try:
-        return Path(source).read_bytes()
-    except OSError as error:
-        raise SceneLensError(
-            f"{source} cannot be read ({error.strerror}); check the path to the annotation."
-        ) from None
 
 
 def _root(data: bytes, where: str, notes: list[Repair]) -> Element:
@@ -117,6 +113,8 @@ def _parsed(text: str, where: str) -> Element:
         raise SceneLensError(
             f"{where} is not readable XML ({error}); repair the file or leave it out."
         ) from None
+    except (RecursionError, MemoryError):
+        raise SceneLensError(f"{where} is nested too deeply for an annotation; leave it out.") from None
     except DefusedXmlException:  # entities that expand to gigabytes, or that read files of this machine
         raise SceneLensError(
             f"{where} declares its own XML entities, which annotations never need; leave it out."
@@ -139,21 +137,23 @@ def _number(text: str | None) -> float | None:
 
 def _size(root: Element, notes: list[Repair]) -> tuple[int, int] | None:
     texts = [_text(root, f"imagesize/{tag}") for tag in ("nrows", "ncols")]
-    numbers = [number for number in map(_number, texts) if number is not None and number >= 1]
-    if len(numbers) < 2:
-        notes.append(Repair("imagesize", "/".join(text or "-" for text in texts)))
-        return None
-    return int(numbers[0]), int(numbers[1])
+    size = checked_size(*map(_number, texts))
+    if size is None:
+        notes.append(Repair("imagesize", "/".join(plain_text(text) or "-" for text in texts)))
+    return size
 
 
 def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -> Iterator[AnnotatedObject]:
     """The objects that have an area; the others are noted."""
-    numbers = _instances(root)
-    for index, element in enumerate(root.findall("object")):
-        raw = _text(element, "name")
+    elements = root.findall("object")
+    allowance, numbers = Allowance(), _instances(elements)
+    for index, element in enumerate(elements[:MOST_OBJECTS]):
+        raw = plain_text(_text(element, "name"))
         label = f"object {index} ({raw or 'no name'})"
         if _text(element, "deleted") not in ("", "0"):
             notes.append(Repair("deleted", label))
+            continue
+        if not allowance.takes(sum(len(outline) for outline in element.findall("polygon"))):
             continue
         polygons = tuple(_polygons(element, label, notes))
         if not polygons:
@@ -163,11 +163,11 @@ def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -
         if not name:
             notes.append(Repair("no name", label))
         instance, part_of = numbers[index]
-        one = AnnotatedObject(
-            name or "unnamed", polygons, raw, instance, part_of, states, _text(element, "attributes")
-        )
+        attributes = plain_text(_text(element, "attributes"))
+        one = AnnotatedObject(name or "unnamed", polygons, raw, instance, part_of, states, attributes)
         notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
         yield one
+    notes += allowance.notes(len(elements))
 
 
 def _without_duplicates(objects: list[AnnotatedObject], notes: list[Repair]) -> list[AnnotatedObject]:
@@ -176,27 +176,57 @@ def _without_duplicates(objects: list[AnnotatedObject], notes: list[Repair]) -> 
     Two objects are the same if they have one name and their boxes and lengths of outline differ by at most
     2% of the larger side.
     """
-    kept: list[tuple[AnnotatedObject, np.ndarray]] = []
-    for one in objects:
+    summaries, margins = np.zeros((len(objects), 5)), np.zeros(len(objects))
+    for k, one in enumerate(objects):
         points = np.concatenate(one.polygons)
         length = sum(np.hypot(*(p - np.roll(p, 1, axis=0)).T).sum() for p in one.polygons)
         # A quarter of the outline's length is about a side, so one margin fits all five numbers.
-        summary = np.array([*points.min(0), *points.max(0), length / 4])
-        margin = 0.02 * (points.max(0) - points.min(0)).max()
-        if any(one.name == other.name and (abs(summary - s) <= margin).all() for other, s in kept):
-            notes.append(Repair("duplicate", f"{one.raw_name} at {points.min(0).round().tolist()}"))
-        else:
-            kept.append((one, summary))
-    return [one for one, _ in kept]
+        summaries[k] = *points.min(0), *points.max(0), length / 4
+        margins[k] = 0.02 * (points.max(0) - points.min(0)).max()
+    codes = {name: code for code, name in enumerate(dict.fromkeys(one.name for one in objects))}
+    names = np.array([codes[one.name] for one in objects], np.int64)
+    order = np.lexsort((summaries[:, 0], names))
+    twice = _repeated(names, summaries, margins, order) if objects else np.zeros(0, bool)
+    for k in np.flatnonzero(twice).tolist():
+        notes.append(Repair("duplicate", f"{objects[k].raw_name} at {summaries[k, :2].round().tolist()}"))
+    return [one for one, again in zip(objects, twice.tolist(), strict=True) if not again]
 
 
-def _instances(root: Element) -> list[tuple[int, int | None]]:
+@njit(cache=True)
+def _repeated(names: np.ndarray, summaries: np.ndarray, margins: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Which objects are the same as an earlier one that is not itself a repetition.
+
+    Only objects of the same name that begin at about the same x are compared: in `order`, by name and then by
+    the first number of the summary, they lie next to each other.
+    """
+    n = len(order)
+    twice = np.zeros(n, np.bool_)
+    place = np.empty(n, np.int64)
+    for at in range(n):
+        place[order[at]] = at
+    for k in range(n):
+        for step in (-1, 1):
+            at = place[k] + step
+            while 0 <= at < n and not twice[k]:
+                other = order[at]
+                if names[other] != names[k]:
+                    break
+                if abs(summaries[other, 0] - summaries[k, 0]) > margins[k]:
+                    break
+                if other < k and not twice[other]:
+                    same = True
+                    for part in range(summaries.shape[1]):
+                        if abs(summaries[other, part] - summaries[k, part]) > margins[k]:
+                            same = False
+                            break
+                    twice[k] = same
+                at += step
+    return twice
+
+
+def _instances(elements: list[Element]) -> list[tuple[int, int | None]]:
     """For each object its instance number, and that of the object it is a part of, or None."""
-    elements = root.findall("object")
-    own = [_number(_text(element, "instance")) for element in elements]
-    # Objects without an <instance> get numbers that no other object has.
-    free = int(max((n for n in own if n is not None), default=-1)) + 1
-    numbers = [free + i if n is None else int(n) for i, n in enumerate(own)]
+    numbers = free_numbers(checked_number(_number(_text(element, "instance"))) for element in elements)
     by_id = {_text(element, "id"): number for element, number in zip(elements, numbers, strict=True)}
     by_id.pop("", None)
     return [(n, by_id.get(_text(e, "parts/ispartof"))) for e, n in zip(elements, numbers, strict=True)]
@@ -210,23 +240,21 @@ def _polygons(element: Element, label: str, notes: list[Repair]) -> Iterator[np.
         notes.append(Repair("frames", label))
         first = min(time for time in times if time is not None)
         outlines = [outline for outline, time in zip(outlines, times, strict=True) if time in (first, None)]
-    points = [_points(outline, label, notes) for outline in outlines]
-    points = [polygon for polygon in points if len(polygon) and has_area(polygon)]
+    read = [checked_outline(_points(outline), label, notes) for outline in outlines]
+    points = [polygon for polygon in read if polygon is not None]
     if not points and (box := _box(element)) is not None:
         notes.append(Repair("box", label))
         points = [box]
     yield from points
 
 
-def _points(outline: Element, label: str, notes: list[Repair]) -> np.ndarray:
+def _points(outline: Element) -> np.ndarray:
+    """The outline's points, with NaN where a number is missing."""
     texts = [(pt.findtext("x"), pt.findtext("y")) for pt in outline.findall("pt")]
     try:
-        points = np.array(texts, dtype=np.float64).reshape(-1, 2)  # fast; nearly all files have no bad point
+        return np.array(texts, dtype=np.float64).reshape(-1, 2)  # fast; nearly all files have no bad point
     except (TypeError, ValueError):
-        points = np.array([[_number(text) for text in pair] for pair in texts], dtype=np.float64)
-    good = np.isfinite(points).all(axis=1)
-    notes.extend([Repair("bad point", label)] * int((~good).sum()))
-    return points[good]
+        return np.array([[_number(text) for text in pair] for pair in texts], dtype=np.float64)
 
 
 def _box(element: Element) -> np.ndarray | None:
@@ -236,5 +264,6 @@ def _box(element: Element) -> np.ndarray | None:
             _number(_text(element, f"{path}/{tag}")) for tag in ("xmin", "ymin", "xmax", "ymax")
         )
         if None not in (left, top, right, bottom) and left != right and top != bottom:
-            return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], dtype=np.float64)
+            corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+            return checked_outline(corners, "box", [])
     return None

@@ -42,6 +42,7 @@ _STATES = frozenset(
     )
 )
 _AZIMUTH = re.compile(r"az\d+deg")
+_LONGEST = 200  # characters of a name: annotators' names are shorter, and a table must stay readable
 _MARKS = re.compile(r"[\\_!@#\x00-\x1f\s]+")
 
 
@@ -69,11 +70,37 @@ def normalise_name(raw: str) -> tuple[str, tuple[str, ...]]:
     >>> normalise_name(" Person sitting%20CROP "), normalise_name("wall 2"), normalise_name("!@#")
     (('person', ('sitting', 'crop')), ('wall', ('2',)), ('', ()))
     """
-    words = _MARKS.sub(" ", unquote(raw)).strip(" .,;:-").lower().split()
+    words = _MARKS.sub(" ", unquote(plain_text(raw))).strip(" .,;:-").lower().split()
     end = len(words)
     while end > 1 and _is_state(words[end - 1]):
         end -= 1
     return " ".join(words[:end]), tuple(words[end:])
+
+
+def plain_text(text: object, most: int = _LONGEST) -> str:
+    """A text from a file as one that every page, table and file can hold.
+
+    Parameters
+    ----------
+    text : object
+        What the file has in the text's place. Only texts and numbers count.
+    most : int, optional
+        The number of characters after which the text is cut off (default 200).
+
+    Returns
+    -------
+    str
+        The text without half characters, which JSON can hold and UTF-8 cannot; '' for anything else.
+
+    Examples
+    --------
+    >>> plain_text("bed"), plain_text(7), plain_text(["bed"]), plain_text("\\ud800!"), plain_text("carpet", 3)
+    ('bed', '7', '', '?!', 'car...')
+    """
+    if not isinstance(text, str | int | float) or isinstance(text, bool):
+        return ""
+    clean = str(text).encode("utf-8", "replace").decode()
+    return clean if len(clean) <= most else clean[:most] + "..."
 
 
 def _is_state(word: str) -> bool:

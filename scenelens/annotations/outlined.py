@@ -6,14 +6,14 @@ repaired in a file is noted in the annotation's report and never dropped silentl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
 from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
-from scenelens.annotations.polygons import crosses_itself, polygon_patch
+from scenelens.annotations.polygons import crosses_itself, has_area, polygon_patch, within_reach
 from scenelens.errors import SceneLensError
 from scenelens.images import ImageFrame
 
@@ -29,11 +29,21 @@ REPAIRS = {
     "frames": "several polygons of several points in time; those of the first were taken",
     "bad point": "a point without two numbers was left out",
     "crosses itself": "the outline crosses itself; filled by the even-odd rule",
+    "not searched": "the outline is too intricate to look for crossings; filled by the even-odd rule",
     "outside": "points outside the frame; the part inside was taken",
     "duplicate": "the same object occurs twice; taken once",
     "imagesize": "the size of the image is missing or not a number",
+    "too many": "the file has more objects or points than a photograph can show; the rest was left out",
+    "not an object": "the object is not written as one; it was left out",
     "imagesize mistrusted": "the polygons fit the photograph, not the stated size; its own was taken",
 }
+
+MOST_OBJECTS = 50_000  # objects that are read from one file
+_MOST_POINTS = 250_000  # points of all their outlines
+_MOST_SIDE = 1_000_000  # pixels of a photograph's side, as a file states it
+_MOST_NUMBER = 2**31  # an object's own number
+_MOST_PAINTED = 1_000_000_000  # pixels that the boxes of one photograph's outlines may have in all
+_MOST_KEPT = 200_000_000  # bytes of painted outlines that are kept in memory
 
 # Painted before everything else: annotators let these outlines continue behind the objects in front of them.
 _BACKGROUND = frozenset(
@@ -114,9 +124,10 @@ class AnnotatedObject:
         Returns
         -------
         list of str
-            'crosses itself', 'outside', both or none.
+            'crosses itself' or 'not searched', 'outside', both or none.
         """
-        kinds = ["crosses itself"] if any(crosses_itself(polygon) for polygon in self.polygons) else []
+        crossing = [crosses_itself(polygon) for polygon in self.polygons]
+        kinds = ["crosses itself"] if any(crossing) else ["not searched"] if None in crossing else []
         # A point on the very edge is no fault: half a pixel, or one pixel in files that count from 1.
         if size and any(
             (polygon < -1).any() or (polygon > np.array(size[::-1]) + 0.5).any() for polygon in self.polygons
@@ -197,14 +208,34 @@ class Annotation:
         -------
         numpy.ndarray
             (H, W) int32; k + 1 where the k-th object of the list is on top, 0 where there is none.
+
+        Raises
+        ------
+        SceneLensError
+            If the outlines have so many pixels in all that painting them would take minutes.
         """
-        patches = [self._patches(one, shape) for one in objects]
-        areas = [sum(int(inside.sum()) for _, inside in pieces) for pieces in patches]
+        kept: dict[int, list[_Patch]] = {}
+        areas, n_pixels = [], 0
+        for k, one in enumerate(objects):
+            pieces = self._patches(one, shape)
+            areas.append(sum(int(inside.sum()) for _, inside in pieces))
+            n_pixels += sum(inside.size for _, inside in pieces)
+            self._check_painted(n_pixels)
+            # Nearly always all of them; what does not fit in memory is computed a second time below.
+            if n_pixels <= _MOST_KEPT:
+                kept[k] = pieces
         ids = np.zeros(shape, np.int32)
         for k in _paint_order([one.name for one in objects], areas):
-            for box, inside in patches[k]:
+            for box, inside in kept.pop(k, None) or self._patches(objects[k], shape):
                 ids[box][inside] = k + 1
         return ids
+
+    def _check_painted(self, n_pixels: int) -> None:
+        if n_pixels > _MOST_PAINTED:
+            raise SceneLensError(
+                f"the outlines of {self.filename or 'this photograph'} have more than {_MOST_PAINTED:,} "
+                "pixels in all, one over the other; take a smaller photograph or leave the annotation out."
+            )
 
     def _patches(self, one: AnnotatedObject, shape: Shape) -> list[_Patch]:
         return [polygon_patch(polygon, shape, self.size or shape) for polygon in one.polygons]
@@ -263,12 +294,12 @@ def rasterise(
             "photograph is; give its size first: annotation.drawn_on((height, width))."
         )
     size = shape or annotation.size
-    masks = {one.name: np.zeros(size, bool) for one in annotation.wholes}
+    names = list(dict.fromkeys(one.name for one in annotation.wholes))
     if visible:
-        ids = annotation.paint(annotation.wholes, size)
-        for number, one in enumerate(annotation.wholes, start=1):
-            masks[one.name] |= ids == number
-        return masks
+        ids, instances = _paint_instances(annotation, annotation.wholes, size)
+        found = LabelMap.by_name(ids, instances).masks()
+        return {name: found.get(name, np.zeros(size, bool)) for name in names}
+    masks = {name: np.zeros(size, bool) for name in names}
     for one in annotation.wholes:
         for box, inside in annotation._patches(one, size):
             masks[one.name][box] |= inside
@@ -379,6 +410,140 @@ def _paint_instances(
     """Painted objects, with the pieces of one instance under one number."""
     ids = annotation.paint(objects, shape)
     found = [Instance(one.name, k if one.instance is None else one.instance) for k, one in enumerate(objects)]
-    distinct = list(dict.fromkeys(found))
-    codes = np.array([0, *(distinct.index(one) + 1 for one in found)], dtype=np.int32)
-    return codes[ids], distinct
+    distinct = {one: code for code, one in enumerate(dict.fromkeys(found), start=1)}
+    codes = np.array([0, *(distinct[one] for one in found)], dtype=np.int32)
+    return codes[ids], list(distinct)
+
+
+class Allowance:
+    """How many objects and points may still be read from one file, so that no file can fill the memory."""
+
+    def __init__(self) -> None:
+        self.points, self._refused = _MOST_POINTS, 0
+
+    def takes(self, n_points: int) -> bool:
+        """Whether an object with so many points is read; it then counts.
+
+        Parameters
+        ----------
+        n_points : int
+            The points of its outlines.
+
+        Returns
+        -------
+        bool
+            False where the file has had more points than a photograph can show.
+        """
+        fits = n_points <= self.points
+        self.points -= n_points if fits else 0
+        self._refused += not fits
+        return fits
+
+    def notes(self, n_objects: int) -> list[Repair]:
+        """What was left out, for the report.
+
+        Parameters
+        ----------
+        n_objects : int
+            The objects that the file has.
+
+        Returns
+        -------
+        list of Repair
+            One 'too many', or nothing.
+        """
+        left = self._refused + max(0, n_objects - MOST_OBJECTS)
+        most = f"a photograph has at most {MOST_OBJECTS:,} objects of {_MOST_POINTS:,} points"
+        return [Repair("too many", f"{left} objects were left out: {most}")] if left else []
+
+
+def checked_outline(points: Sequence | np.ndarray, label: str, notes: list[Repair]) -> np.ndarray | None:
+    """An outline that every kernel can work on, whatever the file has in its place.
+
+    Every format's outlines pass through here. Points that are not two finite numbers are left out and noted,
+    and what lies out of reach of any photograph is cut off.
+
+    Parameters
+    ----------
+    points : array_like
+        (n, 2), x and y in pixels.
+    label : str
+        Which object it is, for the report.
+    notes : list of Repair
+        The report, to which is added.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (m, 2) float64, at least three points that are not on one line; None where there is no such outline.
+    """
+    try:
+        array = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if array.ndim != 2 or array.shape[1] != 2:
+        return None
+    good = np.isfinite(array).all(axis=1)
+    notes.extend([Repair("bad point", label)] * int((~good).sum()))
+    outline = within_reach(array[good])
+    return outline if len(outline) and has_area(outline) else None
+
+
+def checked_size(height: object, width: object) -> Shape | None:
+    """A photograph's size as a file states it.
+
+    Parameters
+    ----------
+    height, width : object
+        What the file has in their places.
+
+    Returns
+    -------
+    tuple of int or None
+        (H, W), each in 1..1,000,000; None where they are not such numbers.
+    """
+    numbers = [float(n) for n in (height, width) if _is_number(n) and 1 <= n <= _MOST_SIDE]
+    return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
+
+
+def checked_number(value: object) -> int | None:
+    """An object's own number as a file states it.
+
+    Parameters
+    ----------
+    value : object
+        What the file has in its place.
+
+    Returns
+    -------
+    int or None
+        The number; None where it is not a number, or one of more than 31 bits.
+    """
+    return int(value) if _is_number(value) and abs(value) < _MOST_NUMBER else None
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def free_numbers(own: Iterable[int | None]) -> list[int]:
+    """A number for every object: its own, or else one that no other object has.
+
+    Parameters
+    ----------
+    own : iterable of int or None
+        The objects' own numbers.
+
+    Returns
+    -------
+    list of int
+        As many numbers.
+
+    Examples
+    --------
+    >>> free_numbers([7, None, 2, None])
+    [7, 9, 2, 11]
+    """
+    own = list(own)
+    free = max((n for n in own if n is not None), default=-1) + 1
+    return [free + k if n is None else n for k, n in enumerate(own)]

@@ -13,7 +13,6 @@ large photograph; the tests compare with it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import cv2
@@ -23,6 +22,11 @@ from numba import njit
 from scenelens.errors import SceneLensError
 
 _SAME_SHAPE = 0.97  # least IoU of a simplified outline with the exact one
+# Coordinates, in pixels, beyond which an outline is cut off. No photograph is as large, and the whole numbers
+# of the kernels cannot overflow within it.
+_REACH = 1e7
+_SHORT = 100  # edges up to which all pairs cost less than choosing an axis
+_PAIRS_PER_EDGE = 2000  # how many pairs of edges the search for crossings may compare, for each edge
 
 
 def polygon_patch(
@@ -53,7 +57,9 @@ def polygon_patch(
     >>> box, inside.astype(int).tolist()
     ((slice(1, 4, None), slice(1, 5, None)), [[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
     """
-    points = _as_polygon(polygon) if drawn_on is None else _rescale(polygon, drawn_on, shape)
+    points = _as_polygon(polygon) if drawn_on is None else within_reach(_rescale(polygon, drawn_on, shape))
+    if not len(points):
+        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
     low = np.clip(np.ceil(points.min(0)), 0, (shape[1], shape[0])).astype(int)
     high = np.clip(np.floor(points.max(0)) + 1, low, (shape[1], shape[0])).astype(int)
     box = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
@@ -81,10 +87,11 @@ def _flip_at_crossings(points: np.ndarray, flips: np.ndarray) -> None:
             x0, y0, x1, y1 = x1, y1, x0, y0
         # The upper end belongs to the edge and the lower does not: a vertex on a row of centres, which two
         # edges share, then counts once.
-        top = max(0.0, math.ceil(y0))
-        bottom = min(float(height), math.ceil(y1))
+        # np.ceil stays a float here; math.ceil is a whole number of 64 bits, which large values overflow.
+        top = max(0.0, np.ceil(y0))
+        bottom = min(float(height), np.ceil(y1))
         for row in range(int(top), int(bottom)):
-            column = math.ceil(x0 + (row - y0) * (x1 - x0) / (y1 - y0))
+            column = np.ceil(x0 + (row - y0) * (x1 - x0) / (y1 - y0))
             flips[row, int(min(max(column, 0.0), width - 1.0))] ^= 1
 
 
@@ -101,13 +108,61 @@ def _polygon_mask(polygon: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _as_polygon(polygon: Sequence | np.ndarray) -> np.ndarray:
-    """A polygon as a float64 (n, 2) array of x and y."""
-    points = np.asarray(polygon, dtype=np.float64)
+    """A polygon as a float64 (n, 2) array of x and y, within reach."""
+    try:
+        points = np.asarray(polygon, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise SceneLensError("a polygon is a list of finite (x, y) points; got other values.") from None
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0 or not np.isfinite(points).all():
         raise SceneLensError(
             f"a polygon is a list of finite (x, y) points; got an array of shape {points.shape}."
         )
+    return within_reach(points)
+
+
+def within_reach(points: np.ndarray) -> np.ndarray:
+    """The part of a polygon that lies within 10 million pixels of the frame's corner.
+
+    Parameters
+    ----------
+    points : numpy.ndarray
+        (n, 2) float, x and y in pixels, finite.
+
+    Returns
+    -------
+    numpy.ndarray
+        (m, 2) float; the same array where nothing is cut off, and no point where all is.
+
+    Examples
+    --------
+    >>> within_reach(np.array([(0, 0), (4e20, 2e20), (0, 5)])).tolist()
+    [[0.0, 0.0], [10000000.0, 5000000.0], [10000000.0, 5000005.0], [0.0, 5.0]]
+    """
+    if np.abs(points).max(initial=0) <= _REACH:
+        return points
+    points = np.clip(points, -1e150, 1e150)  # so that differences and products stay finite
+    # Sutherland and Hodgman: cut at one side of the window after the other.
+    for axis in (0, 1):
+        for side in (-1.0, 1.0):
+            points = _cut(points, axis, side)
     return points
+
+
+def _cut(points: np.ndarray, axis: int, side: float) -> np.ndarray:
+    """The part of a polygon where side * coordinate <= _REACH."""
+    if not len(points):
+        return points
+    after = np.roll(points, -1, axis=0)
+    inside = side * points[:, axis] <= _REACH
+    leaves = inside != np.roll(inside, -1)
+    # Measured from the end inside, because the other one may be so far that it rounds the crossing away.
+    near, far = np.where(inside[:, None], points, after), np.where(inside[:, None], after, points)
+    with np.errstate(divide="ignore", invalid="ignore"):  # edges that do not cross the side are not used
+        share = (side * _REACH - near[:, axis]) / (far[:, axis] - near[:, axis])
+        crossing = near + share[:, None] * (far - near)
+    crossing[:, axis] = side * _REACH
+    both = np.stack([points, crossing], axis=1)
+    return both[np.stack([inside, leaves], axis=1)]
 
 
 def has_area(polygon: np.ndarray) -> bool:
@@ -129,13 +184,15 @@ def has_area(polygon: np.ndarray) -> bool:
     (False, True)
     """
     points = _as_polygon(polygon)
+    if not len(points):
+        return False
     away = points - points[0]
     # Twice the area of the triangle of the first point, the point farthest from it, and each other point.
     far = away[np.argmax((away**2).sum(1))]
     return bool((np.abs(away[:, 0] * far[1] - away[:, 1] * far[0]) > 1e-9).any())
 
 
-def crosses_itself(polygon: np.ndarray) -> bool:
+def crosses_itself(polygon: np.ndarray) -> bool | None:
     """Whether two edges of a polygon properly cross. Edges that only touch do not.
 
     Parameters
@@ -145,8 +202,10 @@ def crosses_itself(polygon: np.ndarray) -> bool:
 
     Returns
     -------
-    bool
-        True if two edges cross. A slit that is passed in both directions does not count.
+    bool or None
+        True if two edges cross. A slit that is passed in both directions does not count. None where the
+        outline is so intricate that the search would take too long, which no outline of fewer than 4,000
+        points is.
 
     Examples
     --------
@@ -158,22 +217,56 @@ def crosses_itself(polygon: np.ndarray) -> bool:
     # An edge whose reverse is there too is a slit to a hole: rounding would let it seem to cross.
     known = {tuple(edge) for edge in edges.tolist()}
     edges = edges[[(x1, y1, x0, y0) not in known for x0, y0, x1, y1 in edges.tolist()]]
-    return _any_crossing(edges)
+    # Only edges whose extents overlap can cross. Edges sorted along x or y have them next to each other; of a
+    # long outline the axis with fewer overlaps is taken, so that its cost grows with its length and not with
+    # the square of it.
+    chosen, axis = _by_start(edges, 0), 0
+    if len(edges) > _SHORT:
+        other = _by_start(edges, 1)
+        if _overlaps(other, 1) < _overlaps(chosen, 0):
+            chosen, axis = other, 1
+    found = _any_crossing(chosen, axis, _PAIRS_PER_EDGE * len(edges))
+    return None if found < 0 else bool(found)
+
+
+def _by_start(edges: np.ndarray, axis: int) -> np.ndarray:
+    return edges[np.argsort(np.minimum(edges[:, axis], edges[:, axis + 2]), kind="stable")]
+
+
+def _overlaps(edges: np.ndarray, axis: int) -> int:
+    """How many pairs of edges, sorted by their start along an axis, overlap along it."""
+    ends = edges[:, axis], edges[:, axis + 2]
+    return int(np.searchsorted(np.minimum(*ends), np.maximum(*ends), side="right").sum())
 
 
 @njit(cache=True)
-def _any_crossing(edges: np.ndarray) -> bool:
-    """Whether any two edges (x0, y0, x1, y1) have each other's ends strictly on both sides."""
+def _any_crossing(edges: np.ndarray, axis: int, at_most: int) -> int:
+    """Whether any two edges (x0, y0, x1, y1) have each other's ends strictly on both sides: 1 or 0.
+
+    The edges are sorted by their start along the axis. After `at_most` pairs the answer is -1.
+    """
+    other = 1 - axis
     for i in range(len(edges)):
         x0, y0, x1, y1 = edges[i]
-        for j in range(i):
+        end = max(edges[i, axis], edges[i, axis + 2])
+        low, high = min(edges[i, other], edges[i, other + 2]), max(edges[i, other], edges[i, other + 2])
+        for j in range(i + 1, len(edges)):
             u0, v0, u1, v1 = edges[j]
+            if min(edges[j, axis], edges[j, axis + 2]) > end:
+                break
+            at_most -= 1
+            if at_most < 0:
+                return -1
+            if min(edges[j, other], edges[j, other + 2]) > high:
+                continue
+            if max(edges[j, other], edges[j, other + 2]) < low:
+                continue
             a, b, c, d = x1 - x0, y1 - y0, u1 - u0, v1 - v0
             # The cross products of one edge with the two ends of the other have opposite signs.
             across = (a * (v0 - y0) - b * (u0 - x0)) * (a * (v1 - y0) - b * (u1 - x0)) < 0
             if across and (c * (y0 - v0) - d * (x0 - u0)) * (c * (y1 - v0) - d * (x1 - u0)) < 0:
-                return True
-    return False
+                return 1
+    return 0
 
 
 def _rescale(polygon: np.ndarray, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
@@ -240,12 +333,14 @@ def _pieces(pixels: np.ndarray) -> list[list[np.ndarray]]:
     doubled = cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
     contours, tree = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     rings = [(contour[:, 0] + 1) // 2 - 0.5 for contour in contours]
-    parents = tree[0, :, 3]  # -1 for an outline, else the number of the outline that the hole lies in
-    return [
-        [rings[i]] + [rings[j] for j in range(len(rings)) if parents[j] == i]
-        for i in range(len(rings))
-        if parents[i] < 0
-    ]
+    parents = tree[
+        0, :, 3
+    ].tolist()  # -1 for an outline, else the number of the outline that the hole lies in
+    pieces = {i: [ring] for i, ring in enumerate(rings) if parents[i] < 0}
+    for ring, parent in zip(rings, parents, strict=True):
+        if parent >= 0:
+            pieces[parent].append(ring)
+    return list(pieces.values())
 
 
 def _outline(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -18,10 +18,14 @@ import numpy as np
 
 from scenelens.annotations.interface import LabelMap, Shape
 from scenelens.annotations.labelme import parse_annotation
+from scenelens.annotations.names import plain_text
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
+from scenelens.annotations.sources import mask_size, read_mask, read_source, stamp
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
-from scenelens.images import load_mask
+from scenelens.images import ImageFrame
+
+_MOST_CODES = 65535  # of a label map: 16 bits
 
 
 def write_annotation(
@@ -102,8 +106,10 @@ def write_label_map(root: str | Path, image: str, kind: str, codes: np.ndarray) 
         If the codes have another shape or range, or the file cannot be written.
     """
     codes = np.asarray(codes)
-    if codes.ndim != 2 or codes.min() < 0 or codes.max() > 65535:
-        raise SceneLensError(f"a label map is (H, W) with codes in 0..65535; {image}'s {kind} are not.")
+    if codes.ndim != 2 or codes.min() < 0 or codes.max() > _MOST_CODES:
+        raise SceneLensError(
+            f"a label map is (H, W) with codes in 0..{_MOST_CODES}; {image}'s {kind} are not."
+        )
     png = cv2.imencode(".png", codes.astype(np.uint8 if codes.max() < 256 else np.uint16))[1]
     replace_file(_label_path(Path(root), image, kind), png.tobytes())
 
@@ -172,10 +178,12 @@ class AnnotatedImages(PolygonAnnotations):
             notes,
         )
 
-    @cached_property
+    @property
     def kinds(self) -> tuple[str, ...]:  # type: ignore[override]
-        """'objects', 'parts', and the kinds that have a legend in Labels/."""
-        return tuple(dict.fromkeys(["objects", "parts", *sorted(self._legends)]))
+        """'objects', 'parts', and the kinds that have a legend in Labels/ that can be read."""
+        legends = self._legends()
+        found = dict.fromkeys(["objects", "parts", *sorted(legends)])
+        return tuple(kind for kind in found if not isinstance(legends.get(kind), str))
 
     def annotation(self, image: str) -> Annotation:
         """One image's annotation.
@@ -192,7 +200,7 @@ class AnnotatedImages(PolygonAnnotations):
         """
         self._check_image(image)
         source = self.sources[image]
-        return self._placed(_parsed(source, source.stat().st_mtime_ns), image)
+        return self._placed(_parsed(source, stamp(source)), image)
 
     def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
         """Objects, parts or materials. Parts come from Labels/ where it has them, else from polygons.
@@ -216,36 +224,85 @@ class AnnotatedImages(PolygonAnnotations):
         SceneLensError
             If there is no map of this kind, or its file is missing.
         """
-        if kind in self._legends:
-            return self._stored(image, kind, shape)
-        return super().label_map(image, kind, shape)
-
-    def _stored(self, image: str, kind: str, shape: Shape | None) -> LabelMap:
+        legend = self._legends().get(kind)
+        if isinstance(legend, str):
+            raise SceneLensError(legend)
+        if legend is None:
+            return super().label_map(image, kind, shape)
         self._check_image(image)
-        path = _label_path(self.root, image, kind)
         frame = self._frame(image)
-        return LabelMap(load_mask(path, frame), self._legends[kind]).resized(shape or frame.size)
+        return LabelMap(self._codes(image, kind, frame), legend).resized(shape or frame.size)
+
+    def label_files(self) -> list[Path]:
+        """The legends and label maps in Labels/.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files, legends first.
+        """
+        kinds = sorted(self._legends())
+        legends = [self.root / "Labels" / f"{kind}.json" for kind in kinds]
+        return legends + [_label_path(self.root, image, kind) for image in self.images for kind in kinds]
+
+    def _file_notes(self) -> list[tuple[str, str, str]]:
+        notes = []
+        for kind, legend in self._legends().items():
+            if isinstance(legend, str):
+                notes.append((f"Labels/{kind}.json", "unreadable", legend))
+                continue
+            for image in self.images:
+                if note := self._label_note(image, kind):
+                    notes.append((image, *note))
+        return notes
+
+    def _label_note(self, image: str, kind: str) -> tuple[str, str] | None:
+        """What is wrong with a label map, by the header of its file."""
+        path = _label_path(self.root, image, kind)
+        try:
+            frame = self._frame(image)
+            size = mask_size(path, frame)
+        except SceneLensError as error:
+            return "no label map", str(error)
+        if size == frame.size:
+            return None
+        return "mask size", f"{path.name} has {size}, the photograph {frame.size}; it is resized"
+
+    def _codes(self, image: str, kind: str, frame: ImageFrame) -> np.ndarray:
+        path = _label_path(self.root, image, kind)
+        codes = read_mask(path, frame)
+        if codes.min(initial=0) < 0 or codes.max(initial=0) > _MOST_CODES:
+            raise SceneLensError(
+                f"{path} has codes outside 0..{_MOST_CODES}; write it again with write_label_map."
+            )
+        return codes
 
     def _xml(self, image: str) -> Path:
         return (self.root / "Annotations" / image).with_suffix(".xml")
 
-    @cached_property
-    def _legends(self) -> dict[str, dict[int, str]]:
-        return {path.stem: _legend(path) for path in sorted((self.root / "Labels").glob("*.json"))}
+    def _legends(self) -> dict[str, dict[int, str] | str]:
+        """The legend of each kind of label map; an error's sentence where it cannot be read."""
+        paths = sorted((self.root / "Labels").glob("*.json"))
+        return {path.stem: _legend(path, stamp(path)) for path in paths}
 
 
 # An image's masks, parts and report are often read in a row, and several networks see the same images one
 # after the other; reading an annotation takes longer than a network's forward pass. 4096 of about 30 kB each.
 @lru_cache(maxsize=4096)
-def _parsed(path: Path, changed: int) -> Annotation:
-    """The annotation in a file; `changed` (ns) makes sure that a file that was edited is read again."""
+def _parsed(path: Path, changed: tuple[int, int]) -> Annotation:
+    """The annotation in a file; `changed`, its `stamp`, makes sure that an edited file is read again."""
     return parse_annotation(path)
 
 
-def _legend(path: Path) -> dict[int, str]:
+@lru_cache(maxsize=64)
+def _legend(path: Path, changed: tuple[int, int]) -> dict[int, str] | str:
+    """A legend, or the sentence that says why it cannot be read."""
     try:
-        return {int(code): str(name) for code, name in json.loads(path.read_text()).items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise SceneLensError(
-            f"{path} is not a legend ({error}): write a JSON object from codes to names, or use write_legend."
-        ) from None
+        content = json.loads(read_source(path).decode())
+        legend = {int(code): name for code, name in content.items()}
+        if all(isinstance(name, str) for name in legend.values()):
+            return {code: plain_text(name) for code, name in legend.items()}
+        error: object = "a name is not a text"
+    except (ValueError, AttributeError, RecursionError, MemoryError) as found:
+        error = found
+    return f"{path} is not a legend ({error}): write a JSON object from codes to names, or use write_legend."

@@ -4,7 +4,7 @@ from .automatic import (
     LEAST_IOU,
     AutomaticLabels,
     LayerCounts,
-    file_digests,
+    cache_path,
 )
 from .colours_and_elements import colour_map, element_map
 from .concept_maps import SCENES, AnnotatedFrame, ConceptMaps
@@ -44,11 +44,11 @@ __all__ = [
     "LayerMaps",
     "Maps",
     "Rule",
+    "cache_path",
     "check_labels",
     "colour_map",
     "current",
     "element_map",
-    "file_digests",
     "label_networks",
     "merge",
     "read_amt",

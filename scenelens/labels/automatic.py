@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from scenelens.annotations import Annotations
+from scenelens.annotations import Annotations, source_digest, stamp
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import pack_arrays, read_cached, replace_file, unpack_arrays
 from scenelens.labels.table import check_labels
@@ -275,27 +275,65 @@ class AutomaticLabels:
         return found
 
 
-def file_digests(annotations: Annotations) -> bytes:
-    """The digests of all photographs and annotations, for keys of cached results.
+def cache_path(annotations: Annotations, named: Callable[[bytes], Path]) -> Path:
+    """The cache file of something that depends on photographs, annotations and label maps.
 
     Parameters
     ----------
     annotations : Annotations
-        The annotated images. Their files are read once per object.
+        The annotated images.
+    named : callable
+        Makes the file's path from bytes that change with any of these files, and with the reader's settings
+        such as colours.
 
     Returns
     -------
-    bytes
-        A SHA-256 (32 bytes) for each file.
+    pathlib.Path
+        The file to read or to write. Earlier versions did not let label maps count: a file of theirs is
+        returned where it is there and all label maps are older.
     """
-    if annotations not in _DIGESTS:
-        digests = (hashlib.sha256(path.read_bytes()).digest() for path in _files(annotations))
-        _DIGESTS[annotations] = b"".join(digests)
-    return _DIGESTS[annotations]
+    files, besides = _digests(annotations, _files(annotations)), _besides(annotations)
+    today, earlier = named(files + besides), named(files)
+    if not besides or today.exists() or not earlier.exists():
+        return today
+    return earlier if _is_newer(earlier, annotations) else today
+
+
+def _is_newer(file: Path, annotations: Annotations) -> bool:
+    """Whether a file was written after every label map. Settings, such as colours, have no date."""
+    if any(one.depends_on() for one in _sets(annotations)):
+        return False
+    stamps = [stamp(path)[1] for one in _sets(annotations) for path in one.label_files()]
+    return min(stamps) >= 0 and max(stamps) <= stamp(file)[1]
+
+
+def _besides(annotations: Annotations) -> bytes:
+    """What label maps depend on besides photographs and sources: legends, label maps' files, colours."""
+    parts = [_digests(annotations, one.label_files()) + one.depends_on() for one in _sets(annotations)]
+    return b"".join(parts)
+
+
+def _sets(annotations: Annotations) -> list[Any]:
+    """The sets that know their files besides the photographs; formats that readers wrote may not."""
+    found = getattr(annotations, "sets", {"": annotations}).values()
+    return [one for one in found if hasattr(one, "label_files")]
+
+
+def _digests(annotations: Annotations, paths: Iterable[Path]) -> bytes:
+    """A SHA-256 for each file. A file is read again only where its length or time stamp has changed."""
+    known = _DIGESTS.setdefault(annotations, {})
+    digests = []
+    for path in paths:
+        now = stamp(path)
+        if path not in known or known[path][0] != now:
+            # A missing photograph is skipped and named by whoever reads it; here it only counts as missing.
+            known[path] = now, source_digest(path) or hashlib.sha256(b"missing").digest()
+        digests.append(known[path][1])
+    return b"".join(digests)
 
 
 # Weak keys: the digests go when the annotations do.
-_DIGESTS: WeakKeyDictionary[Annotations, bytes] = WeakKeyDictionary()
+_DIGESTS: WeakKeyDictionary[Annotations, dict[Path, tuple[tuple[int, int], bytes]]] = WeakKeyDictionary()
 
 
 def _files(annotations: Annotations) -> Iterable[Path]:

@@ -33,7 +33,7 @@ from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
 from scenelens.labels.peaks import Peaks
 from scenelens.labels.tally import Tally
 from scenelens.networks import Axis, Network
-from scenelens.progress import BATCH, Announcer, read_ahead
+from scenelens.progress import BATCH, Announcer, read_ahead, say_on_stderr
 
 _SAMPLE = 512  # images that the thresholds come from
 _TOP = 60  # images that people were shown; precision is a share of these
@@ -285,3 +285,17 @@ def _count_all(counts: Sequence[_UnitCounts], shown: _ShownConcepts, images: lis
             bar.update(len(names) + len(skipped))
             if done == BATCH:  # the first batch is enough for an estimate
                 say.estimate((time.perf_counter() - start) * (len(images) / done - 1), "Labelling the rest")
+    if shown.skipped and say.progress:
+        say_on_stderr(_left_out(shown.skipped, len(images)))
+
+
+def _left_out(skipped: list[tuple[str, str]], n: int) -> str:
+    """Which images could not be read, as a sentence.
+
+    >>> _left_out([("a.jpg", "there is no image a.jpg.")], 36)
+    '1 of 36 images could not be read and counts nowhere: a.jpg (there is no image a.jpg.)'
+    """
+    first = "; ".join(f"{image} ({reason})" for image, reason in skipped[:3])
+    more = f"; and {len(skipped) - 3} more, see .skipped" if len(skipped) > 3 else ""
+    counts = "count" if len(skipped) > 1 else "counts"
+    return f"{len(skipped)} of {n} images could not be read and {counts} nowhere: {first}{more}"

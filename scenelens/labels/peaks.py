@@ -118,7 +118,8 @@ def _ap(values, order, starts, shown, n_concepts):
     i = 0
     while i < len(order):
         j = i
-        while j < len(order) and values[order[j]] == values[order[i]]:
+        # The step has at least one image, also for a peak that equals nothing, not even itself (NaN).
+        while j < len(order) and (j == i or values[order[j]] == values[order[i]]):
             for at in range(starts[order[j]], starts[order[j] + 1]):
                 hits[shown[at]] += 1
                 gained[shown[at]] += 1

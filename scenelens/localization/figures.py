@@ -193,10 +193,12 @@ def figure_11a_segmentations(cases: pd.DataFrame | None) -> Plate | Sentences:
     Returns
     -------
     Plate or Sentences
-        The figure. Without annotations, a sentence that says so.
+        The figure. Without annotations, or if no unit has an object's name, a sentence that says so.
     """
     if cases is None:
         return NO_ANNOTATIONS
+    if cases.empty:
+        return Sentences("No unit of this network has an object's name, so there is nothing to show here.")
     network, columns = cases.network.iloc[0], 4
     side = (WIDTH - 0.16 - 0.07 * (columns - 1)) / columns
     lines = [_measures(row) for row in cases.itertuples()]

@@ -23,7 +23,7 @@ from scenelens.labels import (
     LABELS_VERSION,
     LEAST_IOU,
     AutomaticLabels,
-    file_digests,
+    cache_path,
     label_networks,
 )
 from scenelens.localization.boxes import LabelledUnits
@@ -314,12 +314,15 @@ def _cache_path(study: Study, name: str, splits: Splits, what: str = "") -> Path
     """
     network = study.networks[name]
     assert study.annotations is not None  # `_split_images` has raised
-    files = digest(file_digests(study.annotations))
     parts = [_VERSION, LABELS_VERSION, str(network.weights_hash), stable_text(network.preprocessing)]
     # The sets were called by other names once. The key keeps them, so that files from then stay valid.
     images = dict(zip(("choose", "calibrate", "judge"), splits.values(), strict=True))
-    key = cache_key([*parts, files, images, _layers(network)], 20)
-    return study.cache / "localization" / f"{file_name(name)}-{key}{what}.npz"
+
+    def named(digests: bytes) -> Path:
+        key = cache_key([*parts, digest(digests), images, _layers(network)], 20)
+        return study.cache / "localization" / f"{file_name(name)}-{key}{what}.npz"
+
+    return cache_path(study.annotations, named)
 
 
 def _pack(results: tuple[Calibration, DetectorScores]) -> bytes:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.annotations import Annotations
-from scenelens.errors import SceneLensError
 from scenelens.images import load_image
 from scenelens.intervals import bootstrap_interval
 from scenelens.localization.localizer import Localization
@@ -207,18 +206,13 @@ def best_cases(study: Study, localizer: StudyLocalizer | None, n: int = 8) -> pd
     pandas.DataFrame or None
         Rows of `DetectorScores.table`, best AP first, with network (its name), frame (uint8 RGB (H, W, 3),
         the image as the network saw it) and mask ((H, W) bool, where the unit is active). None without
-        annotations.
-
-    Raises
-    ------
-    SceneLensError
-        If no unit was named after an object that the test images show.
+        annotations. No rows if no unit was named after an object that the test images show.
     """
     if localizer is None or study.annotations is None:
         return None
     named, network = localizer.named_objects().head(n), localizer.localizer.network.name
     if named.empty:
-        raise SceneLensError(f"no unit of the {network} network has an object's name: nothing to show.")
+        return named
     table = localizer.scores.table(concepts=list(named.concept)).sort_values("ap", ascending=False)
     cases = [_best_case(study.annotations, localizer, row) for row in table.itertuples()]
     frames, masks = [frame for frame, _ in cases], [mask for _, mask in cases]

@@ -29,9 +29,9 @@ from scenelens.workbook import (
     STRIP,
     WIDE,
     Status,
+    WidgetRoot,
     dropdown,
     encode,
-    handle_in_order,
     heat,
     tile,
 )
@@ -70,7 +70,7 @@ def localize_image(
     return _LocalizeImage(ImageReader(study, network, image))
 
 
-class _LocalizeImage(ipywidgets.VBox):
+class _LocalizeImage(WidgetRoot):
     """The view of an `ImageReader`.
 
     Its parts have CSS classes: sl-network, sl-layer, sl-folder, sl-number, sl-upload, sl-least, sl-reading,
@@ -104,9 +104,8 @@ class _LocalizeImage(ipywidgets.VBox):
         rows = [self.buttons[k : k + 4] for k in range(0, MOST, 4)]
         top = [ipywidgets.HBox([self.network, self.layer, self.folder])]
         top += [ipywidgets.HBox([self.number, self.upload]), self.least, self.picture]
-        super().__init__([*top, *(ipywidgets.HBox(row) for row in rows), self.unit, self.status])
-        self.add_class("sl-localize-image")
-        handle_in_order(self)
+        boxes = [ipywidgets.HBox(row) for row in rows]
+        super().__init__("sl-localize-image", [*top, *boxes, self.unit, self.status])
         self._follow()
 
     def _class_all(self) -> None:

@@ -22,7 +22,7 @@ from scenelens.minimal_images.cut_image import ClassScores, CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, simplify
 from scenelens.sentences import words
-from scenelens.workbook import CSS_WIDTH, Status, encode, handle_in_order
+from scenelens.workbook import CSS_WIDTH, Status, WidgetRoot, encode, handle_in_order
 
 _SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
 _BUTTONS = 12  # in a row
@@ -158,7 +158,7 @@ def _inside(mask: np.ndarray) -> tuple[int, int]:
     return int(y), int(x)
 
 
-class _RemovalView(ipywidgets.VBox):
+class _RemovalView(WidgetRoot):
     """The view of a `_RemovalModel`. Its parts have CSS classes: sl-step, sl-all, sl-upload, sl-segments."""
 
     def __init__(self, model: _RemovalModel) -> None:
@@ -177,8 +177,7 @@ class _RemovalView(ipywidgets.VBox):
         self.upload.observe(guard(self._uploaded), "value")
         model.observe(guard(self._follow), "kept")
         top = ipywidgets.HBox([self.step, self.all, self.upload])
-        super().__init__([top, self.picture, self.segments, self.status])
-        self.add_class("sl-take-apart")
+        super().__init__("sl-take-apart", [top, self.picture, self.segments, self.status])
         self._new_image()
 
     def _new_image(self) -> None:

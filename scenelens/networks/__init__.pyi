@@ -1,6 +1,7 @@
-from .build import build_module
+from .build import build_module, find_factory, module_from_factory
 from .caffenet import CaffeNet, fold_batch_norm
 from .class_names import read_class_names, same_class
+from .finite import nonfinite_error
 from .graph import Slide, Step, Untraceable, layer_step
 from .grid import Axis, Grid, interpolate
 from .hooks import record, responses, unit_maps
@@ -24,11 +25,14 @@ __all__ = [
     "build_module",
     "checked_image",
     "crop_centre",
+    "find_factory",
     "fold_batch_norm",
     "interpolate",
     "layer_step",
     "load_torchvision",
     "load_weights",
+    "module_from_factory",
+    "nonfinite_error",
     "read_class_names",
     "record",
     "responses",

@@ -10,7 +10,7 @@ A protobuf message is a list of fields. Each begins with a number, the field's n
 
 from __future__ import annotations
 
-import struct
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +25,9 @@ _BLOBS = {_NEW: 7, _OLD: 6}
 # BlobProto: packed floats; BlobShape, whose field 1 has the sizes; in the old layout one field per size.
 _DATA, _SHAPE = 5, 7
 _OLD_SHAPE = (1, 2, 3, 4)  # num, channels, height, width
+
+
+_MAX_DIMENSIONS = 32
 
 
 class _Broken(Exception):
@@ -77,7 +80,8 @@ def _blob(data: memoryview) -> np.ndarray:
             old[number] = value
     array = np.concatenate(values) if values else np.zeros(0, np.float32)
     shape = shape or list(old.values())
-    if array.size != np.prod(shape, dtype=np.int64):
+    # Python's integers, because a file may state sizes beyond 64 bits
+    if len(shape) > _MAX_DIMENSIONS or array.size != math.prod(shape):
         raise _Broken
     return array.reshape(shape)
 
@@ -99,6 +103,8 @@ def _sizes(data: memoryview) -> list[int]:
 
 
 def _read(path: str | Path) -> memoryview:
+    if not Path(path).is_file():  # reading a pipe would wait for ever
+        raise SceneLensError(f"the Caffe file {path} cannot be read: it is missing or no regular file.")
     try:
         return memoryview(Path(path).read_bytes())
     except OSError as error:
@@ -125,17 +131,16 @@ def read_mean(path: str | Path) -> np.ndarray:
 
     Examples
     --------
-    >>> import tempfile; file = Path(tempfile.mkdtemp()) / "mean.binaryproto"
+    >>> import struct, tempfile; file = Path(tempfile.mkdtemp()) / "mean.binaryproto"
     >>> pixels = struct.pack("<3f", 104, 117, 123)
     >>> _ = file.write_bytes(bytes([8, 1, 16, 3, 24, 1, 32, 1, 42, 12]) + pixels)
     >>> read_mean(file).ravel().tolist()
     [104.0, 117.0, 123.0]
     """
+    data = _read(path)
     try:
-        blob = _blob(_read(path))
-    except (_Broken, ValueError, struct.error) as error:
-        if isinstance(error, SceneLensError):
-            raise
+        blob = _blob(data)
+    except Exception as error:  # whatever broken bytes lead to
         raise SceneLensError(f"{path} is not a whole .binaryproto file; fetch it again.") from error
     mean = blob.reshape(blob.shape[-3:]) if blob.ndim >= 3 else blob
     if mean.ndim != 3 or mean.shape[0] != 3:
@@ -164,15 +169,14 @@ def read_caffemodel(path: str | Path) -> dict[str, np.ndarray]:
         If the file is missing, truncated, or has no layer with weights.
     """
     weights: dict[str, np.ndarray] = {}
+    data = _read(path)
     try:
-        for number, value in _fields(_read(path)):
+        for number, value in _fields(data):
             if number in _NAME and isinstance(value, memoryview):
                 name, blobs = _layer(value, _NAME[number], _BLOBS[number])
                 for part, blob in zip(("weight", "bias"), blobs, strict=False):
                     weights[f"{name}.{part}"] = _squeezed(blob, part)
-    except (_Broken, ValueError, UnicodeDecodeError) as error:
-        if isinstance(error, SceneLensError):
-            raise
+    except Exception as error:  # whatever broken bytes lead to
         raise SceneLensError(f"{path} is not a whole .caffemodel file; fetch it again.") from error
     if not weights:
         raise SceneLensError(f"{path} holds no layer with weights; is it a .caffemodel?")

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.networks.finite import nonfinite_error, nonfinite_rows
 from scenelens.networks.tracing import TRACED, Point, Traced, trace
 
 _BATCH = 32  # frames of `unit_maps` that run together
@@ -44,8 +45,15 @@ class _Recorder:
     """Holds the hooks of one `record` and what they record."""
 
     def __init__(
-        self, module: nn.Module, paths: dict[str, str], points: Any, keep: Any, stop: bool = True
+        self,
+        module: nn.Module,
+        paths: dict[str, str],
+        points: Any,
+        keep: Any,
+        stop: bool = True,
+        name: str = "network",
     ) -> None:
+        self.name = name
         self.module, self.paths, self.keep, self.stop = module, paths, keep, stop
         self.points: dict[str, Point] | None = points
         self.acts = _Activations()
@@ -82,6 +90,9 @@ class _Recorder:
             # A module may run several times in one pass (a shared ReLU); only one call is the layer's.
             call = self.calls[path] = self.calls.get(path, -1) + 1
             for layer in self.wanted.get((path, call), []):
+                units = nonfinite_rows(output.detach(), dim=1)
+                if units:
+                    raise nonfinite_error(self.name, layer, units, self.module)
                 self.acts[layer] = self.keep(layer, output.detach())
             if (path, call) == self.last:
                 self.done = self.stop
@@ -165,7 +176,8 @@ def record(
     Raises
     ------
     SceneLensError
-        If there is no such layer, if no layer is given, or if a layer gives no tensor.
+        If there is no such layer, if no layer is given, or if a layer gives no tensor; in the forward pass
+        if a layer's numbers are not finite (the sentence names the units; see `Network.silence`).
 
     Notes
     -----
@@ -182,7 +194,7 @@ def record(
     (torch.Size([5, 4, 3, 3]), True)
     """
     module, paths, points = _resolve(network, [layers] if isinstance(layers, str) else list(layers))
-    recorder = _Recorder(module, paths, points, keep, stop)
+    recorder = _Recorder(module, paths, points, keep, stop, str(getattr(network, "name", "network")))
     active = _ACTIVE.setdefault(module, [])
     with _replaced_forward(module):
         active.append(recorder)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.networks.finite import nonfinite_error, nonfinite_rows
 from scenelens.networks.grid import Axis, Grid
 from scenelens.networks.layers import find_layers, spread_layers
 from scenelens.networks.preprocessing import Preprocessing, checked_image
@@ -351,16 +352,31 @@ class Network:
             Logits, float32 (N, n_classes). None inside `record`, which stops the pass after the deepest
             layer. More than 64 images run in batches, except inside `record`, which gives the values of one
             forward pass.
+
+        Raises
+        ------
+        SceneLensError
+            If a logit is not finite; see `silence`.
         """
         recording = "forward" in self.module.__dict__
         if isinstance(images, Tensor):
             batches = [images] if recording else list(images.split(_BATCH))
-            return _joined([self.module(batch) for batch in batches])
+            return self._joined([self.module(batch) for batch in batches])
         if isinstance(images, np.ndarray) and images.ndim == 3:
             images = images[None]
         n = len(images) if recording else _BATCH
         starts = range(0, len(images), n) if len(images) else [0]
-        return _joined([self.module(self.prepare(images[at : at + n], framed)) for at in starts])
+        return self._joined([self.module(self.prepare(images[at : at + n], framed)) for at in starts])
+
+    def _joined(self, logits: list[Tensor | None]) -> Tensor | None:
+        whole = [one for one in logits if one is not None]
+        if not whole:
+            return None
+        joined = torch.cat(whole)
+        classes = nonfinite_rows(joined, dim=1)
+        if classes:
+            raise nonfinite_error(self.name, "output", classes, self.module)
+        return joined
 
     def predict(self, images: Any, top: int = 5, framed: bool = False) -> pd.DataFrame:
         """Return the most probable classes of each image.
@@ -398,12 +414,51 @@ class Network:
             }
         )
 
+    def silence(self, layer: str, units: Iterable[int]) -> None:
+        """Go on without some units: they respond with 0 to every image.
+
+        This is the way out where the numbers of a few units are not finite. The network's weights are changed
+        in memory, so everything that is cached for it is computed anew.
+
+        Parameters
+        ----------
+        layer : str
+            A layer that has weights: its name in `layers`, or the path of any module with weights.
+        units : iterable of int
+            The units' numbers.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such layer or unit, or if the layer has no weights of its own.
+
+        Examples
+        --------
+        >>> from scenelens.networks import CaffeNet
+        >>> net = Network(CaffeNet(3, width=1 / 8, fc=16))
+        >>> net.silence("fc8", [1])
+        >>> net(np.zeros((1, 240, 320, 3), np.uint8))[0, 1].item()
+        0.0
+        """
+        path, rows = self.module_path(layer), list(units)
+        n = self.layer_shape(layer)[0]
+        if not all(isinstance(unit, int) and 0 <= unit < n for unit in rows):
+            raise SceneLensError(f"layer {layer!r} has the units 0 to {n - 1}; got {rows}.")
+        # A convolution, the BatchNorm and the activation behind it are one layer, read at one point.
+        point = self.points[path]
+        paths = [one for one, other in self.points.items() if other == point]
+        found = 0
+        with torch.no_grad():
+            for one in paths:
+                for name, value in self.module.get_submodule(one).state_dict().items():
+                    if "." not in name and value.ndim and len(value) == n:
+                        value[rows] = 1 if name == "running_var" else 0
+                        found += 1
+        if not found:
+            raise SceneLensError(f"layer {layer!r} has no weights; silence the units of the layer before it.")
+        self.__dict__.pop("weights_hash", None)
+
     @cached_property
     def weights_hash(self) -> str:
         """The SHA-256 of the weights; a part of the key of every cached result."""
         return weights_hash(self.module)
-
-
-def _joined(logits: list[Tensor | None]) -> Tensor | None:
-    whole = [one for one in logits if one is not None]
-    return torch.cat(whole) if whole else None

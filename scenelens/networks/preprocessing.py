@@ -6,8 +6,10 @@ image of exactly the size that the network takes. Only the second step needs cha
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,24 @@ from PIL import Image
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.caffe import read_mean
 
+_MOST_PIXELS = 10_000  # of a side of the frame
 _RESIZES = ("exact", "short side")
+
+
+def _are_sides(values: object, n: int = 1) -> bool:
+    return (
+        isinstance(values, tuple | list)
+        and len(values) == n
+        and all(isinstance(one, Integral) and 0 < int(one) <= _MOST_PIXELS for one in values)
+    )
+
+
+def _are_finite(values: object, n: int = 3) -> bool:
+    return (
+        isinstance(values, tuple | list)
+        and len(values) == n
+        and all(isinstance(one, Real) and math.isfinite(float(one)) for one in values)
+    )
 
 
 @dataclass(frozen=True)
@@ -73,14 +92,24 @@ class Preprocessing:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
+        one_side = _are_sides([self.resize_to])
+        if not _are_sides(self.size, 2) or not (
+            self.resize_to is None or one_side or _are_sides(self.resize_to, 2)
+        ):
+            raise SceneLensError(
+                f"size = {self.size!r} and resize_to = {self.resize_to!r} are (height, width), whole numbers "
+                f"in 1..{_MOST_PIXELS}."
+            )
         if self.resize not in _RESIZES:
             raise SceneLensError(
                 f"resize = {self.resize!r} is unknown; {close_names(self.resize, _RESIZES)}."
             )
         if self.channels not in ("RGB", "BGR"):
             raise SceneLensError(f"channels = {self.channels!r} is unknown; take 'RGB' or 'BGR'.")
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
+        if not (_are_finite(self.mean) and _are_finite(self.std) and all(self.std)):
             raise SceneLensError("mean and std take three numbers each, one per channel, and no std of 0.")
+        if not _are_finite([self.white], 1):
+            raise SceneLensError(f"white = {self.white!r} is the value of a white pixel, 1.0 or 255.0.")
         to = self._resize_to()
         needed = self.size if self.resize == "exact" else (max(self.size),) * 2
         if to[0] < needed[0] or to[1] < needed[1]:
@@ -244,12 +273,29 @@ def crop_centre(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _mean_frame(path: str, resize_to: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """The part of a mean image that belongs to the frame: float32 (3, H, W), 0..255; read once per file."""
-    mean = read_mean(Path(path)) if path.endswith(".binaryproto") else np.load(path, allow_pickle=False)
-    if mean.ndim != 3 or mean.shape[0] != 3:
+    mean = read_mean(Path(path)) if path.endswith(".binaryproto") else _read_npy(path)
+    if mean.ndim != 3 or mean.shape[0] != 3 or 0 in mean.shape:
         raise SceneLensError(f"the mean image {path} has shape {mean.shape}; expected (3, height, width).")
     channels = [Image.fromarray(channel.astype(np.float32)) for channel in mean]
+    if not all(np.isfinite(np.asarray(one)).all() for one in channels):
+        raise SceneLensError(f"the mean image {path} has numbers that are not finite; make it again.")
     if mean.shape[1:] != resize_to:
         channels = [one.resize(resize_to[::-1], Image.Resampling.BILINEAR) for one in channels]
     return np.ascontiguousarray(
         crop_centre(np.stack([np.asarray(one) for one in channels], -1), size).transpose(2, 0, 1)
     )
+
+
+def _read_npy(path: str) -> np.ndarray:
+    if not Path(path).is_file():
+        raise SceneLensError(f"there is no mean image {path}; check the path.")
+    try:
+        # Mapped, so that a header that states a huge array is compared with the file's length first.
+        mean = np.load(path, allow_pickle=False, mmap_mode="r")
+    except Exception as error:
+        raise SceneLensError(
+            f"{path} is not a whole .npy file; save the mean image by numpy.save."
+        ) from error
+    if not isinstance(mean, np.ndarray) or mean.dtype.kind not in "fiu":
+        raise SceneLensError(f"{path} holds no array of numbers; save the mean image by numpy.save.")
+    return mean

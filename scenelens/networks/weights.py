@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.caffe import read_caffemodel
+from scenelens.networks.finite import nonfinite_weights
+from scenelens.progress import say_on_stderr
 
 
 def _read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -32,8 +33,9 @@ def _read_weights(path: str | Path) -> dict[str, Tensor]:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise SceneLensError(f"{path} is not a whole .safetensors file ({error}); fetch it again.") from error
+    except Exception as error:  # a damaged header raises many kinds of errors
+        said = " ".join(str(error).split())[:200]
+        raise SceneLensError(f"{path} is not a whole .safetensors file ({said}); fetch it again.") from error
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
@@ -44,13 +46,30 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
             f"{path} is not a plain file of weights: it is broken, or a pickle that wants to run code, "
             "which is refused. Save its state dict as .safetensors and name that file."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # damaged pickles raise nearly every kind of error
         raise SceneLensError(f"{path} is not a whole torch file; fetch it again.") from error
     if isinstance(data, Mapping) and isinstance(data.get("state_dict"), Mapping):
         data = data["state_dict"]
-    if not isinstance(data, Mapping) or not all(isinstance(value, Tensor) for value in data.values()):
-        raise SceneLensError(f"{path} has no state dict (name -> array).")
+    if not isinstance(data, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in data.items()
+    ):
+        raise SceneLensError(f"{path} has no state dict (name -> array); save module.state_dict().")
     return dict(data)
+
+
+def _check_plain(path: str | Path, found: Mapping[str, Tensor]) -> None:
+    """Refuse arrays that cannot be copied into a module as they are."""
+    for name, value in found.items():
+        kinds = {
+            "sparse": value.layout != torch.strided,
+            "quantised": value.is_quantized,
+            "empty (a meta tensor)": value.is_meta,
+            "nested": value.is_nested,
+            "complex": value.is_complex(),
+        }
+        kind = next((kind for kind, so in kinds.items() if so), None)
+        if kind:
+            raise SceneLensError(f"{path}: the array {name} is {kind}; save it as a plain array of numbers.")
 
 
 def load_weights(module: nn.Module, path: str | Path, rename: Mapping[str, str] | None = None) -> nn.Module:
@@ -76,10 +95,15 @@ def load_weights(module: nn.Module, path: str | Path, rename: Mapping[str, str] 
     ------
     SceneLensError
         If the file is missing, damaged, of another kind, or wants to run code; or if its weights belong to
-        another architecture (the sentence lists names and shapes that differ).
+        another architecture (the sentence lists names and shapes that differ), or are not plain arrays.
+
+    Notes
+    -----
+    Weights that are not finite are loaded, and a line on stderr names them; see `Network.silence`.
     """
     wanted = module.state_dict()
     found = _renamed(_read_weights(path), rename or {})
+    _check_plain(path, found)
     if not set(found) & set(wanted):
         found = {_without_module(name): value for name, value in found.items()}
     elif any(_without_module(name) in wanted and name not in wanted for name in found):
@@ -93,12 +117,27 @@ def load_weights(module: nn.Module, path: str | Path, rename: Mapping[str, str] 
             f"{path} has weights of another architecture: {'; '.join(problems[:5])}{more}. "
             "Check architecture, width, fc and the class names."
         )
-    values = {name: value.to(wanted[name].dtype) for name, value in found.items()}
-    module.load_state_dict(values, strict=not optional - set(found))
+    try:
+        values = {name: value.to(wanted[name].dtype) for name, value in found.items()}
+        module.load_state_dict(values, strict=not optional - set(found))
+    except Exception as error:  # such as packed numbers of 4 bits, which cannot be converted
+        raise SceneLensError(
+            f"{path} has weights of a kind that cannot be used; save them in single precision."
+        ) from error
+    bad = nonfinite_weights(module)
+    if bad:
+        names = "; ".join(f"{name} in units {rows[:5]}" for name, rows in list(bad.items())[:3])
+        say_on_stderr(
+            f"{path} has weights that are not finite (NaN or infinite): {names}. Load other weights, or go "
+            "on without these units; see Network.silence."
+        )
     return module.eval()
 
 
 def _renamed(found: dict[str, Tensor], rename: Mapping[str, str]) -> dict[str, Tensor]:
+    if not all(isinstance(old, str) and isinstance(new, str) for old, new in rename.items()):
+        raise SceneLensError(f"rename is a table of names, such as {{old = 'new'}}, not {dict(rename)!r}.")
+
     def new(name: str) -> str:
         for old, fresh in rename.items():
             if name.startswith(old):

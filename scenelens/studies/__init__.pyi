@@ -2,14 +2,18 @@ from .index import ActivationIndex
 from .index_key import network_inputs
 from .ranking import TopImage, top_images
 from .study import Study, open_study
-from .study_file import StudyFile
+from .study_file import find_study, read_study_file
+from .trust import remember_trust, require_trust
 
 __all__ = [
     "ActivationIndex",
     "Study",
-    "StudyFile",
     "TopImage",
+    "find_study",
     "network_inputs",
     "open_study",
+    "read_study_file",
+    "remember_trust",
+    "require_trust",
     "top_images",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from scenelens.annotations import ADE20K, AnnotatedImages, Annotations, ColourMasks
 from scenelens.errors import close_names
-from scenelens.studies.study_file import StudyFile
+from scenelens.studies.study_file import StudyFile, check_name
 
 
 def _sun(root: Path, cache: Path, entry: Mapping[str, Any]) -> Annotations:
@@ -60,8 +60,10 @@ def open_sets(file: StudyFile, cache: Path) -> dict[str, Annotations]:
         if opener is None:
             close = close_names(entry["format"], ANNOTATION_FORMATS)
             raise file.error("annotations", f"format = {entry['format']!r} is unknown; {close}.")
-        name = entry.get("name") or Path(entry["root"]).name
+        folder = file.existing("annotations", entry["root"])
+        name = entry.get("name") or Path(entry["root"]).name.lstrip(".") or folder.name
+        check_name(file, "annotations", name)
         if name in opened:
             raise file.error("annotations", f"two sets are called {name!r}; give each its own name.")
-        opened[name] = opener(file.existing("annotations", entry["root"]), cache, entry)
+        opened[name] = opener(folder, cache, entry)
     return opened

@@ -21,8 +21,8 @@ import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, file_name, image_digests
-from scenelens.intervals import wilson_interval
-from scenelens.networks import Network
+from scenelens.metrics import all_equal, share_of_top
+from scenelens.networks import Network, nonfinite_error
 from scenelens.progress import say_on_stderr
 from scenelens.studies.index_build import build_blocks
 from scenelens.studies.index_files import IndexFiles
@@ -66,10 +66,21 @@ class ActivationIndex:
         self._files = files
         # A widget needs the same layer at every click, and an array is read in one piece: a few stay in
         # memory.
-        self._read = functools.lru_cache(maxsize=6)(files.read)
+        self._read = functools.lru_cache(maxsize=6)(self._checked)
         notes = files.finished()
         rows = [pair for number in sorted(notes) for pair in notes[number]["skipped"]]
         self.skipped = pd.DataFrame(rows, columns=["image", "reason"])
+        self._was_read = ~self.images["image"].isin(self.skipped["image"]).to_numpy()
+
+    def _checked(self, name: str) -> np.ndarray:
+        """An array of the files. Earlier versions stored numbers that are not finite without an error."""
+        values = self._files.read(name)
+        # A sum is not finite if a number is not; it needs no memory.
+        if values.dtype.kind == "f" and not np.isfinite(values.sum(dtype=np.float64)):
+            units = np.flatnonzero(~np.isfinite(values[self._was_read]).all(0))
+            if len(units):
+                raise nonfinite_error(self.network, name.rpartition("/")[0], units.tolist())
+        return values
 
     def __repr__(self) -> str:
         size = f"{len(self.images):,} images, {len(self.layers)} layers"
@@ -308,7 +319,8 @@ class ActivationIndex:
         -------
         pandas.DataFrame
             ``rank`` (from 0), ``image``, ``peak``, ``row`` and ``col`` (position of the peak in the layer's
-            map). Equal peaks stand in the order of the images.
+            map). Equal peaks stand in the order of the images. A unit with the same peak in all images has
+            a further column ``note``, which says so.
 
         Raises
         ------
@@ -325,7 +337,8 @@ class ActivationIndex:
             "row": row,
             "col": col,
         }
-        return pd.DataFrame({"rank": np.arange(len(order)), **columns})
+        table = pd.DataFrame({"rank": np.arange(len(order)), **columns})
+        return _noted(table, peaks if among is None else peaks[np.asarray(among)], "unit")
 
     def _unit(self, layer: str, unit: int, kind: str) -> np.ndarray:
         found = self._array(layer, kind)
@@ -348,7 +361,8 @@ class ActivationIndex:
         Returns
         -------
         pandas.DataFrame
-            ``rank`` (from 0), ``image``, ``score``. Equal scores stand in the order of the images.
+            ``rank`` (from 0), ``image``, ``score``. Equal scores stand in the order of the images. A layer
+            with the same score on all images has a further column ``note``, which says so.
 
         Raises
         ------
@@ -358,7 +372,8 @@ class ActivationIndex:
         scores = self.layer_scores(layer)
         order = _highest(scores, n, among)
         images = self.images["image"].to_numpy()[order]
-        return pd.DataFrame({"rank": np.arange(len(order)), "image": images, "score": scores[order]})
+        table = pd.DataFrame({"rank": np.arange(len(order)), "image": images, "score": scores[order]})
+        return _noted(table, scores if among is None else scores[np.asarray(among)], "layer")
 
     def layer_preference(self, layer: str, n: int = 100) -> pd.DataFrame:
         """Which kind of image a layer prefers: the share of each source in its top `n` images (Figure 1).
@@ -384,13 +399,15 @@ class ActivationIndex:
 
         Notes
         -----
-        A layer's score on an image is the sum over all its units and positions. Equal scores stand in the
-        order of the images, so for a layer that never responds that order alone decides.
+        A layer's score on an image is the sum over all its units and positions. A layer whose scores are all
+        equal has no preference: its shares are NaN, and a further column ``note`` says why. Where images tie
+        for the last places, sources count in proportion; see `share_of_top`.
         """
-        table = _share_of_top(self.layer_scores(layer), list(self.images["source"].astype(str)), n)
+        scores = self.layer_scores(layer)
+        table = share_of_top(scores, list(self.images["source"].astype(str)), n)
         table = table.rename(columns={"group": "source"})
         table.insert(0, "layer", layer)
-        return table
+        return _noted(table, scores, "layer")
 
 
 def _highest(scores: np.ndarray, n: int, among: Any = None) -> np.ndarray:
@@ -408,6 +425,14 @@ def _highest(scores: np.ndarray, n: int, among: Any = None) -> np.ndarray:
     rows = np.flatnonzero(allowed)
     # Stable, so that ties keep the order of the images: the result is the same on every machine.
     return rows[np.argsort(-scores[rows], kind="stable")[:n]]
+
+
+def _noted(table: pd.DataFrame, scores: np.ndarray, what: str) -> pd.DataFrame:
+    """The table, with a note where equal scores give no order."""
+    if not all_equal(scores):
+        return table
+    kind = "dead" if np.nanmax(scores) == 0 else "constant"
+    return table.assign(note=f"{kind} {what}: it responds equally to all images, so their order says nothing")
 
 
 def _say_nothing(text: str) -> None:
@@ -458,58 +483,3 @@ def _open_files(
         )
     shapes = {name: network.layer_shape(name) for name in layers}
     return IndexFiles.create(folder, inputs, digests, shapes)
-
-
-def _share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
-    """Return which groups the highest scores come from, compared with chance (section 2, Figure 1).
-
-    Edge cases: images whose score is NaN do not take part. With fewer than n images all of them count. Of
-    ties the earlier image goes first, so that the result does not depend on the sorting algorithm.
-
-    Parameters
-    ----------
-    scores : array_like
-        (n_images,) numbers, such as an index's `layer_scores`.
-    groups : sequence
-        (n_images,) what each image belongs to, such as its source.
-    n : int, optional
-        How many of the highest scores count (default 100).
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per group in sorted order: ``group``, ``n`` (int, images counted in all), ``count`` (int, of
-        this group), ``share`` (float, 0..1), ``low`` and ``high`` (its Wilson interval, 95%), ``chance``
-        (float, the group's share of all images that take part).
-
-    Raises
-    ------
-    SceneLensError
-        If scores and groups differ in length, or n is below 1.
-
-    Examples
-    --------
-    >>> _share_of_top([9, 8, 1, 0], ["scene", "object", "scene", "scene"], n=2)[["group", "share", "chance"]]
-        group  share  chance
-    0  object    0.5    0.25
-    1   scene    0.5    0.75
-    """
-    values, names = np.asarray(scores, dtype=float), np.asarray(groups, dtype=object)
-    if values.shape != names.shape or values.ndim != 1:
-        raise SceneLensError(f"one group for each score; got shapes {names.shape} and {values.shape}.")
-    if n < 1:
-        raise SceneLensError(f"the top of a list has at least one entry, not {n}.")
-    kept = ~np.isnan(values)
-    values, names = values[kept], names[kept]
-    top = names[np.argsort(-values, kind="stable")[:n]]
-    rows = [
-        _share(group, int(np.count_nonzero(top == group)), len(top)) for group in sorted(set(names), key=str)
-    ]
-    return pd.DataFrame(rows, columns=["group", "n", "count", "share", "low", "high"]).assign(
-        chance=[np.count_nonzero(names == group) / len(names) for group in sorted(set(names), key=str)]
-    )
-
-
-def _share(group: Any, k: int, n: int) -> dict[str, Any]:
-    low, high = wilson_interval(k, n)
-    return {"group": group, "n": n, "count": k, "share": k / n, "low": low, "high": high}

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks import (
@@ -20,9 +18,11 @@ from scenelens.networks import (
     build_module,
     load_torchvision,
     load_weights,
+    module_from_factory,
     read_class_names,
 )
 from scenelens.studies.study_file import StudyFile
+from scenelens.studies.trust import check_trusted, code_root
 
 
 class StudyNetworks(Mapping):
@@ -75,7 +75,9 @@ def _load_network(file: StudyFile, name: str) -> Network:
     table, section = file.data["networks"][name], f"networks.{name}"
     classes, card = _classes(file, section, table.get("classes"))
     if "factory" in table:
-        module = _module_from_factory(table["factory"], file.path.parent)
+        module = module_from_factory(
+            table["factory"], file.path.parent, code_root(file), partial(check_trusted, file)
+        )
     else:
         options = {key: table[key] for key in ("width", "fc") if key in table}
         n_classes = classes if isinstance(classes, int) else len(classes or [])
@@ -83,13 +85,28 @@ def _load_network(file: StudyFile, name: str) -> Network:
         # change.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(table.get("seed", 0))
-            module = build_module(table["architecture"], n_classes, **options)
+            module = _built(file, section, n_classes, options)
     if "weights" in table:
         load_weights(module, file.resolve(table["weights"]), table.get("rename"))
     names = None if isinstance(classes, int) else classes
     network = Network(module, name, names, _preprocessing(file, section, table.get("preprocessing")))
     network.card = card
+    for layer, units in table.get("silence", {}).items():
+        network.silence(layer, units)
     return network
+
+
+def _built(file: StudyFile, section: str, n_classes: int, options: dict[str, Any]) -> torch.nn.Module:
+    architecture = file.data["networks"][section.partition(".")[2]]["architecture"]
+    try:
+        return build_module(architecture, n_classes, **options)
+    except SceneLensError as error:
+        raise file.error(section, str(error)) from error
+    except (TypeError, ValueError, RuntimeError, MemoryError, AssertionError) as error:
+        # What torchvision's architectures raise for options that they do not take, and torch without memory.
+        raise file.error(
+            section, f"{architecture} cannot be built with {n_classes} classes and {options}: {error}."
+        ) from error
 
 
 def _classes(file: StudyFile, section: str, given: Any) -> tuple[list[str] | int | None, dict]:
@@ -124,35 +141,3 @@ def _preprocessing(file: StudyFile, section: str, given: Any) -> Preprocessing:
         return dataclasses.replace(Preprocessing(), **values)
     except (SceneLensError, TypeError) as error:
         raise file.error(f"{section}.preprocessing", str(error)) from error
-
-
-def _module_from_factory(factory: str, folder: Path) -> nn.Module:
-    """The module that a function in a reader's own Python file builds, in eval mode.
-
-    `factory` is ``"file.py:function"``, with the file's path relative to `folder`; the function is called
-    without arguments. This runs the file, so it must be code that one trusts.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no such file or function, or if it returns something else.
-    """
-    file, _, function = factory.rpartition(":")
-    path = (folder / file).resolve()
-    if not path.is_file() or not function:
-        raise SceneLensError(
-            f"factory = {factory!r}: expected 'file.py:function' with an existing file ({path})."
-        )
-    spec = importlib.util.spec_from_file_location(f"scenelens_factory_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise SceneLensError(f"factory = {factory!r}: {path} is not a Python file.")
-    namespace = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(namespace)
-    if not hasattr(namespace, function):
-        raise SceneLensError(
-            f"{path} has no function {function!r}; {close_names(function, vars(namespace))}."
-        )
-    module = getattr(namespace, function)()
-    if not isinstance(module, nn.Module):
-        raise SceneLensError(f"{factory} returned {type(module).__name__}, not a torch module.")
-    return module.eval()

@@ -16,8 +16,8 @@ and the images are listed when they are first used. A study of your own needs ab
     [cache]
     path = "build/cache"
 
-A factory is a Python function that you wrote. A study that names one runs that file, so open only studies
-that you trust.
+A factory is a Python function in the study's folder or in an installed package. Opening a study runs no code.
+When a network with a factory is first used, you are asked whether its file may run; see `trust`.
 
 Everything that can be computed again lies in the study's cache. People's answers about units cannot be
 computed again, so they are stored elsewhere: see `Study.answers`.
@@ -46,7 +46,7 @@ from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
     LabelStore,
-    file_digests,
+    cache_path,
     label_networks,
     merge,
 )
@@ -54,7 +54,8 @@ from scenelens.networks import Network
 from scenelens.studies.annotation_sets import open_sets
 from scenelens.studies.index import ActivationIndex
 from scenelens.studies.networks import StudyNetworks
-from scenelens.studies.study_file import StudyFile
+from scenelens.studies.study_file import StudyFile, find_study, read_study_file
+from scenelens.studies.trust import factory_files
 
 #: Kind of generator -> what makes its images. It offers ``ensure_world(root, **numbers)``, which fills the
 #: folder `root` with images unless they are there already, and ``truth_table()``. This entry is the only
@@ -89,7 +90,7 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
     ...
     scenelens.errors.SceneLensError: no study named 'sceenworld'; close names: sceneworld. A path ...
     """
-    file = StudyFile.read(name_or_path)
+    file = read_study_file(find_study(name_or_path))
     _check_files(file)
     return Study(file)
 
@@ -319,14 +320,17 @@ class Study:
                 f"add an [annotations] table to {self.file.path.name}."
             )
         nets = {name: self.networks[name] for name in networks}
-        digests, folder = file_digests(known), self.cache / "labels"
-        paths = {
-            name: folder / f"{file_name(name)}-{_labels_key(net, known, digests)}.npz"
-            for name, net in nets.items()
-        }
+        paths = {name: self._labels_path(net, name, known) for name, net in nets.items()}
         return AutomaticLabels.load_or_compute(
             paths, lambda names: label_networks([nets[name] for name in names], known)
         )
+
+    def _labels_path(self, network: Network, name: str, annotations: Annotations) -> Path:
+        def named(digests: bytes) -> Path:
+            key = _labels_key(network, annotations, digests)
+            return self.cache / "labels" / f"{file_name(name)}-{key}.npz"
+
+        return cache_path(annotations, named)
 
     @property
     def answers(self) -> LabelStore:
@@ -463,11 +467,12 @@ def _check_files(file: StudyFile) -> None:
     """
     for name, table in file.data["networks"].items():
         section, how = f"networks.{name}", table.get("preprocessing")
-        given = [table.get("weights"), table.get("factory", "").rpartition(":")[0] or None]
+        given = [table.get("weights")]
         given += [table["classes"]] if str(table.get("classes")).endswith((".txt", ".json", ".csv")) else []
         given += [how.get("mean_image")] if isinstance(how, dict) else []
         for path in filter(None, given):
             file.existing(section, path)
+    factory_files(file)
     if "generator" not in file.data:
         for entry in file.data["images"]:
             file.existing("images", entry["path"])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from scenelens.metrics import all_equal
 from scenelens.studies import Study
 from scenelens.workbook import (
     BODY,
@@ -75,6 +76,19 @@ def _strongest_caption(study: Study, strongest: pd.DataFrame) -> str:
         f"The {strongest['rank'].nunique()} images with the largest response summed over all units and "
         f"positions of a layer, among {counts.get('scene-centric', 0):,} scene-centric (blue frame) and "
         f"{counts.get('object-centric', 0):,} object-centric (orange frame) images. After Figure 1."
+        + _equal_scores(strongest)
+    )
+
+
+def _equal_scores(strongest: pd.DataFrame) -> str:
+    """A sentence about the layers that drive nothing hardest; '' where every layer ranks its images."""
+    equal = [
+        f"{layer} of the {network} network"
+        for (network, layer), rows in strongest.groupby(["network", "layer"], sort=False)
+        if all_equal(rows["score"].to_numpy())
+    ]
+    return (
+        f" All images shown drive {' and '.join(equal)} equally: their order says nothing." if equal else ""
     )
 
 
@@ -97,6 +111,10 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
         f"Each point: the share among the {n} images that drive the layer hardest, of {images:,}; bars are "
         "95% Wilson intervals. Dashed: chance, the share among all images."
     )
+    equal = preference[preference["share"].isna()]
+    if len(equal):
+        names_of_equal = ", ".join(f"{row.layer} of the {row.network} network" for row in equal.itertuples())
+        caption += f" No point: {names_of_equal}; there all images drive the layer equally."
     if preference["paper"].notna().any():
         caption += " Open diamonds: the paper, from its own images and networks."
     names = preference.groupby("depth")["layer"].nunique().max()  # lines of layer names below the axes
@@ -149,7 +167,11 @@ def _direct_labels(axes: Axes, preference: pd.DataFrame) -> None:
     """Write the networks' names and the chance level next to the ends of their lines, moved apart."""
     last = preference[preference["depth"] == preference["depth"].max()]
     chance = float(preference["chance"].iloc[0])
-    labels = [(r.share, f"{r.network} network", network_color(r.network), "bold") for r in last.itertuples()]
+    labels = [
+        # The name of a network without a preference stands at chance.
+        (chance if np.isnan(r.share) else r.share, f"{r.network} network", network_color(r.network), "bold")
+        for r in last.itertuples()
+    ]
     labels.append((chance, f"chance {100 * chance:.0f}%", SOFT, "normal"))
     labels.sort(key=lambda item: item[0])
     heights = _apart([item[0] for item in labels], 0.075)

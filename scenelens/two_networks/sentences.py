@@ -61,7 +61,7 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
     lines = [_describe_depth(table[table["depth"] == depth], depth == deepest) for depth in (0, deepest)]
     control = table[(table["network"] == CONTROL) & (table["depth"] == deepest)]
     lines += [_describe_control(row) for row in control.to_dict("records")]
-    for row in table.dropna(subset=["paper"]).to_dict("records"):
+    for row in table.dropna(subset=["paper", "share"]).to_dict("records"):
         compared = _against_paper(row["low"], row["high"], row["paper"])
         lines.append(f"{named(row['layer'])}, {named(row['network'])} network: {_share(row)}; {compared}.")
     if table["paper"].isna().all():
@@ -76,6 +76,11 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
 def _describe_depth(rows: pd.DataFrame, deepest: bool) -> str:
     scene, other = (rows[rows["network"] == name].iloc[0] for name in PAIR)
     where = "deepest" if deepest else "first"
+    if any(pd.isna(row["share"]) for row in (scene, other)):
+        return (
+            f"**The {where} layer compared:** object network {_share(other)}, scene network {_share(scene)}. "
+            "A layer that responds equally to all images has no preference, so there is nothing to compare."
+        )
     stronger = "object" if other["share"] > scene["share"] else "scene"
     meaning = gap_text(
         (scene["low"], scene["high"]),
@@ -91,6 +96,8 @@ def _describe_depth(rows: pd.DataFrame, deepest: bool) -> str:
 
 def _describe_control(row: Any) -> str:
     text = f"**The untrained control** at the deepest layer: {_share(row)}; "
+    if pd.isna(row["share"]):
+        return text + "a layer that responds equally to all images has no preference."
     if row["low"] <= row["chance"] <= row["high"]:
         return text + f"chance, {percent(row['chance'])}, lies inside its interval: it shows no preference."
     more = "more" if row["share"] > row["chance"] else "fewer"
@@ -177,6 +184,8 @@ def _against_paper(low: float, high: float, paper: float) -> str:
 
 
 def _share(row: Any) -> str:
+    if pd.isna(row["share"]):
+        return "no preference"
     return share_text(row["share"], row["low"], row["high"], int(row["n"]))
 
 

@@ -139,7 +139,9 @@ def layer_preference(
     pandas.DataFrame
         ``network``, ``depth``, ``layer``, ``share`` with its 95% Wilson interval ``low`` and ``high``
         (fractions, 0..1), ``n`` (at most all images), ``images`` (how many were ranked), ``chance`` (the
-        share among these), ``paper`` (its value for a layer of the same name, else NaN).
+        share among these), ``paper`` (its value for a layer of the same name, else NaN). A layer that
+        responds equally to all images prefers nothing: its share is NaN, and a further column ``note`` says
+        so.
 
     Raises
     ------
@@ -161,7 +163,8 @@ def layer_preference(
             row["images"] = len(study.images) - len(index.skipped)
             rows.append(row | {"paper": paper.PREFERENCE.get((network, layer), np.nan)})
     names = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
-    return pd.DataFrame(rows)[names]
+    table = pd.DataFrame(rows)
+    return table[[*names, "note"] if "note" in table else names]
 
 
 def own_accuracy(study: Study) -> pd.DataFrame:

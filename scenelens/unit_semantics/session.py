@@ -1,7 +1,8 @@
 """A person annotates a queue of units: what is on screen, what is refused, what is on disk.
 
 `AnnotationSession` is the model of the annotation widget and needs no notebook. An accepted answer is on disk
-before the next unit is shown; an answer that was begun and not sent stays with its unit.
+before the next unit is shown. An answer that was begun and not sent is on disk at every change (`drafts`): it
+stays with its person and unit, and is there again in the next session.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import traitlets
 
@@ -17,6 +19,7 @@ from scenelens.errors import SceneLensError
 from scenelens.labels import LabelStore
 from scenelens.receptive_fields import Atlas, open_atlas
 from scenelens.studies import Study
+from scenelens.unit_semantics.drafts import _Drafts
 from scenelens.unit_semantics.queue import Unit, active_units
 from scenelens.unit_semantics.task import AnnotationTask, Answer, annotation_task
 
@@ -49,6 +52,8 @@ class AnnotationSession(traitlets.HasTraits):
         Trait: the chosen type, '' before the choice.
     marked : tuple of int
         Trait: the sorted places, from 0, of the images that do not fit.
+    trouble : str
+        Trait: why the answer that was begun could not be put on disk, '' where it is there.
 
     Raises
     ------
@@ -61,6 +66,7 @@ class AnnotationSession(traitlets.HasTraits):
     concept = traitlets.Unicode()
     marked = traitlets.Tuple()
     type = traitlets.Unicode()
+    trouble = traitlets.Unicode()
 
     def __init__(
         self,
@@ -77,8 +83,11 @@ class AnnotationSession(traitlets.HasTraits):
         self.store = self.atlas.study.answers if store is None else store
         self.seed = seed
         self._task = functools.lru_cache(maxsize=4)(self._make_task)
-        self._drafts: dict[tuple[str, int], Answer] = {}
-        self._loaded = Answer()
+        self._drafts = _Drafts(self.store.path)
+        self._unwritten: dict[tuple[str, Unit], Answer] = {}  # drafts of which the disk has no copy
+        self._loaded = Answer()  # what the form shows of this unit before anything is begun
+        self._drafted: Answer | None = None  # the draft that is on disk
+        self.observe(lambda change: self._keep_draft(), ["concept", "type", "marked"])
         self.annotator = annotator
         self.resume()
 
@@ -190,19 +199,28 @@ class AnnotationSession(traitlets.HasTraits):
     def rename(self, annotator: str) -> None:
         """Another person takes over.
 
-        An answer that was begun stays on screen; otherwise the session goes to the first unit that this
-        person has not answered.
+        An answer that was begun stays on screen and becomes this person's, unless this person has begun
+        another one about the unit: then each keeps their own. Where nothing was begun, the session goes to
+        the first unit that this person has not answered.
 
         Parameters
         ----------
         annotator : str
             The person's name.
         """
-        begun = self.answer != self._loaded
+        begun, before = self.answer != self._loaded, self.annotator
         self.annotator = annotator.strip()
         if not begun:
             self._loaded = self.answer  # what is on screen is not kept as a draft of either person
             self.go_to(self._next_open(0))
+        elif self._draft() is not None:
+            self._load()
+        else:
+            self._loaded, self._drafted = self.earlier(), None
+            self._keep_draft()
+            if self._drafted is not None and before != self.annotator:
+                self._drafts.remove(before, self.unit)
+            self._unwritten.pop((before, self.unit), None)
 
     def answered(self) -> set[Unit]:
         """The queue's units that this person has answered.
@@ -224,16 +242,48 @@ class AnnotationSession(traitlets.HasTraits):
         """
         done = self.answered()
         again = " · answered before: a new answer replaces it" if self.unit in done else ""
-        return f"unit {self.place + 1} of {len(self.units)} · {len(done)} answered{again}"
+        places = [
+            place + 1 for place in self._drafts.begun(self.annotator, self.units) if place != self.place
+        ]
+        begun = f" · begun: {', '.join(map(str, places))}" if places else ""
+        return f"unit {self.place + 1} of {len(self.units)} · {len(done)} answered{again}{begun}"
 
     def _keep_draft(self) -> None:
-        if self.answer != self._loaded:
-            self._drafts[self.annotator, self.place] = self.answer
+        """Put the answer on screen on disk where it was begun; remove its draft where it no longer is."""
+        begun, who = self.answer if self.answer != self._loaded else None, (self.annotator, self.unit)
+        if begun == self._drafted and who not in self._unwritten:
+            return
+        self._unwritten.pop(who, None)
+        if begun is None:
+            self._drafts.remove(*who)
+        else:
+            try:
+                self._drafts.write(*who, self._by_image(begun))
+            except SceneLensError as error:
+                # The person goes on all the same; the draft is in memory, and the next change tries again.
+                self._unwritten[who] = begun
+                self.trouble = f"What you begin is not on disk until you save it: {error}"
+                return
+        self._drafted, self.trouble = begun, ""
+
+    def _draft(self) -> Answer | None:
+        """This person's draft about the unit on screen."""
+        who = self.annotator, self.unit
+        draft = self._drafts.read(*who) if who not in self._unwritten else None
+        if draft is None:
+            return self._unwritten.get(who)
+        return Answer(draft["concept"], self._places_of(draft["marked"]), draft["type"])
+
+    def _by_image(self, answer: Answer) -> dict[str, Any]:
+        images = [one.image for one in self.task().images]
+        marked = [images[place] for place in sorted(answer.marked)]
+        return {"concept": answer.concept, "type": answer.type, "marked": marked}
 
     def _load(self) -> None:
         """Show the draft for this unit, or this person's last answer about it, or a blank form."""
-        self._loaded = self.earlier()
-        shown = self._drafts.get((self.annotator, self.place), self._loaded)
+        draft, self._loaded = self._draft(), self.earlier()
+        self._drafted = draft if (self.annotator, self.unit) not in self._unwritten else None
+        shown = self._loaded if draft is None else draft
         with self.hold_trait_notifications():
             self.concept, self.type, self.marked = shown.concept, shown.type, tuple(sorted(shown.marked))
 
@@ -256,9 +306,12 @@ class AnnotationSession(traitlets.HasTraits):
     def _places(self, details: str) -> frozenset[int]:
         """The places of the images that an earlier answer marked; their order may have been another one."""
         try:
-            marked = set(json.loads(details)["marked"])
+            return self._places_of(json.loads(details)["marked"])
         except (ValueError, KeyError, TypeError):  # an answer from another program, without such details
             return frozenset()
+
+    def _places_of(self, images: Iterable[str]) -> frozenset[int]:
+        marked = set(images)
         return frozenset(place for place, one in enumerate(self.task().images) if one.image in marked)
 
     # ---- answering
@@ -298,9 +351,9 @@ class AnnotationSession(traitlets.HasTraits):
             type=answer.type, precision=task.precision(answer.marked), n_images=task.n_real,
             details=self._details(task, answer),
         )  # fmt: skip
-        # Only now, when the answer is on disk, its draft is dropped: an error above loses nothing.
-        self._drafts.pop((self.annotator, self.place), None)
+        # Only now, when the answer is on disk, its draft is removed: an error above loses nothing.
         self._loaded = answer
+        self._keep_draft()
         self.resume()
         share = f"{task.precision(answer.marked):.0%} of {task.n_real} images"
         return (

@@ -22,11 +22,12 @@ from scenelens.receptive_fields import Atlas
 from scenelens.studies import Study
 from scenelens.unit_semantics.queue import Unit, _default_queue
 from scenelens.unit_semantics.session import AnnotationSession
-from scenelens.workbook import NARROW, Status, encode, handle_in_order
+from scenelens.workbook import NARROW, Status, WidgetRoot, encode, handle_in_order
 
 _SIDE = 176  # width and height of an image, in pixels
 _SIZES = (72, 200, 88)  # of an image on screen, in CSS pixels: least, most, at first
 _REFUSED = "sl-refused"  # the status line's class while it says why an answer is not accepted
+_KEPT = "What was saved is on disk, and so is the answer that was begun: it comes back."
 _KEEP = {"width": "max-content"}
 
 _STEPS = (
@@ -91,7 +92,7 @@ def annotate_units(
     return _AnnotationWidget(AnnotationSession(study, queue, annotator, store, seed))
 
 
-class _AnnotationWidget(ipywidgets.VBox):
+class _AnnotationWidget(WidgetRoot):
     """The view of an `AnnotationSession`.
 
     Its parts carry CSS classes: sl-annotator, sl-progress, sl-previous, sl-next, sl-concept, sl-marks,
@@ -114,9 +115,7 @@ class _AnnotationWidget(ipywidgets.VBox):
         # True while the model changes the controls, so that they do not change the model back.
         self._following = False
         self._bind()
-        super().__init__(self._rows())
-        self.add_class("sl-annotate")
-        handle_in_order(self)
+        super().__init__("sl-annotate", self._rows(), gone=_KEPT)
         self._resize()
         self.follow()
 
@@ -148,6 +147,7 @@ class _AnnotationWidget(ipywidgets.VBox):
         for name, then in (("annotator", "concept"), ("concept", "marks")):
             one[name].on_msg(functools.partial(_on_enter, one[then]))
         model.observe(guard(self.follow), ["annotator", "place", "concept", "marked", "type"])
+        model.observe(guard(self._troubled), "trouble")
 
     # ---- from the controls to the model
 
@@ -201,6 +201,9 @@ class _AnnotationWidget(ipywidgets.VBox):
     def _export(self, _: Any) -> None:
         path = self.model.export_csv()
         self._say(f"{len(self.model.store.labels())} answers written to {path}")
+
+    def _troubled(self, change: Any) -> None:
+        self._say(change["new"], refused=bool(change["new"]))
 
     def _resize(self) -> None:
         """As many columns of at least this width as there is room for."""
@@ -273,7 +276,7 @@ def _controls() -> dict[str, Any]:
         "previous": button(icon="arrow-left", tooltip="The unit before", layout=NARROW),
         "next": button(icon="arrow-right", tooltip="The next unit, without an answer", layout=NARROW),
         "progress": ipywidgets.HTML(),
-        "concept": text(placeholder="a word or two", continuous_update=False, layout={"width": "440px"}),
+        "concept": text(placeholder="a word or two", layout={"width": "440px"}),
         "marks": text(placeholder="such as 3, 17, 40", continuous_update=False, layout={"width": "440px"}),
         "types": ipywidgets.ToggleButtons(options=TYPES, value=None, tooltips=_MEANINGS),
         "accept": button(description="Save and go on", button_style="primary", layout=_KEEP),

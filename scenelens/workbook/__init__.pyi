@@ -11,6 +11,7 @@ from .tour import (
     tidiness,
 )
 from .widgets.message_order import handle_in_order
+from .widgets.root import WidgetRoot
 from .widgets.status import Status
 from .widgets.unit_browser import GAP, STRIP, UnitBrowser, browse_units, tile
 from .widgets.unit_view import CSS_WIDTH, NARROW, WIDE, UnitView, dropdown, encode
@@ -34,6 +35,7 @@ __all__ = [
     "UnitBrowser",
     "UnitView",
     "Verdict",
+    "WidgetRoot",
     "browse_units",
     "category_sheet",
     "check_choice",

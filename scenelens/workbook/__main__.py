@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
 from scenelens.files import file_name, replace_file
-from scenelens.studies import StudyFile
+from scenelens.studies import find_study, read_study_file, require_trust
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run
 
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         paths = _find_notebooks(options.notebooks)
         study, name = _choose_study(options.study)
+        # Asked here, because nobody can be asked in a notebook.
+        require_trust(read_study_file(Path(study)), options.trust)
         folder = options.out or Path(
             "build", "workbook" if name == _DEFAULT_STUDY else f"workbook-{file_name(name)}"
         )
@@ -90,7 +92,7 @@ def _choose_study(given: str | None) -> tuple[str, str]:
     >>> _choose_study("sceneworld")[1]
     'sceneworld'
     """
-    file = StudyFile.read(given)
+    file = read_study_file(find_study(given))
     return str(file.path), file.name
 
 
@@ -147,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, help="folder for the pages (default: build/workbook[-STUDY])")
     parser.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
+    parser.add_argument("--trust", action="store_true", help="the study's own code may run, this time")
     parser.add_argument(
         "--timeout", type=float, default=600, help="seconds a cell may take (default: %(default)s)"
     )

@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from scenelens.errors import SceneLensError
+from scenelens.metrics import all_equal
 from scenelens.sentences import number, words
 from scenelens.studies import Study, TopImage, top_images
 from scenelens.workbook.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, text_width
@@ -213,6 +214,8 @@ def _unit_caption(study: Study, tops: list[TopImage]) -> str:
         text += "; the ring is its centre." if any(top.ring for top in tops) else "."
     elif tops[0].center is not None:
         text += " The ring is the centre of the position that peaked; it can see the whole frame."
+    if all_equal(np.array([top.peak for top in tops])):
+        text += " The unit responds equally to all of them: their order says nothing."
     return text + " Blue names: scene-centric images; orange: object-centric."
 
 

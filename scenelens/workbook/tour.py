@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.files import file_name
+from scenelens.metrics import all_equal
 from scenelens.networks import Network
 from scenelens.sentences import Sentences, named, percent, words
 from scenelens.studies import Study
@@ -175,11 +176,15 @@ def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
     SceneLensError
         If there is no such network or layer.
     """
-    # Skipped images come last. A unit that is never active has no top images, and counts as 0.
-    peaks = np.nan_to_num(study.index(network).peaks(layer), nan=-np.inf)
+    # Skipped images come last. A unit that is never active, or equally active in all images, has no top
+    # images, and counts as 0.
+    stored = study.index(network).peaks(layer)
+    peaks = np.nan_to_num(stored, nan=-np.inf)
     codes, _ = pd.factorize(study.images["category"])
     shares = np.zeros(peaks.shape[1])
     for unit in np.flatnonzero(peaks.max(axis=0) > 0):
+        if all_equal(stored[:, unit]):
+            continue
         top = np.argsort(-peaks[:, unit], kind="stable")[:n]
         shares[unit] = np.bincount(codes[top]).max() / len(top)
     return pd.Series(shares, index=pd.RangeIndex(len(shares), name="unit"), name="tidiness")

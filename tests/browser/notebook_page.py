@@ -30,10 +30,14 @@ class NotebookPage:
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.script_errors.append(str(error)))
 
-    def open(self, name: str) -> NotebookPage:
-        """Open the notebook `name` of the served folder and wait for its kernel."""
-        self.page.goto(self.lab.url(name))
+    def open(self, name: str, app: str = "lab") -> NotebookPage:
+        """Open the notebook `name` of the served folder, in "lab" or "notebook", and wait for its kernel."""
+        self.page.goto(self.lab.url(name, app))
         self.page.locator(".jp-NotebookPanel .jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+        if app == "notebook":  # it has no status bar
+            idle = self.page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]")
+            idle.wait_for(timeout=60_000)
+            return self
         # Not the toolbar's data-status: on a reload it says idle while no kernel is attached yet.
         kernel = self.page.locator("#jp-main-statusbar [title^='Change kernel']")
         expect(kernel).to_have_text(re.compile(r"^(?!No Kernel).*\| Idle$"), timeout=60_000)

@@ -72,8 +72,10 @@ class Lab:
         nbformat.write(copy, self.root / notebook.name)
         return notebook.name
 
-    def url(self, name: str) -> str:
+    def url(self, name: str, app: str = "lab") -> str:
         """The address of a notebook; ``reset`` keeps the tabs of earlier tests from coming back."""
+        if app == "notebook":
+            return f"{self.base}/notebooks/{name}?token={self.token}"
         return f"{self.base}/lab/tree/{name}?reset&token={self.token}"
 
     def api(self, path: str, method: str = "GET"):

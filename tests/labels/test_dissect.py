@@ -316,3 +316,22 @@ def test_a_full_disk_is_reported_with_a_way_out(squares, network, monkeypatch):
     monkeypatch.setattr(peaks, "open", lambda *_, **__: Full(), raising=False)
     with pytest.raises(SceneLensError, match=r"No space left on device.*set TMPDIR"):
         label_units(network, squares, ["see"], progress=False)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(("name", "unit"), [("see.weight", 1), ("see.bias", 0)])
+def test_a_weight_that_is_not_finite_ends_the_labels_with_its_name(squares, name, unit, value):
+    broken = Network(Reds(), "scene", preprocessing=Preprocessing(size=(SIZE, SIZE)))
+    broken.module.state_dict()[name][unit] = value
+    with pytest.raises(SceneLensError, match=rf"'scene' .*layer 'see' .*{name} .*unit {unit}"):
+        label_units(broken, squares, ["see"], quantile=0.04, n_top=5, progress=False)
+    broken.silence("see", [unit])
+    left = label_units(broken, squares, ["see"], quantile=0.04, n_top=5, progress=False).labels()
+    assert unit not in set(left.unit)
+    assert len(left)
+
+
+def test_the_ap_of_peaks_that_are_nan_ends():
+    peaks = np.array([[np.nan, 1.0], [np.nan, np.nan], [2.0, 0.0]])
+    starts = np.array([0, 1, 2, 3])
+    assert _presence_ap(peaks, starts, np.array([0, 0, 1]), 2).shape == (2, 2)

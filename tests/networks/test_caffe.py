@@ -1,5 +1,6 @@
 """The reader against files written by a second, independent implementation of the wire format."""
 
+import os
 import struct
 
 import numpy as np
@@ -123,3 +124,51 @@ def test_no_bytes_break_the_reader(tmp_path_factory, data):
     path.write_bytes(data)
     with pytest.raises(SceneLensError, match="net"):
         read_caffemodel(path)  # random bytes this short never are a layer with a name and a whole blob
+
+
+HUGE = [(2**64, 1), (2**63, 2), (2**69, 0), (0, 2**62), (2**32, 2**32), (1,) * 70, (2**62, 4)]
+
+
+@pytest.mark.parametrize("sizes", HUGE)
+def test_sizes_beyond_64_bits_are_one_sentence(tmp_path, sizes):
+    for data in (b"", np.ones(4, "<f4").tobytes()):
+        shape = field(7, field(1, b"".join(varint(size) for size in sizes)))
+        (tmp_path / "a.binaryproto").write_bytes(shape + field(5, data))
+        with pytest.raises(SceneLensError, match=r"a\.binaryproto"):
+            read_mean(tmp_path / "a.binaryproto")
+        layer = field(1, b"conv1") + field(7, shape + field(5, data))
+        (tmp_path / "a.caffemodel").write_bytes(field(100, layer))
+        try:
+            read_caffemodel(tmp_path / "a.caffemodel")
+        except SceneLensError as error:
+            message = str(error)
+        else:
+            message = "a.caffemodel" if 0 in sizes or sizes[0] == 1 else ""
+        assert "a.caffemodel" in message
+
+
+def test_mutated_files_are_one_sentence(tmp_path):
+    rng, said = np.random.default_rng(0), []
+    for name, read, good in (
+        ("a.caffemodel", read_caffemodel, model(LAYERS, old=False)),
+        ("b.caffemodel", read_caffemodel, model(LAYERS, old=True)),
+        ("c.binaryproto", read_mean, blob(np.ones((1, 3, 2, 2)), old=True)),
+    ):
+        for _ in range(400):
+            data = np.frombuffer(good, np.uint8).copy()
+            places = rng.integers(0, len(data), rng.integers(1, 5))
+            data[places] = rng.choice([0, 1, 8, 58, 127, 128, 255], len(places))
+            (tmp_path / name).write_bytes(data[: rng.integers(1, len(data) + 1)].tobytes())
+            try:
+                read(tmp_path / name)
+            except SceneLensError as error:
+                said.append(name in str(error))
+    assert said
+    assert all(said)
+
+
+def test_a_pipe_is_no_caffe_file(tmp_path):
+    os.mkfifo(tmp_path / "a.caffemodel")
+    for read in (read_caffemodel, read_mean):
+        with pytest.raises(SceneLensError, match=r"a\.caffemodel cannot be read"):
+            read(tmp_path / "a.caffemodel")

@@ -4,10 +4,9 @@ import torch
 from torch import nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.build import build_module
+from scenelens.networks.build import build_module, module_from_factory
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
-from scenelens.studies.networks import _module_from_factory
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (3, 50, 70, 3), dtype=np.uint8)
@@ -125,7 +124,7 @@ def broken():
 
 def test_factories(tmp_path):
     (tmp_path / "my_net.py").write_text(FACTORY)
-    module = _module_from_factory("my_net.py:build", tmp_path)
+    module = module_from_factory("my_net.py:build", tmp_path)
     assert len(Network(module, preprocessing=Preprocessing(size=(8, 8))).classes) == 2
     for factory, sentence in [
         ("none.py:build", "existing file"),
@@ -134,4 +133,4 @@ def test_factories(tmp_path):
         ("my_net.py:broken", "returned str"),
     ]:
         with pytest.raises(SceneLensError, match=sentence):
-            _module_from_factory(factory, tmp_path)
+            module_from_factory(factory, tmp_path)

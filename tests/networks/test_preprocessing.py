@@ -143,3 +143,56 @@ def test_what_is_no_image(image):
 def test_frames_of_another_size():
     with pytest.raises(SceneLensError, match="expected"):
         Preprocessing().tensor(np.zeros((1, 5, 5, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "kind", ["missing", "text", "npz", "object", "str", "complex", "nan", "flat", "empty", "huge"]
+)
+def test_a_mean_image_that_is_none_is_one_sentence(tmp_path, kind):
+    path = tmp_path / "mean.npy"
+    values = {
+        "complex": np.ones((3, 4, 4), complex),
+        "str": np.full((3, 4, 4), "a"),
+        "object": np.full((3, 4, 4), None),
+        "nan": np.full((3, 4, 4), np.nan),
+        "flat": np.ones((4, 4)),
+        "empty": np.ones((3, 0, 4)),
+        "huge": np.ones((3, 4, 4)),
+    }
+    if kind == "text":
+        path.write_text("no array")
+    elif kind == "npz":
+        with path.open("wb") as file:
+            np.savez(file, a=np.ones(3))
+    elif kind in values:
+        np.save(path, values[kind], allow_pickle=True)
+    if kind == "huge":
+        path.write_bytes(path.read_bytes().replace(b"(3, 4, 4)", b"(3, 9999999999, 4)"[:18]))
+    how = Preprocessing(size=(4, 4), white=255.0, mean_image=str(path))
+    with pytest.raises(SceneLensError, match=r"mean\.npy"):
+        how.tensor(np.zeros((1, 4, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"size": (1,)},
+        {"size": (0, 4)},
+        {"size": (4.0, 4)},
+        {"size": 4},
+        {"size": (10**9, 4)},
+        {"resize_to": (300,)},
+        {"resize_to": "x"},
+        {"resize_to": (10**30, 300)},
+        {"mean": (float("nan"), 0, 0)},
+        {"mean": 3},
+        {"mean": ("a", 0, 0)},
+        {"std": (1, 1, float("inf"))},
+        {"std": (1, 1)},
+        {"white": float("nan")},
+        {"white": "white"},
+    ],
+)
+def test_values_that_make_no_sense_are_one_sentence(values):
+    with pytest.raises(SceneLensError):
+        Preprocessing(**values)

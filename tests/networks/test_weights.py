@@ -1,5 +1,6 @@
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -132,3 +133,59 @@ def test_the_hash_knows_every_byte():
     with torch.no_grad():
         twin[1].running_var[2] += 1e-6
     assert weights_hash(first) != weights_hash(twin)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"0.weight": torch.eye(3).to_sparse()}, "0.weight is sparse"),
+        ({"0.weight": torch.eye(3).to_sparse_csr()}, "0.weight is sparse"),
+        (
+            {"0.weight": torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)},
+            "0.weight is quantised",
+        ),
+        ({"0.weight": torch.ones(3, device="meta")}, "meta"),
+        ({"0.weight": torch.ones(3, dtype=torch.complex64)}, "complex"),
+        ({0: torch.ones(3)}, "no state dict"),
+        ({("a", 1): torch.ones(3)}, "no state dict"),
+        ({"state_dict": {1: torch.ones(3)}}, "no state dict"),
+        ([torch.ones(3)], "no state dict"),
+        ({"0.weight": 3}, "no state dict"),
+        (torch.ones(3), "no state dict"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_arrays_that_are_not_plain_are_one_sentence(tmp_path, state, said):
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(SceneLensError, match=said):
+        load_weights(net(), tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_weights_are_one_sentence(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith("pth"):
+        torch.save(net(1).state_dict(), path)
+    else:
+        save_file(net(1).state_dict(), path)
+    rng, good, said = np.random.default_rng(0), np.frombuffer(path.read_bytes(), np.uint8), []
+    for _ in range(300):
+        data = good.copy()
+        places = rng.integers(0, min(len(data), 700), 3)
+        data[places] = rng.integers(0, 256, 3)
+        path.write_bytes(
+            data[: rng.integers(0, len(data))].tobytes() if rng.random() < 0.3 else data.tobytes()
+        )
+        try:
+            load_weights(net(), path)
+        except SceneLensError as error:
+            said.append(str(error))
+    assert said
+    assert all(name in one for one in said)
+
+
+def test_rename_takes_names_only(tmp_path):
+    torch.save(net(1).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(SceneLensError, match="rename is a table of names"):
+        load_weights(net(), tmp_path / "w.pth", {"0": 1})

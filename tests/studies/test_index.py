@@ -466,3 +466,59 @@ def test_nothing_readable_at_all(pictures, tmp_path):
     assert len(index.skipped) == 11
     assert len(index.top_images("3", 0)) == 0
     assert len(index.layer_preference("3")) == 0
+
+
+# ---- numbers that are not finite, and layers that respond equally to all images
+
+
+@pytest.mark.parametrize(("name", "unit"), [("0.weight", 3), ("4.bias", 6), ("6.weight", 2)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_unit_that_is_not_finite_is_named_in_the_first_block(pictures, tmp_path, name, unit, value):
+    if name == "0.weight" and value == -np.inf:
+        value = np.nan  # ReLU makes -inf a 0
+    network = small_network()
+    network.module.state_dict()[name][unit] = value
+    loaded = []
+    with pytest.raises(SceneLensError, match=rf"'scene' gives .* layer .*{name} .*\(unit {unit}\).*silence"):
+        build(pictures, tmp_path / "cache", network, load=lambda path: loaded.append(path) or load(path))
+    assert len(loaded) <= 10  # the first batch, and those that were read ahead
+    network.silence(name.partition(".")[0], [unit])
+    index = build(pictures, tmp_path / "cache", network)
+    assert len(index.top_images("3", 0)) == 11
+    assert all(np.isfinite(index.layer_scores(layer)).all() for layer in index.layers)
+
+
+def test_an_index_of_earlier_versions_that_is_not_finite_is_named_too(pictures, tmp_path, monkeypatch):
+    network = small_network()
+    network.module.state_dict()["4.bias"][6] = np.nan
+    monkeypatch.setattr("scenelens.networks.hooks.nonfinite_rows", lambda values, dim: [])
+    index = build(pictures, tmp_path / "cache", network)
+    assert np.isfinite(index.peaks("3")).all()
+    for ask in (index.peaks, index.sums, index.layer_scores, index.layer_preference, index.layer_top_images):
+        with pytest.raises(SceneLensError, match=r"layer '4' \(unit 6\)"):
+            ask("4")
+    with pytest.raises(SceneLensError, match="layer '4'"):
+        index.top_images("4", 0)
+
+
+@pytest.mark.parametrize(("bias", "kind"), [(-1e4, "dead"), (0.5, "constant")])
+def test_dead_and_constant_layers_and_units_are_named(pictures, tmp_path, bias, kind):
+    network = small_network()
+    network.module[0].weight.data[:] = 0
+    network.module[0].bias.data[:] = bias
+    index = build(pictures, tmp_path / "cache", network)
+    table = index.layer_preference("0", n=5)
+    assert table[["share", "low", "high"]].isna().all(axis=None)
+    assert table.note.str.startswith(f"{kind} layer").all()
+    assert index.layer_top_images("0", 5).note.str.startswith(f"{kind} layer").all()
+    assert index.top_images("0", 1, 5).note.str.startswith(f"{kind} unit").all()
+    assert index.top_images("0", 1, 5, among=np.arange(11) < 6).note.str.startswith(f"{kind} unit").all()
+
+
+def test_a_dead_unit_among_others_is_named_and_the_others_are_not(pictures, tmp_path):
+    network = small_network()
+    network.silence("0", [2])
+    index = build(pictures, tmp_path / "cache", network)
+    assert index.top_images("3", 2).note.str.startswith("dead unit").all()
+    assert "note" not in index.top_images("3", 1)
+    assert "note" not in index.layer_preference("3")

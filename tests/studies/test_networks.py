@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -110,3 +111,31 @@ def test_an_unknown_network(tiny_study):
         _ = tiny_study.networks["scenes"]
     assert tiny_study.networks.get("untrained") is None
     assert list(tiny_study.networks) == ["scene", "object"]
+
+
+def test_a_network_goes_on_without_units_that_its_file_names(tmp_path, capsys):
+    path = write_tiny_study(tmp_path)
+    first = open_study(path).networks["scene"]
+    first.module.state_dict()["conv2.weight"][7] = float("nan")
+    torch.save(first.module.state_dict(), tmp_path / "w.pth")
+    plain = path.read_text().replace("seed = 1", 'weights = "w.pth"')
+    path.write_text(plain)
+    study = open_study(path)
+    image = study.load_image(study.images.image[0])
+    with pytest.raises(SceneLensError, match=r"silence\('conv2', \[7\]\)"):
+        study.networks["scene"].predict(image)
+    assert "conv2.weight in units [7]" in capsys.readouterr().err
+    path.write_text(plain.replace('weights = "w.pth"', 'weights = "w.pth"\nsilence = { conv2 = [7] }'))
+    study = open_study(path)
+    assert np.isfinite(study.networks["scene"].predict(image).probability).all()
+    assert len(study.index("scene").top_images("pool5", 0)) == 20
+
+
+@pytest.mark.parametrize(
+    "value", ["3", "{ conv2 = 7 }", '{ conv2 = ["a"] }', "{ conv2 = [9999] }", "{ x = [0] }"]
+)
+def test_units_to_silence_that_make_no_sense_are_one_sentence(tmp_path, value):
+    path = write_tiny_study(tmp_path)
+    path.write_text(path.read_text().replace("seed = 1", f"seed = 1\nsilence = {value}"))
+    with pytest.raises(SceneLensError):
+        open_study(path).networks["scene"]

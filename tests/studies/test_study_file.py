@@ -1,9 +1,18 @@
+import contextlib
+import copy
+import functools
+import json
+import tomllib
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
 from scenelens.files import data_folder
-from scenelens.studies.study_file import StudyFile, _find_study, _study_names
-from tests.tiny_study import STUDY
+from scenelens.studies.study import open_study
+from scenelens.studies.study_file import _SCHEMA, _study_names, find_study, read_study_file
+from tests.tiny_study import STUDY, write_tiny_study
 
 
 def changed(old: str, new: str) -> str:
@@ -42,7 +51,7 @@ def test_errors_in_the_file_are_named(tmp_path, text, sentence):
     path = tmp_path / "study.toml"
     path.write_text(text)
     with pytest.raises(SceneLensError, match=sentence) as caught:
-        StudyFile.read(path)
+        read_study_file(path)
     assert str(path) in str(caught.value)
 
 
@@ -50,35 +59,191 @@ def test_a_study_has_a_name(tmp_path):
     path = tmp_path / "mine" / "study.toml"
     path.parent.mkdir()
     path.write_text(STUDY)
-    assert StudyFile.read(path).name == "tiny"
+    assert read_study_file(path).name == "tiny"
     path.write_text(changed('name = "tiny"', ""))
-    assert StudyFile.read(path).name == "mine"
+    assert read_study_file(path).name == "mine"
     other = path.with_name("yours.toml")
     other.write_text(changed('name = "tiny"', ""))
-    assert StudyFile.read(other).name == "yours"
+    assert read_study_file(other).name == "yours"
 
 
 def test_finding_a_study(tmp_path, monkeypatch):
     path = tmp_path / "study.toml"
     path.write_text(STUDY)
-    assert _find_study(path) == _find_study(str(path)) == _find_study(tmp_path) == path
-    assert _find_study("sceneworld") == _find_study(None) == data_folder() / "studies" / "sceneworld.toml"
+    assert find_study(path) == find_study(str(path)) == find_study(tmp_path) == path
+    assert find_study("sceneworld") == find_study(None) == data_folder() / "studies" / "sceneworld.toml"
     monkeypatch.setenv("SCENELENS_STUDY", str(path))
-    assert _find_study(None) == path
+    assert find_study(None) == path
     with pytest.raises(SceneLensError, match="no study file"):
-        _find_study(tmp_path / "none.toml")
+        find_study(tmp_path / "none.toml")
     with pytest.raises(SceneLensError, match="no study named 'scene world'; close names: sceneworld"):
-        _find_study("scene world")
+        find_study("scene world")
 
 
 def test_every_study_of_the_package_is_valid():
     assert "sceneworld" in _study_names()
     for name in _study_names():
-        assert StudyFile.read(name).name == name
+        assert read_study_file(find_study(name)).name == name
 
 
 def test_the_data_folder_can_be_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("SCENELENS_DATA", str(tmp_path))
     assert _study_names() == []
     with pytest.raises(SceneLensError, match="there are none"):
-        _find_study("sceneworld")
+        find_study("sceneworld")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (STUDY + "[networks.scene.preprocessing]\nsize = [1]", r"size = \[1\] is not allowed"),
+        (STUDY + "[networks.scene.preprocessing]\nsize = [1, 'a']", "size = .* is not allowed"),
+        (STUDY + "[networks.scene.preprocessing]\nsize = -3", "1 to 10,000"),
+        (STUDY + "[networks.scene.preprocessing]\nsize = 99999999999", "1 to 10,000"),
+        (STUDY + "[networks.scene.preprocessing]\nresize_to = []", "resize_to = .* is not allowed"),
+        (STUDY + "[networks.scene.preprocessing]\nmean = ['a', 'b', 'c']", "three numbers"),
+        (STUDY + "[networks.scene.preprocessing]\nstd = [1, nan, 1]", "three numbers"),
+        (STUDY + "[networks.scene.preprocessing]\nwhite = inf", "white = inf is not allowed"),
+        (STUDY + '[networks.scene.preprocessing]\nmean_image = ""', "a path"),
+        (changed('classes = ["apple", "ball"]', "classes = -99999"), "classes = -99999 is not allowed"),
+        (changed('classes = ["apple", "ball"]', "classes = []"), "is not allowed"),
+        (changed('classes = ["apple", "ball"]', "classes = [1.5]"), "is not allowed"),
+        (changed('classes = ["apple", "ball"]', "classes = [[1]]"), "is not allowed"),
+        (changed("width = 0.125", "width = nan"), "width = nan is not allowed"),
+        (changed("width = 0.125", "width = 1e300"), "at most 8"),
+        (changed("fc = 16", "fc = 0"), "fc = 0 is not allowed"),
+        (changed("seed = 1", f"seed = {2**64}"), "seed = .* is not allowed"),
+        (changed("fc = 16", "fc = 16\nrename = {a = 1}"), "from str to str"),
+        (
+            changed('source = "scene-centric"', 'source = "scene-centric"\ncategories = {a = [1]}'),
+            "str to str",
+        ),
+        (changed('path = "photos/scene"', r'path = "a\u0000b"'), "a path"),
+        (STUDY + "[generator]\nkind = 'sceneworld'\nroot = 'x'\nn_scenes = -1", "0 to 1,000,000"),
+        (changed("[cache]", "[cache.path]"), "wrong type"),
+        ("name = 1979-05-27", "wrong type; expected str"),
+        ("a = " + "[" * 100_000, "too deep"),
+        ("fc = " + "9" * 5000, "cannot be read"),
+        ("x" * 5000 + " = 1", "unknown key 'xxx"),
+    ],
+)
+def test_values_that_nothing_can_use_are_named(tmp_path, text, sentence):
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    with pytest.raises(SceneLensError, match=sentence) as caught:
+        read_study_file(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../x",
+        "/etc/x",
+        "a/../b",
+        r"a\..\b",
+        r"\\host\x",
+        "~",
+        "..",
+        ".",
+        ".hidden",
+        "",
+        " ",
+        "a\n",
+        "C:x",
+        "x" * 300,
+    ],
+)
+def test_names_are_names_and_not_paths(tmp_path, name):
+    path, quoted = tmp_path / "study.toml", json.dumps(name)
+    for text in (
+        changed('name = "tiny"', f"name = {quoted}"),
+        changed("[networks.object]", f"[networks.{quoted}]"),
+        STUDY + f"[annotations]\nname = {quoted}\nroot = '.'\nformat = 'sun'",
+        STUDY + f"[[annotations]]\nname = {quoted}\nroot = '.'\nformat = 'sun'",
+    ):
+        path.write_text(text)
+        with pytest.raises(SceneLensError, match="not a path"):
+            read_study_file(path)
+
+
+@pytest.mark.parametrize(
+    "name", ['Ada\'s "photos", 2nd', "Häuser 日本", "<img src=x>", "$x$", "javascript:alert(1)"]
+)
+def test_other_names_are_allowed(tmp_path, name):
+    path = tmp_path / "study.toml"
+    path.write_text(changed('name = "tiny"', f"name = {json.dumps(name)}"))
+    assert read_study_file(path).name == name
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8)
+    | st.sampled_from(["", "..", "\0", "~nobody", "imagenet", "caffe", "x" * 300, "sun", "a.py:f", "photos"])
+    | st.dates(),
+    lambda values: st.lists(values, max_size=4) | st.dictionaries(st.text(max_size=4), values, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+
+
+def toml(value):
+    """A value as TOML; None is a value that TOML does not have."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value) if isinstance(value, str | bool | None) else str(value)
+
+
+def places(table, path=()):
+    """The path of each table and each value in it."""
+    yield path
+    pairs = table.items() if isinstance(table, dict) else enumerate(table) if isinstance(table, list) else ()
+    for key, value in pairs:
+        yield from places(value, (*path, key))
+
+
+WHOLE = tomllib.loads(
+    STUDY
+    + """
+[[annotations]]
+name = "mine"
+root = "photos"
+format = "colour-mask"
+colours = {wall = [1, 2, 3]}
+[networks.scene.preprocessing]
+size = 64
+resize = "exact"
+resize_to = [64, 64]
+channels = "BGR"
+white = 255.0
+mean = [1, 2, 3]
+std = [1, 1, 1]
+[labels]
+store = "answers.db"
+"""
+)
+KEYS = sorted({key for section in _SCHEMA.values() for key in section})
+
+
+@given(st.data())
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_study_file_raises_a_foreign_error(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "fuzzed study"
+    if not folder.exists():
+        write_tiny_study(folder, per_category=1)
+    table = copy.deepcopy(WHOLE)
+    *path, last = data.draw(st.sampled_from([path for path in places(WHOLE) if path]))
+    inner = functools.reduce(lambda one, key: one[key], path, table)
+    if isinstance(inner, dict) and data.draw(st.booleans()):
+        last = data.draw(st.sampled_from(KEYS))
+    inner[last] = data.draw(VALUES)
+    text = "\n".join(f"{json.dumps(key)} = {toml(value)}" for key, value in table.items())
+    (folder / "study.toml").write_text(text.encode(errors="replace").decode())
+    with contextlib.suppress(SceneLensError):
+        study = open_study(folder)
+        assert study.cache.is_absolute()
+        for name, network in study.file.data["networks"].items():
+            if network.get("width", 1) == 0.125 and network.get("fc") == 16:  # others may take long
+                study.networks[name]
+        assert study.annotation_sets or not study.file.annotations

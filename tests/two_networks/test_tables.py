@@ -6,7 +6,7 @@ from scenelens.errors import SceneLensError
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.network import Network
 from scenelens.studies.study import open_study
-from scenelens.two_networks import sentences, tables
+from scenelens.two_networks import figures, sentences, tables
 from tests.tiny_study import STUDY, write_tiny_study
 
 
@@ -210,3 +210,30 @@ def test_an_unreadable_image_is_left_out_of_every_table(tmp_path):
 ])  # fmt: skip
 def test_the_papers_value_is_placed(paper, words):
     assert words in sentences._against_paper(0.2, 0.4, paper)
+
+
+@pytest.mark.parametrize("bias", [-1e4, 0.25])
+def test_a_layer_that_responds_equally_to_all_images_prefers_nothing(tmp_path, bias):
+    equal = open_study(write_tiny_study(tmp_path))
+    last = equal.networks["object"].layers.iloc[-1]
+    module = equal.networks["object"].module.get_submodule(last["module"])
+    module.weight.data[:] = 0
+    module.bias.data[:] = bias
+    layer = [str(last["layer"])]
+    table = tables.layer_preference(equal, n=5, layers=["conv1", *layer])
+    row = table[(table["network"] == "object") & (table["layer"] == layer[0])].iloc[0]
+    assert np.isnan(row["share"])
+    assert "constant layer" in row["note"]
+    assert table["share"].notna().sum() == 3
+    text = str(sentences.describe_preference(table))
+    assert "object network no preference" in text
+    assert "nan" not in text.replace("nantes", "")
+    assert f"No point: {layer[0]} of the object network" in figures.figure_1_preference(table).caption
+    strongest = tables.strongest_images(equal, n=3, layers=["conv1", *layer])
+    shown = figures.figure_1_top_images(equal, strongest).caption
+    assert f"drive {layer[0]} of the object network equally" in shown
+
+
+def test_layers_that_rank_their_images_have_no_note(study):
+    assert "note" not in tables.layer_preference(study, n=5)
+    assert "equally" not in figures.figure_1_top_images(study, tables.strongest_images(study, n=3)).caption

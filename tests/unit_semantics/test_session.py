@@ -244,6 +244,164 @@ def test_without_a_queue_both_networks_deepest_maps_are_drawn_from(study):
     assert units[:6] == _default_queue(study, 6, 0)
 
 
+# ---- drafts
+
+
+def draft_files(store):
+    return sorted(store.path.with_suffix(".drafts").glob("*"))
+
+
+def test_a_draft_is_on_disk_at_every_change_and_there_in_the_next_session(session, study, store):
+    for change in (
+        lambda: setattr(session, "concept", "a la"), lambda: setattr(session, "concept", "a lamp"),
+        lambda: session.mark(7), lambda: session.mark_all([2, 7]), lambda: session.mark(2, False),
+        lambda: setattr(session, "type", "object"),
+    ):  # fmt: skip
+        change()
+        again = AnnotationSession(study, UNITS, "Ada", LabelStore(store.path))
+        assert again.answer == session.answer
+    assert (again.place, again.marked) == (0, (7,))
+    assert not store.path.exists()  # a draft is no answer
+
+
+def test_drafts_of_several_units_come_back_and_are_told_of(session, study, store):
+    session.concept = "first"
+    session.step(1)
+    session.type = "scene"
+    assert session.progress().endswith("begun: 1")
+    again = AnnotationSession(study, UNITS, "Ada", store)
+    assert again.progress() == "unit 1 of 3 · 0 answered · begun: 2"
+    assert (again.concept, again.type) == ("first", "")
+    again.step(1)
+    assert (again.concept, again.type) == ("", "scene")
+
+
+def test_a_draft_is_removed_when_its_answer_is_saved(session, study, store):
+    session.step(1)
+    session.concept = "another"
+    session.go_to(0)
+    fill(session)
+    assert len(draft_files(store)) == 2
+    session.accept()
+    assert len(draft_files(store)) == 1
+    session.go_to(1)
+    fill(session)
+    session.accept()
+    assert not store.path.with_suffix(".drafts").exists()
+    again = AnnotationSession(study, UNITS, "Ada", store)
+    again.go_to(0)
+    assert again.concept == "lamp"
+
+
+def test_a_draft_is_removed_when_the_form_is_as_it_was(session, store):
+    session.concept = "x"
+    session.mark(3)
+    session.concept, session.marked = "", ()
+    assert draft_files(store) == []
+
+
+def test_a_correction_that_was_begun_comes_back_over_the_answer(session, study, store):
+    fill(session)
+    session.accept()
+    session.go_to(0)
+    session.concept = "lampshade"
+    again = AnnotationSession(study, UNITS, "Ada", store)
+    again.go_to(0)
+    assert again.concept == "lampshade"
+    assert again.earlier().concept == "lamp"
+    assert store.labels().concept.tolist() == ["lamp"]
+
+
+def test_a_draft_without_a_name_goes_to_the_name_that_is_written(study, store):
+    AnnotationSession(study, UNITS, store=store).concept = "begun without a name"
+    again = AnnotationSession(study, UNITS, store=store)
+    assert again.concept == "begun without a name"
+    again.rename("Ada")
+    assert AnnotationSession(study, UNITS, store=store).concept == ""
+    assert AnnotationSession(study, UNITS, "Ada", store).concept == "begun without a name"
+
+
+def test_two_people_keep_their_own_drafts(study, store):
+    for name in ("Ada", "Bob"):
+        AnnotationSession(study, UNITS, name, store).concept = f"{name}'s"
+    session = AnnotationSession(study, UNITS, "Ada", store)
+    session.rename("Bob")
+    assert session.concept == "Bob's"
+    session.rename("Ada")
+    assert session.concept == "Ada's"
+
+
+def test_marks_come_back_on_their_images_in_another_order(study, store):
+    session = AnnotationSession(study, UNITS, "Ada", store, seed=0)
+    session.mark_all([3, 11])
+    marked = {session.task().images[place].image for place in session.marked}
+    again = AnnotationSession(study, UNITS, "Ada", store, seed=1)
+    shown = {one.image for one in again.task().images}
+    assert {again.task().images[place].image for place in again.marked} == marked & shown
+
+
+def test_any_text_comes_back(study, store):
+    for text in ('"quoted"', "<b>&amp;", "Ünal 🛋", "../../x", "\ud800", "a\x00b", "x" * 10_000, "{}"):
+        session = AnnotationSession(study, UNITS, text, store)
+        session.concept = text
+        assert AnnotationSession(study, UNITS, text, store).concept == text
+    assert {path.suffix for path in draft_files(store)} == {".json"}
+    assert not store.path.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"concept": 1}', b"\xff", b'{"marked": 3}', b"[" * 9999]
+)
+def test_a_damaged_draft_is_a_blank_form(session, study, store, content):
+    session.concept = "x"
+    draft_files(store)[0].write_bytes(content)
+    again = AnnotationSession(study, UNITS, "Ada", store)
+    assert again.concept == ""
+    again.concept = "y"
+    assert AnnotationSession(study, UNITS, "Ada", store).concept == "y"
+
+
+def test_drafts_that_cannot_be_written_stop_nobody(study, tmp_path):
+    (tmp_path / "labels.drafts").write_text("a file where the folder should be")
+    store = LabelStore(tmp_path / "labels.db")
+    session = AnnotationSession(study, UNITS, "Ada", store)
+    session.concept = "half a"
+    assert "not on disk" in session.trouble
+    session.step(1)
+    session.step(-1)
+    assert session.concept == "half a"
+    (tmp_path / "labels.drafts").unlink()
+    fill(session)
+    assert session.trouble == ""
+    session.accept()
+    assert store.labels().concept.tolist() == ["lamp"]
+    session.go_to(0)
+    assert session.concept == "lamp"
+
+
+BEGINNER = """
+import os, signal, sys
+from scenelens.labels import LabelStore
+from scenelens.studies import open_study
+from scenelens.unit_semantics.session import AnnotationSession
+session = AnnotationSession(open_study(sys.argv[1]), [("scene", "pool5", 4)], "Ada", LabelStore(sys.argv[2]))
+session.concept = "half a la"
+session.mark(5)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_kernel_loses_nothing_that_was_begun(study, store):
+    assert len(study.index("scene").images) == 20  # built once, here
+    done = subprocess.run(
+        [sys.executable, "-c", BEGINNER, str(study.file.path), str(store.path)],
+        cwd=Path(__file__).parents[2], env=os.environ, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL
+    again = AnnotationSession(study, UNITS, "Ada", store)
+    assert (again.concept, again.marked) == ("half a la", (5,))
+
+
 # ---- several at once, and merging
 
 

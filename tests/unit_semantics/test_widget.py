@@ -133,6 +133,32 @@ def test_the_arrows_go_through_the_queue(view):
     assert view.controls["concept"].value == "begun"
 
 
+def test_what_was_begun_is_there_when_the_widget_is_opened_again(view, study, store):
+    view.controls["annotator"].value = "Ada"
+    view.controls["concept"].value, view.controls["types"].value = "half a la", "object part"
+    view.buttons[6].value = True
+    again = annotate_units(study, UNITS, store=store)
+    again.controls["annotator"].value = "Ada"
+    assert (again.controls["concept"].value, again.controls["types"].value) == ("half a la", "object part")
+    assert (again.controls["marks"].value, again.buttons[6].value) == ("7", True)
+    again.close()
+
+
+def test_every_letter_of_a_concept_reaches_the_kernel(view):
+    assert view.controls["concept"].continuous_update
+
+
+def test_drafts_that_cannot_be_written_are_said(view, store):
+    store.path.with_suffix(".drafts").write_text("a file where the folder should be")
+    view.controls["concept"].value = "half"
+    assert "not on disk until you save it" in view.status.value
+    assert not view.status.failed
+    store.path.with_suffix(".drafts").unlink()
+    fill(view)
+    view.controls["accept"].click()
+    assert view.status.value.startswith("saved:")
+
+
 def test_another_name_takes_over(view):
     fill(view)
     view.controls["accept"].click()

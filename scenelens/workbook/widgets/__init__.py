@@ -4,7 +4,8 @@ A widget consists of a *model*, which knows the state and makes the pictures as 
 of ipywidgets bound to it. A model needs no notebook, so it is tested without one.
 
 `status` is the line under a widget that also shows its errors, `message_order` makes a kernel handle a
-widget's messages one after the other, `unit_view` is the view that all widgets about one unit share, and
+widget's messages one after the other, `root` is the outermost box of every widget (it keeps its keys from
+Jupyter), `unit_view` is the view that all widgets about one unit share, and
 `unit_browser` is the first of these widgets (notebook 00). The widgets of the paper's sections lie in their
 rooms.
 """

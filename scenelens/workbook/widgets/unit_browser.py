@@ -13,6 +13,7 @@ import numpy as np
 import traitlets
 from PIL import Image, ImageDraw, ImageFont
 
+from scenelens.metrics import all_equal
 from scenelens.sentences import number, words
 from scenelens.studies import Study, TopImage, top_images
 from scenelens.workbook.style import INK, SOFT, SOURCE_COLORS
@@ -194,6 +195,9 @@ class UnitBrowser(traitlets.HasTraits):
             return f"{name}: no image of this study could be read"
         if tops[0].peak == tops[-1].peak == 0:
             return f"{name} responds to none of the {len(self.study.images):,} images"
+        if all_equal(np.array([top.peak for top in tops])):
+            same = f"the same peak, {number(tops[0].peak)}, in all of these images"
+            return f"{name}: {same}; their order says nothing"
         span = f"peaks from {number(tops[0].peak)} to {number(tops[-1].peak)}"
         place = "" if tops[0].center else " · a fully connected layer: a peak has no place"
         return f"{name} · {len(tops)} of {len(self.study.images):,} images · {span}{place}"

@@ -15,14 +15,14 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from scenelens.workbook.widgets.message_order import handle_in_order
+from scenelens.workbook.widgets.root import WidgetRoot
 from scenelens.workbook.widgets.status import Status
 
 CSS_WIDTH = 720  # as wide as the figures; pictures are drawn with more pixels, so that they look sharp
 WIDE, NARROW = {"width": "440px"}, {"width": "44px"}
 
 
-class UnitView(ipywidgets.VBox):
+class UnitView(WidgetRoot):
     """The view of a model with the traits network, layer and unit (see `UnitBrowser`).
 
     A subclass names the further traits of the model that have a control (`traits_shown`), makes these
@@ -64,9 +64,7 @@ class UnitView(ipywidgets.VBox):
         self._following = False
         self._bind()
         boxes = [ipywidgets.HBox([self.controls[key] for key in row]) for row in self.rows]
-        super().__init__([*boxes, self.picture, self.status])
-        self.add_class(name)
-        handle_in_order(self)
+        super().__init__(name, [*boxes, self.picture, self.status])
         self.follow()
 
     def more_controls(self) -> dict[str, Any]:

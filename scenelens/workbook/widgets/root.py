@@ -1,0 +1,91 @@
+"""The outermost box of every widget: it keeps its keys to itself, and says when its kernel has gone.
+
+In JupyterLab and Notebook a key that is pressed while a button has the focus is also a command of the
+notebook: x cuts the cell with the widget, d d deletes it, m makes text of it. Text fields are spared, buttons
+and sliders are not. Lumino, which handles these keys, skips elements with the attribute
+``data-lm-suppress-shortcuts``. But the notebook's commands are bound to the focused element itself, and
+Lumino looks at that element before it looks at what is around it, so the attribute on the root alone changes
+nothing for a button inside. So while the focus is in a widget, its root gives the attribute to the element
+that gets a key. This happens on the window, in the capture phase, because Notebook handles keys in the
+capture phase of the document (JupyterLab in the bubbling phase). Only Ctrl+S goes on, to save the notebook.
+The root can have the focus itself, so that a click on a picture or on a text puts the focus on it: otherwise
+Jupyter would focus the cell, and the next key would be a command.
+
+ipywidgets cannot set an attribute of an element from Python. What does it here is the load event of the
+widget's own style sheet, which happens in every Jupyter without an extension, and again when the cell was out
+of view and comes back. Its text is fixed: no data ever reach it.
+
+jupyter-widgets gives every widget the class ``jupyter-widgets-disconnected`` when its kernel restarts. A
+sentence, hidden until then, is shown by the style sheet. Both parts are hidden by their layout, so pages
+(see `scenelens.workbook.snapshots`) have neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ipywidgets
+
+from scenelens.workbook.widgets.message_order import handle_in_order
+
+_ROOT, _LOST = "scenelens-widget", "scenelens-lost"
+_KEYS = f"""
+const root = this.closest('.{_ROOT}'), name = 'data-lm-suppress-shortcuts';
+if (root.hasAttribute(name)) return;
+root.tabIndex = -1;
+root.setAttribute(name, 'true');
+const keep = event => {{
+  if (!root.contains(event.target)) return;
+  const saves = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 's';
+  for (const part of [root, event.target]) {{
+    if (saves) part.removeAttribute(name); else part.setAttribute(name, 'true');
+  }}
+}};
+root.addEventListener('focusin', () => window.addEventListener('keydown', keep, true));
+root.addEventListener('focusout', () => window.removeEventListener('keydown', keep, true));
+"""
+_SHEET = f"""
+.{_ROOT}:focus {{ outline: none; }}
+.jupyter-widgets-disconnected > .{_LOST} {{
+  display: block !important;
+  color: #b3261e;
+  font-weight: 600;
+}}
+.{_LOST} .widget-html-content {{ line-height: 20px; white-space: normal; }}
+"""
+_GONE = (
+    "The kernel of this widget has stopped or was restarted, so its controls do nothing any more. "
+    "Run its cell again to go on."
+)
+
+
+class WidgetRoot(ipywidgets.VBox):
+    """The outermost box of a widget.
+
+    Parameters
+    ----------
+    name : str
+        CSS class of the widget, besides ``scenelens-widget``.
+    parts : sequence of ipywidgets.Widget
+        What it shows, from top to bottom.
+    gone : str, optional
+        What is said, besides the general sentence, when the kernel has gone (default: nothing). Plain HTML
+        of the program's own, never a text from data.
+
+    Examples
+    --------
+    >>> root = WidgetRoot("sl-example", [ipywidgets.Button(description="next")])
+    >>> root._dom_classes
+    ('scenelens-widget', 'sl-example')
+    >>> root.children[-1].description
+    'next'
+    """
+
+    def __init__(self, name: str, parts: Sequence[ipywidgets.Widget], gone: str = "") -> None:
+        # The handler stands in an attribute in double quotes, so it has none itself.
+        sheet = ipywidgets.HTML(f'<style onload="{_KEYS}">{_SHEET}</style>', layout={"display": "none"})
+        lost = ipywidgets.HTML(f"{_GONE} {gone}".strip(), layout={"display": "none"})
+        super().__init__([sheet, lost.add_class(_LOST), *parts])
+        self.add_class(_ROOT)
+        self.add_class(name)
+        handle_in_order(self)
