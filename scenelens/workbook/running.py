@@ -103,7 +103,6 @@ def _read_notebook(path: Path) -> NotebookNode:
         Examples
         --------
         >>> from pathlib import Path
-    from typing import Any
         >>> _read_notebook(Path("no_such.ipynb"))
         Traceback (most recent call last):
         ...
