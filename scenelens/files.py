@@ -464,6 +464,8 @@ def _remembered(memory: Path) -> dict[str, list[Any]]:
 def _stamped_digest(name: str, known: list[Any] | None) -> list[Any]:
     try:
         stat = os.stat(name)
+        if not os.path.isfile(name):  # reading a pipe would wait for ever
+            return [0, 0, "missing"]
         if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
             return known
         # file_digest reads in pieces, so that a large file need not fit in memory.

@@ -82,7 +82,7 @@ NAMES = {
     "boat": f"</td></table><img src=x onerror={CODE}>",
     "sand": "@sand\ttab $a$b$ \\begin{",
     "rock": f"{{{{ 7*7 }}}} <style onload={CODE}></style> 漢字",
-    "tiny": f"<b>tiny</b> <img src=x onerror={CODE}>",
+    "tiny": f"<b>tiny $x <img src=x onerror={CODE}>",
 }
 
 

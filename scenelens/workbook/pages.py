@@ -82,10 +82,10 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
             after=cards[place + 1] if place + 1 < len(cards) else None,
             body=Markup(_body(run.notebook)),
         )
-        replace_file(folder / f"{run.name}.html", page.encode())
+        replace_file(folder / f"{run.name}.html", page.encode(errors="replace"))
     total = sum(run.seconds for run in runs)
     index = _TEMPLATES.get_template("index.html.j2").render(shared, total=total)
-    replace_file(folder / "index.html", index.encode())
+    replace_file(folder / "index.html", index.encode(errors="replace"))
     return folder / "index.html"
 
 

@@ -100,13 +100,13 @@ class _OwnPython(KernelSpecManager):
 def _read_notebook(path: Path) -> NotebookNode:
     """Read a notebook of format 4; raise SceneLensError if the file is missing or is no notebook.
 
-        Examples
-        --------
-        >>> from pathlib import Path
-        >>> _read_notebook(Path("no_such.ipynb"))
-        Traceback (most recent call last):
-        ...
-        scenelens.errors.SceneLensError: cannot read the notebook no_such.ipynb: No such file or directory.
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _read_notebook(Path("no_such.ipynb"))
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: cannot read the notebook no_such.ipynb: No such file or directory.
     """
     try:
         notebook = nbformat.read(path, as_version=4)

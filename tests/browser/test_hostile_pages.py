@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Browser, Page
-from scenelens.workbook.problems import widget_models
 
 from scenelens.sentences import Sentences
 from scenelens.workbook.pages import write_pages
+from scenelens.workbook.problems import widget_models
 from scenelens.workbook.running import Run
+from scenelens.workbook.widgets.root import _KEYS
 from tests.hostile_names import CODE, NAMES, SCRIPTS, hostile_study
 from tests.page_parts import Parts, rendered
 from tests.requirements_gate import ROOT
@@ -59,7 +60,9 @@ def test_no_output_of_a_notebook_holds_a_script(runs, name):
             assert rendered(Sentences(data.get("text/markdown", ""))).scripts == []
     for model in widget_models(runs[name].notebook).values():
         if model["model_name"] in ("HTMLModel", "HTMLMathModel"):
-            assert Parts(model["state"].get("value", "")).scripts == []
+            # The package's own handler, which keeps keys in a widget, holds no name.
+            value = model["state"].get("value", "").replace(f'onload="{_KEYS}"', "")
+            assert Parts(value).scripts == []
 
 
 @pytest.mark.slow

@@ -115,3 +115,14 @@ def test_reliability_has_a_point_per_group_of_boxes(found):
         table = reliability(boxes.confidence, boxes.right)
         np.testing.assert_allclose(points, table[["confidence", "right"]])
     assert_well_set(plate)
+
+
+def test_a_network_whose_units_have_no_names_gets_a_sentence(study, found):
+    class Nameless:
+        localizer = found["scene"].localizer
+
+        def named_objects(self):
+            return found["scene"].named_objects().head(0)
+
+    cases = tables.best_cases(study, Nameless())
+    assert figures.figure_11a_segmentations(cases).startswith("No unit of this network has an object's name")

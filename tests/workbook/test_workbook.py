@@ -310,3 +310,9 @@ def test_a_study_has_a_short_name(folder, name, tmp_path):
         "[networks]\nscene = {factory = 'n.py:build'}\n[[images]]\npath='.'\nsource='scene-centric'"
     )
     assert _choose_study(str(file)) == (str(file), name)
+
+
+def test_a_problem_with_half_a_character_is_still_on_its_page(tmp_path):
+    run = Run("bad", executed(ran("x", PRINTED)), 1.0, ["cell 1 failed: no file caf\udce9.png"])
+    write_pages([run], tmp_path, "caf\udce9")
+    assert "no file caf?.png" in (tmp_path / "bad.html").read_text(encoding="utf-8")
