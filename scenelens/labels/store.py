@@ -225,8 +225,10 @@ class LabelStore:
         Raises
         ------
         SceneLensError
-            If the file cannot be written.
+            If the file cannot be written, or is a file of answers.
         """
+        if _is_database(Path(path)):
+            raise SceneLensError(f"{path} is a database, which the table would replace; choose another file.")
         table = self.history() if history else self.labels()
         replace_file(path, csv_file(table))
         return Path(path)
@@ -298,6 +300,14 @@ class LabelStore:
         }.get(primary, str(error))
         again = " The answer was not written; give it again when the cause is removed." if write else ""
         return f"{self.path}: {what}.{again}"
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(15) == b"SQLite format 3"
+    except OSError:
+        return False
 
 
 def _prepare(database: sqlite3.Connection) -> None:

@@ -13,12 +13,13 @@ import nbformat
 from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
-from scenelens.files import file_name, replace_file
+from scenelens.files import file_name, read_cached, replace_file
 from scenelens.studies import find_study, read_study_file, require_trust
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run
 
 _DEFAULT_STUDY = "sceneworld"
+_TIMES = "times.json"
 _SECONDS_EACH = 90  # a notebook may not take more on two cores
 
 
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = options.out or Path(
             "build", "workbook" if name == _DEFAULT_STUDY else f"workbook-{file_name(name)}"
         )
+        _check_folder(folder, paths, chosen=options.out is not None)
         os.environ["SCENELENS_STUDY"] = study  # kernels inherit it, so sl.open_study() opens this study
         runs = _run_all(paths, folder, options.timeout)
     except SceneLensError as error:
@@ -51,6 +53,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     index = write_pages(runs, folder, name)
     return _report(runs, index)
+
+
+def _check_folder(folder: Path, paths: Sequence[Path], chosen: bool) -> None:
+    """Raise if the pages would replace a file that this program did not write.
+
+    These are the notebooks themselves, and, in a folder that was `chosen`, files of the same names. A folder
+    of an earlier run has the list of its times.
+
+    Raises
+    ------
+    SceneLensError
+        If there is such a file; the sentence names it.
+
+    Examples
+    --------
+    >>> _check_folder(Path("notebooks"), [Path("notebooks/00_start_here.ipynb")], chosen=True)
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: the pages would replace notebooks/00_start_here.ipynb; ...
+    """
+    names = [name for path in paths for name in (path.name, f"{path.stem}.html")] + ["index.html", _TIMES]
+    there = [folder / name for name in names if (folder / name).exists()]
+    if not chosen or _last_times(folder) is not None:
+        there = [one for one in there if any(one.samefile(path) for path in paths)]
+    if there:
+        raise SceneLensError(f"the pages would replace {there[0]}; choose another --out.")
+    if _last_times(folder) is None:  # so that an interrupted run is known as one
+        replace_file(folder / _TIMES, b'{"notebooks": {}}\n')
+
+
+def _last_times(folder: Path) -> dict[str, float] | None:
+    """Seconds per notebook in the last run, None in a folder of another kind."""
+    found = read_cached(folder / _TIMES, lambda content: json.loads(content)["notebooks"])
+    return found if isinstance(found, dict) else None
 
 
 def _find_notebooks(places: Sequence[Path]) -> list[Path]:
@@ -110,7 +146,7 @@ def _run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
     times = {run.name: round(run.seconds, 1) for run in runs}
     total = round(sum(run.seconds for run in runs), 1)
     replace_file(
-        folder / "times.json", (json.dumps({"notebooks": times, "total": total}, indent=1) + "\n").encode()
+        folder / _TIMES, (json.dumps({"notebooks": times, "total": total}, indent=1) + "\n").encode()
     )
     return runs
 
@@ -124,9 +160,9 @@ def _estimate(paths: Sequence[Path], folder: Path) -> str:
     'at most about 3 minutes once the networks and images are in place'
     """
     try:
-        last = json.loads((folder / "times.json").read_text(encoding="utf-8"))["notebooks"]
+        last = _last_times(folder) or {}
         return f"last time this took {sum(last[path.stem] for path in paths):.0f} s"
-    except (OSError, ValueError, KeyError):
+    except (KeyError, TypeError):
         minutes = len(paths) * _SECONDS_EACH / 60
         return f"at most about {minutes:.0f} minutes once the networks and images are in place"
 

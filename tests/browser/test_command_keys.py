@@ -183,6 +183,9 @@ def test_a_kernel_that_was_restarted_is_said(notebook):
 def test_what_was_begun_before_the_restart_is_there_again(notebook):
     notebook.run_all()
     expect(notebook.page.locator(".scenelens-lost:visible")).to_have_count(0, timeout=90_000)
+    expect(notebook.widget("sl-tile-20")).to_have_class(re.compile("mod-active"))
+    expect(notebook.widget("sl-progress")).to_contain_text("unit 1 of 2 · 0 answered · begun: 2")
+    notebook.page.locator(".sl-annotate .sl-next").click()
     expect(notebook.widget("sl-concept").locator("input")).to_have_value("x dd m b 00")
     expect(notebook.widget("sl-tile-5")).to_have_class(re.compile("mod-active"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -392,3 +393,32 @@ def test_an_accepted_answer_is_always_one_row_more():
                 count += 1
                 assert store.history().identity.iloc[-1] == identity
             assert len(store) == count
+
+
+def test_a_table_never_replaces_answers(tmp_path):
+    stores = [LabelStore(tmp_path / name) for name in ("one.db", "two.db")]
+    for store in stores:
+        store.add(network="scene", layer="pool5", unit=1, annotator="Ada", concept="bed", type="object")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "one.db")
+    for path in (stores[0].path, stores[1].path, tmp_path / "link.csv"):
+        with pytest.raises(SceneLensError, match="choose another file"):
+            stores[0].export_csv(path)
+    assert [len(store) for store in stores] == [1, 1]
+    stores[0].export_csv(tmp_path / "table.csv")
+    stores[0].export_csv(tmp_path / "table.csv")  # an earlier table is replaced
+
+
+@pytest.mark.parametrize("reading", [False, True])
+def test_a_copy_of_the_file_alone_has_every_answer(tmp_path, reading):
+    store = LabelStore(tmp_path / "one.db")
+    answer = {"network": "scene", "layer": "pool5", "annotator": "Ada", "concept": "bed", "type": "object"}
+    store.add(unit=0, **answer)
+    other = sqlite3.connect(store.path)  # holds the file open, so that closing it does not end the log
+    if reading:
+        other.execute("SELECT count(*) FROM answers").fetchone()
+    for unit in range(1, 4):
+        store.add(unit=unit, **answer)
+        shutil.copy(store.path, tmp_path / "copy.db")
+        assert len(LabelStore(tmp_path / "copy.db")) == unit + 1
+        (tmp_path / "copy.db").unlink()
+    other.close()

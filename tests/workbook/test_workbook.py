@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from scenelens.errors import SceneLensError
+from scenelens.workbook import __main__ as workbook
 from scenelens.workbook.__main__ import _choose_study, _estimate, main
 from scenelens.workbook.pages import _body, _read_front, _style_sheet, write_pages
 from scenelens.workbook.running import _WIDGET_STATE, Run, _find_problems, _read_notebook
@@ -316,3 +317,40 @@ def test_a_problem_with_half_a_character_is_still_on_its_page(tmp_path):
     run = Run("bad", executed(ran("x", PRINTED)), 1.0, ["cell 1 failed: no file caf\udce9.png"])
     write_pages([run], tmp_path, "caf\udce9")
     assert "no file caf?.png" in (tmp_path / "bad.html").read_text(encoding="utf-8")
+
+
+def test_pages_never_replace_notebooks_or_a_readers_files(tmp_path, capsys):
+    notebooks, site = tmp_path / "mine", tmp_path / "site"
+    for folder in (notebooks, site):
+        folder.mkdir()
+    shutil.copy(FIXTURES / "good.ipynb", notebooks)
+    (notebooks / "linked").symlink_to(notebooks)
+    (site / "index.html").write_text("my own site")
+    before = (notebooks / "good.ipynb").read_bytes()
+    for out in (notebooks, notebooks / "linked", site):
+        assert main([str(notebooks / "good.ipynb"), "--out", str(out)]) == 2
+        said = capsys.readouterr().err
+        assert "would replace" in said
+        assert said.count("\n") == 1
+    assert (notebooks / "good.ipynb").read_bytes() == before
+    assert (site / "index.html").read_text() == "my own site"
+    assert [path.name for path in site.iterdir()] == ["index.html"]
+
+
+def test_pages_replace_those_of_an_earlier_run_even_of_an_interrupted_one(tmp_path, monkeypatch):
+    words = [str(FIXTURES / "good.ipynb"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(workbook, "run_notebook", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        main(words)
+    (tmp_path / "out/index.html").write_text("of the interrupted run")
+    monkeypatch.undo()
+    assert main(words) == 0
+    assert main(words) == 0
+
+
+def test_a_notebook_in_a_folder_of_any_name(tmp_path):
+    folder = tmp_path / "we ird \"q\" $x 'é' [1] #2 %41"
+    folder.mkdir()
+    shutil.copy(FIXTURES / "good.ipynb", folder / "a b's.ipynb")
+    assert main([str(folder), "--out", str(folder / "o ut")]) == 0
+    assert (folder / "o ut/a b's.html").exists()
