@@ -4,11 +4,13 @@ maps."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 
 import numpy as np
 
 from scenelens.annotations import Annotations
+from scenelens.errors import SceneLensError
 from scenelens.labels import AnnotatedFrame, ConceptMaps, LayerMaps, Maps
 from scenelens.networks import Network
 from scenelens.progress import Announcer, read_ahead
@@ -183,8 +185,11 @@ class _Vocabularies:
         named = {plain_name(name) for name in annotations.objects().object.unique()}
         for kind in ImageConcepts.kinds(annotations):
             if kind != "objects":  # parts and materials are not in the table of objects
-                maps = (annotations.label_map(image, kind) for image in annotations.images)
-                named |= {plain_name(name) for one in maps for name in one.names.values()}
+                for image in annotations.images:
+                    # What cannot be read has no names; the report says which files that are.
+                    with suppress(SceneLensError):
+                        names = annotations.label_map(image, kind).names.values()
+                        named |= {plain_name(name) for name in names}
         return frozenset(named)
 
     def of(self, image: str) -> frozenset[str] | None:

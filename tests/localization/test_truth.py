@@ -52,6 +52,8 @@ def test_one_set_has_every_word(seen):
 
 def test_of_several_sets_each_has_the_words_that_it_ever_uses(study, tmp_path):
     beach = annotated_study(tmp_path, 1)
+    # A file that cannot be read has no words, and does not stop the others.
+    beach.annotations.sources[beach.annotations.images[-1]].write_text("<annotation")
     joined = JoinedAnnotations({"world": study.annotations, "small": beach.annotations})
     words = _Vocabularies(joined)
     named = words.of(f"world/{study.annotations.images[0]}")
