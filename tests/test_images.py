@@ -1,6 +1,7 @@
 import contextlib
 import os
 import socket
+import struct
 import zlib
 from pathlib import Path
 
@@ -278,3 +279,19 @@ def test_folders(tmp_path):
         "b/1.png",
         "b/2.JPG",
     ]
+
+
+@pytest.mark.parametrize("ending", ["tif", "bmp", "ppm"])
+def test_many_pixels_in_few_bytes_are_refused_before_they_are_decoded(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    Image.new("L", (9000, 9000)).save(path)
+    path.write_bytes(path.read_bytes()[:3000] if ending != "tif" else _tiff_of(9000))
+    with pytest.raises(SceneLensError, match="too many pixels"):
+        load_image(path)
+
+
+def _tiff_of(side: int) -> bytes:
+    """A TIFF's header that states a size, without pixels."""
+    tags = [(256, side), (257, side), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, side), (279, 9)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + b"\0\0\0\0"
