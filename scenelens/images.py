@@ -5,7 +5,7 @@ regular files of a few formats and of a limited size, because Pillow by itself w
 ever at a pipe, or fill the memory.
 
 **Orientation.** A camera that was held upright writes the pixels as they came and a tag that says how to turn
-them. `load_image`, `image_frame` and `load_mask` follow the tag, so a photograph, its size and its masks
+them. `load_image`, `ImageFrame.of` and `load_mask` follow the tag, so a photograph, its size and its masks
 agree. Outlines and masks belong to the pixels as they are stored and are turned with them, unless they say
 otherwise. An annotation says so by its image size and a mask by its shape, where that is upright as the
 turned photograph is and its stored pixels are not (or wide, likewise); a mask also by a tag of its own. See
@@ -14,11 +14,11 @@ turned photograph is and its stored pixels are not (or wide, likewise); a mask a
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,17 +27,15 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from scenelens.errors import SceneLensError
 
-_Stream = io.BufferedReader | io.BytesIO
-
 _ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 # What Pillow may try. None of these runs a program or opens another file or the network, as EPS, WMF or
 # FPX may. A photograph in several sizes (MPO) is read as the JPEG it begins with.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 _MAX_BYTES = 2**29
 _MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MB as RGB
-_STRIP = (
-    2**22
-)  # pixels that are converted at once, so that a large image needs little memory more than itself
+# Many pixels in few bytes are an attack or damage: the densest real files, 8-bit PNGs, have 1032 in a byte.
+_LARGE, _PIXELS_PER_BYTE = 2**24, 1100
+_STRIP = 2**22  # pixels converted at once, so that a large image needs little more memory than itself
 _DARK = 17  # an image of more than 8 bits that is darker everywhere was hardly meant to be black
 
 
@@ -64,6 +62,28 @@ class ImageFrame(NamedTuple):
 
     stored: tuple[int, int]
     orientation: int = 1
+
+    @classmethod
+    def of(cls, path: str | Path) -> ImageFrame:
+        """Read the size and the orientation of an image from its header.
+
+        Parameters
+        ----------
+        path : str or Path
+            The image file; see `load_image`.
+
+        Returns
+        -------
+        ImageFrame
+            Its ``size`` is (H, W) of what `load_image` returns.
+
+        Raises
+        ------
+        SceneLensError
+            If the file is no image that `load_image` would open.
+        """
+        with _opened(path) as file:
+            return _frame(file)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -187,28 +207,6 @@ def load_image(path: str | Path, content: bytes | None = None) -> np.ndarray:
         return _turned(file, frame, _rgb(file, path, deep))
 
 
-def image_frame(path: str | Path) -> ImageFrame:
-    """Read the size and the orientation of an image from its header.
-
-    Parameters
-    ----------
-    path : str or Path
-        The image file; see `load_image`.
-
-    Returns
-    -------
-    ImageFrame
-        Its ``size`` is (H, W) of what `load_image` returns.
-
-    Raises
-    ------
-    SceneLensError
-        If the file is no image that `load_image` would open.
-    """
-    with _opened(path) as file:
-        return _frame(file)
-
-
 def load_mask(path: str | Path, frame: ImageFrame, colours: bool = False) -> np.ndarray:
     """Read a mask or a label map of a photograph.
 
@@ -217,7 +215,7 @@ def load_mask(path: str | Path, frame: ImageFrame, colours: bool = False) -> np.
     path : str or Path
         The mask's file.
     frame : ImageFrame
-        The photograph's, from `image_frame`. A mask with an orientation tag is turned by its own; a mask
+        The photograph's, from `ImageFrame.of`. A mask with an orientation tag is turned by its own; a mask
         without one is turned with the photograph where it belongs to the photograph's stored pixels.
     colours : bool, optional
         True reads colours; False (default) reads codes, which need a greyscale file.
@@ -245,16 +243,18 @@ def load_mask(path: str | Path, frame: ImageFrame, colours: bool = False) -> np.
         return _turned(file, own, pixels)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _opened(path: str | Path, content: bytes | None = None) -> Iterator[ImageFile.ImageFile]:
     """An image whose header was read and found harmless; whatever goes wrong with it is one sentence."""
     try:
-        with (
-            _regular(path) if content is None else io.BytesIO(content) as stream,
-            Image.open(_checked_length(path, stream), formats=_FORMATS) as file,
-        ):
+        with contextlib.ExitStack() as stack:
+            stream: Any = stack.enter_context(_regular(path) if content is None else io.BytesIO(content))
+            length = _checked_length(path, stream)
+            file = stack.enter_context(Image.open(stream, formats=_FORMATS))
             # Pillow reports up to twice its limit as a warning only.
-            if file.width * file.height > min(_MAX_PIXELS, Image.MAX_IMAGE_PIXELS or _MAX_PIXELS):
+            pixels = file.width * file.height
+            most = min(_MAX_PIXELS, Image.MAX_IMAGE_PIXELS or _MAX_PIXELS)
+            if pixels > most or pixels > max(_LARGE, length * _PIXELS_PER_BYTE):
                 raise Image.DecompressionBombError
             yield file
     except SceneLensError:
@@ -289,13 +289,14 @@ def _regular(path: str | Path) -> io.BufferedReader:
     raise SceneLensError(f"the image {path} is no regular file but a folder, pipe or device; remove it.")
 
 
-def _checked_length(path: str | Path, stream: _Stream) -> _Stream:
-    if stream.seek(0, io.SEEK_END) > _MAX_BYTES:
+def _checked_length(path: str | Path, stream: Any) -> int:
+    length = stream.seek(0, io.SEEK_END)
+    if length > _MAX_BYTES:
         raise SceneLensError(
             f"the image {path} has more than {_MAX_BYTES // 2**20} MB; scale it down or compress it."
         )
     stream.seek(0)
-    return stream
+    return length
 
 
 def _frame(file: ImageFile.ImageFile) -> ImageFrame:
@@ -304,7 +305,7 @@ def _frame(file: ImageFile.ImageFile) -> ImageFrame:
     # Not the PNG reader's own method, which decodes all pixels first. A broken tag does not make a
     # photograph unreadable; it is then shown as it is stored.
     orientation = None
-    with suppress(Exception):
+    with contextlib.suppress(Exception):
         orientation = Image.Image.getexif(file).get(ExifTags.Base.Orientation)
     if not isinstance(orientation, int) or orientation not in _FLIPS:
         orientation = 1

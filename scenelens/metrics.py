@@ -1,9 +1,9 @@
 """How good a detector or a ranking is: precision and recall, Jaccard index, calibration.
 
 Section 4.2 of the paper measures two things of a unit that detects an object: how well its region covers the
-object (`jaccard`), and how well its response ranks the images (`average_precision`). There are too many
-pixels to sort, so they are counted in bins of their score (`PrecisionRecall.of_counts`). `reliability` and
-`calibration_error` say whether a confidence of 0.8 is right in 80 of 100 cases. `share_of_top` says which
+object (`iou`), and how well its response ranks the images (`average_precision`). There are too many
+pixels to sort, so they are counted in bins of their score (`PrecisionRecall.of_counts`). `reliability`
+says whether a confidence of 0.8 is right in 80 of 100 cases. `share_of_top` says which
 images a layer prefers (section 2).
 
 Each function says first what it does in edge cases (nothing to find, ties, no cases), because published
@@ -290,43 +290,6 @@ def _cases(present: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndar
     return truth, values
 
 
-def jaccard(shared: np.ndarray, active: np.ndarray, truth: np.ndarray) -> float:
-    """Return the Jaccard index over many images: all shared pixels over all pixels of either mask.
-
-    Edge cases: no pixel in either mask of any image gives NaN. An image without the object counts through the
-    pixels that are active on it.
-
-    Parameters
-    ----------
-    shared : array_like
-        (n_images,) int: pixels in both masks.
-    active : array_like
-        (n_images,) int: pixels in the detector's mask.
-    truth : array_like
-        (n_images,) int: pixels in the object's mask.
-
-    Returns
-    -------
-    float
-        In 0..1, or NaN.
-
-    Raises
-    ------
-    SceneLensError
-        If the counts are impossible, such as more shared than active pixels.
-
-    Examples
-    --------
-    >>> jaccard([1, 0], [2, 3], [4, 0])  # 1 of 2 + 4 - 1, and 3 more on the second image
-    0.125
-    """
-    both = int(np.sum(shared))
-    either = int(np.sum(active)) + int(np.sum(truth)) - both
-    if both < 0 or either < both:
-        raise SceneLensError(f"{both} shared pixels do not fit into {either} pixels of either mask.")
-    return both / either if either else math.nan
-
-
 def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> pd.DataFrame:
     """Compare confidence with how often it was right, in bins of equal width (a reliability diagram).
 
@@ -370,31 +333,3 @@ def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> 
         k, n = int(true[chosen].sum()), int(chosen.sum())
         rows.append((n, float(stated[chosen].mean()), k / n, *wilson_interval(k, n)))
     return pd.DataFrame(rows, columns=columns)
-
-
-def calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> float:
-    """Return the expected calibration error: the mean distance between confidence and share of right cases.
-
-    Parameters
-    ----------
-    confidence : array_like
-        (n,) float in 0..1.
-    right : array_like
-        (n,) bool: whether the case was right.
-    n_bins : int, optional
-        How many bins there are between 0 and 1; see `reliability`.
-
-    Returns
-    -------
-    float
-        In 0..1; NaN without a case.
-
-    Examples
-    --------
-    >>> calibration_error([.1, .1, .9, .9], [0, 0, 1, 0], 2).__round__(3)
-    0.25
-    """
-    table = reliability(confidence, right, n_bins)
-    if table.empty:
-        return math.nan
-    return float(np.average((table["confidence"] - table["right"]).abs(), weights=table["n"]))

@@ -25,7 +25,7 @@ from scenelens.minimal_images import (
 )
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields import N_IMAGES, Atlas, open_atlas
-from scenelens.studies import Study, open_study, remember_trust, require_trust, shipped_folder
+from scenelens.studies import Study, open_study, remember_trust, require_trust
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,12 +82,12 @@ def _prepare_atlas(study: Study, options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         say_on_stderr("stopped; finished units are stored, and the next run continues after them.")
     print(atlas.table().to_string(index=False))
-    if shipped_folder(study) is None:
+    if study.shipped_folder is None:
         print(f"stored in {study.cache / 'atlas'}")
         return
     paths = atlas.ship()
     size = sum(path.stat().st_size for path in paths)
-    print(f"{len(paths)} files, {size / 1e6:.1f} MB, in {shipped_folder(study)}")
+    print(f"{len(paths)} files, {size / 1e6:.1f} MB, in {study.shipped_folder}")
 
 
 def _announce(atlas: Atlas, n: int | None) -> None:

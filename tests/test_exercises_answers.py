@@ -140,13 +140,12 @@ def stand_ins(exercise, words):
             "TYPES": sorted(words),
         },
         "04_1.2": {
-            "scene_images": lambda study: None,
             "ObjectPresence": SimpleNamespace(of=lambda annotations, images: None),
             "object_frequency": lambda presence: ranked(words),
         },
         "04_2.4": {
-            "study_localizer": lambda study, network: SimpleNamespace(
-                objects=lambda intervals: ranked(words)
+            "StudyLocalizer": SimpleNamespace(
+                of=lambda study, network: SimpleNamespace(objects=lambda intervals: ranked(words))
             ),
         },
     }.get(exercise, {})
@@ -168,7 +167,7 @@ def test_these_are_all_exercises_with_a_word_for_an_answer():
 @given(order=st.permutations(WORDS))
 def test_the_refusal_of_a_word_from_the_study_is_the_same_for_every_right_answer(exercise, order):
     module = inspect.getmodule(exercises._CHECKS[exercise])
-    study = SimpleNamespace(annotations=True)
+    study = SimpleNamespace(annotations=True, scene_images=lambda: None)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in stand_ins(exercise, order).items():
             patch.setattr(module, name, value)

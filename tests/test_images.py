@@ -1,6 +1,7 @@
 import contextlib
 import os
 import socket
+import struct
 import zlib
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from scenelens.errors import SceneLensError
-from scenelens.images import ImageFrame, find_images, image_frame, load_image, load_mask
+from scenelens.images import ImageFrame, find_images, load_image, load_mask
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_a_pipe_a_device_a_socket_and_a_folder_do_not_hang(tmp_path):
     (tmp_path / "link.jpg").symlink_to(tmp_path / "x.jpg")
     (tmp_path / "d.jpg").mkdir()
     for path in (tmp_path / "x.jpg", tmp_path / "link.jpg", tmp_path / "d.jpg", Path("/dev/zero")):
-        for read in (load_image, image_frame):
+        for read in (load_image, ImageFrame.of):
             with pytest.raises(SceneLensError, match="no regular file"):
                 read(path)
     with socket.socket(socket.AF_UNIX) as server:
@@ -192,7 +193,7 @@ def test_photograph_size_points_and_masks_turn_alike(tmp_path, orientation, endi
     stored[3, 5] = stored[3, 6] = stored[4, 5] = stored[4, 6] = 255
     path = tmp_path / f"a.{ending}"
     Image.fromarray(stored).save(path, exif=exif, **({} if ending != "jpg" else {"quality": 100}))
-    image, frame = load_image(path), image_frame(path)
+    image, frame = load_image(path), ImageFrame.of(path)
     with Image.open(path) as file:
         np.testing.assert_array_equal(image, np.asarray(ImageOps.exif_transpose(file).convert("RGB")))
     assert frame == ImageFrame((16, 32), orientation)
@@ -217,7 +218,7 @@ def test_an_orientation_that_is_none_leaves_the_pixels(tmp_path, tag):
         data = b"Exif\0\0MM\0*\xff\xff\xff\xff"
     Image.new("RGB", (4, 2)).save(tmp_path / "a.jpg", exif=data)
     assert load_image(tmp_path / "a.jpg").shape == (2, 4, 3)
-    assert image_frame(tmp_path / "a.jpg").size == (2, 4)
+    assert ImageFrame.of(tmp_path / "a.jpg").size == (2, 4)
 
 
 def test_a_tag_behind_the_pixels_of_a_png_counts_too(tmp_path):
@@ -229,7 +230,7 @@ def test_a_tag_behind_the_pixels_of_a_png_counts_too(tmp_path):
     chunk = len(data).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
     content = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(content[:-12] + chunk + content[-12:])
-    assert image_frame(tmp_path / "a.png").size == load_image(tmp_path / "a.png").shape[:2] == (4, 2)
+    assert ImageFrame.of(tmp_path / "a.png").size == load_image(tmp_path / "a.png").shape[:2] == (4, 2)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.gif", "a.bmp", "a.tif", "a.webp", "a.ppm"])
@@ -245,7 +246,7 @@ def test_broken_files_are_one_sentence(tmp_path, name):
         path.write_bytes(
             data[: rng.integers(1, len(data) + 1)].tobytes() if rng.random() < 0.3 else data.tobytes()
         )
-        for read in (load_image, image_frame, lambda p: load_mask(p, ImageFrame((4, 4)), colours=True)):
+        for read in (load_image, ImageFrame.of, lambda p: load_mask(p, ImageFrame((4, 4)), colours=True)):
             try:
                 read(path)
             except SceneLensError as error:
@@ -278,3 +279,19 @@ def test_folders(tmp_path):
         "b/1.png",
         "b/2.JPG",
     ]
+
+
+@pytest.mark.parametrize("ending", ["tif", "bmp", "ppm"])
+def test_many_pixels_in_few_bytes_are_refused_before_they_are_decoded(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    Image.new("L", (9000, 9000)).save(path)
+    path.write_bytes(path.read_bytes()[:3000] if ending != "tif" else _tiff_of(9000))
+    with pytest.raises(SceneLensError, match="too many pixels"):
+        load_image(path)
+
+
+def _tiff_of(side: int) -> bytes:
+    """A TIFF's header that states a size, without pixels."""
+    tags = [(256, side), (257, side), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, side), (279, 9)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + b"\0\0\0\0"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from scenelens.errors import SceneLensError
-from scenelens.intervals import bootstrap_interval, paired_difference, wilson_interval
+from scenelens.intervals import bootstrap_interval, wilson_interval
+from scenelens.localization.sentences import _paired_difference
 
 
 @settings(deadline=None)
@@ -60,8 +61,8 @@ def test_bootstrap_at_the_edges():
 
 
 def test_pairs_with_an_unknown_are_left_out():
-    difference, low, high, n = paired_difference([0.5, 0.7, np.nan, 0.9], [0.4, 0.4, 0.1, np.nan])
+    difference, low, high, n = _paired_difference([0.5, 0.7, np.nan, 0.9], [0.4, 0.4, 0.1, np.nan])
     assert (difference, n) == (pytest.approx(0.2), 2)
     assert low <= difference <= high
-    assert paired_difference([np.nan], [1.0])[3] == 0
-    assert math.isnan(paired_difference([0.5], [0.4])[1])
+    assert _paired_difference([np.nan], [1.0])[3] == 0
+    assert math.isnan(_paired_difference([0.5], [0.4])[1])

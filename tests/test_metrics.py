@@ -13,6 +13,8 @@ from sklearn.metrics import average_precision_score, jaccard_score
 from scenelens import metrics
 from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
+from scenelens.localization.scores import _jaccard
+from scenelens.localization.sentences import _calibration_error
 from scenelens.metrics import PrecisionRecall, average_precision, iou, share_of_top
 
 CASES = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=30)
@@ -133,7 +135,7 @@ def test_share_of_top_without_images_or_with_few():
 
 def test_jaccard_by_hand():
     # image 1: 4 object pixels, 2 active, 1 shared; image 2: no object, 3 active. 1 / (2 + 4 - 1 + 3)
-    assert metrics.jaccard([1, 0], [2, 3], [4, 0]) == 1 / 8
+    assert _jaccard(np.array([(1, 2, 4), (0, 3, 0)])) == 1 / 8
 
 
 @pytest.mark.parametrize(
@@ -141,18 +143,18 @@ def test_jaccard_by_hand():
     [(([0], [0], [0]), math.nan), (([0], [0], [5]), 0.0), (([0], [5], [0]), 0.0), (([5], [5], [5]), 1.0)],
 )
 def test_jaccard_at_the_edges(counts, expected):
-    np.testing.assert_equal(metrics.jaccard(*counts), expected)
+    np.testing.assert_equal(_jaccard(np.array(counts).T), expected)
 
 
 def test_jaccard_of_impossible_counts_is_an_error():
     with pytest.raises(SceneLensError, match="3 shared pixels do not fit"):
-        metrics.jaccard([3], [2], [2])
+        _jaccard(np.array([(3, 2, 2)]))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
 def test_jaccard_as_scikit_learn(pixels):
     mask, truth = np.array(pixels).T
-    ours = metrics.jaccard([(mask & truth).sum()], [mask.sum()], [truth.sum()])
+    ours = _jaccard(np.array([((mask & truth).sum(), mask.sum(), truth.sum())]))
     if mask.any() or truth.any():
         assert ours == pytest.approx(jaccard_score(truth, mask))
     else:
@@ -204,13 +206,13 @@ def test_reliability_by_hand():
     np.testing.assert_allclose(table.confidence, [0.5 / 3, 0.8])
     np.testing.assert_allclose(table.right, [1 / 3, 2 / 3])
     assert (table.low < table.right).all()
-    error = metrics.calibration_error([0.1, 0.1, 0.3, 0.8, 0.9, 0.7], [0, 1, 0, 1, 1, 0], 2)
+    error = _calibration_error([0.1, 0.1, 0.3, 0.8, 0.9, 0.7], [0, 1, 0, 1, 1, 0], 2)
     assert error == pytest.approx((abs(0.5 / 3 - 1 / 3) + abs(0.8 - 2 / 3)) / 2)
 
 
 def test_equal_confidences_stay_together_and_no_box_gives_no_row():
     assert metrics.reliability([0.5] * 9, [1] * 4 + [0] * 5).n.tolist() == [9]
     assert metrics.reliability([], []).empty
-    assert math.isnan(metrics.calibration_error([], []))
+    assert math.isnan(_calibration_error([], []))
     with pytest.raises(SceneLensError, match="between 0 and 1"):
         metrics.reliability([1.5], [1])

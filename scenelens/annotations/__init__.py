@@ -22,7 +22,7 @@ out. A single file is read by `parse_annotation` and painted by `rasterise`:
 np.int64(6)
 
 A format of one's own subclasses `InstanceAnnotations` (which pixels belong to which object) or
-`PolygonAnnotations` (outlines). `read_folding` gives the table of plurals and synonyms that counts "trees"
+`PolygonAnnotations` (outlines). `Folding.read` gives the table of plurals and synonyms that counts "trees"
 and "tree" as one object.
 """
 

@@ -3,7 +3,7 @@ from .colour_masks import ColourMasks
 from .interface import Annotations, Instance, InstanceAnnotations, LabelMap, Shape
 from .joined import JoinedAnnotations
 from .labelme import parse_annotation
-from .names import normalise_name, read_folding
+from .names import Folding, normalise_name
 from .outlined import AnnotatedObject, Annotation, PolygonAnnotations, rasterise
 from .polygons import mask_to_polygons
 from .sources import source_digest, stamp
@@ -16,6 +16,7 @@ __all__ = [
     "Annotation",
     "Annotations",
     "ColourMasks",
+    "Folding",
     "Instance",
     "InstanceAnnotations",
     "JoinedAnnotations",
@@ -26,7 +27,6 @@ __all__ = [
     "normalise_name",
     "parse_annotation",
     "rasterise",
-    "read_folding",
     "source_digest",
     "stamp",
     "write_annotation",

@@ -24,7 +24,7 @@ from scenelens.annotations.sources import source_digest, stamp
 from scenelens.caches import cached, read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest
-from scenelens.images import ImageFrame, find_images, image_frame
+from scenelens.images import ImageFrame, find_images
 
 Shape = tuple[int, int]
 _TABLE = ["image", "category", "object", "instance", "area", "share"]
@@ -388,7 +388,7 @@ class InstanceAnnotations:
         return self._frame(image).size
 
     def _frame(self, image: str) -> ImageFrame:
-        return image_frame(self.path(image))
+        return ImageFrame.of(self.path(image))
 
     def masks(self, image: str, shape: Shape | None = None) -> dict[str, np.ndarray]:
         """The visible pixels of each object. Instances of one name are joined.

@@ -51,7 +51,7 @@ def normalise_name(raw: str) -> tuple[str, tuple[str, ...]]:
 
     The name is in lower case, with single spaces and without %20, back-slashes and stray marks. Words for
     states ("sitting", "crop", azimuths) and numbers are taken off its end, but the first word always stays.
-    Plurals stay too: they need a table, see `read_folding`.
+    Plurals stay too: they need a table, see `Folding`.
 
     Parameters
     ----------
@@ -173,48 +173,50 @@ class Folding:
         names = {name: self(str(name)) for name in labels.concept.unique()}
         return labels.assign(concept=labels.concept.map(names))
 
+    @classmethod
+    @cache
+    def read(cls, path: str | Path | None = None) -> Folding:
+        """Read a table of object names.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path, optional
+            A TOML file (default: the package's own, data/object_names.toml).
+
+        Returns
+        -------
+        Folding
+            The table, to be called with a name.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such file, it is not valid TOML, a line is not a list of names, or a name is in two
+            lines.
+
+        Examples
+        --------
+        >>> Folding.read()("windowpane")
+        'window'
+        """
+        file = Path(path) if path is not None else data_folder() / "object_names.toml"
+        try:
+            table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SceneLensError(
+                f"{file} cannot be read ({error.strerror}); it is a table of names."
+            ) from None
+        except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError alike
+            raise SceneLensError(
+                f"{file} is not valid TOML ({error}); write lines such as: painting = ['paintings']"
+            ) from None
+        for name, others in table.items():
+            if not isinstance(others, list) or not all(isinstance(one, str) for one in others):
+                raise SceneLensError(
+                    f"{file}: {name!r} must be a list of the names that fold into it, such as ['{name}s']."
+                )
+        return cls(table, str(file))
+
 
 def _without_states(name: str) -> str:
     return normalise_name(str(name))[0]
-
-
-@cache
-def read_folding(path: str | Path | None = None) -> Folding:
-    """Read a table of object names.
-
-    Parameters
-    ----------
-    path : str or pathlib.Path, optional
-        A TOML file (default: the package's own, data/object_names.toml).
-
-    Returns
-    -------
-    Folding
-        The table, to be called with a name.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no such file, it is not valid TOML, a line is not a list of names, or a name is in two
-        lines.
-
-    Examples
-    --------
-    >>> read_folding()("windowpane")
-    'window'
-    """
-    file = Path(path) if path is not None else data_folder() / "object_names.toml"
-    try:
-        table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SceneLensError(f"{file} cannot be read ({error.strerror}); it is a table of names.") from None
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError alike
-        raise SceneLensError(
-            f"{file} is not valid TOML ({error}); write lines such as: painting = ['paintings']"
-        ) from None
-    for name, others in table.items():
-        if not isinstance(others, list) or not all(isinstance(one, str) for one in others):
-            raise SceneLensError(
-                f"{file}: {name!r} must be a list of the names that fold into it, such as ['{name}s']."
-            )
-    return Folding(table, str(file))

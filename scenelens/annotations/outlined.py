@@ -15,7 +15,7 @@ import numpy as np
 from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
 from scenelens.annotations.polygons import crosses_itself, has_area, polygon_patch, within_reach
 from scenelens.errors import SceneLensError
-from scenelens.images import ImageFrame, image_frame
+from scenelens.images import ImageFrame
 
 #: The kinds of repairs, and what each means.
 REPAIRS = {
@@ -389,7 +389,7 @@ class PolygonAnnotations(InstanceAnnotations):
 
         Outlines of a photograph that the camera's tag turns are turned too; `scenelens.images` says when.
         """
-        frame = image_frame(self.path(image))
+        frame = ImageFrame.of(self.path(image))
         if frame.belongs_to_stored(annotation.size):
             annotation = _turned(annotation.drawn_on(frame.stored), frame.orientation)
         return annotation.drawn_on(frame.size)

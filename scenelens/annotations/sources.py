@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from scenelens.errors import SceneLensError
-from scenelens.images import ImageFrame, image_frame, load_mask
+from scenelens.images import ImageFrame, load_mask
 
 _MOST_BYTES = 16 << 20  # of a text file of outlines or names: 250,000 points with all their digits
 _MOST_PIXELS = 50_000_000  # of a mask: reading it takes about 12 bytes for each
@@ -117,7 +117,7 @@ def mask_size(path: Path, photograph: ImageFrame) -> tuple[int, int]:
         If it is not an image, has more than 50 million pixels, or has another shape than the photograph. A
         mask of another scale will do.
     """
-    own, shown = image_frame(path), photograph.size
+    own, shown = ImageFrame.of(path), photograph.size
     # `load_mask` turns a mask without a tag of its own as it turns the photograph.
     turns = own.orientation == 1 and photograph.belongs_to_stored(own.stored)
     size = ImageFrame(own.stored, photograph.orientation).size if turns else own.size

@@ -243,7 +243,9 @@ class AnnotatedImages(PolygonAnnotations):
         """
         kinds = sorted(self._legends())
         legends = [self.root / "Labels" / f"{kind}.json" for kind in kinds]
-        return legends + [_label_path(self.root, image, kind) for image in self.images for kind in kinds]
+        # As `_label_path`, but made from text: there may be tens of thousands.
+        stems = [f"{self.root}/Labels/{image.rpartition('.')[0]}" for image in self.images]
+        return legends + [Path(f"{stem}_{kind}.png") for stem in stems for kind in kinds]
 
     def _file_notes(self) -> list[tuple[str, str, str]]:
         notes = []

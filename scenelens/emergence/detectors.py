@@ -14,7 +14,7 @@ from functools import partial
 
 import pandas as pd
 
-from scenelens.annotations import read_folding
+from scenelens.annotations import Folding
 from scenelens.errors import SceneLensError, close_names
 from scenelens.labels import LEAST_IOU, TYPES, UNIT, check_labels, unit_types
 from scenelens.networks import Network
@@ -179,7 +179,7 @@ def object_units(
     networks : mapping of str to Network, optional
         Where given, every label must belong to a network, layer and unit of these.
     fold : callable, optional
-        Raw concept name to object name (default: the package's table, `scenelens.annotations.read_folding`).
+        Raw concept name to object name (default: the package's table, `scenelens.annotations.Folding.read`).
         Names are folded before answers are compared, so that "tree" and "trees" agree.
 
     Returns
@@ -205,7 +205,7 @@ def object_units(
     table = check_labels(labels)
     if networks is not None:
         _check_units(table, networks)
-    fold = fold or read_folding()
+    fold = fold or Folding.read()
     # Each distinct name is folded once: there are thousands of labels and a few hundred names.
     table = table.assign(concept=table.concept.map({name: fold(name) for name in table.concept.unique()}))
     found = chosen.choose(table).rename(columns={"concept": "object"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenelens.emergence.frequency import object_frequency
 from scenelens.emergence.presence import ObjectPresence
 from scenelens.errors import SceneLensError
-from scenelens.studies import Study, scene_images
+from scenelens.studies import Study
 from scenelens.workbook import Verdict, check_choice, check_number
 
 
@@ -20,7 +20,7 @@ def _ap_of_a_presence(study: Study, answer: object) -> Verdict:
 def _most_frequent(study: Study, answer: object) -> Verdict:
     """04_1.2: the object with most instances on the study's scenes."""
     try:
-        images = scene_images(study)
+        images = study.scene_images()
         table = object_frequency(ObjectPresence.of(study.annotations, images))  # type: ignore[arg-type]
     except SceneLensError as error:
         return Verdict.of(False, f"This study cannot say: {error}")

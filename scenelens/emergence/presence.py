@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenelens.annotations import Annotations, read_folding
+from scenelens.annotations import Annotations, Folding
 from scenelens.errors import SceneLensError, close_names
 
 
@@ -56,7 +56,7 @@ class ObjectPresence:
         images : iterable of str, optional
             Ids of the images to count on (default all). An image without any object counts as an image.
         fold : callable, optional
-            Raw name to object name (default: the package's table, `scenelens.annotations.read_folding`).
+            Raw name to object name (default: the package's table, `scenelens.annotations.Folding.read`).
 
         Returns
         -------
@@ -80,7 +80,7 @@ class ObjectPresence:
         _check_annotated(ids, annotated.images)
         table = annotated.objects()
         table = table[table.image.isin(set(ids))]
-        fold = fold or read_folding()
+        fold = fold or Folding.read()
         names = table.object.map({name: fold(name) for name in table.object.unique()}).astype(str)
         objects = tuple(sorted(names.unique()))
         rows = table.image.map({image: k for k, image in enumerate(ids)}).to_numpy(int)

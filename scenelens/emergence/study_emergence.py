@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from scenelens.annotations import read_folding
+from scenelens.annotations import Folding
 from scenelens.emergence.detectors import (
     OBJECTS,
     DetectorRule,
@@ -37,7 +37,7 @@ from scenelens.labels import AutomaticLabels
 from scenelens.networks import Network
 from scenelens.paper import PAIR
 from scenelens.sentences import Sentences
-from scenelens.studies import Study, scene_images
+from scenelens.studies import Study
 
 _N_RESAMPLES = 1000
 _LEAST_IMAGES = 5  # that show a concept; a label for a rarer one would be chance
@@ -199,7 +199,7 @@ def measure_emergence(
     labels = _all_labels(study, automatic)
     layers = {name: one.layers[-1] for name, one in automatic.items()}
     detectors = _detectors(labels, rule, study.networks)
-    seen = ObjectPresence.of(study.annotations, scene_images(study))
+    seen = ObjectPresence.of(study.annotations, study.scene_images())
     frequency = object_frequency(seen)
     informative, why_not = _informative(seen)
     counts = _counted_layers(detectors.counts, layers)
@@ -242,7 +242,7 @@ def _counted_layers(table: pd.DataFrame, layers: dict[str, str]) -> pd.DataFrame
 
 def _with_labels(table: pd.DataFrame, automatic: Iterable[AutomaticLabels]) -> pd.DataFrame:
     """The objects that could be a unit's label, and those that people named."""
-    fold = read_folding()
+    fold = Folding.read()
     possible = {fold(name) for one in automatic for name in one.concepts.concept}
     units = [name for name in table if name.startswith("units_")]
     kept = table.object.isin(possible) | (table[units].sum(axis=1) > 0)

@@ -16,16 +16,16 @@ network, layer, unit, annotator, concept, type, precision, n_images, source, whe
 about a unit need not agree, so the rule that makes one meaning of them is an argument:
 
 >>> import pandas as pd
->>> from scenelens.labels import agreement, unit_types
+>>> from scenelens.labels import Agreement, unit_types
 >>> answers = pd.DataFrame({"network": "scene", "layer": "pool5", "unit": 17, "annotator": ["a", "b", "c"],
 ...                         "concept": ["bed", "bed", "bedroom"], "type": ["object", "object", "scene"],
 ...                         "precision": [0.9, 0.9, 0.8]})
 >>> unit_types(answers, "majority").concept.tolist(), unit_types(answers, "unanimous").concept.tolist()
 (['bed'], [])
 
-`label_networks` measures all units of several networks in one pass; `LabelStore` stores people's answers in a
-SQLite file; `agreement` and `score_student` compare people with each other; `read_netdissect` reads Network
-Dissection's published labels of the paper's networks.
+`label_networks` measures all units of several networks in one pass. `LabelStore` stores people's answers in a
+SQLite file. `Agreement.of` and `score_student` compare people with each other. `read_netdissect` reads
+Network Dissection's published labels of the paper's networks.
 """
 
 import lazy_loader

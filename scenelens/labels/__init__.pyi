@@ -1,11 +1,10 @@
-from .annotator_agreement import Agreement, agreement, score_student
+from .annotator_agreement import Agreement, score_student
 from .automatic import (
     LABELS_VERSION,
     LEAST_IOU,
     AutomaticLabels,
     LayerCounts,
     cache_path,
-    load_or_compute,
 )
 from .colours_and_elements import colour_map, element_map
 from .concept_maps import SCENES, AnnotatedFrame, ConceptMaps
@@ -22,8 +21,6 @@ from .table import (
     check_labels,
     current,
     merge,
-    side_by_side,
-    type_counts,
     unit_types,
 )
 
@@ -47,19 +44,15 @@ __all__ = [
     "LayerMaps",
     "Maps",
     "Rule",
-    "agreement",
     "cache_path",
     "check_labels",
     "colour_map",
     "current",
     "element_map",
     "label_networks",
-    "load_or_compute",
     "merge",
     "read_amt",
     "read_netdissect",
     "score_student",
-    "side_by_side",
-    "type_counts",
     "unit_types",
 ]

@@ -45,6 +45,43 @@ class Agreement(NamedTuple):
     low: float
     high: float
 
+    @classmethod
+    def of(cls, labels: pd.DataFrame, seed: int = 0, n_resamples: int = 2000) -> Agreement:
+        """How far annotators agree on the types of units, all sources of `labels` together.
+
+        Parameters
+        ----------
+        labels : pandas.DataFrame
+            Answers, usually of one network and layer; see `labels.check_labels`. Of an annotator's several
+            answers about one unit the latest counts.
+        seed : int, optional
+            Seed of the bootstrap over units (default 0).
+        n_resamples : int, optional
+            How many bootstrap samples (default 2000).
+
+        Returns
+        -------
+        Agreement
+            Krippendorff's alpha with its interval, and the share of unanimous units.
+
+        Notes
+        -----
+        Not in the paper. In the released answers for pool5 all three workers agree on the type of 23% (scene
+        network) and 26% (object network) of the units.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"network": "scene", "layer": "pool5", "unit": [1, 1, 2, 2],
+        ...     "concept": "bed", "annotator": list("abab"), "type": ["object", "scene", "object", "object"]})
+        >>> Agreement.of(table).unanimous
+        0.5
+        """
+        counts = _type_table(labels).to_numpy()
+        counts = counts[counts.sum(1) > 1]
+        low, high = bootstrap_interval(counts, _krippendorff_alpha, seed, n_resamples)
+        unanimous = float((counts > 0).sum(1).__eq__(1).mean()) if len(counts) else math.nan
+        return cls(len(counts), int(counts.sum()), unanimous, _krippendorff_alpha(counts), low, high)
+
 
 def _type_table(labels: pd.DataFrame) -> pd.DataFrame:
     """How many answers of each type a unit got: index network, layer, unit; one int column per type.
@@ -93,43 +130,6 @@ def _krippendorff_alpha(counts: np.ndarray) -> float:
         return math.nan
     observed = ((answers**2 - (table**2).sum(1)) / (answers - 1)).sum()
     return float(1 - (totals.sum() - 1) * observed / expected)
-
-
-def agreement(labels: pd.DataFrame, seed: int = 0, n_resamples: int = 2000) -> Agreement:
-    """How far annotators agree on the types of units, all sources of `labels` together.
-
-    Parameters
-    ----------
-    labels : pandas.DataFrame
-        Answers, usually of one network and layer; see `labels.check_labels`. Of an annotator's several
-        answers about one unit the latest counts.
-    seed : int, optional
-        Seed of the bootstrap over units (default 0).
-    n_resamples : int, optional
-        How many bootstrap samples (default 2000).
-
-    Returns
-    -------
-    Agreement
-        Krippendorff's alpha with its interval, and the share of unanimous units.
-
-    Notes
-    -----
-    Not in the paper. In the released answers for pool5 all three workers agree on the type of 23% (scene
-    network) and 26% (object network) of the units.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"network": "scene", "layer": "pool5", "unit": [1, 1, 2, 2], "concept": "bed",
-    ...     "annotator": ["a", "b"] * 2, "type": ["object", "scene", "object", "object"]})
-    >>> agreement(table).unanimous
-    0.5
-    """
-    counts = _type_table(labels).to_numpy()
-    counts = counts[counts.sum(1) > 1]
-    low, high = bootstrap_interval(counts, _krippendorff_alpha, seed, n_resamples)
-    unanimous = float((counts > 0).sum(1).__eq__(1).mean()) if len(counts) else math.nan
-    return Agreement(len(counts), int(counts.sum()), unanimous, _krippendorff_alpha(counts), low, high)
 
 
 def score_student(labels: pd.DataFrame, student: str, others: pd.DataFrame) -> pd.DataFrame:

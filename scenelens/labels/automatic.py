@@ -243,38 +243,40 @@ class AutomaticLabels:
             raise SceneLensError(f"layer {layer!r} was not measured; {close_names(layer, self.counts)}.")
         return self.counts[layer]
 
+    @staticmethod
+    def load_or_compute(
+        paths: Mapping[str, Path], make: Callable[[list[str]], list[AutomaticLabels]]
+    ) -> dict[str, AutomaticLabels]:
+        """Read labels from cache files; compute those that cannot be read, all in one pass.
 
-def load_or_compute(
-    paths: Mapping[str, Path], make: Callable[[list[str]], list[AutomaticLabels]]
-) -> dict[str, AutomaticLabels]:
-    """Read labels from cache files; compute those that cannot be read, all in one pass.
+        Parameters
+        ----------
+        paths : mapping of str to pathlib.Path
+            A file for each name. The file's name must contain a key of everything the labels depend on.
+        make : callable
+            Takes a list of names and returns their labels in this order. Called once, and only if some are
+            missing.
 
-    Parameters
-    ----------
-    paths : mapping of str to pathlib.Path
-        A file for each name. The file's name must contain a key of everything the labels depend on.
-    make : callable
-        Takes a list of names and returns their labels in this order. Called once, only if some are missing.
+        Returns
+        -------
+        dict of str to AutomaticLabels
+            The labels of each name; those that were computed are now cached.
 
-    Returns
-    -------
-    dict of str to AutomaticLabels
-        The labels of each name; those that were computed are now cached, where the folder can be written.
-    """
-    found = _read_labels(paths)
-    missing = {name: path for name, path in paths.items() if name not in found}
-    if not missing:
+        """
+        found = _read_labels(paths)
+        missing = {name: path for name, path in paths.items() if name not in found}
+        if not missing:
+            return found
+        with contextlib.ExitStack() as locks:
+            for path in sorted(missing.values()):  # all in the same order, so that nobody waits in a circle
+                locks.enter_context(one_writer(path))
+            found |= _read_labels(missing)  # another process may have made them while this one waited
+            names = [name for name in missing if name not in found]
+            # All missing ones together: networks that see the same frame share one pass over the annotations.
+            for name, one in zip(names, make(names) if names else (), strict=True):
+                keep(paths[name], _pack(one))
+                found[name] = one
         return found
-    with contextlib.ExitStack() as locks:
-        for path in sorted(missing.values()):  # everybody in the same order, so that nobody waits in a circle
-            locks.enter_context(one_writer(path))
-        found |= _read_labels(missing)  # another process may have made them while this one waited
-        names = [name for name in missing if name not in found]
-        # All missing ones together: networks that see the same frame share one pass over the annotations.
-        for name, one in zip(names, make(names) if names else (), strict=True):
-            keep(paths[name], _pack(one))
-            found[name] = one
-    return found
 
 
 def _read_labels(paths: Mapping[str, Path]) -> dict[str, AutomaticLabels]:

@@ -1,7 +1,7 @@
 """Published labels of the paper's own units: the released answers of people, and Network Dissection's.
 
-Both name units of the same three Caffe networks, so the answers of people can be compared with measurements
-(`side_by_side`). Neither comes with this package.
+Both name units of the same three Caffe networks, so the answers of people can be compared with measurements.
+Neither comes with this package.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read_amt(path: str | Path, network: str | None = None) -> pd.DataFrame:
 
     Notes
     -----
-    Section 3.3. `layerAverageCount` in the same file is `labels.type_counts(..., share=True)`.
+    Section 3.3. `layerAverageCount` in the same file has the shares of these types.
 
     Examples
     --------

@@ -52,38 +52,3 @@ RULES: dict[str, Rule] = {
     "unanimous": _unanimous,
     "most precise": _most_precise,
 }
-
-
-def select_answers(answers: pd.DataFrame, rule: Rule, threshold: float) -> pd.DataFrame:
-    """Select the answers that count by a rule.
-
-    Parameters
-    ----------
-    answers : pandas.DataFrame
-        Answers with the columns `UNIT`, ``type`` and ``precision``.
-    rule : callable
-        One of `RULES`, or a function of (the answers about one unit, threshold).
-    threshold : float
-        The wanted precision, 0..1.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of `answers`, unit after unit in the order of `answers`.
-
-    Examples
-    --------
-    >>> answers = pd.DataFrame({"network": "scene", "layer": "pool5", "unit": 1, "concept": ["bed", "red"],
-    ...                         "type": ["object", "simple element or colour"], "precision": [0.9, 0.4]})
-    >>> select_answers(answers, RULES["any"], 0.75).concept.tolist()
-    ['bed']
-    """
-    if answers.empty:
-        return answers
-    if any(rule is one for one in RULES.values()):
-        chosen = rule(answers, threshold)
-    else:  # a reader's own rule sees one unit at a time, so it need not know about groups
-        chosen = pd.concat([rule(rows, threshold) for _, rows in answers.groupby(UNIT, sort=False)])
-    # A rule may sort the answers; the units come back in their order, and the sorting stays within each.
-    place = answers.groupby(UNIT, sort=False).ngroup()
-    return chosen.loc[place.reindex(chosen.index).sort_values(kind="stable").index]

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.labels.rules import RULES, UNIT, Rule, select_answers
+from scenelens.labels.rules import RULES, UNIT, Rule
 
 #: The six types that workers chose from, in the order (1 to 6) of the released answers.
 TYPES = (
@@ -283,7 +282,7 @@ def unit_types(labels: pd.DataFrame, rule: str | Rule = "majority", threshold: f
         raise SceneLensError(f"no rule named {rule!r}; {close_names(rule, RULES)}, or pass a function.")
     if not 0 <= threshold <= 1:
         raise SceneLensError(f"threshold={threshold}: a precision is a share, 0..1.")
-    chosen = select_answers(current(labels), choose, threshold)
+    chosen = _selected(current(labels), choose, threshold)
     groups = chosen.groupby([*UNIT, "type"], sort=False).precision.max().reset_index()
     table = groups.merge(_common_concepts(chosen), on=[*UNIT, "type"], how="left")
     return table.assign(level=table.type.map(LEVELS))[[*UNIT, "type", "level", "concept", "precision"]]
@@ -301,63 +300,6 @@ def _common_concepts(answers: pd.DataFrame) -> pd.DataFrame:
     found = names.groupby(key, sort=False).precision.agg(["size", "max"]).reset_index()
     found = found.sort_values(["size", "max"], ascending=False, kind="stable")
     return found.drop_duplicates([*UNIT, "type"])[key]
-
-
-def type_counts(labels: pd.DataFrame, share: bool = False) -> pd.DataFrame:
-    """How many answers each type got, whatever their precision (the released `layerAverageCount`).
-
-    Parameters
-    ----------
-    labels : pandas.DataFrame
-        Answers; see `check_labels`.
-    share : bool, optional
-        True gives shares of all answers for the layer, 0..1 (default: numbers).
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per network and layer (the index, in the table's order), one column per type.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame([("scene", "pool5", 1, "bed", "object"), ("scene", "pool5", 2, "sky", "scene")],
-    ...                      columns=["network", "layer", "unit", "concept", "type"])
-    >>> type_counts(table, share=True)["object"].tolist()
-    [0.5]
-    """
-    table = check_labels(labels)
-    counts = table.groupby(["network", "layer", "type"], sort=False).size().unstack(fill_value=0)
-    counts = counts.reindex(columns=pd.Index(TYPES, name="type"), fill_value=0)
-    counts = counts.reindex(pd.MultiIndex.from_frame(table[["network", "layer"]].drop_duplicates()))
-    return counts.div(counts.sum(axis=1), axis=0) if share else counts
-
-
-def side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
-    """Compare the labels that several sources give the same units.
-
-    Parameters
-    ----------
-    *tables : pandas.DataFrame
-        Tables of answers; see `check_labels`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per unit that occurs in every table (index: network, layer, unit), one column per source and
-        annotator. Values are "concept (type)", '' where a source has no answer.
-
-    Examples
-    --------
-    >>> row = {"network": "scene", "layer": "pool5", "unit": 1, "concept": "bed", "type": "object"}
-    >>> side_by_side(pd.DataFrame([row | {"source": "A"}]), pd.DataFrame([row | {"source": "B"}])).shape
-    (1, 2)
-    """
-    checked = [current(table) for table in tables]
-    known = [set(zip(*(table[name] for name in UNIT), strict=True)) for table in checked]
-    whole = merge(*checked)
-    shared = [key in set.intersection(*known) for key in zip(*(whole[name] for name in UNIT), strict=True)]
-    named = whole.assign(label=whole.concept + " (" + whole.type + ")")[np.array(shared, dtype=bool)]
-    return named.pivot(index=UNIT, columns=["source", "annotator"], values="label").fillna("")
 
 
 def concept_type(kind: str, concept: str) -> str:
@@ -388,3 +330,38 @@ def concept_type(kind: str, concept: str) -> str:
     if kind not in CATEGORIES:
         raise SceneLensError(f"no kind of concept {kind!r}; the kinds are {', '.join(CATEGORIES)}.")
     return "region or surface" if kind == "object" and concept in _SURFACES else CATEGORIES[kind]
+
+
+def _selected(answers: pd.DataFrame, rule: Rule, threshold: float) -> pd.DataFrame:
+    """Select the answers that count by a rule.
+
+    Parameters
+    ----------
+    answers : pandas.DataFrame
+        Answers with the columns `UNIT`, ``type`` and ``precision``.
+    rule : callable
+        One of `RULES`, or a function of (the answers about one unit, threshold).
+    threshold : float
+        The wanted precision, 0..1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `answers`, unit after unit in the order of `answers`.
+
+    Examples
+    --------
+    >>> answers = pd.DataFrame({"network": "scene", "layer": "pool5", "unit": 1, "concept": ["bed", "red"],
+    ...                         "type": ["object", "simple element or colour"], "precision": [0.9, 0.4]})
+    >>> _selected(answers, RULES["any"], 0.75).concept.tolist()
+    ['bed']
+    """
+    if answers.empty:
+        return answers
+    if any(rule is one for one in RULES.values()):
+        chosen = rule(answers, threshold)
+    else:  # a reader's own rule sees one unit at a time, so it need not know about groups
+        chosen = pd.concat([rule(rows, threshold) for _, rows in answers.groupby(UNIT, sort=False)])
+    # A rule may sort the answers; the units come back in their order, and the sorting stays within each.
+    place = answers.groupby(UNIT, sort=False).ngroup()
+    return chosen.loc[place.reindex(chosen.index).sort_values(kind="stable").index]

@@ -13,7 +13,7 @@ from .sentences import (
     describe_splits,
     describe_union,
 )
-from .study_localizers import StudyLocalizer, open_localizers, study_localizer
+from .study_localizers import StudyLocalizer, open_localizers
 from .tables import (
     best_cases,
     box_table,
@@ -21,7 +21,6 @@ from .tables import (
     compare_with_paper,
     example_image,
     find_objects,
-    network_differences,
     scene_table,
 )
 from .widget import localize_image
@@ -51,8 +50,6 @@ __all__ = [
     "find_objects",
     "localize",
     "localize_image",
-    "network_differences",
     "open_localizers",
     "scene_table",
-    "study_localizer",
 ]

@@ -32,7 +32,7 @@ from sklearn.isotonic import IsotonicRegression
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.localization.boxes import LabelledUnits
-from scenelens.localization.truth import ImageConcepts, iterate_annotated
+from scenelens.localization.truth import ImageConcepts
 
 _POOL = 10  # cases, at least, behind every confidence
 
@@ -184,7 +184,7 @@ class Calibration:
             )
         ids = list(annotations.images if images is None else images)
         observed = _Observations(units)
-        for batch in iterate_annotated(units.network, annotations, list(units.layers), ids, progress):
+        for batch in ImageConcepts.batches(units.network, annotations, list(units.layers), ids, progress):
             for k, concepts in enumerate(batch[1]):
                 observed.add(concepts, {layer: values[k] for layer, values in batch[2].items()})
         return observed.result()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenelens.localization.study_localizers import ENOUGH, study_localizer
+from scenelens.localization.study_localizers import ENOUGH, StudyLocalizer
 from scenelens.studies import Study
 from scenelens.workbook import Verdict, check_choice, check_number
 
@@ -28,7 +28,7 @@ def _best_object(study: Study, answer: object) -> Verdict:
     """04_2.4: the object whose best unit of the scene network has the highest AP."""
     if study.annotations is None:
         return Verdict.of(False, "This study has no annotations, so no object has been scored.")
-    table = study_localizer(study, "scene").objects(intervals=False)
+    table = StudyLocalizer.of(study, "scene").objects(intervals=False)
     if table.empty:
         return Verdict.of(False, f"No object is on {ENOUGH} test images and missing from {ENOUGH}.")
     hint = 'Sort the table by the column "ap".'

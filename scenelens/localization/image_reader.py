@@ -16,7 +16,7 @@ import traitlets
 from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
 from scenelens.localization.localizer import Localization
-from scenelens.localization.study_localizers import StudyLocalizer, study_localizer
+from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.paper import PAIR
 from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import one_line, percent, words
@@ -100,7 +100,7 @@ class ImageReader(traitlets.HasTraits):
         if network not in self.networks():
             near = close_names(network, self.networks())
             raise SceneLensError(f"no network named {network!r} to find objects with; {near}.")
-        return study_localizer(self.study, network)
+        return StudyLocalizer.of(self.study, network)
 
     def choose(self, **wanted: str) -> None:
         """Change some of network, layer and image; a layer that the network lacks becomes the deepest.

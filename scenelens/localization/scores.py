@@ -8,6 +8,7 @@ fields can be compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,11 +23,10 @@ from scenelens.intervals import bootstrap_interval
 from scenelens.localization.boxes import LabelledUnits, LayerUnits
 from scenelens.localization.localizer import Localizer
 from scenelens.localization.scored_detector import BINS, ScoredDetector
-from scenelens.localization.truth import ImageConcepts, iterate_annotated
+from scenelens.localization.truth import ImageConcepts
 from scenelens.metrics import (
     PrecisionRecall,
     average_precision,
-    jaccard,
 )
 
 _KINDS = ("unit", "best unit", "union")
@@ -107,7 +107,7 @@ class DetectorScores:
                 raise SceneLensError(f"{one.layer} was not prepared in the labelled units; {near}.")
         layers = dict.fromkeys([*(one.layer for one in detectors), *(localizer.layers if localizer else ())])
         counts = _Counts(units.layers, list(detectors), localizer)
-        batches = iterate_annotated(units.network, annotations, list(layers), list(images), progress)
+        batches = ImageConcepts.batches(units.network, annotations, list(layers), list(images), progress)
         for names, concepts, maps in batches:
             for k, name in enumerate(names):
                 counts.add(name, concepts[k], {layer: values[k] for layer, values in maps.items()})
@@ -256,7 +256,20 @@ _MEASURES = [
 
 
 def _jaccard(pixels: np.ndarray) -> float:
-    return jaccard(pixels[:, 0], pixels[:, 1], pixels[:, 2])
+    """The Jaccard index over many images: all shared pixels over all pixels of either mask.
+
+    A row is one image's pixels in both masks, in the detector's mask and in the object's. No pixel in either
+    mask of any image gives NaN. An image without the object counts through the pixels that are active on it.
+    Counts that are impossible, such as more shared than active pixels, raise SceneLensError.
+
+    >>> _jaccard(np.array([(1, 2, 4), (0, 3, 0)]))  # 1 of 2 + 4 - 1, and 3 more on the second image
+    0.125
+    """
+    both, active, truth = (int(column.sum()) for column in pixels.T)
+    either = active + truth - both
+    if both < 0 or either < both:
+        raise SceneLensError(f"{both} shared pixels do not fit into {either} pixels of either mask.")
+    return both / either if either else math.nan
 
 
 def _ap(cases: np.ndarray) -> float:

@@ -4,20 +4,20 @@ paper."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from scenelens import paper
+from scenelens.intervals import bootstrap_interval
 from scenelens.localization.study_localizers import ENOUGH, StudyLocalizer
 from scenelens.localization.tables import (
     NO_ANNOTATIONS,
     compare_networks,
     compare_with_paper,
-    network_differences,
 )
-from scenelens.metrics import calibration_error
+from scenelens.metrics import reliability
 from scenelens.sentences import Sentences, interval, named, percent
 from scenelens.studies import Study
 
@@ -103,7 +103,7 @@ def describe_calibration(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
         if boxes.empty:
             lines.append(f"- {named(name)} network: no box on the test images.")
             continue
-        error = calibration_error(boxes.confidence.to_numpy(), boxes.right.to_numpy())
+        error = _calibration_error(boxes.confidence.to_numpy(), boxes.right.to_numpy())
         lines.append(
             f"- {named(name)} network: {len(boxes):,} boxes have a mean confidence of "
             f"{percent(boxes.confidence.mean())}, and {percent(boxes.right.mean())} of them are right; "
@@ -153,11 +153,35 @@ def describe_differences(study: Study, localizers: Mapping[str, StudyLocalizer])
     Sentences
         Markdown.
     """
-    table, measures = network_differences(localizers), {"ap": "AP", "jaccard": "Jaccard index"}
+    table, measures = _network_differences(localizers), {"ap": "AP", "jaccard": "Jaccard index"}
     lines = [f"- {measures[row['measure']]}: {_difference(row)}" for row in table.to_dict("records")]
     if not lines:
         return Sentences("There is nothing to compare: the study has no annotations, or one network.")
     return Sentences("\n".join([*lines, "", *_limits(study, localizers, table)]))
+
+
+def _network_differences(localizers: Mapping[str, StudyLocalizer], of: str = "scene") -> pd.DataFrame:
+    """By how much one network finds objects better than each other network, object by object.
+
+    A row has measure ("ap", "jaccard"), than (the other network), difference (the mean over the objects that
+    both have), low, high (its 95% interval) and n (objects).
+    """
+    others = [name for name in localizers if of in localizers and name != of]
+    tables = {name: _comparable(one) for name, one in localizers.items()}
+    rows = []
+    for measure in ("ap", "jaccard"):
+        for name in others:
+            both = tables[of].merge(tables[name], on="concept", suffixes=("", "_other"))
+            found = _paired_difference(both[measure].to_numpy(), both[f"{measure}_other"].to_numpy())
+            rows.append((measure, name, *found))
+    return pd.DataFrame(rows, columns=["measure", "than", "difference", "low", "high", "n"])
+
+
+def _comparable(localizer: StudyLocalizer) -> pd.DataFrame:
+    """The rows of `StudyLocalizer.objects` in the order of the annotations, which is the same for all
+    networks: the resamples of an interval must not depend on how a network ranks the objects."""
+    table = localizer.scores.table(intervals=False)
+    return table[table.concept.isin(localizer.objects(intervals=False).concept)]
 
 
 def _difference(row: dict) -> str:
@@ -242,3 +266,73 @@ def describe_networks(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
             f"images, by chance {percent(row['chance'])}."
         )
     return Sentences("\n".join(lines) or "Nothing is annotated, so no unit has a name.")
+
+
+def _calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> float:
+    """Return the expected calibration error: the mean distance between confidence and share of right cases.
+
+    Parameters
+    ----------
+    confidence : array_like
+        (n,) float in 0..1.
+    right : array_like
+        (n,) bool: whether the case was right.
+    n_bins : int, optional
+        How many bins there are between 0 and 1; see `reliability`.
+
+    Returns
+    -------
+    float
+        In 0..1; NaN without a case.
+
+    Examples
+    --------
+    >>> _calibration_error([.1, .1, .9, .9], [0, 0, 1, 0], 2).__round__(3)
+    0.25
+    """
+    table = reliability(confidence, right, n_bins)
+    if table.empty:
+        return math.nan
+    return float(np.average((table["confidence"] - table["right"]).abs(), weights=table["n"]))
+
+
+def _paired_difference(
+    ours: np.ndarray, theirs: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean, seed: int = 0
+) -> tuple[float, float, float, int]:
+    """Return by how much one network exceeds another in a measure, over the same objects.
+
+    Edge cases: pairs in which either value is NaN are left out. With one pair the interval is NaN, with no
+    pair the difference is NaN, too.
+
+    Parameters
+    ----------
+    ours : numpy.ndarray
+        (n_objects,) the measure of one network.
+    theirs : numpy.ndarray
+        (n_objects,) that of the other, in the same order.
+    statistic : callable, optional
+        What is taken of the differences; the mean by default.
+    seed : int, optional
+        Seed of the bootstrap over the objects.
+
+    Returns
+    -------
+    difference : float
+        The statistic of the differences.
+    low : float
+        The lower end of its 95% bootstrap interval.
+    high : float
+        The upper end.
+    n : int
+        The number of objects that both have.
+
+    Examples
+    --------
+    >>> _paired_difference(np.array([.5, .7, np.nan]), np.array([.4, .4, .1]))[3]
+    2
+    """
+    both = np.asarray(ours, float) - np.asarray(theirs, float)
+    both = both[np.isfinite(both)]
+    if not len(both):
+        return math.nan, math.nan, math.nan, 0
+    return (float(statistic(both)), *bootstrap_interval(both, statistic, seed), len(both))

@@ -26,7 +26,6 @@ from scenelens.labels import (
     AutomaticLabels,
     cache_path,
     label_networks,
-    load_or_compute,
 )
 from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.calibration import Calibration, Curve
@@ -37,7 +36,7 @@ from scenelens.localization.truth import ImageConcepts
 from scenelens.networks import Network
 from scenelens.paper import PAIR
 from scenelens.receptive_fields import EmpiricalRF, open_atlas
-from scenelens.studies import Study, network_variant, scene_images, variant_parts
+from scenelens.studies import Study, network_variant, variant_parts
 
 _VERSION = 1  # of the cached results: raise it when a rule changes their numbers
 _PAPER_LAYERS = ("pool2", "conv4", "pool5")  # Figure 10
@@ -121,37 +120,37 @@ class StudyLocalizer:
         table = self.objects(intervals=False)
         return table[table.concept.isin(named)].reset_index(drop=True)
 
+    @staticmethod
+    def of(study: Study, network: str = "scene", progress: bool = True) -> StudyLocalizer:
+        """Return one network of a study, ready to find objects in images.
+
+        The first time this takes about two minutes where there are thousands of images; then it is read from
+        the cache.
+
+        Parameters
+        ----------
+        study : Study
+            A study with annotations.
+        network : str, optional
+            The network's name in the study (default ``"scene"``).
+        progress : bool, optional
+            Whether to show progress bars (default True).
+
+        Returns
+        -------
+        StudyLocalizer
+            Named, calibrated and scored.
+
+        Raises
+        ------
+        SceneLensError
+            If the study has no annotations, fewer than four annotated images of scenes, or no such network.
+        """
+        return _open(study, [network], progress)[network]
+
 
 #: What is open of each study, by network.
 _OPEN: WeakKeyDictionary[Study, dict[tuple[str, str], StudyLocalizer]] = WeakKeyDictionary()
-
-
-def study_localizer(study: Study, network: str = "scene", progress: bool = True) -> StudyLocalizer:
-    """Return one network of a study, ready to find objects in images.
-
-    The first time this takes about two minutes where there are thousands of images; then it is read from the
-    cache.
-
-    Parameters
-    ----------
-    study : Study
-        A study with annotations.
-    network : str, optional
-        The network's name in the study (default ``"scene"``).
-    progress : bool, optional
-        Whether to show progress bars (default True).
-
-    Returns
-    -------
-    StudyLocalizer
-        Named, calibrated and scored.
-
-    Raises
-    ------
-    SceneLensError
-        If the study has no annotations, fewer than four annotated images of scenes, or no such network.
-    """
-    return _open(study, [network], progress)[network]
 
 
 def open_localizers(study: Study, progress: bool = True) -> dict[str, StudyLocalizer]:
@@ -213,7 +212,7 @@ def _study_localizer(
 def _split_images(study: Study, seed: int = 0) -> Splits:
     """The annotated images of scenes, randomly split: selection (half), calibration and test (a quarter
     each), but no more than 1,000, 500 and 500 images."""
-    scenes = scene_images(study)
+    scenes = study.scene_images()
     if len(scenes) < 4:
         raise SceneLensError(
             f"{len(scenes)} annotated scenes are too few for a selection, a calibration and a test set; "
@@ -255,7 +254,9 @@ def _automatic_labels(
         # All networks at once, so that each image is decoded and its annotation is drawn only once.
         return label_networks(nets, annotations, layers, splits["selection"], kinds=kinds, progress=progress)
 
-    return load_or_compute({name: _cache_path(study, name, splits, "-names") for name in networks}, make)
+    return AutomaticLabels.load_or_compute(
+        {name: _cache_path(study, name, splits, "-names") for name in networks}, make
+    )
 
 
 def _name_units(automatic: AutomaticLabels) -> pd.DataFrame:

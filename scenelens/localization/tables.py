@@ -12,7 +12,7 @@ import pandas as pd
 from scenelens import paper
 from scenelens.annotations import Annotations
 from scenelens.images import load_image
-from scenelens.intervals import bootstrap_interval, paired_difference
+from scenelens.intervals import bootstrap_interval
 from scenelens.localization.localizer import Localization
 from scenelens.localization.scored_detector import ScoredDetector
 from scenelens.localization.study_localizers import StudyLocalizer
@@ -55,40 +55,6 @@ def compare_networks(localizers: Mapping[str, StudyLocalizer]) -> pd.DataFrame:
             row |= {f"{measure}_low": low, f"{measure}_high": high}
         rows.append(row | {"chance": float(table.share.mean()) if len(table) else math.nan})
     return pd.DataFrame(rows)
-
-
-def network_differences(localizers: Mapping[str, StudyLocalizer], of: str = "scene") -> pd.DataFrame:
-    """Return by how much one network finds objects better than each other network, object by object.
-
-    Parameters
-    ----------
-    localizers : mapping of str to StudyLocalizer
-        By network, as `open_localizers` returns them.
-    of : str, optional
-        The network that is compared with the others (default ``"scene"``).
-
-    Returns
-    -------
-    pandas.DataFrame
-        measure (``"ap"``, ``"jaccard"``), than (the other network), difference (the mean over the objects
-        that both have), low, high (its 95% interval), n (objects).
-    """
-    others = [name for name in localizers if of in localizers and name != of]
-    tables = {name: _comparable(one) for name, one in localizers.items()}
-    rows = []
-    for measure in ("ap", "jaccard"):
-        for name in others:
-            both = tables[of].merge(tables[name], on="concept", suffixes=("", "_other"))
-            found = paired_difference(both[measure].to_numpy(), both[f"{measure}_other"].to_numpy())
-            rows.append((measure, name, *found))
-    return pd.DataFrame(rows, columns=["measure", "than", "difference", "low", "high", "n"])
-
-
-def _comparable(localizer: StudyLocalizer) -> pd.DataFrame:
-    """The rows of `StudyLocalizer.objects` in the order of the annotations, which is the same for all
-    networks: the resamples of an interval must not depend on how a network ranks the objects."""
-    table = localizer.scores.table(intervals=False)
-    return table[table.concept.isin(localizer.objects(intervals=False).concept)]
 
 
 def compare_with_paper(

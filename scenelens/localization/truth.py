@@ -4,11 +4,13 @@ maps."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 
 import numpy as np
 
 from scenelens.annotations import Annotations
+from scenelens.errors import SceneLensError
 from scenelens.labels import AnnotatedFrame, ConceptMaps, LayerMaps, Maps
 from scenelens.networks import Network
 from scenelens.progress import Announcer, read_ahead
@@ -122,49 +124,53 @@ class ImageConcepts:
             found |= (self.annotated.codes == number).any(2)
         return found
 
+    @classmethod
+    def batches(
+        cls,
+        network: Network,
+        annotations: Annotations,
+        layers: list[str],
+        images: list[str],
+        progress: bool = True,
+    ) -> Iterator[tuple[list[str], list[ImageConcepts], Maps]]:
+        """Run a network over annotated images, batch by batch.
 
-def iterate_annotated(
-    network: Network, annotations: Annotations, layers: list[str], images: list[str], progress: bool = True
-) -> Iterator[tuple[list[str], list[ImageConcepts], Maps]]:
-    """Run a network over annotated images, batch by batch.
+        Images that cannot be read are left out; ``study.annotations.report()`` lists them.
 
-    Images that cannot be read are left out; ``study.annotations.report()`` lists them.
+        Parameters
+        ----------
+        network : Network
+            The network.
+        annotations : Annotations
+            What is where on the images.
+        layers : list of str
+            The layers whose maps are wanted.
+        images : list of str
+            Ids in `annotations`.
+        progress : bool, optional
+            Whether to show a progress bar (default True).
 
-    Parameters
-    ----------
-    network : Network
-        The network.
-    annotations : Annotations
-        What is where on the images.
-    layers : list of str
-        The layers whose maps are wanted.
-    images : list of str
-        Ids in `annotations`.
-    progress : bool, optional
-        Whether to show a progress bar (default True).
-
-    Yields
-    ------
-    names : list of str
-        Ids of the batch's N images.
-    concepts : list of ImageConcepts
-        What each of them shows.
-    maps : dict of str to numpy.ndarray
-        Layer -> (N, units, h, w) float32.
-    """
-    concepts = ConceptMaps(annotations, network, ImageConcepts.kinds(annotations))
-    say = Announcer(progress)
-    forward, words = LayerMaps(network, layers, say), _Vocabularies(annotations)
-    with say.bar(len(images), f"{network.name} network, annotated images") as bar:
-        for names, annotated, skipped in read_ahead(concepts.annotated_frame, images):
-            if names:
-                numbers, frames = _numbers(concepts), [one.frame for one in annotated]
-                found = [
-                    ImageConcepts(one, numbers, words.of(name))
-                    for name, one in zip(names, annotated, strict=True)
-                ]
-                yield names, found, forward.maps(frames)
-            bar.update(len(names) + len(skipped))
+        Yields
+        ------
+        names : list of str
+            Ids of the batch's N images.
+        concepts : list of ImageConcepts
+            What each of them shows.
+        maps : dict of str to numpy.ndarray
+            Layer -> (N, units, h, w) float32.
+        """
+        concepts = ConceptMaps(annotations, network, cls.kinds(annotations))
+        say = Announcer(progress)
+        forward, words = LayerMaps(network, layers, say), _Vocabularies(annotations)
+        with say.bar(len(images), f"{network.name} network, annotated images") as bar:
+            for names, annotated, skipped in read_ahead(concepts.annotated_frame, images):
+                if names:
+                    numbers, frames = _numbers(concepts), [one.frame for one in annotated]
+                    found = [
+                        cls(one, numbers, words.of(name)) for name, one in zip(names, annotated, strict=True)
+                    ]
+                    yield names, found, forward.maps(frames)
+                bar.update(len(names) + len(skipped))
 
 
 class _Vocabularies:
@@ -179,8 +185,11 @@ class _Vocabularies:
         named = {plain_name(name) for name in annotations.objects().object.unique()}
         for kind in ImageConcepts.kinds(annotations):
             if kind != "objects":  # parts and materials are not in the table of objects
-                maps = (annotations.label_map(image, kind) for image in annotations.images)
-                named |= {plain_name(name) for one in maps for name in one.names.values()}
+                for image in annotations.images:
+                    # What cannot be read has no names; the report says which files that are.
+                    with suppress(SceneLensError):
+                        names = annotations.label_map(image, kind).names.values()
+                        named |= {plain_name(name) for name in names}
         return frozenset(named)
 
     def of(self, image: str) -> frozenset[str] | None:

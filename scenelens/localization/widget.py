@@ -32,7 +32,6 @@ from scenelens.workbook import (
     WidgetRoot,
     dropdown,
     encode,
-    guarded,
     heat,
     tile,
 )
@@ -118,7 +117,7 @@ class _LocalizeImage(WidgetRoot):
             button.add_class(f"sl-box-{k}")
 
     def _bind(self) -> None:
-        guard, model = guarded(self.status), self.model
+        guard, model = self.status.guarded, self.model
         self.network.observe(guard(functools.partial(self._chosen, "network")), "value")
         self.layer.observe(guard(functools.partial(self._chosen, "layer")), "value")
         self.folder.observe(guard(self._folder_chosen), "value")

@@ -2,7 +2,6 @@ from . import figures
 from .cut_image import CutImage
 from .examples import by_objects_and_regions, choose_categories, example_scene, known_categories
 from .figures import RIGHT, WRONG
-from .probe import scene_probe
 from .regions import Regions
 from .retention_search import Retention, retention
 from .search import MinimalImage, minimal_image, simplify
@@ -29,7 +28,6 @@ __all__ = [
     "minimal_image",
     "regions_from_annotation",
     "retention",
-    "scene_probe",
     "segment_image",
     "ship_retention",
     "simplify",

@@ -22,7 +22,7 @@ from scenelens.minimal_images.cut_image import ClassScores, CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, simplify
 from scenelens.sentences import words
-from scenelens.workbook import CSS_WIDTH, Status, WidgetRoot, encode, guarded, handle_in_order
+from scenelens.workbook import CSS_WIDTH, Status, WidgetRoot, encode, handle_in_order
 
 _SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
 _BUTTONS = 12  # in a row
@@ -171,7 +171,7 @@ class _RemovalView(WidgetRoot):
         self.segments = ipywidgets.VBox().add_class("sl-segments")
         # True while the view sets its own controls: what they then report must not change the model.
         self._updating = False
-        guard = guarded(self.status)
+        guard = self.status.guarded
         self.step.observe(guard(self._stepped), "value")
         self.all.on_click(guard(lambda _: model.go_to(0)))
         self.upload.observe(guard(self._uploaded), "value")
@@ -184,7 +184,7 @@ class _RemovalView(WidgetRoot):
         """Make buttons and slider for the model's image."""
         names = self.model.cut.regions.names
         made = [_button(k, name) for k, name in enumerate(names)]
-        guard = guarded(self.status)
+        guard = self.status.guarded
         for k, button in enumerate(made):
             button.observe(guard(functools.partial(self._switched, k)), "value")
         self.buttons = made

@@ -2,7 +2,7 @@ from .build import build_module, find_factory, module_from_factory
 from .caffenet import CaffeNet, fold_batch_norm
 from .class_names import read_class_names, same_class
 from .finite import nonfinite_error
-from .graph import Slide, Step, Untraceable, layer_step, module_of
+from .graph import Slide, Step, Untraceable, layer_step
 from .grid import Axis, Grid, interpolate
 from .hooks import record, responses, unit_maps
 from .network import Network
@@ -32,7 +32,6 @@ __all__ = [
     "load_torchvision",
     "load_weights",
     "module_from_factory",
-    "module_of",
     "nonfinite_error",
     "read_class_names",
     "record",

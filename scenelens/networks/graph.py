@@ -350,22 +350,6 @@ def _along_channels(node: fx.Node) -> bool:
     return axis in (1, -3)
 
 
-def module_of(network: Traced | nn.Module) -> nn.Module:
-    """Return the torch module of a network, or the module itself.
-
-    Parameters
-    ----------
-    network : Network or torch.nn.Module
-        Either of the two.
-
-    Returns
-    -------
-    torch.nn.Module
-        The module.
-    """
-    return network if isinstance(network, nn.Module) else network.module
-
-
 def layer_step(network: Traced | nn.Module, layer: str, sample: torch.Tensor | None = None) -> Step:
     """Return the step whose value `record` gives for a layer: behind its activation function.
 

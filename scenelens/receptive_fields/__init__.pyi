@@ -5,7 +5,7 @@ from .field import EmpiricalRF
 from .occlusion.occlude import Occlusion, discrepancy_map
 from .sentences import describe_atlas, describe_table_2
 from .sizes import field_sizes, table_2
-from .unit_segmentation import segment_examples, segment_unit, union_of_fields
+from .unit_segmentation import segment_examples, segment_unit
 from .widget import explore_fields
 
 __all__ = [
@@ -24,5 +24,4 @@ __all__ = [
     "segment_examples",
     "segment_unit",
     "table_2",
-    "union_of_fields",
 ]

@@ -21,9 +21,9 @@ from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.paper import PAIR
 from scenelens.progress import say_on_stderr
-from scenelens.receptive_fields.field import unpack
+from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.network_atlas import NetworkAtlas
-from scenelens.studies import Study, shipped_folder
+from scenelens.studies import Study
 
 _LIVE_IMAGES = 5  # K where no atlas comes with the study: what a laptop can do while its reader waits
 
@@ -198,7 +198,7 @@ class Atlas:
             If the study does not lie in data/studies, so that nothing is shipped with it, or if a file cannot
             be written.
         """
-        folder = shipped_folder(self.study)
+        folder = self.study.shipped_folder
         if folder is None:
             cache = self.study.cache / "atlas"
             raise SceneLensError(
@@ -209,9 +209,9 @@ class Atlas:
 
 def _shipped_images(study: Study) -> int | None:
     """K of the atlas that comes with the study, if one does."""
-    folder = shipped_folder(study)
+    folder = study.shipped_folder
     for path in sorted(folder.glob("*.npz")) if folder else []:
-        found = read_cached(path, unpack, aside=False)
+        found = read_cached(path, EmpiricalRF.unpack, aside=False)
         number = found[1].get("inputs", {}).get("n_images") if found else None
         if number:
             return int(number)

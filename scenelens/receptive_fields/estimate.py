@@ -67,9 +67,9 @@ def estimate_rf(
     Returns
     -------
     EmpiricalRF
-        ``.map`` (H, W), ``.mask`` (H, W), ``.size`` in pixels with its ``.interval``, and the single images'
-        maps in ``.evidence``. A unit that responds to none of the images has size NaN and says why in
-        ``.reason``.
+        ``.map`` (H, W), ``.mask`` (H, W), ``.size`` in pixels with its ``.interval``; and of the single
+        images the ``.maps`` (n, n_y, n_x) and ``.centers`` (n, 2). A unit that responds to none of the images
+        has size NaN and says why in ``.reason``.
 
     Raises
     ------

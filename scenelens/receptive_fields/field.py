@@ -4,12 +4,12 @@ Section 3.2 of the paper moves each image's discrepancy map until the theoretica
 lies in the middle, and averages the maps. The region of at least half of the average's maximum is the field.
 Its size is the side of a square of the same area.
 
-`DiscrepancyMaps` holds the maps and computes all of this. `EmpiricalRF` is the result, a plain record.
+`DiscrepancyMaps` contains the maps and computes all of this. `EmpiricalRF` is the result.
 
-`pack` writes the records of one layer as the bytes of one file, a few kilobytes per unit, and `unpack` reads
-them. The single images' maps would take megabytes, so they are not stored. The average is cut to what the
-unit can see (beyond that it is zero), sampled at no more than 64 points along a side, and stored in 255
-steps. The region, the size and its interval are stored exactly as they were measured.
+`EmpiricalRF.pack` writes the records of one layer as the bytes of one file, a few kilobytes per unit, and
+`EmpiricalRF.unpack` reads them. The single images' maps would take megabytes, so they are not stored. The
+average is cut to what the unit can see (beyond that it is zero), sampled at no more than 64 points along a
+side, and stored in 255 steps. The region, the size and its interval are stored exactly as they were measured.
 """
 
 from __future__ import annotations
@@ -96,6 +96,47 @@ class EmpiricalRF:
     evidence: DiscrepancyMaps | None = None
 
     @property
+    def maps(self) -> np.ndarray:
+        """float32 (n, n_y, n_x), each image's discrepancy map; SceneLensError for a field that was stored."""
+        return self._measured().maps
+
+    @property
+    def centers(self) -> np.ndarray:
+        """float (n, 2), the theoretical centre (row, column) of each image's peak in pixels; as `maps`."""
+        return self._measured().centers
+
+    def _measured(self) -> DiscrepancyMaps:
+        if self.evidence is None:
+            raise SceneLensError(
+                f"the stored field of {self.layer}:{self.unit} has no maps of single images; "
+                "`sl.estimate_rf` measures them anew."
+            )
+        return self.evidence
+
+    def placed_at(self, active: np.ndarray) -> np.ndarray:
+        """Place the field at every active position; what lies beyond the image is cut off.
+
+        Parameters
+        ----------
+        active : numpy.ndarray
+            bool (h, w), positions of the layer's map.
+
+        Returns
+        -------
+        numpy.ndarray
+            bool (H, W), in pixels of the image as the network sees it: the union of the placed fields.
+        """
+        mask = np.zeros(self.input_size, bool)
+        rows, columns = (np.flatnonzero(self.mask.any(axis)) for axis in (1, 0))
+        field = self.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        corner = np.array([rows[0], columns[0]]) - (np.array(self.input_size) - 1) / 2
+        for place in np.argwhere(active):
+            # + 0.5 and floor: centres may lie between pixels, and round() would go to even ones
+            top, left = np.floor(self.theoretical.center(*place) + corner + 0.5).astype(int)
+            _stamp(mask, field, top, left)
+        return mask
+
+    @property
     def row(self) -> dict[str, Any]:
         """This unit's line in a table: unit, n_images, size, low, high, theoretical (pixels), share (size /
         theoretical), peak (the highest over the images) and reason."""
@@ -112,6 +153,85 @@ class EmpiricalRF:
             "peak": float(self.peaks.max()) if len(self.peaks) else math.nan,
             "reason": self.reason,
         }
+
+    @staticmethod
+    def pack(fields: Sequence[EmpiricalRF], about: dict[str, Any] | None = None) -> bytes:
+        """Store fields of one layer as the bytes of one compressed .npz file.
+
+        Parameters
+        ----------
+        fields : sequence of EmpiricalRF
+            Fields of one layer, estimated in the same way.
+        about : dict, optional
+            Plain JSON values to store with them, such as what the fields depend on.
+
+        Returns
+        -------
+        bytes
+            The file's content.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no field.
+
+        Examples
+        --------
+        >>> EmpiricalRF.pack([])
+        Traceback (most recent call last):
+        ...
+        scenelens.errors.SceneLensError: no receptive field to store: give at least one.
+        """
+        if not fields:
+            raise SceneLensError("no receptive field to store: give at least one.")
+        common = {name: getattr(fields[0], name) for name in _COMMON}
+        reach = fields[0].theoretical
+        common["theoretical"] = [reach.size, reach.stride, reach.start]
+        asked = common["asked"] = max(field.asked for field in fields)
+        arrays = [_arrays(field, asked) for field in fields]
+        target = io.BytesIO()
+        everything: dict[str, Any] = {
+            "json": np.array(json.dumps({"about": about or {}, "common": common})),
+            "unit": np.array([field.unit for field in fields], np.int32),
+            **{name: np.stack([one[name] for one in arrays]) for name in _PER_UNIT},
+        }
+        np.savez_compressed(target, **everything)
+        return target.getvalue()
+
+    @staticmethod
+    def unpack(content: bytes, source: str | Path = "the file") -> tuple[list[EmpiricalRF], dict[str, Any]]:
+        """Read the bytes that `pack` made.
+
+        Parameters
+        ----------
+        content : bytes
+            The file's content.
+        source : str or Path, optional
+            What the error message names as the place of the bytes.
+
+        Returns
+        -------
+        fields : list of EmpiricalRF
+            The fields, without `evidence`.
+        about : dict
+            What was stored with them.
+
+        Raises
+        ------
+        SceneLensError
+            If the content is damaged or of another kind.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                notes = json.loads(str(file["json"]))
+                columns = {name: file[name] for name in (*_PER_UNIT, "unit")}
+            common = _common(notes["common"])
+            rows = [
+                {name: column[k] for name, column in columns.items()} for k in range(len(columns["unit"]))
+            ]
+            return [_field(common, row) for row in rows], notes["about"]
+        except UNREADABLE as error:
+            raise SceneLensError(f"{source} holds no receptive fields that can be read ({error}).") from None
 
 
 @dataclass(frozen=True)
@@ -272,6 +392,13 @@ class DiscrepancyMaps:
         return ""
 
 
+def _stamp(mask: np.ndarray, field: np.ndarray, top: int, left: int) -> None:
+    """Set the part of `mask` that `field` covers when its first pixel lies at (top, left)."""
+    down, across = max(0, -top), max(0, -left)
+    part = mask[max(0, top) : max(0, top + field.shape[0]), max(0, left) : max(0, left + field.shape[1])]
+    part |= field[down : down + part.shape[0], across : across + part.shape[1]]
+
+
 def _interpolation(n: int, length: int, center: float, occluder: int, stride: int) -> np.ndarray:
     """(length, n) weights: from values at occluders' centres to pixels of the moved axis; NaN rows where
     nothing is known."""
@@ -315,83 +442,6 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 # ---- stored fields -------------------------------------------------------------------------------------
-
-
-def pack(fields: Sequence[EmpiricalRF], about: dict[str, Any] | None = None) -> bytes:
-    """Store fields of one layer as the bytes of one compressed .npz file.
-
-    Parameters
-    ----------
-    fields : sequence of EmpiricalRF
-        Fields of one layer, estimated in the same way.
-    about : dict, optional
-        Plain JSON values to store with them, such as what the fields depend on.
-
-    Returns
-    -------
-    bytes
-        The file's content.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no field.
-
-    Examples
-    --------
-    >>> pack([])
-    Traceback (most recent call last):
-    ...
-    scenelens.errors.SceneLensError: no receptive field to store: give at least one.
-    """
-    if not fields:
-        raise SceneLensError("no receptive field to store: give at least one.")
-    common = {name: getattr(fields[0], name) for name in _COMMON}
-    reach = fields[0].theoretical
-    common["theoretical"] = [reach.size, reach.stride, reach.start]
-    asked = common["asked"] = max(field.asked for field in fields)
-    arrays = [_arrays(field, asked) for field in fields]
-    target = io.BytesIO()
-    everything: dict[str, Any] = {
-        "json": np.array(json.dumps({"about": about or {}, "common": common})),
-        "unit": np.array([field.unit for field in fields], np.int32),
-        **{name: np.stack([one[name] for one in arrays]) for name in _PER_UNIT},
-    }
-    np.savez_compressed(target, **everything)
-    return target.getvalue()
-
-
-def unpack(content: bytes, source: str | Path = "the file") -> tuple[list[EmpiricalRF], dict[str, Any]]:
-    """Read the bytes that `pack` made.
-
-    Parameters
-    ----------
-    content : bytes
-        The file's content.
-    source : str or Path, optional
-        What the error message names as the place of the bytes.
-
-    Returns
-    -------
-    fields : list of EmpiricalRF
-        The fields, without `evidence`.
-    about : dict
-        What was stored with them.
-
-    Raises
-    ------
-    SceneLensError
-        If the content is damaged or of another kind.
-    """
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            notes = json.loads(str(file["json"]))
-            columns = {name: file[name] for name in (*_PER_UNIT, "unit")}
-        common = _common(notes["common"])
-        rows = [{name: column[k] for name, column in columns.items()} for k in range(len(columns["unit"]))]
-        return [_field(common, row) for row in rows], notes["about"]
-    except UNREADABLE as error:
-        raise SceneLensError(f"{source} holds no receptive fields that can be read ({error}).") from None
 
 
 def _arrays(field: EmpiricalRF, asked: int) -> dict[str, np.ndarray]:

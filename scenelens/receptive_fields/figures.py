@@ -28,7 +28,6 @@ from scenelens.workbook import (
     SOFT,
     WIDTH,
     Plate,
-    bare,
     dimmed,
     heat,
     map_in_frame,
@@ -399,4 +398,3 @@ def _segmented_line(plate: Plate, rows: pd.DataFrame, left: float, top: float, s
     for k, (frame, mask) in enumerate(zip(rows["frame"], rows["mask"], strict=True)):
         axes = plate.axes_at(left + k * (side + _GAP), top + 0.18, side, side)
         show_tile(axes, dimmed(frame, mask))
-        bare(axes)

@@ -22,9 +22,9 @@ from scenelens.files import cache_key, digest, file_name, replace_file
 from scenelens.networks import RF, Network
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.estimate import estimate_rf
-from scenelens.receptive_fields.field import EmpiricalRF, pack, unpack
+from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import SIZE, STRIDE
-from scenelens.studies import Study, network_variant, shipped_folder
+from scenelens.studies import Study, network_variant
 
 _METHOD = 1  # raise it when the way a field is estimated changes its numbers
 _PEAKS_AGREE = 0.01  # relative; the last digits of a response differ between machines
@@ -211,10 +211,10 @@ class NetworkAtlas:
         """
         cached = self.cached(layer)
         if unit not in cached:
-            content = pack([self.compute(layer, unit, progress)], {"inputs": self.inputs})
+            content = EmpiricalRF.pack([self.compute(layer, unit, progress)], {"inputs": self.inputs})
             keep(self.folder / file_name(layer) / f"{unit}.npz", content)
             # through the file's format, so that the first caller gets what all later ones get
-            cached[unit] = unpack(content)[0][0]
+            cached[unit] = EmpiricalRF.unpack(content)[0][0]
         return cached[unit]
 
     def compute(
@@ -264,12 +264,12 @@ class NetworkAtlas:
             fields = [field for _, field in sorted(self.cached(layer).items())]
             if fields:
                 paths.append(folder / f"{file_name(f'{self.name}-{layer}')}.npz")
-                replace_file(paths[-1], pack(fields, {"inputs": self.inputs}))
+                replace_file(paths[-1], EmpiricalRF.pack(fields, {"inputs": self.inputs}))
         return paths
 
     def _shipped(self, layer: str) -> list[EmpiricalRF]:
         """The layer's fields that come with the study, if they were made with the same inputs."""
-        folder = shipped_folder(self.study)
+        folder = self.study.shipped_folder
         path = folder / f"{file_name(f'{self.name}-{layer}')}.npz" if folder else None
         if path is None or not path.exists():
             return []
@@ -284,7 +284,7 @@ class NetworkAtlas:
 
     def _in_cache(self, layer: str) -> list[EmpiricalRF]:
         paths = sorted((self.folder / file_name(layer)).glob("*.npz"))
-        found = [read_cached(path, unpack) for path in paths]
+        found = [read_cached(path, EmpiricalRF.unpack) for path in paths]
         return [field for one in found if one is not None for field in one[0]]
 
     def _valid(self, layer: str, fields: Sequence[EmpiricalRF]) -> list[EmpiricalRF]:
@@ -301,7 +301,7 @@ class NetworkAtlas:
 def _read_fields(path: Path) -> tuple[list[EmpiricalRF], dict[str, Any]]:
     """A file's fields, and what was stored with them; where it cannot be read none, and a word on stderr."""
     try:
-        return unpack(path.read_bytes(), path)
+        return EmpiricalRF.unpack(path.read_bytes(), path)
     except (OSError, SceneLensError) as error:
         say_on_stderr(f"{error}; its units are computed again when they are needed.")
         return [], {}

@@ -129,43 +129,11 @@ def segment_unit(
     values = responses(network, rf.layer, rf.unit, image)
     active = (values >= level) & (values > 0)
     if way == _WAYS[0]:
-        mask = union_of_fields(rf, active)
+        mask = rf.placed_at(active)
     else:
         pixels = interpolate(values, rf.theoretical.grid.axes(values.shape, rf.input_size))
         mask = (pixels >= level) & (pixels > 0)
     return Segmentation(mask, level, rule, way, int(active.sum()), float(values.max()))
-
-
-def union_of_fields(rf: EmpiricalRF, active: np.ndarray) -> np.ndarray:
-    """Place a unit's field at every active position; what lies beyond the image is cut off.
-
-    Parameters
-    ----------
-    rf : EmpiricalRF
-        The unit's field.
-    active : numpy.ndarray
-        bool (h, w), positions of the layer's map.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool (H, W), in pixels of the image as the network sees it.
-    """
-    mask = np.zeros(rf.input_size, bool)
-    rows, columns = (np.flatnonzero(rf.mask.any(axis)) for axis in (1, 0))
-    field = rf.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    corner = np.array([rows[0], columns[0]]) - (np.array(rf.input_size) - 1) / 2
-    for place in np.argwhere(active):
-        # + 0.5 and floor: centres may lie between pixels, and round() would go to even ones
-        top, left = np.floor(rf.theoretical.center(*place) + corner + 0.5).astype(int)
-        _stamp(mask, field, top, left)
-    return mask
-
-
-def _stamp(mask: np.ndarray, field: np.ndarray, top: int, left: int) -> None:
-    down, across = max(0, -top), max(0, -left)
-    part = mask[max(0, top) : max(0, top + field.shape[0]), max(0, left) : max(0, left + field.shape[1])]
-    part |= field[down : down + part.shape[0], across : across + part.shape[1]]
 
 
 def segment_examples(atlas: Atlas, n: int = 4, threshold: float = 0.5) -> pd.DataFrame:

@@ -24,7 +24,6 @@ from scenelens.workbook import (
     UnitView,
     dimmed,
     dropdown,
-    guarded,
     heat,
     map_in_frame,
     tile,
@@ -73,7 +72,7 @@ class _FieldView(UnitView):
 
     def __init__(self, model: FieldExplorer) -> None:
         super().__init__(model, "sl-explore-fields", "sl-field")
-        self.controls["compute"].on_click(guarded(self.status)(self._compute))
+        self.controls["compute"].on_click(self.status.guarded(self._compute))
 
     def more_controls(self) -> dict[str, Any]:
         """Which top image, the threshold of the segmentation, and a button for a field that is missing."""

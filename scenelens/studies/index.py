@@ -31,7 +31,6 @@ from scenelens.studies.index_build import build_blocks
 from scenelens.studies.index_files import (
     IndexFiles,
     build_where_writable,
-    disk_errors,
     open_or_borrow,
 )
 from scenelens.studies.index_key import changed_parts, index_inputs
@@ -159,7 +158,7 @@ class ActivationIndex:
         inputs = index_inputs(network, digests, names, block_size, batch_size)
 
         shapes = {name: network.layer_shape(name) for name in names}
-        with disk_errors(cache):
+        with IndexFiles.disk_errors(cache):
             folder = _folder(cache, network, inputs, say)
             files = open_or_borrow(folder, inputs, digests, shapes)
 

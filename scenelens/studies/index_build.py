@@ -23,7 +23,7 @@ from scenelens.errors import SceneLensError
 from scenelens.networks import Network, record
 from scenelens.progress import Pace, run_ahead
 from scenelens.studies.image_source import ImageChangedError
-from scenelens.studies.index_files import IndexFiles, disk_errors
+from scenelens.studies.index_files import IndexFiles
 
 _Load = Callable[[str], np.ndarray]
 
@@ -166,7 +166,7 @@ class _Writer:
         """Return when the latest block is on disk; raise SceneLensError if it could not be written."""
         if self.pending is not None:
             pending, self.pending = self.pending, None
-            with disk_errors(self.files.folder, self._kept):
+            with IndexFiles.disk_errors(self.files.folder, self._kept):
                 pending.result()
 
     def _kept(self) -> str:

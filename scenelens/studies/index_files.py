@@ -370,6 +370,41 @@ class IndexFiles:
         finally:
             lock.release()
 
+    @staticmethod
+    @contextlib.contextmanager
+    def disk_errors(folder: Path, kept: Callable[[], str] | None = None) -> Iterator[None]:
+        """Turn an error of the disk into one sentence that says what is not lost and what to do.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            Where files are written.
+        kept : callable, optional
+            Says how many blocks are finished; called only when there is an error.
+
+        Yields
+        ------
+        None
+            For the block of statements that write.
+
+        Raises
+        ------
+        SceneLensError
+            In place of an OSError.
+        """
+        try:
+            yield
+        except OSError as error:
+            # Windows has no quota error; there a full disk is always ENOSPC.
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC)
+            what = "The disk is full" if full else f"The disk refused ({error.strerror or error})"
+            safe = f" {kept()}" if kept else ""
+            way = "Free some space" if full else "Put that right"
+            raise SceneLensError(
+                f"{what} while writing the index in {folder}.{safe} {way}, or set SCENELENS_CACHE to a "
+                "folder elsewhere, and run the same line again."
+            ) from error
+
 
 @dataclass(frozen=True)
 class IndexArray:
@@ -480,41 +515,6 @@ def _says(path: Path, content: bytes) -> bool:
 def _kind(name: str) -> str:
     """'peak' of 'pool5/peak'; a layer's own name may have slashes."""
     return name.rsplit("/", 1)[1]
-
-
-@contextlib.contextmanager
-def disk_errors(folder: Path, kept: Callable[[], str] | None = None) -> Iterator[None]:
-    """Turn an error of the disk into one sentence that says what is not lost and what to do.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where files are written.
-    kept : callable, optional
-        Says how many blocks are finished; called only when there is an error.
-
-    Yields
-    ------
-    None
-        For the block of statements that write.
-
-    Raises
-    ------
-    SceneLensError
-        In place of an OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        # Windows has no quota error; there a full disk is always ENOSPC.
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC)
-        what = "The disk is full" if full else f"The disk refused ({error.strerror or error})"
-        safe = f" {kept()}" if kept else ""
-        way = "Free some space" if full else "Put that right"
-        raise SceneLensError(
-            f"{what} while writing the index in {folder}.{safe} {way}, or set SCENELENS_CACHE to a folder "
-            "elsewhere, and run the same line again."
-        ) from error
 
 
 #: The disk does not let anything be written there, however much space is free.

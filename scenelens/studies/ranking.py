@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scenelens.errors import SceneLensError, close_names
+from scenelens.errors import SceneLensError
 from scenelens.networks import RF
 from scenelens.studies.study import Study
 
@@ -97,7 +97,7 @@ def top_images(study: Study, network: str, layer: str, unit: int, n: int = 12) -
     SceneLensError
         If there is no such network, layer or unit.
     """
-    row = layer_row(study, network, layer)
+    row = study.layer_row(network, layer)
     if not 0 <= unit < row["units"]:
         raise SceneLensError(
             f"{layer} of the {network} network has units 0 to {row['units'] - 1}, not {unit}."
@@ -105,39 +105,6 @@ def top_images(study: Study, network: str, layer: str, unit: int, n: int = 12) -
     table = study.index(network).top_images(layer, unit, n)
     about = study.images.set_index("image")
     return [_view(study, network, row, found, about) for found in table.to_dict("records")]
-
-
-def layer_row(study: Study, network: str, layer: str) -> dict[str, Any]:
-    """One row of a network's table of layers.
-
-    Parameters
-    ----------
-    study : Study
-        The open study.
-    network : str
-        A name in `Study.networks`.
-    layer : str
-        A layer of that network.
-
-    Returns
-    -------
-    dict
-        The row of `Network.layers`, by column.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no such network or layer; close names are given.
-    """
-    if network not in study.networks:
-        names = list(study.networks)
-        raise SceneLensError(f"no network named {network!r} in this study; {close_names(network, names)}.")
-    table = study.networks[network].layers
-    rows = table[table["layer"] == layer]
-    if rows.empty:
-        close = close_names(layer, list(table["layer"]))
-        raise SceneLensError(f"the {network} network has no layer {layer!r}; {close}. See network.layers.")
-    return rows.iloc[0].to_dict()
 
 
 def _view(study: Study, network: str, row: dict[str, Any], found: dict[str, Any], about: Any) -> TopImage:

@@ -48,7 +48,6 @@ from scenelens.labels import (
     LabelStore,
     cache_path,
     label_networks,
-    load_or_compute,
     merge,
 )
 from scenelens.networks import Network
@@ -325,7 +324,9 @@ class Study:
             )
         nets = {name: self.networks[name] for name in networks}
         paths = {name: self._labels_path(net, name, known) for name, net in nets.items()}
-        return load_or_compute(paths, lambda names: label_networks([nets[name] for name in names], known))
+        return AutomaticLabels.load_or_compute(
+            paths, lambda names: label_networks([nets[name] for name in names], known)
+        )
 
     def _labels_path(self, network: Network, name: str, annotations: Annotations) -> Path:
         folder = self.cache / "labels"
@@ -352,7 +353,7 @@ class Study:
         given = self.file.data.get("labels", {}).get("store")
         if given:
             return LabelStore(self.file.resolve(given))
-        folder = data_folder().resolve().parent if _is_shipped(self) else self.file.path.parent
+        folder = data_folder().resolve().parent if self._is_shipped else self.file.path.parent
         return LabelStore(folder / "answers" / f"{file_name(self.name)}.db")
 
     @property
@@ -395,6 +396,73 @@ class Study:
             "versions": versions,
             **more,
         }
+
+    @property
+    def _is_shipped(self) -> bool:
+        """Whether the study comes with the package: its file lies in data/studies."""
+        return self.file.path.resolve().parent == data_folder().resolve() / "studies"
+
+    @property
+    def shipped_folder(self) -> Path | None:
+        """data/<name>/atlas, the results that come with a study of the package; None for other studies."""
+        return data_folder().resolve() / file_name(self.name) / "atlas" if self._is_shipped else None
+
+    def layer_row(self, network: str, layer: str) -> dict[str, Any]:
+        """One row of a network's table of layers.
+
+        Parameters
+        ----------
+        network : str
+            A name in `networks`.
+        layer : str
+            A layer of that network.
+
+        Returns
+        -------
+        dict
+            The row of `Network.layers`, by column.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such network or layer; close names are given.
+        """
+        if network not in self.networks:
+            close = close_names(network, list(self.networks))
+            raise SceneLensError(f"no network named {network!r} in this study; {close}.")
+        table = self.networks[network].layers
+        rows = table[table["layer"] == layer]
+        if rows.empty:
+            close = close_names(layer, list(table["layer"]))
+            raise SceneLensError(
+                f"the {network} network has no layer {layer!r}; {close}. See network.layers."
+            )
+        return rows.iloc[0].to_dict()
+
+    def scene_images(self) -> list[str]:
+        """The annotated images that show scenes: all but those that the study lists as object-centric.
+
+        Returns
+        -------
+        list of str
+            Ids of the annotations' images, in their order.
+
+        Raises
+        ------
+        SceneLensError
+            If the study has no annotations.
+        """
+        if self.annotations is None:
+            raise SceneLensError(
+                f"study {self.name!r} has no annotations, so its objects cannot be counted: add an "
+                f"[annotations] table to {self.file.path.name}."
+            )
+        # Annotations name their images in their own way, so the two lists are compared by the files they
+        # mean.
+        table = self.images
+        close_ups = {path.resolve() for path in table.path[table["source"] == "object-centric"]}
+        known = self.annotations
+        return [image for image in known.images if known.path(image).resolve() not in close_ups]
 
 
 def _check_files(file: StudyFile) -> None:
@@ -460,54 +528,3 @@ def _labels_key(network: Network, annotations: Annotations, digests: bytes, fold
     """A hash of all that labels depend on: weights, preprocessing, images, annotations, and the rules."""
     parts = [LABELS_VERSION, network.weights_hash, network.preprocessing.key_text(), annotations.images]
     return cache_key([*parts, *variant_parts(network, folder)], 20, digests)
-
-
-def _is_shipped(study: Study) -> bool:
-    """Whether a study comes with the package: its file lies in data/studies."""
-    return study.file.path.resolve().parent == data_folder().resolve() / "studies"
-
-
-def shipped_folder(study: Study) -> Path | None:
-    """The folder of the atlas that comes with a study of the package.
-
-    Parameters
-    ----------
-    study : Study
-        The open study.
-
-    Returns
-    -------
-    pathlib.Path or None
-        data/<name>/atlas; None for a study outside data/studies.
-    """
-    return data_folder().resolve() / file_name(study.name) / "atlas" if _is_shipped(study) else None
-
-
-def scene_images(study: Study) -> list[str]:
-    """The annotated images that show scenes: all but those that the study lists as object-centric.
-
-    Parameters
-    ----------
-    study : Study
-        The open study.
-
-    Returns
-    -------
-    list of str
-        Ids of the annotations' images, in their order.
-
-    Raises
-    ------
-    SceneLensError
-        If the study has no annotations.
-    """
-    if study.annotations is None:
-        raise SceneLensError(
-            f"study {study.name!r} has no annotations, so its objects cannot be counted: add an "
-            f"[annotations] table to {study.file.path.name}."
-        )
-    # Annotations name their images in their own way, so the two lists are compared by the files they mean.
-    table = study.images
-    close_ups = {path.resolve() for path in table.path[table["source"] == "object-centric"]}
-    known = study.annotations
-    return [image for image in known.images if known.path(image).resolve() not in close_ups]

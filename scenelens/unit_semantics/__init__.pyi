@@ -10,7 +10,7 @@ from .sentences import (
     describe_score,
 )
 from .sources import LabelSet, automatic_set, dissected_labels, people_set, released_answers
-from .tables import counts_by_rule, layer_precision, level_counts, type_shares
+from .tables import counts_by_rule, level_counts, type_shares
 from .task import annotation_task
 from .widget import annotate_units
 
@@ -30,7 +30,6 @@ __all__ = [
     "describe_score",
     "dissected_labels",
     "figures",
-    "layer_precision",
     "level_counts",
     "people_set",
     "released_answers",

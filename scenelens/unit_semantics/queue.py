@@ -13,7 +13,7 @@ import numpy as np
 
 from scenelens.errors import SceneLensError
 from scenelens.paper import PAIR
-from scenelens.studies import Study, layer_row
+from scenelens.studies import Study
 from scenelens.unit_semantics.task import LEAST_FITTING, N_CATCH
 from scenelens.workbook import deepest_map_layer
 
@@ -43,7 +43,7 @@ def active_units(study: Study, network: str, layer: str) -> list[Unit]:
     SceneLensError
         If the study has no such network or layer.
     """
-    layer_row(study, network, layer)  # raises on an unknown layer
+    study.layer_row(network, layer)  # raises on an unknown layer
     peaks = study.index(network).peaks(layer)
     known = int(np.isfinite(peaks[:, 0]).sum())
     if known < LEAST_FITTING + N_CATCH:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError
 from scenelens.intervals import bootstrap_interval, wilson_interval
-from scenelens.labels import agreement, score_student, side_by_side
+from scenelens.labels import UNIT, Agreement, current, merge, score_student
 from scenelens.sentences import Sentences, apart, gap_text, interval, named, percent, share_text
 from scenelens.unit_semantics.sources import LabelSet
 from scenelens.unit_semantics.tables import counts_by_rule, level_counts
@@ -29,7 +30,7 @@ def describe_agreement(labels: LabelSet) -> Sentences:
         return Sentences(labels.missing)
     lines = []
     for network in labels.networks:
-        found = agreement(labels.of(network))
+        found = Agreement.of(labels.of(network))
         if not found.n_units:
             lines.append(f"{named(network)} network: no unit has two answers yet.")
             continue
@@ -152,12 +153,12 @@ def compare_labels(
     Returns
     -------
     pandas.DataFrame or Sentences
-        One row per unit, one column per annotator, values "concept (type)", see
-        `scenelens.labels.side_by_side`. Where one of the sets is empty, the sentence that says why.
+        One row per unit, one column per annotator, values "concept (type)". Where one of the sets is empty,
+        the sentence that says why.
     """
     if not people or not machine:
         return Sentences(people.missing or machine.missing)
-    table = side_by_side(people.of(network), machine.of(network))
+    table = _side_by_side(people.of(network), machine.of(network))
     drawn = table.sample(min(n, len(table)), random_state=seed).sort_index()
     return drawn.droplevel([0, 1]).droplevel("source", axis=1)
 
@@ -240,3 +241,31 @@ def describe_score(own: LabelSet, others: LabelSet, name: str = "", network: str
     return Sentences(
         f"{text}. A word of the concept is shared with at least one of them in {same} of the units."
     )
+
+
+def _side_by_side(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Compare the labels that several sources give the same units.
+
+    Parameters
+    ----------
+    *tables : pandas.DataFrame
+        Tables of answers; see `check_labels`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per unit that occurs in every table (index: network, layer, unit), one column per source and
+        annotator. Values are "concept (type)", '' where a source has no answer.
+
+    Examples
+    --------
+    >>> row = {"network": "scene", "layer": "pool5", "unit": 1, "concept": "bed", "type": "object"}
+    >>> _side_by_side(pd.DataFrame([row | {"source": "A"}]), pd.DataFrame([row | {"source": "B"}])).shape
+    (1, 2)
+    """
+    checked = [current(table) for table in tables]
+    known = [set(zip(*(table[name] for name in UNIT), strict=True)) for table in checked]
+    whole = merge(*checked)
+    shared = [key in set.intersection(*known) for key in zip(*(whole[name] for name in UNIT), strict=True)]
+    named = whole.assign(label=whole.concept + " (" + whole.type + ")")[np.array(shared, dtype=bool)]
+    return named.pivot(index=UNIT, columns=["source", "annotator"], values="label").fillna("")

@@ -18,7 +18,7 @@ import traitlets
 from scenelens.errors import SceneLensError
 from scenelens.labels import LabelStore
 from scenelens.receptive_fields import Atlas, open_atlas
-from scenelens.studies import Study, layer_row
+from scenelens.studies import Study
 from scenelens.unit_semantics.drafts import _Drafts
 from scenelens.unit_semantics.queue import Unit, active_units
 from scenelens.unit_semantics.task import AnnotationTask, Answer, annotation_task
@@ -393,7 +393,7 @@ def _check_units(study: Study, units: list[Unit]) -> None:
         raise SceneLensError("there are no units to annotate; unit_queue makes a list of them.")
     active = {pair: set(active_units(study, *pair)) for pair in {unit[:2] for unit in units}}
     for network, layer, unit in units:
-        last = int(layer_row(study, network, layer)["units"]) - 1
+        last = int(study.layer_row(network, layer)["units"]) - 1
         if not 0 <= unit <= last:
             raise SceneLensError(f"{layer} of the {network} network has units 0 to {last}, not {unit}.")
         if (network, layer, unit) not in active[network, layer]:

@@ -6,7 +6,7 @@ empty and how to fill it, so that a notebook can go on without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +81,12 @@ class LabelSet:
             The layers' names; empty for another network.
         """
         return [layer for name, layer in self.units if name == network]
+
+    def places(self) -> Iterator[tuple[str, int, str, int]]:
+        """Each labelled layer: network, depth (0 is the earliest), layer, and how many units it has."""
+        for network in self.networks:
+            for depth, layer in enumerate(self.layers(network)):
+                yield network, depth, layer, self.units[network, layer]
 
     def of(self, network: str, layer: str | None = None) -> pd.DataFrame:
         """The labels of one layer of a network.

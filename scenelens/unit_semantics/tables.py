@@ -7,57 +7,15 @@ paper's main claim depends on it (`counts_by_rule`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.intervals import bootstrap_interval, wilson_interval
-from scenelens.labels import LEVELS, RULES, TYPES, UNIT, Rule, current, type_counts, unit_types
+from scenelens.intervals import wilson_interval
+from scenelens.labels import LEVELS, RULES, TYPES, UNIT, Rule, check_labels, current, unit_types
 from scenelens.unit_semantics.sources import LabelSet
 
 LEVEL_NAMES = tuple(dict.fromkeys(LEVELS.values()))  # low, mid, high
-
-
-def _places(labels: LabelSet) -> Iterator[tuple[str, int, str, int]]:
-    """network, depth (0 is the earliest), layer, its number of units."""
-    for network in labels.networks:
-        for depth, layer in enumerate(labels.layers(network)):
-            yield network, depth, layer, labels.units[network, layer]
-
-
-def layer_precision(labels: LabelSet, seed: int = 0) -> pd.DataFrame:
-    """Mean precision of the units of each layer (Figure 7a).
-
-    Parameters
-    ----------
-    labels : LabelSet
-        Labels of one source.
-    seed : int, optional
-        Seed of the bootstrap over units (default 0).
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``network``, ``depth`` (0 is the earliest layer), ``layer``, ``n_units`` (that have answers),
-        ``precision`` (mean over units of the mean over a unit's answers, 0..1), ``low``, ``high`` (95%
-        bootstrap over units).
-
-    Notes
-    -----
-    Section 3.3, Figure 7a. For automatic labels precision is the share of a unit's top images in which more
-    than half of its active area lies on the concept: a stricter condition than people applied.
-    """
-    judged = current(labels.labels).dropna(subset=["precision"])
-    values = judged.groupby(UNIT, sort=False).precision.mean().groupby(["network", "layer"])
-    groups = {key: group.to_numpy() for key, group in values}
-    rows = []
-    for network, depth, layer, _ in _places(labels):
-        found = groups.get((network, layer), np.zeros(0))
-        mean = float(found.mean()) if len(found) else np.nan
-        rows.append((network, depth, layer, len(found), mean, *bootstrap_interval(found, seed=seed)))
-    return pd.DataFrame(rows, columns=["network", "depth", "layer", "n_units", "precision", "low", "high"])
 
 
 def _meaning(labels: LabelSet, rule: str | Rule, threshold: float) -> pd.DataFrame:
@@ -98,7 +56,7 @@ def level_counts(
     # The second count has no threshold; the figure shows it as pale bars behind the first.
     counts = [_counted(_meaning(labels, rule, value), "level") for value in (least, 0.0)]
     rows = []
-    for network, depth, layer, of in _places(labels):
+    for network, depth, layer, of in labels.places():
         for level in LEVEL_NAMES:
             n, named = (count.get((network, layer, level), 0) for count in counts)
             rows.append((network, depth, layer, level, n, named, of, n / of, *wilson_interval(n, of)))
@@ -139,14 +97,14 @@ def type_shares(
     Section 3.3, Figure 8.
     """
     if rule is None:
-        answers = type_counts(current(labels.labels))
+        answers = _type_counts(current(labels.labels))
         found = {(*key, kind): int(row[kind]) for key, row in answers.iterrows() for kind in TYPES}
         totals = answers.sum(axis=1).to_dict()
     else:
         least = labels.least if threshold is None else threshold
         found, totals = _counted(_meaning(labels, rule, least), "type"), dict(labels.units)
     rows = []
-    for network, depth, layer, _ in _places(labels):
+    for network, depth, layer, _ in labels.places():
         of = int(totals.get((network, layer), 0))
         for kind in TYPES:
             n = found.get((network, layer, kind), 0)
@@ -187,3 +145,19 @@ def counts_by_rule(labels: LabelSet, kind: str = "object", threshold: float | No
         tables.append(table[(table.type == kind) & (table.depth == deepest)].assign(rule=rule))
     columns = ["rule", "network", "layer", "n", "of", "share", "low", "high"]
     return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _type_counts(labels: pd.DataFrame) -> pd.DataFrame:
+    """How many answers each type got, whatever their precision (the released `layerAverageCount`).
+
+    One row per network and layer (the index, in the table's order), one column per type.
+
+    >>> table = pd.DataFrame([("scene", "pool5", 1, "bed", "object"), ("scene", "pool5", 2, "sky", "scene")],
+    ...                      columns=["network", "layer", "unit", "concept", "type"])
+    >>> _type_counts(table)["object"].tolist()
+    [1]
+    """
+    table = check_labels(labels)
+    counts = table.groupby(["network", "layer", "type"], sort=False).size().unstack(fill_value=0)
+    counts = counts.reindex(columns=pd.Index(TYPES, name="type"), fill_value=0)
+    return counts.reindex(pd.MultiIndex.from_frame(table[["network", "layer"]].drop_duplicates()))

@@ -19,8 +19,8 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.labels import TYPES
 from scenelens.networks import Axis, interpolate, unit_maps
-from scenelens.receptive_fields import Atlas, EmpiricalRF, open_atlas, union_of_fields
-from scenelens.studies import Study, layer_row
+from scenelens.receptive_fields import Atlas, EmpiricalRF, open_atlas
+from scenelens.studies import Study
 from scenelens.workbook import dimmed
 
 N_IMAGES, N_CATCH = 60, 3  # shown, and how many of them are catch trials
@@ -254,7 +254,7 @@ def annotation_task(
     responses are interpolated.
     """
     atlas = study if isinstance(study, Atlas) else open_atlas(study)
-    row = layer_row(atlas.study, network, layer)
+    row = atlas.study.layer_row(network, layer)
     if not 0 <= unit < row["units"]:
         last = row["units"] - 1
         raise SceneLensError(f"{layer} of the {network} network has units 0 to {last}, not {unit}.")
@@ -331,6 +331,6 @@ def _segmented(
     levels = np.minimum(_OF_UNIT * maps.max(), _OF_IMAGE * maps.max(axis=(1, 2)))
     if field is not None:
         active = (maps >= levels[:, None, None]) & (maps > 0)
-        return "receptive field", [union_of_fields(field, one) for one in active]
+        return "receptive field", [field.placed_at(one) for one in active]
     pixels = [interpolate(one, axes) for one in maps]
     return "bilinear", [(one >= level) & (one > 0) for one, level in zip(pixels, levels, strict=True)]

@@ -22,7 +22,7 @@ from scenelens.receptive_fields import Atlas
 from scenelens.studies import Study
 from scenelens.unit_semantics.queue import Unit, _default_queue
 from scenelens.unit_semantics.session import AnnotationSession
-from scenelens.workbook import NARROW, Status, WidgetRoot, encode, guarded, handle_in_order
+from scenelens.workbook import NARROW, Status, WidgetRoot, encode, handle_in_order
 
 _SIDE = 176  # width and height of an image, in pixels
 _SIZES = (72, 200, 88)  # of an image on screen, in CSS pixels: least, most, at first
@@ -134,7 +134,7 @@ class _AnnotationWidget(WidgetRoot):
         ]
 
     def _bind(self) -> None:
-        guard, one, model = guarded(self.status), self.controls, self.model
+        guard, one, model = self.status.guarded, self.controls, self.model
         one["annotator"].observe(guard(self._renamed), "value")
         one["concept"].observe(guard(functools.partial(self._written, "concept")), "value")
         one["types"].observe(guard(functools.partial(self._written, "type")), "value")
@@ -258,7 +258,7 @@ class _AnnotationWidget(WidgetRoot):
             layout=self._shared["button"],
             style=self._style,
         )
-        button.observe(guarded(self.status)(functools.partial(self._switched, place)), "value")
+        button.observe(self.status.guarded(functools.partial(self._switched, place)), "value")
         self.images.append(image)
         self.buttons.append(button.add_class(f"sl-tile-{place + 1}"))
 

@@ -25,9 +25,9 @@ The three calls that you will use:
 '✅ Right: 12.'
 
 ``python -m scenelens.workbook notebooks`` (which `make workbook` calls) runs every notebook and writes it as
-a web page with an index. The page runner consists of `running` (executes a notebook), `problems` (what went
-wrong in it), `front` (its title, section, minutes and goals), `snapshots` (its widgets as still HTML) and
-`pages`.
+a web page with an index. The page runner consists of `running` (executes a notebook and says what went
+wrong in it), `snapshots` (its widgets as still HTML) and `pages` (the pages, and an index from each
+notebook's title, section, minutes and goals).
 """
 
 import lazy_loader

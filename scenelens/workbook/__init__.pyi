@@ -1,6 +1,6 @@
 from .checks import Verdict, check_choice, check_number
 from .pictures import dimmed, heat, map_in_frame
-from .style import BODY, HAIR, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare, network_color, text_width
+from .style import BODY, HAIR, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, network_color, text_width
 from .tiles import category_sheet, contact_sheet, fit, mark_peak, show_tile, unit_sheet
 from .tour import (
     deepest_map_layer,
@@ -12,7 +12,7 @@ from .tour import (
 )
 from .widgets.message_order import handle_in_order
 from .widgets.root import WidgetRoot
-from .widgets.status import Status, guarded
+from .widgets.status import Status
 from .widgets.unit_browser import GAP, STRIP, UnitBrowser, browse_units, tile
 from .widgets.unit_view import CSS_WIDTH, NARROW, WIDE, UnitView, dropdown, encode
 from .world import object_table
@@ -36,7 +36,6 @@ __all__ = [
     "UnitView",
     "Verdict",
     "WidgetRoot",
-    "bare",
     "browse_units",
     "category_sheet",
     "check_choice",
@@ -49,7 +48,6 @@ __all__ = [
     "dropdown",
     "encode",
     "fit",
-    "guarded",
     "handle_in_order",
     "heat",
     "map_in_frame",

@@ -17,7 +17,7 @@ from scenelens.errors import SceneLensError
 from scenelens.files import file_name, replace_file
 from scenelens.studies import find_study, read_study_file, require_trust
 from scenelens.workbook.pages import write_pages
-from scenelens.workbook.running import Run, run_notebook
+from scenelens.workbook.running import Run
 
 _DEFAULT_STUDY = "sceneworld"
 _TIMES = "times.json"
@@ -138,7 +138,7 @@ def _run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
     print(f"Running {len(paths)} notebook{'s' * (len(paths) != 1)}; {_estimate(paths, folder)}.", flush=True)
     runs = []
     for path in tqdm(paths, desc="notebooks", unit="notebook", disable=None):
-        run = run_notebook(path, timeout)
+        run = Run.of(path, timeout)
         # Written at once, so that an interrupted run leaves the notebooks that are done.
         replace_file(folder / path.name, nbformat.writes(run.notebook).encode())
         slow = f" (more than {_SECONDS_EACH} s)" if run.seconds > _SECONDS_EACH else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenelens.studies import Study, layer_row
+from scenelens.studies import Study
 from scenelens.workbook.checks import Verdict, check_number, unit_number
 from scenelens.workbook.tour import deepest_map_layer, tidiest_unit, tidiness
 
@@ -11,7 +11,7 @@ def _units_in_deepest_layer(study: Study, answer: object) -> Verdict:
     """00.1: how many units the scene network's deepest main layer with a map has."""
     layer = deepest_map_layer(study.networks["scene"])
     hint = f"Find the row {layer!r} of study.networks['scene'].layers, and its column units."
-    return check_number(answer, float(layer_row(study, "scene", layer)["units"]), hint=hint)
+    return check_number(answer, float(study.layer_row("scene", layer)["units"]), hint=hint)
 
 
 def _another_tidy_unit(study: Study, answer: object) -> Verdict:

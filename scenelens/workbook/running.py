@@ -1,13 +1,21 @@
-"""Runs one notebook from beginning to end, in a new kernel of the Python that runs this code."""
+"""Runs one notebook from beginning to end, in a new kernel, and finds what is wrong with the result.
+
+Jupyter counts a notebook as executed when every cell ran. A reader also meets errors that no cell raised: in
+a widget's callback, in a thread, in an Output widget. `Run.of` looks for all of them.
+"""
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -17,7 +25,12 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from scenelens.errors import SceneLensError
-from scenelens.workbook.problems import find_problems
+from scenelens.workbook.widgets.status import ERROR_CLASS
+
+_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+_TRACEBACK = "Traceback (most recent call last)"
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_TAGS = re.compile(r"<[^>]+>")
 
 
 @dataclass
@@ -33,13 +46,43 @@ class Run:
     seconds : float
         How long it ran.
     problems : list of str
-        What is wrong with it, one sentence each (see `find_problems`).
+        What is wrong with it, one sentence each.
     """
 
     name: str
     notebook: NotebookNode
     seconds: float
     problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, path: Path, timeout: float = 600) -> Run:
+        """Execute a notebook, and look for problems in it.
+
+        The kernel starts in the notebook's own folder, as in JupyterLab, and without the user's IPython
+        profile. The file is not changed.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            The notebook.
+        timeout : float, optional
+            Seconds that each cell may take (default 600).
+
+        Returns
+        -------
+        Run
+            The executed notebook, with its widgets' state.
+
+        Raises
+        ------
+        SceneLensError
+            If `path` is no notebook. A notebook that fails raises nothing: see ``Run.problems``.
+        """
+        notebook = _read_notebook(path)
+        started = time.perf_counter()
+        unfinished = _execute(notebook, path.parent, timeout)
+        seconds = time.perf_counter() - started
+        return cls(path.stem, notebook, seconds, unfinished + _find_problems(notebook))
 
 
 class _OwnPython(KernelSpecManager):
@@ -76,36 +119,6 @@ def _read_notebook(path: Path) -> NotebookNode:
         raise SceneLensError(f"{path} is not a Jupyter notebook of format 4: {reason}") from error
 
 
-def run_notebook(path: Path, timeout: float = 600) -> Run:
-    """Execute a notebook, and look for problems in it.
-
-    The kernel starts in the notebook's own folder, as in JupyterLab, and without the user's IPython profile.
-    The file is not changed.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The notebook.
-    timeout : float, optional
-        Seconds that each cell may take (default 600).
-
-    Returns
-    -------
-    Run
-        The executed notebook, with its widgets' state.
-
-    Raises
-    ------
-    SceneLensError
-        If `path` is no notebook. A notebook that fails raises nothing: see ``Run.problems``.
-    """
-    notebook = _read_notebook(path)
-    started = time.perf_counter()
-    unfinished = _execute(notebook, path.parent, timeout)
-    seconds = time.perf_counter() - started
-    return Run(path.stem, notebook, seconds, unfinished + find_problems(notebook))
-
-
 def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:
     """Execute in place; return the problems that the outputs do not show."""
     kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_OwnPython())
@@ -117,9 +130,87 @@ def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:
         try:
             client.execute(cwd=str(folder), env=env)
         except CellExecutionError:
-            return []  # the error is among the cell's outputs, where find_problems finds it
+            return []  # the error is among the cell's outputs, where _find_problems finds it
         except CellTimeoutError:
             return [f"a cell ran longer than {timeout:.0f} s."]
         except DeadKernelError:
             return ["its kernel died, as it does when memory runs out."]
     return []
+
+
+def widget_models(notebook: NotebookNode) -> dict[str, dict[str, Any]]:
+    """The saved widget models of a notebook.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        An executed notebook, with its widgets' state.
+
+    Returns
+    -------
+    dict of str to dict
+        By model id: ``model_name``, ``state`` and, for bytes such as an image's, ``buffers``. Empty for a
+        notebook without widgets.
+
+    Examples
+    --------
+    >>> import nbformat
+    >>> widget_models(nbformat.v4.new_notebook())
+    {}
+    """
+    return notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
+
+
+def _find_problems(notebook: NotebookNode) -> list[str]:
+    """The problems that a reader of this executed notebook would meet, one sentence each.
+
+    They are: errors among the outputs of cells (unless the cell is tagged ``raises-exception``), tracebacks
+    printed to stderr, errors captured by Output widgets, status lines that show an error, and a notebook that
+    runs no code or shows nothing.
+
+    >>> _find_problems(nbformat.v4.new_notebook())
+    ['it is empty: no code cell was run.']
+    """
+    return [*_empty(notebook), *_cell_errors(notebook), *_widget_errors(notebook)]
+
+
+def _empty(notebook: NotebookNode) -> Iterator[str]:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    if not any(cell.get("execution_count") for cell in code):
+        yield "it is empty: no code cell was run."
+    elif not any(cell.outputs for cell in code):
+        yield "it is empty: its code cells show nothing at all."
+
+
+def _cell_errors(notebook: NotebookNode) -> Iterator[str]:
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type != "code" or "raises-exception" in cell.metadata.get("tags", []):
+            continue
+        for output in cell.outputs:
+            if output.output_type == "error":
+                yield f"cell {number} failed: {_sentence(output)}"
+            elif output.output_type == "stream" and _TRACEBACK in output.text:
+                yield f"cell {number} printed a traceback: {_last_line(output.text)}"
+
+
+def _widget_errors(notebook: NotebookNode) -> Iterator[str]:
+    for model in widget_models(notebook).values():
+        state = model["state"]
+        for output in state.get("outputs", ()):
+            if output["output_type"] == "error":
+                yield f"a widget's callback failed, captured by an Output widget: {_sentence(output)}"
+            elif _TRACEBACK in output.get("text", ""):
+                yield f"an Output widget shows a traceback: {_last_line(output['text'])}"
+        if ERROR_CLASS in state.get("_dom_classes", ()) and state.get("value"):
+            # The status line is HTML: the sentence in bold, then the traceback in <details>.
+            text = html.unescape(_TAGS.sub(" ", state["value"].partition("<details")[0])).strip()
+            yield f"a widget's status line shows an error: {text}"
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    return _last_line(f"{error['ename']}: {error['evalue']}".strip())
+
+
+def _last_line(text: str) -> str:
+    # A traceback ends with the error's type and message; IPython colours it.
+    return _ANSI.sub("", text).strip().splitlines()[-1]

@@ -301,20 +301,3 @@ def _thin(axes: Axes) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set(color=HAIR, linewidth=0.8)
-
-
-def bare(axes: Axes, frame: str | None = None, linewidth: float = 1.6) -> None:
-    """Remove ticks and spines from axes that show an image.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        The axes.
-    frame : str, optional
-        Colour of a border around the image; by default there is none.
-    linewidth : float, optional
-        Width of the border in points (default 1.6).
-    """
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(visible=frame is not None, color=frame or "none", linewidth=linewidth)

@@ -13,7 +13,7 @@ from scenelens.errors import SceneLensError
 from scenelens.metrics import all_equal
 from scenelens.sentences import number, words
 from scenelens.studies import Study, TopImage, top_images
-from scenelens.workbook.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, bare, text_width
+from scenelens.workbook.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, text_width
 
 _GAP, _LABEL = 0.07, 0.19  # inches between tiles, and for a line under one
 
@@ -43,7 +43,9 @@ def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None) -> None:
             (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX
         )
     axes.imshow(np.asarray(small), extent=(0, width, height, 0), interpolation="lanczos")
-    bare(axes, frame)
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=frame is not None, color=frame or "none", linewidth=1.6)
 
 
 def mark_peak(axes: Axes, top: TopImage) -> None:

@@ -379,6 +379,7 @@ def test_a_label_map_of_another_shape_or_scale(tmp_path):
     assert annotated.report().kind.tolist() == ["no label map"]
     write_label_map(tmp_path, image, "parts", np.ones((W, H), int))
     assert annotated.report().kind.tolist() == ["no label map"]
+    assert [path.is_file() for path in annotated.label_files()] == [True, True]
     with pytest.raises(SceneLensError, match="another shape"):
         annotated.label_map(image, "parts")
     write_label_map(tmp_path, image, "parts", np.ones((2 * H, 2 * W), int))

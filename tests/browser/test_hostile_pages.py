@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Browser, Page
+from scenelens.workbook.problems import widget_models
 
 from scenelens.sentences import Sentences
 from scenelens.workbook.pages import write_pages
-from scenelens.workbook.problems import widget_models
-from scenelens.workbook.running import Run, run_notebook
+from scenelens.workbook.running import Run
 from scenelens.workbook.widgets.root import _KEYS
 from tests.hostile_names import CODE, NAMES, SCRIPTS, hostile_study
 from tests.page_parts import Parts, rendered
@@ -33,7 +33,7 @@ def runs(tmp_path_factory) -> dict[str, Run]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENELENS_STUDY", str(study.file.path))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
-        return {name: run_notebook(ROOT / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS}
+        return {name: Run.of(ROOT / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS}
 
 
 @pytest.fixture(scope="module")

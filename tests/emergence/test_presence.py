@@ -4,7 +4,7 @@ import pytest
 
 from scenelens.emergence.presence import ObjectPresence
 from scenelens.errors import SceneLensError
-from scenelens.studies.study import open_study, scene_images
+from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.tiny_study import write_tiny_study
 
@@ -35,12 +35,12 @@ def test_a_presence_passes_through(study):
 
 
 def test_scene_images_leave_out_what_the_study_calls_object_centric(study):
-    assert scene_images(study) == study.annotations.images
+    assert study.scene_images() == study.annotations.images
     images = study.images.copy()
     images.loc[images.image.str.contains("attic"), "source"] = "object-centric"
     study.__dict__["images"], kept = images, study.images
     try:
-        assert {image.split("/")[1] for image in scene_images(study)} == {"beach", "cave"}
+        assert {image.split("/")[1] for image in study.scene_images()} == {"beach", "cave"}
     finally:
         study.__dict__["images"] = kept
 
@@ -51,4 +51,4 @@ def test_bad_input(study, tmp_path):
     with pytest.raises(SceneLensError, match="no annotated images"):
         ObjectPresence.of(study.annotations, [])
     with pytest.raises(SceneLensError, match=r"'tiny' has no annotations.*add an \[annotations\] table"):
-        scene_images(open_study(write_tiny_study(tmp_path)))
+        open_study(write_tiny_study(tmp_path)).scene_images()

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
 from scenelens.labels.annotator_agreement import (
+    Agreement,
     _krippendorff_alpha,
     _type_table,
-    agreement,
     score_student,
 )
 
@@ -82,15 +82,15 @@ def answers(**types: str) -> pd.DataFrame:
 
 def test_agreement_leaves_out_units_with_one_answer_and_follows_its_seed():
     labels = answers(a="ooss-o", b="oosoo-")
-    found = agreement(labels, seed=1, n_resamples=50)
+    found = Agreement.of(labels, seed=1, n_resamples=50)
     assert (found.n_units, found.n_answers, found.unanimous) == (4, 8, 0.75)
     assert found.alpha == pytest.approx(_krippendorff_alpha([[2, 0], [2, 0], [0, 2], [1, 1]]))
-    assert found == agreement(labels, seed=1, n_resamples=50)
+    assert found == Agreement.of(labels, seed=1, n_resamples=50)
     assert found.low <= found.alpha <= found.high
 
 
 def test_agreement_without_answers():
-    found = agreement(answers(a="o"))
+    found = Agreement.of(answers(a="o"))
     assert found.n_units == 0
     assert math.isnan(found.alpha)
     assert math.isnan(found.unanimous)

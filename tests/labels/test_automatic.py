@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from scenelens.caches import unsealed
-from scenelens.labels.automatic import AutomaticLabels, LayerCounts, load_or_compute
+from scenelens.labels.automatic import AutomaticLabels, LayerCounts
 
 CONCEPTS = pd.DataFrame(
     {
@@ -63,7 +63,7 @@ def never(names):
 
 
 def test_files_of_earlier_versions_are_read(earlier):
-    found = load_or_compute({"scene": earlier}, never)["scene"]
+    found = AutomaticLabels.load_or_compute({"scene": earlier}, never)["scene"]
     assert found.concepts.equals(CONCEPTS)
     assert found.skipped == (("a.jpg", "broken"),)
     assert found.provenance == made().provenance
@@ -72,7 +72,7 @@ def test_files_of_earlier_versions_are_read(earlier):
 
 def test_what_is_computed_is_written_in_the_same_format(earlier, tmp_path):
     fresh = tmp_path / "fresh.npz"
-    load_or_compute({"scene": fresh}, lambda names: [made()])
+    AutomaticLabels.load_or_compute({"scene": fresh}, lambda names: [made()])
     assert unsealed(fresh.read_bytes()) == earlier.read_bytes()
 
 
@@ -85,6 +85,6 @@ def test_only_what_cannot_be_read_is_computed_and_in_one_call(earlier, tmp_path)
         return [made() for _ in names]
 
     paths = {"scene": earlier, "object": broken, "untrained": tmp_path / "none.npz"}
-    assert list(load_or_compute(paths, make)) == ["scene", "object", "untrained"]
+    assert list(AutomaticLabels.load_or_compute(paths, make)) == ["scene", "object", "untrained"]
     assert calls == [["object", "untrained"]]
-    load_or_compute(paths, never)
+    AutomaticLabels.load_or_compute(paths, never)

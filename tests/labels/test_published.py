@@ -10,9 +10,11 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from scenelens.errors import SceneLensError
-from scenelens.labels.annotator_agreement import agreement
+from scenelens.labels.annotator_agreement import Agreement
 from scenelens.labels.published import ROLES, read_amt, read_netdissect
-from scenelens.labels.table import TYPES, concept_type, side_by_side, type_counts, unit_types
+from scenelens.labels.table import TYPES, concept_type, unit_types
+from scenelens.unit_semantics.sentences import _side_by_side
+from scenelens.unit_semantics.tables import _type_counts
 from tests.requirements_gate import require_real
 
 NETWORKS = ("places205-alexnet", "imagenet-alexnet")
@@ -32,10 +34,10 @@ def test_the_released_answers_count_as_published(network):
     labels = released(network)
     shares = loadmat(require_real("unit_annotation", f"unitAnnotation_{network}.mat"))["layerAverageCount"]
     assert len(labels) == 3 * (96 + 256 + 384 + 384 + 256)
-    counts = type_counts(labels, share=True)
+    counts = _type_counts(labels)
     assert [layer for _, layer in counts.index] == ["pool1", "pool2", "conv3", "conv4", "pool5"]
-    assert np.array_equal(counts.to_numpy(), shares)
-    assert type_counts(labels).loc[(network, "pool5")].tolist() == POOL5[network][0]
+    assert np.array_equal(counts.div(counts.sum(axis=1), axis=0).to_numpy(), shares)
+    assert counts.loc[(network, "pool5")].tolist() == POOL5[network][0]
     pool5 = labels.query("layer == 'pool5'")  # three answers for every unit, so their mean is the units'
     assert round(pool5.precision.mean(), 3) == POOL5[network][2]
     whole = labels.precision * 57
@@ -46,7 +48,7 @@ def test_the_released_answers_count_as_published(network):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_workers_rarely_agree_on_the_type(network):
     pool5 = released(network).query("layer == 'pool5'")
-    found = agreement(pool5, n_resamples=200)
+    found = Agreement.of(pool5, n_resamples=200)
     assert found.unanimous == pytest.approx(POOL5[network][1], abs=1e-4)
     assert (found.n_units, found.n_answers) == (256, 768)
     assert found.low < found.alpha < found.high < 0.5
@@ -61,7 +63,7 @@ def test_the_headline_depends_on_the_rule(rule, objects):
 
 def test_people_and_network_dissection_number_units_alike():
     people = released(NETWORKS[0]).query("layer == 'pool5'")
-    table = side_by_side(people, read_netdissect(dissected("places205"), layer="pool5"))
+    table = _side_by_side(people, read_netdissect(dissected("places205"), layer="pool5"))
     assert len(table) == 256
     car = table.loc[(NETWORKS[0], "pool5", 86)]  # unit 87 of the file, which counts from 1
     assert [text.lower() for text in car] == ["car (object)"] * 4

@@ -16,10 +16,10 @@ from scenelens.labels.table import (
     check_labels,
     current,
     merge,
-    side_by_side,
-    type_counts,
     unit_types,
 )
+from scenelens.unit_semantics.sentences import _side_by_side
+from scenelens.unit_semantics.tables import _type_counts
 
 
 def answers(*rows: tuple, **common) -> pd.DataFrame:
@@ -136,16 +136,16 @@ def test_precision_decides_between_equally_common_concepts():
 
 def test_counts_keep_the_tables_order_of_layers():
     table = pd.concat([THREE, answers(("a", "red", TYPES[5], 1.0), layer="conv1")])
-    counts = type_counts(table)
+    counts = _type_counts(table)
     assert [layer for _, layer in counts.index] == ["pool5", "conv1"]
     assert counts.loc[("scene", "pool5")].tolist() == [1, 2, 0, 0, 0, 0]
-    assert type_counts(table, share=True).sum(axis=1).tolist() == [1, 1]
+    assert counts.sum(axis=1).tolist() == [3, 1]
 
 
 def test_side_by_side_shows_only_units_that_all_know():
     other = answers(("IoU", "bed", "object", math.nan), source="automatic")
     lone = answers(("IoU", "sky", TYPES[2], math.nan), source="automatic", unit=9)
-    table = side_by_side(THREE.assign(source="people"), pd.concat([other, lone]))
+    table = _side_by_side(THREE.assign(source="people"), pd.concat([other, lone]))
     assert len(table) == 1
     assert table.iloc[0][("automatic", "IoU")] == "bed (object)"
     assert table.iloc[0][("people", "c")] == "bedroom (scene)"

@@ -13,12 +13,12 @@ from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.calibration import Calibration
 from scenelens.localization.localizer import Localization, localize
 from scenelens.localization.study_localizers import (
+    StudyLocalizer,
     _detectors,
     _layers,
     _name_units,
     _split_images,
     open_localizers,
-    study_localizer,
 )
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
@@ -109,7 +109,7 @@ def test_what_is_cached_is_what_was_measured(study, found, monkeypatch):
     monkeypatch.setitem(module._OPEN, study, {})
     monkeypatch.setattr(module, "label_networks", None)
     monkeypatch.setattr(module.DetectorScores, "measure", None)
-    again, one = study_localizer(study, "scene"), found["scene"]
+    again, one = StudyLocalizer.of(study, "scene"), found["scene"]
     assert again is not one
     np.testing.assert_array_equal(again.scores.bins, one.scores.bins)
     np.testing.assert_array_equal(again.scores.peaks, one.scores.peaks)
@@ -124,7 +124,7 @@ def test_a_broken_file_is_made_again(study, found, monkeypatch):
     folder = study.cache / "localization"
     path = next(path for path in folder.glob("object-*.npz") if not path.stem.endswith("names"))
     path.write_bytes(path.read_bytes()[:100])
-    assert len(study_localizer(study, "object", progress=False).scores) == len(found["object"].scores)
+    assert len(StudyLocalizer.of(study, "object", progress=False).scores) == len(found["object"].scores)
 
 
 def test_every_sentence_has_its_numbers(study, found):
@@ -170,7 +170,7 @@ def test_tables_say_what_single_numbers_say(found):
     assert table.ap["object"] == pytest.approx(objects.ap.mean())
     assert table.objects["object"] == len(objects)
     assert ((objects.images >= 5) & (objects.n - objects.images >= 5)).all()
-    apart = tables.network_differences(found)
+    apart = sentences._network_differences(found)
     both = found["scene"].objects(intervals=False).merge(objects, on="concept")
     row = apart[apart.measure == "ap"].iloc[0]
     assert (row.than, row.n) == ("object", len(both))
@@ -188,7 +188,7 @@ def test_two_equal_networks_have_no_difference_and_the_limits_are_named(study, f
 def test_a_difference_without_an_interval_is_said_in_words(study, found, monkeypatch):
     columns = ["measure", "than", "difference", "low", "high", "n"]
     table = pd.DataFrame([("ap", "object", 0.1, np.nan, np.nan, 1)], columns=columns)
-    monkeypatch.setattr(sentences, "network_differences", lambda found: table)
+    monkeypatch.setattr(sentences, "_network_differences", lambda found: table)
     text = sentences.describe_differences(study, found)
     assert "too few objects in common" in text
     assert "nan" not in text
@@ -215,7 +215,7 @@ def test_a_study_without_annotations_says_so(bare):
     ):
         assert nothing is tables.NO_ANNOTATIONS
     with pytest.raises(SceneLensError, match="no annotations"):
-        study_localizer(bare, "scene")
+        StudyLocalizer.of(bare, "scene")
     assert not check("04_2.4", bare, "bed").right
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from scenelens.annotations.joined import JoinedAnnotations
 from scenelens.images import load_image
-from scenelens.localization.truth import _Vocabularies, iterate_annotated, plain_name
+from scenelens.localization.truth import ImageConcepts, _Vocabularies, plain_name
 from scenelens.networks.hooks import record
 from tests.annotated_study import annotated_study
 
@@ -19,7 +19,7 @@ def study(tmp_path_factory):
 def seen(study):
     network, known = study.networks["scene"], study.annotations
     found = {}
-    for names, each, maps in iterate_annotated(network, known, ["pool5"], known.images, progress=False):
+    for names, each, maps in ImageConcepts.batches(network, known, ["pool5"], known.images, progress=False):
         found |= {name: (each[k], maps["pool5"][k]) for k, name in enumerate(names)}
     return found
 
@@ -52,11 +52,13 @@ def test_one_set_has_every_word(seen):
 
 def test_of_several_sets_each_has_the_words_that_it_ever_uses(study, tmp_path):
     beach = annotated_study(tmp_path, 1)
+    # A file that cannot be read has no words, and does not stop the others.
+    beach.annotations.sources[beach.annotations.images[-1]].write_text("<annotation")
     joined = JoinedAnnotations({"world": study.annotations, "small": beach.annotations})
     words = _Vocabularies(joined)
     named = words.of(f"world/{study.annotations.images[0]}")
     assert named == {"bed", "lamp", "window", "boat", "sand", "rock"}
-    for _, each, _ in iterate_annotated(
+    for _, each, _ in ImageConcepts.batches(
         study.networks["scene"], joined, ["pool5"], joined.images[:2], progress=False
     ):
         assert each[0].in_vocabulary("Lamp")

@@ -11,7 +11,7 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.localization import widget
 from scenelens.localization.image_reader import ImageReader, _image_paths
-from scenelens.localization.study_localizers import study_localizer
+from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.localization.tables import NO_ANNOTATIONS
 from scenelens.localization.widget import _SCORES, _SIDE, _TILE, _unit_page, localize_image
 from scenelens.studies.study import open_study
@@ -53,7 +53,7 @@ def with_boxes(view) -> ImageReader:
 
 
 def test_it_begins_with_a_test_image(study, view):
-    model, splits = view.model, study_localizer(study, "scene").splits
+    model, splits = view.model, StudyLocalizer.of(study, "scene").splits
     first = [study.annotations.path(image) for image in splits["test"]]
     assert model.paths[model.image] in first
     assert (model.network, model.layer) == ("scene", model.layers()[-1])
@@ -146,7 +146,7 @@ def test_a_measured_field_is_shown(study, view, monkeypatch):
     unit = int(model.boxes().unit[0])
     model.box = 0
     plain = _unit_page(model)
-    fields = study_localizer(study, "scene").units.fields
+    fields = StudyLocalizer.of(study, "scene").units.fields
     monkeypatch.setitem(fields, model.layer, {unit: blob_field(unit, model.layer)})
     field = _unit_page(model)
     assert (plain[:_TILE, :_TILE] != field[:_TILE, :_TILE]).any()

@@ -12,7 +12,6 @@ from scenelens import paper
 from scenelens.errors import SceneLensError
 from scenelens.exercises import check
 from scenelens.minimal_images import examples, sentences, study_retention
-from scenelens.minimal_images.probe import scene_probe
 from scenelens.minimal_images.retention_search import ImageRetention, Retention
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
@@ -91,7 +90,7 @@ def test_a_study_without_annotations_still_has_examples(tmp_path):
 
 
 def test_the_head_is_a_linear_layer_on_the_others_features(study):
-    probe = scene_probe(study, "object")
+    probe = study_retention._scene_probe(study, "object")
     assert probe.classes == ["attic", "beach", "cave"]
     assert probe.module.trained_on == 27
     images = [study.load_image(image) for image in study.images.image[:27]]
@@ -114,7 +113,7 @@ def test_the_head_never_saw_what_it_is_judged_by(study):
 
 def test_too_few_scenes_for_a_head(tmp_path):
     with pytest.raises(SceneLensError, match="no two scene categories of 8 images"):
-        scene_probe(open_study(write_tiny_study(tmp_path)))
+        study_retention._scene_probe(open_study(write_tiny_study(tmp_path)))
 
 
 def test_comparing_and_reading(study, favourite):

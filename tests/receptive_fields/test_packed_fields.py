@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.reach import RF
-from scenelens.receptive_fields.field import _SAMPLES, _sample_lines, pack, unpack
+from scenelens.receptive_fields.field import _SAMPLES, EmpiricalRF, _sample_lines
 from tests.made_up_fields import blob_field
 
 
 def back(*fields):
-    return unpack(pack(fields, {"study": "tiny"}))
+    return EmpiricalRF.unpack(EmpiricalRF.pack(fields, {"study": "tiny"}))
 
 
 @pytest.mark.parametrize(("size", "side"), [(19, 227), (67, 227), (195, 227), ((67, 131), 224)])
@@ -107,11 +107,11 @@ def test_the_single_maps_are_not_stored():
 
 
 def test_a_kept_field_is_small():
-    assert len(pack([blob_field()])) < 6000
+    assert len(EmpiricalRF.pack([blob_field()])) < 6000
 
 
 def broken(kind):
-    good = pack([blob_field()])
+    good = EmpiricalRF.pack([blob_field()])
     if kind == "cut":
         return good[: len(good) // 2]
     if kind == "pickle":
@@ -124,7 +124,7 @@ def broken(kind):
 @pytest.mark.parametrize("kind", ["cut", "empty", "text", "pickle"])
 def test_broken_files_are_named(kind):
     with pytest.raises(SceneLensError, match=r"conv4\.npz holds no receptive fields"):
-        unpack(broken(kind), "conv4.npz")
+        EmpiricalRF.unpack(broken(kind), "conv4.npz")
 
 
 @settings(deadline=None)
@@ -137,3 +137,12 @@ def test_lines_lie_in_the_frame_and_are_few(reach, margin, length):
     assert (np.diff(lines) > 0).all()
     if reach + 2 * margin < length - 1:
         assert lines[-1] - lines[0] >= reach + 2 * margin - 1
+
+
+def test_the_single_images_maps_come_with_an_estimate_and_not_with_a_stored_field():
+    field = blob_field()
+    assert field.maps is field.evidence.maps
+    assert field.centers is field.evidence.centers
+    for name in ("maps", "centers"):
+        with pytest.raises(SceneLensError, match="has no maps of single images"):
+            getattr(back(field)[0][0], name)

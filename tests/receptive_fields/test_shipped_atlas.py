@@ -9,7 +9,7 @@ from scenelens import paper
 from scenelens.files import data_folder
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.reach import theoretical_rf
-from scenelens.receptive_fields.field import unpack
+from scenelens.receptive_fields.field import EmpiricalRF
 
 UNITS = {"pool1": 48, "pool2": 128, "conv4": 192, "pool5": 128}
 
@@ -18,7 +18,7 @@ UNITS = {"pool1": 48, "pool2": 128, "conv4": 192, "pool5": 128}
 def fields(request):
     folder = data_folder() / "sceneworld" / "atlas"
     paths = {layer: folder / f"{request.param}-{layer}.npz" for layer in paper.RF_SIZES}
-    return {layer: unpack(path.read_bytes())[0] for layer, path in paths.items()}
+    return {layer: EmpiricalRF.unpack(path.read_bytes())[0] for layer, path in paths.items()}
 
 
 def test_every_unit_is_there(fields):

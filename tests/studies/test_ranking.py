@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scenelens.errors import SceneLensError
-from scenelens.studies.ranking import TopImage, layer_row, top_images
+from scenelens.studies.ranking import TopImage, top_images
 from scenelens.studies.study import open_study
 from tests.tiny_study import write_tiny_study
 
@@ -71,4 +71,4 @@ def test_a_wrong_name_raises_with_the_close_names(study, network, layer, unit, w
 
 
 def test_a_layer_s_row_is_that_of_the_table(study):
-    assert layer_row(study, "object", "pool5")["units"] == 32
+    assert study.layer_row("object", "pool5")["units"] == 32

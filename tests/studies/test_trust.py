@@ -21,7 +21,7 @@ from scenelens.studies.study import open_study
 from scenelens.studies.study_file import read_study_file
 from scenelens.studies.trust import remember_trust, require_trust
 from scenelens.workbook import __main__ as workbook
-from scenelens.workbook.running import run_notebook
+from scenelens.workbook.running import Run
 from tests.tiny_study import write_tiny_study
 
 CODE = """
@@ -277,10 +277,10 @@ def test_in_a_notebook_the_code_does_not_run_and_the_sentence_says_how(path, ran
     code = f"import scenelens as sl\nsl.open_study({str(path)!r}).networks['scene']"
     notebook.cells = [nbformat.v4.new_code_cell(code)]
     nbformat.write(notebook, tmp_path / "asks.ipynb")
-    (problem,) = run_notebook(tmp_path / "asks.ipynb").problems
+    (problem,) = Run.of(tmp_path / "asks.ipynb").problems
     assert digest(path.parent / "net.py") in problem
     assert f"-m scenelens.prepare trust --study {path}" in problem
     assert not ran.exists()
     remember_trust(read_study_file(path))
-    assert run_notebook(tmp_path / "asks.ipynb").problems == []
+    assert Run.of(tmp_path / "asks.ipynb").problems == []
     assert ran.exists()

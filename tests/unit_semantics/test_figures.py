@@ -51,7 +51,7 @@ def test_an_empty_set_gives_its_sentence(draw):
 
 def test_precision_is_drawn_as_counted(released):
     plate = answers.figure_7_precision(released)
-    table = tables.layer_precision(released)
+    table = answers._layer_precision(released)
     drawn = lines(plate.axes[0])
     for network in ("scene", "object"):
         np.testing.assert_allclose(drawn[network], table[table.network == network].precision)

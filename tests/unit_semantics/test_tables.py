@@ -11,6 +11,7 @@ from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
 from scenelens.labels.table import TYPES
 from scenelens.unit_semantics import tables
+from scenelens.unit_semantics.figures.answers import _layer_precision
 from scenelens.unit_semantics.sources import LabelSet, released_answers
 from tests.made_up_labels import made_up_answers
 from tests.requirements_gate import require_real
@@ -62,7 +63,7 @@ def test_types_by_hand(three):
 
 def test_precision_is_a_mean_over_units_not_answers(three):
     one = three.labels.drop(index=[1, 2])  # unit 0 keeps one answer, of 0.9
-    row = tables.layer_precision(LabelSet("by hand", one, three.units)).iloc[0]
+    row = _layer_precision(LabelSet("by hand", one, three.units)).iloc[0]
     assert row.n_units == 3
     assert row.precision == pytest.approx((0.9 + 2.6 / 3 + 0.6) / 3)
     assert row.low <= row.precision <= row.high
@@ -81,12 +82,12 @@ def test_another_measure_than_precision_decides_where_the_set_says_so(three):
     labels = three.labels[three.labels.annotator == "w0"].assign(precision=0.1, iou=[0.5, 0.03, 0.04])
     by_iou = LabelSet("automatic", labels, three.units, "iou", 0.04)
     assert counts(tables.type_shares(by_iou, "majority"), "type")["object"] == 2
-    assert tables.layer_precision(by_iou).precision[0] == pytest.approx(0.1)
+    assert _layer_precision(by_iou).precision[0] == pytest.approx(0.1)
 
 
 def test_layers_without_answers_count_as_nothing(three):
     units = {("scene", "conv1"): 2, **three.units}
-    table = tables.layer_precision(LabelSet("by hand", three.labels, units))
+    table = _layer_precision(LabelSet("by hand", three.labels, units))
     assert table.n_units.tolist() == [0, 3]
     assert np.isnan(table.precision[0])
     shares = tables.type_shares(LabelSet("by hand", three.labels, units))
@@ -132,7 +133,7 @@ def test_the_released_counts_by_rule(released):
 
 
 def test_the_released_precision_and_levels(released):
-    precision = tables.layer_precision(released)
+    precision = _layer_precision(released)
     assert round(deepest(precision, "scene").precision, 3) == 0.778
     assert round(deepest(precision, "object").precision, 3) == 0.712
     assert precision.n_units.tolist() == [96, 256, 384, 384, 256] * 2

@@ -17,10 +17,8 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.workbook import __main__ as workbook
 from scenelens.workbook.__main__ import _choose_study, _estimate, main
-from scenelens.workbook.front import read_front
-from scenelens.workbook.pages import _body, _style_sheet, write_pages
-from scenelens.workbook.problems import _WIDGET_STATE, find_problems
-from scenelens.workbook.running import Run, _read_notebook, run_notebook
+from scenelens.workbook.pages import _body, _read_front, _style_sheet, write_pages
+from scenelens.workbook.running import _WIDGET_STATE, Run, _find_problems, _read_notebook
 from scenelens.workbook.snapshots import snapshot
 from tests.requirements_gate import ROOT
 
@@ -63,7 +61,7 @@ def addresses(html: str) -> Addresses:
 
 @pytest.fixture(scope="module")
 def good_run() -> Run:
-    return run_notebook(FIXTURES / "good.ipynb")
+    return Run.of(FIXTURES / "good.ipynb")
 
 
 def executed(*cells, widgets=None):
@@ -83,7 +81,7 @@ PRINTED = new_output("stream", name="stdout", text="2")
 
 @pytest.mark.parametrize("name", FAILING)
 def test_each_kind_of_failure_is_noticed(name):
-    assert run_notebook(FIXTURES / f"{name}.ipynb").problems == [FAILING[name]]
+    assert Run.of(FIXTURES / f"{name}.ipynb").problems == [FAILING[name]]
 
 
 def test_every_fixture_notebook_is_used():
@@ -99,13 +97,13 @@ def test_a_good_notebook_passes_and_its_file_is_left_alone(good_run):
 def test_a_cell_that_runs_too_long_is_named(tmp_path):
     path = tmp_path / "slow.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("import time\ntime.sleep(60)")]), path)
-    assert "a cell ran longer than 1 s." in run_notebook(path, timeout=1).problems
+    assert "a cell ran longer than 1 s." in Run.of(path, timeout=1).problems
 
 
 def test_a_dead_kernel_is_named(tmp_path):
     path = tmp_path / "dies.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("import os\nos._exit(1)")]), path)
-    assert "its kernel died, as it does when memory runs out." in run_notebook(path).problems
+    assert "its kernel died, as it does when memory runs out." in Run.of(path).problems
 
 
 def test_the_kernel_is_this_python_in_the_notebooks_folder(tmp_path):
@@ -113,15 +111,15 @@ def test_the_kernel_is_this_python_in_the_notebooks_folder(tmp_path):
     nbformat.write(
         new_notebook(cells=[new_code_cell("import os, sys\nprint(sys.prefix, os.getcwd())")]), path
     )
-    assert run_notebook(path).notebook.cells[0].outputs[0].text.split() == [sys.prefix, str(tmp_path)]
+    assert Run.of(path).notebook.cells[0].outputs[0].text.split() == [sys.prefix, str(tmp_path)]
 
 
 def test_an_expected_exception_is_no_problem():
     error = new_output("error", ename="SceneLensError", evalue="no layer named 'pol5'", traceback=[])
-    assert find_problems(executed(ran("x", error))) == [
+    assert _find_problems(executed(ran("x", error))) == [
         "cell 1 failed: SceneLensError: no layer named 'pol5'"
     ]
-    assert find_problems(executed(ran("x", error, tags=["raises-exception"]))) == []
+    assert _find_problems(executed(ran("x", error, tags=["raises-exception"]))) == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +134,7 @@ def test_an_expected_exception_is_no_problem():
 )
 def test_widget_states(state, expected):
     notebook = executed(ran("x", PRINTED), widgets={"a": {"model_name": "HTMLModel", "state": state}})
-    assert len(find_problems(notebook)) == expected
+    assert len(_find_problems(notebook)) == expected
 
 
 def test_a_file_that_is_no_notebook_is_named(tmp_path):
@@ -154,7 +152,7 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path):
     ],
 )
 def test_front(text, expected):
-    front = read_front(new_notebook(cells=[new_markdown_cell(text)]), "02_name")
+    front = _read_front(new_notebook(cells=[new_markdown_cell(text)]), "02_name")
     assert front["title"] == expected
     if expected == "A b c":
         assert (front["section"], front["minutes"]) == ("3.1", 20)

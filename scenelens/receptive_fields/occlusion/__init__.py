@@ -22,10 +22,10 @@ of
 4. ``run`` (the loop): one pass without a patch, then blocks of neighbouring patches, step by step from the
    image up to the watched layer.
 
-``records`` holds what both ways share: the patches, and the result. ``plain`` is the plain way. It has two
-uses: it judges the fast way in the tests (equal up to float rounding), and it serves networks whose steps
-cannot be followed. ``occlude`` is the entrance: `Occlusion` prepares the image and chooses the way, in one
-place, ``Occlusion._find_way``.
+``records`` has what both ways share: the patches and the result. ``occlude`` is the entrance. `Occlusion`
+prepares the image and chooses the way, in one place, ``Occlusion._find_way``. The plain way is there too. It
+has two uses: it judges the fast way in the tests (equal up to float rounding), and it serves networks whose
+steps cannot be followed.
 
 >>> import torch
 >>> from scenelens.receptive_fields.occlusion.occlude import Occlusion

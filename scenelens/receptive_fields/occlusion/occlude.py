@@ -21,14 +21,19 @@ from scenelens.networks import (
     Untraceable,
     checked_image,
     layer_step,
-    module_of,
     record,
 )
-from scenelens.receptive_fields.occlusion.plain import plain_discrepancies
-from scenelens.receptive_fields.occlusion.records import Discrepancy, Patches, Place, Wanted
+from scenelens.receptive_fields.occlusion.records import (
+    Discrepancy,
+    Patches,
+    Place,
+    Wanted,
+    peak_places,
+)
 from scenelens.receptive_fields.occlusion.run import WindowedLayer
 
 SIZE, STRIDE = 11, 3  # the paper's occluders, in pixels
+_BATCH = 64  # occluded images per forward pass
 _Way = Callable[[Tensor, Patches, list[Wanted]], list[Discrepancy]]
 
 
@@ -78,7 +83,7 @@ class Occlusion:
         self.occluder = _noise_occluder(seed) if occluder is None else np.asarray(occluder)
         if self.occluder.ndim != 3 or 0 in self.occluder.shape:
             raise SceneLensError(f"an occluder is an array (height, width, 3); got {self.occluder.shape}.")
-        self._plain: _Way = functools.partial(plain_discrepancies, network, layer)
+        self._plain: _Way = functools.partial(_plain_discrepancies, network, layer)
         # both depend on the image's size alone, and images of one network nearly always have one size
         self._way = functools.lru_cache(maxsize=4)(self._find_way)
         self._black = functools.lru_cache(maxsize=1)(self._find_black)
@@ -109,7 +114,7 @@ class Occlusion:
         SceneLensError
             If the layer has no such unit or place, or the occluder is larger than the image.
         """
-        with _exactly(module_of(self.network)):
+        with _exactly(_module_of(self.network)):
             x, patches = self._prepared(image)
             way, layer_shape = self._way(tuple(x.shape))
             return way(x, patches, _checked(self.layer, layer_shape, units, places))
@@ -133,7 +138,7 @@ class Occlusion:
         list of Discrepancy
             Equal to those of `of` up to float rounding.
         """
-        with _exactly(module_of(self.network)):
+        with _exactly(_module_of(self.network)):
             x, patches = self._prepared(image)
             _, layer_shape = self._way(tuple(x.shape))
             return self._plain(x, patches, _checked(self.layer, layer_shape, units, places))
@@ -142,7 +147,7 @@ class Occlusion:
         """How images (channels, H, W) are occluded: by windows where the network's steps are known, else
         plainly; and the layer's shape."""
         sample = torch.zeros(1, *shape, device=self._device)
-        module = module_of(self.network)
+        module = _module_of(self.network)
         with record(self.network, self.layer) as acts:
             module(sample)
         layer_shape = tuple(acts[self.layer].shape[1:])
@@ -158,7 +163,7 @@ class Occlusion:
 
     @property
     def _device(self) -> torch.device:
-        return next(module_of(self.network).parameters(), torch.empty(0)).device
+        return next(_module_of(self.network).parameters(), torch.empty(0)).device
 
     def _prepared(self, image: np.ndarray | Tensor) -> tuple[Tensor, Patches]:
         """The image (channels, H, W) and the occluders, both as the module takes them."""
@@ -263,6 +268,10 @@ def discrepancy_map(
     return Occlusion(network, layer, occluder, stride, seed).of(image, [unit], [place])[0].map
 
 
+def _module_of(network: Network | nn.Module) -> nn.Module:
+    return network if isinstance(network, nn.Module) else network.module
+
+
 def _noise_occluder(seed: int = 0, size: int = SIZE) -> np.ndarray:
     """Random noise, uint8 (size, size, 3): every channel of every pixel uniform in 0..255."""
     return np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
@@ -302,3 +311,67 @@ def _exactly(module: nn.Module) -> Iterator[None]:
         finally:
             for child, training in flags.items():
                 child.training = training
+
+
+# ---- the plain way: one whole forward pass for each occluder. It judges the fast way, and it serves networks
+# ---- whose steps cannot be followed.
+
+
+def _plain_discrepancies(
+    network: Network | nn.Module, layer: str, x: Tensor, patches: Patches, wanted: list[Wanted]
+) -> list[Discrepancy]:
+    """Occlude by one forward pass (up to the layer) for each occluder.
+
+    The caller sets eval mode and switches gradients off.
+
+    Parameters
+    ----------
+    network : Network or torch.nn.Module
+        The network.
+    layer : str
+        The layer whose units are watched.
+    x : torch.Tensor
+        The image, (channels, H, W), as the module takes it.
+    patches : Patches
+        The occluders.
+    wanted : list of tuple
+        (unit, place) for each result; place None for the unit's peak.
+
+    Returns
+    -------
+    list of Discrepancy
+        In the order of `wanted`.
+    """
+    module = _module_of(network)
+    n_y, n_x = patches.grid((x.shape[1], x.shape[2]))
+    with record(network, layer) as acts:
+        module(x[None])
+        original = _mapped(acts[layer])[0]
+        places = [place or peak_places(original[unit][None])[0] for unit, place in wanted]
+        rows = []
+        for first in range(0, n_y * n_x, _BATCH):
+            module(_occluded(x, patches, range(first, min(n_y * n_x, first + _BATCH)), n_x))
+            values = _mapped(acts[layer])
+            rows.append([values[:, unit, y, x] for (unit, _), (y, x) in zip(wanted, places, strict=True)])
+    found = []
+    for number, ((unit, _), place) in enumerate(zip(wanted, places, strict=True)):
+        peak = original[unit, place[0], place[1]]
+        changed = (torch.cat([row[number] for row in rows]) - peak).abs()
+        found.append(Discrepancy(changed.view(n_y, n_x).cpu().numpy(), unit, place, float(peak)))
+    return found
+
+
+def _occluded(x: Tensor, patches: Patches, numbers: range, n_x: int) -> Tensor:
+    """Copies of the image, each under the occluder of its number, counted row by row."""
+    height, width = patches.values.shape[:2]
+    images = x.repeat(len(numbers), 1, 1, 1)
+    for image, number in zip(images, numbers, strict=True):
+        top, left = number // n_x * patches.stride, number % n_x * patches.stride
+        patch = patches.at(np.array([top]), np.array([left]))[0]
+        image[:, top : top + height, left : left + width] = patch.permute(2, 0, 1)
+    return images
+
+
+def _mapped(values: Tensor) -> Tensor:
+    """(N, units, h, w), also where a layer has no positions."""
+    return values if values.ndim == 4 else values.flatten(1)[:, :, None, None]

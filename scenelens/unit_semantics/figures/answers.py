@@ -14,11 +14,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from scenelens.labels import GROUPS, Rule
+from scenelens.intervals import bootstrap_interval
+from scenelens.labels import GROUPS, UNIT, Rule, current
 from scenelens.sentences import number, percent
 from scenelens.unit_semantics.figures.units import _MEASURE_WORDS, _or_reason, _source_words
 from scenelens.unit_semantics.sources import LabelSet
-from scenelens.unit_semantics.tables import LEVEL_NAMES, layer_precision, level_counts, type_shares
+from scenelens.unit_semantics.tables import LEVEL_NAMES, level_counts, type_shares
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color
 
 _PER_CENT = ([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
@@ -40,7 +41,7 @@ def figure_7_precision(labels: LabelSet) -> Plate:
     Plate
         The figure; a sentence where the set is empty.
     """
-    table = layer_precision(labels)
+    table = _layer_precision(labels)
     caption = _source_words(labels) + (
         "Mean over a layer's units, with 95% bootstrap intervals over units. "
         f"Dashed: {percent(0.75)}, from which the paper counts a unit. "
@@ -61,6 +62,25 @@ def figure_7_precision(labels: LabelSet) -> Plate:
         style = {"size": SMALL, "color": SOFT}
         plate.words(WIDTH - 1.15, 0.27 + 0.42 * k, f"n = {n:,} units", **style)
     return plate
+
+
+def _layer_precision(labels: LabelSet, seed: int = 0) -> pd.DataFrame:
+    """Mean precision of the units of each layer (Figure 7a).
+
+    The columns: network, depth (0 is the earliest layer), layer, n_units (that have answers), precision (mean
+    over units of the mean over a unit's answers, 0..1), low, high (95% bootstrap over units). For automatic
+    labels precision is the share of a unit's top images in which more than half of its active area lies on
+    the concept: a stricter condition than people applied.
+    """
+    judged = current(labels.labels).dropna(subset=["precision"])
+    values = judged.groupby(UNIT, sort=False).precision.mean().groupby(["network", "layer"])
+    groups = {key: group.to_numpy() for key, group in values}
+    rows = []
+    for network, depth, layer, _ in labels.places():
+        found = groups.get((network, layer), np.zeros(0))
+        mean = float(found.mean()) if len(found) else np.nan
+        rows.append((network, depth, layer, len(found), mean, *bootstrap_interval(found, seed=seed)))
+    return pd.DataFrame(rows, columns=["network", "depth", "layer", "n_units", "precision", "low", "high"])
 
 
 def _line(axes: Axes, rows: pd.DataFrame, value: str, shift: float, **style: Any) -> None:

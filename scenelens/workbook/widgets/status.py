@@ -1,7 +1,7 @@
 """The line under every widget: it says what is shown, and shows an error where the reader looks.
 
 Jupyter shows nothing when a widget's callback fails: the traceback goes to a log that is usually closed. So
-every callback of ours is `guarded`. Its error is written into the widget's `Status` line, and raised again.
+every callback of ours is `Status.guarded`: its error is written into the widget's line, and raised again.
 """
 
 from __future__ import annotations
@@ -87,55 +87,51 @@ class Status(ipywidgets.HTML):
         )
         self.add_class(ERROR_CLASS)
 
+    def guarded(self, callback: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Decorate a widget's callback so that its error is shown in this line, and still raised.
 
-def guarded(status: Status) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Decorate a widget's callback so that its error is shown in a status line, and still raised.
+        A callback that succeeds removes an earlier error from the line. A text that the callback itself
+        showed stays.
 
-    A callback that succeeds removes an earlier error from the line. A text that the callback itself showed
-    stays.
+        Parameters
+        ----------
+        callback : callable
+            The callback.
 
-    Parameters
-    ----------
-    status : Status
-        The widget's status line.
+        Returns
+        -------
+        callable
+            The decorated callback.
 
-    Returns
-    -------
-    callable
-        The decorator.
+        Examples
+        --------
+        >>> status = Status()
+        >>> @status.guarded
+        ... def pick(change):
+        ...     return 1 / change["new"]
+        >>> pick({"new": 0})
+        Traceback (most recent call last):
+        ...
+        ZeroDivisionError: division by zero
+        >>> status.failed
+        True
+        >>> pick({"new": 4})
+        0.25
+        >>> status.failed
+        False
+        """
 
-    Examples
-    --------
-    >>> status = Status()
-    >>> @guarded(status)
-    ... def pick(change):
-    ...     return 1 / change["new"]
-    >>> pick({"new": 0})
-    Traceback (most recent call last):
-    ...
-    ZeroDivisionError: division by zero
-    >>> status.failed
-    True
-    >>> pick({"new": 4})
-    0.25
-    >>> status.failed
-    False
-    """
-
-    def decorate(callback: Callable[_P, _R]) -> Callable[_P, _R]:
         @functools.wraps(callback)
         def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             # The callback may show a text or another error itself: only an error from before is removed.
-            before = status.value if status.failed else None
+            before = self.value if self.failed else None
             try:
                 result = callback(*args, **kwargs)
             except Exception as error:
-                status.error(error)
+                self.error(error)
                 raise
-            if status.failed and status.value == before:
-                status.show("")
+            if self.failed and self.value == before:
+                self.show("")
             return result
 
         return wrapper
-
-    return decorate

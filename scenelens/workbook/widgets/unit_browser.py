@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scenelens.metrics import all_equal
 from scenelens.sentences import number, words
-from scenelens.studies import Study, TopImage, layer_row, top_images
+from scenelens.studies import Study, TopImage, top_images
 from scenelens.workbook.style import INK, SOFT, SOURCE_COLORS
 from scenelens.workbook.tour import deepest_map_layer
 from scenelens.workbook.widgets.unit_view import UnitView, dropdown
@@ -92,7 +92,7 @@ class UnitBrowser(traitlets.HasTraits):
         """
         network = network or self.network
         if network not in self.study.networks:
-            layer_row(self.study, network, "")  # raises, with close names
+            self.study.layer_row(network, "")  # raises, with close names
         return list(self.study.networks[network].layers["layer"])
 
     def deepest(self, network: str) -> str:
@@ -124,7 +124,7 @@ class UnitBrowser(traitlets.HasTraits):
         int
             At least 1.
         """
-        return int(layer_row(self.study, self.network, self.layer)["units"])
+        return int(self.study.layer_row(self.network, self.layer)["units"])
 
     def choose(self, **wanted: Any) -> None:
         """Change some of network, layer, unit and n; the others are adapted where they do not fit any more.
@@ -144,7 +144,7 @@ class UnitBrowser(traitlets.HasTraits):
         """
         network = wanted.get("network", self.network)
         layer = wanted.get("layer") or self._same_depth(network)
-        last = int(layer_row(self.study, network, layer)["units"]) - 1
+        last = int(self.study.layer_row(network, layer)["units"]) - 1
         unit = wanted.get("unit", min(self.unit, last))
         # All at once: an observer never sees a layer of one network with the name of another.
         with self.hold_trait_notifications():

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from scenelens.workbook.widgets.root import WidgetRoot
-from scenelens.workbook.widgets.status import Status, guarded
+from scenelens.workbook.widgets.status import Status
 
 CSS_WIDTH = 720  # as wide as the figures; pictures are drawn with more pixels, so that they look sharp
 WIDE, NARROW = {"width": "440px"}, {"width": "44px"}
@@ -93,7 +93,7 @@ class UnitView(WidgetRoot):
         return ["network", "layer", "unit", *self.traits_shown]
 
     def _bind(self) -> None:
-        guard = guarded(self.status)
+        guard = self.status.guarded
         for name in self._names():
             self.controls[name].observe(guard(functools.partial(self._chosen, name)), "value")
         self.controls["previous"].on_click(guard(lambda _: self.model.step(-1)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenelens.workbook.widgets.status import Status, guarded
+from scenelens.workbook.widgets.status import Status
 
 
 def test_text_is_shown_as_text():
@@ -16,7 +16,7 @@ def test_text_is_shown_as_text():
 def test_an_error_is_shown_with_its_traceback_and_raised():
     status = Status()
 
-    @guarded(status)
+    @status.guarded
     def callback(change):
         raise ValueError("no unit <9>")
 
@@ -31,11 +31,11 @@ def test_an_error_is_shown_with_its_traceback_and_raised():
 def test_success_clears_an_old_error_and_keeps_a_new_text():
     status = Status()
 
-    @guarded(status)
+    @status.guarded
     def silent():
         return 1
 
-    @guarded(status)
+    @status.guarded
     def speaks():
         status.show("done")
 
@@ -50,7 +50,7 @@ def test_success_clears_an_old_error_and_keeps_a_new_text():
 def test_an_error_the_callback_shows_itself_stays():
     status = Status()
 
-    @guarded(status)
+    @status.guarded
     def reports():
         status.error(ValueError("the second image is broken"))
 

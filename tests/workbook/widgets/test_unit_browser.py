@@ -9,6 +9,7 @@ from PIL import Image
 
 from scenelens.errors import SceneLensError
 from scenelens.studies.ranking import TopImage
+from scenelens.studies.study import Study as RealStudy
 from scenelens.studies.study import open_study
 from scenelens.workbook.widgets.unit_browser import GAP, SIDE, STRIP, UnitBrowser, _mosaic, browse_units, tile
 from scenelens.workbook.widgets.unit_view import encode
@@ -120,6 +121,7 @@ def test_other_layer_names_are_taken_at_the_same_depth():
             return list(self.layers["layer"])
 
     class Study:
+        layer_row = RealStudy.layer_row
         networks = {"scene": Net(["a", "b", "c"]), "object": Net(["f.0", "f.1", "f.2", "f.3", "f.4"])}
 
         def index(self, network):
