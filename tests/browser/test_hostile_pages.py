@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Browser, Page
-from scenelens.workbook.problems import widget_models
 
 from scenelens.sentences import Sentences
 from scenelens.workbook.pages import write_pages
-from scenelens.workbook.running import Run
+from scenelens.workbook.running import Run, widget_models
 from scenelens.workbook.widgets.root import _KEYS
 from tests.hostile_names import CODE, NAMES, SCRIPTS, hostile_study
 from tests.page_parts import Parts, rendered
