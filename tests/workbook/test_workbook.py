@@ -342,7 +342,7 @@ def test_pages_never_replace_notebooks_or_a_readers_files(tmp_path, capsys):
 
 def test_pages_replace_those_of_an_earlier_run_even_of_an_interrupted_one(tmp_path, monkeypatch):
     words = [str(FIXTURES / "good.ipynb"), "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(workbook, "run_notebook", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(workbook.Run, "of", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         main(words)
     (tmp_path / "out/index.html").write_text("of the interrupted run")
