@@ -93,6 +93,8 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
     """
     file = read_study_file(find_study(name_or_path))
     _check_files(file)
+    # Notebooks show names in tables, and JupyterLab takes what stands between two dollar signs for a formula.
+    pd.set_option("display.html.use_mathjax", False, "styler.html.mathjax", False)
     return Study(file)
 
 

@@ -225,7 +225,7 @@ def _thumbnail(notebook: NotebookNode) -> str:
     pictures = figures or _widget_images(notebook)
     if not pictures:
         return ""
-    small = Image.open(io.BytesIO(pictures[0])).convert("RGBA")
+    small = Image.open(io.BytesIO(pictures[0]), formats=("PNG", "JPEG", "GIF", "WEBP")).convert("RGBA")
     # JPEG knows no transparency: without the white page beneath, transparent parts would be black.
     white = Image.new("RGBA", small.size, "white")
     small = Image.alpha_composite(white, small).convert("RGB")

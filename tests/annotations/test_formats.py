@@ -72,6 +72,19 @@ def test_ade20k(ade):
     assert (sink.states, sink.attributes, sink.instance) == (("crop",), "white", 0)
 
 
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_ade20k_outlines_turn_with_the_photograph(ade, orientation):
+    upright = ADE20K(ade).masks("a.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (W, H)).save(ade / "a.jpg", exif=exif)
+    turned = ADE20K(ade)
+    assert turned.size("a.jpg") == ((W, H) if orientation > 4 else (H, W))
+    turns = {3: 2, 6: 3, 8: 1}[orientation]  # quarters against the clock
+    for name, mask in turned.masks("a.jpg").items():
+        np.testing.assert_array_equal(mask, np.rot90(upright[name], turns))
+
+
 def test_ade20k_table(ade):
     table = ADE20K(ade).objects()
     assert table["category"].unique().tolist() == ["bathroom"]

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Browser, Page
-from scenelens.workbook.problems import widget_models
 
 from scenelens.sentences import Sentences
 from scenelens.workbook.pages import write_pages
-from scenelens.workbook.running import Run
+from scenelens.workbook.running import Run, widget_models
 from scenelens.workbook.widgets.root import _KEYS
 from tests.hostile_names import CODE, NAMES, SCRIPTS, hostile_study
 from tests.page_parts import Parts, rendered
@@ -155,3 +154,28 @@ def test_a_notebook_called_like_a_script_is_a_file(page, tmp_path):
     write_pages([run, run], tmp_path, "sceneworld")
     page.goto((tmp_path / "index.html").as_uri())
     assert page.locator("a.card").first.evaluate("link => link.protocol") == "file:"
+
+
+LIVE = """
+import scenelens as sl
+study = sl.open_study("hostile/study.toml")
+display(sl.describe_study(study), study.images[["image", "category"]].head())
+presence = sl.object_presence(study)
+display(sl.object_table(presence), sl.describe_presence(presence), presence)
+display(sl.browse_units(study, "scene", "pool5", 1))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_names_are_text_in_jupyterlab_too(lab, run_code):
+    hostile_study(lab.root / "hostile", 2)
+    notebook = run_code(LIVE)
+    outputs = notebook.page.locator(".jp-OutputArea-output")
+    assert NAMES["tiny"] in outputs.first.inner_text()
+    made = (
+        "script, iframe, svg[onload], [onerror], [onclick], [onmouseover], a[href^=javascript], mjx-container"
+    )
+    assert outputs.locator(made).count() == 0
+    assert notebook.page.title() != "run"
+    assert notebook.script_errors == []

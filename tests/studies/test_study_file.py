@@ -2,6 +2,7 @@ import contextlib
 import copy
 import functools
 import json
+import math
 import tomllib
 
 import pytest
@@ -226,24 +227,56 @@ store = "answers.db"
 KEYS = sorted({key for section in _SCHEMA.values() for key in section})
 
 
-@given(st.data())
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_study_file_raises_a_foreign_error(tmp_path_factory, data):
-    folder = tmp_path_factory.getbasetemp() / "fuzzed study"
-    if not folder.exists():
-        write_tiny_study(folder, per_category=1)
+NASTY = [
+    -99999,
+    0,
+    2**64,
+    math.nan,
+    1e300,
+    True,
+    [],
+    [1],
+    [[1], "a"],
+    {},
+    {"a": 1},
+    "",
+    "..",
+    "\0",
+    "~nobody",
+]
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory):
+    return write_tiny_study(tmp_path_factory.mktemp("fuzzed"), per_category=1)
+
+
+def use_changed(path, place, value):
+    """Use the study in which one value is another one; only a SceneLensError may come of it."""
     table = copy.deepcopy(WHOLE)
-    *path, last = data.draw(st.sampled_from([path for path in places(WHOLE) if path]))
-    inner = functools.reduce(lambda one, key: one[key], path, table)
-    if isinstance(inner, dict) and data.draw(st.booleans()):
-        last = data.draw(st.sampled_from(KEYS))
-    inner[last] = data.draw(VALUES)
+    inner = functools.reduce(lambda one, key: one[key], place[:-1], table)
+    inner[place[-1]] = value
     text = "\n".join(f"{json.dumps(key)} = {toml(value)}" for key, value in table.items())
-    (folder / "study.toml").write_text(text.encode(errors="replace").decode())
+    path.write_text(text.encode(errors="replace").decode())
     with contextlib.suppress(SceneLensError):
-        study = open_study(folder)
+        study = open_study(path)
         assert study.cache.is_absolute()
         for name, network in study.file.data["networks"].items():
             if network.get("width", 1) == 0.125 and network.get("fc") == 16:  # others may take long
                 study.networks[name]
         assert study.annotation_sets or not study.file.annotations
+
+
+@pytest.mark.parametrize("place", [place for place in places(WHOLE) if place], ids=str)
+def test_no_value_at_any_place_raises_a_foreign_error(fuzzed, place):
+    for value in NASTY:
+        use_changed(fuzzed, place, value)
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_study_file_raises_a_foreign_error(fuzzed, data):
+    place = data.draw(st.sampled_from([place for place in places(WHOLE) if place]))
+    if isinstance(place[-1], str) and data.draw(st.booleans()):
+        place = (*place[:-1], data.draw(st.sampled_from(KEYS)))
+    use_changed(fuzzed, place, data.draw(VALUES))

@@ -17,9 +17,12 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.workbook import __main__ as workbook
 from scenelens.workbook.__main__ import _choose_study, _estimate, main
-from scenelens.workbook.pages import _body, _read_front, _style_sheet, write_pages
+from scenelens.workbook.pages import _WIDGET_VIEW, _body, _read_front, _style_sheet, write_pages
 from scenelens.workbook.running import _WIDGET_STATE, Run, _find_problems, _read_notebook
 from scenelens.workbook.snapshots import snapshot
+from scenelens.workbook.style import Plate
+from tests.hostile_names import FORMULAS, SCRIPTS
+from tests.page_parts import Parts
 from tests.requirements_gate import ROOT
 
 FIXTURES = ROOT / "tests" / "notebooks"
@@ -339,7 +342,7 @@ def test_pages_never_replace_notebooks_or_a_readers_files(tmp_path, capsys):
 
 def test_pages_replace_those_of_an_earlier_run_even_of_an_interrupted_one(tmp_path, monkeypatch):
     words = [str(FIXTURES / "good.ipynb"), "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(workbook, "run_notebook", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(workbook.Run, "of", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         main(words)
     (tmp_path / "out/index.html").write_text("of the interrupted run")
@@ -354,3 +357,25 @@ def test_a_notebook_in_a_folder_of_any_name(tmp_path):
     shutil.copy(FIXTURES / "good.ipynb", folder / "a b's.ipynb")
     assert main([str(folder), "--out", str(folder / "o ut")]) == 0
     assert (folder / "o ut/a b's.html").exists()
+
+
+@pytest.mark.parametrize("name", [*SCRIPTS, *FORMULAS])
+def test_a_page_shows_names_as_text_in_figures_widgets_problems_and_titles(name, tmp_path):
+    data, metadata = Plate("", 0.3, f"caption {name}")._repr_mimebundle_()
+    shown = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in data.items()}
+    outputs = [
+        new_output("execute_result", data=shown, metadata=metadata, execution_count=1),
+        new_output("execute_result", data={"text/plain": name}, execution_count=1),
+        new_output("stream", name="stdout", text=name),
+        new_output("error", ename="SceneLensError", evalue=name, traceback=[f"SceneLensError: {name}"]),
+        new_output("display_data", data={_WIDGET_VIEW: {"model_id": "w"}}),
+    ]
+    state = {"description": name, "_options_labels": [name], "index": 0, "value": name, "titles": [name]}
+    kinds = ["DropdownModel", "ButtonModel", "TextModel", "LabelModel", "CheckboxModel", "ToggleButtonsModel"]
+    models = {kind: {"model_name": kind, "state": state} for kind in kinds}
+    children = [f"IPY_MODEL_{kind}" for kind in kinds]
+    models["w"] = {"model_name": "VBoxModel", "state": {"children": children}}
+    run = Run("page", executed(ran("x", *outputs), widgets=models), 1.0, [f"failed: {name}"])
+    write_pages([run], tmp_path, name)
+    for page in ("page.html", "index.html"):
+        assert Parts((tmp_path / page).read_text(encoding="utf-8")).scripts == []
