@@ -151,6 +151,10 @@ class Occlusion:
         with record(self.network, self.layer) as acts:
             module(sample)
         layer_shape = tuple(acts[self.layer].shape[1:])
+        if _has_hooks(module):
+            # The windows apply the modules' own steps, and a hook may change any value.
+            _say_once("The network has hooks, so every occluder takes a whole forward pass.")
+            return self._plain, layer_shape
         try:
             target = layer_step(self.network, self.layer, sample)
         except Untraceable as error:
@@ -291,6 +295,10 @@ def _checked(
             raise SceneLensError(f"place {tuple(place)} lies outside {layer!r}'s map, {size[0]} x {size[1]}.")
         wanted.append((int(unit), None if place is None else (int(place[0]), int(place[1]))))
     return wanted
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    return any(one._forward_hooks or one._forward_pre_hooks for one in module.modules())
 
 
 @functools.lru_cache(maxsize=256)

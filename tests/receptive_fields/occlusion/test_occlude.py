@@ -386,3 +386,26 @@ def test_wrong_input_is_one_sentence(tiny_network: Network, options: dict, call:
     image = np.zeros((227, 227, 3), np.uint8)
     with pytest.raises(SceneLensError, match=text):
         Occlusion(tiny_network, **{"layer": "pool5"} | options).of(image, **{"units": [0]} | call)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_hook_counts(before):
+    """The windows know the modules' own steps only, so a network with hooks is run as a whole."""
+    torch.manual_seed(0)
+    image = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    module = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.Flatten(), nn.Linear(2000, 2)
+    )
+    network = Network(module, preprocessing=Preprocessing(size=(24, 24)))
+    places = [(4, 5)] * 2
+    once = Occlusion(network, "2", np.full((5, 5, 3), 90, np.uint8), stride=4).of(image, [0, 3], places)
+    if before:
+        module[2].register_forward_pre_hook(lambda module, inputs: (inputs[0] * 3,))
+    else:
+        module[2].register_forward_hook(lambda module, inputs, output: output * 3)
+    hooked = Occlusion(network, "2", np.full((5, 5, 3), 90, np.uint8), stride=4)
+    found, plain = hooked.of(image, [0, 3], places), hooked._plain
+    assert hooked._way((3, 24, 24))[0] == plain
+    assert all(
+        a.map.shape == b.map.shape and not np.allclose(a.map, b.map) for a, b in zip(once, found, strict=True)
+    )
