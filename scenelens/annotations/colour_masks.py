@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
+from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape, strips
 from scenelens.annotations.sources import read_mask
 from scenelens.errors import SceneLensError
 
@@ -74,7 +74,10 @@ class ColourMasks(InstanceAnnotations):
         # A table of all colours: its pages are only touched where the mask has these colours.
         codes = np.zeros(1 << 24, np.int32)
         codes[[self.colours[name] for name in names]] = np.arange(1, len(names) + 1)
-        found = LabelMap(codes[self._packed(image)], {}).resized(shape or self.size(image))
+        packed = self._packed(image)
+        for rows in strips(packed):
+            packed[rows] = codes[packed[rows]]
+        found = LabelMap(packed, {}).resized(shape or self.size(image))
         return found.codes, [Instance(name, 0) for name in names]
 
     def repairs(self, image: str) -> list[tuple[str, str]]:
@@ -94,12 +97,16 @@ class ColourMasks(InstanceAnnotations):
         packed, size = self._packed(image), self.size(image)
         known = np.zeros(1 << 24, bool)
         known[list(self.colours.values())] = True
-        counts = np.bincount(packed[~known[packed]])
-        unknown = np.flatnonzero(counts)
+        counts, any_unknown = np.zeros(1 << 24, np.int64), False
+        for rows in strips(packed):
+            strange = packed[rows][~known[packed[rows]]]
+            np.add.at(counts, strange, 1)
+            any_unknown |= strange.size > 0
+        unknown = np.flatnonzero(counts) if any_unknown else np.zeros(0, np.int64)
         most = np.sort(unknown[np.argsort(-counts[unknown], kind="stable")][:_MOST_UNKNOWN])
         notes = [("unknown colour", f"{_rgb(v)} in {counts[v]} pixels") for v in most.tolist()]
         if len(unknown) > _MOST_UNKNOWN:
-            rest = int(counts.sum() - counts[most].sum())
+            rest = int(counts[unknown].sum() - counts[most].sum())
             notes.append(("more unknown colours", f"{len(unknown) - len(most)} others in {rest} pixels"))
         if packed.shape != size:
             notes.append(("mask size", f"the mask has {packed.shape}, the photograph {size}; it was resized"))

@@ -583,13 +583,33 @@ class InstanceAnnotations:
 
     def _rows(self, image: str) -> list[tuple[Any, ...]]:
         ids, instances = self.instances(image)
-        areas = np.bincount(ids.ravel(), minlength=len(instances) + 1)[1:].tolist()
+        counts = (np.bincount(ids[rows].ravel(), minlength=len(instances) + 1) for rows in strips(ids))
+        areas = sum(counts, np.zeros(len(instances) + 1, np.int64))[1:].tolist()
         scene = self.scene(image)
         return [
             (image, scene, one.name, one.instance, area, area / ids.size)
             for one, area in zip(instances, areas, strict=True)
             if area
         ]
+
+
+def strips(array: np.ndarray) -> Iterator[slice]:
+    """Slices of an array's rows, of about four million pixels each.
+
+    NumPy turns indices into 64 bits, which for a whole photograph would take twice the memory of its map.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        (H, W).
+
+    Yields
+    ------
+    slice
+        Some rows.
+    """
+    step = max(1, (4 << 20) // max(1, array.shape[1]))
+    yield from (slice(start, start + step) for start in range(0, len(array), step))
 
 
 def _content(source: Path, photograph: Path) -> tuple[str, int]:
