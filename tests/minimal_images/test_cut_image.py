@@ -133,5 +133,5 @@ def test_a_broken_network_says_so():
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
     network = Network(module, "scene", ["a", "b"], Preprocessing(size=(4, 4)))
     torch.nn.init.constant_(module[1].weight, float("nan"))
-    with pytest.raises(SceneLensError, match="scores are NaN"):
+    with pytest.raises(SceneLensError, match="numbers that are not finite"):
         CutImage(network, photograph(shape=(4, 4)), Regions.from_map(grid(2, 2, (4, 4))))

@@ -266,5 +266,5 @@ def test_scores_that_turn_nan_on_the_way():
     image = np.full((*SIZE, 3), 50, np.uint8)
     image[4, 4] = 255
     cut = CutImage(network, image, grid(1, 2))
-    with pytest.raises(SceneLensError, match="scores are NaN"):
+    with pytest.raises(SceneLensError, match="numbers that are not finite"):
         simplify(cut)
