@@ -25,7 +25,7 @@ from scenelens.minimal_images import (
 )
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields import N_IMAGES, Atlas, open_atlas
-from scenelens.studies import Study, open_study, remember_trust, require_trust
+from scenelens.studies import Study, StudyTrust, open_study
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         study = open_study(options.study)
         if options.run is not _trust:
-            require_trust(study.file, options.trust)
+            StudyTrust(study.file).require(options.trust)
         options.run(study, options)
     except SceneLensError as error:
         print(f"prepare: {error}", file=sys.stderr)
@@ -124,7 +124,7 @@ def _trust(study: Study, options: argparse.Namespace) -> None:
 
     Read them first: they run with all your rights.
     """
-    for digest, path in remember_trust(study.file).items():
+    for digest, path in StudyTrust(study.file).remember().items():
         print(f"Allowed to run, until it changes: {path} (sha256 {digest})")
 
 

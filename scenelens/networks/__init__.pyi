@@ -1,7 +1,7 @@
-from .build import build_module, find_factory, module_from_factory
+from .build import Factory, build_module
 from .caffenet import CaffeNet, fold_batch_norm
 from .class_names import read_class_names, same_class
-from .finite import nonfinite_error
+from .finite import NonFinite
 from .graph import Slide, Step, Untraceable, layer_step
 from .grid import Axis, Grid, interpolate
 from .hooks import record, responses, unit_maps
@@ -16,8 +16,10 @@ __all__ = [
     "RF",
     "Axis",
     "CaffeNet",
+    "Factory",
     "Grid",
     "Network",
+    "NonFinite",
     "Preprocessing",
     "Slide",
     "Step",
@@ -25,14 +27,11 @@ __all__ = [
     "build_module",
     "checked_image",
     "crop_centre",
-    "find_factory",
     "fold_batch_norm",
     "interpolate",
     "layer_step",
     "load_torchvision",
     "load_weights",
-    "module_from_factory",
-    "nonfinite_error",
     "read_class_names",
     "record",
     "responses",

@@ -61,46 +61,103 @@ def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module
     return models.get_model(architecture, weights=None, num_classes=n_classes, **options)
 
 
-def find_factory(factory: str, folder: Path, root: Path | None = None) -> Path:
-    """Return the Python file of a factory. Nothing is run.
+class Factory:
+    """A reader's own function that builds a module, named but not yet run.
 
     Parameters
     ----------
-    factory : str
-        ``"file.py:function"``, or ``"package.module:function"`` for a module of an installed package.
+    name : str
+        ``"file.py:function"``, or ``"package.module:function"`` for a module of an installed package. The
+        function is called without arguments.
     folder : Path
         The folder that a file's path starts from.
     root : Path, optional
         The folder in which a file must lie, links followed (default: anywhere).
-
-    Returns
-    -------
-    Path
-        The file, absolute, without links.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no such file, or it lies neither in `root` nor in an installed package.
     """
-    name, _, function = factory.rpartition(":")
-    path = _module_file(name) if re.fullmatch(r"\w+(\.\w+)*", name) and not name.endswith(".py") else None
-    try:
-        path = path or (folder / name).resolve()
-        there = path.is_file() and bool(function)
-    except (OSError, ValueError):
-        there = False
-    if path is None or not there:
-        raise SceneLensError(
-            f"factory = {factory!r}: expected 'file.py:function' with an existing file ({path}), or "
-            "'package.module:function' of an installed package."
-        )
-    if root is not None and not path.is_relative_to(root.resolve()) and not _is_installed(path):
-        raise SceneLensError(
-            f"factory = {factory!r}: {path} lies neither in the study's folder {root} nor in an installed "
-            "package, so it is not run: copy it into that folder."
-        )
-    return path
+
+    def __init__(self, name: str, folder: Path, root: Path | None = None) -> None:
+        self.name, self.folder, self.root = name, folder, root
+
+    def file(self) -> Path:
+        """Return the Python file of the factory. Nothing is run.
+
+        Returns
+        -------
+        Path
+            The file, absolute, without links.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such file, or it lies neither in `root` nor in an installed package.
+        """
+        name, _, function = self.name.rpartition(":")
+        path = _module_file(name) if re.fullmatch(r"\w+(\.\w+)*", name) and not name.endswith(".py") else None
+        try:
+            path = path or (self.folder / name).resolve()
+            there = path.is_file() and bool(function)
+        except (OSError, ValueError):
+            there = False
+        if path is None or not there:
+            raise SceneLensError(
+                f"factory = {self.name!r}: expected 'file.py:function' with an existing file ({path}), or "
+                "'package.module:function' of an installed package."
+            )
+        if self.root is not None and not path.is_relative_to(self.root.resolve()) and not _is_installed(path):
+            raise SceneLensError(
+                f"factory = {self.name!r}: {path} lies neither in the study's folder {self.root} nor in an "
+                "installed package, so it is not run: copy it into that folder."
+            )
+        return path
+
+    def build(self, approve: Callable[[Path, bytes], None] | None = None) -> nn.Module:
+        """Return the module that the function builds.
+
+        This runs the file, so it must be code that one trusts.
+
+        Parameters
+        ----------
+        approve : callable, optional
+            Takes the file and its content, and raises if they must not be run (default: they are run).
+
+        Returns
+        -------
+        torch.nn.Module
+            The module, in eval mode.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such file or function, if it fails, or if it returns something else.
+        """
+        path = self.file()
+        name, _, function = self.name.rpartition(":")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise SceneLensError(
+                f"factory = {self.name!r}: {path} cannot be read ({error.strerror})."
+            ) from error
+        if approve is not None:
+            approve(path, content)
+        try:
+            namespace = (
+                _run_file(path, content)
+                if path == (self.folder / name).resolve()
+                else importlib.import_module(name)
+            )
+            if not hasattr(namespace, function):
+                close = close_names(function, vars(namespace))
+                raise SceneLensError(f"{path} has no function {function!r}; {close}.")
+            module = getattr(namespace, function)()
+        except SceneLensError:
+            raise
+        except (Exception, SystemExit) as error:  # the reader's own code may raise anything
+            reason = f"{type(error).__name__}: {error}"
+            raise SceneLensError(f"factory = {self.name!r} failed ({reason}); look at {path}.") from error
+        if not isinstance(module, nn.Module):
+            raise SceneLensError(f"{self.name} returned {type(module).__name__}, not a torch module.")
+        return module.eval()
 
 
 def _is_installed(path: Path) -> bool:
@@ -122,64 +179,6 @@ def _module_file(name: str) -> Path | None:
     files = (place / "__init__.py", place.with_name(f"{place.name}.py")) if parts else (Path(spec.origin),)
     found = [path.resolve() for path in files if path.is_file()]
     return next((path for path in found if _is_installed(path)), None)
-
-
-def module_from_factory(
-    factory: str,
-    folder: Path,
-    root: Path | None = None,
-    approve: Callable[[Path, bytes], None] | None = None,
-) -> nn.Module:
-    """Return the module that a function in a reader's own Python file builds.
-
-    This runs the file, so it must be code that one trusts.
-
-    Parameters
-    ----------
-    factory : str
-        ``"file.py:function"``, or ``"package.module:function"`` of an installed package. The function is
-        called without arguments.
-    folder : Path
-        The folder that the file's path starts from.
-    root : Path, optional
-        The folder in which the file must lie (default: anywhere); see `find_factory`.
-    approve : callable, optional
-        Takes the file and its content, and raises if they must not be run (default: they are run).
-
-    Returns
-    -------
-    torch.nn.Module
-        The module, in eval mode.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no such file or function, if it fails, or if it returns something else.
-    """
-    path = find_factory(factory, folder, root)
-    name, _, function = factory.rpartition(":")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SceneLensError(f"factory = {factory!r}: {path} cannot be read ({error.strerror}).") from error
-    if approve is not None:
-        approve(path, content)
-    try:
-        namespace = (
-            _run_file(path, content) if path == (folder / name).resolve() else importlib.import_module(name)
-        )
-        if not hasattr(namespace, function):
-            close = close_names(function, vars(namespace))
-            raise SceneLensError(f"{path} has no function {function!r}; {close}.")
-        module = getattr(namespace, function)()
-    except SceneLensError:
-        raise
-    except (Exception, SystemExit) as error:  # the reader's own code may raise anything
-        reason = f"{type(error).__name__}: {error}"
-        raise SceneLensError(f"factory = {factory!r} failed ({reason}); look at {path}.") from error
-    if not isinstance(module, nn.Module):
-        raise SceneLensError(f"{factory} returned {type(module).__name__}, not a torch module.")
-    return module.eval()
 
 
 def _run_file(path: Path, content: bytes) -> ModuleType:

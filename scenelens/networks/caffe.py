@@ -102,85 +102,89 @@ def _sizes(data: memoryview) -> list[int]:
     return sizes
 
 
-def _read(path: str | Path) -> memoryview:
-    if not Path(path).is_file():  # reading a pipe would wait for ever
-        raise SceneLensError(f"the Caffe file {path} cannot be read: it is missing or no regular file.")
-    try:
-        return memoryview(Path(path).read_bytes())
-    except OSError as error:
-        raise SceneLensError(f"the Caffe file {path} cannot be read: {error.strerror}.") from error
-
-
-def read_mean(path: str | Path) -> np.ndarray:
-    """Read a mean image from a .binaryproto file.
+class CaffeFile:
+    """A file of Caffe's: the weights of a network, or a mean image.
 
     Parameters
     ----------
     path : str or Path
-        A file with one BlobProto of shape (1, 3, height, width).
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (3, height, width), BGR, 0..255.
-
-    Raises
-    ------
-    SceneLensError
-        If the file is missing, truncated, or of another kind.
-
-    Examples
-    --------
-    >>> import struct, tempfile; file = Path(tempfile.mkdtemp()) / "mean.binaryproto"
-    >>> pixels = struct.pack("<3f", 104, 117, 123)
-    >>> _ = file.write_bytes(bytes([8, 1, 16, 3, 24, 1, 32, 1, 42, 12]) + pixels)
-    >>> read_mean(file).ravel().tolist()
-    [104.0, 117.0, 123.0]
+        A .caffemodel or a .binaryproto file.
     """
-    data = _read(path)
-    try:
-        blob = _blob(data)
-    except Exception as error:  # whatever broken bytes lead to
-        raise SceneLensError(f"{path} is not a whole .binaryproto file; fetch it again.") from error
-    mean = blob.reshape(blob.shape[-3:]) if blob.ndim >= 3 else blob
-    if mean.ndim != 3 or mean.shape[0] != 3:
-        raise SceneLensError(f"{path} holds an array {blob.shape}, not a mean image (1, 3, height, width).")
-    return np.array(mean)
 
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
 
-def read_caffemodel(path: str | Path) -> dict[str, np.ndarray]:
-    """Read the weights in a .caffemodel file, under the names that torch uses.
+    def mean(self) -> np.ndarray:
+        """Read the mean image, from a .binaryproto file with one BlobProto of shape (1, 3, height, width).
 
-    Parameters
-    ----------
-    path : str or Path
-        A .caffemodel file, of the new or the old layout.
+        Returns
+        -------
+        numpy.ndarray
+            float32 (3, height, width), BGR, 0..255.
 
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        Name (``conv1.weight``, ``conv1.bias``, ...) -> float32 array, in the file's order. Weights of
-        convolutions are (n_out, n_in / groups, h, w), those of fully connected layers (n_out, n_in), biases
-        (n_out,). The first layer expects BGR.
+        Raises
+        ------
+        SceneLensError
+            If the file is missing, truncated, or of another kind.
 
-    Raises
-    ------
-    SceneLensError
-        If the file is missing, truncated, or has no layer with weights.
-    """
-    weights: dict[str, np.ndarray] = {}
-    data = _read(path)
-    try:
-        for number, value in _fields(data):
-            if number in _NAME and isinstance(value, memoryview):
-                name, blobs = _layer(value, _NAME[number], _BLOBS[number])
-                for part, blob in zip(("weight", "bias"), blobs, strict=False):
-                    weights[f"{name}.{part}"] = _squeezed(blob, part)
-    except Exception as error:  # whatever broken bytes lead to
-        raise SceneLensError(f"{path} is not a whole .caffemodel file; fetch it again.") from error
-    if not weights:
-        raise SceneLensError(f"{path} holds no layer with weights; is it a .caffemodel?")
-    return weights
+        Examples
+        --------
+        >>> import struct, tempfile; file = Path(tempfile.mkdtemp()) / "mean.binaryproto"
+        >>> pixels = struct.pack("<3f", 104, 117, 123)
+        >>> _ = file.write_bytes(bytes([8, 1, 16, 3, 24, 1, 32, 1, 42, 12]) + pixels)
+        >>> CaffeFile(file).mean().ravel().tolist()
+        [104.0, 117.0, 123.0]
+        """
+        data = self._read()
+        try:
+            blob = _blob(data)
+        except Exception as error:  # whatever broken bytes lead to
+            raise SceneLensError(f"{self.path} is not a whole .binaryproto file; fetch it again.") from error
+        mean = blob.reshape(blob.shape[-3:]) if blob.ndim >= 3 else blob
+        if mean.ndim != 3 or mean.shape[0] != 3:
+            raise SceneLensError(
+                f"{self.path} holds an array {blob.shape}, not a mean image (1, 3, height, width)."
+            )
+        return np.array(mean)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Read the weights, from a .caffemodel file of either layout, under the names that torch uses.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            Name (``conv1.weight``, ``conv1.bias``, ...) -> float32 array, in the file's order. Weights of
+            convolutions are (n_out, n_in / groups, h, w), those of fully connected layers (n_out, n_in),
+            biases (n_out,). The first layer expects BGR.
+
+        Raises
+        ------
+        SceneLensError
+            If the file is missing, truncated, or has no layer with weights.
+        """
+        weights: dict[str, np.ndarray] = {}
+        data = self._read()
+        try:
+            for number, value in _fields(data):
+                if number in _NAME and isinstance(value, memoryview):
+                    name, blobs = _layer(value, _NAME[number], _BLOBS[number])
+                    for part, blob in zip(("weight", "bias"), blobs, strict=False):
+                        weights[f"{name}.{part}"] = _squeezed(blob, part)
+        except Exception as error:  # whatever broken bytes lead to
+            raise SceneLensError(f"{self.path} is not a whole .caffemodel file; fetch it again.") from error
+        if not weights:
+            raise SceneLensError(f"{self.path} holds no layer with weights; is it a .caffemodel?")
+        return weights
+
+    def _read(self) -> memoryview:
+        if not self.path.is_file():  # reading a pipe would wait for ever
+            raise SceneLensError(
+                f"the Caffe file {self.path} cannot be read: it is missing or no regular file."
+            )
+        try:
+            return memoryview(self.path.read_bytes())
+        except OSError as error:
+            raise SceneLensError(f"the Caffe file {self.path} cannot be read: {error.strerror}.") from error
 
 
 def _layer(data: memoryview, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:

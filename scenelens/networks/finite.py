@@ -16,92 +16,98 @@ from torch import Tensor, nn
 from scenelens.errors import SceneLensError
 
 
-def nonfinite_error(
-    network: str, layer: str, units: Iterable[int], module: nn.Module | None = None
-) -> SceneLensError:
-    """Return the error about activations that are not finite, for raising.
+class NonFinite:
+    """Where a network has numbers that are not finite: in rows of a tensor, in weights, and in words."""
 
-    Parameters
-    ----------
-    network : str
-        The network's name.
-    layer : str
-        The layer where they occur.
-    units : iterable of int
-        The units that have them.
-    module : torch.nn.Module, optional
-        The network's module. Where its weights are not finite, the error names them as the cause.
+    @staticmethod
+    def rows(values: Tensor, dim: int = 0) -> list[int]:
+        """Return the indices along one dimension at which a tensor has numbers that are not finite.
 
-    Returns
-    -------
-    SceneLensError
-        With the way out.
-    """
-    units = list(units)
-    cause, weights = "", nonfinite_weights(module) if module is not None else {}
-    if weights:
-        name, units_of_weights = next(iter(weights.items()))
-        cause = f" because its weights {name} are so ({_listed(units_of_weights)})"
-        path = name.rpartition(".")[0]
-        together = {
-            unit for key, value in weights.items() if key.rpartition(".")[0] == path for unit in value
-        }
-        out = f"silence({path!r}, {sorted(together)[:20]})"
-    else:
-        out = f"silence({layer!r}, {units[:20]})"
-    return SceneLensError(
-        f"network {network!r} gives numbers that are not finite (NaN or infinite) at layer {layer!r} "
-        f"({_listed(units)}){cause}: load other weights, or go on without these units by network.{out}, or "
-        "by the network's key silence in the study.toml."
-    )
+        Parameters
+        ----------
+        values : torch.Tensor
+            Any numbers.
+        dim : int, optional
+            The dimension (default 0).
 
+        Returns
+        -------
+        list of int
+            Empty if all numbers are finite.
+        """
+        # A sum is not finite if a number is not; it needs no memory, and only a sum that overflowed misleads.
+        if not values.is_floating_point() or bool(torch.isfinite(values.sum())):
+            return []
+        bad = ~torch.isfinite(values)
+        if bad.ndim == 0:
+            return [0] if bool(bad) else []
+        return (
+            torch.nonzero(bad.movedim(dim, 0).flatten(1).any(1) if bad.ndim > 1 else bad).flatten().tolist()
+        )
 
-def nonfinite_weights(module: nn.Module) -> dict[str, list[int]]:
-    """Return which of a module's weights are not finite.
+    @staticmethod
+    def weights(module: nn.Module) -> dict[str, list[int]]:
+        """Return which of a module's weights are not finite.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module.
+        Parameters
+        ----------
+        module : torch.nn.Module
+            The module.
 
-    Returns
-    -------
-    dict of str to list of int
-        Name in the state dict -> the units (rows of the array) concerned; empty for a healthy network.
+        Returns
+        -------
+        dict of str to list of int
+            Name in the state dict -> the units (rows of the array) concerned; empty for a healthy network.
 
-    Examples
-    --------
-    >>> layer = nn.Linear(2, 3)
-    >>> layer.bias.data[1] = torch.nan
-    >>> nonfinite_weights(layer)
-    {'bias': [1]}
-    """
-    found = {name: nonfinite_rows(value.detach()) for name, value in module.state_dict().items()}
-    return {name: rows for name, rows in found.items() if rows}
+        Examples
+        --------
+        >>> layer = nn.Linear(2, 3)
+        >>> layer.bias.data[1] = torch.nan
+        >>> NonFinite.weights(layer)
+        {'bias': [1]}
+        """
+        found = {name: NonFinite.rows(value.detach()) for name, value in module.state_dict().items()}
+        return {name: rows for name, rows in found.items() if rows}
 
+    @staticmethod
+    def error(
+        network: str, layer: str, units: Iterable[int], module: nn.Module | None = None
+    ) -> SceneLensError:
+        """Return the error about activations that are not finite, for raising.
 
-def nonfinite_rows(values: Tensor, dim: int = 0) -> list[int]:
-    """Return the indices along one dimension at which a tensor has numbers that are not finite.
+        Parameters
+        ----------
+        network : str
+            The network's name.
+        layer : str
+            The layer where they occur.
+        units : iterable of int
+            The units that have them.
+        module : torch.nn.Module, optional
+            The network's module. Where its weights are not finite, the error names them as the cause.
 
-    Parameters
-    ----------
-    values : torch.Tensor
-        Any numbers.
-    dim : int, optional
-        The dimension (default 0).
-
-    Returns
-    -------
-    list of int
-        Empty if all numbers are finite.
-    """
-    # A sum is not finite if a number is not; it needs no memory, and only a sum that overflowed misleads.
-    if not values.is_floating_point() or bool(torch.isfinite(values.sum())):
-        return []
-    bad = ~torch.isfinite(values)
-    if bad.ndim == 0:
-        return [0] if bool(bad) else []
-    return torch.nonzero(bad.movedim(dim, 0).flatten(1).any(1) if bad.ndim > 1 else bad).flatten().tolist()
+        Returns
+        -------
+        SceneLensError
+            With the way out.
+        """
+        units = list(units)
+        cause, weights = "", NonFinite.weights(module) if module is not None else {}
+        if weights:
+            name, units_of_weights = next(iter(weights.items()))
+            cause = f" because its weights {name} are so ({_listed(units_of_weights)})"
+            path = name.rpartition(".")[0]
+            together = {
+                unit for key, value in weights.items() if key.rpartition(".")[0] == path for unit in value
+            }
+            out = f"silence({path!r}, {sorted(together)[:20]})"
+        else:
+            out = f"silence({layer!r}, {units[:20]})"
+        return SceneLensError(
+            f"network {network!r} gives numbers that are not finite (NaN or infinite) at layer {layer!r} "
+            f"({_listed(units)}){cause}: load other weights, or go on without these units by network.{out}, "
+            "or by the network's key silence in the study.toml."
+        )
 
 
 def _listed(units: list[int]) -> str:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks.finite import nonfinite_error, nonfinite_rows
+from scenelens.networks.finite import NonFinite
 from scenelens.networks.tracing import TRACED, Point, Traced, trace
 
 _BATCH = 32  # frames of `unit_maps` that run together
@@ -90,9 +90,9 @@ class _Recorder:
             # A module may run several times in one pass (a shared ReLU); only one call is the layer's.
             call = self.calls[path] = self.calls.get(path, -1) + 1
             for layer in self.wanted.get((path, call), []):
-                units = nonfinite_rows(output.detach(), dim=1)
+                units = NonFinite.rows(output.detach(), dim=1)
                 if units:
-                    raise nonfinite_error(self.name, layer, units, self.module)
+                    raise NonFinite.error(self.name, layer, units, self.module)
                 self.acts[layer] = self.keep(layer, output.detach())
             if (path, call) == self.last:
                 self.done = self.stop

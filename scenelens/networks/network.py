@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks.finite import nonfinite_error, nonfinite_rows
+from scenelens.networks.finite import NonFinite
 from scenelens.networks.grid import Axis, Grid
 from scenelens.networks.hooks import is_recording
 from scenelens.networks.layers import find_layers, spread_layers
@@ -374,9 +374,9 @@ class Network:
         if not whole:
             return None
         joined = torch.cat(whole)
-        classes = nonfinite_rows(joined, dim=1)
+        classes = NonFinite.rows(joined, dim=1)
         if classes:
-            raise nonfinite_error(self.name, "output", classes, self.module)
+            raise NonFinite.error(self.name, "output", classes, self.module)
         return joined
 
     def predict(self, images: Any, top: int = 5, framed: bool = False) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest, stable_text
-from scenelens.networks.caffe import read_mean
+from scenelens.networks.caffe import CaffeFile
 
 _MOST_PIXELS = 10_000  # of a side of the frame
 _RESIZES = ("exact", "short side")
@@ -311,7 +311,7 @@ def _mean_frame(
 
     `changed` (size and time of the file) makes a replaced file be read again.
     """
-    mean = read_mean(Path(path)) if path.endswith(".binaryproto") else _read_npy(path)
+    mean = CaffeFile(path).mean() if path.endswith(".binaryproto") else _read_npy(path)
     if mean.ndim != 3 or mean.shape[0] != 3 or 0 in mean.shape:
         raise SceneLensError(f"the mean image {path} has shape {mean.shape}; expected (3, height, width).")
     channels = [Image.fromarray(channel.astype(np.float32)) for channel in mean]

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.caffe import read_caffemodel
-from scenelens.networks.finite import nonfinite_weights
+from scenelens.networks.caffe import CaffeFile
+from scenelens.networks.finite import NonFinite
 from scenelens.progress import say_on_stderr
 
 
@@ -26,7 +26,7 @@ def _read_weights(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise SceneLensError(f"the weights {path} do not exist; check the path in the study.toml.")
     if path.suffix == ".caffemodel":
-        return {name: torch.from_numpy(value.copy()) for name, value in read_caffemodel(path).items()}
+        return {name: torch.from_numpy(value.copy()) for name, value in CaffeFile(path).weights().items()}
     return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
 
 
@@ -124,7 +124,7 @@ def load_weights(module: nn.Module, path: str | Path, rename: Mapping[str, str] 
         raise SceneLensError(
             f"{path} has weights of a kind that cannot be used; save them in single precision."
         ) from error
-    bad = nonfinite_weights(module)
+    bad = NonFinite.weights(module)
     if bad:
         names = "; ".join(f"{name} in units {rows[:5]}" for name, rows in list(bad.items())[:3])
         say_on_stderr(

@@ -4,19 +4,18 @@ from .index_key import network_inputs
 from .ranking import TopImage, top_images
 from .study import Study, open_study
 from .study_file import find_study, read_study_file
-from .trust import remember_trust, require_trust
+from .trust import StudyTrust
 
 __all__ = [
     "ActivationIndex",
     "Study",
+    "StudyTrust",
     "TopImage",
     "find_study",
     "network_inputs",
     "network_variant",
     "open_study",
     "read_study_file",
-    "remember_trust",
-    "require_trust",
     "top_images",
     "variant_parts",
 ]

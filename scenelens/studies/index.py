@@ -23,7 +23,7 @@ from scenelens.caches import image_digests, read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, file_name
 from scenelens.metrics import all_equal, share_of_top
-from scenelens.networks import Network, nonfinite_error
+from scenelens.networks import Network, NonFinite
 from scenelens.progress import say_on_stderr
 from scenelens.studies.behaviour import network_variant
 from scenelens.studies.image_source import ImageSource
@@ -88,7 +88,7 @@ class ActivationIndex:
         if values.dtype.kind == "f" and not np.isfinite(values.sum(dtype=np.float64)):
             units = np.flatnonzero(~np.isfinite(values[self._was_read]).all(0))
             if len(units):
-                raise nonfinite_error(self.network, name.rpartition("/")[0], units.tolist())
+                raise NonFinite.error(self.network, name.rpartition("/")[0], units.tolist())
         return values
 
     def __repr__(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import torch
@@ -13,16 +12,16 @@ import torch
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks import (
     PRESETS,
+    Factory,
     Network,
     Preprocessing,
     build_module,
     load_torchvision,
     load_weights,
-    module_from_factory,
     read_class_names,
 )
 from scenelens.studies.study_file import StudyFile
-from scenelens.studies.trust import check_trusted, code_root
+from scenelens.studies.trust import StudyTrust
 
 
 class StudyNetworks(Mapping):
@@ -75,9 +74,8 @@ def _load_network(file: StudyFile, name: str) -> Network:
     table, section = file.data["networks"][name], f"networks.{name}"
     classes, card = _classes(file, section, table.get("classes"))
     if "factory" in table:
-        module = module_from_factory(
-            table["factory"], file.path.parent, code_root(file), partial(check_trusted, file)
-        )
+        trust = StudyTrust(file)
+        module = Factory(table["factory"], file.path.parent, trust.root).build(trust.check)
     else:
         options = {key: table[key] for key in ("width", "fc") if key in table}
         n_classes = classes if isinstance(classes, int) else len(classes or [])

@@ -56,7 +56,7 @@ from scenelens.studies.behaviour import network_variant, variant_parts
 from scenelens.studies.index import ActivationIndex
 from scenelens.studies.networks import StudyNetworks
 from scenelens.studies.study_file import StudyFile, find_study, read_study_file
-from scenelens.studies.trust import factory_files
+from scenelens.studies.trust import StudyTrust
 
 #: Kind of generator -> what makes its images. It offers ``ensure_world(root, **numbers)``, which fills the
 #: folder `root` with images unless they are there already, and ``truth_table()``. This entry is the only
@@ -479,7 +479,7 @@ def _check_files(file: StudyFile) -> None:
         given += [how.get("mean_image")] if isinstance(how, dict) else []
         for path in filter(None, given):
             file.existing(section, path)
-    factory_files(file)
+    StudyTrust(file).files()
     if "generator" not in file.data:
         for entry in file.data["images"]:
             file.existing("images", entry["path"])

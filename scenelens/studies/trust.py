@@ -26,174 +26,167 @@ import platformdirs
 from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
-from scenelens.networks import find_factory
+from scenelens.networks import Factory
 from scenelens.studies.study_file import StudyFile
 
 #: Environment variable -> its use: SHA-256s of files that may run, separated by commas; the settings' folder.
 _TRUST, _CONFIG = "SCENELENS_TRUST", "SCENELENS_CONFIG"
 
 
-def code_root(file: StudyFile) -> Path | None:
-    """The folder in which a study's own code must lie.
+class StudyTrust:
+    """Whether the code of one study may run.
 
     Parameters
     ----------
     file : StudyFile
         The study's file.
-
-    Returns
-    -------
-    pathlib.Path or None
-        The study's folder; None (anywhere) for a study of this checkout.
     """
-    return None if _is_of_checkout(file) else file.path.resolve().parent
 
+    def __init__(self, file: StudyFile) -> None:
+        self.file = file
 
-def _is_of_checkout(file: StudyFile) -> bool:
-    """Whether a study comes with the package. The variable SCENELENS_DATA has no effect here."""
-    root, path = Path(__file__).resolve().parents[2], file.path.resolve()
-    return (root / "pyproject.toml").is_file() and (
-        path.parent == root / "data" / "studies" or path.is_relative_to(root / "tests")
-    )
+    @property
+    def root(self) -> Path | None:
+        """The folder in which a study's own code must lie.
 
+        Returns
+        -------
+        pathlib.Path or None
+            The study's folder; None (anywhere) for a study of this checkout.
+        """
+        return None if self._is_of_checkout() else self.file.path.resolve().parent
 
-def check_trusted(file: StudyFile, path: Path, content: bytes) -> None:
-    """Raise unless a study's code may run; where there is a terminal, ask.
+    def _is_of_checkout(self) -> bool:
+        """Whether a study comes with the package. The variable SCENELENS_DATA has no effect here."""
+        root, path = Path(__file__).resolve().parents[2], self.file.path.resolve()
+        return (root / "pyproject.toml").is_file() and (
+            path.parent == root / "data" / "studies" or path.is_relative_to(root / "tests")
+        )
 
-    Parameters
-    ----------
-    file : StudyFile
-        The study's file.
-    path : pathlib.Path
-        The Python file that would run.
-    content : bytes
-        Its content. What is trusted is this content; the caller runs it without reading the file again.
+    def files(self) -> list[Path]:
+        """The Python files that the factories of a study name. None of them is run.
 
-    Raises
-    ------
-    SceneLensError
-        If the reader has not said yes. The sentence names the file, its SHA-256 and the command that says
-        yes.
-    """
-    digest = hashlib.sha256(content).hexdigest()
-    if _is_of_checkout(file) or digest in _given() or digest in _remembered() or _asked(file, path, digest):
-        return
-    raise SceneLensError(
-        f"the study {file.path} wants to run the code of {path} (sha256 {digest}), which you have not "
-        f"allowed: read that file, and if you trust it, run: {_command(file)}"
-    )
+        Returns
+        -------
+        list of pathlib.Path
+            Each once.
 
+        Raises
+        ------
+        SceneLensError
+            If one is missing, or lies neither in the study's folder nor in an installed package.
+        """
+        found: list[Path] = []
+        for name, table in self.file.data["networks"].items():
+            if "factory" in table:
+                try:
+                    found.append(Factory(table["factory"], self.file.path.parent, self.root).file())
+                except SceneLensError as error:
+                    raise self.file.error(f"networks.{name}", str(error)) from error
+        return list(dict.fromkeys(found))
 
-def _command(file: StudyFile) -> str:
-    return f"{shlex.quote(sys.executable)} -m scenelens.prepare trust --study {shlex.quote(str(file.path))}"
+    def check(self, path: Path, content: bytes) -> None:
+        """Raise unless a study's code may run; where there is a terminal, ask.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            The Python file that would run.
+        content : bytes
+            Its content. What is trusted is this content; the caller runs it without reading the file again.
+
+        Raises
+        ------
+        SceneLensError
+            If the reader has not said yes. The sentence names the file, its SHA-256 and the command that
+            says yes.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        if (
+            self._is_of_checkout()
+            or digest in _given()
+            or digest in _remembered()
+            or self._asked(path, digest)
+        ):
+            return
+        raise SceneLensError(
+            f"the study {self.file.path} wants to run the code of {path} (sha256 {digest}), which you have "
+            f"not allowed: read that file, and if you trust it, run: {self._command()}"
+        )
+
+    def require(self, trusted: bool = False) -> None:
+        """Raise unless all of a study's own code may run; for commands, before they begin long work.
+
+        Parameters
+        ----------
+        trusted : bool, optional
+            The reader has said yes on the command line. The files are named on stderr; they may run, as they
+            are now, in this process and in those that it starts (default: the reader is asked where there is
+            a terminal).
+
+        Raises
+        ------
+        SceneLensError
+            If a factory's file is missing or lies outside of the study's folder, or may not run.
+        """
+        files = self.files()
+        if trusted:
+            given = {_digest(path): path for path in files}
+            for digest, path in given.items():
+                print(f"Allowed to run: {path} (sha256 {digest})", file=sys.stderr)
+            # Kernels inherit the variable. They run a file only while it has this content.
+            os.environ[_TRUST] = ",".join(sorted(_given() | set(given)))
+        for path in files:
+            self.check(path, path.read_bytes())
+
+    def remember(self) -> dict[str, Path]:
+        """Allow the code of a study as it is now, for good: store its SHA-256 in the reader's settings.
+
+        Returns
+        -------
+        dict of str to pathlib.Path
+            SHA-256 -> file, for each file that the study's factories name; empty for a study without code.
+
+        Raises
+        ------
+        SceneLensError
+            If a factory's file is missing or lies outside of the study's folder, or the settings cannot be
+            written.
+        """
+        found = {_digest(path): path for path in self.files()}
+        if found:
+            _remember(found)
+        return found
+
+    def _asked(self, path: Path, digest: str) -> bool:
+        """Ask on the terminal, and store a yes. False without a terminal, as in a notebook's kernel."""
+        if "ipykernel" in sys.modules or not all(one and one.isatty() for one in (sys.stdin, sys.stderr)):
+            return False
+        print(
+            f"The study {self.file.path} wants to run code on this computer, with your rights:\n  {path}\n"
+            f"  sha256 {digest}\nRead it first. The same as yes: {self._command()}",
+            file=sys.stderr,
+        )
+        try:
+            print("Run it? [y/N] ", end="", file=sys.stderr, flush=True)
+            yes = input().strip().lower() in ("y", "yes")
+        except (EOFError, KeyboardInterrupt):
+            return False
+        if yes:
+            _remember({digest: path})
+        return yes
+
+    def _command(self) -> str:
+        study = shlex.quote(str(self.file.path))
+        return f"{shlex.quote(sys.executable)} -m scenelens.prepare trust --study {study}"
 
 
 def _given() -> set[str]:
     return set(os.environ.get(_TRUST, "").lower().replace(",", " ").split())
 
 
-def _asked(file: StudyFile, path: Path, digest: str) -> bool:
-    """Ask on the terminal, and store a yes. False where there is no terminal, as in a notebook's kernel."""
-    if "ipykernel" in sys.modules or not all(one and one.isatty() for one in (sys.stdin, sys.stderr)):
-        return False
-    print(
-        f"The study {file.path} wants to run code on this computer, with your rights:\n  {path}\n"
-        f"  sha256 {digest}\nRead it first. The same as yes: {_command(file)}",
-        file=sys.stderr,
-    )
-    try:
-        print("Run it? [y/N] ", end="", file=sys.stderr, flush=True)
-        yes = input().strip().lower() in ("y", "yes")
-    except (EOFError, KeyboardInterrupt):
-        return False
-    if yes:
-        _remember({digest: path})
-    return yes
-
-
-def require_trust(file: StudyFile, trusted: bool = False) -> None:
-    """Raise unless all of a study's own code may run; for commands, before they begin long work.
-
-    Parameters
-    ----------
-    file : StudyFile
-        The study's file.
-    trusted : bool, optional
-        The reader has said yes on the command line. The files are named on stderr; they may run, as they are
-        now, in this process and in those that it starts (default: the reader is asked where there is a
-        terminal).
-
-    Raises
-    ------
-    SceneLensError
-        If a factory's file is missing or lies outside of the study's folder, or may not run.
-    """
-    files = factory_files(file)
-    if trusted:
-        given = {_digest(path): path for path in files}
-        for digest, path in given.items():
-            print(f"Allowed to run: {path} (sha256 {digest})", file=sys.stderr)
-        # Kernels inherit the variable. They run a file only while it has this content.
-        os.environ[_TRUST] = ",".join(sorted(_given() | set(given)))
-    for path in files:
-        check_trusted(file, path, path.read_bytes())
-
-
-def remember_trust(file: StudyFile) -> dict[str, Path]:
-    """Allow the code of a study as it is now, for good: store its SHA-256 in the reader's settings.
-
-    Parameters
-    ----------
-    file : StudyFile
-        The study's file.
-
-    Returns
-    -------
-    dict of str to pathlib.Path
-        SHA-256 -> file, for each file that the study's factories name; empty for a study without code.
-
-    Raises
-    ------
-    SceneLensError
-        If a factory's file is missing or lies outside of the study's folder, or the settings cannot be
-        written.
-    """
-    found = {_digest(path): path for path in factory_files(file)}
-    if found:
-        _remember(found)
-    return found
-
-
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def factory_files(file: StudyFile) -> list[Path]:
-    """The Python files that the factories of a study name. None of them is run.
-
-    Parameters
-    ----------
-    file : StudyFile
-        The study's file.
-
-    Returns
-    -------
-    list of pathlib.Path
-        Each once.
-
-    Raises
-    ------
-    SceneLensError
-        If one is missing, or lies neither in the study's folder nor in an installed package.
-    """
-    found: list[Path] = []
-    for name, table in file.data["networks"].items():
-        if "factory" in table:
-            try:
-                found.append(find_factory(table["factory"], file.path.parent, code_root(file)))
-            except SceneLensError as error:
-                raise file.error(f"networks.{name}", str(error)) from error
-    return list(dict.fromkeys(found))
 
 
 def _settings() -> Path:

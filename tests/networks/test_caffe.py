@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.caffe import read_caffemodel, read_mean
+from scenelens.networks.caffe import CaffeFile
 
 
 def varint(n: int) -> bytes:
@@ -60,7 +60,7 @@ LAYERS = {
 def test_both_layouts_give_torchs_shapes(tmp_path, old):
     path = tmp_path / "net.caffemodel"
     path.write_bytes(model(LAYERS, old))
-    weights = read_caffemodel(path)
+    weights = CaffeFile(path).weights()
     assert list(weights) == ["conv1.weight", "conv1.bias", "fc8.weight", "fc8.bias"]
     for name in ("conv1", "fc8"):
         for part, array in zip(("weight", "bias"), LAYERS[name], strict=True):
@@ -72,11 +72,11 @@ def test_a_mean_image(tmp_path, packed):
     mean = np.random.default_rng(0).uniform(0, 255, (3, 4, 5)).astype(np.float32)
     path = tmp_path / "mean.binaryproto"
     path.write_bytes(blob(mean[None], old=True, packed=packed))
-    np.testing.assert_array_equal(read_mean(path), mean)
+    np.testing.assert_array_equal(CaffeFile(path).mean(), mean)
 
 
 def test_the_real_mean_image(real):
-    mean = read_mean(real / "classes" / "places365CNN_mean.binaryproto")
+    mean = CaffeFile(real / "classes" / "places365CNN_mean.binaryproto").mean()
     assert mean.shape == (3, 256, 256)
     np.testing.assert_allclose(
         mean.mean((1, 2)), [105.4, 113.8, 116.6], atol=1.5
@@ -89,22 +89,22 @@ def test_a_truncated_file_is_named(tmp_path):
     for n in (1, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:n])
         with pytest.raises(SceneLensError, match=r"net\.caffemodel"):
-            read_caffemodel(path)
+            CaffeFile(path).weights()
 
 
 def test_files_of_another_kind(tmp_path):
     path = tmp_path / "x.binaryproto"
     path.write_bytes(blob(np.zeros((2, 2), np.float32), old=False))
     with pytest.raises(SceneLensError, match="not a mean image"):
-        read_mean(path)
+        CaffeFile(path).mean()
     path.write_bytes(struct.pack("<4f", 1, 2, 3, 4))
     with pytest.raises(SceneLensError, match=r"x\.binaryproto"):
-        read_mean(path)
+        CaffeFile(path).mean()
     with pytest.raises(SceneLensError, match="cannot be read"):
-        read_mean(tmp_path / "missing.binaryproto")
+        CaffeFile(tmp_path / "missing.binaryproto").mean()
     path.write_bytes(field(1, b"no layers"))
     with pytest.raises(SceneLensError, match="no layer with weights"):
-        read_caffemodel(path)
+        CaffeFile(path).weights()
 
 
 @given(
@@ -115,7 +115,7 @@ def test_files_of_another_kind(tmp_path):
 def test_any_blob_comes_back(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("blob") / "net.caffemodel"
     path.write_bytes(model({"a/b": [array.reshape(1, *array.shape)]}, old=False))
-    np.testing.assert_array_equal(np.ravel(read_caffemodel(path)["a/b.weight"]), np.ravel(array))
+    np.testing.assert_array_equal(np.ravel(CaffeFile(path).weights()["a/b.weight"]), np.ravel(array))
 
 
 @given(st.binary(max_size=200))
@@ -123,7 +123,7 @@ def test_no_bytes_break_the_reader(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("bytes") / "net.caffemodel"
     path.write_bytes(data)
     with pytest.raises(SceneLensError, match="net"):
-        read_caffemodel(path)  # random bytes this short never are a layer with a name and a whole blob
+        CaffeFile(path).weights()  # random bytes this short never are a layer with a name and a whole blob
 
 
 HUGE = [(2**64, 1), (2**63, 2), (2**69, 0), (0, 2**62), (2**32, 2**32), (1,) * 70, (2**62, 4)]
@@ -135,11 +135,11 @@ def test_sizes_beyond_64_bits_are_one_sentence(tmp_path, sizes):
         shape = field(7, field(1, b"".join(varint(size) for size in sizes)))
         (tmp_path / "a.binaryproto").write_bytes(shape + field(5, data))
         with pytest.raises(SceneLensError, match=r"a\.binaryproto"):
-            read_mean(tmp_path / "a.binaryproto")
+            CaffeFile(tmp_path / "a.binaryproto").mean()
         layer = field(1, b"conv1") + field(7, shape + field(5, data))
         (tmp_path / "a.caffemodel").write_bytes(field(100, layer))
         try:
-            read_caffemodel(tmp_path / "a.caffemodel")
+            CaffeFile(tmp_path / "a.caffemodel").weights()
         except SceneLensError as error:
             message = str(error)
         else:
@@ -150,9 +150,9 @@ def test_sizes_beyond_64_bits_are_one_sentence(tmp_path, sizes):
 def test_mutated_files_are_one_sentence(tmp_path):
     rng, said = np.random.default_rng(0), []
     for name, read, good in (
-        ("a.caffemodel", read_caffemodel, model(LAYERS, old=False)),
-        ("b.caffemodel", read_caffemodel, model(LAYERS, old=True)),
-        ("c.binaryproto", read_mean, blob(np.ones((1, 3, 2, 2)), old=True)),
+        ("a.caffemodel", CaffeFile.weights, model(LAYERS, old=False)),
+        ("b.caffemodel", CaffeFile.weights, model(LAYERS, old=True)),
+        ("c.binaryproto", CaffeFile.mean, blob(np.ones((1, 3, 2, 2)), old=True)),
     ):
         for _ in range(400):
             data = np.frombuffer(good, np.uint8).copy()
@@ -160,7 +160,7 @@ def test_mutated_files_are_one_sentence(tmp_path):
             data[places] = rng.choice([0, 1, 8, 58, 127, 128, 255], len(places))
             (tmp_path / name).write_bytes(data[: rng.integers(1, len(data) + 1)].tobytes())
             try:
-                read(tmp_path / name)
+                read(CaffeFile(tmp_path / name))
             except SceneLensError as error:
                 said.append(name in str(error))
     assert said
@@ -169,6 +169,6 @@ def test_mutated_files_are_one_sentence(tmp_path):
 
 def test_a_pipe_is_no_caffe_file(tmp_path):
     os.mkfifo(tmp_path / "a.caffemodel")
-    for read in (read_caffemodel, read_mean):
+    for read in (CaffeFile.weights, CaffeFile.mean):
         with pytest.raises(SceneLensError, match=r"a\.caffemodel cannot be read"):
-            read(tmp_path / "a.caffemodel")
+            read(CaffeFile(tmp_path / "a.caffemodel"))

@@ -7,7 +7,7 @@ from torch import nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks import Network, Preprocessing, load_weights, record, responses, unit_maps
-from scenelens.networks.finite import nonfinite_rows, nonfinite_weights
+from scenelens.networks.finite import NonFinite
 
 
 def module() -> nn.Sequential:
@@ -63,7 +63,7 @@ def test_every_door_names_layer_and_unit(name, unit, value):
         assert f"weights {name} are so (unit {unit})" in str(error.value)
     net.silence(name.partition(".")[0], [unit])
     assert torch.isfinite(net(IMAGES)).all()
-    assert nonfinite_weights(net.module) == {}
+    assert NonFinite.weights(net.module) == {}
     with torch.no_grad(), record(net, list(net.layers.layer)) as acts:
         net(IMAGES)
     assert all(bool(torch.isfinite(one).all()) for one in acts.values())
@@ -112,8 +112,8 @@ def test_healthy_weights_are_loaded_without_a_word(tmp_path, capsys):
 
 
 def test_rows_of_values_that_only_overflow_in_the_sum_are_fine():
-    assert nonfinite_rows(torch.full((4, 2), 3e38)) == []
-    assert nonfinite_rows(torch.tensor([1.0, float("inf"), 2.0])) == [1]
-    assert nonfinite_rows(torch.tensor(float("nan"))) == [0]
-    assert nonfinite_rows(torch.tensor([1, 2])) == []
-    assert nonfinite_rows(torch.tensor([[1.0, -float("inf")]]), dim=1) == [1]
+    assert NonFinite.rows(torch.full((4, 2), 3e38)) == []
+    assert NonFinite.rows(torch.tensor([1.0, float("inf"), 2.0])) == [1]
+    assert NonFinite.rows(torch.tensor(float("nan"))) == [0]
+    assert NonFinite.rows(torch.tensor([1, 2])) == []
+    assert NonFinite.rows(torch.tensor([[1.0, -float("inf")]]), dim=1) == [1]

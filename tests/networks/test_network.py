@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.build import build_module, module_from_factory
+from scenelens.networks.build import Factory, build_module
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 
@@ -124,7 +124,7 @@ def broken():
 
 def test_factories(tmp_path):
     (tmp_path / "my_net.py").write_text(FACTORY)
-    module = module_from_factory("my_net.py:build", tmp_path)
+    module = Factory("my_net.py:build", tmp_path).build()
     assert len(Network(module, preprocessing=Preprocessing(size=(8, 8))).classes) == 2
     for factory, sentence in [
         ("none.py:build", "existing file"),
@@ -133,4 +133,4 @@ def test_factories(tmp_path):
         ("my_net.py:broken", "returned str"),
     ]:
         with pytest.raises(SceneLensError, match=sentence):
-            module_from_factory(factory, tmp_path)
+            Factory(factory, tmp_path).build()

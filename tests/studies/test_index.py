@@ -676,7 +676,7 @@ def test_a_unit_that_is_not_finite_is_named_in_the_first_block(pictures, tmp_pat
 def test_an_index_of_earlier_versions_that_is_not_finite_is_named_too(pictures, tmp_path, monkeypatch):
     network = small_network()
     network.module.state_dict()["4.bias"][6] = np.nan
-    monkeypatch.setattr("scenelens.networks.hooks.nonfinite_rows", lambda values, dim: [])
+    monkeypatch.setattr("scenelens.networks.hooks.NonFinite.rows", lambda values, dim: [])
     index = build(pictures, tmp_path / "cache", network)
     assert np.isfinite(index.peaks("3")).all()
     for ask in (index.peaks, index.sums, index.layer_scores, index.layer_preference, index.layer_top_images):
