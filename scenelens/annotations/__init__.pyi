@@ -6,7 +6,7 @@ from .labelme import parse_annotation
 from .names import Folding, normalise_name
 from .outlined import AnnotatedObject, Annotation, PolygonAnnotations, rasterise
 from .polygons import mask_to_polygons
-from .sources import source_digest, stamp
+from .sources import SourceFile
 from .sun import AnnotatedImages, write_annotation, write_label_map, write_legend
 
 __all__ = [
@@ -23,12 +23,11 @@ __all__ = [
     "LabelMap",
     "PolygonAnnotations",
     "Shape",
+    "SourceFile",
     "mask_to_polygons",
     "normalise_name",
     "parse_annotation",
     "rasterise",
-    "source_digest",
-    "stamp",
     "write_annotation",
     "write_label_map",
     "write_legend",

@@ -13,17 +13,13 @@ import numpy as np
 from scenelens.annotations.names import normalise_name, plain_text
 from scenelens.annotations.outlined import (
     MOST_OBJECTS,
-    Allowance,
     AnnotatedObject,
     Annotation,
+    FileChecks,
     PolygonAnnotations,
     Repair,
-    checked_number,
-    checked_outline,
-    checked_size,
-    free_numbers,
 )
-from scenelens.annotations.sources import read_source, stamp
+from scenelens.annotations.sources import SourceFile
 from scenelens.errors import SceneLensError
 
 
@@ -109,7 +105,7 @@ class ADE20K(PolygonAnnotations):
         self._check_image(image)
         content = self._content(image)
         stated, notes = content.get("imsize"), list[Repair]()
-        size = checked_size(*stated[:2]) if isinstance(stated, list) and len(stated) > 1 else None
+        size = FileChecks.size(*stated[:2]) if isinstance(stated, list) and len(stated) > 1 else None
         if stated and size is None:
             notes.append(Repair("imagesize", "imsize is not a height and a width"))
         things = _ade_objects(content["object"], notes)
@@ -122,7 +118,7 @@ class ADE20K(PolygonAnnotations):
 
     def _content(self, image: str) -> dict[str, Any]:
         source = self.sources[image]
-        return _ade_content(source, stamp(source))
+        return _ade_content(source, SourceFile(source).stamp())
 
 
 def _first(stems: Any) -> Path | None:
@@ -135,7 +131,7 @@ def _first(stems: Any) -> Path | None:
 @lru_cache(maxsize=2)
 def _ade_content(path: Path, changed: tuple[int, int]) -> dict[str, Any]:
     """The file's `annotation`, with a list of objects; some files of older versions are Latin-1."""
-    data = read_source(path)
+    data = SourceFile(path).read()
     try:
         try:
             text = data.decode("utf-8")
@@ -155,9 +151,9 @@ def _ade_content(path: Path, changed: tuple[int, int]) -> dict[str, Any]:
 
 def _ade_objects(items: list[Any], notes: list[Repair]) -> list[AnnotatedObject]:
     """The objects that have an area; the others are noted."""
-    allowance, found = Allowance(), list[AnnotatedObject]()
+    allowance, found = FileChecks(), list[AnnotatedObject]()
     items, n = items[:MOST_OBJECTS], len(items)
-    numbers = free_numbers(checked_number(_mapping(item).get("id")) for item in items)
+    numbers = FileChecks.free_numbers(FileChecks.number(_mapping(item).get("id")) for item in items)
     for item, number in zip(items, numbers, strict=True):
         if not isinstance(item, Mapping):
             notes.append(Repair("not an object", f"object {number}"))
@@ -187,7 +183,7 @@ def _ade_object(item: Mapping[str, Any], number: int, notes: list[Repair]) -> An
         () if polygon is None else (polygon,),
         plain_text(item.get("raw_name")) or raw,
         number,
-        checked_number(whole),
+        FileChecks.number(whole),
         (*states, "crop") if plain_text(item.get("crop")) == "1" else states,
         plain_text(", ".join(filter(None, map(plain_text, words)))),
     )
@@ -207,4 +203,4 @@ def _ade_polygon(polygon: Mapping[str, Any], label: str, notes: list[Repair]) ->
     xs, ys = polygon.get("x"), polygon.get("y")
     if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
         return None
-    return checked_outline([*zip(xs, ys, strict=True)], label, notes)
+    return FileChecks.outline([*zip(xs, ys, strict=True)], label, notes)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape, strips
-from scenelens.annotations.sources import read_mask
+from scenelens.annotations.sources import SourceFile
 from scenelens.errors import SceneLensError
 
 _UNLABELLED = "unlabelled"  # the name of a colour that stands for nothing
@@ -118,7 +118,7 @@ class ColourMasks(InstanceAnnotations):
     def _packed(self, image: str) -> np.ndarray:
         """The mask with each pixel's colour as one number, R * 65536 + G * 256 + B."""
         self._check_image(image)
-        mask = read_mask(self.sources[image], self._frame(image), colours=True)
+        mask = SourceFile(self.sources[image]).mask(self._frame(image), colours=True)
         packed = mask[..., 0].astype(np.int32)
         for channel in (1, 2):
             packed <<= 8

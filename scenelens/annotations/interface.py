@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from scenelens.annotations.sources import source_digest, stamp
+from scenelens.annotations.sources import SourceFile
 from scenelens.caches import cached, read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest
@@ -501,7 +501,7 @@ class InstanceAnnotations:
 
     def _survey(self) -> _Tables:
         files = [*self.sources.values(), *self._photographs.values()]
-        now = [stamp(path) for path in files], self._settings()
+        now = [SourceFile(path).stamp() for path in files], self._settings()
         if self._tables is None or now != self._read_at:
             file = None if self._cache is None else self._cache / f"objects-{self._key()}.json"
             sizes = self._sizes() if file else {}
@@ -543,10 +543,12 @@ class InstanceAnnotations:
         """
         if self._settings() is not None:
             return None
-        stats = [(image, *stamp(path)) for image, path in sorted(self.sources.items())]
+        stats = [(image, *SourceFile(path).stamp()) for image, path in sorted(self.sources.items())]
         path = folder / f"objects-{self._hashed(stats)}.json"
-        newest = max((stamp(photograph)[1] for photograph in self._photographs.values()), default=0)
-        if newest > stamp(path)[1]:
+        newest = max(
+            (SourceFile(photograph).stamp()[1] for photograph in self._photographs.values()), default=0
+        )
+        if newest > SourceFile(path).stamp()[1]:
             return None
         old = read_cached(path, lambda content: _unpack_tables(content, sizes))
         # Earlier versions also cached the notes on the list of files.
@@ -617,7 +619,7 @@ def _content(source: Path, photograph: Path) -> tuple[str, int]:
 
     A file that cannot be read raises no error here, because the report will name it.
     """
-    found, (length, _) = source_digest(source), stamp(photograph)
+    found, (length, _) = SourceFile(source).digest(), SourceFile(photograph).stamp()
     return ("unreadable", 0) if found is None or length < 0 else (found.hex(), length)
 
 

@@ -22,16 +22,12 @@ from numba import njit
 from scenelens.annotations.names import normalise_name, plain_text
 from scenelens.annotations.outlined import (
     MOST_OBJECTS,
-    Allowance,
     AnnotatedObject,
     Annotation,
+    FileChecks,
     Repair,
-    checked_number,
-    checked_outline,
-    checked_size,
-    free_numbers,
 )
-from scenelens.annotations.sources import read_source
+from scenelens.annotations.sources import SourceFile
 from scenelens.errors import SceneLensError
 
 # Characters that XML forbids, as they are or written as &#x1; or &#1;.
@@ -74,7 +70,7 @@ def parse_annotation(source: str | Path | bytes) -> Annotation:
     """
     where = "the annotation" if isinstance(source, bytes) else str(source)
     notes: list[Repair] = []
-    root = _root(source if isinstance(source, bytes) else read_source(source), where, notes)
+    root = _root(source if isinstance(source, bytes) else SourceFile(source).read(), where, notes)
     size = _size(root, notes)
     objects = _without_duplicates(list(_objects(root, size, notes)), notes)
     folder = unquote(plain_text(_text(root, "folder"))).replace("\\", "/").strip("/")
@@ -137,7 +133,7 @@ def _number(text: str | None) -> float | None:
 
 def _size(root: Element, notes: list[Repair]) -> tuple[int, int] | None:
     texts = [_text(root, f"imagesize/{tag}") for tag in ("nrows", "ncols")]
-    size = checked_size(*map(_number, texts))
+    size = FileChecks.size(*map(_number, texts))
     if size is None:
         notes.append(Repair("imagesize", "/".join(plain_text(text) or "-" for text in texts)))
     return size
@@ -146,7 +142,7 @@ def _size(root: Element, notes: list[Repair]) -> tuple[int, int] | None:
 def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -> Iterator[AnnotatedObject]:
     """The objects that have an area; the others are noted."""
     elements = root.findall("object")
-    allowance, numbers = Allowance(), _instances(elements)
+    allowance, numbers = FileChecks(), _instances(elements)
     for index, element in enumerate(elements[:MOST_OBJECTS]):
         raw = plain_text(_text(element, "name"))
         label = f"object {index} ({raw or 'no name'})"
@@ -226,7 +222,9 @@ def _repeated(names: np.ndarray, summaries: np.ndarray, margins: np.ndarray, ord
 
 def _instances(elements: list[Element]) -> list[tuple[int, int | None]]:
     """For each object its instance number, and that of the object it is a part of, or None."""
-    numbers = free_numbers(checked_number(_number(_text(element, "instance"))) for element in elements)
+    numbers = FileChecks.free_numbers(
+        FileChecks.number(_number(_text(element, "instance"))) for element in elements
+    )
     by_id = {_text(element, "id"): number for element, number in zip(elements, numbers, strict=True)}
     by_id.pop("", None)
     return [(n, by_id.get(_text(e, "parts/ispartof"))) for e, n in zip(elements, numbers, strict=True)]
@@ -240,7 +238,7 @@ def _polygons(element: Element, label: str, notes: list[Repair]) -> Iterator[np.
         notes.append(Repair("frames", label))
         first = min(time for time in times if time is not None)
         outlines = [outline for outline, time in zip(outlines, times, strict=True) if time in (first, None)]
-    read = [checked_outline(_points(outline), label, notes) for outline in outlines]
+    read = [FileChecks.outline(_points(outline), label, notes) for outline in outlines]
     points = [polygon for polygon in read if polygon is not None]
     if not points and (box := _box(element)) is not None:
         notes.append(Repair("box", label))
@@ -265,5 +263,5 @@ def _box(element: Element) -> np.ndarray | None:
         )
         if None not in (left, top, right, bottom) and left != right and top != bottom:
             corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-            return checked_outline(corners, "box", [])
+            return FileChecks.outline(corners, "box", [])
     return None

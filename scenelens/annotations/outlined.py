@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 
 from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
-from scenelens.annotations.polygons import crosses_itself, has_area, polygon_patch, within_reach
+from scenelens.annotations.polygons import Polygon
 from scenelens.errors import SceneLensError
 from scenelens.images import ImageFrame
 
@@ -126,7 +126,7 @@ class AnnotatedObject:
         list of str
             'crosses itself' or 'not searched', 'outside', both or none.
         """
-        crossing = [crosses_itself(polygon) for polygon in self.polygons]
+        crossing = [Polygon(polygon).crosses_itself() for polygon in self.polygons]
         kinds = ["crosses itself"] if any(crossing) else ["not searched"] if None in crossing else []
         # A point on the very edge is no fault: half a pixel, or one pixel in files that count from 1.
         if size and any(
@@ -238,7 +238,7 @@ class Annotation:
             )
 
     def _patches(self, one: AnnotatedObject, shape: Shape) -> list[_Patch]:
-        return [polygon_patch(polygon, shape, self.size or shape) for polygon in one.polygons]
+        return [Polygon(polygon).patch(shape, self.size or shape) for polygon in one.polygons]
 
 
 def _paint_order(names: Sequence[str], areas: Sequence[float]) -> list[int]:
@@ -415,8 +415,12 @@ def _paint_instances(
     return codes[ids], list(distinct)
 
 
-class Allowance:
-    """How many objects and points may still be read from one file, so that no file can fill the memory."""
+class FileChecks:
+    """What one file states, checked before it is used, whatever the file has in its places.
+
+    Each check of a value stands for itself. An object of the class counts how many objects and points may
+    still be read from one file, so that no file can fill the memory.
+    """
 
     def __init__(self) -> None:
         self.points, self._refused = _MOST_POINTS, 0
@@ -456,94 +460,95 @@ class Allowance:
         most = f"a photograph has at most {MOST_OBJECTS:,} objects of {_MOST_POINTS:,} points"
         return [Repair("too many", f"{left} objects were left out: {most}")] if left else []
 
+    @staticmethod
+    def outline(points: Sequence | np.ndarray, label: str, notes: list[Repair]) -> np.ndarray | None:
+        """An outline that every kernel can work on, whatever the file has in its place.
 
-def checked_outline(points: Sequence | np.ndarray, label: str, notes: list[Repair]) -> np.ndarray | None:
-    """An outline that every kernel can work on, whatever the file has in its place.
+        Every format's outlines pass through here. Points that are not two finite numbers are left out and
+        noted, and what lies out of reach of any photograph is cut off.
 
-    Every format's outlines pass through here. Points that are not two finite numbers are left out and noted,
-    and what lies out of reach of any photograph is cut off.
+        Parameters
+        ----------
+        points : array_like
+            (n, 2), x and y in pixels.
+        label : str
+            Which object it is, for the report.
+        notes : list of Repair
+            The report, to which is added.
 
-    Parameters
-    ----------
-    points : array_like
-        (n, 2), x and y in pixels.
-    label : str
-        Which object it is, for the report.
-    notes : list of Repair
-        The report, to which is added.
+        Returns
+        -------
+        numpy.ndarray or None
+            (m, 2) float64, at least three points that are not on one line; None where there is no such
+            outline.
+        """
+        try:
+            array = np.asarray(points, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        if array.ndim != 2 or array.shape[1] != 2:
+            return None
+        good = np.isfinite(array).all(axis=1)
+        notes.extend([Repair("bad point", label)] * int((~good).sum()))
+        outline = Polygon(array[good]).within_reach()
+        return outline if len(outline) and Polygon(outline).has_area() else None
 
-    Returns
-    -------
-    numpy.ndarray or None
-        (m, 2) float64, at least three points that are not on one line; None where there is no such outline.
-    """
-    try:
-        array = np.asarray(points, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    if array.ndim != 2 or array.shape[1] != 2:
-        return None
-    good = np.isfinite(array).all(axis=1)
-    notes.extend([Repair("bad point", label)] * int((~good).sum()))
-    outline = within_reach(array[good])
-    return outline if len(outline) and has_area(outline) else None
+    @staticmethod
+    def size(height: object, width: object) -> Shape | None:
+        """A photograph's size as a file states it.
 
+        Parameters
+        ----------
+        height, width : object
+            What the file has in their places.
 
-def checked_size(height: object, width: object) -> Shape | None:
-    """A photograph's size as a file states it.
+        Returns
+        -------
+        tuple of int or None
+            (H, W), each in 1..1,000,000; None where they are not such numbers.
+        """
+        numbers = [float(n) for n in (height, width) if _is_number(n) and 1 <= n <= _MOST_SIDE]
+        return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
 
-    Parameters
-    ----------
-    height, width : object
-        What the file has in their places.
+    @staticmethod
+    def number(value: object) -> int | None:
+        """An object's own number as a file states it.
 
-    Returns
-    -------
-    tuple of int or None
-        (H, W), each in 1..1,000,000; None where they are not such numbers.
-    """
-    numbers = [float(n) for n in (height, width) if _is_number(n) and 1 <= n <= _MOST_SIDE]
-    return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
+        Parameters
+        ----------
+        value : object
+            What the file has in its place.
 
+        Returns
+        -------
+        int or None
+            The number; None where it is not a number, or one of more than 31 bits.
+        """
+        return int(value) if _is_number(value) and abs(value) < _MOST_NUMBER else None
 
-def checked_number(value: object) -> int | None:
-    """An object's own number as a file states it.
+    @staticmethod
+    def free_numbers(own: Iterable[int | None]) -> list[int]:
+        """A number for every object: its own, or else one that no other object has.
 
-    Parameters
-    ----------
-    value : object
-        What the file has in its place.
+        Parameters
+        ----------
+        own : iterable of int or None
+            The objects' own numbers.
 
-    Returns
-    -------
-    int or None
-        The number; None where it is not a number, or one of more than 31 bits.
-    """
-    return int(value) if _is_number(value) and abs(value) < _MOST_NUMBER else None
+        Returns
+        -------
+        list of int
+            As many numbers.
+
+        Examples
+        --------
+        >>> FileChecks.free_numbers([7, None, 2, None])
+        [7, 9, 2, 11]
+        """
+        own = list(own)
+        free = max((n for n in own if n is not None), default=-1) + 1
+        return [free + k if n is None else n for k, n in enumerate(own)]
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def free_numbers(own: Iterable[int | None]) -> list[int]:
-    """A number for every object: its own, or else one that no other object has.
-
-    Parameters
-    ----------
-    own : iterable of int or None
-        The objects' own numbers.
-
-    Returns
-    -------
-    list of int
-        As many numbers.
-
-    Examples
-    --------
-    >>> free_numbers([7, None, 2, None])
-    [7, 9, 2, 11]
-    """
-    own = list(own)
-    free = max((n for n in own if n is not None), default=-1) + 1
-    return [free + k if n is None else n for k, n in enumerate(own)]

@@ -29,49 +29,139 @@ _SHORT = 100  # edges up to which all pairs cost less than choosing an axis
 _PAIRS_PER_EDGE = 2000  # how many pairs of edges the search for crossings may compare, for each edge
 
 
-def polygon_patch(
-    polygon: np.ndarray, shape: tuple[int, int], drawn_on: tuple[int, int] | None = None
-) -> tuple[tuple[slice, slice], np.ndarray]:
-    """The pixels inside one polygon, as an array no larger than its bounding box.
+class Polygon:
+    """A closed outline.
 
     Parameters
     ----------
-    polygon : array_like
-        (n, 2) float, x and y in pixels. Parts outside the frame are cut off.
-    shape : tuple of int
-        (H, W) of the frame.
-    drawn_on : tuple of int, optional
-        (H, W) of the image that the polygon was drawn on; the polygon is rescaled from it to `shape`
-        (default: no rescaling).
-
-    Returns
-    -------
-    box : tuple of slice
-        The rows and columns of the bounding box within an (H, W) array.
-    inside : numpy.ndarray
-        bool, of the box's shape (possibly empty).
-
-    Examples
-    --------
-    >>> box, inside = polygon_patch([(1, 1), (4, 1), (4, 3), (1, 3)], (5, 5))
-    >>> box, inside.astype(int).tolist()
-    ((slice(1, 4, None), slice(1, 5, None)), [[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
+    points : array_like
+        (n, 2) float, x and y in pixels.
     """
-    points = _as_polygon(polygon) if drawn_on is None else within_reach(_rescale(polygon, drawn_on, shape))
-    if not len(points):
-        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
-    low = np.clip(np.ceil(points.min(0)), 0, (shape[1], shape[0])).astype(int)
-    high = np.clip(np.floor(points.max(0)) + 1, low, (shape[1], shape[0])).astype(int)
-    box = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
-    height, width = high[1] - low[1], high[0] - low[0]
-    if height == 0 or width == 0:
-        return box, np.zeros((height, width), bool)
-    # A column more than the box has, so that crossings right of all pixel centres have a place.
-    flips = np.zeros((height, width + 1), np.uint8)
-    _flip_at_crossings(points - low, flips)
-    # Along a row the running XOR is 1 between an odd and the next even crossing: the even-odd rule.
-    odd = np.bitwise_xor.accumulate(flips, axis=1)[:, :width].view(bool)
-    return box, odd
+
+    def __init__(self, points: Sequence | np.ndarray) -> None:
+        self.points = points
+
+    def patch(
+        self, shape: tuple[int, int], drawn_on: tuple[int, int] | None = None
+    ) -> tuple[tuple[slice, slice], np.ndarray]:
+        """The pixels inside, as an array no larger than the bounding box.
+
+        What lies outside the frame is cut off.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (H, W) of the frame.
+        drawn_on : tuple of int, optional
+            (H, W) of the image that the polygon was drawn on; the polygon is rescaled from it to `shape`
+            (default: no rescaling).
+
+        Returns
+        -------
+        box : tuple of slice
+            The rows and columns of the bounding box within an (H, W) array.
+        inside : numpy.ndarray
+            bool, of the box's shape (possibly empty).
+
+        Examples
+        --------
+        >>> box, inside = Polygon([(1, 1), (4, 1), (4, 3), (1, 3)]).patch((5, 5))
+        >>> box, inside.astype(int).tolist()
+        ((slice(1, 4, None), slice(1, 5, None)), [[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
+        """
+        if drawn_on is None:
+            points = _as_polygon(self.points)
+        else:
+            points = Polygon(_rescale(self.points, drawn_on, shape)).within_reach()
+        if not len(points):
+            return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
+        low = np.clip(np.ceil(points.min(0)), 0, (shape[1], shape[0])).astype(int)
+        high = np.clip(np.floor(points.max(0)) + 1, low, (shape[1], shape[0])).astype(int)
+        box = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+        height, width = high[1] - low[1], high[0] - low[0]
+        if height == 0 or width == 0:
+            return box, np.zeros((height, width), bool)
+        # A column more than the box has, so that crossings right of all pixel centres have a place.
+        flips = np.zeros((height, width + 1), np.uint8)
+        _flip_at_crossings(points - low, flips)
+        # Along a row the running XOR is 1 between an odd and the next even crossing: the even-odd rule.
+        odd = np.bitwise_xor.accumulate(flips, axis=1)[:, :width].view(bool)
+        return box, odd
+
+    def within_reach(self) -> np.ndarray:
+        """The part that lies within 10 million pixels of the frame's corner. The points must be finite.
+
+        Returns
+        -------
+        numpy.ndarray
+            (m, 2) float; the same array where nothing is cut off, and no point where all is.
+
+        Examples
+        --------
+        >>> Polygon([(0, 0), (4e20, 2e20), (0, 5)]).within_reach().tolist()
+        [[0.0, 0.0], [10000000.0, 5000000.0], [10000000.0, 5000005.0], [0.0, 5.0]]
+        """
+        points = np.asarray(self.points, np.float64)
+        if np.abs(points).max(initial=0) <= _REACH:
+            return points
+        points = np.clip(points, -1e150, 1e150)  # so that differences and products stay finite
+        # Sutherland and Hodgman: cut at one side of the window after the other.
+        for axis in (0, 1):
+            for side in (-1.0, 1.0):
+                points = _cut(points, axis, side)
+        return points
+
+    def has_area(self) -> bool:
+        """Whether it has three points that are not on one line.
+
+        Returns
+        -------
+        bool
+            False for a point or a line.
+
+        Examples
+        --------
+        >>> Polygon([(0, 0), (4, 4), (9, 9)]).has_area(), Polygon([(0, 0), (4, 4), (9, 0)]).has_area()
+        (False, True)
+        """
+        points = _as_polygon(self.points)
+        if not len(points):
+            return False
+        away = points - points[0]
+        # Twice the area of the triangle of the first point, the point farthest from it, and each other point.
+        far = away[np.argmax((away**2).sum(1))]
+        return bool((np.abs(away[:, 0] * far[1] - away[:, 1] * far[0]) > 1e-9).any())
+
+    def crosses_itself(self) -> bool | None:
+        """Whether two edges properly cross. Edges that only touch do not.
+
+        Returns
+        -------
+        bool or None
+            True if two edges cross. A slit that is passed in both directions does not count. None where the
+            outline is so intricate that the search would take too long, which no outline of fewer than 4,000
+            points is.
+
+        Examples
+        --------
+        >>> Polygon([(0, 0), (4, 4), (4, 0), (0, 4)]).crosses_itself()
+        True
+        """
+        a = _as_polygon(self.points)
+        edges = np.concatenate([a, np.roll(a, -1, axis=0)], axis=1)
+        # An edge whose reverse is there too is a slit to a hole: rounding would let it seem to cross.
+        known = {tuple(edge) for edge in edges.tolist()}
+        edges = edges[[(x1, y1, x0, y0) not in known for x0, y0, x1, y1 in edges.tolist()]]
+        # Only edges whose extents overlap can cross. Edges sorted along x or y have them next to each other;
+        # of a long outline the axis with fewer overlaps is taken, so that its cost grows with its length and
+        # not with the square of it.
+        chosen, axis = _by_start(edges, 0), 0
+        if len(edges) > _SHORT:
+            other = _by_start(edges, 1)
+            if _overlaps(other, 1) < _overlaps(chosen, 0):
+                chosen, axis = other, 1
+        found = _any_crossing(chosen, axis, _PAIRS_PER_EDGE * len(edges))
+        return None if found < 0 else bool(found)
 
 
 @njit(cache=True)
@@ -102,7 +192,7 @@ def _polygon_mask(polygon: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     np.int64(4)
     """
     mask = np.zeros(shape, bool)
-    box, inside = polygon_patch(polygon, shape)
+    box, inside = Polygon(polygon).patch(shape)
     mask[box] = inside
     return mask
 
@@ -117,35 +207,7 @@ def _as_polygon(polygon: Sequence | np.ndarray) -> np.ndarray:
         raise SceneLensError(
             f"a polygon is a list of finite (x, y) points; got an array of shape {points.shape}."
         )
-    return within_reach(points)
-
-
-def within_reach(points: np.ndarray) -> np.ndarray:
-    """The part of a polygon that lies within 10 million pixels of the frame's corner.
-
-    Parameters
-    ----------
-    points : numpy.ndarray
-        (n, 2) float, x and y in pixels, finite.
-
-    Returns
-    -------
-    numpy.ndarray
-        (m, 2) float; the same array where nothing is cut off, and no point where all is.
-
-    Examples
-    --------
-    >>> within_reach(np.array([(0, 0), (4e20, 2e20), (0, 5)])).tolist()
-    [[0.0, 0.0], [10000000.0, 5000000.0], [10000000.0, 5000005.0], [0.0, 5.0]]
-    """
-    if np.abs(points).max(initial=0) <= _REACH:
-        return points
-    points = np.clip(points, -1e150, 1e150)  # so that differences and products stay finite
-    # Sutherland and Hodgman: cut at one side of the window after the other.
-    for axis in (0, 1):
-        for side in (-1.0, 1.0):
-            points = _cut(points, axis, side)
-    return points
+    return Polygon(points).within_reach()
 
 
 def _cut(points: np.ndarray, axis: int, side: float) -> np.ndarray:
@@ -163,70 +225,6 @@ def _cut(points: np.ndarray, axis: int, side: float) -> np.ndarray:
     crossing[:, axis] = side * _REACH
     both = np.stack([points, crossing], axis=1)
     return both[np.stack([inside, leaves], axis=1)]
-
-
-def has_area(polygon: np.ndarray) -> bool:
-    """Whether a polygon has three points that are not on one line.
-
-    Parameters
-    ----------
-    polygon : array_like
-        (n, 2) float, x and y in pixels.
-
-    Returns
-    -------
-    bool
-        False for a point or a line.
-
-    Examples
-    --------
-    >>> has_area([(0, 0), (4, 4), (9, 9)]), has_area([(0, 0), (4, 4), (9, 0)])
-    (False, True)
-    """
-    points = _as_polygon(polygon)
-    if not len(points):
-        return False
-    away = points - points[0]
-    # Twice the area of the triangle of the first point, the point farthest from it, and each other point.
-    far = away[np.argmax((away**2).sum(1))]
-    return bool((np.abs(away[:, 0] * far[1] - away[:, 1] * far[0]) > 1e-9).any())
-
-
-def crosses_itself(polygon: np.ndarray) -> bool | None:
-    """Whether two edges of a polygon properly cross. Edges that only touch do not.
-
-    Parameters
-    ----------
-    polygon : array_like
-        (n, 2) float, x and y in pixels.
-
-    Returns
-    -------
-    bool or None
-        True if two edges cross. A slit that is passed in both directions does not count. None where the
-        outline is so intricate that the search would take too long, which no outline of fewer than 4,000
-        points is.
-
-    Examples
-    --------
-    >>> crosses_itself([(0, 0), (4, 4), (4, 0), (0, 4)]), crosses_itself([(0, 0), (4, 0), (4, 4), (0, 4)])
-    (True, False)
-    """
-    a = _as_polygon(polygon)
-    edges = np.concatenate([a, np.roll(a, -1, axis=0)], axis=1)
-    # An edge whose reverse is there too is a slit to a hole: rounding would let it seem to cross.
-    known = {tuple(edge) for edge in edges.tolist()}
-    edges = edges[[(x1, y1, x0, y0) not in known for x0, y0, x1, y1 in edges.tolist()]]
-    # Only edges whose extents overlap can cross. Edges sorted along x or y have them next to each other; of a
-    # long outline the axis with fewer overlaps is taken, so that its cost grows with its length and not with
-    # the square of it.
-    chosen, axis = _by_start(edges, 0), 0
-    if len(edges) > _SHORT:
-        other = _by_start(edges, 1)
-        if _overlaps(other, 1) < _overlaps(chosen, 0):
-            chosen, axis = other, 1
-    found = _any_crossing(chosen, axis, _PAIRS_PER_EDGE * len(edges))
-    return None if found < 0 else bool(found)
 
 
 def _by_start(edges: np.ndarray, axis: int) -> np.ndarray:
@@ -269,7 +267,7 @@ def _any_crossing(edges: np.ndarray, axis: int, at_most: int) -> int:
     return 0
 
 
-def _rescale(polygon: np.ndarray, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
+def _rescale(polygon: Sequence | np.ndarray, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
     """A polygon drawn on an image of `source` (H, W) pixels, moved to the same image at `target` (H, W).
 
     >>> _rescale([(-0.5, -0.5), (9.5, 4.5)], (5, 10), (10, 20)).tolist()
@@ -348,15 +346,15 @@ def _outline(
 ) -> np.ndarray | None:
     """One piece as one polygon, simplified where that hardly changes it; None when it is too small."""
     exact = _keyhole([_without_repeats(ring) for ring in rings])
-    box, inside = polygon_patch(exact, shape)
+    box, inside = Polygon(exact).patch(shape)
     if inside.sum() < min_area:
         return None
     simple = [
         cv2.approxPolyDP(ring.astype(np.float32), tolerance, True)[:, 0].astype(float) for ring in rings
     ]
-    if tolerance <= 0 or not has_area(simple[0]):
+    if tolerance <= 0 or not Polygon(simple[0]).has_area():
         return exact
-    outline = _keyhole([ring for ring in simple if has_area(ring)])
+    outline = _keyhole([ring for ring in simple if Polygon(ring).has_area()])
     other = _polygon_mask(outline - (box[1].start, box[0].start), inside.shape)
     return outline if (inside & other).sum() >= _SAME_SHAPE * (inside | other).sum() else exact
 

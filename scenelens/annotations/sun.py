@@ -20,7 +20,7 @@ from scenelens.annotations.interface import LabelMap, Shape
 from scenelens.annotations.labelme import parse_annotation
 from scenelens.annotations.names import plain_text
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
-from scenelens.annotations.sources import mask_size, read_mask, read_source, stamp
+from scenelens.annotations.sources import SourceFile
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.images import ImageFrame
@@ -200,7 +200,7 @@ class AnnotatedImages(PolygonAnnotations):
         """
         self._check_image(image)
         source = self.sources[image]
-        return self._placed(_parsed(source, stamp(source)), image)
+        return self._placed(_parsed(source, SourceFile(source).stamp()), image)
 
     def label_map(self, image: str, kind: str = "objects", shape: Shape | None = None) -> LabelMap:
         """Objects, parts or materials. Parts come from Labels/ where it has them, else from polygons.
@@ -263,7 +263,7 @@ class AnnotatedImages(PolygonAnnotations):
         path = _label_path(self.root, image, kind)
         try:
             frame = self._frame(image)
-            size = mask_size(path, frame)
+            size = SourceFile(path).mask_size(frame)
         except SceneLensError as error:
             return "no label map", str(error)
         if size == frame.size:
@@ -272,7 +272,7 @@ class AnnotatedImages(PolygonAnnotations):
 
     def _codes(self, image: str, kind: str, frame: ImageFrame) -> np.ndarray:
         path = _label_path(self.root, image, kind)
-        codes = read_mask(path, frame)
+        codes = SourceFile(path).mask(frame)
         if codes.min(initial=0) < 0 or codes.max(initial=0) > _MOST_CODES:
             raise SceneLensError(
                 f"{path} has codes outside 0..{_MOST_CODES}; write it again with write_label_map."
@@ -285,7 +285,7 @@ class AnnotatedImages(PolygonAnnotations):
     def _legends(self) -> dict[str, dict[int, str] | str]:
         """The legend of each kind of label map; an error's sentence where it cannot be read."""
         paths = sorted((self.root / "Labels").glob("*.json"))
-        return {path.stem: _legend(path, stamp(path)) for path in paths}
+        return {path.stem: _legend(path, SourceFile(path).stamp()) for path in paths}
 
 
 # An image's masks, parts and report are often read in a row, and several networks see the same images one
@@ -300,7 +300,7 @@ def _parsed(path: Path, changed: tuple[int, int]) -> Annotation:
 def _legend(path: Path, changed: tuple[int, int]) -> dict[int, str] | str:
     """A legend, or the sentence that says why it cannot be read."""
     try:
-        content = json.loads(read_source(path).decode())
+        content = json.loads(SourceFile(path).read().decode())
         legend = {int(code): name for code, name in content.items()}
         if all(isinstance(name, str) for name in legend.values()):
             return {code: plain_text(name) for code, name in legend.items()}

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from scenelens.annotations import Annotations, source_digest, stamp
+from scenelens.annotations import Annotations, SourceFile
 from scenelens.caches import keep, one_writer, read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import pack_arrays, unpack_arrays
@@ -312,8 +312,8 @@ def _is_newer(file: Path, annotations: Annotations) -> bool:
     """Whether a file was written after every label map. Settings, such as colours, have no date."""
     if any(one.depends_on() for one in _sets(annotations)):
         return False
-    stamps = [stamp(path)[1] for one in _sets(annotations) for path in one.label_files()]
-    return min(stamps) >= 0 and max(stamps) <= stamp(file)[1]
+    stamps = [SourceFile(path).stamp()[1] for one in _sets(annotations) for path in one.label_files()]
+    return min(stamps) >= 0 and max(stamps) <= SourceFile(file).stamp()[1]
 
 
 def _besides(annotations: Annotations) -> bytes:
@@ -333,10 +333,10 @@ def _digests(annotations: Annotations, paths: Iterable[Path]) -> bytes:
     known = _DIGESTS.setdefault(annotations, {})
     digests = []
     for path in paths:
-        now = stamp(path)
+        now = SourceFile(path).stamp()
         if path not in known or known[path][0] != now:
             # A missing photograph is skipped and named by whoever reads it; here it only counts as missing.
-            known[path] = now, source_digest(path) or hashlib.sha256(b"missing").digest()
+            known[path] = now, SourceFile(path).digest() or hashlib.sha256(b"missing").digest()
         digests.append(known[path][1])
     return b"".join(digests)
 

@@ -20,7 +20,7 @@ from scenelens.annotations.ade20k import ADE20K
 from scenelens.annotations.colour_masks import ColourMasks
 from scenelens.annotations.labelme import parse_annotation
 from scenelens.annotations.outlined import rasterise
-from scenelens.annotations.polygons import _polygon_mask, crosses_itself, mask_to_polygons
+from scenelens.annotations.polygons import Polygon, _polygon_mask, mask_to_polygons
 from scenelens.annotations.sun import AnnotatedImages, write_label_map, write_legend
 from scenelens.errors import SceneLensError
 from tests.labelme_xml import annotation_xml, object_xml
@@ -434,12 +434,12 @@ def seconds(call, *args) -> float:
 
 
 def test_a_long_outline_takes_time_in_proportion_to_its_points():
-    crosses_itself(circle(300))
-    assert seconds(crosses_itself, circle(100_000)) < 2
-    assert not crosses_itself(circle(20_000))
+    Polygon(circle(300)).crosses_itself()
+    assert seconds(Polygon(circle(100_000)).crosses_itself) < 2
+    assert not Polygon(circle(20_000)).crosses_itself()
     bent = circle(20_000)
     bent[[5, 9]] = bent[[9, 5]]
-    assert crosses_itself(bent)
+    assert Polygon(bent).crosses_itself()
 
 
 def test_crossings_are_found_as_by_comparing_all_pairs():
@@ -459,7 +459,7 @@ def test_crossings_are_found_as_by_comparing_all_pairs():
     for n in [3, 4, 5, 8, 12, 130] * 8:
         points = circle(n) + rng.normal(0, rng.choice([0, 0.3, 3, 30]), (n, 2))
         points = points.round() if rng.random() < 0.5 else points
-        assert crosses_itself(points) == plain(points)
+        assert Polygon(points).crosses_itself() == plain(points)
 
 
 def test_an_outline_too_intricate_to_search_says_so():
@@ -467,7 +467,7 @@ def test_an_outline_too_intricate_to_search_says_so():
     steps = np.arange(n) / n
     comb = np.column_stack([steps * 3 + np.arange(n) % 2 * 100, np.arange(n) % 2 * 100 - steps * 3])
     comb = np.concatenate([comb, [(300, 300), (-300, 300)]])
-    assert crosses_itself(comb) in (None, True)
+    assert Polygon(comb).crosses_itself() in (None, True)
 
 
 def test_many_objects_of_one_name_take_time_in_proportion():

@@ -11,13 +11,11 @@ from skimage.draw import polygon as skimage_polygon
 
 from scenelens.annotations.outlined import _paint_order
 from scenelens.annotations.polygons import (
+    Polygon,
     _as_polygon,
     _polygon_mask,
     _rescale,
-    crosses_itself,
-    has_area,
     mask_to_polygons,
-    polygon_patch,
 )
 from scenelens.errors import SceneLensError
 from scenelens.metrics import iou
@@ -58,7 +56,7 @@ def test_a_bow_tie_has_two_wings_and_a_double_turn_a_hole():
 
 def test_what_reaches_outside_is_clipped():
     assert _polygon_mask([(-99, -99), (99, -99), (99, 99), (-99, 99)], SHAPE).all()
-    box, inside = polygon_patch([(50, 50), (60, 50), (60, 60)], SHAPE)
+    box, inside = Polygon([(50, 50), (60, 50), (60, 60)]).patch(SHAPE)
     assert inside.size == 0
     assert np.zeros(SHAPE)[box].shape == inside.shape
 
@@ -70,20 +68,20 @@ def test_no_polygon(bad):
 
 
 def test_points_and_lines_have_no_area_but_a_bow_tie_has():
-    assert not has_area([(3, 3)])
-    assert not has_area([(3, 3), (3, 3), (3, 3)])
-    assert not has_area([(0, 0), (2, 4), (1, 2)])
-    assert has_area([(0, 0), (8, 8), (8, 0), (0, 8)])
+    assert not Polygon([(3, 3)]).has_area()
+    assert not Polygon([(3, 3), (3, 3), (3, 3)]).has_area()
+    assert not Polygon([(0, 0), (2, 4), (1, 2)]).has_area()
+    assert Polygon([(0, 0), (8, 8), (8, 0), (0, 8)]).has_area()
 
 
 def test_crossing_differs_from_touching_and_from_a_slit():
-    assert crosses_itself([(0, 0), (4, 4), (4, 0), (0, 4)])
-    assert not crosses_itself([(0, 0), (2, 2), (4, 0), (4, 4), (2, 2), (0, 4)])
+    assert Polygon([(0, 0), (4, 4), (4, 0), (0, 4)]).crosses_itself()
+    assert not Polygon([(0, 0), (2, 2), (4, 0), (4, 4), (2, 2), (0, 4)]).crosses_itself()
     ring = np.ones((9, 9), bool)
     ring[3:6, 3:6] = False
-    assert not crosses_itself(mask_to_polygons(ring)[0])
+    assert not Polygon(mask_to_polygons(ring)[0]).crosses_itself()
     circle = np.linspace(0, 2 * np.pi, 3000, endpoint=False)
-    assert not crosses_itself(np.column_stack([np.cos(circle), np.sin(circle)]))
+    assert not Polygon(np.column_stack([np.cos(circle), np.sin(circle)])).crosses_itself()
 
 
 def test_every_mask_of_three_by_three_comes_back_exactly():
