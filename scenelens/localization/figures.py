@@ -18,7 +18,7 @@ from scenelens.emergence import DetectorRule
 from scenelens.localization.localizer import Localization
 from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.localization.tables import NO_ANNOTATIONS, compare_networks
-from scenelens.localization.truth import plain_name
+from scenelens.localization.truth import ImageConcepts
 from scenelens.metrics import reliability
 from scenelens.sentences import Sentences, interval, percent
 from scenelens.workbook import (
@@ -33,7 +33,6 @@ from scenelens.workbook import (
     fit,
     network_color,
     show_tile,
-    text_width,
 )
 
 #: Colours of boxes: light enough for black words, told apart by every kind of colour vision (after Okabe and
@@ -133,7 +132,7 @@ def _draw_boxes_in_axes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int],
             axes.add_patch(Rectangle(corner, *size, fill=False, ec=edge, lw=thick, zorder=4))
     for k, row in enumerate(boxes.itertuples()):
         words = f"{fit(row.concept, 1.3)} {percent(row.confidence)}"
-        width, height = (text_width(words) + 0.08) * scale, 0.165 * scale
+        width, height = (Plate.text_width(words) + 0.08) * scale, 0.165 * scale
         x, y = room_for(row, (width, height), frame, taken)
         taken.append((x, y, width, height))
         color = BOX_COLORS[k % len(BOX_COLORS)]
@@ -226,7 +225,7 @@ def _measures(row: Any) -> list[str]:
         f"J {percent(row.jaccard)} ({interval(row.jaccard_low, row.jaccard_high)})",
         f"AP {percent(row.ap)} ({interval(row.ap_low, row.ap_high)})",
     ]
-    theirs = paper.SEGMENTATIONS.get(plain_name(row.concept))
+    theirs = paper.SEGMENTATIONS.get(ImageConcepts.plain_name(row.concept))
     return [*lines, f"paper: J {percent(theirs[0])}, AP {percent(theirs[1])}"] if theirs else lines
 
 

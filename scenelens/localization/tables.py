@@ -16,7 +16,7 @@ from scenelens.intervals import bootstrap_interval
 from scenelens.localization.localizer import Localization
 from scenelens.localization.scored_detector import ScoredDetector
 from scenelens.localization.study_localizers import StudyLocalizer
-from scenelens.localization.truth import plain_name
+from scenelens.localization.truth import ImageConcepts
 from scenelens.sentences import Sentences
 from scenelens.studies import Study
 
@@ -79,7 +79,8 @@ def compare_with_paper(
     """
     if localizer is None:
         return NO_ANNOTATIONS
-    named = [name for name in localizer.scores.detectors.concept if plain_name(name) in paper.SEGMENTATIONS]
+    plain_name, concepts = ImageConcepts.plain_name, localizer.scores.detectors.concept
+    named = [name for name in concepts if plain_name(name) in paper.SEGMENTATIONS]
     table = localizer.scores.table(how, concepts=named)
     table = table.assign(name=[plain_name(concept) for concept in table.concept]).set_index("name")
     rows = []
@@ -127,7 +128,7 @@ def _worth(seen: Localization, deepest: str, scene: str) -> float:
     boxes = seen.boxes.drop_duplicates(["layer", "concept"])
     sure = boxes.confidence[(boxes.layer == deepest) & (boxes.confidence >= 0.3)].sum()
     layers = boxes.layer[boxes.confidence >= 0.2].nunique()
-    recognised = plain_name(seen.scene.predicted[0]) == plain_name(scene)
+    recognised = ImageConcepts.plain_name(seen.scene.predicted[0]) == ImageConcepts.plain_name(scene)
     return float(sure + 2 * layers + 3 * recognised)
 
 

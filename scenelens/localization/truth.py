@@ -69,7 +69,7 @@ class ImageConcepts:
         bool
             Whether its absence from the annotations means its absence from the image.
         """
-        return self._vocabulary is None or plain_name(concept) in self._vocabulary
+        return self._vocabulary is None or ImageConcepts.plain_name(concept) in self._vocabulary
 
     @cached_property
     def _present(self) -> set[int]:
@@ -77,7 +77,7 @@ class ImageConcepts:
 
     def _numbers_here(self, concept: str, kind: str) -> list[int]:
         """The numbers under which a concept is on this image."""
-        name = plain_name(concept)
+        name = ImageConcepts.plain_name(concept)
         known = self._numbers.get(f"{kind}/{name}" if kind else name, [])
         return [number for number in known if number in self._present]
 
@@ -172,6 +172,27 @@ class ImageConcepts:
                     yield names, found, forward.maps(frames)
                 bar.update(len(names) + len(skipped))
 
+    @staticmethod
+    def plain_name(concept: str) -> str:
+        """Return a concept's name in small letters, with spaces for underscores.
+
+        Parameters
+        ----------
+        concept : str
+            The name.
+
+        Returns
+        -------
+        str
+            The plain name.
+
+        Examples
+        --------
+        >>> ImageConcepts.plain_name("Roller_coaster")
+        'roller coaster'
+        """
+        return concept.strip().lower().replace("_", " ")
+
 
 class _Vocabularies:
     """Which names each of several joined sets of annotations ever uses."""
@@ -182,14 +203,14 @@ class _Vocabularies:
 
     @staticmethod
     def _all(annotations: Annotations) -> frozenset[str]:
-        named = {plain_name(name) for name in annotations.objects().object.unique()}
+        named = {ImageConcepts.plain_name(name) for name in annotations.objects().object.unique()}
         for kind in ImageConcepts.kinds(annotations):
             if kind != "objects":  # parts and materials are not in the table of objects
                 for image in annotations.images:
                     # What cannot be read has no names; the report says which files that are.
                     with suppress(SceneLensError):
                         names = annotations.label_map(image, kind).names.values()
-                        named |= {plain_name(name) for name in names}
+                        named |= {ImageConcepts.plain_name(name) for name in names}
         return frozenset(named)
 
     def of(self, image: str) -> frozenset[str] | None:
@@ -200,27 +221,6 @@ class _Vocabularies:
 def _numbers(concepts: ConceptMaps) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for number, row in enumerate(concepts.concepts.itertuples(), start=1):
-        found.setdefault(plain_name(row.concept), []).append(number)
-        found.setdefault(f"{row.kind}/{plain_name(row.concept)}", []).append(number)
+        found.setdefault(ImageConcepts.plain_name(row.concept), []).append(number)
+        found.setdefault(f"{row.kind}/{ImageConcepts.plain_name(row.concept)}", []).append(number)
     return found
-
-
-def plain_name(concept: str) -> str:
-    """Return a concept's name in small letters, with spaces for underscores.
-
-    Parameters
-    ----------
-    concept : str
-        The name.
-
-    Returns
-    -------
-    str
-        The plain name.
-
-    Examples
-    --------
-    >>> plain_name("Roller_coaster")
-    'roller coaster'
-    """
-    return concept.strip().lower().replace("_", " ")

@@ -29,8 +29,8 @@ from scenelens.workbook import (
     STRIP,
     WIDE,
     Status,
+    UnitView,
     WidgetRoot,
-    dropdown,
     encode,
     heat,
     tile,
@@ -85,10 +85,10 @@ class _LocalizeImage(WidgetRoot):
     def __init__(self, model: ImageReader) -> None:
         self.model, self.status = model, Status()
         self.folders = _by_folder(model.paths)
-        self.network = dropdown("Network", model.networks(), model.network)
-        self.layer = dropdown("Layer", model.layers(), model.layer)
+        self.network = UnitView.dropdown("Network", model.networks(), model.network)
+        self.layer = UnitView.dropdown("Layer", model.layers(), model.layer)
         folder = self._folder_of(model.image)
-        self.folder = dropdown("Folder", list(self.folders), folder)
+        self.folder = UnitView.dropdown("Folder", list(self.folders), folder)
         self.number = ipywidgets.IntSlider(min=1, description="Image", layout=WIDE, continuous_update=False)
         self.upload = ipywidgets.FileUpload(accept="image/*", description="My photo")
         self.least = ipywidgets.FloatSlider(

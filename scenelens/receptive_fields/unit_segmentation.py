@@ -25,7 +25,7 @@ _WAYS = ("receptive field", "bilinear")
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class _Segmentation:
     """Where a unit is active in one image.
 
     Attributes
@@ -67,7 +67,7 @@ def segment_unit(
     way: str = "receptive field",
     *,
     level: float | None = None,
-) -> Segmentation:
+) -> _Segmentation:
     """Find where a unit is active in an image.
 
     Parameters
@@ -89,7 +89,7 @@ def segment_unit(
 
     Returns
     -------
-    Segmentation
+    _Segmentation
         ``.mask`` (H, W) bool, and what it was made with.
 
     Raises
@@ -133,7 +133,7 @@ def segment_unit(
     else:
         pixels = interpolate(values, rf.theoretical.grid.axes(values.shape, rf.input_size))
         mask = (pixels >= level) & (pixels > 0)
-    return Segmentation(mask, level, rule, way, int(active.sum()), float(values.max()))
+    return _Segmentation(mask, level, rule, way, int(active.sum()), float(values.max()))
 
 
 def segment_examples(atlas: Atlas, n: int = 4, threshold: float = 0.5) -> pd.DataFrame:

@@ -23,7 +23,6 @@ from scenelens.workbook import (
     WIDE,
     UnitView,
     dimmed,
-    dropdown,
     heat,
     map_in_frame,
     tile,
@@ -78,7 +77,7 @@ class _FieldView(UnitView):
         """Which top image, the threshold of the segmentation, and a button for a field that is missing."""
         images = [(str(k + 1), k) for k in range(self.model.n)]
         return {
-            "image": dropdown("Image", images, self.model.image),
+            "image": UnitView.dropdown("Image", images, self.model.image),
             "threshold": ipywidgets.FloatSlider(
                 min=0.05, max=1, step=0.05, value=self.model.threshold, description="Threshold", layout=WIDE
             ),

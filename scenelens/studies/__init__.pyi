@@ -3,15 +3,15 @@ from .index import ActivationIndex
 from .index_key import network_inputs
 from .ranking import TopImage, top_images
 from .study import Study, open_study
-from .study_file import find_study, read_study_file
+from .study_file import StudyFile, read_study_file
 from .trust import StudyTrust
 
 __all__ = [
     "ActivationIndex",
     "Study",
+    "StudyFile",
     "StudyTrust",
     "TopImage",
-    "find_study",
     "network_inputs",
     "network_variant",
     "open_study",

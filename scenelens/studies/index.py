@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import glob
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,24 @@ from scenelens.studies.index_files import (
     build_where_writable,
     open_or_borrow,
 )
-from scenelens.studies.index_key import changed_parts, index_inputs
+from scenelens.studies.index_key import index_inputs
 
 #: Images per forward pass, and images per block on disk. A killed build loses at most one block, about a
 #: second of work. Both numbers are part of the index's key.
 BATCH, BLOCK = 32, 256
+
+#: Part of the key -> what a sentence calls it.
+_IN_WORDS = {
+    "format": "the index's own format",
+    "architecture": "the network's architecture",
+    "weights": "the network's weights",
+    "preprocessing": "the preprocessing",
+    "images": "the images",
+    "n_images": "the number of images",
+    "layers": "the layers",
+    "blocks": "the block or batch size",
+    "versions": "the library versions",
+}
 
 
 class ActivationIndex:
@@ -511,10 +524,32 @@ def _folder(cache: Path, network: Network, inputs: dict[str, Any], say: Any) -> 
     )
     if not folder.exists() and earlier is not None:
         before = read_cached(earlier, json.loads, aside=False)
-        parts = changed_parts(before, inputs) if isinstance(before, dict) else []
+        parts = _changed_parts(before, inputs) if isinstance(before, dict) else []
         what = ", ".join(parts) or ("what the network computes" if variant else "its inputs")
         say(
             f"The index of {network.name} is built again: {what} changed. "
             f"The old one stays in {earlier.parent}."
         )
     return folder
+
+
+def _changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Which inputs differ between two indexes, one phrase each; both as `index_inputs` gives them.
+
+    >>> _changed_parts({"weights": "a", "n_images": 3}, {"weights": "b", "n_images": 4})
+    ["the network's weights", 'the number of images (3, now 4)']
+    >>> _changed_parts({"versions": {"torch": "2.12"}}, {"versions": {"torch": "2.13"}})
+    ['the library versions (torch 2.12, now 2.13)']
+    """
+    parts = []
+    for name, words in _IN_WORDS.items():
+        before, now = old.get(name), new.get(name)
+        if before == now:
+            continue
+        if name == "n_images":
+            words += f" ({before}, now {now})"
+        elif name == "versions" and isinstance(before, dict) and isinstance(now, dict):
+            moved = [f"{lib} {before.get(lib)}, now {now[lib]}" for lib in now if now[lib] != before.get(lib)]
+            words += f" ({'; '.join(moved)})"
+        parts.append(words)
+    return parts

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,6 @@ from scenelens.networks import Network
 _FORMAT = 1
 #: Libraries that decode, resize or compute: another version may change the last bits.
 _LIBRARIES = ("torch", "numpy", "pillow")
-
-#: Part of the key -> what a sentence calls it.
-_IN_WORDS = {
-    "format": "the index's own format",
-    "architecture": "the network's architecture",
-    "weights": "the network's weights",
-    "preprocessing": "the preprocessing",
-    "images": "the images",
-    "n_images": "the number of images",
-    "layers": "the layers",
-    "blocks": "the block or batch size",
-    "versions": "the library versions",
-}
 
 
 def index_inputs(
@@ -101,39 +88,3 @@ def _preprocessing_text(network: Network) -> str:
         return stable_text((how, tuple(network.input_size)))
     content = hashlib.sha256(Path(mean_image).read_bytes()).hexdigest()
     return stable_text((replace(how, mean_image=None), content, tuple(network.input_size)))
-
-
-def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Which inputs differ between two indexes, in words.
-
-    Parameters
-    ----------
-    old : mapping
-        The inputs of the older index, as `index_inputs` gives them.
-    new : mapping
-        The inputs now.
-
-    Returns
-    -------
-    list of str
-        One phrase per part that differs.
-
-    Examples
-    --------
-    >>> changed_parts({"weights": "a", "n_images": 3}, {"weights": "b", "n_images": 4})
-    ["the network's weights", 'the number of images (3, now 4)']
-    >>> changed_parts({"versions": {"torch": "2.12"}}, {"versions": {"torch": "2.13"}})
-    ['the library versions (torch 2.12, now 2.13)']
-    """
-    parts = []
-    for name, words in _IN_WORDS.items():
-        before, now = old.get(name), new.get(name)
-        if before == now:
-            continue
-        if name == "n_images":
-            words += f" ({before}, now {now})"
-        elif name == "versions" and isinstance(before, dict) and isinstance(now, dict):
-            moved = [f"{lib} {before.get(lib)}, now {now[lib]}" for lib in now if now[lib] != before.get(lib)]
-            words += f" ({'; '.join(moved)})"
-        parts.append(words)
-    return parts

@@ -51,11 +51,11 @@ from scenelens.labels import (
     merge,
 )
 from scenelens.networks import Network
-from scenelens.studies.annotation_sets import open_sets
+from scenelens.studies.annotation_sets import ANNOTATION_FORMATS
 from scenelens.studies.behaviour import network_variant, variant_parts
 from scenelens.studies.index import ActivationIndex
 from scenelens.studies.networks import StudyNetworks
-from scenelens.studies.study_file import StudyFile, find_study, read_study_file
+from scenelens.studies.study_file import StudyFile, read_study_file
 from scenelens.studies.trust import StudyTrust
 
 #: Kind of generator -> what makes its images. It offers ``ensure_world(root, **numbers)``, which fills the
@@ -91,7 +91,7 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
     ...
     scenelens.errors.SceneLensError: no study named 'sceenworld'; close names: sceneworld. A path ...
     """
-    file = read_study_file(find_study(name_or_path))
+    file = read_study_file(StudyFile.find(name_or_path))
     _check_files(file)
     # Notebooks show names in tables, and JupyterLab takes what stands between two dollar signs for a formula.
     pd.set_option("display.html.use_mathjax", False, "styler.html.mathjax", False)
@@ -227,11 +227,29 @@ class Study:
         Returns
         -------
         dict of str to Annotations
-            Empty for a study without annotations.
+            By the set's ``name``, or else the name of its folder. Empty for a study without annotations.
+
+        Raises
+        ------
+        SceneLensError
+            If a format is unknown (close names are given), a folder is missing or has no annotations, or two
+            sets have the same name.
         """
         if self.file.annotations:
             self.prepare()
-        return open_sets(self.file, self.cache / "annotations")
+        file, opened = self.file, dict[str, Annotations]()
+        for entry in file.annotations:
+            opener = ANNOTATION_FORMATS.get(entry["format"])
+            if opener is None:
+                close = close_names(entry["format"], ANNOTATION_FORMATS)
+                raise file.error("annotations", f"format = {entry['format']!r} is unknown; {close}.")
+            folder = file.existing("annotations", entry["root"])
+            name = entry.get("name") or Path(entry["root"]).name.lstrip(".") or folder.name
+            file.check_name("annotations", name)
+            if name in opened:
+                raise file.error("annotations", f"two sets are called {name!r}; give each its own name.")
+            opened[name] = opener(folder, self.cache / "annotations", entry)
+        return opened
 
     @cached_property
     def annotations(self) -> Annotations | None:

@@ -174,40 +174,6 @@ def _study_names() -> list[str]:
     return sorted(path.stem for path in (data_folder() / "studies").glob("*.toml"))
 
 
-def find_study(name_or_path: str | Path | None) -> Path:
-    """The study.toml that a name or a path means.
-
-    Parameters
-    ----------
-    name_or_path : str, pathlib.Path or None
-        A name in data/studies, a .toml file, or a folder with a study.toml. None means the environment
-        variable SCENELENS_STUDY, or "sceneworld" where that is not set.
-
-    Returns
-    -------
-    pathlib.Path
-        The file.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no such study (close names are given) or no such file.
-    """
-    given = str(name_or_path or os.environ.get("SCENELENS_STUDY") or "sceneworld")
-    path = _at_home(Path(given))
-    if path.suffix == ".toml" or os.sep in given:
-        path = path / "study.toml" if _is_kind(path.is_dir) else path
-        if not _is_kind(path.is_file):
-            raise SceneLensError(f"there is no study file {path}; give the path of a study.toml.")
-        return path.resolve()
-    if given not in _study_names():
-        raise SceneLensError(
-            f"no study named {given!r}; {close_names(given, _study_names())}. "
-            "A path to a study.toml works too."
-        )
-    return data_folder() / "studies" / f"{given}.toml"
-
-
 def _at_home(path: Path) -> Path:
     """The path with ``~`` as the home folder; as it is where there is no such user."""
     try:
@@ -330,6 +296,61 @@ class StudyFile:
             raise self.error(section, f"{_shown(given)} does not exist ({_shown(path)}).{hint}")
         return path
 
+    def check_name(self, section: str, name: str) -> None:
+        """Raise unless a name that is not the value of a key ``name`` can be part of a file's name.
+
+        Parameters
+        ----------
+        section : str
+            The section in which something has the name.
+        name : str
+            The name, from a table's title or a folder.
+
+        Raises
+        ------
+        SceneLensError
+            If it is a path, hidden, invisible or too long.
+        """
+        if not _is_name(name):
+            kind = section or "study"
+            raise self.error(
+                section, f"the name {_shown(repr(name))} ({kind}) is not allowed; expected {_NAME.rule}."
+            )
+
+    @staticmethod
+    def find(name_or_path: str | Path | None) -> Path:
+        """The study.toml that a name or a path means.
+
+        Parameters
+        ----------
+        name_or_path : str, pathlib.Path or None
+            A name in data/studies, a .toml file, or a folder with a study.toml. None means the environment
+            variable SCENELENS_STUDY, or "sceneworld" where that is not set.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such study (close names are given) or no such file.
+        """
+        given = str(name_or_path or os.environ.get("SCENELENS_STUDY") or "sceneworld")
+        path = _at_home(Path(given))
+        if path.suffix == ".toml" or os.sep in given:
+            path = path / "study.toml" if _is_kind(path.is_dir) else path
+            if not _is_kind(path.is_file):
+                raise SceneLensError(f"there is no study file {path}; give the path of a study.toml.")
+            return path.resolve()
+        if given not in _study_names():
+            raise SceneLensError(
+                f"no study named {given!r}; {close_names(given, _study_names())}. "
+                "A path to a study.toml works too."
+            )
+        return data_folder() / "studies" / f"{given}.toml"
+
 
 def read_study_file(path: Path) -> StudyFile:
     """Read and check a study.toml.
@@ -367,7 +388,7 @@ def read_study_file(path: Path) -> StudyFile:
             "", f"the file's place gives no name for the study ({file.name!r}): add name = '...'."
         )
     for name, table in data["networks"].items():
-        check_name(file, "networks", name)
+        file.check_name("networks", name)
         _check_network(file, f"networks.{name}", table)
     for number, entry in enumerate(data["images"], start=1):
         _check_images(file, f"images, number {number}", entry)
@@ -379,30 +400,6 @@ def read_study_file(path: Path) -> StudyFile:
     if not data["images"] or not data["networks"]:
         raise file.error("", "a study needs at least one network and one [[images]] table.")
     return file
-
-
-def check_name(file: StudyFile, section: str, name: str) -> None:
-    """Raise unless a name can be part of a file's name; for names that are not the value of a key ``name``.
-
-    Parameters
-    ----------
-    file : StudyFile
-        The study's file, for the message.
-    section : str
-        The section in which something has the name.
-    name : str
-        The name, from a table's title or a folder.
-
-    Raises
-    ------
-    SceneLensError
-        If it is a path, hidden, invisible or too long.
-    """
-    if not _is_name(name):
-        kind = section or "study"
-        raise file.error(
-            section, f"the name {_shown(repr(name))} ({kind}) is not allowed; expected {_NAME.rule}."
-        )
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from scenelens.workbook import (
     Plate,
     network_color,
     show_tile,
-    text_width,
 )
 
 _LEFT, _GAP, _HEAD, _BETWEEN = 0.34, 0.06, 0.24, 0.14  # inches: name column, tiles, layer names, networks
@@ -121,7 +120,7 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     title = "Share of object-centric images among each layer's strongest"
     plate = Plate(title, 2.87 + 0.17 * names, caption)
     # The networks' names stand to the right of their lines. They are bold, so wider than measured.
-    margin = 0.1 + 1.15 * max(text_width(f"{name} network", BODY) for name in preference["network"])
+    margin = 0.1 + 1.15 * max(Plate.text_width(f"{name} network", BODY) for name in preference["network"])
     axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - margin, 2.75)
     axes.axhline(float(preference["chance"].iloc[0]), color=SOFT, lw=1.0, ls=(0, (4, 3)), zorder=1)
     # The networks' points lie a little to the left and right of their layer, so that bars do not overlap.

@@ -1,6 +1,6 @@
 from .checks import Verdict, check_choice, check_number
 from .pictures import dimmed, heat, map_in_frame
-from .style import BODY, HAIR, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, network_color, text_width
+from .style import BODY, HAIR, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, network_color
 from .tiles import category_sheet, contact_sheet, fit, mark_peak, show_tile, unit_sheet
 from .tour import (
     deepest_map_layer,
@@ -14,7 +14,7 @@ from .widgets.message_order import handle_in_order
 from .widgets.root import WidgetRoot
 from .widgets.status import Status
 from .widgets.unit_browser import GAP, STRIP, UnitBrowser, browse_units, tile
-from .widgets.unit_view import CSS_WIDTH, NARROW, WIDE, UnitView, dropdown, encode
+from .widgets.unit_view import CSS_WIDTH, NARROW, WIDE, UnitView, encode
 from .world import object_table
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
     "describe_presence",
     "describe_study",
     "dimmed",
-    "dropdown",
     "encode",
     "fit",
     "handle_in_order",
@@ -56,7 +55,6 @@ __all__ = [
     "object_presence",
     "object_table",
     "show_tile",
-    "text_width",
     "tidiest_unit",
     "tidiness",
     "tile",

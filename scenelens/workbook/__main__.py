@@ -15,7 +15,7 @@ from tqdm import tqdm
 from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
 from scenelens.files import file_name, replace_file
-from scenelens.studies import StudyTrust, find_study, read_study_file
+from scenelens.studies import StudyFile, StudyTrust, read_study_file
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run
 
@@ -129,7 +129,7 @@ def _choose_study(given: str | None) -> tuple[str, str]:
     >>> _choose_study("sceneworld")[1]
     'sceneworld'
     """
-    file = read_study_file(find_study(given))
+    file = read_study_file(StudyFile.find(given))
     return str(file.path), file.name
 
 

@@ -26,7 +26,7 @@ from pygments.formatters import HtmlFormatter
 
 from scenelens.files import replace_file
 from scenelens.sentences import one_line
-from scenelens.workbook.running import Run, widget_models
+from scenelens.workbook.running import Run
 from scenelens.workbook.snapshots import snapshot
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -123,7 +123,7 @@ def _style_sheet() -> str:
 def _without_scripts(notebook: NotebookNode) -> NotebookNode:
     """A copy in which every widget is a still view, and every figure has an alternative text."""
     # A copy, because the notebook itself is also stored with its widgets alive.
-    copy, models = deepcopy(notebook), widget_models(notebook)
+    copy, models = deepcopy(notebook), Run.widget_models(notebook)
     _describe_figures(copy)
     for output in _outputs(copy):
         view = output.get("data", {}).pop(_WIDGET_VIEW, None)
@@ -237,6 +237,6 @@ def _thumbnail(notebook: NotebookNode) -> str:
 
 def _widget_images(notebook: NotebookNode) -> list[bytes]:
     """The files of the images in all widgets, in the order of the models."""
-    models = widget_models(notebook).values()
+    models = Run.widget_models(notebook).values()
     buffers = [b for m in models if m["model_name"] == "ImageModel" for b in m.get("buffers", ())]
     return [base64.b64decode(b["data"]) for b in buffers if b["path"] == ["value"]]

@@ -84,6 +84,29 @@ class Run:
         seconds = time.perf_counter() - started
         return cls(path.stem, notebook, seconds, unfinished + _find_problems(notebook))
 
+    @staticmethod
+    def widget_models(notebook: NotebookNode) -> dict[str, dict[str, Any]]:
+        """The saved widget models of a notebook.
+
+        Parameters
+        ----------
+        notebook : nbformat.NotebookNode
+            An executed notebook, with its widgets' state.
+
+        Returns
+        -------
+        dict of str to dict
+            By model id: ``model_name``, ``state`` and, for bytes such as an image's, ``buffers``. Empty for a
+            notebook without widgets.
+
+        Examples
+        --------
+        >>> import nbformat
+        >>> Run.widget_models(nbformat.v4.new_notebook())
+        {}
+        """
+        return notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
+
 
 class _OwnPython(KernelSpecManager):
     """Offers one kernel, this process's Python, and not the kernels that the user has registered.
@@ -138,29 +161,6 @@ def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:
     return []
 
 
-def widget_models(notebook: NotebookNode) -> dict[str, dict[str, Any]]:
-    """The saved widget models of a notebook.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        An executed notebook, with its widgets' state.
-
-    Returns
-    -------
-    dict of str to dict
-        By model id: ``model_name``, ``state`` and, for bytes such as an image's, ``buffers``. Empty for a
-        notebook without widgets.
-
-    Examples
-    --------
-    >>> import nbformat
-    >>> widget_models(nbformat.v4.new_notebook())
-    {}
-    """
-    return notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
-
-
 def _find_problems(notebook: NotebookNode) -> list[str]:
     """The problems that a reader of this executed notebook would meet, one sentence each.
 
@@ -194,7 +194,7 @@ def _cell_errors(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _widget_errors(notebook: NotebookNode) -> Iterator[str]:
-    for model in widget_models(notebook).values():
+    for model in Run.widget_models(notebook).values():
         state = model["state"]
         for output in state.get("outputs", ()):
             if output["output_type"] == "error":

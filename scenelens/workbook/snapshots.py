@@ -24,7 +24,7 @@ def snapshot(model_id: str, models: _Models) -> str:
     model_id : str
         The id of the widget's model.
     models : mapping of str to mapping
-        The saved models of the notebook (see `scenelens.workbook.running.widget_models`).
+        The saved models of the notebook (see `scenelens.workbook.running.Run.widget_models`).
 
     Returns
     -------

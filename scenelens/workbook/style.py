@@ -198,6 +198,30 @@ class Plate(Figure):
         about = {"width": round(100 * self.get_size_inches()[0]), "alt": self.caption}
         return {kind: self.encode(), "text/plain": self.caption}, {kind: about}
 
+    @staticmethod
+    def text_width(text: str, size: float = SMALL) -> float:
+        """How wide a line of text is.
+
+        Parameters
+        ----------
+        text : str
+            The line.
+        size : float, optional
+            Type size in points (default 8.5).
+
+        Returns
+        -------
+        float
+            Inches.
+
+        Examples
+        --------
+        >>> 0.3 < Plate.text_width("bedroom") < 0.8
+        True
+        """
+        # Of several lines the ruler would measure none.
+        return _ruler().getlength(_drawable(text).replace("\n", " ")) / 100 * size / 72
+
 
 class _PlainFormatter(FuncFormatter):
     """Writes the tick labels of another formatter, without characters that cannot be drawn."""
@@ -236,30 +260,6 @@ def _characters(path: str) -> frozenset[int]:
     return frozenset(font_manager.get_font(path).get_charmap())
 
 
-def text_width(text: str, size: float = SMALL) -> float:
-    """How wide a line of text is.
-
-    Parameters
-    ----------
-    text : str
-        The line.
-    size : float, optional
-        Type size in points (default 8.5).
-
-    Returns
-    -------
-    float
-        Inches.
-
-    Examples
-    --------
-    >>> 0.3 < text_width("bedroom") < 0.8
-    True
-    """
-    # Of several lines the ruler would measure none.
-    return _ruler().getlength(_drawable(text).replace("\n", " ")) / 100 * size / 72
-
-
 @functools.cache
 def _ruler() -> Any:
     """The font that matplotlib draws with, at 100 points."""
@@ -278,7 +278,7 @@ def _wrapped(text: str, inches: float, size: float = SMALL) -> list[str]:
     lines: list[str] = []
     for word in (part for whole in text.split() for part in _parts(whole, inches, size)):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= inches:
+        if lines and Plate.text_width(longer, size) <= inches:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -287,7 +287,7 @@ def _wrapped(text: str, inches: float, size: float = SMALL) -> list[str]:
 
 def _parts(word: str, inches: float, size: float) -> list[str]:
     """A word, cut into pieces where it is wider than a line."""
-    wide = text_width(word, size)
+    wide = Plate.text_width(word, size)
     if wide <= inches or len(word) < 2:
         return [word]
     # Two thirds of what fits on average: letters differ in width.

@@ -13,7 +13,7 @@ from scenelens.errors import SceneLensError
 from scenelens.metrics import all_equal
 from scenelens.sentences import number, words
 from scenelens.studies import Study, TopImage, top_images
-from scenelens.workbook.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, text_width
+from scenelens.workbook.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate
 
 _GAP, _LABEL = 0.07, 0.19  # inches between tiles, and for a line under one
 
@@ -199,7 +199,7 @@ def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, c
         axes = plate.axes_at(left, y, side, side)
         show_tile(axes, top.frame)
         mark_peak(axes, top)
-        text = fit(top.category, side - text_width(number(top.peak)) - 0.08)
+        text = fit(top.category, side - Plate.text_width(number(top.peak)) - 0.08)
         plate.words(left, y + side + 0.03, text, size=SMALL, color=SOURCE_COLORS.get(top.source, INK))
         plate.words(left + side, y + side + 0.03, number(top.peak), size=SMALL, color=SOFT, ha="right")
     return plate
@@ -245,8 +245,8 @@ def fit(text: str, inches: float) -> str:
         The label; where something is missing, it ends with an ellipsis.
     """
     text = words(text)
-    if text_width(text) <= inches:
+    if Plate.text_width(text) <= inches:
         return text
-    while len(text) > 1 and text_width(text + "…") > inches:
+    while len(text) > 1 and Plate.text_width(text + "…") > inches:
         text = text[:-1].rstrip()
     return text + "…"

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from scenelens.sentences import Sentences
 from scenelens.workbook.pages import write_pages
-from scenelens.workbook.running import Run, widget_models
+from scenelens.workbook.running import Run
 from scenelens.workbook.widgets.root import _KEYS
 from tests.hostile_names import CODE, NAMES, SCRIPTS, hostile_study
 from tests.page_parts import Parts, rendered
@@ -57,7 +57,7 @@ def test_no_output_of_a_notebook_holds_a_script(runs, name):
             data = output.get("data", {})
             assert Parts(data.get("text/html", "")).scripts == []
             assert rendered(Sentences(data.get("text/markdown", ""))).scripts == []
-    for model in widget_models(runs[name].notebook).values():
+    for model in Run.widget_models(runs[name].notebook).values():
         if model["model_name"] in ("HTMLModel", "HTMLMathModel"):
             # The package's own handler, which keeps keys in a widget, holds no name.
             value = model["state"].get("value", "").replace(f'onload="{_KEYS}"', "")

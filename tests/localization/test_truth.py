@@ -5,7 +5,7 @@ import pytest
 
 from scenelens.annotations.joined import JoinedAnnotations
 from scenelens.images import load_image
-from scenelens.localization.truth import ImageConcepts, _Vocabularies, plain_name
+from scenelens.localization.truth import ImageConcepts, _Vocabularies
 from scenelens.networks.hooks import record
 from tests.annotated_study import annotated_study
 
@@ -66,4 +66,4 @@ def test_of_several_sets_each_has_the_words_that_it_ever_uses(study, tmp_path):
 
 
 def test_names_are_plain():
-    assert plain_name(" Roller_Coaster ") == "roller coaster"
+    assert ImageConcepts.plain_name(" Roller_Coaster ") == "roller coaster"

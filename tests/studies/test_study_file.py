@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenelens.errors import SceneLensError
 from scenelens.files import data_folder
 from scenelens.studies.study import open_study
-from scenelens.studies.study_file import _SCHEMA, _study_names, find_study, read_study_file
+from scenelens.studies.study_file import _SCHEMA, StudyFile, _study_names, read_study_file
 from tests.tiny_study import STUDY, write_tiny_study
 
 
@@ -71,27 +71,28 @@ def test_a_study_has_a_name(tmp_path):
 def test_finding_a_study(tmp_path, monkeypatch):
     path = tmp_path / "study.toml"
     path.write_text(STUDY)
-    assert find_study(path) == find_study(str(path)) == find_study(tmp_path) == path
-    assert find_study("sceneworld") == find_study(None) == data_folder() / "studies" / "sceneworld.toml"
+    assert StudyFile.find(path) == StudyFile.find(str(path)) == StudyFile.find(tmp_path) == path
+    embedded = data_folder() / "studies" / "sceneworld.toml"
+    assert StudyFile.find("sceneworld") == StudyFile.find(None) == embedded
     monkeypatch.setenv("SCENELENS_STUDY", str(path))
-    assert find_study(None) == path
+    assert StudyFile.find(None) == path
     with pytest.raises(SceneLensError, match="no study file"):
-        find_study(tmp_path / "none.toml")
+        StudyFile.find(tmp_path / "none.toml")
     with pytest.raises(SceneLensError, match="no study named 'scene world'; close names: sceneworld"):
-        find_study("scene world")
+        StudyFile.find("scene world")
 
 
 def test_every_study_of_the_package_is_valid():
     assert "sceneworld" in _study_names()
     for name in _study_names():
-        assert read_study_file(find_study(name)).name == name
+        assert read_study_file(StudyFile.find(name)).name == name
 
 
 def test_the_data_folder_can_be_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("SCENELENS_DATA", str(tmp_path))
     assert _study_names() == []
     with pytest.raises(SceneLensError, match="there are none"):
-        find_study("sceneworld")
+        StudyFile.find("sceneworld")
 
 
 @pytest.mark.parametrize(

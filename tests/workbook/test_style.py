@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenelens.workbook.style import Plate, _drawable, _wrapped, text_width
+from scenelens.workbook.style import Plate, _drawable, _wrapped
 from scenelens.workbook.tiles import contact_sheet, fit
 from scenelens.workbook.world import object_table
 from tests.hostile_names import CELLS, FORMULAS, HOSTILE, SCRIPTS, SHAPES, mixtures
@@ -70,14 +70,14 @@ def test_ordinary_text_stays_as_it_is(text):
 
 @pytest.mark.parametrize("name", [*HOSTILE, *mixtures(30)])
 def test_any_name_has_a_width_and_fits(name):
-    assert text_width(name) >= 0
-    assert text_width(fit(name, 1.0)) <= 1.0
+    assert Plate.text_width(name) >= 0
+    assert Plate.text_width(fit(name, 1.0)) <= 1.0
 
 
 def test_a_word_wider_than_the_page_is_cut_and_loses_nothing():
     lines = _wrapped("a " + "W" * 500, 3.0)
     assert "".join(lines).replace(" ", "") == "a" + "W" * 500
-    assert max(map(text_width, lines)) <= 3.0
+    assert max(map(Plate.text_width, lines)) <= 3.0
 
 
 def test_very_long_names_take_no_time():

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from scenelens import paper
 from scenelens.emergence.figures.units import _inner_ticks
 from scenelens.emergence.study_emergence import Emergence, _where_annotated
-from scenelens.workbook import INK, SMALL, SOFT, Plate, fit, network_color, text_width
+from scenelens.workbook import INK, SMALL, SOFT, Plate, fit, network_color
 
 _ROW = 0.17  # inches, a line of a chart
 
@@ -82,7 +82,7 @@ def _names(axes: Axes, objects: list[str], x: np.ndarray, y: np.ndarray, most: i
     across, up = (x - x0) / (x1 - x0) * width, (y - y0) / (y1 - y0) * height
     taken: list[tuple[float, float, float]] = []
     for k in np.lexsort((-x, -y)):
-        wide = text_width(objects[k], 7.5) + 0.04
+        wide = Plate.text_width(objects[k], 7.5) + 0.04
         for left, side in ((across[k] + 0.05, "left"), (across[k] - 0.05 - wide, "right")):
             if len(taken) >= most or y[k] == 0 or not _room(k, left, wide, across, up, taken, width):
                 continue

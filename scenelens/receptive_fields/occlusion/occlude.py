@@ -28,7 +28,6 @@ from scenelens.receptive_fields.occlusion.records import (
     Patches,
     Place,
     Wanted,
-    peak_places,
 )
 from scenelens.receptive_fields.occlusion.run import WindowedLayer
 
@@ -355,7 +354,7 @@ def _plain_discrepancies(
     with record(network, layer) as acts:
         module(x[None])
         original = _mapped(acts[layer])[0]
-        places = [place or peak_places(original[unit][None])[0] for unit, place in wanted]
+        places = [place or Discrepancy.peak_places(original[unit][None])[0] for unit, place in wanted]
         rows = []
         for first in range(0, n_y * n_x, _BATCH):
             module(_occluded(x, patches, range(first, min(n_y * n_x, first + _BATCH)), n_x))

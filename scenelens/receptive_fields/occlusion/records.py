@@ -37,6 +37,30 @@ class Discrepancy:
     place: Place
     peak: float
 
+    @staticmethod
+    def peak_places(responses: Tensor) -> list[Place]:
+        """Where each unit has its peak; of ties the first in reading order.
+
+        Parameters
+        ----------
+        responses : torch.Tensor
+            (units, h, w).
+
+        Returns
+        -------
+        list of tuple of int
+            (row, column) for each unit.
+
+        Examples
+        --------
+        >>> Discrepancy.peak_places(torch.tensor([[[0.0, 3, 1], [3, 0, 0]]]))
+        [(0, 1)]
+        """
+        width = responses.shape[2]
+        # numpy documents that argmax gives the first of ties; torch does not, and differs between devices
+        flat = responses.flatten(1).cpu().numpy().argmax(1)
+        return [(int(at) // width, int(at) % width) for at in flat]
+
 
 @dataclass(frozen=True)
 class Patches:
@@ -101,27 +125,3 @@ class Patches:
             behind = self.background[y[:, None, :, None], x[None, :, None, :]]
             values = values + behind.view(n, height, width, -1)
         return values.contiguous()
-
-
-def peak_places(responses: Tensor) -> list[Place]:
-    """Where each unit has its peak; of ties the first in reading order.
-
-    Parameters
-    ----------
-    responses : torch.Tensor
-        (units, h, w).
-
-    Returns
-    -------
-    list of tuple of int
-        (row, column) for each unit.
-
-    Examples
-    --------
-    >>> peak_places(torch.tensor([[[0.0, 3, 1], [3, 0, 0]]]))
-    [(0, 1)]
-    """
-    width = responses.shape[2]
-    # numpy documents that argmax gives the first of ties; torch does not, and differs between devices
-    flat = responses.flatten(1).cpu().numpy().argmax(1)
-    return [(int(at) // width, int(at) % width) for at in flat]

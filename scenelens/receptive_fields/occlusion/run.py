@@ -19,7 +19,6 @@ from scenelens.receptive_fields.occlusion.records import (
     Patches,
     Place,
     Wanted,
-    peak_places,
 )
 from scenelens.receptive_fields.occlusion.steps import window_steps
 from scenelens.receptive_fields.occlusion.windows import Original, Windows
@@ -80,7 +79,8 @@ class WindowedLayer:
             return {}, {}
         watch = self._watch(tuple(units))
         originals = watch.originals(x)
-        return dict(zip(units, peak_places(watch.response(originals)), strict=True)), {watch: originals}
+        places = Discrepancy.peak_places(watch.response(originals))
+        return dict(zip(units, places, strict=True)), {watch: originals}
 
 
 class _Watch:

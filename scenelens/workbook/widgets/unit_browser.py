@@ -18,7 +18,7 @@ from scenelens.sentences import number, words
 from scenelens.studies import Study, TopImage, top_images
 from scenelens.workbook.style import INK, SOFT, SOURCE_COLORS
 from scenelens.workbook.tour import deepest_map_layer
-from scenelens.workbook.widgets.unit_view import UnitView, dropdown
+from scenelens.workbook.widgets.unit_view import UnitView
 
 SIDE, GAP, STRIP = 168, 8, 24  # pixels: side of a tile, between tiles, height of a label
 _COLUMNS = 6  # tiles per row
@@ -310,7 +310,7 @@ class _BrowseUnits(UnitView):
 
     def more_controls(self) -> dict[str, Any]:
         """How many top images are shown."""
-        return {"n": dropdown("Images", sorted({6, 12, 24, 60, self.model.n}), self.model.n)}
+        return {"n": UnitView.dropdown("Images", sorted({6, 12, 24, 60, self.model.n}), self.model.n)}
 
     def look(self) -> tuple[np.ndarray, str]:
         """The top images as a mosaic, and what it shows."""

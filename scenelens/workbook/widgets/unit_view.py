@@ -143,41 +143,41 @@ class UnitView(WidgetRoot):
         finally:
             self._following = False
 
+    @staticmethod
+    def dropdown(description: str, options: Sequence[Any], value: Any) -> ipywidgets.Dropdown:
+        """A dropdown as wide as all dropdowns of the workbook.
+
+        Parameters
+        ----------
+        description : str
+            The label before it.
+        options : sequence of object
+            What can be chosen.
+        value : object
+            What is chosen first.
+
+        Returns
+        -------
+        ipywidgets.Dropdown
+            The control.
+        """
+        made = ipywidgets.Dropdown(options=options, value=value, description=description)
+        made.layout.width, made.style.description_width = "230px", "64px"
+        return made
+
 
 def _unit_controls(model: Any, live: bool) -> dict[str, Any]:
     """The controls network, layer, previous, unit and next, set as the model is."""
     last = model.units() - 1
     return {
-        "network": dropdown("Network", model.networks(), model.network),
-        "layer": dropdown("Layer", model.layers(), model.layer),
+        "network": UnitView.dropdown("Network", model.networks(), model.network),
+        "layer": UnitView.dropdown("Layer", model.layers(), model.layer),
         "previous": ipywidgets.Button(icon="arrow-left", tooltip="The unit before", layout=NARROW),
         "unit": ipywidgets.IntSlider(
             max=last, value=model.unit, description="Unit", layout=WIDE, continuous_update=live
         ),
         "next": ipywidgets.Button(icon="arrow-right", tooltip="The next unit", layout=NARROW),
     }
-
-
-def dropdown(description: str, options: Sequence[Any], value: Any) -> ipywidgets.Dropdown:
-    """A dropdown as wide as all dropdowns of the workbook.
-
-    Parameters
-    ----------
-    description : str
-        The label before it.
-    options : sequence of object
-        What can be chosen.
-    value : object
-        What is chosen first.
-
-    Returns
-    -------
-    ipywidgets.Dropdown
-        The control.
-    """
-    made = ipywidgets.Dropdown(options=options, value=value, description=description)
-    made.layout.width, made.style.description_width = "230px", "64px"
-    return made
 
 
 def encode(picture: np.ndarray, quality: int = 88) -> bytes:

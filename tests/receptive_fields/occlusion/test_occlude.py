@@ -19,7 +19,7 @@ from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 from scenelens.receptive_fields.occlusion import occlude, run
 from scenelens.receptive_fields.occlusion.occlude import Occlusion, _noise_occluder, discrepancy_map
-from scenelens.receptive_fields.occlusion.records import peak_places
+from scenelens.receptive_fields.occlusion.records import Discrepancy
 
 models = load_torchvision().models
 
@@ -222,7 +222,7 @@ def test_an_occluder_wider_than_the_stride_covers_its_own_pixels_only() -> None:
 
 
 def test_of_equal_peaks_the_first_in_reading_order_counts() -> None:
-    assert peak_places(torch.tensor([[[0.0, 2], [2, 2]], [[1, 1], [1, 1]]])) == [(0, 1), (0, 0)]
+    assert Discrepancy.peak_places(torch.tensor([[[0.0, 2], [2, 2]], [[1, 1], [1, 1]]])) == [(0, 1), (0, 0)]
 
 
 # ---- what must not matter ------------------------------------------------------------------------------
