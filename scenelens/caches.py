@@ -38,7 +38,7 @@ from typing import Any, TypeVar
 
 import filelock
 
-from scenelens.files import digest, sweep_drafts, write_whole
+from scenelens.files import Drafts, digest, write_whole
 from scenelens.progress import say_on_stderr
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ def read_cached(path: Path, unpack: Callable[[bytes], T], aside: bool = True) ->
     except OSError:
         return None
     try:
-        return unpack(unsealed(content))
+        return unpack(_unsealed(content))
     except Exception as error:
         # Whatever a library makes of wrong bytes, the answer is the same: the file is of no use.
         set_aside(path, error, aside)
@@ -172,20 +172,14 @@ def say_not_kept(folder: Path, error: OSError) -> None:
         return
     # A study's results lie in several folders of one parent; one sentence is enough for all of them.
     _NOT_KEPT.update([folder, folder.parent])
-    say_once(
+    _say_once(
         f"results cannot be kept in {folder} ({error.strerror or error}); they are used all the same, and "
         "computed again next time. Set SCENELENS_CACHE to a folder that can be written."
     )
 
 
-def say_once(text: str) -> None:
-    """Write a sentence to stderr, unless this process already has.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    """
+def _say_once(text: str) -> None:
+    """Write a sentence to stderr, unless this process already has."""
     if text not in _SAID:
         _SAID.add(text)
         say_on_stderr(text)
@@ -202,17 +196,17 @@ def sealed(content: bytes) -> bytes:
     Returns
     -------
     bytes
-        The bytes to write; see `unsealed`.
+        The bytes to write; see `_unsealed`.
 
     Examples
     --------
-    >>> unsealed(sealed(b"[1, 2]"))
+    >>> _unsealed(sealed(b"[1, 2]"))
     b'[1, 2]'
     """
     return content + b"\n" + f"{zlib.crc32(content):032b}".encode().translate(_BITS) + b"\n"
 
 
-def unsealed(content: bytes) -> bytes:
+def _unsealed(content: bytes) -> bytes:
     """Return a file's content without its checksum, which is verified.
 
     Parameters
@@ -257,13 +251,13 @@ def set_aside(path: Path, error: object, rename: bool = True) -> None:
             os.replace(path, path.with_name(f"{path.name}.damaged"))
             moved = f"; it is now called {path.name}.damaged"
     why = str(error) or type(error).__name__
-    say_once(f"{path} is damaged ({why.splitlines()[0]}) and not used{moved}.")
+    _say_once(f"{path} is damaged ({why.splitlines()[0]}) and not used{moved}.")
 
 
 def _sweep_once(folder: Path) -> None:
     if folder not in _SWEPT:
         _SWEPT.add(folder)
-        sweep_drafts(folder)
+        Drafts.sweep(folder)
 
 
 @contextlib.contextmanager
@@ -397,7 +391,7 @@ def _verify(given: argparse.Namespace, files: list[Path]) -> int:
     damaged = 0
     for path in files:
         try:
-            content = unsealed(path.read_bytes())
+            content = _unsealed(path.read_bytes())
             if path.parent.name == "done":
                 _verify_chunks(path, json.loads(content).get("crc32", {}))
         except (OSError, ValueError, AttributeError) as error:
@@ -416,7 +410,7 @@ def _verify_chunks(marker: Path, checksums: dict[str, int]) -> None:
 def _prune(given: argparse.Namespace, files: list[Path]) -> int:
     """Remove what was set aside, what killed processes left, and (on request) what is old."""
     for folder in {path.parent for path in files}:
-        sweep_drafts(folder)
+        Drafts.sweep(folder)
     removed = freed = 0
     for path in files:
         if not path.is_file():

@@ -252,7 +252,7 @@ def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
     b'hello'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = draft_of(path)
+    draft = Drafts.of(path)
     try:
         with open(draft, "xb") as file:
             file.write(content)
@@ -264,48 +264,53 @@ def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
         draft.unlink(missing_ok=True)
 
 
-def draft_of(path: Path) -> Path:
-    """Return a new name next to a file or folder, under which its next content is prepared.
+class Drafts:
+    """Files and folders that are prepared under another name and then renamed, and what is left of them."""
 
-    The name says the process and a digest of the machine's name, so that `sweep_drafts` knows whether its
-    writer still runs. Two threads, or two containers with the same process number, never get the same name.
+    @staticmethod
+    def of(path: Path) -> Path:
+        """Return a new name next to a file or folder, under which its next content is prepared.
 
-    Parameters
-    ----------
-    path : Path
-        The file or folder that will be made or replaced.
+        The name says the process and a digest of the machine's name, so that `sweep` knows whether its
+        writer still runs. Two threads, or two containers with the same process number, never get the same
+        name.
 
-    Returns
-    -------
-    Path
-        ``.<name>.<process>-<machine>-<random>`` in the same folder.
-    """
-    # A name of the greatest length that file systems allow (255 bytes) leaves no room for more.
-    return path.with_name(f".{path.name[:120]}.{os.getpid()}-{_machine()}-{secrets.token_hex(6)}")
+        Parameters
+        ----------
+        path : Path
+            The file or folder that will be made or replaced.
 
+        Returns
+        -------
+        Path
+            ``.<name>.<process>-<machine>-<random>`` in the same folder.
+        """
+        # A name of the greatest length that file systems allow (255 bytes) leaves no room for more.
+        return path.with_name(f".{path.name[:120]}.{os.getpid()}-{_machine()}-{secrets.token_hex(6)}")
 
-def sweep_drafts(folder: Path) -> None:
-    """Remove what killed processes left in a folder: their drafts, but not those of a process that runs.
+    @staticmethod
+    def sweep(folder: Path) -> None:
+        """Remove what killed processes left in a folder: their drafts, but not those of a process that runs.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder. It need not exist, and folders in it are not searched.
-    """
-    with contextlib.suppress(OSError):
-        for draft in folder.glob(".*.[0-9]*"):
-            if _is_left_over(draft):
-                if draft.is_dir():
-                    shutil.rmtree(draft, ignore_errors=True)
-                else:
-                    draft.unlink(missing_ok=True)
+        Parameters
+        ----------
+        folder : Path
+            The folder. It need not exist, and folders in it are not searched.
+        """
+        with contextlib.suppress(OSError):
+            for draft in folder.glob(".*.[0-9]*"):
+                if _is_left_over(draft):
+                    if draft.is_dir():
+                        shutil.rmtree(draft, ignore_errors=True)
+                    else:
+                        draft.unlink(missing_ok=True)
 
 
 def _machine() -> str:
     return digest(socket.gethostname())[:8]
 
 
-# What `draft_of` makes, and what earlier versions made of the files and folders of a cache. Other hidden
+# What `Drafts.of` makes, and what earlier versions made of the files and folders of a cache. Other hidden
 # files may end in a number, too, and are not ours.
 _DRAFT = re.compile(r".+\.(?P<process>\d+)-(?P<machine>[0-9a-f]{8})-[0-9a-f]{12}")
 _EARLIER_DRAFT = re.compile(r".+(\.json|\.npz|-[0-9a-f]{16})\.(?P<process>\d+)")

@@ -14,7 +14,7 @@ import pytest
 
 from scenelens import caches
 from scenelens.caches import cached, read_cached
-from scenelens.files import draft_of, pack_arrays, unpack_arrays
+from scenelens.files import Drafts, pack_arrays, unpack_arrays
 
 JSON = {"pack": lambda value: json.dumps(value).encode(), "unpack": json.loads}
 
@@ -99,7 +99,7 @@ def test_digests_are_remembered_until_a_file_changes(tmp_path):
     photo.write_bytes(b"one")
     first = caches.image_digests(["a"], [photo], memory)
     assert first == [("a", hashlib.sha256(b"one").hexdigest())]
-    text = caches.unsealed(memory.read_bytes()).decode()
+    text = caches._unsealed(memory.read_bytes()).decode()
     memory.write_text(text.replace(first[0][1], "remembered"))
     assert caches.image_digests(["a"], [photo], memory) == [("a", "remembered")]
     photo.write_bytes(b"other")
@@ -192,7 +192,7 @@ def test_two_threads_write_one_file(tmp_path):
 
 def test_containers_with_one_process_number_write_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "getpid", lambda: 7)
-    drafts = {draft_of(tmp_path / "a.json") for _ in range(1000)}
+    drafts = {Drafts.of(tmp_path / "a.json") for _ in range(1000)}
     assert len(drafts) == 1000
 
 
@@ -213,7 +213,7 @@ def test_one_thread_computes_what_several_need(tmp_path):
 def test_drafts_of_killed_processes_are_removed(tmp_path, monkeypatch):
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True)
     pid = int(ended.stdout)
-    mine, elsewhere = draft_of(tmp_path / "a.json"), tmp_path / f".a.json.{pid}-00000000-0123456789ab"
+    mine, elsewhere = Drafts.of(tmp_path / "a.json"), tmp_path / f".a.json.{pid}-00000000-0123456789ab"
     old = [tmp_path / f".a.json.{pid}", Path(str(mine).replace(f".{os.getpid()}-", f".{pid}-"))]
     others = [mine, elsewhere, tmp_path / ".gitignore", tmp_path / ".notes.2024-05", tmp_path / ".python.3"]
     for path in [*old, *others]:

@@ -35,7 +35,7 @@ import zarr
 
 from scenelens.caches import read_cached, say_not_kept, sealed, set_aside
 from scenelens.errors import SceneLensError
-from scenelens.files import UNREADABLE, draft_of, sweep_drafts, write_whole
+from scenelens.files import UNREADABLE, Drafts, write_whole
 
 _DTYPES = {
     "peak": np.dtype("<f4"),
@@ -134,7 +134,7 @@ class IndexFiles:
         else:
             # Everything is laid out under another name and renamed in one step: a folder that exists is
             # complete.
-            draft = draft_of(folder)
+            draft = Drafts.of(folder)
             for name, content in described.items():
                 write_whole(draft / name, content, durable=True)
             _write_layout(draft / "arrays", arrays)
@@ -327,7 +327,7 @@ class IndexFiles:
 
     def sweep(self) -> None:
         """Remove temporary files that a killed process left. Call it only while you have the `lock`."""
-        sweep_drafts(self.folder)
+        Drafts.sweep(self.folder)
         for draft in self.folder.rglob(".*.[0-9]*"):
             if draft.is_file():
                 draft.unlink(missing_ok=True)
@@ -494,7 +494,7 @@ def _repair(folder: Path, described: Mapping[str, bytes], arrays: Mapping[str, I
         except Exception:  # Zarr raises many kinds of errors on damaged files
             whole = False
         if not whole:
-            draft = draft_of(folder / "layout")
+            draft = Drafts.of(folder / "layout")
             _write_layout(draft, arrays)
             for made in draft.rglob("zarr.json"):
                 path = folder / "arrays" / made.relative_to(draft)
@@ -550,7 +550,7 @@ def open_or_borrow(
     OSError
         If the disk is full.
     """
-    sweep_drafts(folder.parent)
+    Drafts.sweep(folder.parent)
     try:
         return IndexFiles.create(folder, inputs, digests, layers)
     except OSError as error:

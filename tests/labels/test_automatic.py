@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenelens.caches import unsealed
+from scenelens.caches import _unsealed
 from scenelens.labels.automatic import AutomaticLabels, LayerCounts
 
 CONCEPTS = pd.DataFrame(
@@ -73,7 +73,7 @@ def test_files_of_earlier_versions_are_read(earlier):
 def test_what_is_computed_is_written_in_the_same_format(earlier, tmp_path):
     fresh = tmp_path / "fresh.npz"
     AutomaticLabels.load_or_compute({"scene": fresh}, lambda names: [made()])
-    assert unsealed(fresh.read_bytes()) == earlier.read_bytes()
+    assert _unsealed(fresh.read_bytes()) == earlier.read_bytes()
 
 
 def test_only_what_cannot_be_read_is_computed_and_in_one_call(earlier, tmp_path):
