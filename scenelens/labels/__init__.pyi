@@ -4,7 +4,6 @@ from .automatic import (
     LEAST_IOU,
     AutomaticLabels,
     LayerCounts,
-    cache_path,
 )
 from .colours_and_elements import colour_map, element_map
 from .concept_maps import SCENES, AnnotatedFrame, ConceptMaps
@@ -44,7 +43,6 @@ __all__ = [
     "LayerMaps",
     "Maps",
     "Rule",
-    "cache_path",
     "check_labels",
     "colour_map",
     "current",

@@ -278,34 +278,34 @@ class AutomaticLabels:
                 found[name] = one
         return found
 
+    @staticmethod
+    def cache_path(annotations: Annotations, named: Callable[[bytes], Path]) -> Path:
+        """The cache file of something that depends on photographs, annotations and label maps.
+
+        Parameters
+        ----------
+        annotations : Annotations
+            The annotated images.
+        named : callable
+            Makes the file's path from bytes that change with any of these files, and with the reader's
+            settings such as colours.
+
+        Returns
+        -------
+        pathlib.Path
+            The file to read or to write. Earlier versions did not let label maps count: a file of theirs is
+            returned where it is there and all label maps are older.
+        """
+        files, besides = _digests(annotations, _files(annotations)), _besides(annotations)
+        today, earlier = named(files + besides), named(files)
+        if not besides or today.exists() or not earlier.exists():
+            return today
+        return earlier if _is_newer(earlier, annotations) else today
+
 
 def _read_labels(paths: Mapping[str, Path]) -> dict[str, AutomaticLabels]:
     cached = {name: read_cached(path, _unpack) for name, path in paths.items()}
     return {name: one for name, one in cached.items() if one is not None}
-
-
-def cache_path(annotations: Annotations, named: Callable[[bytes], Path]) -> Path:
-    """The cache file of something that depends on photographs, annotations and label maps.
-
-    Parameters
-    ----------
-    annotations : Annotations
-        The annotated images.
-    named : callable
-        Makes the file's path from bytes that change with any of these files, and with the reader's settings
-        such as colours.
-
-    Returns
-    -------
-    pathlib.Path
-        The file to read or to write. Earlier versions did not let label maps count: a file of theirs is
-        returned where it is there and all label maps are older.
-    """
-    files, besides = _digests(annotations, _files(annotations)), _besides(annotations)
-    today, earlier = named(files + besides), named(files)
-    if not besides or today.exists() or not earlier.exists():
-        return today
-    return earlier if _is_newer(earlier, annotations) else today
 
 
 def _is_newer(file: Path, annotations: Annotations) -> bool:

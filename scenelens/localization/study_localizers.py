@@ -24,7 +24,6 @@ from scenelens.labels import (
     LABELS_VERSION,
     LEAST_IOU,
     AutomaticLabels,
-    cache_path,
     label_networks,
 )
 from scenelens.localization.boxes import LabelledUnits
@@ -329,7 +328,7 @@ def _cache_path(study: Study, name: str, splits: Splits, what: str = "") -> Path
         key = cache_key([*parts, digest(digests), images, _layers(network), *variant], 20)
         return _folder(study) / f"{file_name(name)}-{key}{what}.npz"
 
-    return cache_path(study.annotations, named)
+    return AutomaticLabels.cache_path(study.annotations, named)
 
 
 def _pack(results: tuple[Calibration, DetectorScores]) -> bytes:

@@ -30,8 +30,6 @@ from scenelens.studies.image_source import ImageSource
 from scenelens.studies.index_build import build_blocks
 from scenelens.studies.index_files import (
     IndexFiles,
-    build_where_writable,
-    open_or_borrow,
 )
 from scenelens.studies.index_key import index_inputs
 
@@ -173,10 +171,10 @@ class ActivationIndex:
         shapes = {name: network.layer_shape(name) for name in names}
         with IndexFiles.disk_errors(cache):
             folder = _folder(cache, network, inputs, say)
-            files = open_or_borrow(folder, inputs, digests, shapes)
+            files = IndexFiles.open_or_borrow(folder, inputs, digests, shapes)
 
         def rebuild() -> None:
-            build_where_writable(files, lambda: _build(network, files, source.load, names, progress, say))
+            files.build_where_writable(lambda: _build(network, files, source.load, names, progress, say))
 
         files.rebuild = rebuild
         if files.missing():

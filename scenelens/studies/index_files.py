@@ -65,7 +65,7 @@ class IndexFiles:
         Image ids, one per row.
     block : int
         Images per block.
-    arrays : dict of str to IndexArray
+    arrays : dict of str to _IndexArray
         The layouts of the arrays by name, such as 'pool5/peak'.
 
     Raises
@@ -83,7 +83,7 @@ class IndexFiles:
             raise SceneLensError(f"{folder} contains no index; study.index(...) builds one.") from error
 
     def _know(
-        self, folder: Path, inputs: Mapping[str, Any], images: list[str], arrays: dict[str, IndexArray]
+        self, folder: Path, inputs: Mapping[str, Any], images: list[str], arrays: dict[str, _IndexArray]
     ) -> None:
         self.folder, self.inputs, self.images, self.arrays = folder, dict(inputs), images, arrays
         self.block: int = inputs["blocks"][0]
@@ -405,9 +405,72 @@ class IndexFiles:
                 "folder elsewhere, and run the same line again."
             ) from error
 
+    @staticmethod
+    def open_or_borrow(
+        folder: Path,
+        inputs: Mapping[str, Any],
+        digests: Sequence[tuple[str, str]],
+        layers: Mapping[str, tuple[int, int, int]],
+    ) -> IndexFiles:
+        """Make or open an index, as `IndexFiles.create`; where nothing can be written, in a temporary folder.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            The folder.
+        inputs : mapping
+            See `IndexFiles.create`.
+        digests : sequence of tuple of str
+            See `IndexFiles.create`.
+        layers : mapping of str to tuple of int
+            See `IndexFiles.create`.
+
+        Returns
+        -------
+        IndexFiles
+            The open folder.
+
+        Raises
+        ------
+        OSError
+            If the disk is full.
+        """
+        Drafts.sweep(folder.parent)
+        try:
+            return IndexFiles.create(folder, inputs, digests, layers)
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise
+            say_not_kept(folder.parent, error)
+            return IndexFiles.create(_temporary_folder() / folder.name, inputs, digests, layers)
+
+    def build_where_writable(self, build: Callable[[], None]) -> None:
+        """Build what is missing; where the folder cannot be written, in a temporary copy, which is used then.
+
+        Parameters
+        ----------
+        build : callable
+            Computes and writes the missing blocks.
+
+        Raises
+        ------
+        SceneLensError
+            If the disk is full; see `disk_errors`.
+        """
+        try:
+            self.try_lock()
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise
+            say_not_kept(self.folder.parent, error)
+            copy = _temporary_folder() / self.folder.name
+            shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns("lock", ".*"))
+            self.folder = copy
+        build()
+
 
 @dataclass(frozen=True)
-class IndexArray:
+class _IndexArray:
     """The layout of one array of an index.
 
     Attributes
@@ -439,15 +502,15 @@ class IndexArray:
         return self.chunks[0] * self.chunks[1] * self.dtype.itemsize
 
 
-def _layout(n_images: int, block: int, layers: Mapping[str, tuple[int, int, int]]) -> dict[str, IndexArray]:
+def _layout(n_images: int, block: int, layers: Mapping[str, tuple[int, int, int]]) -> dict[str, _IndexArray]:
     return {
-        f"{layer}/{kind}": IndexArray((n_images, units), (block, units), _DTYPES[kind], (high, wide))
+        f"{layer}/{kind}": _IndexArray((n_images, units), (block, units), _DTYPES[kind], (high, wide))
         for layer, (units, high, wide) in layers.items()
         for kind in (("value",) if (high, wide) == (1, 1) else ("peak", "place", "sum"))
     }
 
 
-def _write_layout(folder: Path, arrays: Mapping[str, IndexArray]) -> None:
+def _write_layout(folder: Path, arrays: Mapping[str, _IndexArray]) -> None:
     group = zarr.open_group(folder, mode="w")
     for name, array in arrays.items():
         group.create_array(
@@ -462,14 +525,14 @@ def _write_layout(folder: Path, arrays: Mapping[str, IndexArray]) -> None:
         )
 
 
-def _read_layout(folder: Path) -> dict[str, IndexArray]:
+def _read_layout(folder: Path) -> dict[str, _IndexArray]:
     """What Zarr's files say about the arrays, in any order."""
     found = {}
     for layer, group in zarr.open_group(folder / "arrays", mode="r").groups():
         for kind, array in group.arrays():
             map_shape: Any = array.attrs["map"]
             shape, chunks = (array.shape[0], array.shape[1]), (array.chunks[0], array.chunks[1])
-            found[f"{layer}/{kind}"] = IndexArray(shape, chunks, array.dtype, (map_shape[0], map_shape[1]))
+            found[f"{layer}/{kind}"] = _IndexArray(shape, chunks, array.dtype, (map_shape[0], map_shape[1]))
             if not np.array_equal(array.fill_value, _FILLS[kind], equal_nan=True):
                 raise ValueError(f"{layer}/{kind} is filled with {array.fill_value}")
     return found
@@ -478,7 +541,7 @@ def _read_layout(folder: Path) -> dict[str, IndexArray]:
 _NOT_THIS = "it does not describe this index"
 
 
-def _repair(folder: Path, described: Mapping[str, bytes], arrays: Mapping[str, IndexArray]) -> None:
+def _repair(folder: Path, described: Mapping[str, bytes], arrays: Mapping[str, _IndexArray]) -> None:
     """Write the files that describe an index anew where they are damaged; its blocks stay valid.
 
     Their content is known, so in a folder that cannot be written the damage does no harm.
@@ -519,72 +582,6 @@ def _kind(name: str) -> str:
 
 #: The disk does not let anything be written there, however much space is free.
 _READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
-
-
-def open_or_borrow(
-    folder: Path,
-    inputs: Mapping[str, Any],
-    digests: Sequence[tuple[str, str]],
-    layers: Mapping[str, tuple[int, int, int]],
-) -> IndexFiles:
-    """Make or open an index, as `IndexFiles.create`; where nothing can be written, in a temporary folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder.
-    inputs : mapping
-        See `IndexFiles.create`.
-    digests : sequence of tuple of str
-        See `IndexFiles.create`.
-    layers : mapping of str to tuple of int
-        See `IndexFiles.create`.
-
-    Returns
-    -------
-    IndexFiles
-        The open folder.
-
-    Raises
-    ------
-    OSError
-        If the disk is full.
-    """
-    Drafts.sweep(folder.parent)
-    try:
-        return IndexFiles.create(folder, inputs, digests, layers)
-    except OSError as error:
-        if error.errno not in _READ_ONLY:
-            raise
-        say_not_kept(folder.parent, error)
-        return IndexFiles.create(_temporary_folder() / folder.name, inputs, digests, layers)
-
-
-def build_where_writable(files: IndexFiles, build: Callable[[], None]) -> None:
-    """Build what an index lacks; where its folder cannot be written, in a temporary copy, which it uses then.
-
-    Parameters
-    ----------
-    files : IndexFiles
-        An index with missing blocks.
-    build : callable
-        Computes and writes them.
-
-    Raises
-    ------
-    SceneLensError
-        If the disk is full; see `disk_errors`.
-    """
-    try:
-        files.try_lock()
-    except OSError as error:
-        if error.errno not in _READ_ONLY:
-            raise
-        say_not_kept(files.folder.parent, error)
-        copy = _temporary_folder() / files.folder.name
-        shutil.copytree(files.folder, copy, ignore=shutil.ignore_patterns("lock", ".*"))
-        files.folder = copy
-    build()
 
 
 def _temporary_folder() -> Path:

@@ -46,7 +46,6 @@ from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
     LabelStore,
-    cache_path,
     label_networks,
     merge,
 )
@@ -355,7 +354,7 @@ class Study:
             key = _labels_key(network, annotations, digests, folder)
             return folder / f"{file_name(name)}-{key}.npz"
 
-        return cache_path(annotations, named)
+        return AutomaticLabels.cache_path(annotations, named)
 
     @property
     def answers(self) -> LabelStore:

@@ -10,7 +10,7 @@ import pytest
 from scenelens.annotations.colour_masks import ColourMasks
 from scenelens.annotations.joined import JoinedAnnotations
 from scenelens.annotations.sun import AnnotatedImages, write_label_map, write_legend
-from scenelens.labels.automatic import cache_path
+from scenelens.labels.automatic import AutomaticLabels
 from scenelens.labels.dissect import label_networks
 from tests.annotated_study import SHAPE, annotated_study
 from tests.annotations.test_broken_input import COLOURS, half_sky, write_masks
@@ -22,7 +22,7 @@ def study(tmp_path):
 
 
 def path_of(annotations, folder) -> str:
-    return cache_path(annotations, lambda digests: folder / f"{hash(digests)}.npz").name
+    return AutomaticLabels.cache_path(annotations, lambda digests: folder / f"{hash(digests)}.npz").name
 
 
 def test_a_missing_photograph_is_named_and_the_labels_go_on(study, capsys):
@@ -80,7 +80,7 @@ def test_a_cache_file_from_before_is_used_where_every_label_map_is_older(study, 
     """Label maps did not count in earlier keys: the digests of photographs and annotations alone."""
     annotations = study.annotations
     digests = []
-    cache_path(annotations, lambda found: digests.append(found) or tmp_path / "none")
+    AutomaticLabels.cache_path(annotations, lambda found: digests.append(found) or tmp_path / "none")
     earlier, files = tmp_path / "earlier.npz", digests[0]
     for image in annotations.images:
         write_label_map(annotations.root, image, "parts", np.ones(SHAPE, int))
@@ -89,9 +89,9 @@ def test_a_cache_file_from_before_is_used_where_every_label_map_is_older(study, 
     def named(found: bytes):
         return earlier if found == files else tmp_path / "today.npz"
 
-    assert cache_path(annotations, named).name == "today.npz"
+    assert AutomaticLabels.cache_path(annotations, named).name == "today.npz"
     earlier.write_bytes(b"labels")
-    assert cache_path(annotations, named) == earlier
+    assert AutomaticLabels.cache_path(annotations, named) == earlier
     legend = annotations.root / "Labels/parts.json"
     os.utime(legend, ns=(0, earlier.stat().st_mtime_ns + 10))
-    assert cache_path(annotations, named).name == "today.npz"
+    assert AutomaticLabels.cache_path(annotations, named).name == "today.npz"
