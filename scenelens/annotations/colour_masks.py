@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape, strips
+from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
 from scenelens.annotations.sources import SourceFile
 from scenelens.errors import SceneLensError
 
@@ -75,7 +75,7 @@ class ColourMasks(InstanceAnnotations):
         codes = np.zeros(1 << 24, np.int32)
         codes[[self.colours[name] for name in names]] = np.arange(1, len(names) + 1)
         packed = self._packed(image)
-        for rows in strips(packed):
+        for rows in self._strips(packed):
             packed[rows] = codes[packed[rows]]
         found = LabelMap(packed, {}).resized(shape or self.size(image))
         return found.codes, [Instance(name, 0) for name in names]
@@ -98,7 +98,7 @@ class ColourMasks(InstanceAnnotations):
         known = np.zeros(1 << 24, bool)
         known[list(self.colours.values())] = True
         counts, any_unknown = np.zeros(1 << 24, np.int64), False
-        for rows in strips(packed):
+        for rows in self._strips(packed):
             strange = packed[rows][~known[packed[rows]]]
             np.add.at(counts, strange, 1)
             any_unknown |= strange.size > 0

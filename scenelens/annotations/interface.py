@@ -585,7 +585,7 @@ class InstanceAnnotations:
 
     def _rows(self, image: str) -> list[tuple[Any, ...]]:
         ids, instances = self.instances(image)
-        counts = (np.bincount(ids[rows].ravel(), minlength=len(instances) + 1) for rows in strips(ids))
+        counts = (np.bincount(ids[rows].ravel(), minlength=len(instances) + 1) for rows in self._strips(ids))
         areas = sum(counts, np.zeros(len(instances) + 1, np.int64))[1:].tolist()
         scene = self.scene(image)
         return [
@@ -594,24 +594,14 @@ class InstanceAnnotations:
             if area
         ]
 
+    @staticmethod
+    def _strips(array: np.ndarray) -> Iterator[slice]:
+        """Slices of an (H, W) array's rows, of about four million pixels each.
 
-def strips(array: np.ndarray) -> Iterator[slice]:
-    """Slices of an array's rows, of about four million pixels each.
-
-    NumPy turns indices into 64 bits, which for a whole photograph would take twice the memory of its map.
-
-    Parameters
-    ----------
-    array : numpy.ndarray
-        (H, W).
-
-    Yields
-    ------
-    slice
-        Some rows.
-    """
-    step = max(1, (4 << 20) // max(1, array.shape[1]))
-    yield from (slice(start, start + step) for start in range(0, len(array), step))
+        NumPy turns indices into 64 bits, which for a whole photograph would take twice the memory of its map.
+        """
+        step = max(1, (4 << 20) // max(1, array.shape[1]))
+        yield from (slice(start, start + step) for start in range(0, len(array), step))
 
 
 def _content(source: Path, photograph: Path) -> tuple[str, int]:
