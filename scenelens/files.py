@@ -165,61 +165,65 @@ def cache_key(parts: Mapping[str, Any] | Sequence[Any], digits: int = 16, more: 
     return digest(text.encode() + more)[:digits]
 
 
-def pack_arrays(
-    about: Any, arrays: Mapping[str, np.ndarray], default: Callable[[Any], Any] | None = None
-) -> bytes:
-    """Return arrays and a JSON value as the bytes of one compressed .npz file; see `unpack_arrays`.
+class ArrayFile:
+    """The content of a compressed .npz file with arrays and a JSON value."""
 
-    Parameters
-    ----------
-    about : object
-        A value that JSON can express. It becomes the array ``about``, uint8.
-    arrays : mapping of str to numpy.ndarray
-        The arrays by name, none of them called ``about``.
-    default : callable, optional
-        Turns values that JSON cannot express into values that it can, as in `json.dumps`.
+    @staticmethod
+    def pack(
+        about: Any, arrays: Mapping[str, np.ndarray], default: Callable[[Any], Any] | None = None
+    ) -> bytes:
+        """Return arrays and a JSON value as the bytes of one compressed .npz file; see `unpack`.
 
-    Returns
-    -------
-    bytes
-        The file's content.
-    """
-    target = io.BytesIO()
-    text = np.frombuffer(json.dumps(about, default=default).encode(), np.uint8)
-    everything: dict[str, Any] = {"about": text, **arrays}
-    np.savez_compressed(target, **everything)
-    return target.getvalue()
+        Parameters
+        ----------
+        about : object
+            A value that JSON can express. It becomes the array ``about``, uint8.
+        arrays : mapping of str to numpy.ndarray
+            The arrays by name, none of them called ``about``.
+        default : callable, optional
+            Turns values that JSON cannot express into values that it can, as in `json.dumps`.
 
+        Returns
+        -------
+        bytes
+            The file's content.
+        """
+        target = io.BytesIO()
+        text = np.frombuffer(json.dumps(about, default=default).encode(), np.uint8)
+        everything: dict[str, Any] = {"about": text, **arrays}
+        np.savez_compressed(target, **everything)
+        return target.getvalue()
 
-def unpack_arrays(content: bytes) -> tuple[Any, dict[str, np.ndarray]]:
-    """Return the JSON value and the arrays in the bytes that `pack_arrays` made.
+    @staticmethod
+    def unpack(content: bytes) -> tuple[Any, dict[str, np.ndarray]]:
+        """Return the JSON value and the arrays in the bytes that `pack` made.
 
-    Parameters
-    ----------
-    content : bytes
-        The file's content.
+        Parameters
+        ----------
+        content : bytes
+            The file's content.
 
-    Returns
-    -------
-    about : object
-        The JSON value.
-    arrays : dict of str to numpy.ndarray
-        The arrays by name, in their order. Pickled objects are refused.
+        Returns
+        -------
+        about : object
+            The JSON value.
+        arrays : dict of str to numpy.ndarray
+            The arrays by name, in their order. Pickled objects are refused.
 
-    Raises
-    ------
-    UNREADABLE
-        If the content is damaged or of another kind.
+        Raises
+        ------
+        UNREADABLE
+            If the content is damaged or of another kind.
 
-    Examples
-    --------
-    >>> about, arrays = unpack_arrays(pack_arrays({"layer": "pool5"}, {"peaks": np.arange(3)}))
-    >>> about["layer"], arrays["peaks"].tolist()
-    ('pool5', [0, 1, 2])
-    """
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    return json.loads(arrays.pop("about").tobytes()), arrays
+        Examples
+        --------
+        >>> about, arrays = ArrayFile.unpack(ArrayFile.pack({"layer": "pool5"}, {"peaks": np.arange(3)}))
+        >>> about["layer"], arrays["peaks"].tolist()
+        ('pool5', [0, 1, 2])
+        """
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return json.loads(arrays.pop("about").tobytes()), arrays
 
 
 def write_whole(path: Path, content: bytes, durable: bool = False) -> None:

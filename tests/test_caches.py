@@ -14,7 +14,7 @@ import pytest
 
 from scenelens import caches
 from scenelens.caches import cached, read_cached
-from scenelens.files import Drafts, pack_arrays, unpack_arrays
+from scenelens.files import ArrayFile, Drafts
 
 JSON = {"pack": lambda value: json.dumps(value).encode(), "unpack": json.loads}
 
@@ -91,7 +91,7 @@ def test_a_folder_in_the_files_place_counts_as_unreadable(tmp_path):
 def test_pickles_are_refused(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, about=np.frombuffer(b"1", np.uint8), x=np.array([{}], object))
-    assert read_cached(path, unpack_arrays) is None
+    assert read_cached(path, ArrayFile.unpack) is None
 
 
 def test_digests_are_remembered_until_a_file_changes(tmp_path):
@@ -115,8 +115,8 @@ def packed():
     return {
         "json": (json.dumps([{"object": "lamp", "area": n * 7} for n in range(40)]).encode(), json.loads),
         "npz": (
-            pack_arrays({"n": 1}, {"x": rng.random(50, np.float32), "y": np.zeros((3, 4))}),
-            unpack_arrays,
+            ArrayFile.pack({"n": 1}, {"x": rng.random(50, np.float32), "y": np.zeros((3, 4))}),
+            ArrayFile.unpack,
         ),
         "text": (b"12", int),
     }

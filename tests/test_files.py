@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from scenelens import files
 from scenelens.files import (
+    ArrayFile,
     cache_key,
     csv_file,
     digest,
     file_name,
-    pack_arrays,
     stable_text,
-    unpack_arrays,
     write_whole,
 )
 from tests.hostile_names import CELLS, HOSTILE, mixtures
@@ -39,7 +38,7 @@ def test_a_write_that_fails_leaves_the_old_content(tmp_path, monkeypatch):
 
 def test_arrays_come_back_as_they_were(tmp_path):
     arrays = {"a": np.arange(6, dtype=np.int16).reshape(2, 3), "b": np.array([np.nan, 1.5])}
-    about, found = unpack_arrays(pack_arrays({"n": 3, "list": [1, None]}, arrays))
+    about, found = ArrayFile.unpack(ArrayFile.pack({"n": 3, "list": [1, None]}, arrays))
     assert about == {"n": 3, "list": [1, None]}
     assert list(found) == ["a", "b"]
     for name, value in arrays.items():
@@ -50,17 +49,17 @@ def test_arrays_come_back_as_they_were(tmp_path):
 def test_packed_arrays_are_the_files_of_before(tmp_path):
     path = tmp_path / "a.npz"
     np.savez_compressed(path, about=np.frombuffer(b'{"n": 1}', np.uint8), x=np.arange(3))
-    assert path.read_bytes() == pack_arrays({"n": 1}, {"x": np.arange(3)})
+    assert path.read_bytes() == ArrayFile.pack({"n": 1}, {"x": np.arange(3)})
 
 
 @given(st.data())
 def test_any_damaged_archive_counts_as_unreadable_or_is_still_whole(data):
-    content = bytearray(pack_arrays({"n": 1}, {"x": np.arange(50), "y": np.zeros((3, 4))}))
+    content = bytearray(ArrayFile.pack({"n": 1}, {"x": np.arange(50), "y": np.zeros((3, 4))}))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     content = content[: data.draw(st.integers(0, len(content)))]
     try:
-        _, arrays = unpack_arrays(bytes(content))
+        _, arrays = ArrayFile.unpack(bytes(content))
     except files.UNREADABLE:
         return
     assert isinstance(arrays, dict)

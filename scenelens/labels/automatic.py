@@ -22,7 +22,7 @@ import pandas as pd
 from scenelens.annotations import Annotations, SourceFile
 from scenelens.caches import keep, one_writer, read_cached
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import pack_arrays, unpack_arrays
+from scenelens.files import ArrayFile
 from scenelens.labels.table import check_labels
 
 #: The version of cached labels: raise it when a rule of labelling changes its numbers.
@@ -368,11 +368,11 @@ def _pack(labels: AutomaticLabels) -> bytes:
     arrays = {
         f"{k}-{name}": getattr(one, name) for k, one in enumerate(labels.counts.values()) for name in _COUNTS
     }
-    return pack_arrays(about, arrays)
+    return ArrayFile.pack(about, arrays)
 
 
 def _unpack(content: bytes) -> AutomaticLabels:
-    about, arrays = unpack_arrays(content)
+    about, arrays = ArrayFile.unpack(content)
     counts = {
         layer: LayerCounts(*(arrays[f"{k}-{name}"] for name in _COUNTS))
         for k, layer in enumerate(about.pop("layers"))

@@ -19,7 +19,7 @@ import pandas as pd
 
 from scenelens.caches import cached
 from scenelens.errors import SceneLensError
-from scenelens.files import cache_key, digest, file_name, pack_arrays, unpack_arrays
+from scenelens.files import ArrayFile, cache_key, digest, file_name
 from scenelens.labels import (
     LABELS_VERSION,
     LEAST_IOU,
@@ -348,7 +348,7 @@ def _pack(results: tuple[Calibration, DetectorScores]) -> bytes:
         **{f"merged-{layer}": np.stack(one) for layer, one in calibration.merged.items()},
         **{name: getattr(scores, name) for name in ("peaks", "pixels", "bins")},
     }
-    return pack_arrays(about, arrays, default=_as_json)
+    return ArrayFile.pack(about, arrays, default=_as_json)
 
 
 def _as_json(value: Any) -> Any:
@@ -356,7 +356,7 @@ def _as_json(value: Any) -> Any:
 
 
 def _unpack(content: bytes) -> tuple[Calibration, DetectorScores]:
-    about, arrays = unpack_arrays(content)
+    about, arrays = ArrayFile.unpack(content)
     parts = np.split(arrays["curves"], arrays["ends"][:-1], axis=1)
     merged = {
         name.removeprefix("merged-"): Curve(*curve)

@@ -42,37 +42,75 @@ def _ancestors(path: str) -> list[str]:
     return [".".join(parts[:n]) for n in range(1, len(parts))]
 
 
-def find_layers(module: nn.Module, points: dict[str, Point]) -> pd.DataFrame:
-    """Return the layer table of a module, without receptive fields.
+class LayerTable:
+    """Makes the table of a module's layers, and chooses from it."""
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Any module.
-    points : dict of str to Point
-        What `trace` returned for it.
+    @staticmethod
+    def find(module: nn.Module, points: dict[str, Point]) -> pd.DataFrame:
+        """Return the layer table of a module, without receptive fields.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row per layer, in the order in which they run: ``layer`` (its name), ``module`` (its path),
-        ``units`` (int), ``map`` (rows, columns), ``rf_size``, ``rf_stride``, ``rf_start`` (NaN) and ``kind``
-        (``'conv'``, ``'pool'``, ``'fc'`` or ``'block'``).
-    """
-    modules = dict(module.named_modules())
-    rows: dict[str, str] = {}
-    for path in points:
-        kind = _kind_of(modules[path])
-        if kind is None or len(points[path].shape) not in (1, 3) or _keeps_map(path, kind, modules, points):
-            continue
-        for block in _blocks(path, modules, points):
-            rows.setdefault(block, "block")
-        rows[_outermost_alone(path, modules, points)] = kind
-    ordered = sorted(rows, key=lambda path: (points[path].order, path))
-    names = _paper_names(ordered, rows) or {path: path for path in ordered}
-    return pd.DataFrame(
-        [_row(names[path], path, rows[path], points[path].shape) for path in ordered], columns=_COLUMNS
-    )
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Any module.
+        points : dict of str to Point
+            What `trace` returned for it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per layer, in the order in which they run: ``layer`` (its name), ``module`` (its path),
+            ``units`` (int), ``map`` (rows, columns), ``rf_size``, ``rf_stride``, ``rf_start`` (NaN) and
+            ``kind`` (``'conv'``, ``'pool'``, ``'fc'`` or ``'block'``).
+        """
+        modules = dict(module.named_modules())
+        rows: dict[str, str] = {}
+        for path in points:
+            kind = _kind_of(modules[path])
+            if (
+                kind is None
+                or len(points[path].shape) not in (1, 3)
+                or _keeps_map(path, kind, modules, points)
+            ):
+                continue
+            for block in _blocks(path, modules, points):
+                rows.setdefault(block, "block")
+            rows[_outermost_alone(path, modules, points)] = kind
+        ordered = sorted(rows, key=lambda path: (points[path].order, path))
+        names = _paper_names(ordered, rows) or {path: path for path in ordered}
+        return pd.DataFrame(
+            [_row(names[path], path, rows[path], points[path].shape) for path in ordered], columns=_COLUMNS
+        )
+
+    @staticmethod
+    def spread(table: pd.DataFrame, n: int = 6) -> list[str]:
+        """Choose a few layers spread over the depth.
+
+        These are the paper's six where they exist; otherwise layers that are not inside a block. The last
+        layers, with as many units as there are classes, are left out, because these stand for the classes.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            The layers, from `find`.
+        n : int, optional
+            How many to choose (default 6).
+
+        Returns
+        -------
+        list of str
+            Names of layers, in the order in which they run.
+        """
+        if set(_MAIN) <= set(table.layer):
+            return list(_MAIN)
+        blocks = set(table.module[table.kind == "block"])
+        outer = table[[not blocks & set(_ancestors(path)) for path in table.module]]
+        inner = outer[
+            (outer.units != outer.units.iloc[-1])[::-1].cummax()[::-1]
+        ]  # up to the last that differs
+        layers = list((inner if len(inner) else outer).layer)
+        n = min(n, len(layers))
+        return [layers[round(i * (len(layers) - 1) / max(1, n - 1))] for i in range(n)]
 
 
 def _row(name: str, path: str, kind: str, shape: tuple[int, ...]) -> tuple:
@@ -115,31 +153,3 @@ def _outermost_alone(path: str, modules: dict, points: dict[str, Point]) -> str:
 def _paper_names(ordered: list[str], kinds: dict[str, str]) -> dict[str, str] | None:
     names = _PAPER.get(" ".join(kinds[path] for path in ordered))
     return dict(zip(ordered, names.split(), strict=True)) if names else None
-
-
-def spread_layers(table: pd.DataFrame, n: int = 6) -> list[str]:
-    """Choose a few layers spread over the depth.
-
-    These are the paper's six where they exist; otherwise layers that are not inside a block. The last layers,
-    with as many units as there are classes, are left out, because their units stand for the classes.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The layers, from `find_layers`.
-    n : int, optional
-        How many to choose (default 6).
-
-    Returns
-    -------
-    list of str
-        Names of layers, in the order in which they run.
-    """
-    if set(_MAIN) <= set(table.layer):
-        return list(_MAIN)
-    blocks = set(table.module[table.kind == "block"])
-    outer = table[[not blocks & set(_ancestors(path)) for path in table.module]]
-    inner = outer[(outer.units != outer.units.iloc[-1])[::-1].cummax()[::-1]]  # up to the last that differs
-    layers = list((inner if len(inner) else outer).layer)
-    n = min(n, len(layers))
-    return [layers[round(i * (len(layers) - 1) / max(1, n - 1))] for i in range(n)]

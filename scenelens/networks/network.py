@@ -19,7 +19,7 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.finite import NonFinite
 from scenelens.networks.grid import Axis, Grid
 from scenelens.networks.hooks import is_recording
-from scenelens.networks.layers import find_layers, spread_layers
+from scenelens.networks.layers import LayerTable
 from scenelens.networks.preprocessing import Preprocessing, checked_image
 from scenelens.networks.reach import RF, theoretical_rf
 from scenelens.networks.tracing import Point, trace
@@ -126,7 +126,7 @@ class Network:
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        return find_layers(self.module, self.points)
+        return LayerTable.find(self.module, self.points)
 
     @cached_property
     def layers(self) -> pd.DataFrame:
@@ -285,7 +285,7 @@ class Network:
             The paper's pool1, pool2, conv3, conv4, pool5 and fc7 where the network has them; otherwise n
             layers and blocks, in the order in which they run.
         """
-        return spread_layers(self._table, n)
+        return LayerTable.spread(self._table, n)
 
     # ---- images
 

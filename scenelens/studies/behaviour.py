@@ -24,7 +24,7 @@ from torch import nn
 
 from scenelens.caches import keep, one_writer, read_cached
 from scenelens.errors import SceneLensError
-from scenelens.files import cache_key, digest, file_name, pack_arrays, unpack_arrays
+from scenelens.files import ArrayFile, cache_key, digest, file_name
 from scenelens.networks import Network, record
 from scenelens.studies.index_key import network_inputs
 
@@ -208,11 +208,11 @@ def _close(then: np.ndarray, now: np.ndarray) -> bool:
 
 def _pack(seen: dict[str, _Behaviour]) -> bytes:
     arrays = {f"{k} {key}": value for k, one in enumerate(seen.values()) for key, value in one.items()}
-    return pack_arrays(list(seen), arrays)
+    return ArrayFile.pack(list(seen), arrays)
 
 
 def _unpack(content: bytes) -> dict[str, _Behaviour]:
-    names, arrays = unpack_arrays(content)
+    names, arrays = ArrayFile.unpack(content)
     seen: dict[str, _Behaviour] = {name: {} for name in names}
     for key, value in arrays.items():
         number, _, rest = key.partition(" ")

@@ -3,12 +3,12 @@ import torch
 from torch import nn
 
 from scenelens.networks.build import build_module
-from scenelens.networks.layers import _kind_of, find_layers, spread_layers
+from scenelens.networks.layers import LayerTable, _kind_of
 from scenelens.networks.tracing import trace
 
 
 def table_of(module: nn.Module, side: int = 64):
-    return find_layers(module, trace(module.eval(), torch.zeros(1, 3, side, side)))
+    return LayerTable.find(module, trace(module.eval(), torch.zeros(1, 3, side, side)))
 
 
 def test_caffenet_has_the_papers_names(tiny_network):
@@ -105,7 +105,7 @@ def test_kinds():
 @pytest.mark.parametrize("n", [1, 3, 6])
 def test_a_short_list_runs_through_the_depth_and_leaves_the_classes_out(name, n):
     table = table_of(build_module(name, 4))
-    chosen = spread_layers(table, n)
+    chosen = LayerTable.spread(table, n)
     places = [list(table.layer).index(layer) for layer in chosen]
     assert len(chosen) == n
     assert places == sorted(set(places))
@@ -114,4 +114,4 @@ def test_a_short_list_runs_through_the_depth_and_leaves_the_classes_out(name, n)
 
 
 def test_a_short_list_of_a_network_with_one_layer():
-    assert spread_layers(table_of(nn.Sequential(nn.Conv2d(3, 4, 1)))) == ["0"]
+    assert LayerTable.spread(table_of(nn.Sequential(nn.Conv2d(3, 4, 1)))) == ["0"]
