@@ -3,8 +3,8 @@
 Section 4.2 of the paper measures two things of a unit that detects an object: how well its region covers the
 object (`iou`), and how well its response ranks the images (`average_precision`). There are too many
 pixels to sort, so they are counted in bins of their score (`PrecisionRecall.of_counts`). `reliability`
-says whether a confidence of 0.8 is right in 80 of 100 cases. `share_of_top` says which
-images a layer prefers (section 2).
+says whether a confidence of 0.8 is right in 80 of 100 cases. Which images a layer prefers
+(section 2) is counted by the activation index; see `ActivationIndex.layer_preference`.
 
 Each function says first what it does in edge cases (nothing to find, ties, no cases), because published
 implementations differ there and do not say so. A number that is not defined is NaN, never 0 or 1, so that
@@ -14,8 +14,7 @@ means over units leave it out (`numpy.nanmean`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -192,56 +191,6 @@ def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
     return PrecisionRecall.of_cases(present, scores).average_precision
 
 
-def share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
-    """Return which groups the highest scores come from, compared with chance (section 2, Figure 1).
-
-    Edge cases: images whose score is NaN do not take part. With fewer than n images all of them count. Where
-    all scores are equal nothing is preferred, and the shares are NaN. Where several images tie for the last
-    places, each group counts in proportion to its part of them, so that the order of the images decides
-    nothing.
-
-    Parameters
-    ----------
-    scores : array_like
-        (n_images,) numbers, such as an index's `layer_scores`.
-    groups : sequence
-        (n_images,) what each image belongs to, such as its source.
-    n : int, optional
-        How many of the highest scores count (default 100).
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per group in sorted order: ``group``, ``n`` (int, images counted in all), ``count`` (of this
-        group; a fraction only after a tie), ``share`` (float, 0..1), ``low`` and ``high`` (its Wilson
-        interval, 95%), ``chance`` (float, the group's share of all images that take part).
-
-    Raises
-    ------
-    SceneLensError
-        If scores and groups differ in length, or n is below 1.
-
-    Examples
-    --------
-    >>> share_of_top([9, 8, 1, 0], ["scene", "object", "scene", "scene"], n=2)[["group", "share", "chance"]]
-        group  share  chance
-    0  object    0.5    0.25
-    1   scene    0.5    0.75
-    """
-    values, names = np.asarray(scores, dtype=float), np.asarray(groups, dtype=object)
-    if values.shape != names.shape or values.ndim != 1:
-        raise SceneLensError(f"one group for each score; got shapes {names.shape} and {values.shape}.")
-    if n < 1:
-        raise SceneLensError(f"the top of a list has at least one entry, not {n}.")
-    kept = ~np.isnan(values)
-    values, names = values[kept], names[kept]
-    groups = sorted(set(names), key=str)
-    rows = [_share(group, values, names == group, min(n, len(values))) for group in groups]
-    return pd.DataFrame(rows, columns=["group", "n", "count", "share", "low", "high"]).assign(
-        chance=[np.count_nonzero(names == group) / len(names) for group in groups]
-    )
-
-
 def all_equal(scores: np.ndarray) -> bool:
     """Return whether scores cannot rank anything: several of them, all equal.
 
@@ -263,22 +212,6 @@ def all_equal(scores: np.ndarray) -> bool:
     values = np.asarray(scores, dtype=float)
     values = values[~np.isnan(values)]
     return len(values) > 1 and bool((values == values[0]).all())
-
-
-def _share(group: Any, values: np.ndarray, members: np.ndarray, n: int) -> dict[str, Any]:
-    """One group's share of the n highest values."""
-    if all_equal(values):
-        return {"group": group, "n": n, "count": 0, "share": np.nan, "low": np.nan, "high": np.nan}
-    last = np.partition(values, -n)[-n]
-    above, tied = values > last, values == last
-    places = n - np.count_nonzero(above)
-    k: float = int(np.count_nonzero(above & members))
-    if places == np.count_nonzero(tied):
-        k += int(np.count_nonzero(tied & members))
-    else:
-        k += float(places * np.count_nonzero(tied & members) / np.count_nonzero(tied))
-    low, high = wilson_interval(k, n)
-    return {"group": group, "n": n, "count": k, "share": k / n, "low": low, "high": high}
 
 
 def _cases(present: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

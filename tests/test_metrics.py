@@ -15,7 +15,8 @@ from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
 from scenelens.localization.scores import _jaccard
 from scenelens.localization.sentences import _calibration_error
-from scenelens.metrics import PrecisionRecall, average_precision, iou, share_of_top
+from scenelens.metrics import PrecisionRecall, average_precision, iou
+from scenelens.studies.index import _share_of_top
 
 CASES = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=30)
 
@@ -90,7 +91,7 @@ def test_scores_that_cannot_be_ranked(present, scores):
 
 
 def test_share_of_top_by_hand():
-    table = share_of_top([5, 4, 3, 2, 1, 0], list("aabbbb"), n=3).set_index("group")
+    table = _share_of_top([5, 4, 3, 2, 1, 0], list("aabbbb"), n=3).set_index("group")
     assert table.loc["a", ["n", "count"]].tolist() == [3, 2]
     assert table.loc["a", "share"] == pytest.approx(2 / 3)
     assert table["chance"].tolist() == pytest.approx([1 / 3, 2 / 3])
@@ -98,7 +99,7 @@ def test_share_of_top_by_hand():
 
 
 def test_share_of_top_leaves_out_unread_images():
-    table = share_of_top([3, np.nan, 2, 1], list("abca"), n=2).set_index("group")
+    table = _share_of_top([3, np.nan, 2, 1], list("abca"), n=2).set_index("group")
     assert table["count"].to_dict() == {"a": 1, "c": 1}
     assert table["chance"].sum() == pytest.approx(1)
 
@@ -106,28 +107,28 @@ def test_share_of_top_leaves_out_unread_images():
 @pytest.mark.parametrize("scores", [[0, 0, 0, 0], [2.5] * 4, [-1, -1, np.nan, -1]])
 @pytest.mark.parametrize("n", [1, 2, 100])
 def test_equal_scores_prefer_nothing(scores, n):
-    table = share_of_top(scores, list("aabb"), n)
+    table = _share_of_top(scores, list("aabb"), n)
     assert table[["share", "low", "high"]].isna().all(axis=None)
     assert table["chance"].sum() == pytest.approx(1)
 
 
 def test_ties_for_the_last_places_count_in_proportion_in_any_order():
     for groups in ("baaaab", "bbaaaa", "baabaa"):
-        table = share_of_top([9, 0, 0, 0, 0, 0], list(groups), n=3).set_index("group")
+        table = _share_of_top([9, 0, 0, 0, 0, 0], list(groups), n=3).set_index("group")
         assert table["count"].to_dict() == pytest.approx({"a": 2 * 4 / 5, "b": 1 + 2 / 5})
         assert ((table["low"] < table["share"]) & (table["share"] < table["high"])).all()
-    whole = share_of_top([9, 5, 5, 0], list("abab"), n=3)
+    whole = _share_of_top([9, 5, 5, 0], list("abab"), n=3)
     assert whole["count"].tolist() == [2, 1]
     assert whole["count"].dtype == int
 
 
 def test_share_of_top_without_images_or_with_few():
-    assert share_of_top([], [], n=5).empty
-    assert share_of_top([1, 2], ["x", "x"], n=100)["n"].tolist() == [2]
+    assert _share_of_top([], [], n=5).empty
+    assert _share_of_top([1, 2], ["x", "x"], n=100)["n"].tolist() == [2]
     with pytest.raises(SceneLensError):
-        share_of_top([1], ["x"], n=0)
+        _share_of_top([1], ["x"], n=0)
     with pytest.raises(SceneLensError):
-        share_of_top([1, 2], ["x"])
+        _share_of_top([1, 2], ["x"])
 
 
 # ---- counted over many images, and calibration

@@ -142,7 +142,6 @@ def public_names():
     return found
 
 
-@pytest.mark.xfail(strict=False, reason="the rooms are still being tidied")
 def test_few_names_are_public():
     counts = {path: len(names) for path, names in public_names().items() if names}
     assert sum(counts.values()) < MOST_PUBLIC_NAMES, counts

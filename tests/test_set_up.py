@@ -45,10 +45,10 @@ def test_the_readmes_example_is_python(example):
 
 @pytest.mark.parametrize("example", fenced("toml"))
 def test_the_readmes_study_is_a_study(example, tmp_path):
-    from scenelens.studies.study_file import read_study_file
+    from scenelens.studies.study_file import StudyFile
 
     (tmp_path / "my_study.toml").write_text(example)
-    assert set(read_study_file(tmp_path / "my_study.toml").data["networks"]) == {"scene", "object"}
+    assert set(StudyFile.read(tmp_path / "my_study.toml").data["networks"]) == {"scene", "object"}
 
 
 def test_every_declared_dependency_is_pinned():

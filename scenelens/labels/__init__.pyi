@@ -5,7 +5,7 @@ from .automatic import (
     AutomaticLabels,
     LayerCounts,
 )
-from .colours_and_elements import colour_map, element_map
+from .colours_and_elements import MEASURED_MAPS
 from .concept_maps import SCENES, AnnotatedFrame, ConceptMaps
 from .dissect import label_networks
 from .layer_maps import LayerMaps, Maps
@@ -29,6 +29,7 @@ __all__ = [
     "LABELS_VERSION",
     "LEAST_IOU",
     "LEVELS",
+    "MEASURED_MAPS",
     "ROLES",
     "RULES",
     "SCENES",
@@ -44,9 +45,7 @@ __all__ = [
     "Maps",
     "Rule",
     "check_labels",
-    "colour_map",
     "current",
-    "element_map",
     "label_networks",
     "merge",
     "read_amt",

@@ -32,7 +32,7 @@ import numpy as np
 
 from scenelens.annotations import LabelMap
 from scenelens.errors import SceneLensError
-from scenelens.networks import checked_image
+from scenelens.networks import Preprocessing
 
 _COLOURS = (
     "black",
@@ -117,7 +117,7 @@ def _colour_table() -> np.ndarray:
     return _name_colours(np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3))
 
 
-def colour_map(image: np.ndarray) -> LabelMap:
+def _colour_map(image: np.ndarray) -> LabelMap:
     """Every pixel's colour term.
 
     Parameters
@@ -132,10 +132,10 @@ def colour_map(image: np.ndarray) -> LabelMap:
 
     Examples
     --------
-    >>> colour_map(np.full((1, 2, 3), 255, np.uint8)).masks()
+    >>> _colour_map(np.full((1, 2, 3), 255, np.uint8)).masks()
     {'white': array([[ True,  True]])}
     """
-    steps = checked_image(image) >> (8 - _BITS)
+    steps = Preprocessing.checked_image(image) >> (8 - _BITS)
     places = (
         (steps[..., 0].astype(np.int32) << 2 * _BITS)
         | (steps[..., 1].astype(np.int32) << _BITS)
@@ -144,7 +144,7 @@ def colour_map(image: np.ndarray) -> LabelMap:
     return LabelMap(_colour_table()[places].astype(np.int32) + 1, dict(enumerate(_COLOURS, start=1)))
 
 
-def element_map(image: np.ndarray) -> LabelMap:
+def _element_map(image: np.ndarray) -> LabelMap:
     """Every pixel's simple element: an oriented edge or line, a blob, or nothing.
 
     Parameters
@@ -161,10 +161,12 @@ def element_map(image: np.ndarray) -> LabelMap:
     Examples
     --------
     >>> image = np.zeros((32, 32, 3), np.uint8); image[:, 16:] = 255
-    >>> sorted(element_map(image).masks())[:1]
+    >>> sorted(_element_map(image).masks())[:1]
     ['vertical edge']
     """
-    light = cv2.cvtColor(checked_image(image).astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[..., 0]
+    light = cv2.cvtColor(Preprocessing.checked_image(image).astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[
+        ..., 0
+    ]
     smooth = cv2.GaussianBlur(light, (0, 0), _SIGMA, borderType=cv2.BORDER_REPLICATE)
     dx, dy, dxx, dyy, dxy = (
         _derivative(smooth, *order) for order in ((1, 0), (0, 1), (2, 0), (0, 2), (1, 1))
@@ -209,3 +211,7 @@ def _along_line(dxx: np.ndarray, dyy: np.ndarray, dxy: np.ndarray) -> np.ndarray
 def _direction(angle: np.ndarray) -> np.ndarray:
     """A direction's number: angle in radians, counted from the right upwards, modulo half a turn."""
     return np.round(angle / (np.pi / 4)).astype(np.int32) % 4
+
+
+#: Kind of concept -> what measures it on an image, uint8 RGB (H, W, 3) -> `LabelMap`. It needs no annotation.
+MEASURED_MAPS = {"colours": _colour_map, "elements": _element_map}

@@ -16,15 +16,14 @@ import pandas as pd
 from scenelens.annotations import Annotations, LabelMap, Shape
 from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
-from scenelens.labels.colours_and_elements import colour_map, element_map
+from scenelens.labels.colours_and_elements import MEASURED_MAPS
 from scenelens.labels.table import concept_type
-from scenelens.networks import Network, crop_centre
+from scenelens.networks import Network, Preprocessing
 
 #: The kind of concept that stands for whole images.
 SCENES = "scenes"
 # Kinds of concepts as annotations name them, and what `concept_type` calls them.
 _ANNOTATED = {"objects": "object", "parts": "part", "materials": "material"}
-_MEASURED = {"colours": colour_map, "elements": element_map}
 # The share of the frame from which a concept counts as present. Nearly every image has some grey pixels, so
 # colours and elements need more than one pixel; for annotated concepts one is enough.
 _PRESENT = {"colours": 0.05, "elements": 0.05}
@@ -77,7 +76,7 @@ class ConceptMaps:
     def __init__(
         self, annotations: Annotations, network: Network, kinds: Sequence[str] | None = None
     ) -> None:
-        available = [SCENES, *(kind for kind in _ANNOTATED if kind in annotations.kinds), *_MEASURED]
+        available = [SCENES, *(kind for kind in _ANNOTATED if kind in annotations.kinds), *MEASURED_MAPS]
         for kind in kinds or ():
             if kind not in available:
                 raise SceneLensError(f"no concepts of kind {kind!r} here; {close_names(kind, available)}.")
@@ -130,11 +129,11 @@ class ConceptMaps:
 
     def _map(self, kind: str, image: str, frame: np.ndarray, size: Shape) -> LabelMap:
         """One kind's label map, with the codes that its source gives."""
-        if kind in _MEASURED:
-            return _MEASURED[kind](frame)
+        if kind in MEASURED_MAPS:
+            return MEASURED_MAPS[kind](frame)
         found = self.annotations.label_map(image, kind, size)
         # The map takes the photograph's way to the frame: resized, then cropped.
-        codes = crop_centre(found.resized(size).codes, frame.shape[:2])
+        codes = Preprocessing.crop_centre(found.resized(size).codes, frame.shape[:2])
         return LabelMap(codes, found.names)
 
     def _numbered(self, kind: str, found: LabelMap) -> np.ndarray:

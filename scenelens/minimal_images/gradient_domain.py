@@ -29,7 +29,7 @@ from scipy.fft import dct
 from scipy.ndimage import find_objects
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import checked_image
+from scenelens.networks import Preprocessing
 
 
 def forward_differences(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,7 +105,7 @@ class GradientBases:
     """
 
     def __init__(self, image: np.ndarray, segment_map: np.ndarray) -> None:
-        image, segment_map = checked_image(image), np.asarray(segment_map)
+        image, segment_map = Preprocessing.checked_image(image), np.asarray(segment_map)
         wanted, kind = image.shape[:2], segment_map.dtype.kind
         if segment_map.shape != wanted or kind not in "iu" or segment_map.min() < 0:
             raise SceneLensError(

@@ -18,7 +18,7 @@ import numpy as np
 
 from scenelens.annotations import Shape
 from scenelens.errors import SceneLensError
-from scenelens.networks import Preprocessing, crop_centre
+from scenelens.networks import Preprocessing
 
 REST = "unlabelled"  # the name of what no outline and no mask covers
 
@@ -231,7 +231,7 @@ class Regions:
             # Nearest neighbour, because a number between two segment numbers means a third segment. "Exact"
             # samples at the centres of pixels, as the resizing of the photograph does.
             numbers = cv2.resize(numbers, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-        numbers = crop_centre(numbers, preprocessing.size)
+        numbers = Preprocessing.crop_centre(numbers, preprocessing.size)
         return Regions.from_map(
             numbers, dict(enumerate(self.names)), dict(enumerate(self.kinds)), self.source
         )

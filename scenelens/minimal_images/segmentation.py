@@ -18,7 +18,7 @@ from scenelens.annotations import Annotations, Shape
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.gradient_domain import forward_differences
 from scenelens.minimal_images.regions import REST, Regions
-from scenelens.networks import checked_image
+from scenelens.networks import Preprocessing
 
 
 def segment_image(image: np.ndarray, n_regions: int = 30, n_edges: int = 10, edge_width: int = 4) -> Regions:
@@ -62,7 +62,7 @@ def segment_image(image: np.ndarray, n_regions: int = 30, n_edges: int = 10, edg
     >>> found.kinds, found.segment_map[0, [10, 29, 50]].tolist()  # pixel 29, before the step, is the edge's
     (('region', 'region', 'edge'), [0, 2, 1])
     """
-    image = checked_image(image)
+    image = Preprocessing.checked_image(image)
     if n_regions < 2 or n_edges < 0 or edge_width < 2:
         raise SceneLensError(
             f"n_regions={n_regions}, n_edges={n_edges}, edge_width={edge_width}: take at least 2 regions, "

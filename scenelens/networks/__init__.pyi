@@ -6,7 +6,7 @@ from .graph import Slide, Step, Untraceable, layer_step
 from .grid import Axis, Grid, interpolate
 from .hooks import record, responses, unit_maps
 from .network import Network
-from .preprocessing import PRESETS, Preprocessing, checked_image, crop_centre
+from .preprocessing import PRESETS, Preprocessing
 from .reach import RF, theoretical_rf
 from .torchvision_shim import load_torchvision
 from .weights import load_weights, weights_hash
@@ -25,8 +25,6 @@ __all__ = [
     "Step",
     "Untraceable",
     "build_module",
-    "checked_image",
-    "crop_centre",
     "fold_batch_norm",
     "interpolate",
     "layer_step",

@@ -96,7 +96,7 @@ class _Recorder:
                 self.acts[layer] = self.keep(layer, output.detach())
             if (path, call) == self.last:
                 self.done = self.stop
-                if all(one.done for one in _ACTIVE[self.module]):
+                if all(one.done for one in ACTIVE_RECORDERS[self.module]):
                     raise _Stop
 
         return hook
@@ -107,7 +107,7 @@ class _Recorder:
 
 
 # The active recorders of each module. A forward pass stops only when every one of them has all of its layers.
-_ACTIVE: weakref.WeakKeyDictionary[nn.Module, list[_Recorder]] = weakref.WeakKeyDictionary()
+ACTIVE_RECORDERS: weakref.WeakKeyDictionary[nn.Module, list[_Recorder]] = weakref.WeakKeyDictionary()
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ def _replaced_forward(module: nn.Module) -> Iterator[None]:
 
     The method is replaced on the instance only, so removing it brings back the class's own.
     """
-    if _ACTIVE[module]:  # an outer `record` has replaced it already
+    if ACTIVE_RECORDERS[module]:  # an outer `record` has replaced it already
         yield
         return
     original = module.forward
@@ -125,7 +125,7 @@ def _replaced_forward(module: nn.Module) -> Iterator[None]:
     def forward(*inputs: Any, **options: Any) -> Any:
         if id(module) in TRACED:
             return original(*inputs, **options)
-        for recorder in _ACTIVE[module]:
+        for recorder in ACTIVE_RECORDERS[module]:
             recorder.begin(inputs, options)
         try:
             return original(*inputs, **options)
@@ -140,22 +140,6 @@ def _replaced_forward(module: nn.Module) -> Iterator[None]:
             del module.__dict__["forward"]
         else:
             module.__dict__["forward"] = own
-
-
-def is_recording(module: nn.Module) -> bool:
-    """Return whether a `record` of a module is active.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module.
-
-    Returns
-    -------
-    bool
-        True inside a with block of `record`.
-    """
-    return bool(_ACTIVE.get(module))
 
 
 def _copy(layer: str, value: Tensor) -> Tensor:
@@ -215,7 +199,7 @@ def record(
     """
     module, paths, points = _resolve(network, [layers] if isinstance(layers, str) else list(layers))
     recorder = _Recorder(module, paths, points, keep, stop, str(getattr(network, "name", "network")))
-    active = _ACTIVE.setdefault(module, [])
+    active = ACTIVE_RECORDERS.setdefault(module, [])
     with _replaced_forward(module):
         active.append(recorder)
         try:

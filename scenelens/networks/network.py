@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.finite import NonFinite
 from scenelens.networks.grid import Axis, Grid
-from scenelens.networks.hooks import is_recording
+from scenelens.networks.hooks import ACTIVE_RECORDERS
 from scenelens.networks.layers import LayerTable
-from scenelens.networks.preprocessing import Preprocessing, checked_image
+from scenelens.networks.preprocessing import Preprocessing
 from scenelens.networks.reach import RF, theoretical_rf
 from scenelens.networks.tracing import Point, trace
 from scenelens.networks.weights import weights_hash
@@ -327,13 +327,15 @@ class Network:
         if isinstance(images, np.ndarray) and images.ndim == 4 and framed:
             if len(images) == 0:
                 raise SceneLensError("there is no image to prepare: the list is empty.")
-            checked_image(images[0])  # all of them have its shape and dtype
+            Preprocessing.checked_image(images[0])  # all of them have its shape and dtype
             frames = images
         else:
             several = [images] if isinstance(images, np.ndarray) and images.ndim == 3 else list(images)
             if not several:
                 raise SceneLensError("there is no image to prepare: the list is empty.")
-            frames = np.stack([checked_image(one) if framed else self.show_input(one) for one in several])
+            frames = np.stack(
+                [Preprocessing.checked_image(one) if framed else self.show_input(one) for one in several]
+            )
         return self.preprocessing.tensor(frames).to(self.device)
 
     @torch.no_grad()
@@ -359,7 +361,7 @@ class Network:
         SceneLensError
             If a logit is not finite; see `silence`.
         """
-        recording = is_recording(self.module)
+        recording = bool(ACTIVE_RECORDERS.get(self.module))
         if isinstance(images, Tensor):
             batches = [images] if recording else list(images.split(_BATCH))
             return self._joined([self.module(batch) for batch in batches])

@@ -175,11 +175,57 @@ class Preprocessing:
         SceneLensError
             If the image is not uint8 RGB.
         """
-        image = checked_image(image)
+        image = Preprocessing.checked_image(image)
         height, width = self.resized((image.shape[0], image.shape[1]))
         if image.shape[:2] != (height, width):
             image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-        return crop_centre(image, self.size)
+        return Preprocessing.crop_centre(image, self.size)
+
+    @staticmethod
+    def checked_image(image: np.ndarray) -> np.ndarray:
+        """Return an image after checking that it is uint8 RGB.
+
+        Parameters
+        ----------
+        image : numpy.ndarray
+            What is to be checked.
+
+        Returns
+        -------
+        numpy.ndarray
+            The same, uint8 RGB (H, W, 3).
+
+        Raises
+        ------
+        SceneLensError
+            If its dtype or shape is another one.
+        """
+        image = np.asarray(image)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise SceneLensError(
+                f"an image is uint8 RGB (H, W, 3), 0..255; got {image.dtype} {image.shape}. "
+                "scenelens.images.load_image reads files that way."
+            )
+        return image
+
+    @staticmethod
+    def crop_centre(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return the middle of an array; an odd margin leaves one pixel more at the lower and right edge.
+
+        Parameters
+        ----------
+        image : numpy.ndarray
+            (H, W, ...).
+        size : tuple of int
+            The wanted (height, width), not larger than (H, W).
+
+        Returns
+        -------
+        numpy.ndarray
+            A view (height, width, ...).
+        """
+        top, left = ((have - want) // 2 for have, want in zip(image.shape[:2], size, strict=True))
+        return image[top : top + size[0], left : left + size[1]]
 
     def tensor(self, frames: np.ndarray) -> torch.Tensor:
         """Turn frames into the network's input.
@@ -248,52 +294,6 @@ _CAFFE = Preprocessing(size=(227, 227), channels="BGR", white=255.0, mean=(104.0
 PRESETS = {"imagenet": _IMAGENET, "caffe": _CAFFE}
 
 
-def checked_image(image: np.ndarray) -> np.ndarray:
-    """Return an image after checking that it is uint8 RGB.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        What is to be checked.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same, uint8 RGB (H, W, 3).
-
-    Raises
-    ------
-    SceneLensError
-        If its dtype or shape is another one.
-    """
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise SceneLensError(
-            f"an image is uint8 RGB (H, W, 3), 0..255; got {image.dtype} {image.shape}. "
-            "scenelens.images.load_image reads files that way."
-        )
-    return image
-
-
-def crop_centre(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return the middle of an array; an odd margin leaves one pixel more at the lower and right edge.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        (H, W, ...).
-    size : tuple of int
-        The wanted (height, width), not larger than (H, W).
-
-    Returns
-    -------
-    numpy.ndarray
-        A view (height, width, ...).
-    """
-    top, left = ((have - want) // 2 for have, want in zip(image.shape[:2], size, strict=True))
-    return image[top : top + size[0], left : left + size[1]]
-
-
 def _changed(path: str) -> tuple[int, int]:
     """Size and time of a file, which may be replaced while the network is open; zeros where it is missing."""
     try:
@@ -320,7 +320,9 @@ def _mean_frame(
     if mean.shape[1:] != resize_to:
         channels = [one.resize(resize_to[::-1], Image.Resampling.BILINEAR) for one in channels]
     return np.ascontiguousarray(
-        crop_centre(np.stack([np.asarray(one) for one in channels], -1), size).transpose(2, 0, 1)
+        Preprocessing.crop_centre(np.stack([np.asarray(one) for one in channels], -1), size).transpose(
+            2, 0, 1
+        )
     )
 
 

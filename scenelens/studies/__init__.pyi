@@ -3,7 +3,7 @@ from .index import ActivationIndex
 from .index_key import network_inputs
 from .ranking import TopImage, top_images
 from .study import Study, open_study
-from .study_file import StudyFile, read_study_file
+from .study_file import StudyFile
 from .trust import StudyTrust
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "network_inputs",
     "network_variant",
     "open_study",
-    "read_study_file",
     "top_images",
     "variant_parts",
 ]

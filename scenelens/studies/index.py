@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import glob
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ import pandas as pd
 from scenelens.caches import image_digests, read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, file_name
-from scenelens.metrics import all_equal, share_of_top
+from scenelens.intervals import wilson_interval
+from scenelens.metrics import all_equal
 from scenelens.networks import Network, NonFinite
 from scenelens.progress import say_on_stderr
 from scenelens.studies.behaviour import network_variant
@@ -438,10 +439,10 @@ class ActivationIndex:
         -----
         A layer's score on an image is the sum over all its units and positions. A layer whose scores are all
         equal has no preference: its shares are NaN, and a further column ``note`` says why. Where images tie
-        for the last places, sources count in proportion; see `share_of_top`.
+        for the last places, sources count in proportion; see `_share_of_top`.
         """
         scores = self.layer_scores(layer)
-        table = share_of_top(scores, list(self.images["source"].astype(str)), n)
+        table = _share_of_top(scores, list(self.images["source"].astype(str)), n)
         table = table.rename(columns={"group": "source"})
         table.insert(0, "layer", layer)
         return _noted(table, scores, "layer")
@@ -551,3 +552,69 @@ def _changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
             words += f" ({'; '.join(moved)})"
         parts.append(words)
     return parts
+
+
+def _share_of_top(scores: np.ndarray, groups: Sequence[Any], n: int = 100) -> pd.DataFrame:
+    """Return which groups the highest scores come from, compared with chance (section 2, Figure 1).
+
+    Edge cases: images whose score is NaN do not take part. With fewer than n images all of them count. Where
+    all scores are equal nothing is preferred, and the shares are NaN. Where several images tie for the last
+    places, each group counts in proportion to its part of them, so that the order of the images decides
+    nothing.
+
+    Parameters
+    ----------
+    scores : array_like
+        (n_images,) numbers, such as an index's `layer_scores`.
+    groups : sequence
+        (n_images,) what each image belongs to, such as its source.
+    n : int, optional
+        How many of the highest scores count (default 100).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group in sorted order: ``group``, ``n`` (int, images counted in all), ``count`` (of this
+        group; a fraction only after a tie), ``share`` (float, 0..1), ``low`` and ``high`` (its Wilson
+        interval, 95%), ``chance`` (float, the group's share of all images that take part).
+
+    Raises
+    ------
+    SceneLensError
+        If scores and groups differ in length, or n is below 1.
+
+    Examples
+    --------
+    >>> _share_of_top([9, 8, 1, 0], ["scene", "object", "scene", "scene"], n=2)[["group", "share", "chance"]]
+        group  share  chance
+    0  object    0.5    0.25
+    1   scene    0.5    0.75
+    """
+    values, names = np.asarray(scores, dtype=float), np.asarray(groups, dtype=object)
+    if values.shape != names.shape or values.ndim != 1:
+        raise SceneLensError(f"one group for each score; got shapes {names.shape} and {values.shape}.")
+    if n < 1:
+        raise SceneLensError(f"the top of a list has at least one entry, not {n}.")
+    kept = ~np.isnan(values)
+    values, names = values[kept], names[kept]
+    groups = sorted(set(names), key=str)
+    rows = [_share(group, values, names == group, min(n, len(values))) for group in groups]
+    return pd.DataFrame(rows, columns=["group", "n", "count", "share", "low", "high"]).assign(
+        chance=[np.count_nonzero(names == group) / len(names) for group in groups]
+    )
+
+
+def _share(group: Any, values: np.ndarray, members: np.ndarray, n: int) -> dict[str, Any]:
+    """One group's share of the n highest values."""
+    if all_equal(values):
+        return {"group": group, "n": n, "count": 0, "share": np.nan, "low": np.nan, "high": np.nan}
+    last = np.partition(values, -n)[-n]
+    above, tied = values > last, values == last
+    places = n - np.count_nonzero(above)
+    k: float = int(np.count_nonzero(above & members))
+    if places == np.count_nonzero(tied):
+        k += int(np.count_nonzero(tied & members))
+    else:
+        k += float(places * np.count_nonzero(tied & members) / np.count_nonzero(tied))
+    low, high = wilson_interval(k, n)
+    return {"group": group, "n": n, "count": k, "share": k / n, "low": low, "high": high}

@@ -54,7 +54,7 @@ from scenelens.studies.annotation_sets import ANNOTATION_FORMATS
 from scenelens.studies.behaviour import network_variant, variant_parts
 from scenelens.studies.index import ActivationIndex
 from scenelens.studies.networks import StudyNetworks
-from scenelens.studies.study_file import StudyFile, read_study_file
+from scenelens.studies.study_file import StudyFile
 from scenelens.studies.trust import StudyTrust
 
 #: Kind of generator -> what makes its images. It offers ``ensure_world(root, **numbers)``, which fills the
@@ -90,7 +90,7 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
     ...
     scenelens.errors.SceneLensError: no study named 'sceenworld'; close names: sceneworld. A path ...
     """
-    file = read_study_file(StudyFile.find(name_or_path))
+    file = StudyFile.read(StudyFile.find(name_or_path))
     _check_files(file)
     # Notebooks show names in tables, and JupyterLab takes what stands between two dollar signs for a formula.
     pd.set_option("display.html.use_mathjax", False, "styler.html.mathjax", False)

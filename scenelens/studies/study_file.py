@@ -317,6 +317,56 @@ class StudyFile:
                 section, f"the name {_shown(repr(name))} ({kind}) is not allowed; expected {_NAME.rule}."
             )
 
+    @classmethod
+    def read(cls, path: Path) -> StudyFile:
+        """Read and check a study.toml.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            The file.
+
+        Returns
+        -------
+        StudyFile
+            Its tables. Files and folders that they name are not looked for yet.
+
+        Raises
+        ------
+        SceneLensError
+            If the file is not TOML, has an unknown key (close names are given) or a value of the wrong
+            type, or lacks a key.
+
+        Examples
+        --------
+        >>> import tempfile; file = Path(tempfile.mkdtemp()) / "study.toml"
+        >>> _ = file.write_text("nmae = 'x'")
+        >>> StudyFile.read(file)
+        Traceback (most recent call last):
+        ...
+        scenelens.errors.SceneLensError: ...study.toml: unknown key 'nmae'; close names: name, images.
+        """
+        data = _read_toml(path)
+        file = cls(path, data)
+        _check(file, "", data, "")
+        if not _is_name(file.name):
+            raise file.error(
+                "", f"the file's place gives no name for the study ({file.name!r}): add name = '...'."
+            )
+        for name, table in data["networks"].items():
+            file.check_name("networks", name)
+            _check_network(file, f"networks.{name}", table)
+        for number, entry in enumerate(data["images"], start=1):
+            _check_images(file, f"images, number {number}", entry)
+        for entry in file.annotations:
+            _check(file, "annotations", entry, "annotations")
+        for section in ("generator", "cache", "labels"):
+            if section in data:
+                _check(file, section, data[section], section)
+        if not data["images"] or not data["networks"]:
+            raise file.error("", "a study needs at least one network and one [[images]] table.")
+        return file
+
     @staticmethod
     def find(name_or_path: str | Path | None) -> Path:
         """The study.toml that a name or a path means.
@@ -350,56 +400,6 @@ class StudyFile:
                 "A path to a study.toml works too."
             )
         return data_folder() / "studies" / f"{given}.toml"
-
-
-def read_study_file(path: Path) -> StudyFile:
-    """Read and check a study.toml.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-
-    Returns
-    -------
-    StudyFile
-        Its tables. Files and folders that they name are not looked for yet.
-
-    Raises
-    ------
-    SceneLensError
-        If the file is not TOML, has an unknown key (close names are given) or a value of the wrong type, or
-        lacks a key.
-
-    Examples
-    --------
-    >>> import tempfile; file = Path(tempfile.mkdtemp()) / "study.toml"
-    >>> _ = file.write_text("nmae = 'x'")
-    >>> read_study_file(file)
-    Traceback (most recent call last):
-    ...
-    scenelens.errors.SceneLensError: ...study.toml: unknown key 'nmae'; close names: name, images.
-    """
-    data = _read_toml(path)
-    file = StudyFile(path, data)
-    _check(file, "", data, "")
-    if not _is_name(file.name):
-        raise file.error(
-            "", f"the file's place gives no name for the study ({file.name!r}): add name = '...'."
-        )
-    for name, table in data["networks"].items():
-        file.check_name("networks", name)
-        _check_network(file, f"networks.{name}", table)
-    for number, entry in enumerate(data["images"], start=1):
-        _check_images(file, f"images, number {number}", entry)
-    for entry in file.annotations:
-        _check(file, "annotations", entry, "annotations")
-    for section in ("generator", "cache", "labels"):
-        if section in data:
-            _check(file, section, data[section], section)
-    if not data["images"] or not data["networks"]:
-        raise file.error("", "a study needs at least one network and one [[images]] table.")
-    return file
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.paper import PAIR
-from scenelens.sentences import Sentences, apart, gap_text, named, percent, share_text
+from scenelens.sentences import Sentences, gap_text, named, percent, share_text
 from scenelens.two_networks.svm_transfer import MIN_IMAGES
 from scenelens.two_networks.tables import CONTROL
 
@@ -166,7 +166,7 @@ def _describe_task(rows: pd.DataFrame, task: str) -> str:
     shares = [f"{row['features']} network's features {_share(row)}" for row in (scene, other)]
     chance = percent(scene["chance"])
     text = f"{name} ({scene['categories']} of them, chance {chance}): {shares[0]}; {shares[1]}. "
-    if not apart(scene["low"], scene["high"], other["low"], other["high"]):
+    if not (scene["high"] < other["low"] or other["high"] < scene["low"]):
         return text + "The intervals overlap: no difference can be claimed from these images."
     better = "scene" if scene["share"] > other["share"] else "object"
     if better == task:

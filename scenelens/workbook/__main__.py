@@ -15,7 +15,7 @@ from tqdm import tqdm
 from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
 from scenelens.files import file_name, replace_file
-from scenelens.studies import StudyFile, StudyTrust, read_study_file
+from scenelens.studies import StudyFile, StudyTrust
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         paths = _find_notebooks(options.notebooks)
         study, name = _choose_study(options.study)
         # Asked here, because nobody can be asked in a notebook.
-        StudyTrust(read_study_file(Path(study))).require(options.trust)
+        StudyTrust(StudyFile.read(Path(study))).require(options.trust)
         folder = options.out or Path(
             "build", "workbook" if name == _DEFAULT_STUDY else f"workbook-{file_name(name)}"
         )
@@ -129,7 +129,7 @@ def _choose_study(given: str | None) -> tuple[str, str]:
     >>> _choose_study("sceneworld")[1]
     'sceneworld'
     """
-    file = read_study_file(StudyFile.find(given))
+    file = StudyFile.read(StudyFile.find(given))
     return str(file.path), file.name
 
 

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from scenelens.errors import SceneLensError
-from scenelens.labels.colours_and_elements import _COLOURS, _ELEMENTS, _name_colours, colour_map, element_map
+from scenelens.labels.colours_and_elements import (
+    _COLOURS,
+    _ELEMENTS,
+    _colour_map,
+    _element_map,
+    _name_colours,
+)
 
 # CSS colours whose names leave no doubt about the term.
 KNOWN = {
@@ -38,7 +44,7 @@ def test_every_basic_term_names_the_colours_it_names_in_english():
 def test_the_map_follows_the_definition_and_covers_every_pixel():
     ramp = (np.arange(32) * 8 + 4).astype(np.uint8)
     image = np.stack([*np.meshgrid(ramp, ramp, indexing="ij"), np.full((32, 32), 100, np.uint8)], -1)
-    codes = colour_map(image).codes
+    codes = _colour_map(image).codes
     assert np.array_equal(codes, _name_colours(np.where([True, True, False], image, 100)) + 1)
     assert codes.min() >= 1
 
@@ -57,7 +63,7 @@ DIRECTIONS = {"horizontal": 0, "rising": 45, "vertical": 90, "falling": 135}
 @pytest.mark.parametrize("turn", [-15, 0, 15])
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_an_edge_has_the_direction_it_runs_in(direction, angle, turn, sign):
-    found = element_map(lines(angle + turn, lambda d: 128 + sign * 100 * np.tanh(d)))
+    found = _element_map(lines(angle + turn, lambda d: 128 + sign * 100 * np.tanh(d)))
     assert found.names[found.codes[24, 24]] == f"{direction} edge"
 
 
@@ -65,7 +71,7 @@ def test_an_edge_has_the_direction_it_runs_in(direction, angle, turn, sign):
 @pytest.mark.parametrize("turn", [-15, 0, 15])
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_a_line_has_the_direction_it_runs_in(direction, angle, turn, sign):
-    found = element_map(lines(angle + turn, lambda d: 128 + sign * 100 * np.exp(-(d**2) / 8)))
+    found = _element_map(lines(angle + turn, lambda d: 128 + sign * 100 * np.exp(-(d**2) / 8)))
     assert found.names[found.codes[24, 24]] == f"{direction} line"
 
 
@@ -73,26 +79,26 @@ def test_a_line_has_the_direction_it_runs_in(direction, angle, turn, sign):
 def test_a_spot_is_a_blob(name, inside):
     image = np.full((49, 49, 3), 128, np.uint8)
     cv2.circle(image, (24, 24), 3, (inside,) * 3, -1)
-    found = element_map(image)
+    found = _element_map(image)
     assert found.names[found.codes[24, 24]] == name
 
 
 @given(st.integers(0, 255))
 @settings(max_examples=10, deadline=None)
 def test_a_plain_image_has_no_element(value):
-    assert not element_map(np.full((16, 16, 3), value, np.uint8)).codes.any()
+    assert not _element_map(np.full((16, 16, 3), value, np.uint8)).codes.any()
 
 
 def test_weak_contrast_is_no_element_and_strong_contrast_is_one():
-    assert not element_map(lines(0, lambda d: 128 + 2 * np.sign(d))).codes.any()
-    assert element_map(lines(0, lambda d: 128 + 40 * np.sign(d))).codes.any()
+    assert not _element_map(lines(0, lambda d: 128 + 2 * np.sign(d))).codes.any()
+    assert _element_map(lines(0, lambda d: 128 + 40 * np.sign(d))).codes.any()
 
 
 @given(arrays(np.uint8, (12, 12, 3), elements=st.integers(0, 255)))
 @settings(max_examples=20, deadline=None)
 def test_turning_an_image_turns_its_elements(image):
     swap = {"horizontal": "vertical", "vertical": "horizontal"}
-    upright, turned = (element_map(one).masks() for one in (image, np.rot90(image).copy()))
+    upright, turned = (_element_map(one).masks() for one in (image, np.rot90(image).copy()))
     for name in ("horizontal edge", "vertical line", "light blob"):
         direction, kind = name.split()
         other = f"{swap.get(direction, direction)} {kind}"
@@ -103,9 +109,9 @@ def test_turning_an_image_turns_its_elements(image):
 def test_other_arrays_are_refused():
     for wrong in (np.zeros((4, 4)), np.zeros((4, 4, 3))):
         with pytest.raises(SceneLensError):
-            colour_map(wrong)
+            _colour_map(wrong)
         with pytest.raises(SceneLensError):
             _name_colours(wrong)
         with pytest.raises(SceneLensError):
-            element_map(wrong)
+            _element_map(wrong)
     assert len(_ELEMENTS) == 10

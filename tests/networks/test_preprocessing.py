@@ -10,7 +10,7 @@ from PIL import Image
 
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.regions import Regions
-from scenelens.networks.preprocessing import PRESETS, Preprocessing, crop_centre
+from scenelens.networks.preprocessing import PRESETS, Preprocessing
 from scenelens.networks.torchvision_shim import load_torchvision
 
 RNG = np.random.default_rng(0)
@@ -112,7 +112,7 @@ def test_a_frame_is_its_own_frame_without_a_crop():
 
 
 def test_the_centre_is_cropped():
-    assert crop_centre(np.arange(49).reshape(7, 7), (3, 1)).ravel().tolist() == [17, 24, 31]
+    assert Preprocessing.crop_centre(np.arange(49).reshape(7, 7), (3, 1)).ravel().tolist() == [17, 24, 31]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenelens.errors import SceneLensError
 from scenelens.files import data_folder
 from scenelens.studies.study import open_study
-from scenelens.studies.study_file import _SCHEMA, StudyFile, _study_names, read_study_file
+from scenelens.studies.study_file import _SCHEMA, StudyFile, _study_names
 from tests.tiny_study import STUDY, write_tiny_study
 
 
@@ -52,7 +52,7 @@ def test_errors_in_the_file_are_named(tmp_path, text, sentence):
     path = tmp_path / "study.toml"
     path.write_text(text)
     with pytest.raises(SceneLensError, match=sentence) as caught:
-        read_study_file(path)
+        StudyFile.read(path)
     assert str(path) in str(caught.value)
 
 
@@ -60,12 +60,12 @@ def test_a_study_has_a_name(tmp_path):
     path = tmp_path / "mine" / "study.toml"
     path.parent.mkdir()
     path.write_text(STUDY)
-    assert read_study_file(path).name == "tiny"
+    assert StudyFile.read(path).name == "tiny"
     path.write_text(changed('name = "tiny"', ""))
-    assert read_study_file(path).name == "mine"
+    assert StudyFile.read(path).name == "mine"
     other = path.with_name("yours.toml")
     other.write_text(changed('name = "tiny"', ""))
-    assert read_study_file(other).name == "yours"
+    assert StudyFile.read(other).name == "yours"
 
 
 def test_finding_a_study(tmp_path, monkeypatch):
@@ -85,7 +85,7 @@ def test_finding_a_study(tmp_path, monkeypatch):
 def test_every_study_of_the_package_is_valid():
     assert "sceneworld" in _study_names()
     for name in _study_names():
-        assert read_study_file(StudyFile.find(name)).name == name
+        assert StudyFile.read(StudyFile.find(name)).name == name
 
 
 def test_the_data_folder_can_be_moved(tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_values_that_nothing_can_use_are_named(tmp_path, text, sentence):
     path = tmp_path / "study.toml"
     path.write_text(text)
     with pytest.raises(SceneLensError, match=sentence) as caught:
-        read_study_file(path)
+        StudyFile.read(path)
     assert str(path) in str(caught.value)
     assert len(str(caught.value)) < 1000
 
@@ -167,7 +167,7 @@ def test_names_are_names_and_not_paths(tmp_path, name):
     ):
         path.write_text(text)
         with pytest.raises(SceneLensError, match="not a path"):
-            read_study_file(path)
+            StudyFile.read(path)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_names_are_names_and_not_paths(tmp_path, name):
 def test_other_names_are_allowed(tmp_path, name):
     path = tmp_path / "study.toml"
     path.write_text(changed('name = "tiny"', f"name = {json.dumps(name)}"))
-    assert read_study_file(path).name == name
+    assert StudyFile.read(path).name == name
 
 
 VALUES = st.recursive(

@@ -18,7 +18,7 @@ from scenelens import prepare
 from scenelens.errors import SceneLensError
 from scenelens.studies import trust
 from scenelens.studies.study import open_study
-from scenelens.studies.study_file import read_study_file
+from scenelens.studies.study_file import StudyFile
 from scenelens.studies.trust import StudyTrust
 from scenelens.workbook import __main__ as workbook
 from scenelens.workbook.running import Run
@@ -130,7 +130,7 @@ def test_a_kernel_has_no_terminal(path, ran, monkeypatch):
 
 
 def test_trust_of_a_command_holds_for_the_processes_that_it_starts(path, ran, capsys):
-    StudyTrust(read_study_file(path)).require(trusted=True)
+    StudyTrust(StudyFile.read(path)).require(trusted=True)
     assert digest(path.parent / "net.py") in capsys.readouterr().err
     code = f"import scenelens as sl; sl.open_study({str(path)!r}).networks['scene']"
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
@@ -174,7 +174,7 @@ def test_code_outside_of_the_folder_is_refused_at_once(tmp_path, path, ran):
         "photos/../../outside.py:build",
     ):
         set_factory(path, factory)
-        for use in (open_study, lambda path: StudyTrust(read_study_file(path)).remember()):
+        for use in (open_study, lambda path: StudyTrust(StudyFile.read(path)).remember()):
             with pytest.raises(SceneLensError, match="neither in the study's folder"):
                 use(path)
     assert not ran.exists()
@@ -219,7 +219,7 @@ def test_what_was_read_is_what_runs(tmp_path, path, ran):
     py_compile.compile(str(code))
     code.write_text(harmless)
     os.utime(code, (10**9, 10**9))
-    StudyTrust(read_study_file(path)).remember()
+    StudyTrust(StudyFile.read(path)).remember()
     open_study(path).networks["scene"]
     assert not ran.exists()
 
@@ -229,7 +229,7 @@ def test_what_was_read_is_what_runs(tmp_path, path, ran):
 )
 def test_code_that_fails_is_one_sentence(path, body):
     (path.parent / "net.py").write_text(body)
-    StudyTrust(read_study_file(path)).remember()
+    StudyTrust(StudyFile.read(path)).remember()
     with pytest.raises(SceneLensError, match="failed"):
         open_study(path).networks["scene"]
 
@@ -256,13 +256,13 @@ def test_studies_of_the_checkout_are_trusted_and_others_are_not(tmp_path, monkey
 
 
 def test_damaged_settings_trust_nothing(path, tmp_path):
-    StudyTrust(read_study_file(path)).remember()
+    StudyTrust(StudyFile.read(path)).remember()
     settings = tmp_path / "settings/trusted.json"
     for content in ("[]", "{", "null", json.dumps([digest(path.parent / "net.py")])):
         settings.write_text(content)
         with pytest.raises(SceneLensError, match="not allowed"):
             open_study(path).networks["scene"]
-    StudyTrust(read_study_file(path)).remember()
+    StudyTrust(StudyFile.read(path)).remember()
     open_study(path).networks["scene"]
 
 
@@ -281,6 +281,6 @@ def test_in_a_notebook_the_code_does_not_run_and_the_sentence_says_how(path, ran
     assert digest(path.parent / "net.py") in problem
     assert f"-m scenelens.prepare trust --study {path}" in problem
     assert not ran.exists()
-    StudyTrust(read_study_file(path)).remember()
+    StudyTrust(StudyFile.read(path)).remember()
     assert Run.of(tmp_path / "asks.ipynb").problems == []
     assert ran.exists()

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from scenelens.errors import SceneLensError
 from scenelens.networks import (
     Network,
+    Preprocessing,
     Untraceable,
-    checked_image,
     layer_step,
     record,
 )
@@ -196,7 +196,7 @@ class Occlusion:
         # Preparing is linear in the pixels. So black pixels show what it adds to each pixel, and the rest of
         # the patch is the same wherever it lies.
         frames = np.zeros((2, *shape), np.uint8)
-        frames[1, :height, :width] = checked_image(self.occluder)
+        frames[1, :height, :width] = Preprocessing.checked_image(self.occluder)
         black, with_patch = network.prepare(frames, framed=True).permute(0, 2, 3, 1)
         patch = with_patch[:height, :width]
         if bool((black == black[0, 0]).all()):
