@@ -54,17 +54,7 @@ _JPEG_QUALITY = 95
 _NOT_PICTURES = ("training.py", "preview.py", "check.py", "own_files.py", "workers.py")  # their code changes no picture
 #: Code keys of earlier versions that drew the same pictures bit for bit: their images are used, not rendered again.
 #: Clear the set in the same change in which the renderer moves a single pixel.
-SAME_PICTURES = frozenset(
-    {
-        "bd58a8e333a6eda7",
-        "bd98689e233bfe9d",
-        "ba8d5ab738f94980",
-        "842b3efafa3eb5bd",
-        "69c405331450e70b",
-        "2b91ba91b2fbb00c",
-        "c4fc8dfb515f851f",
-    }
-)
+SAME_PICTURES = frozenset({"bd58a8e333a6eda7"})
 
 
 class Job(NamedTuple):
