@@ -1,0 +1,1 @@
+"""Studies of every shape, and all notebooks run on each of them."""

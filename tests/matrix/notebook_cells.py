@@ -1,0 +1,137 @@
+"""Runs the code cells of a notebook in this process, and reads what a reader would see under each."""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+from IPython.core.displayhook import DisplayHook
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from pandas.io.formats.style import Styler
+
+from scenelens.workbook.style import Plate
+from scenelens.workbook.widgets.status import ERROR_CLASS
+from tests.requirements_gate import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+_TAGS = re.compile(r"<[^>]+>")
+
+
+@dataclass
+class Cell:
+    """A code cell that was run.
+
+    Attributes
+    ----------
+    number : int
+        Its place among all cells of the notebook, from 0.
+    source : str
+        Its code.
+    error : str
+        The traceback of an error; '' where there is none.
+    texts : list of str
+        The sentences, captions and words in figures that it shows. Tables are not among them.
+    shown : list
+        The objects that it shows.
+    """
+
+    number: int
+    source: str
+    error: str = ""
+    texts: list[str] = field(default_factory=list)
+    shown: list[Any] = field(default_factory=list)
+
+
+class _Hook(DisplayHook):
+    """Takes what a cell shows; IPython's own hook would encode every figure."""
+
+    def __init__(self, shell: InteractiveShell, shown: list[Any]) -> None:
+        super().__init__(shell=shell)
+        self.taken = shown
+
+    def __call__(self, value: Any = None) -> None:
+        if value is not None:
+            self.taken.append(value)
+
+
+def run_notebook(path: Path) -> list[Cell]:
+    """Run all code cells of a notebook; the environment says on which study, as for a reader."""
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(user_ns={"__name__": "__main__"})
+    shell.history_manager.enabled = False
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    try:
+        return [
+            _run(shell, Cell(number, _quicker("".join(cell["source"]))))
+            for number, cell in enumerate(cells)
+            if cell["cell_type"] == "code"
+        ]
+    finally:
+        InteractiveShell.clear_instance()
+
+
+def _quicker(source: str) -> str:
+    """A cell that measures receptive fields for half a minute measures a few."""
+    return source.replace("atlas.grow(8, seconds=30)", "atlas.grow(2, seconds=0.5)").replace(
+        "n_images=25", "n_images=3"
+    )
+
+
+def _run(shell: InteractiveShell, cell: Cell) -> Cell:
+    hook = shell.displayhook
+    with capture_output() as captured:
+        shell.displayhook = shell.display_trap.hook = _Hook(shell, cell.shown)
+        try:
+            result = shell.run_cell(cell.source, store_history=False, silent=False)
+        finally:
+            shell.displayhook = shell.display_trap.hook = hook
+    error = result.error_in_exec or result.error_before_exec
+    if error is not None:
+        cell.error = "".join(traceback.format_exception(error))
+        return cell  # what it shows is the traceback
+    cell.texts = [text for value in cell.shown for text in _texts(value)]
+    cell.texts += [unescape(_TAGS.sub(" ", one.data.get("text/markdown", ""))) for one in captured.outputs]
+    cell.texts += [captured.stdout] if captured.stdout.strip() else []
+    return cell
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Plate):
+        value.canvas.draw()  # a figure that cannot be drawn is an error of its cell
+    if isinstance(value, Figure):
+        return [getattr(value, "caption", ""), *(text.get_text() for text in value.findobj(Text))]
+    if isinstance(value, pd.DataFrame | pd.Series | Styler):
+        return []
+    if isinstance(value, ipywidgets.Widget):
+        return [text for widget in _family(value) for text in _words_of(widget)]
+    return [str(value)]
+
+
+def _family(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    return [widget, *(one for child in getattr(widget, "children", ()) for one in _family(child))]
+
+
+def _words_of(widget: ipywidgets.Widget) -> list[str]:
+    if isinstance(widget, ipywidgets.HTML | ipywidgets.Label):
+        return [unescape(_TAGS.sub(" ", widget.value.partition("<style")[0]))]
+    return []
+
+
+def widget_errors(cell: Cell) -> list[str]:
+    """The errors that the widgets of a cell show in their status lines."""
+    widgets = [one for value in cell.shown if isinstance(value, ipywidgets.Widget) for one in _family(value)]
+    return [
+        unescape(_TAGS.sub(" ", one.value.partition("<details")[0])).strip()
+        for one in widgets
+        if ERROR_CLASS in getattr(one, "_dom_classes", ()) and one.value
+    ]

@@ -1,0 +1,73 @@
+"""All notebooks run on studies of every shape, and say nothing that is not so."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+
+import pytest
+
+from tests.matrix.cover import FACTORS, IMPOSSIBLE, pairwise
+from tests.matrix.notebook_cells import NOTEBOOKS, run_notebook, widget_errors
+from tests.matrix.small_studies import title_of, trust, write_study
+
+CASES = pairwise()
+#: What no sentence, caption or figure may show -> why.
+NEVER = {
+    r"SceneWorld": "it speaks of another study",
+    r"\bnan\b|\bNaN\b": "a number is missing",
+    r"\bNone\b(?! of)": "a name is missing",
+    r"; \.|;\.|: \.|\(\)|, \.|\.\.(?!\.)": "a part of a sentence is empty",
+}
+
+
+def test_every_value_meets_every_other_value():
+    met = {frozenset(pair) for case in CASES for pair in itertools.combinations(case.items(), 2)}
+    for one, other in itertools.combinations(FACTORS, 2):
+        for pair in itertools.product(FACTORS[one], FACTORS[other]):
+            wanted = frozenset(zip((one, other), pair, strict=True))
+            assert (wanted in met) != (wanted in IMPOSSIBLE), pair
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: " - ".join(case.values()))
+def test_all_notebooks_run(case, tmp_path, monkeypatch):
+    study = write_study_for(case, tmp_path, monkeypatch)
+    wrong = []
+    for path in NOTEBOOKS:
+        cells = run_notebook(path)
+        wrong += [f"{path.stem}, cell {where}: {what}" for where, what in problems(cells, case)]
+    assert not wrong, f"{study}\n" + "\n".join(wrong)
+
+
+def write_study_for(case, folder, monkeypatch):
+    monkeypatch.setenv("SCENELENS_TRUST", trust())
+    study = write_study(folder / "study", case)
+    monkeypatch.setenv("SCENELENS_STUDY", str(study))
+    return study
+
+
+def problems(cells, case):
+    """(cell's number, what is wrong) for all that a reader would find wrong."""
+    for cell in cells:
+        if cell.error:
+            yield cell.number, f"{cell.error.strip().splitlines()[-1]}\n{cell.error}"
+        yield from ((cell.number, f"a widget shows {one}") for one in widget_errors(cell))
+        for text in cell.texts:
+            for pattern, why in NEVER.items():
+                if re.search(pattern, text):
+                    yield cell.number, f"{why}: {text!r}"
+    said = Counter(line for cell in cells for text in cell.texts for line in sentences(text) if refuses(line))
+    yield from ((0, f"said {times} times: {line}") for line, times in said.items() if times > 1)
+    if not any(title_of(case) in text for text in cells[0].texts):
+        yield cells[0].number, f"the study's title is not in the first cell: {cells[0].texts}"
+
+
+def sentences(text):
+    return [one.strip() for one in re.split(r"(?<=[.])\s+|\n", text) if one.strip()]
+
+
+def refuses(sentence):
+    """Whether a sentence says that something cannot be answered, or what the study lacks."""
+    return bool(re.search(r"\bcannot\b|has no (network|annotations|images)|^No .*: this study", sentence))
