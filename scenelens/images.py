@@ -1,4 +1,4 @@
-"""Image files: find them in folders, and read them as arrays, uint8 RGB (H, W, 3), 0..255.
+"""Image files, read as arrays, uint8 RGB (H, W, 3), 0..255; `scenelens.image_folders` finds them.
 
 Every image file of the package is opened by `_opened`: photographs, masks, label maps and uploads. It accepts
 regular files of a few formats and of a limited size, because Pillow by itself would run PostScript, wait for
@@ -17,20 +17,40 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, features
 
 from scenelens.errors import SceneLensError
 
-_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 # What Pillow may try. None of these runs a program or opens another file or the network, as EPS, WMF or
 # FPX may. A photograph in several sizes (MPO) is read as the JPEG it begins with.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
+_ALLOWED = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000")
+_LIBRARIES = {
+    "WEBP": "webp",
+    "AVIF": "avif",
+    "JPEG2000": "jpg_2000",
+}  # that Pillow may have been built without
+#: The formats that are read on this machine, by Pillow's names.
+FORMATS = tuple(one for one in _ALLOWED if one not in _LIBRARIES or features.check(_LIBRARIES[one]))
+#: The ending of an image's file, in lower case -> its format.
+ENDINGS = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo"), "JPEG"),
+    **dict.fromkeys((".png", ".apng"), "PNG"),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "PPM"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".avif", ".avifs"), "AVIF"),
+    **dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"), "JPEG2000"),
+    **dict.fromkeys((".heic", ".heif", ".heics", ".heifs", ".hif"), "HEIF"),
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+}
 _MAX_BYTES = 2**29
 _MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MB as RGB
 # Many pixels in few bytes are an attack or damage: the densest real files, 8-bit PNGs, have 1032 in a byte.
@@ -166,9 +186,9 @@ def load_image(path: str | Path, content: bytes | None = None) -> np.ndarray:
     Parameters
     ----------
     path : str or Path
-        A JPEG, PNG, GIF, BMP, PPM, TIFF or WebP file. Greyscale, palette and CMYK images are converted.
-        Transparent pixels are laid on white. The camera's orientation tag is followed. Of an animation the
-        first frame counts.
+        A JPEG, PNG, GIF, BMP, PPM, TIFF, WebP, AVIF or JPEG 2000 file. Greyscale, palette and CMYK images
+        are converted. Transparent pixels are laid on white. The camera's orientation tag is followed. Of an
+        animation the first frame counts.
     content : bytes, optional
         The file's content where it is in memory, as after an upload; `path` then is its name in an error.
 
@@ -250,7 +270,7 @@ def _opened(path: str | Path, content: bytes | None = None) -> Iterator[ImageFil
         with contextlib.ExitStack() as stack:
             stream: Any = stack.enter_context(_regular(path) if content is None else io.BytesIO(content))
             length = _checked_length(path, stream)
-            file = stack.enter_context(Image.open(stream, formats=_FORMATS))
+            file = stack.enter_context(Image.open(stream, formats=FORMATS))
             # Pillow reports up to twice its limit as a warning only.
             pixels = file.width * file.height
             most = min(_MAX_PIXELS, Image.MAX_IMAGE_PIXELS or _MAX_PIXELS)
@@ -265,14 +285,36 @@ def _opened(path: str | Path, content: bytes | None = None) -> Iterator[ImageFil
         raise SceneLensError(f"the image {path} has too many pixels; scale it down first.") from error
     except UnidentifiedImageError as error:
         raise SceneLensError(
-            f"the image {path} is unreadable or truncated (no image in {', '.join(_FORMATS)} format); "
-            "replace or remove it."
+            f"the image {path} is unreadable or truncated ({_what_else(path, content)}); replace or "
+            "remove it."
         ) from error
     except Exception as error:
         # Pillow's plug-ins raise nearly every kind of error on broken files
         raise SceneLensError(
             f"the image {path} is unreadable or truncated ({_short(error)}); replace or remove it."
         ) from error
+
+
+# What a file that is no image begins with, and what it then is.
+_OTHERS = (
+    (rb"....ftyp(heic|heix|heim|heis|hevc|mif1|msf1)", "a HEIC image, which Pillow cannot read: convert it"),
+    (rb"version https://git-lfs", "a pointer of git-LFS instead of the image: run `git lfs pull`"),
+    (rb"\s*<(!doctype html|html|head|body)", "a web page that was saved in the image's place"),
+    (rb"%PDF|%!PS", "a PDF or PostScript document"),
+    (rb"(II\*\0....CR|FUJIFILMCCD|....ftypcrx)", "a camera's raw file: convert it"),
+)
+
+
+def _what_else(path: str | Path, content: bytes | None) -> str:
+    """What a file is that Pillow did not identify, by its first bytes."""
+    head = content
+    if head is None:
+        with _regular(path) as stream:
+            head = stream.read(64)
+    if not head[:64].strip(b"\0"):
+        return "it is empty" if not head else "its bytes are zeros"
+    known = (what for start, what in _OTHERS if re.match(start, head[:64], re.I | re.S))
+    return next(known, f"no image in {', '.join(FORMATS)} format")
 
 
 def _short(error: Exception) -> str:
@@ -383,37 +425,3 @@ def _as_rgb(image: Image.Image, white: float | None) -> Image.Image:
         picture = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     return image.convert("RGB")
-
-
-def find_images(folder: str | Path) -> list[Path]:
-    """Find all image files below a folder; hidden files and folders are left out.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where to look, including its subfolders.
-
-    Returns
-    -------
-    list of Path
-        The files, sorted by path.
-
-    Raises
-    ------
-    SceneLensError
-        If the folder is missing or has no image.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise SceneLensError(
-            f"the folder of images {folder} does not exist; check the path in the study.toml."
-        )
-    found = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in _ENDINGS
-        and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    ]
-    if not found:
-        raise SceneLensError(f"the folder {folder} holds no image ({', '.join(sorted(_ENDINGS))}).")
-    return sorted(found)

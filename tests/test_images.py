@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from scenelens.errors import SceneLensError
-from scenelens.images import ImageFrame, find_images, load_image, load_mask
+from scenelens.image_folders import find_images
+from scenelens.images import ImageFrame, load_image, load_mask
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from scenelens.annotations.sources import SourceFile
 from scenelens.caches import cached, read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest
-from scenelens.images import ImageFrame, find_images
+from scenelens.image_folders import find_images
+from scenelens.images import ImageFrame
 
 Shape = tuple[int, int]
 _TABLE = ["image", "category", "object", "instance", "area", "share"]

@@ -41,7 +41,8 @@ from scenelens import sceneworld
 from scenelens.annotations import Annotations, JoinedAnnotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, data_folder, file_name
-from scenelens.images import find_images, load_image
+from scenelens.image_folders import find_images
+from scenelens.images import load_image
 from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
