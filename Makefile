@@ -24,7 +24,7 @@ CHOSEN = $${SCENELENS_STUDY:+--study "$$SCENELENS_STUDY"} $(if $(TRUST),--trust)
 # One thread per test process: otherwise two processes share two cores with four threads.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: help workbook lab test check bench train atlas readme-pictures clean
+.PHONY: help workbook lab test check bench train atlas readme-pictures study-page clean
 
 help:  ## list these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
@@ -63,6 +63,9 @@ atlas: $(READY)  ## measure all receptive fields and minimal images (STUDY=path,
 
 readme-pictures: $(READY)  ## draw docs/sceneworld.jpg and docs/layer_preference.png
 	$(PY) docs/pictures.py
+
+study-page: $(READY)  ## write docs/study_toml.md, the page with every key of a study.toml
+	$(PY) docs/study_toml.py
 
 clean:  ## remove all generated files except .venv
 	rm -rf build test-results .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -9,6 +9,7 @@ the result depends on. `scenelens.caches` reads and writes these files.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import io
@@ -366,6 +367,44 @@ def replace_file(path: str | Path, content: bytes, durable: bool = False) -> Non
         raise SceneLensError(
             f"{path} cannot be written ({error.strerror}); free space or choose a folder."
         ) from None
+
+
+def _read_text(path: str | Path) -> str:
+    """Read a text file in UTF-8 or UTF-16, with or without the mark that some editors write at its beginning.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    str
+        Its text, without the mark; lines end in ``\\n``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is written in another encoding; the text says how to go on.
+
+    Examples
+    --------
+    >>> import tempfile; file = Path(tempfile.mkdtemp()) / "names.txt"
+    >>> _ = file.write_bytes("Küche".encode("utf-16"))
+    >>> _read_text(file)
+    'Küche'
+    """
+    content = Path(path).read_bytes()
+    two = "utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else ""
+    if not two and len(content) > 1 and 0 in content[:2] and content[:2] != b"\0\0":
+        two = "utf-16-be" if content[0] == 0 else "utf-16-le"  # ASCII in two bytes, without a mark
+    try:
+        return content.decode(two or "utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line} is not in UTF-8; save it again with the encoding UTF-8") from error
 
 
 def data_folder() -> Path:

@@ -492,17 +492,17 @@ def _check_files(file: StudyFile) -> None:
     """
     for name, table in file.data["networks"].items():
         section, how = f"networks.{name}", table.get("preprocessing")
-        given = [table.get("weights")]
-        given += [table["classes"]] if str(table.get("classes")).endswith((".txt", ".json", ".csv")) else []
-        given += [how.get("mean_image")] if isinstance(how, dict) else []
-        for path in filter(None, given):
-            file.existing(section, path)
+        for key in ("weights", "classes"):
+            if isinstance(table.get(key), str) and table[key] != "imagenet":
+                file.existing(section, table[key], key)
+        if isinstance(how, dict) and "mean_image" in how:
+            file.existing(f"{section}.preprocessing", how["mean_image"], "mean_image")
     StudyTrust(file).files()
     if "generator" not in file.data:
-        for entry in file.data["images"]:
-            file.existing("images", entry["path"])
+        for number, entry in enumerate(file.data["images"], start=1):
+            file.existing(f"images, number {number}", entry["path"], "path", folder=True)
         for entry in file.annotations:
-            file.existing("annotations", entry["root"])
+            file.existing("annotations", entry["root"], "root", folder=True)
 
 
 def _category_of(path: Path, folder: Path, by: str) -> str:

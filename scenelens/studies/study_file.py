@@ -2,171 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
-import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import data_folder
-
-_SOURCES = ("scene-centric", "object-centric")
-_CATEGORIES = ("folder", "file name")
-_LARGEST_FILE = 10_000_000  # bytes; no study.toml comes near it
-_LONGEST_NAME = 100  # bytes; file systems allow 255, and a key and an ending are added
-
-
-class _Kind(NamedTuple):
-    """What a value of a key may be.
-
-    Attributes
-    ----------
-    types : tuple of type
-        Its types. True and False are never meant, although Python counts them as int.
-    rule : str
-        What is expected, as the end of a sentence.
-    check : callable, optional
-        Takes a value of one of the types; False if it is not allowed.
-    """
-
-    types: tuple[type, ...]
-    rule: str
-    check: Callable[[Any], bool] = lambda value: True
-
-    def allows(self, value: Any) -> bool:
-        return isinstance(value, self.types) and not isinstance(value, bool) and self.check(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
-
-
-def _whole(low: int, high: int) -> _Kind:
-    return _Kind((int,), f"int, {low:,} to {high:,}", lambda value: low <= value <= high)
-
-
-def _is_side(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 10_000
-
-
-def _is_sides(value: Any) -> bool:
-    return len(value) == 2 and all(map(_is_side, value)) if isinstance(value, list) else _is_side(value)
-
-
-def _is_texts(value: Any) -> bool:
-    return all(isinstance(one, str) for one in value.values())
-
-
-def _is_name(value: str) -> bool:
-    """Whether a text is a name: no way to another place, nothing invisible, not hidden, not long.
-
-    A slash alone makes no path, as in "day/night"; `file_name` replaces it where the name is that of a file.
-
-    >>> [_is_name(one) for one in ("scene", "day/night", "../../x", "/x", "a/../b", "C:x", "", ".")]
-    [True, True, False, False, False, False, False, False]
-    """
-    return (
-        0 < len(value.encode(errors="replace")) <= _LONGEST_NAME
-        and value.isprintable()
-        and value == value.strip()
-        and not re.match(r"[./\\~]|.:", value)
-        and not {".", ".."} & {piece.strip() for piece in re.split(r"[/\\]", value)}
-    )
-
-
-def _are_classes(value: Any) -> bool:
-    if isinstance(value, list):
-        return bool(value) and all(isinstance(one, str | int) and not isinstance(one, bool) for one in value)
-    return 1 <= value <= 100_000 if isinstance(value, int) else _is_path(value)
-
-
-def _are_units(value: Any) -> bool:
-    return all(
-        isinstance(units, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in units)
-        for units in value.values()
-    )
-
-
-def _is_path(value: str) -> bool:
-    return bool(value) and "\0" not in value
-
-
-_NAME = _Kind(
-    (str,),
-    "str, a name and not a path: one line that does not begin with . / or ~ and has no .. between slashes, "
-    f"at most {_LONGEST_NAME} bytes",
-    _is_name,
-)
-_TEXT, _TABLE, _TABLES = _Kind((str,), "str"), _Kind((dict,), "dict"), _Kind((list,), "list of tables")
-_PATH = _Kind((str,), "str, a path", _is_path)
-_SIDES = _Kind((int, list), "int or [height, width], 1 to 10,000", _is_sides)
-_THREE = _Kind(
-    (list,), "list of three numbers", lambda value: len(value) == 3 and all(map(_is_number, value))
-)
-_RENAMES = _Kind((dict,), "dict from str to str", _is_texts)
-_MANY = 1_000_000
-_COUNT = _whole(0, _MANY)
-
-#: Section -> key -> what its value may be. The star is any name.
-_SCHEMA: dict[str, dict[str, _Kind]] = {
-    "": {
-        "name": _NAME,
-        "title": _TEXT,
-        "networks": _TABLE,
-        "images": _TABLES,
-        "annotations": _Kind((dict, list), "dict or list"),
-        "generator": _TABLE,
-        "cache": _TABLE,
-        "labels": _TABLE,
-    },
-    "networks.*": {
-        "architecture": _TEXT,
-        "factory": _PATH,
-        "weights": _PATH,
-        "classes": _Kind((str, list, int), "str, list of names, or int from 1 to 100,000", _are_classes),
-        "seed": _whole(-(2**63), 2**63 - 1),  # what torch takes
-        "width": _Kind((int, float), "int or float, above 0 and at most 8", lambda value: 0 < value <= 8),
-        "fc": _whole(1, 65_536),
-        "rename": _RENAMES,
-        "silence": _Kind((dict,), "dict from a layer to its units, such as {conv2 = [7]}", _are_units),
-        "preprocessing": _Kind((str, dict), "str or dict"),
-    },
-    "networks.*.preprocessing": {
-        "size": _SIDES,
-        "resize": _TEXT,
-        "resize_to": _SIDES,
-        "channels": _TEXT,
-        "white": _Kind((int, float), "int or float, above 0", lambda value: _is_number(value) and value > 0),
-        "mean": _THREE,
-        "mean_image": _PATH,
-        "std": _THREE,
-    },
-    "images": {
-        "path": _PATH,
-        "source": _TEXT,
-        "split": _TEXT,
-        "limit": _Kind((int,), "int"),
-        "category": _TEXT,
-        "categories": _RENAMES,
-    },
-    "annotations": {"name": _NAME, "root": _PATH, "format": _TEXT, "colours": _TABLE},
-    "generator": {"kind": _TEXT, "root": _PATH, "n_scenes": _COUNT, "n_objects": _COUNT},
-    "cache": {"path": _PATH},
-    "labels": {"store": _PATH},
-}
-#: Section -> the keys that must be there.
-_REQUIRED: dict[str, tuple[str, ...]] = {
-    "": ("networks", "images"),
-    "images": ("path", "source"),
-    "annotations": ("root", "format"),
-    "generator": ("kind", "root"),
-    "cache": ("path",),
-    "labels": ("store",),
-}
+from scenelens.studies.schema import _NAME, _PATH, STUDY_SCHEMA, _is_name
+from scenelens.studies.toml_text import _line_of, _read_toml, _shown
 
 
 def _study_names() -> list[str]:
@@ -200,10 +46,13 @@ class StudyFile:
         The file.
     data : dict
         Its tables, as plain dicts.
+    text : str, optional
+        What is written in the file; errors find their line in it.
     """
 
     path: Path
     data: dict[str, Any]
+    text: str = field(default="", repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -253,8 +102,8 @@ class StudyFile:
         except (OSError, ValueError, RuntimeError) as error:
             raise self.error("", f"{_shown(path)} is no path ({error}).") from error
 
-    def error(self, section: str, text: str) -> SceneLensError:
-        """An error that names the file and the section; the caller raises it.
+    def error(self, section: str, text: str, key: str = "") -> SceneLensError:
+        """An error that names the file, the line and the section; the caller raises it.
 
         Parameters
         ----------
@@ -262,15 +111,19 @@ class StudyFile:
             The section, without brackets; '' for the top of the file.
         text : str
             What is wrong, as a sentence.
+        key : str, optional
+            The key that it is about; by default the whole section.
 
         Returns
         -------
         SceneLensError
             The error.
         """
-        return SceneLensError(f"{self.path}{f', [{section}]' if section else ''}: {text}")
+        line = _line_of(self.text, (*_place(section), *([key] if key else [])))
+        where = f", line {line}" if line else ""
+        return SceneLensError(f"{self.path}{where}{f', [{section}]' if section else ''}: {text}")
 
-    def existing(self, section: str, given: str) -> Path:
+    def existing(self, section: str, given: str, key: str = "", folder: bool = False) -> Path:
         """A path in the file as an absolute path, which must exist.
 
         Parameters
@@ -279,6 +132,10 @@ class StudyFile:
             The section that names the path, for the message.
         given : str
             The path, relative to the file's folder or absolute.
+        key : str, optional
+            The key that names it, for the message.
+        folder : bool, optional
+            It must be a folder.
 
         Returns
         -------
@@ -288,12 +145,13 @@ class StudyFile:
         Raises
         ------
         SceneLensError
-            If there is no such file or folder.
+            If there is no such file or folder; names like it are given.
         """
         path = self.resolve(given)
         if not _is_kind(path.exists):
-            hint = " `make train` makes it." if "sceneworld" in path.parts else ""
-            raise self.error(section, f"{_shown(given)} does not exist ({_shown(path)}).{hint}")
+            raise self.error(section, f"{_shown(given)} does not exist; {_nearest(path, given)}.", key)
+        if folder and not _is_kind(path.is_dir):
+            raise self.error(section, f"{_shown(given)} is no folder; name the folder that it lies in.", key)
         return path
 
     def check_name(self, section: str, name: str) -> None:
@@ -314,7 +172,7 @@ class StudyFile:
         if not _is_name(name):
             kind = section or "study"
             raise self.error(
-                section, f"the name {_shown(repr(name))} ({kind}) is not allowed; expected {_NAME.rule}."
+                section, f"the name {_shown(repr(name))} ({kind}) is not allowed; expected {_NAME.words}."
             )
 
     @classmethod
@@ -344,10 +202,11 @@ class StudyFile:
         >>> StudyFile.read(file)
         Traceback (most recent call last):
         ...
-        scenelens.errors.SceneLensError: ...study.toml: unknown key 'nmae'; close names: name, images.
+        scenelens.errors.SceneLensError: ...study.toml, line 1: unknown key 'nmae'; close names: name, images.
         """
-        data = _read_toml(path)
-        file = cls(path, data)
+        text, data = _read_toml(path)
+        file = cls(path, data, text)
+        _check_brackets(file)
         _check(file, "", data, "")
         if not _is_name(file.name):
             raise file.error(
@@ -357,9 +216,10 @@ class StudyFile:
             file.check_name("networks", name)
             _check_network(file, f"networks.{name}", table)
         for number, entry in enumerate(data["images"], start=1):
-            _check_images(file, f"images, number {number}", entry)
-        for entry in file.annotations:
-            _check(file, "annotations", entry, "annotations")
+            _check(file, f"images, number {number}", entry, "images")
+        for number, entry in enumerate(file.annotations, start=1):
+            several = isinstance(data["annotations"], list)
+            _check(file, f"annotations, number {number}" if several else "annotations", entry, "annotations")
         for section in ("generator", "cache", "labels"):
             if section in data:
                 _check(file, section, data[section], section)
@@ -402,39 +262,91 @@ class StudyFile:
         return data_folder() / "studies" / f"{given}.toml"
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise ValueError(f"it is larger than {_LARGEST_FILE / 1e6:.0f} MB")
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:  # a file that is no UTF-8 or no TOML is a ValueError
-        raise SceneLensError(f"the study {path} cannot be read: {_shown(error)}.") from error
-    except RecursionError:
-        raise SceneLensError(f"the study {path} cannot be read: its lists are too deep.") from None
+def _place(section: str) -> tuple[str | int, ...]:
+    """Where a section stands in the tables, from its name in a message."""
+    if section.startswith("networks."):
+        name = section.removeprefix("networks.")
+        inner = name.endswith(".preprocessing")
+        return ("networks", name.removesuffix(".preprocessing"), *(["preprocessing"] if inner else []))
+    many = re.fullmatch(r"(images|annotations), number (\d+)", section)
+    return (many[1], int(many[2]) - 1) if many else (section,) if section else ()
 
 
-def _shown(value: object) -> str:
-    """A value for a sentence, the middle of a long one left out."""
-    text = str(value)
-    return text if len(text) <= 200 else f"{text[:150]} ... {text[-40:]}"
+def _nearest(path: Path, given: str) -> str:
+    """What is there in place of a path that is missing."""
+    if "sceneworld" in path.parts:
+        return f"`make train` makes {_shown(path)}"
+    if "\\" in given and os.sep == "/":
+        return f"write / in place of \\, as in {given.replace(chr(92), '/')!r}"
+    for folder in path.parents:
+        if _is_kind(folder.is_dir):
+            missing = path.relative_to(folder).parts[0]
+            try:
+                names = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+                near = close_names(missing, names).replace("allowed:", "it has")
+            except OSError:
+                near = "it cannot be listed"
+            return f"{_shown(folder)} has no {_shown(repr(missing))}; {near}"
+    return f"there is no {_shown(path)}"
+
+
+def _check_brackets(file: StudyFile) -> None:
+    """Raise where a table is written [so] and should be [[so]], or the other way round."""
+    data = file.data
+    if isinstance(data.get("images"), dict):
+        raise file.error("images", "write [[images]], with two pairs of brackets, once for each folder.")
+    for section in ("networks", "cache", "labels", "generator"):
+        if isinstance(data.get(section), list):
+            header = "[networks.scene]" if section == "networks" else f"[{section}]"
+            raise file.error(section, f"write {header}, with one pair of brackets.")
+    networks = data.get("networks")
+    for name, table in networks.items() if isinstance(networks, dict) else ():
+        if isinstance(table, list):
+            raise file.error(f"networks.{name}", f"write [networks.{name}], with one pair of brackets.")
+        if not isinstance(table, dict) and name in STUDY_SCHEMA["networks.*"].keys:
+            raise file.error(
+                "networks", f"the network has no name; write [networks.scene] above {name!r}.", name
+            )
 
 
 def _check(file: StudyFile, section: str, table: Any, schema: str) -> None:
     if not isinstance(table, dict):
         raise file.error(section, "expected a table of keys and values.")
-    allowed = _SCHEMA[schema]
+    allowed = STUDY_SCHEMA[schema].keys
     for key, value in table.items():
         if key not in allowed:
-            raise file.error(
-                section, f"unknown key {_shown(repr(key))}; {close_names(_shown(key), allowed)}."
-            )
-        if not allowed[key].allows(value):
-            right = isinstance(value, allowed[key].types) and not isinstance(value, bool)
-            wrong = "is not allowed" if right else "is of the wrong type"
-            raise file.error(section, f"{key} = {_shown(repr(value))} {wrong}; expected {allowed[key].rule}.")
-    for key in _REQUIRED.get(schema, ()):
-        if key not in table:
-            raise file.error(section, f"the key {key!r} is missing.")
+            raise file.error(section, f"unknown key {_shown(repr(key))}; {_where_key(key, schema)}.", key)
+        if not allowed[key].rule.allows(value):
+            raise file.error(section, f"{key} = {_shown(repr(value))} {_wrong(key, value, schema)}.", key)
+    for key in (key for key in allowed if allowed[key].required and key not in table):
+        header = {"networks": "a table [networks.scene]", "images": "a table [[images]]"}.get(key)
+        line = header or f"{key} = {allowed[key].example}"
+        raise file.error(section, f"the key {key!r} is missing; write {line}.")
+
+
+def _where_key(key: str, schema: str) -> str:
+    """The keys that are most like an unknown one, or the tables that it belongs to."""
+    others = [one.header or "the top of the file" for one in STUDY_SCHEMA.values() if key in one.keys]
+    if others:
+        return f"it belongs to {' or '.join(others)}"
+    return close_names(_shown(key), STUDY_SCHEMA[schema].keys)
+
+
+def _wrong(key: str, value: Any, schema: str) -> str:
+    """Why a value is not allowed, and what is."""
+    rule = STUDY_SCHEMA[schema].keys[key].rule
+    if isinstance(value, bool) or not isinstance(value, rule.types):
+        number = isinstance(value, str) and re.fullmatch(r"\s*[-+]?[\d.]+\s*", value)
+        quoted = ", without quotes" if number and not isinstance("", rule.types) else ""
+        return f"is of the wrong type; expected {rule.words}{quoted}"
+    if isinstance(value, str) and rule.choices:
+        return f"is unknown; {close_names(_shown(value), rule.choices)}"
+    if rule is _PATH and isinstance(value, str) and re.search(r"[\x07-\x0d]", value):
+        return (
+            "is not allowed; in double quotes a backslash and a letter are one character: write the path in "
+            "single quotes, or with / in place of \\"
+        )
+    return f"is not allowed; expected {rule.words}"
 
 
 def _check_network(file: StudyFile, section: str, table: Any) -> None:
@@ -447,15 +359,3 @@ def _check_network(file: StudyFile, section: str, table: Any) -> None:
         raise file.error(section, "give either weights, or a seed for an untrained network.")
     if isinstance(table.get("preprocessing"), dict):
         _check(file, f"{section}.preprocessing", table["preprocessing"], "networks.*.preprocessing")
-
-
-def _check_images(file: StudyFile, section: str, entry: Any) -> None:
-    _check(file, section, entry, "images")
-    for key, allowed in (("source", _SOURCES), ("category", _CATEGORIES)):
-        if key in entry and entry[key] not in allowed:
-            raise file.error(
-                section,
-                f"{key} = {_shown(repr(entry[key]))} is unknown; {close_names(_shown(entry[key]), allowed)}.",
-            )
-    if entry.get("limit", 1) < 1:
-        raise file.error(section, f"limit = {entry['limit']} leaves no image; give 1 or more.")

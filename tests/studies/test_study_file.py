@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
 from scenelens.files import data_folder
+from scenelens.studies.schema import STUDY_SCHEMA
 from scenelens.studies.study import open_study
-from scenelens.studies.study_file import _SCHEMA, StudyFile, _study_names
+from scenelens.studies.study_file import StudyFile, _study_names
 from tests.tiny_study import STUDY, write_tiny_study
 
 
@@ -28,11 +29,17 @@ def changed(old: str, new: str) -> str:
         (changed("width", "widht"), r"\[networks.scene\]: unknown key 'widht'; close names: width"),
         (changed("path =", "paht ="), r"\[images, number 1\]: unknown key 'paht'; close names: path"),
         (changed("[cache]\npath", "[cache]\nfolder"), r"\[cache\]: unknown key 'folder'"),
-        (changed("fc = 16", 'fc = "16"'), r"fc = '16' is of the wrong type; expected int"),
+        (
+            changed("fc = 16", 'fc = "16"'),
+            r"fc = '16' is of the wrong type; expected a whole number, 1 to 65,536, without quotes",
+        ),
         (changed("fc = 16", "fc = true"), "wrong type"),
         (changed('source = "scene-centric"', 'source = "scene-centred"'), "close names: scene-centric"),
         (changed('source = "scene-centric"\n', ""), "the key 'source' is missing"),
-        (changed('source = "scene-centric"', 'source = "scene-centric"\nlimit = 0'), "leaves no image"),
+        (
+            changed('source = "scene-centric"', 'source = "scene-centric"\nlimit = 0'),
+            "limit = 0 is not allowed; expected a whole number, 1 to",
+        ),
         (changed('source = "scene-centric"', 'source = "scene-centric"\ncategory = "name"'), "file name"),
         (changed("seed = 1\n", ""), "either weights, or a seed"),
         (changed("seed = 1", 'seed = 1\nweights = "w.pth"'), "either weights, or a seed"),
@@ -115,15 +122,15 @@ def test_the_data_folder_can_be_moved(tmp_path, monkeypatch):
         (changed("width = 0.125", "width = 1e300"), "at most 8"),
         (changed("fc = 16", "fc = 0"), "fc = 0 is not allowed"),
         (changed("seed = 1", f"seed = {2**64}"), "seed = .* is not allowed"),
-        (changed("fc = 16", "fc = 16\nrename = {a = 1}"), "from str to str"),
+        (changed("fc = 16", "fc = 16\nrename = {a = 1}"), "from text to text"),
         (
             changed('source = "scene-centric"', 'source = "scene-centric"\ncategories = {a = [1]}'),
-            "str to str",
+            "text to text",
         ),
         (changed('path = "photos/scene"', r'path = "a\u0000b"'), "a path"),
         (STUDY + "[generator]\nkind = 'sceneworld'\nroot = 'x'\nn_scenes = -1", "0 to 1,000,000"),
         (changed("[cache]", "[cache.path]"), "wrong type"),
-        ("name = 1979-05-27", "wrong type; expected str"),
+        ("name = 1979-05-27", "wrong type; expected a text"),
         ("a = " + "[" * 100_000, "too deep"),
         ("fc = " + "9" * 5000, "cannot be read"),
         ("x" * 5000 + " = 1", "unknown key 'xxx"),
@@ -225,7 +232,7 @@ std = [1, 1, 1]
 store = "answers.db"
 """
 )
-KEYS = sorted({key for section in _SCHEMA.values() for key in section})
+KEYS = sorted({key for table in STUDY_SCHEMA.values() for key in table.keys})
 
 
 NASTY = [
