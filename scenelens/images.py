@@ -6,10 +6,11 @@ ever at a pipe, or fill the memory.
 
 **Orientation.** A camera that was held upright writes the pixels as they came and a tag that says how to turn
 them. `load_image`, `ImageFrame.of` and `load_mask` follow the tag, so a photograph, its size and its masks
-agree. Outlines and masks belong to the pixels as they are stored and are turned with them, unless they say
-otherwise. An annotation says so by its image size and a mask by its shape, where that is upright as the
-turned photograph is and its stored pixels are not (or wide, likewise); a mask also by a tag of its own. See
-`ImageFrame.belongs_to_stored`.
+agree. Annotations belong either to the pixels as they are stored, and are turned with them, or to the
+photograph as it is shown. Where the tag swaps height and width, the size that an annotation states, or the
+shape that a mask has, tells which. Where it mirrors the photograph or turns it by 180 degrees, both have one
+size, and the pixels as they are stored are meant. A mask's own tag comes before both. Outlines without a size
+belong to the photograph as it is shown; see `ImageFrame.belongs_to_stored`.
 """
 
 from __future__ import annotations
@@ -121,12 +122,20 @@ class ImageFrame(NamedTuple):
         Returns
         -------
         bool
-            True for an image that is turned, unless the image is upright where its stored pixels are wide, or
-            wide where they are upright, and `stated` is so too.
+            True for an image that is turned, unless no size is stated, or the image is upright where its
+            stored pixels are wide, or wide where they are upright, and `stated` is so too.
+
+        Examples
+        --------
+        >>> upright = ImageFrame((2, 3), 6)
+        >>> [upright.belongs_to_stored(size) for size in ((2, 3), (3, 2), None)]
+        [True, False, False]
         """
+        if self.orientation == 1 or stated is None:
+            return False
         height, width = self.size
-        as_shown = stated is not None and (stated[0] - stated[1]) * (height - width) > 0
-        return self.orientation != 1 and not (self.orientation >= 5 and as_shown)
+        as_shown = (stated[0] - stated[1]) * (height - width) > 0
+        return not (self.orientation >= 5 and as_shown)
 
     def turned(self, pixels: np.ndarray) -> np.ndarray:
         """Turn an array from the stored pixels to those that are shown.

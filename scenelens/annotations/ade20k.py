@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -130,18 +129,13 @@ def _first(stems: Any) -> Path | None:
 # edited is read again.
 @lru_cache(maxsize=2)
 def _ade_content(path: Path, changed: tuple[int, int]) -> dict[str, Any]:
-    """The file's `annotation`, with a list of objects; some files of older versions are Latin-1."""
-    data = SourceFile(path).read()
+    """The file's `annotation`, with a list of objects."""
     try:
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError:
-            text = data.decode("latin-1")
-        content = json.loads(text)["annotation"]
+        content = SourceFile(path).json("an ADE20K annotation")["annotation"]
         objects = content["object"]
         # A file with one object may have it without a list around it.
         content["object"] = [objects] if isinstance(objects, dict) else list(objects)
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError, MemoryError) as error:
+    except (KeyError, TypeError, IndexError) as error:
         raise SceneLensError(
             f"{path} is not an ADE20K annotation ({type(error).__name__}: {error}); repair it or leave it "
             "out."

@@ -504,8 +504,9 @@ class InstanceAnnotations:
         files = [*self.sources.values(), *self._photographs.values()]
         now = [SourceFile(path).stamp() for path in files], self._settings()
         if self._tables is None or now != self._read_at:
-            file = None if self._cache is None else self._cache / f"objects-{self._key()}.json"
-            sizes = self._sizes() if file else {}
+            frames = {} if self._cache is None else self._frames()
+            sizes = {image: frame.size for image, frame in frames.items()}
+            file = None if self._cache is None else self._cache / f"objects-{self._key(frames)}.json"
             self._tables = cached(
                 file,
                 lambda: self._make_tables(sizes),
@@ -519,22 +520,29 @@ class InstanceAnnotations:
         found = None if self._cache is None else self._cached_by_stamps(self._cache, sizes)
         return found or self._read_all()
 
-    def _sizes(self) -> _Sizes:
-        """The size of every photograph that can be read: outlines are drawn at it."""
-        sizes = {}
+    def _frames(self) -> dict[str, ImageFrame]:
+        """The frame of every photograph that can be read: outlines are drawn at its size."""
+        frames = {}
         for image in self.images:
             with suppress(SceneLensError):
-                sizes[image] = self.size(image)
-        return sizes
+                frames[image] = self._frame(image)
+        return frames
 
-    def _key(self) -> str:
+    def _key(self, frames: Mapping[str, ImageFrame]) -> str:
         """A hash of what the tables depend on, except for the photographs' sizes, which are in the file.
 
-        That is the content of the annotations' files, and the lengths of the photographs' files: reading all
-        photographs would take far longer.
+        That is the content of the annotations' files, the lengths of the photographs' files (reading all
+        photographs would take far longer), and how those that are turned are turned.
         """
-        sources = sorted(self.sources.items())
-        return self._hashed([(image, *_content(path, self._photographs[image])) for image, path in sources])
+        digests = {path: SourceFile(path).digest() for path in set(self.sources.values())}
+        listing: list[Any] = []
+        for image, path in sorted(self.sources.items()):
+            found, (length, _) = digests[path], SourceFile(self._photographs[image]).stamp()
+            # What cannot be read raises no error here, because the report will name it.
+            known = ("unreadable", 0) if found is None or length < 0 else (found.hex(), length)
+            listing.append((image, *known))
+        turned = [(image, frame.orientation) for image, frame in frames.items() if frame.orientation != 1]
+        return self._hashed(listing + turned)
 
     def _cached_by_stamps(self, folder: Path, sizes: _Sizes) -> _Tables | None:
         """The tables under the key of earlier versions, which was made from the files' time stamps.
@@ -603,15 +611,6 @@ class InstanceAnnotations:
         """
         step = max(1, (4 << 20) // max(1, array.shape[1]))
         yield from (slice(start, start + step) for start in range(0, len(array), step))
-
-
-def _content(source: Path, photograph: Path) -> tuple[str, int]:
-    """The SHA-256 of an annotation's file, and the length of the photograph's file in bytes.
-
-    A file that cannot be read raises no error here, because the report will name it.
-    """
-    found, (length, _) = SourceFile(source).digest(), SourceFile(photograph).stamp()
-    return ("unreadable", 0) if found is None or length < 0 else (found.hex(), length)
 
 
 def _pack_tables(tables: _Tables, sizes: _Sizes) -> bytes:

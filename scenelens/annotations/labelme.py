@@ -80,12 +80,10 @@ def parse_annotation(source: str | Path | bytes) -> Annotation:
 
 def _root(data: bytes, where: str, notes: list[Repair]) -> Element:
     """The XML's root. Errors that make an XML parser stop are repaired first."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
+    text, certain = SourceFile.decoded(data)
+    if not certain:
         notes.append(Repair("text encoding", where))
-    # The declaration may name another encoding than the one that worked.
+    # Python's parser takes no text that declares an encoding.
     text = re.sub(r"^\s*<\?xml.*?\?>", "", text)
     for pattern, to, kind in (
         (_FORBIDDEN, "", "control characters"),

@@ -19,7 +19,7 @@ from scenelens.images import ImageFrame
 
 #: The kinds of repairs, and what each means.
 REPAIRS = {
-    "text encoding": "the file is not UTF-8; read as Latin-1",
+    "text encoding": "the file is neither in the encoding it declares nor in UTF-8; read as Latin-1",
     "control characters": "characters that XML forbids were removed",
     "bare ampersand": "an & that begins no entity was read as an ampersand",
     "deleted": "the object is marked deleted and was left out",
@@ -35,6 +35,7 @@ REPAIRS = {
     "imagesize": "the size of the image is missing or not a number",
     "too many": "the file has more objects or points than a photograph can show; the rest was left out",
     "not an object": "the object is not written as one; it was left out",
+    "turned": "the camera's tag turns the photograph; nothing tells whether outlines were drawn before that",
     "imagesize mistrusted": "the polygons fit the photograph, not the stated size; its own was taken",
 }
 
@@ -183,13 +184,27 @@ class Annotation:
         """
         if self.size is None or self.size == photograph:
             return replace(self, size=photograph)
-        points = [polygon.max(0) for one in self.objects for polygon in one.polygons]
-        reach = np.max(points, axis=0)[::-1] if points else np.zeros(2)
-        fits = [(reach <= 1.02 * np.array(size)).all() for size in (self.size, photograph)]
-        if fits == [False, True]:
+        if not self.fits(self.size) and self.fits(photograph):
             note = Repair("imagesize mistrusted", f"{self.size} stated, {photograph} found")
             return replace(self, size=photograph, report=(*self.report, note))
         return self
+
+    def fits(self, size: Shape) -> bool:
+        """Whether the outlines lie within a frame, or exceed it by at most 2%.
+
+        Parameters
+        ----------
+        size : tuple of int
+            (H, W) of the frame.
+
+        Returns
+        -------
+        bool
+            True for an annotation without outlines.
+        """
+        points = [polygon.max(0) for one in self.objects for polygon in one.polygons]
+        reach = np.max(points, axis=0)[::-1] if points else np.zeros(2)
+        return bool((reach <= 1.02 * np.array(size)).all())
 
     def paint(self, objects: Sequence[AnnotatedObject], shape: Shape) -> np.ndarray:
         """Paint objects over each other.
@@ -384,15 +399,34 @@ class PolygonAnnotations(InstanceAnnotations):
         """
         return [(note.kind, note.detail) for note in self.annotation(image).report]
 
+    #: Whether the tool that writes the format shows photographs turned as the camera's tag says.
+    _turns_photographs = False
+
     def _placed(self, annotation: Annotation, image: str) -> Annotation:
         """What was read, in the pixels of the photograph as it is shown, with a size that can be trusted.
 
         Outlines of a photograph that the camera's tag turns are turned too; `scenelens.images` says when.
         """
         frame = ImageFrame.of(self.path(image))
-        if frame.belongs_to_stored(annotation.size):
+        if frame.orientation == 1:
+            return annotation.drawn_on(frame.size)
+        of_stored, certain = self._belongs_to_stored(annotation, frame)
+        if not certain:
+            how = "stored" if of_stored else "shown"
+            note = Repair("turned", f"orientation {frame.orientation}; taken as drawn on the pixels as {how}")
+            annotation = replace(annotation, report=(*annotation.report, note))
+        if of_stored:
             annotation = _turned(annotation.drawn_on(frame.stored), frame.orientation)
         return annotation.drawn_on(frame.size)
+
+    def _belongs_to_stored(self, annotation: Annotation, frame: ImageFrame) -> tuple[bool, bool]:
+        """Whether outlines were drawn on a turned photograph's stored pixels, and whether that is sure."""
+        swapped = frame.orientation >= 5 and frame.stored[0] != frame.stored[1]
+        if annotation.size is not None:
+            stored = frame.belongs_to_stored(annotation.size)
+            return (stored, True) if swapped else (stored and not self._turns_photographs, False)
+        fits = annotation.fits(frame.stored), annotation.fits(frame.size)
+        return fits == (True, False), swapped and fits[0] != fits[1]
 
 
 def _turned(annotation: Annotation, orientation: int) -> Annotation:

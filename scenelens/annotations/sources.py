@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
+import json
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +16,33 @@ from scenelens.errors import SceneLensError
 from scenelens.images import ImageFrame, load_mask
 
 _MOST_BYTES = 16 << 20  # of a text file of outlines or names: 250,000 points with all their digits
+# Encodings of text that files declare. Others that Python knows are slow, or no encodings of text.
+_ENCODINGS = re.compile(
+    r"ascii|utf-(8|8-sig|16|16-le|16-be|32|32-le|32-be)|iso8859-\d+|cp\d+|koi8-[rut]|gb2312|gbk|gb18030|hz"
+    r"|big5|big5hkscs|shift_jis\w*|euc_\w+|iso2022_\w+|johab|mac-\w+|tis-620|ptcp154"
+)
+# Files that declare the first often hold characters that only the second has; browsers read them so, too.
+_WIDER = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "cp950",
+}
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+    (b"{\0", "utf-16-le"),
+    (b"\0{", "utf-16-be"),
+)
+_DECLARED = re.compile(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _MOST_PIXELS = 50_000_000  # of a mask: reading it takes about 12 bytes for each
 
 
@@ -27,13 +58,18 @@ class SourceFile:
     def __init__(self, path: str | Path) -> None:
         self.path = path
 
-    def read(self) -> bytes:
+    def read(self, most: int = _MOST_BYTES) -> bytes:
         """The content of an annotation's file.
+
+        Parameters
+        ----------
+        most : int, optional
+            The number of bytes that it may have (default: 16 MB, for one photograph's annotation).
 
         Returns
         -------
         bytes
-            Its content, at most 16 MB.
+            Its content.
 
         Raises
         ------
@@ -44,18 +80,84 @@ class SourceFile:
         try:
             _check_regular(path)
             with path.open("rb") as file:
-                content = file.read(_MOST_BYTES + 1)
+                content = file.read(most + 1)
         except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
             reason = getattr(error, "strerror", None) or error
             raise SceneLensError(
                 f"{path} cannot be read ({reason}); check the path to the annotation."
             ) from None
-        if len(content) > _MOST_BYTES:
+        if len(content) > most:
+            what = "one photograph's annotation" if most == _MOST_BYTES else "an annotation"
             raise SceneLensError(
-                f"{path} has more than {_MOST_BYTES >> 20} MB, too much for one photograph's annotation; "
-                "split it or leave it out."
+                f"{path} has more than {most >> 20} MB, too much for {what}; split it or leave it out."
             )
         return content
+
+    def json(self, what: str, most: int = _MOST_BYTES) -> Any:
+        """The content of a JSON file, in any encoding that `decoded` reads.
+
+        Parameters
+        ----------
+        what : str
+            What the file should be, such as 'an ADE20K annotation', for the error.
+        most : int, optional
+            The number of bytes that it may have; see `read`.
+
+        Returns
+        -------
+        object
+            The JSON value.
+
+        Raises
+        ------
+        SceneLensError
+            If the file cannot be read, or is no JSON.
+        """
+        content = self.read(most)
+        try:
+            return json.loads(self.decoded(content)[0])
+        except (ValueError, RecursionError, MemoryError) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise SceneLensError(
+                f"{self.path} is not {what} ({reason}); repair it or leave it out."
+            ) from None
+
+    @staticmethod
+    def decoded(content: bytes) -> tuple[str, bool]:
+        """The text of a file in the encoding that it declares.
+
+        That is the encoding of its byte order mark or of its XML declaration; else UTF-8; else Latin-1, in
+        the form that Windows writes.
+
+        Parameters
+        ----------
+        content : bytes
+            The file's content.
+
+        Returns
+        -------
+        text : str
+            The text, without a byte order mark.
+        certain : bool
+            False where neither what the file declares nor UTF-8 fits its bytes.
+
+        Examples
+        --------
+        >>> declared = '<?xml version="1.0" encoding="GB2312"?><name>床</name>'
+        >>> SourceFile.decoded(declared.encode("gb2312")) == (declared, True)
+        True
+        >>> SourceFile.decoded("lit à deux".encode("latin-1"))
+        ('lit à deux', False)
+        """
+        for encoding in _encodings(content):
+            try:
+                return content.decode(encoding).removeprefix("\ufeff"), True
+            except (UnicodeError, ValueError):
+                continue
+        try:
+            return content.decode("cp1252"), False
+        except UnicodeDecodeError:
+            return content.decode("latin-1"), False
 
     def stamp(self) -> tuple[int, int]:
         """What tells cheaply whether a file was changed.
@@ -143,6 +245,21 @@ class SourceFile:
         """
         self.mask_size(photograph)  # before anything is decoded: a small file can have billions of pixels
         return load_mask(self.path, photograph, colours)
+
+
+def _encodings(content: bytes) -> list[str]:
+    """The encodings to try, in order."""
+    marked = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
+    if marked:
+        return [marked, "utf-8"]
+    found = _DECLARED.match(content[:400])
+    try:
+        declared = codecs.lookup(found[1].decode("ascii")).name if found else "utf-8"
+    except LookupError:
+        declared = "utf-8"
+    if not _ENCODINGS.fullmatch(declared) or declared.startswith(("utf-16", "utf-32")):
+        declared = "utf-8"  # text of 16 bits has a mark or zeros, and was found above
+    return list(dict.fromkeys([_WIDER.get(declared, declared), declared, "utf-8"]))
 
 
 def _check_regular(path: Path) -> None:

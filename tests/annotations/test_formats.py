@@ -105,6 +105,15 @@ def test_no_ade20k_file(ade):
         ADE20K(ade)
 
 
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "latin-1"])
+def test_ade20k_in_other_encodings(ade, codec):
+    text = json.dumps(
+        {"annotation": {"object": [ade_object(0, "fenêtre", (0, 0, 9, 9))]}}, ensure_ascii=False
+    )
+    (ade / "a.json").write_bytes(text.encode(codec))
+    assert list(ADE20K(ade).masks("a.jpg")) == ["fenêtre"]
+
+
 @pytest.fixture
 def coloured(tmp_path) -> Path:
     mask = np.zeros((H, W, 3), np.uint8)

@@ -208,3 +208,53 @@ def test_a_real_file_of_97_objects(real):
     assert sorted(kinds(annotation)) == ["crosses itself", "crosses itself", "imagesize"]
     assert sum(len(p) for one in annotation.objects for p in one.polygons) == 764
     assert all(np.isfinite(p).all() for one in annotation.objects for p in one.polygons)
+
+
+NAMES = {
+    "GB2312": "床",
+    "gb18030": "龘",
+    "Shift_JIS": "①窓",  # the first is only in Windows' form of it
+    "EUC-JP": "窓",
+    "euc-kr": "창문",
+    "Big5": "窗",
+    "ISO-8859-1": "fenêtre – à",
+    "windows-1252": "“lit”",
+    "windows-1251": "окно",
+    "KOI8-R": "окно",
+    "iso-8859-15": "lœss",
+    "utf-16": "窓",
+    "UTF-8": "fenêtre",
+}
+
+
+@pytest.mark.parametrize(("encoding", "name"), NAMES.items())
+def test_the_encoding_that_a_file_declares(encoding, name):
+    codec = {"Shift_JIS": "cp932", "ISO-8859-1": "cp1252"}.get(encoding, encoding)
+    text = f'<?xml version="1.0" encoding="{encoding}"?>\n' + annotation_xml(object_xml(name))
+    annotation = parse_annotation(text.encode(codec))
+    assert annotation.objects[0].raw_name == name
+    assert annotation.report == ()
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32"])
+def test_marks_and_zeros_tell_the_encoding(codec):
+    text = annotation_xml(object_xml("窓"))
+    assert parse_annotation(text.encode(codec)).objects[0].name == "窓"
+    marked = ("\ufeff" + text).encode(codec.removesuffix("-sig"))
+    assert parse_annotation(marked).objects[0].name == "窓"
+
+
+@pytest.mark.parametrize(
+    "declared", ["utf-8", "latin1x", "unicode_escape", "idna", "zlib", "rot13", "undefined"]
+)
+def test_a_declaration_that_is_wrong_or_no_encoding_of_text(declared):
+    text = f'<?xml version="1.0" encoding="{declared}"?>' + annotation_xml(object_xml("lit \\n à"))
+    assert parse_annotation(text.encode()).objects[0].raw_name == "lit \\n à"
+    found = parse_annotation(text.encode("latin-1"))
+    assert found.objects[0].raw_name == "lit \\n à"
+    assert [repair.kind for repair in found.report] == ["text encoding"]
+
+
+def test_utf_8_in_a_file_that_declares_another_encoding_it_does_not_fit():
+    text = '<?xml version="1.0" encoding="gbk"?>' + annotation_xml(object_xml("à l'étage €"))
+    assert parse_annotation(text.encode()).objects
