@@ -1,4 +1,4 @@
-"""The error that a reader of the workbook may meet: its sentence says what is wrong and what to do."""
+"""The errors that a reader of the workbook may meet: a sentence says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ class SceneLensError(ValueError):
     Traceback (most recent call last):
     ...
     scenelens.errors.SceneLensError: no study named 'real'
+    """
+
+
+class CannotAnswerError(SceneLensError):
+    """A question that this study cannot answer: it has no annotations, one network, too few images.
+
+    The message says what is missing and what would help. A notebook shows it and goes on, see
+    `scenelens.cells`; elsewhere it is an exception like any other.
+
+    Examples
+    --------
+    >>> raise CannotAnswerError("the study has no annotations: add an [annotations] table to study.toml.")
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.CannotAnswerError: the study has no annotations: add an [annotations] table ...
     """
 
 

@@ -7,6 +7,7 @@ Zhou, Khosla, Lapedriza, Oliva and Torralba, *Object Detectors Emerge in Deep Sc
 from __future__ import annotations
 
 PAIR = ("scene", "object")  # the two networks it compares, the scene network first
+CONTROL = "untrained"  # not in the paper: a network with random weights, which some studies have besides
 
 # Table 1: layer, number of units, (rows, columns) of its map, which is (1, 1) for fully connected layers.
 TABLE_1 = (

@@ -133,7 +133,7 @@ def _draw_boxes_in_axes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int],
     for k, row in enumerate(boxes.itertuples()):
         words = f"{fit(row.concept, 1.3)} {percent(row.confidence)}"
         width, height = (Plate.text_width(words) + 0.08) * scale, 0.165 * scale
-        x, y = room_for(row, (width, height), frame, taken)
+        x, y = _room_for(row, (width, height), frame, taken)
         taken.append((x, y, width, height))
         color = BOX_COLORS[k % len(BOX_COLORS)]
         axes.add_patch(Rectangle((x, y), width, height, fc=color, ec="black", lw=0.5, zorder=5))
@@ -141,7 +141,7 @@ def _draw_boxes_in_axes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int],
         axes.text(x + width / 2, y + height / 2, words, **style)
 
 
-def room_for(
+def _room_for(
     box: Any, size: tuple[float, float], frame: tuple[int, int], taken: list[Spot]
 ) -> tuple[float, float]:
     """Return the place of a box's name: at a corner inside the box, or near it, where no other name is.

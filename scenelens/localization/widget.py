@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from scenelens.localization.figures import BOX_COLORS, Spot, room_for
+from scenelens.localization.figures import BOX_COLORS, Spot, _room_for
 from scenelens.localization.image_reader import MOST, ImageReader
 from scenelens.localization.tables import NO_ANNOTATIONS
 from scenelens.receptive_fields import EmpiricalRF
@@ -262,7 +262,7 @@ def _paint_boxes(draw: ImageDraw.ImageDraw, boxes: pd.DataFrame, frame: tuple[in
     for k, row in enumerate(rows):
         name = f"{k + 1} {words(row.concept)}"
         size = (draw.textlength(name, font=_font(15)) + 8, 20.0)
-        x, y = room_for(row, size, (_SIDE, _SIDE), taken)
+        x, y = _room_for(row, size, (_SIDE, _SIDE), taken)
         taken.append((x, y, *size))
         draw.rectangle((x, y, x + size[0], y + size[1]), fill=_color(k), outline="black")
         draw.text((x + 4, y + size[1] / 2), name, fill="black", font=_font(15), anchor="lm")

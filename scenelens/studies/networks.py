@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from scenelens.errors import SceneLensError, close_names
+from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.networks import (
     PRESETS,
     Factory,
@@ -20,6 +20,7 @@ from scenelens.networks import (
     load_weights,
     read_class_names,
 )
+from scenelens.paper import CONTROL, PAIR
 from scenelens.studies.study_file import StudyFile
 from scenelens.studies.trust import StudyTrust
 
@@ -35,17 +36,54 @@ class StudyNetworks(Mapping):
     Raises
     ------
     SceneLensError
-        On access to a name that the study does not have; it is a KeyError, too.
+        On access to a name that the study does not have; it is a KeyError, too. CannotAnswerError where the
+        name is 'scene', 'object' or 'untrained': the study could have such a network.
     """
 
     def __init__(self, file: StudyFile) -> None:
         self._file = file
         self._loaded: dict[str, Network] = {}
 
+    @property
+    def compared(self) -> list[str]:
+        """The names of the trained networks: scene and object network first, then others as in the file.
+
+        A study of nothing but an untrained network has that one.
+        """
+        trained = [name for name in self if name != CONTROL] or list(self)
+        return sorted(trained, key=lambda name: PAIR.index(name) if name in PAIR else len(PAIR))
+
+    @property
+    def main(self) -> str:
+        """The network that is looked at where one is: the scene network, or else the first of `compared`."""
+        return self.compared[0]
+
+    def control_text(self) -> str:
+        """What the untrained network is, in words: it need not be of the main network's architecture.
+
+        Returns
+        -------
+        str
+            The end of a sentence, such as "a network with random weights, of the same architecture".
+
+        Raises
+        ------
+        CannotAnswerError
+            If the study has no untrained network.
+        """
+        control, main = self[CONTROL], self[self.main]
+        if _layers(control) == _layers(main):
+            return "a network with random weights, of the same architecture"
+        return (
+            "a network with random weights, but of another architecture "
+            f"({type(control.module).__name__}, while the {self.main} network is a "
+            f"{type(main.module).__name__}), so a difference need not come from the training"
+        )
+
     def __getitem__(self, name: str) -> Network:
         tables = self._file.data["networks"]
         if name not in tables:
-            raise _UnknownNetwork(f"the study has no network {name!r}; {close_names(name, tables)}.")
+            raise self._unknown(name)
         if name not in self._loaded:
             self._loaded[name] = _load_network(self._file, name)
         return self._loaded[name]
@@ -62,11 +100,31 @@ class StudyNetworks(Mapping):
     def __repr__(self) -> str:
         return f"networks: {', '.join(self)}"
 
+    def _unknown(self, name: str) -> SceneLensError:
+        if name not in (*PAIR, CONTROL):
+            return _UnknownNetwork(f"the study has no network {name!r}; {close_names(name, list(self))}.")
+        has = ", ".join(self)
+        return _NoSuchRole(
+            f"the study has no network {name!r} (only {has}): a table [networks.{name}] in "
+            f"{self._file.path.name} would add one."
+        )
+
 
 class _UnknownNetwork(SceneLensError, KeyError):
     """No network of that name; also a KeyError, so that ``networks.get`` works as with any mapping."""
 
     __str__ = Exception.__str__  # KeyError would show the sentence in quotes
+
+
+class _NoSuchRole(CannotAnswerError, KeyError):
+    """The study lacks the scene, the object or the untrained network; a KeyError, too."""
+
+    __str__ = Exception.__str__
+
+
+def _layers(network: Network) -> list[tuple]:
+    """Names, units and maps of a network's layers but for the last one, which has a unit per class."""
+    return list(network.layers[["layer", "units", "map"]].itertuples(index=False, name=None))[:-1]
 
 
 def _load_network(file: StudyFile, name: str) -> Network:

@@ -265,6 +265,30 @@ class Study:
             return JoinedAnnotations(sets)
         return next(iter(sets.values()), None)
 
+    def annotated(self, image: str) -> str:
+        """The id under which the annotations know an image: the two lists may name one file differently.
+
+        Parameters
+        ----------
+        image : str
+            The image's id in `images`.
+
+        Returns
+        -------
+        str
+            Its id in `annotations`; '' for an image that is not annotated.
+        """
+        return self._annotated.get(image, "")
+
+    @cached_property
+    def _annotated(self) -> dict[str, str]:
+        known = self.annotations
+        if known is None:
+            return {}
+        files = {known.path(image).resolve(): image for image in known.images}
+        found = {image: files.get(path.resolve(), "") for image, path in self._paths.items()}
+        return {image: name for image, name in found.items() if name}
+
     # ---- results that are computed once
 
     def index(self, network: str = "scene") -> ActivationIndex:
@@ -447,9 +471,6 @@ class Study:
         SceneLensError
             If there is no such network or layer; close names are given.
         """
-        if network not in self.networks:
-            close = close_names(network, list(self.networks))
-            raise SceneLensError(f"no network named {network!r} in this study; {close}.")
         table = self.networks[network].layers
         rows = table[table["layer"] == layer]
         if rows.empty:

@@ -16,10 +16,9 @@ from scenelens import paper
 from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import wilson_interval
 from scenelens.networks import Network, same_class
-from scenelens.paper import PAIR
+from scenelens.paper import CONTROL, PAIR
 from scenelens.studies import Study
 
-CONTROL = "untrained"  # a third network of some studies: the same architecture, never trained
 SOURCES = {"scene": "scene-centric", "object": "object-centric"}  # what each network was trained for
 
 

@@ -70,7 +70,7 @@ def test_names_have_room_of_their_own(corners):
     taken = []
     for top, left in corners:
         box = SimpleNamespace(top=top, left=left, bottom=min(227, top + 40), right=min(227, left + 40))
-        x, y = figures.room_for(box, (50.0, 10.0), (227, 227), taken)
+        x, y = figures._room_for(box, (50.0, 10.0), (227, 227), taken)
         assert 0 <= x <= 227 - 50
         assert 0 <= y <= 227 - 10
         for a, b, w, h in taken:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.networks.preprocessing import PRESETS
 from scenelens.studies.study import open_study
 from tests.tiny_study import STUDY, write_tiny_study
@@ -139,3 +139,64 @@ def test_units_to_silence_that_make_no_sense_are_one_sentence(tmp_path, value):
     path.write_text(path.read_text().replace("seed = 1", f"seed = 1\nsilence = {value}"))
     with pytest.raises(SceneLensError):
         open_study(path).networks["scene"]
+
+
+# ---- which networks a study has
+
+
+@pytest.mark.parametrize(
+    ("names", "compared"),
+    [
+        (("untrained", "object", "scene"), ["scene", "object"]),
+        (("object", "untrained"), ["object"]),
+        (("places", "scene"), ["scene", "places"]),
+        (("mine",), ["mine"]),
+        (("untrained",), ["untrained"]),
+    ],
+)
+def test_the_networks_that_are_compared(tmp_path, names, compared):
+    path = write_tiny_study(tmp_path)
+    tables = STUDY[STUDY.index("[networks.scene]") : STUDY.index("[[images]]")]
+    own = tables[: tables.index("[networks.object]")]
+    more = "".join(own.replace("scene", name) for name in names)
+    path.write_text(STUDY.replace(tables, more))
+    networks = open_study(path).networks
+    assert networks.compared == compared
+    assert networks.main == compared[0]
+
+
+@pytest.mark.parametrize("name", ["object", "untrained"])
+def test_a_network_that_the_study_could_have(tmp_path, name):
+    path = write_tiny_study(tmp_path)
+    second = STUDY[STUDY.index("[networks.object]") : STUDY.index("[[images]]")]
+    path.write_text(STUDY.replace(second, ""))
+    networks = open_study(path).networks
+    sentence = rf"no network '{name}' \(only scene\): a table \[networks\.{name}\] in study\.toml"
+    with pytest.raises(CannotAnswerError, match=sentence):
+        _ = networks[name]
+    assert networks.get(name) is None
+    with pytest.raises(CannotAnswerError, match=sentence):
+        open_study(path).layer_row(name, "conv1")
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (
+            'architecture = "caffenet"\nwidth = 0.125\nfc = 16\nseed = 3\nclasses = 7',
+            "of the same architecture",
+        ),
+        (
+            'architecture = "caffenet"\nwidth = 0.25\nfc = 16\nseed = 3\nclasses = 3',
+            "of another architecture",
+        ),
+        (
+            'architecture = "squeezenet1_1"\nseed = 3\nclasses = 3',
+            "another architecture (SqueezeNet, while the",
+        ),
+    ],
+)
+def test_what_the_untrained_network_is(tmp_path, table, said):
+    path = write_tiny_study(tmp_path)
+    path.write_text(STUDY.replace("[[images]]", f"[networks.untrained]\n{table}\n\n[[images]]", 1))
+    assert said in open_study(path).networks.control_text()

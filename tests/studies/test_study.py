@@ -13,6 +13,7 @@ from scenelens.networks.class_names import same_class
 from scenelens.studies import annotation_sets
 from scenelens.studies import study as study_module
 from scenelens.studies.study import open_study
+from tests.annotated_study import annotated_study
 from tests.tiny_study import STUDY, write_tiny_study
 
 
@@ -192,3 +193,24 @@ def test_files_that_are_no_photographs_are_skipped_by_name_and_do_not_hang(tmp_p
     assert [Path(image).name for image in skipped.index] == names
     assert all(name in reason for name, reason in zip(names, skipped, strict=True))
     assert len(study.index("scene").top_images("pool5", 0)) == 20
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_annotated_images_are_found_by_their_files(tmp_path, linked):
+    """The list of images and the annotations may name one file in two ways."""
+    study = annotated_study(tmp_path, per_category=2)
+    path = study.file.path
+    text = path.read_text()
+    alone = text.replace(
+        text[text.rindex("[[images]]") : text.index("[cache]")], ""
+    )  # no object-centric images
+    if linked:
+        (tmp_path / "elsewhere").symlink_to(tmp_path / "world" / "Images" / "scene")
+        alone = alone.replace("world/Images/scene", "elsewhere")
+    path.write_text(alone)
+    again = open_study(path)
+    assert "attic/0.png" in set(again.images.image)
+    assert again.annotated("attic/0.png") == "scene/attic/0.png"
+    assert study.annotated("scene/attic/0.png") == "scene/attic/0.png"
+    assert study.annotated("object/apple/0.png") == ""
+    assert open_study(write_tiny_study(tmp_path / "bare")).annotated("scene/attic/0.png") == ""
