@@ -8,7 +8,7 @@ the same results that the notebook shows. Every section room has the checks of i
 from __future__ import annotations
 
 from scenelens.emergence import exercises as notebook_04_1
-from scenelens.errors import SceneLensError, close_names
+from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.localization import exercises as notebook_04_2
 from scenelens.minimal_images import exercises as notebook_03_1
 from scenelens.receptive_fields import exercises as notebook_03_2
@@ -44,7 +44,8 @@ def check(exercise: str, study: Study, answer: object) -> Verdict:
     Returns
     -------
     Verdict
-        Text that a notebook shows: right or wrong, with a hint. ``.right`` is True or False.
+        Text that a notebook shows: right or wrong, with a hint. ``.right`` is True or False. Where the study
+        lacks what the exercise is about, the text says what that is.
 
     Raises
     ------
@@ -60,4 +61,7 @@ def check(exercise: str, study: Study, answer: object) -> Verdict:
         raise SceneLensError(f"no exercise {exercise!r}; {close_names(exercise, _CHECKS)}.")
     if answer is None or answer is ...:
         return Verdict.unanswered()
-    return _CHECKS[exercise](study, answer)
+    try:
+        return _CHECKS[exercise](study, answer)
+    except CannotAnswerError as error:
+        return Verdict(f"This exercise has no answer on this study: {error}")

@@ -32,34 +32,6 @@ from scenelens.errors import SceneLensError
 from scenelens.networks import Preprocessing
 
 
-def forward_differences(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return by how much the next pixel is brighter, downwards and to the right.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        (H, W) or (H, W, C), any numbers.
-
-    Returns
-    -------
-    down : numpy.ndarray
-        float64 of the image's shape: the pixel below minus the pixel itself; 0 in the last row.
-    right : numpy.ndarray
-        float64 of the image's shape: the pixel to the right minus the pixel itself; 0 in the last column.
-
-    Examples
-    --------
-    >>> down, right = forward_differences(np.array([[1, 2], [4, 8]]))
-    >>> down.tolist(), right.tolist()
-    ([[3.0, 6.0], [0.0, 0.0]], [[1.0, 0.0], [4.0, 0.0]])
-    """
-    values = np.asarray(image, dtype=np.float64)
-    down, right = np.zeros_like(values), np.zeros_like(values)
-    np.subtract(values[1:], values[:-1], out=down[:-1])
-    np.subtract(values[:, 1:], values[:, :-1], out=right[:, :-1])
-    return down, right
-
-
 class GradientBases:
     """One basis per segment: an image is its mean colour plus the sum of the bases of its segments.
 
@@ -103,6 +75,34 @@ class GradientBases:
     >>> bases.picture([False, False])[0, 0].tolist()  # the mean colour, halves rounded up
     [23, 24, 25]
     """
+
+    @staticmethod
+    def forward_differences(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return by how much the next pixel is brighter, downwards and to the right.
+
+        Parameters
+        ----------
+        image : numpy.ndarray
+            (H, W) or (H, W, C), any numbers.
+
+        Returns
+        -------
+        down : numpy.ndarray
+            float64 of the image's shape: the pixel below minus the pixel itself; 0 in the last row.
+        right : numpy.ndarray
+            float64 of the image's shape: the pixel to the right minus the pixel itself; 0 in the last column.
+
+        Examples
+        --------
+        >>> down, right = GradientBases.forward_differences(np.array([[1, 2], [4, 8]]))
+        >>> down.tolist(), right.tolist()
+        ([[3.0, 6.0], [0.0, 0.0]], [[1.0, 0.0], [4.0, 0.0]])
+        """
+        values = np.asarray(image, dtype=np.float64)
+        down, right = np.zeros_like(values), np.zeros_like(values)
+        np.subtract(values[1:], values[:-1], out=down[:-1])
+        np.subtract(values[:, 1:], values[:, :-1], out=right[:, :-1])
+        return down, right
 
     def __init__(self, image: np.ndarray, segment_map: np.ndarray) -> None:
         image, segment_map = Preprocessing.checked_image(image), np.asarray(segment_map)
@@ -211,7 +211,7 @@ def _subtract(total: np.ndarray, bases: np.ndarray, which: np.ndarray, shift: in
 
 def _bases(image: np.ndarray, segment_map: np.ndarray) -> np.ndarray:
     """Return the basis of each segment, float64 (n, 3, H, W), in grey levels, of mean 0."""
-    down, right = (np.moveaxis(one, 2, 0) for one in forward_differences(image))
+    down, right = (np.moveaxis(one, 2, 0) for one in GradientBases.forward_differences(image))
     boxes = find_objects(segment_map + 1)  # which skips 0
     bases = np.zeros((len(boxes), 3, *segment_map.shape))
     for segment, box in enumerate(boxes):

@@ -39,7 +39,8 @@ import pandas as pd
 
 from scenelens import sceneworld
 from scenelens.annotations import Annotations, JoinedAnnotations
-from scenelens.errors import SceneLensError, close_names
+from scenelens.cells import answer_in_cells
+from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.files import cache_key, data_folder, file_name
 from scenelens.image_folders import find_images
 from scenelens.images import load_image
@@ -93,6 +94,7 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
     """
     file = StudyFile.read(StudyFile.find(name_or_path))
     _check_files(file)
+    answer_in_cells()
     # Notebooks show names in tables, and JupyterLab takes what stands between two dollar signs for a formula.
     pd.set_option("display.html.use_mathjax", False, "styler.html.mathjax", False)
     return Study(file)
@@ -362,10 +364,7 @@ class Study:
         """
         known = self.annotations
         if known is None:
-            raise SceneLensError(
-                f"study {self.name!r} has no annotations, so its units cannot be labelled automatically: "
-                f"add an [annotations] table to {self.file.path.name}."
-            )
+            raise self._unannotated()
         nets = {name: self.networks[name] for name in networks}
         paths = {name: self._labels_path(net, name, known) for name, net in nets.items()}
         return AutomaticLabels.load_or_compute(
@@ -480,6 +479,12 @@ class Study:
             )
         return rows.iloc[0].to_dict()
 
+    def _unannotated(self) -> CannotAnswerError:
+        return CannotAnswerError(
+            "it is not known where which object is, because the study has no annotations: add an "
+            f"[annotations] table to {self.file.path.name}."
+        )
+
     def scene_images(self) -> list[str]:
         """The annotated images that show scenes: all but those that the study lists as object-centric.
 
@@ -494,10 +499,7 @@ class Study:
             If the study has no annotations.
         """
         if self.annotations is None:
-            raise SceneLensError(
-                f"study {self.name!r} has no annotations, so its objects cannot be counted: add an "
-                f"[annotations] table to {self.file.path.name}."
-            )
+            raise self._unannotated()
         # Annotations name their images in their own way, so the two lists are compared by the files they
         # mean.
         table = self.images

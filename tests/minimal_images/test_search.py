@@ -15,7 +15,7 @@ from torch import nn
 
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
-from scenelens.minimal_images.gradient_domain import forward_differences
+from scenelens.minimal_images.gradient_domain import GradientBases
 from scenelens.minimal_images.search import MinimalImage, minimal_image, simplify
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
@@ -32,7 +32,7 @@ def plain_search(network: Network, image: np.ndarray, segment_map: np.ndarray) -
         scores = []
         for candidate in left:
             owned = np.isin(segment_map, [one for one in left if one != candidate])[..., None]
-            down, right = (one * owned for one in forward_differences(image))
+            down, right = (one * owned for one in GradientBases.forward_differences(image))
             picture = np.clip(np.floor(integrate(down, right, image.mean((0, 1))) + 0.5), 0, 255)
             logits = network(picture.astype(np.uint8), framed=True)[0].double()
             scores.append((logits.log_softmax(0)[target].item(), int(logits.argmax()) == target))
