@@ -19,8 +19,8 @@ from scenelens.errors import SceneLensError
 from scenelens.localization import open_localizers
 from scenelens.minimal_images import (
     category_retention,
+    choose_categories,
     describe_retention,
-    known_categories,
     ship_retention,
 )
 from scenelens.progress import say_on_stderr
@@ -115,7 +115,7 @@ def _prepare_retention(study: Study, options: argparse.Namespace) -> None:
     if path is not None:
         print(path)
         return
-    for category in known_categories(study):
+    for category in choose_categories(study, n=None):
         print(describe_retention(category_retention(study, category)))
 
 

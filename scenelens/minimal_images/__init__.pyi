@@ -1,6 +1,6 @@
 from . import figures
 from .cut_image import CutImage
-from .examples import by_objects_and_regions, choose_categories, example_scene, known_categories
+from .examples import by_objects_and_regions, choose_categories, example_scene
 from .figures import RIGHT, WRONG
 from .regions import Regions
 from .retention_search import Retention, retention
@@ -24,7 +24,6 @@ __all__ = [
     "describe_retention",
     "example_scene",
     "figures",
-    "known_categories",
     "minimal_image",
     "regions_from_annotation",
     "retention",

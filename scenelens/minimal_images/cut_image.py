@@ -19,7 +19,7 @@ from scenelens.images import load_image
 from scenelens.minimal_images.gradient_domain import GradientBases
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.segmentation import segment_image
-from scenelens.networks import Network
+from scenelens.networks import Network, same_class
 
 BATCH = 32  # pictures that go through the network together
 
@@ -188,6 +188,9 @@ class CutImage:
         if isinstance(target, str):
             if target in network.classes:
                 return network.classes.index(target)
+            alike = [number for number, name in enumerate(network.classes) if same_class(target, name)]
+            if alike:
+                return alike[0]
             close = close_names(target, network.classes)
             raise SceneLensError(f"network {network.name!r} has no class {target!r}; {close}.")
         if not 0 <= int(target) < len(network.classes):

@@ -11,28 +11,29 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.caches import cached
-from scenelens.errors import SceneLensError, close_names
+from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.files import cache_key, digest
 from scenelens.images import load_image
+from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, minimal_image
 from scenelens.minimal_images.segmentation import regions_from_annotation
-from scenelens.networks import Network
+from scenelens.networks import Network, same_class
 from scenelens.studies import Study, network_inputs, variant_parts
 
 
-def choose_categories(study: Study, n: int = 4) -> list[str]:
+def choose_categories(study: Study, n: int | None = 4) -> list[str]:
     """Return scene categories to begin with: the paper's four, then the most frequent others.
 
-    Only categories that the study's images show and its scene network knows are chosen. Where a study has
-    annotated images, only those count.
+    Only categories that the study's photographs show and its scene network knows are chosen. Where annotated
+    photographs show such scenes, only those count.
 
     Parameters
     ----------
     study : Study
         The open study.
     n : int, optional
-        How many categories at most.
+        How many categories at most (default 4); None for all.
 
     Returns
     -------
@@ -41,53 +42,72 @@ def choose_categories(study: Study, n: int = 4) -> list[str]:
 
     Raises
     ------
-    SceneLensError
-        If no image shows a scene that the network knows.
+    CannotAnswerError
+        If no photograph shows a scene that the network knows, or the study has no scene network.
     """
-    scenes = _scenes(study)
-    counts = scenes[scenes.isin(study.networks["scene"].classes)].value_counts()
-    if counts.empty:
-        raise SceneLensError(
-            f"no image of study {study.name!r} shows a scene that its scene network knows; "
-            "name the folders of images as the network names its classes."
-        )
+    counts = _scenes(study)["category"].value_counts()
     known = [category for category in paper.RETENTION if category in counts]
     return [*known, *(category for category in counts.index if category not in known)][:n]
 
 
-def known_categories(study: Study) -> list[str]:
-    """Return all scene categories that the study's images show and its scene network knows.
+def _scenes(study: Study) -> pd.DataFrame:
+    """Return the photographs of scenes that the scene network knows: ``image``, ``path``, ``category``.
 
-    Parameters
-    ----------
-    study : Study
-        The open study.
-
-    Returns
-    -------
-    list of str
-        The categories, sorted.
+    They are the annotated ones, with their ids in the annotations. Where none of these has the name of such a
+    scene, they are the study's scene-centric images.
     """
-    classes = set(study.networks["scene"].classes)
-    return sorted(set(_scenes(study)) & classes)
+    annotations, classes = study.annotations, study.networks["scene"].classes
+    known = [] if annotations is None else list(annotations.images)
+    listed = study.images[study.images["source"] == "scene-centric"]
+    tables = [
+        pd.DataFrame(
+            {
+                "image": known,
+                "path": [annotations.path(image) for image in known] if annotations else [],
+                "category": [annotations.scene(image) for image in known] if annotations else [],
+            }
+        ),
+        listed[["image", "path", "category"]],
+    ]
+    for table in tables:
+        found = table[table["category"].isin(_known(table["category"], classes))]
+        if len(found):
+            return found
+    raise CannotAnswerError(
+        "no photograph of the study shows a scene that its scene network knows: give the folders of scene "
+        f"photographs the names of classes, such as {classes[0]!r}."
+    )
 
 
-def _scenes(study: Study) -> pd.Series:
-    """Return the scene of each annotated image, or of each scene-centric one if none is annotated."""
-    if study.annotations is None:
-        images = study.images
-        return images[images["source"] == "scene-centric"]["category"]
-    return pd.Series([study.annotations.scene(image) for image in study.annotations.images], dtype=str)
+def _known(categories: pd.Series, classes: list[str]) -> list[str]:
+    """The categories that mean one of the classes."""
+    exact = set(classes)
+    return [
+        one
+        for one in categories.unique()
+        if one and (one in exact or any(same_class(one, each) for each in classes))
+    ]
 
 
 @dataclass(frozen=True)
 class _ExampleScene:
     """One photograph of a scene; see `example_scene`."""
 
+    network: Network
     path: Path
     photograph: np.ndarray
     category: str
     regions: Regions | None
+
+    def cuts(self) -> dict[str, CutImage]:
+        """Return the photograph cut by its outlined objects, if it has any, and by regions and edges."""
+        ways = {"objects": self.regions, "edges and regions": None}
+        if self.regions is None:
+            del ways["objects"]
+        return {
+            way: CutImage(self.network, self.photograph, regions, self.category)
+            for way, regions in ways.items()
+        }
 
 
 def example_scene(study: Study, category: str) -> _ExampleScene:
@@ -106,34 +126,39 @@ def example_scene(study: Study, category: str) -> _ExampleScene:
     -------
     object
         With the attributes ``path`` (Path), ``photograph`` (uint8 RGB (h, w, 3)), ``category`` (str) and
-        ``regions`` (the `Regions` of its outlined objects; None where the study has no annotations).
+        ``regions`` (the `Regions` of its outlined objects; None where it is not annotated). ``cuts()``
+        returns it as `CutImage`, by way of cutting: "objects", if it is annotated, and "edges and regions".
 
     Raises
     ------
     SceneLensError
         If no image shows such a category (close names are given).
+    CannotAnswerError
+        If no photograph shows a scene that the network knows, or the study has no scene network.
     """
-    network, first = study.networks["scene"], None
-    for image, path in _photographs(study, category):
+    network, first, scenes = study.networks["scene"], None, _scenes(study)
+    shown = scenes[scenes["category"] == category]
+    if shown.empty:
+        raise SceneLensError(f"no image shows a {category!r}; {close_names(category, set(scenes.category))}.")
+    wanted = network.classes[CutImage.class_number(network, category)]
+    for image, path in zip(shown["image"], shown["path"], strict=True):
         photograph = load_image(path)
         first = first or (image, path, photograph)
-        if _predicted(network, photograph, study.cache / "minimal") == category:
+        if _predicted(network, photograph, study.cache / "minimal") == wanted:
             first = image, path, photograph
             break
-    if first is None:
-        raise SceneLensError(f"no image shows a {category!r}; {close_names(category, set(_scenes(study)))}.")
+    assert first is not None
     image, path, photograph = first
-    annotations = study.annotations
-    regions = None if annotations is None else regions_from_annotation(annotations, image)
-    return _ExampleScene(path, photograph, category, regions)
+    return _ExampleScene(network, path, photograph, category, _regions(study, image))
 
 
-def _photographs(study: Study, category: str) -> list[tuple[str, Path]]:
-    if study.annotations is None:
-        images = study.images[study.images["category"] == category]
-        return list(zip(images.image, images.path, strict=True))
+def _regions(study: Study, image: str) -> Regions | None:
+    """The outlined objects of a photograph, by its id in the annotations or in the study."""
     known = study.annotations
-    return [(image, known.path(image)) for image in known.images if known.scene(image) == category]
+    if known is None:
+        return None
+    name = image if image in set(known.images) else study.annotated(image)
+    return regions_from_annotation(known, name) if name else None
 
 
 def _predicted(network: Network, photograph: np.ndarray, folder: Path) -> str:

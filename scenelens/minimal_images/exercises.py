@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scenelens.errors import CannotAnswerError
 from scenelens.minimal_images.examples import choose_categories
 from scenelens.minimal_images.study_retention import category_retention
 from scenelens.studies import Study
@@ -18,6 +19,10 @@ def _most_kept(study: Study, answer: object) -> Verdict:
     """03_1.2: the object that minimal images of the study's first category keep most often."""
     table = category_retention(study, choose_categories(study)[0]).table
     table = table[table.n >= 4]
+    if table.empty:
+        raise CannotAnswerError(
+            "no object is in four annotated photographs that the network recognises: annotate more of them."
+        )
     hint = "Look at the first panel: the rows are sorted."
     return check_choice(answer, table.object.iloc[0], list(table.object), hint)
 

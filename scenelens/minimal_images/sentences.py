@@ -23,19 +23,18 @@ def describe_retention(found: Retention | Mapping[str, list[Retention]]) -> Sent
     Returns
     -------
     Sentences
-        One paragraph; for several networks a list per network, or a sentence where nothing was counted.
+        One paragraph; for several networks a list per network.
     """
     if isinstance(found, Retention):
         return Sentences(_describe_category(found))
-    if not found:
-        return Sentences("This study has no annotations, so it is unknown to which object a segment belongs.")
     parts = []
     for name, retentions in found.items():
         head = "The scene network" if name == "scene" else "The object network, with a head for scenes"
         parts += [f"{head}:", *(f"- {_describe_category(one)}" for one in retentions), ""]
     if "object" not in found:
         parts.append(
-            "The object network cannot be compared: the study has too few other images of these scenes."
+            "No other network is compared: that takes an object network, and 8 other photographs of each of "
+            "these scenes to train its linear layer on."
         )
     return Sentences("\n".join(parts))
 

@@ -22,10 +22,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from scenelens.annotations import Annotations
 from scenelens.caches import read_cached
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.files import digest, replace_file
-from scenelens.minimal_images.examples import choose_categories, known_categories
+from scenelens.minimal_images.examples import choose_categories
 from scenelens.minimal_images.retention_search import ImageRetention, Retention, retention
 from scenelens.networks import Network, record
 from scenelens.studies import Study, network_variant
@@ -53,16 +54,16 @@ def compare_retention(study: Study, categories: list[str], n: int = _N_IMAGES) -
     Returns
     -------
     dict of str to list of Retention
-        Network name to one entry per category. 'object' is missing where the study has too few other
-        photographs of scenes to train the linear layer on. Empty where the study has no annotations.
+        Network name to one entry per category. 'object' is missing where the study has no such network, or
+        too few other photographs of scenes to train the linear layer on.
 
     Raises
     ------
+    CannotAnswerError
+        If the study has no scene network, or no annotated photographs of these scenes.
     SceneLensError
-        If no annotated image shows such a category, or the scene network does not know it.
+        If the scene network knows no such category.
     """
-    if study.annotations is None:
-        return {}
     found = {"scene": [category_retention(study, category, "scene", n) for category in categories]}
     probe = _network_with_head(study, found["scene"])
     if probe is not None:
@@ -94,20 +95,30 @@ def category_retention(
 
     Raises
     ------
+    CannotAnswerError
+        If the study has no annotated photographs of scenes.
     SceneLensError
-        If the study has no annotations, if no annotated image shows the category, or if the network has no
-        such class.
+        If no annotated image shows the category, or if the network has no such class.
     """
-    if study.annotations is None:
-        where = study.file.path.name
-        raise SceneLensError(
-            f"study {study.name!r} has no annotations: add an [annotations] table to {where}."
-        )
     net = study.networks[network] if isinstance(network, str) else network
+    annotations = _annotated_scenes(study)
     folder = study.cache / "minimal"
     # What comes with a study was searched with the network as it was when it came.
     known = {} if network_variant(net, folder) else _shipped(study).get(_shipped_key(net, category), {})
-    return retention(net, study.annotations, category, n_images=n, cache=folder, known=known)
+    return retention(net, annotations, category, n_images=n, cache=folder, known=known)
+
+
+def _annotated_scenes(study: Study) -> Annotations:
+    """Return the annotations, if they say which scenes they show."""
+    study.scene_images()  # raises where there are no annotations
+    annotations = study.annotations
+    assert annotations is not None
+    if not any(annotations.scene(image) for image in annotations.images):
+        raise CannotAnswerError(
+            "which objects a scene keeps is counted on photographs whose scene and objects are annotated, and "
+            "no annotation of this study names a scene: the formats 'sun' and 'ade20k' can."
+        )
+    return annotations
 
 
 def _network_with_head(study: Study, counted: list[Retention]) -> Network | None:
@@ -117,7 +128,7 @@ def _network_with_head(study: Study, counted: list[Retention]) -> Network | None
     and the comparison with the scene network would not be fair.
     """
     annotations = study.annotations
-    if annotations is None:
+    if annotations is None or _PROBED not in study.networks:
         return None
     tested = {annotations.path(one.image).resolve() for each in counted for one in each.per_image}
     table = study.images
@@ -154,7 +165,7 @@ def ship_retention(study: Study, n: int = _N_IMAGES) -> Path | None:
     path = _shipped_file(study)
     if path is None:
         return None
-    scene = [(study.networks["scene"], category) for category in known_categories(study)]
+    scene = [(study.networks["scene"], category) for category in choose_categories(study, n=None)]
     chosen = choose_categories(study)
     probe = _network_with_head(study, [category_retention(study, category, n=n) for category in chosen])
     runs = scene + [(probe, category) for category in chosen if probe is not None]
@@ -269,7 +280,9 @@ def _scene_probe(study: Study, network: str = "object", without: list[str] | Non
 
 def _training_images(study: Study, without: set[str]) -> pd.DataFrame:
     images = study.images.reset_index(drop=True)
-    images = images[(images["source"] == "scene-centric") & ~images["image"].isin(without)]
+    images = images[
+        (images["source"] == "scene-centric") & ~images["image"].isin(without) & (images["category"] != "")
+    ]
     images = images[images.groupby("category")["image"].transform("size") >= MIN_IMAGES]
     if images["category"].nunique() < 2:
         raise SceneLensError(

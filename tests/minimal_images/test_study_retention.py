@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from scenelens import paper
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.exercises import check
 from scenelens.minimal_images import examples, sentences, study_retention
 from scenelens.minimal_images.retention_search import ImageRetention, Retention
@@ -37,7 +37,7 @@ def test_categories_are_the_papers_or_the_most_frequent(study, monkeypatch):
     assert len(examples.choose_categories(study, n=2)) == 2
     monkeypatch.setitem(paper.RETENTION, "cave", {"rock": 0.5})
     assert examples.choose_categories(study) == ["cave", "attic", "beach"]
-    assert examples.known_categories(study) == ["attic", "beach", "cave"]
+    assert examples.choose_categories(study, n=None) == ["cave", "attic", "beach"]
 
 
 def test_an_example_is_one_that_is_recognised(study, favourite):
@@ -78,13 +78,13 @@ def test_both_ways_are_cached_and_the_network_does_not_run_again(study, favourit
 
 def test_a_study_without_annotations_still_has_examples(tmp_path):
     bare = open_study(write_tiny_study(tmp_path))
-    assert examples.known_categories(bare) == ["attic", "beach", "cave"]
+    assert examples.choose_categories(bare, n=None) == ["attic", "beach", "cave"]
     assert examples.example_scene(bare, "cave").regions is None
     assert [words for words, _ in examples.by_objects_and_regions(bare, "cave")] == [
         "cut by edges and regions"
     ]
-    assert study_retention.compare_retention(bare, ["cave"]) == {}
-    assert "no annotations" in sentences.describe_retention({})
+    with pytest.raises(CannotAnswerError, match="no annotations"):
+        study_retention.compare_retention(bare, ["cave"])
     with pytest.raises(SceneLensError, match="add an \\[annotations\\] table"):
         study_retention.category_retention(bare, "cave")
 
