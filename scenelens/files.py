@@ -369,7 +369,7 @@ def replace_file(path: str | Path, content: bytes, durable: bool = False) -> Non
         ) from None
 
 
-def _read_text(path: str | Path) -> str:
+def read_text(path: str | Path) -> str:
     """Read a text file in UTF-8 or UTF-16, with or without the mark that some editors write at its beginning.
 
     Parameters
@@ -393,7 +393,7 @@ def _read_text(path: str | Path) -> str:
     --------
     >>> import tempfile; file = Path(tempfile.mkdtemp()) / "names.txt"
     >>> _ = file.write_bytes("Küche".encode("utf-16"))
-    >>> _read_text(file)
+    >>> read_text(file)
     'Küche'
     """
     content = Path(path).read_bytes()

@@ -19,7 +19,7 @@ from scenelens.images import load_image
 from scenelens.minimal_images.gradient_domain import GradientBases
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.segmentation import segment_image
-from scenelens.networks import Network, same_class
+from scenelens.networks import Network
 
 BATCH = 32  # pictures that go through the network together
 
@@ -183,16 +183,19 @@ class CutImage:
         Raises
         ------
         SceneLensError
-            If the network has no such class; close names are given.
+            If the network has no such class (close names are given), or several of that name.
         """
         if isinstance(target, str):
-            if target in network.classes:
-                return network.classes.index(target)
-            alike = [number for number, name in enumerate(network.classes) if same_class(target, name)]
-            if alike:
-                return alike[0]
-            close = close_names(target, network.classes)
-            raise SceneLensError(f"network {network.name!r} has no class {target!r}; {close}.")
+            found = network.class_names.find(target)
+            if len(found) > 1:
+                names = " or ".join(repr(network.classes[number]) for number in found)
+                raise SceneLensError(
+                    f"network {network.name!r} has several classes called {target!r}: write {names}."
+                )
+            if not found:
+                close = close_names(target, network.classes)
+                raise SceneLensError(f"network {network.name!r} has no class {target!r}; {close}.")
+            return found[0]
         if not 0 <= int(target) < len(network.classes):
             raise SceneLensError(
                 f"network {network.name!r} has classes 0 to {len(network.classes) - 1}, not {target}."

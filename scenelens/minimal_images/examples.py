@@ -18,7 +18,7 @@ from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, minimal_image
 from scenelens.minimal_images.segmentation import regions_from_annotation
-from scenelens.networks import Network, same_class
+from scenelens.networks import Network
 from scenelens.studies import Study, network_inputs, variant_parts
 
 
@@ -56,7 +56,7 @@ def _scenes(study: Study) -> pd.DataFrame:
     They are the annotated ones, with their ids in the annotations. Where none of these has the name of such a
     scene, they are the study's scene-centric images.
     """
-    annotations, classes = study.annotations, study.networks["scene"].classes
+    annotations, names = study.annotations, study.networks["scene"].class_names
     known = [] if annotations is None else list(annotations.images)
     listed = study.images[study.images["source"] == "scene-centric"]
     tables = [
@@ -70,23 +70,14 @@ def _scenes(study: Study) -> pd.DataFrame:
         listed[["image", "path", "category"]],
     ]
     for table in tables:
-        found = table[table["category"].isin(_known(table["category"], classes))]
-        if len(found):
-            return found
+        # A name that several classes share does not say which of them is meant.
+        meant = [one for one in table["category"].unique() if one and len(names.find(one)) == 1]
+        if meant:
+            return table[table["category"].isin(meant)]
     raise CannotAnswerError(
         "no photograph of the study shows a scene that its scene network knows: give the folders of scene "
-        f"photographs the names of classes, such as {classes[0]!r}."
+        f"photographs the names of classes, such as {names[0]!r}."
     )
-
-
-def _known(categories: pd.Series, classes: list[str]) -> list[str]:
-    """The categories that mean one of the classes."""
-    exact = set(classes)
-    return [
-        one
-        for one in categories.unique()
-        if one and (one in exact or any(same_class(one, each) for each in classes))
-    ]
 
 
 @dataclass(frozen=True)
@@ -140,7 +131,7 @@ def example_scene(study: Study, category: str) -> _ExampleScene:
     shown = scenes[scenes["category"] == category]
     if shown.empty:
         raise SceneLensError(f"no image shows a {category!r}; {close_names(category, set(scenes.category))}.")
-    wanted = network.classes[CutImage.class_number(network, category)]
+    wanted = CutImage.class_number(network, category)
     for image, path in zip(shown["image"], shown["path"], strict=True):
         photograph = load_image(path)
         first = first or (image, path, photograph)
@@ -161,8 +152,8 @@ def _regions(study: Study, image: str) -> Regions | None:
     return regions_from_annotation(known, name) if name else None
 
 
-def _predicted(network: Network, photograph: np.ndarray, folder: Path) -> str:
-    """Return the class that the network predicts for a photograph, from the cache where it is there."""
+def _predicted(network: Network, photograph: np.ndarray, folder: Path) -> int:
+    """Return the number of the predicted class of a photograph, from the cache where it is there."""
     frame = network.show_input(photograph)
     # The frame counts, and not the photograph: it is all that the network sees.
     parts = [network_inputs(network), frame.shape, digest(frame.tobytes()), *variant_parts(network, folder)]
@@ -178,8 +169,7 @@ def _predicted(network: Network, photograph: np.ndarray, folder: Path) -> str:
         return number
 
     path = folder / f"predicted-{key}.json"
-    number = cached(path, run, lambda number: json.dumps({"predicted": number}).encode(), unpack)
-    return network.classes[number]
+    return cached(path, run, lambda number: json.dumps({"predicted": number}).encode(), unpack)
 
 
 def by_objects_and_regions(study: Study, category: str) -> list[tuple[str, MinimalImage]]:

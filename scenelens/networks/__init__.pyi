@@ -1,6 +1,6 @@
 from .build import Factory, build_module
 from .caffenet import CaffeNet, fold_batch_norm
-from .class_names import read_class_names, same_class
+from .class_names import ClassNames
 from .finite import NonFinite
 from .graph import Slide, Step, Untraceable, layer_step
 from .grid import Axis, Grid, interpolate
@@ -16,6 +16,7 @@ __all__ = [
     "RF",
     "Axis",
     "CaffeNet",
+    "ClassNames",
     "Factory",
     "Grid",
     "Network",
@@ -30,10 +31,8 @@ __all__ = [
     "layer_step",
     "load_torchvision",
     "load_weights",
-    "read_class_names",
     "record",
     "responses",
-    "same_class",
     "theoretical_rf",
     "unit_maps",
     "weights_hash",

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.networks.class_names import ClassNames
 from scenelens.networks.finite import NonFinite
 from scenelens.networks.grid import Axis, Grid
 from scenelens.networks.hooks import ACTIVE_RECORDERS
@@ -38,7 +39,7 @@ class Network:
         Any module that maps (N, 3, H, W) to (N, n_classes); it is put into eval mode.
     name : str, optional
         Its name in the study: ``"scene"``, ``"object"``, ``"untrained"``.
-    classes : sequence of str, optional
+    classes : ClassNames or sequence of str, optional
         Class names in the order of its outputs; by default "class 0", "class 1", ...
     preprocessing : Preprocessing, optional
         How its images are prepared.
@@ -50,13 +51,17 @@ class Network:
     name : str
         As given.
     classes : list of str
-        The class names.
+        The class names; where two classes share a name, each has its number behind it.
+    class_names : ClassNames
+        The same, and which of them a category means.
     preprocessing : Preprocessing
         As given.
     input_size : tuple of int
         (height, width) of the frame that it sees, in pixels.
     card : dict
         Its model card; empty where none came with the class names.
+    notes : list of str
+        How its files were understood, where that was not obvious.
 
     Raises
     ------
@@ -85,16 +90,19 @@ class Network:
     ) -> None:
         self.module = module.eval()
         self.name = name
-        self.card: dict[str, Any] = {}
+        self.notes: list[str] = []
         self.preprocessing = preprocessing or Preprocessing()
         self.input_size = self.preprocessing.size
         outputs = self._output_shape()
         if classes is not None and len(classes) != outputs:
             raise SceneLensError(f"network {name!r} has {outputs} outputs but {len(classes)} class names.")
-        self.classes = list(classes) if classes is not None else [f"class {n}" for n in range(outputs)]
+        given = [f"class {n}" for n in range(outputs)] if classes is None else classes
+        self.class_names = given if isinstance(given, ClassNames) else ClassNames(given)
+        self.classes = list(self.class_names)
+        self.card: dict[str, Any] = self.class_names.card
 
     def __repr__(self) -> str:
-        return f"Network({self.name!r}, {type(self.module).__name__}, {len(self.classes)} classes)"
+        return f"Network({self.name!r}, {type(self.module).__name__}, {self.class_names!r})"
 
     def _output_shape(self) -> int:
         try:

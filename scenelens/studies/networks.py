@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,13 +11,12 @@ import torch
 from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.networks import (
     PRESETS,
+    ClassNames,
     Factory,
     Network,
     Preprocessing,
     build_module,
-    load_torchvision,
     load_weights,
-    read_class_names,
 )
 from scenelens.paper import CONTROL, PAIR
 from scenelens.studies.study_file import StudyFile
@@ -130,7 +128,7 @@ def _layers(network: Network) -> list[tuple]:
 def _load_network(file: StudyFile, name: str) -> Network:
     """Build the network that ``[networks.<name>]`` describes, with its weights or its seed."""
     table, section = file.data["networks"][name], f"networks.{name}"
-    classes, card = _classes(file, section, table.get("classes"))
+    classes = _classes(file, section, table.get("classes"))
     if "factory" in table:
         trust = StudyTrust(file)
         module = Factory(table["factory"], file.path.parent, trust.root).build(trust.check)
@@ -146,7 +144,7 @@ def _load_network(file: StudyFile, name: str) -> Network:
         load_weights(module, file.resolve(table["weights"]), table.get("rename"))
     names = None if isinstance(classes, int) else classes
     network = Network(module, name, names, _preprocessing(file, section, table.get("preprocessing")))
-    network.card = card
+    network.notes += [f"classes: {names.note}"] if names is not None and names.note else []
     for layer, units in table.get("silence", {}).items():
         network.silence(layer, units)
     return network
@@ -165,18 +163,13 @@ def _built(file: StudyFile, section: str, n_classes: int, options: dict[str, Any
         ) from error
 
 
-def _classes(file: StudyFile, section: str, given: Any) -> tuple[list[str] | int | None, dict]:
-    """Class names, their number, or None (a factory's network needs none); and the model card, if any."""
+def _classes(file: StudyFile, section: str, given: Any) -> ClassNames | int | None:
+    """Class names, their number, or None: a factory's network needs none."""
     if given is None or isinstance(given, int):
-        return given, {}
+        return given
     if isinstance(given, list):
-        return [str(one) for one in given], {}
-    if given == "imagenet":
-        return list(load_torchvision().models.SqueezeNet1_1_Weights.IMAGENET1K_V1.meta["categories"]), {}
-    path = file.existing(section, given)
-    names = read_class_names(path)
-    card = json.loads(path.read_text("utf-8")) if path.suffix == ".json" else {}
-    return names, card if isinstance(card, dict) and "classes" in card else {}
+        return ClassNames(given)
+    return ClassNames.imagenet() if given == "imagenet" else ClassNames.read(file.existing(section, given))
 
 
 def _preprocessing(file: StudyFile, section: str, given: Any) -> Preprocessing:

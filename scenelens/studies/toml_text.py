@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scenelens.errors import SceneLensError
-from scenelens.files import _read_text
+from scenelens.files import read_text
 
 _LARGEST_FILE = 10_000_000  # bytes; no study.toml comes near it
 _MOST_LINES = 500  # finding a key's line parses a file line by line; larger files go without
@@ -25,7 +25,7 @@ def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise ValueError(f"it is larger than {_LARGEST_FILE / 1e6:.0f} MB")
-        text = _read_text(path)
+        text = read_text(path)
     except (OSError, ValueError) as error:
         raise SceneLensError(f"the study {path} cannot be read: {_shown(error)}.") from error
     try:

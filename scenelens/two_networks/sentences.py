@@ -5,6 +5,7 @@ Every function takes a table of this room and returns text with its numbers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -127,11 +128,33 @@ def describe_accuracy(table: pd.DataFrame) -> Sentences:
         if not row["n"]:
             lines.append(
                 f"{name}; none of this study's categories is among them, so it cannot be tested here."
+                f"{_not_counted(row)}"
             )
             continue
         text = f"{name}; on this study's images of {row['categories']} of them it is right in {_share(row)}"
-        lines.append(f"{text}. The paper's, on its own test images: {percent(quoted[row['network']])}.")
+        text = f"{text}. The paper's, on its own test images: {percent(quoted[row['network']])}."
+        lines.append(text + _not_counted(row))
     return _listed(lines)
+
+
+def _not_counted(row: Any) -> str:
+    """Which categories do not count, and how to make them count."""
+    text = ""
+    if row.get("unknown"):
+        text += f" Not among its classes, so not counted: {_few(row['unknown'])}."
+    if row.get("shared"):
+        folder, classes = next(iter(row["shared"].items()))
+        say = f"'{named(folder)}' = '{named(classes[0])}'"
+        text += (
+            f" Not counted, because several of its classes have the name: {_few(row['shared'])}. In the "
+            f"table [[images]], categories = {{ {say} }} says which is meant."
+        )
+    return text
+
+
+def _few(names: Iterable[str], n: int = 5) -> str:
+    shown = [named(name) for name in names]
+    return ", ".join(shown[:n]) + (f" and {len(shown) - n} more" if len(shown) > n else "")
 
 
 def describe_transfer(table: pd.DataFrame) -> Sentences:

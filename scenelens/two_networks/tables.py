@@ -15,7 +15,7 @@ import pandas as pd
 from scenelens import paper
 from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import wilson_interval
-from scenelens.networks import Network, same_class
+from scenelens.networks import Network
 from scenelens.paper import CONTROL, PAIR
 from scenelens.studies import Study
 
@@ -181,7 +181,8 @@ def own_accuracy(study: Study) -> pd.DataFrame:
     pandas.DataFrame
         ``network``, ``classes`` (of the network), ``categories`` (of the study that it has a class for),
         ``n``, ``share`` with its 95% Wilson interval ``low`` and ``high``. A network without a class for any
-        of the study's categories has n 0 and missing values.
+        of the study's categories has n 0 and missing values. ``unknown`` lists the categories that it has no
+        class for, and ``shared`` has those whose name several classes share -> these classes; neither count.
 
     Raises
     ------
@@ -193,20 +194,32 @@ def own_accuracy(study: Study) -> pd.DataFrame:
 
 
 def _accuracy_row(study: Study, network: str) -> dict[str, Any]:
-    classes = study.networks[network].classes
+    names = study.networks[network].class_names
     images = study.images[study.images["source"] == SOURCES[network]].set_index("image")
     # A folder is named "great_white_shark", a class "great white shark, white shark".
-    match = {c: next((k for k in classes if same_class(c, k)), None) for c in images["category"].unique()}
-    wanted = images["category"].map(match).dropna()
+    found = {category: names.find(category) for category in images["category"].unique()}
+    meant = {category: numbers[0] for category, numbers in found.items() if len(numbers) == 1}
+    wanted = images["category"].map(meant).dropna()
     predicted = _predicted_classes(study, network).reindex(wanted.index).dropna()
     right, n = int((predicted == wanted.loc[predicted.index]).sum()), len(predicted)
     low, high = wilson_interval(right, n) if n else (np.nan, np.nan)
-    counts = {"network": network, "classes": len(classes), "categories": wanted.nunique(), "n": n}
-    return {**counts, "share": right / n if n else np.nan, "low": low, "high": high}
+    counts = {"network": network, "classes": len(names), "categories": wanted.nunique(), "n": n}
+    return {
+        **counts,
+        "share": right / n if n else np.nan,
+        "low": low,
+        "high": high,
+        "unknown": [category for category, numbers in found.items() if not numbers],
+        "shared": {
+            category: [names[one] for one in numbers]
+            for category, numbers in found.items()
+            if len(numbers) > 1
+        },
+    }
 
 
 def _predicted_classes(study: Study, network: str) -> pd.Series:
-    """Return the class that a network predicts for each image, by image id.
+    """Return the number of the class that a network predicts for each image, by image id.
 
     The index of the output layer holds the scores of all classes already, so the network does not run.
     """
@@ -218,8 +231,7 @@ def _predicted_classes(study: Study, network: str) -> pd.Series:
         )
     values = layer_features(study, network, str(output["layer"]))
     readable = ~np.isnan(values).any(axis=1)
-    names = np.asarray(net.classes, dtype=object)[values[readable].argmax(axis=1)]
-    return pd.Series(names, index=pd.Index(study.images["image"])[readable])
+    return pd.Series(values[readable].argmax(axis=1), index=pd.Index(study.images["image"])[readable])
 
 
 def layer_features(study: Study, network: str, layer: str) -> np.ndarray:

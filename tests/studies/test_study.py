@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.class_names import same_class
 from scenelens.studies import annotation_sets
 from scenelens.studies import study as study_module
 from scenelens.studies.study import open_study
@@ -152,7 +151,8 @@ def test_opening_loads_nothing(tiny_study):
 
 def _right(study, network: str, images: pd.DataFrame) -> pd.Series:
     table = study.networks[network].predict([study.load_image(image) for image in images.image], top=1)
-    hits = [same_class(a, b) for a, b in zip(images.category, table.predicted, strict=True)]
+    names = study.networks[network].class_names
+    hits = [names.find(a) == names.find(b) for a, b in zip(images.category, table.predicted, strict=True)]
     return pd.Series(hits, index=images.category).groupby(level=0).sum()
 
 

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -183,6 +185,33 @@ def test_a_network_that_knows_none_of_the_categories_is_not_tested(tmp_path):
     table = tables.own_accuracy(open_study(path))
     assert list(table["n"]) == [12, 0]
     assert "cannot be tested here" in sentences.describe_accuracy(table)
+
+
+def renamed(folder, names, classes):
+    """The tiny study with other names of its three folders of scenes, and of the scene network's classes."""
+    path = write_tiny_study(folder)
+    for old, new in zip(("attic", "beach", "cave"), names, strict=True):
+        (folder / "photos" / "scene" / old).rename(folder / "photos" / "scene" / new)
+    path.write_text(STUDY.replace('["attic", "beach", "cave"]', json.dumps(classes, ensure_ascii=False)))
+    return open_study(path)
+
+
+@pytest.mark.parametrize("names", [["厨房", "沙漠", "天空"], ["кухня", "пляж", "пещера"], ["🏖", "🏔", "🌆"]])
+def test_accuracy_in_any_script_is_that_of_plain_names(study, tmp_path, names):
+    found = tables.own_accuracy(renamed(tmp_path, names, names)).iloc[0]
+    plain = tables.own_accuracy(study).iloc[0]
+    assert (found["n"], found["categories"], found["share"]) == (12, 3, plain["share"])
+
+
+def test_categories_that_do_not_count_are_named(tmp_path):
+    study = renamed(tmp_path, ["crane", "beach", "沙漠"], ["Crane", "crane", "beach"])
+    table = tables.own_accuracy(study)
+    row = table.iloc[0]
+    assert (row["n"], row["unknown"], row["shared"]) == (4, ["沙漠"], {"crane": ["Crane (0)", "crane (1)"]})
+    text = sentences.describe_accuracy(table)
+    assert "Not among its classes, so not counted: 沙漠" in text
+    assert "several of its classes have the name: crane" in text
+    assert study.networks["scene"].predict(study.load_image(study.images.image[0]), top=3).predicted.is_unique
 
 
 def test_features_are_means_over_the_map_or_values(study):
