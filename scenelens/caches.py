@@ -25,16 +25,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import getpass
-import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import filelock
 
@@ -42,6 +42,9 @@ from scenelens.files import Drafts, digest, write_whole
 from scenelens.progress import say_on_stderr
 
 T = TypeVar("T")
+
+#: Ends the name of the folder in which work keeps its state until its file is written; see `unfinished`.
+UNFINISHED = ".unfinished"
 
 _SEAL = 1 + 32 + 1  # bytes of the last line: a line end, one byte for each bit, a line end
 _BITS = bytes.maketrans(b"01", b" \t")
@@ -135,6 +138,8 @@ def read_cached(path: Path, unpack: Callable[[bytes], T], aside: bool = True) ->
 def keep(path: Path, content: bytes, durable: bool = False) -> bool:
     """Write a cache file with its checksum; where that is impossible, say so once and go on.
 
+    The state of the work that led to it is removed; see `unfinished`.
+
     Parameters
     ----------
     path : Path
@@ -155,6 +160,7 @@ def keep(path: Path, content: bytes, durable: bool = False) -> bool:
     except OSError as error:
         say_not_kept(path.parent, error)
         return False
+    shutil.rmtree(path.with_name(path.name + UNFINISHED), ignore_errors=True)
     return True
 
 
@@ -302,60 +308,6 @@ def _lock_folder() -> Path:
     except (OSError, KeyError, ImportError):  # no such name in a container
         user = str(os.getuid()) if hasattr(os, "getuid") else "reader"
     return Path(tempfile.gettempdir(), f"scenelens-locks-{digest(user)[:8]}")
-
-
-def image_digests(ids: Iterable[str], paths: Iterable[str | Path], memory: Path) -> list[tuple[str, str]]:
-    """Return the SHA-256 of every image file, and remember it for files that do not change.
-
-    Images count by what is in the files and not by their time stamps, so a copied folder or another checkout
-    has the same digests. The time stamps only decide which files are read again.
-
-    Parameters
-    ----------
-    ids : iterable of str
-        The images' ids.
-    paths : iterable of str or Path
-        The images' files, as many as ids.
-    memory : Path
-        A JSON file with the digests known so far: absolute path -> [size in bytes, time of the last change
-        in ns, digest].
-
-    Returns
-    -------
-    list of tuple
-        (image id, digest) in the order given; the digest of a missing file is ``"missing"``.
-    """
-    known = read_cached(memory, _unpack_digests) or {}
-    fresh: dict[str, list[Any]] = {}
-    digests = []
-    for image, path in zip(ids, paths, strict=True):
-        name = str(Path(path).absolute())
-        fresh[name] = _stamped_digest(name, known.get(name))
-        digests.append((str(image), fresh[name][2]))
-    if any(known.get(name) != entry for name, entry in fresh.items()):
-        keep(memory, json.dumps(known | fresh).encode())
-    return digests
-
-
-def _unpack_digests(content: bytes) -> dict[str, list[Any]]:
-    known = json.loads(content)
-    if not isinstance(known, dict) or not all(isinstance(x, list) and len(x) == 3 for x in known.values()):
-        raise ValueError("not a list of digests")
-    return known
-
-
-def _stamped_digest(name: str, known: list[Any] | None) -> list[Any]:
-    try:
-        stat = os.stat(name)
-        if not os.path.isfile(name):  # reading a pipe would wait for ever
-            return [0, 0, "missing"]
-        if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
-            return known
-        # file_digest reads in pieces, so that a large file need not fit in memory.
-        with open(name, "rb") as file:
-            return [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest()]
-    except OSError:
-        return [0, 0, "missing"]
 
 
 # ---- python -m scenelens.caches

@@ -171,9 +171,12 @@ class ArrayFile:
 
     @staticmethod
     def pack(
-        about: Any, arrays: Mapping[str, np.ndarray], default: Callable[[Any], Any] | None = None
+        about: Any,
+        arrays: Mapping[str, np.ndarray],
+        default: Callable[[Any], Any] | None = None,
+        compressed: bool = True,
     ) -> bytes:
-        """Return arrays and a JSON value as the bytes of one compressed .npz file; see `unpack`.
+        """Return arrays and a JSON value as the bytes of one .npz file; see `unpack`.
 
         Parameters
         ----------
@@ -183,6 +186,8 @@ class ArrayFile:
             The arrays by name, none of them called ``about``.
         default : callable, optional
             Turns values that JSON cannot express into values that it can, as in `json.dumps`.
+        compressed : bool, optional
+            Whether the arrays are compressed (default), which takes far longer.
 
         Returns
         -------
@@ -192,7 +197,7 @@ class ArrayFile:
         target = io.BytesIO()
         text = np.frombuffer(json.dumps(about, default=default).encode(), np.uint8)
         everything: dict[str, Any] = {"about": text, **arrays}
-        np.savez_compressed(target, **everything)
+        (np.savez_compressed if compressed else np.savez)(target, **everything)
         return target.getvalue()
 
     @staticmethod

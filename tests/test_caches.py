@@ -1,6 +1,5 @@
 """Cache files: verified when read, set aside when damaged, used when they cannot be kept."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -92,19 +91,6 @@ def test_pickles_are_refused(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, about=np.frombuffer(b"1", np.uint8), x=np.array([{}], object))
     assert read_cached(path, ArrayFile.unpack) is None
-
-
-def test_digests_are_remembered_until_a_file_changes(tmp_path):
-    photo, memory = tmp_path / "a.png", tmp_path / "memory.json"
-    photo.write_bytes(b"one")
-    first = caches.image_digests(["a"], [photo], memory)
-    assert first == [("a", hashlib.sha256(b"one").hexdigest())]
-    text = caches._unsealed(memory.read_bytes()).decode()
-    memory.write_text(text.replace(first[0][1], "remembered"))
-    assert caches.image_digests(["a"], [photo], memory) == [("a", "remembered")]
-    photo.write_bytes(b"other")
-    assert caches.image_digests(["a"], [photo], memory)[0][1] == hashlib.sha256(b"other").hexdigest()
-    assert caches.image_digests(["b"], [Path(tmp_path, "none.png")], memory) == [("b", "missing")]
 
 
 # ---- checksums

@@ -24,6 +24,7 @@ from scenelens.caches import keep, one_writer, read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import ArrayFile
 from scenelens.labels.table import check_labels
+from scenelens.unfinished import Stamp, Unfinished
 
 #: The version of cached labels: raise it when a rule of labelling changes its numbers.
 LABELS_VERSION = 3
@@ -302,6 +303,24 @@ class AutomaticLabels:
             return today
         return earlier if _is_newer(earlier, annotations) else today
 
+    @staticmethod
+    def stamps(annotations: Annotations) -> dict[Path, Stamp]:
+        """What all files of annotated images looked like when a key was made of them.
+
+        Parameters
+        ----------
+        annotations : Annotations
+            The annotated images.
+
+        Returns
+        -------
+        dict of pathlib.Path to tuple of int
+            For `Unfinished`; see its `stamp`. Files that no key was made of are looked at now.
+        """
+        known = _DIGESTS.get(annotations, {})
+        files = [*_files(annotations), *(path for one in _sets(annotations) for path in one.label_files())]
+        return {path: known[path][0] if path in known else Unfinished.stamp(path) for path in files}
+
 
 def _read_labels(paths: Mapping[str, Path]) -> dict[str, AutomaticLabels]:
     cached = {name: read_cached(path, _unpack) for name, path in paths.items()}
@@ -329,11 +348,11 @@ def _sets(annotations: Annotations) -> list[Any]:
 
 
 def _digests(annotations: Annotations, paths: Iterable[Path]) -> bytes:
-    """A SHA-256 for each file. A file is read again only where its length or time stamp has changed."""
+    """A SHA-256 for each file. A file is read again only where it was touched."""
     known = _DIGESTS.setdefault(annotations, {})
     digests = []
     for path in paths:
-        now = SourceFile(path).stamp()
+        now = Unfinished.stamp(path)  # before it is read: a change meanwhile shows, too
         if path not in known or known[path][0] != now:
             # A missing photograph is skipped and named by whoever reads it; here it only counts as missing.
             known[path] = now, SourceFile(path).digest() or hashlib.sha256(b"missing").digest()
@@ -342,7 +361,7 @@ def _digests(annotations: Annotations, paths: Iterable[Path]) -> bytes:
 
 
 # Weak keys: the digests go when the annotations do.
-_DIGESTS: WeakKeyDictionary[Annotations, dict[Path, tuple[tuple[int, int], bytes]]] = WeakKeyDictionary()
+_DIGESTS: WeakKeyDictionary[Annotations, dict[Path, tuple[Stamp, bytes]]] = WeakKeyDictionary()
 
 
 def _files(annotations: Annotations) -> Iterable[Path]:

@@ -101,6 +101,16 @@ class ConceptMaps:
         rows = [(name, kind, concept_type(kinds.get(kind, "color"), name)) for kind, name in self._order]
         return pd.DataFrame(rows, columns=["concept", "kind", "type"])
 
+    @property
+    def order(self) -> list[tuple[str, str]]:
+        """(kind, name) of every concept, in the order of their numbers; may be set before the first image."""
+        return list(self._order)
+
+    @order.setter
+    def order(self, concepts: Sequence[Sequence[str]]) -> None:
+        self._order = [(kind, name) for kind, name in concepts]
+        self._numbers = {concept: number for number, concept in enumerate(self._order, start=1)}
+
     def annotated_frame(self, image: str) -> AnnotatedFrame:
         """Read one image with its concepts.
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,15 +28,18 @@ import pandas as pd
 
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError, close_names
+from scenelens.files import digest
 from scenelens.labels.automatic import AutomaticLabels, LayerCounts
 from scenelens.labels.concept_maps import AnnotatedFrame, ConceptMaps
 from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
 from scenelens.labels.peaks import Peaks
 from scenelens.labels.tally import Tally
-from scenelens.networks import Axis, Network
+from scenelens.networks import Network
 from scenelens.progress import BATCH, Announcer, read_ahead, say_on_stderr
+from scenelens.unfinished import Packed, Unfinished
 
 _SAMPLE = 512  # images that the thresholds come from
+_TALLY = tuple(one.name for one in fields(Tally))
 _TOP = 60  # images that people were shown; precision is a share of these
 
 
@@ -63,6 +67,7 @@ def label_networks(
     placement: str = "receptive field",
     seed: int = 0,
     progress: bool = True,
+    keep_at: Sequence[Path] | None = None,
 ) -> list[AutomaticLabels]:
     """Measure every unit of some layers against every concept that the images' annotations contain.
 
@@ -92,6 +97,9 @@ def label_networks(
         Chooses the sample, and the order of the images (default 0).
     progress : bool, optional
         Whether bars are shown (default True).
+    keep_at : sequence of pathlib.Path, optional
+        The cache file of each network's labels. The counts so far are kept next to it every few seconds, and
+        a call after a killed one goes on from there.
 
     Returns
     -------
@@ -101,7 +109,8 @@ def label_networks(
     Raises
     ------
     SceneLensError
-        If a layer is unknown or has no map, no image can be read, or an option is out of range.
+        If a layer is unknown or has no map, no image can be read, an option is out of range, or a file of the
+        images or annotations changed meanwhile.
 
     Notes
     -----
@@ -126,18 +135,40 @@ def label_networks(
     ids = _images(annotations, images)
     order = [ids[k] for k in np.random.default_rng(seed).permutation(len(ids))]
     options = _Options(quantile, kinds, sample, n_top, placement, seed, progress)
+    kept: Sequence[Path | None] = keep_at or [None] * len(networks)
+    jobs = [_Job(*one, annotations, order, options) for one in zip(networks, chosen, kept, strict=True)]
     found: dict[int, AutomaticLabels] = {}
-    for numbers in _same_frames(networks):
-        group = [(networks[k], chosen[k]) for k in numbers]
-        found |= zip(numbers, _label_group(group, annotations, order, options), strict=True)
+    for numbers in _in_one_pass(jobs):
+        found |= zip(numbers, _label_group([jobs[k] for k in numbers]), strict=True)
     return [found[k] for k in range(len(networks))]
 
 
-def _same_frames(networks: Sequence[Network]) -> list[list[int]]:
-    """The networks' numbers, in groups that see the same frame of a photograph."""
+class _Job:
+    """One network that is to be labelled, and what an earlier process has done of it."""
+
+    def __init__(
+        self,
+        network: Network,
+        layers: list[str],
+        kept: Path | None,
+        annotations: Annotations,
+        order: list[str],
+        options: _Options,
+    ) -> None:
+        self.network, self.layers = network, layers
+        self.annotations, self.order, self.options = annotations, order, options
+        stamps = AutomaticLabels.stamps(annotations)
+        about = [layers, digest(repr((order, options)))]
+        self.thresholds, self.counts = (
+            Unfinished(kept, what, about, stamps) for what in ("thresholds", "counts")
+        )
+
+
+def _in_one_pass(jobs: Sequence[_Job]) -> list[list[int]]:
+    """The jobs' numbers, in groups that see the same frame of a photograph, and are equally far."""
     groups: dict[object, list[int]] = {}
-    for k, network in enumerate(networks):
-        groups.setdefault(network.preprocessing.framing, []).append(k)
+    for k, job in enumerate(jobs):
+        groups.setdefault((job.network.preprocessing.framing, job.counts.done), []).append(k)
     return list(groups.values())
 
 
@@ -163,20 +194,23 @@ def _images(annotations: Annotations, images: Sequence[str] | None) -> list[str]
     return ids
 
 
-def _label_group(
-    group: list[tuple[Network, list[str]]], annotations: Annotations, order: list[str], options: _Options
-) -> list[AutomaticLabels]:
+def _label_group(jobs: Sequence[_Job]) -> list[AutomaticLabels]:
     """Label networks that see the same frame, each with its layers."""
-    shown = _ShownConcepts(ConceptMaps(annotations, group[0][0], options.kinds))
-    say, room = Announcer(options.progress), KEPT_BYTES // len(group)
+    order, options, annotations = jobs[0].order, jobs[0].options, jobs[0].annotations
+    shown = _ShownConcepts(ConceptMaps(annotations, jobs[0].network, options.kinds))
+    say, room = Announcer(options.progress), KEPT_BYTES // len(jobs)
     with tempfile.TemporaryDirectory(prefix="scenelens-") as folder:
         counts = []
-        for k, (network, layers) in enumerate(group):
-            forward = LayerMaps(network, layers, say, room)
-            thresholds = forward.activation_thresholds(annotations, order[: options.sample], options.quantile)
-            axes = {layer: network.axes(layer, options.placement) for layer in layers}
-            peaks, n_kinds = Peaks(Path(folder) / str(k)), len(shown.concepts.kinds)
-            counts.append(_UnitCounts(forward, thresholds, axes, peaks, options.n_top, n_kinds))
+        for k, job in enumerate(jobs):
+            forward = LayerMaps(job.network, job.layers, say, room)
+            counts.append(_UnitCounts(job, forward, Peaks(Path(folder) / str(k)), len(shown.concepts.kinds)))
+        done = jobs[0].counts.done
+        if done:
+            shown.restore(jobs[0].counts)
+        if done and options.progress:
+            say_on_stderr(f"{done:,} of {len(order):,} images were counted earlier; the others follow.")
+        for one in counts:
+            one.prepare()
         _count_all(counts, shown, order)
         how = {
             "sample": min(options.sample, len(order)),
@@ -206,28 +240,88 @@ class _ShownConcepts:
         shown = self.concepts.present(areas, height * width)
         self.shown.append(np.flatnonzero(shown[1:]).astype(np.int32))
 
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs besides `news`, as a JSON value."""
+        return {"order": self.concepts.order, "areas": self.areas.tolist()}
+
+    def news(self, images: int, skipped: int) -> Packed:
+        """What is known of the images after the first ones, and after the first skipped ones."""
+        shown = self.shown[images:]
+        ends = np.cumsum([len(one) for one in shown], dtype=np.int64)
+        return self.skipped[skipped:], {"shown": _joined(shown, np.int32), "ends": ends}
+
+    def restore(self, work: Unfinished) -> None:
+        """Take over what an earlier process found."""
+        self.concepts.order = work.total[0]["order"]
+        self.areas = np.array(work.total[0]["areas"], np.int64)
+        for skipped, arrays in work.parts:
+            self.skipped += [(image, reason) for image, reason in skipped]
+            self.shown += np.split(arrays["shown"], arrays["ends"][:-1]) if len(arrays["ends"]) else []
+
     def table(self) -> pd.DataFrame:
         """One row per concept, with its pixels and images over all."""
         shown = np.bincount(np.concatenate(self.shown), minlength=len(self.concepts))
         return self.concepts.concepts.assign(pixels=self.areas[1:], images=shown)
 
 
+def _joined(arrays: Sequence[np.ndarray], dtype: Any) -> np.ndarray:
+    """The arrays as one; an empty one where there are none."""
+    return np.concatenate(arrays) if arrays else np.zeros(0, dtype)
+
+
 class _UnitCounts:
     """Everything that is counted for one network's units in a pass over the images."""
 
-    def __init__(
-        self,
-        forward: LayerMaps,
-        thresholds: Maps,
-        axes: dict[str, tuple[Axis, Axis]],
-        peaks: Peaks,
-        n_top: int,
-        n_kinds: int,
-    ) -> None:
-        self.forward, self.thresholds, self.axes, self.peaks = forward, thresholds, axes, peaks
-        self.n_top = n_top
+    def __init__(self, job: _Job, forward: LayerMaps, peaks: Peaks, n_kinds: int) -> None:
+        self.job, self.forward, self.peaks = job, forward, peaks
+        self.axes = {layer: job.network.axes(layer, job.options.placement) for layer in job.layers}
+        self.n_top = job.options.n_top
         shapes = forward.shapes.items()
-        self.tallies = {layer: Tally.empty(shape[0], n_top, n_kinds) for layer, shape in shapes}
+        self.tallies = {layer: Tally.empty(shape[0], self.n_top, n_kinds) for layer, shape in shapes}
+        self.thresholds: Maps = {}
+        self._fresh: list[np.ndarray] = []  # the peaks of each image since the latest state on disk
+        self._kept = (0, 0)  # how many images and skipped images that state has
+
+    def prepare(self) -> None:
+        """Take over what an earlier process counted, or find the thresholds."""
+        job, sample = self.job, self.job.order[: self.job.options.sample]
+        if job.counts.done:
+            self._restore(job.counts)
+        else:
+            quantile = job.options.quantile
+            self.thresholds = self.forward.activation_thresholds(
+                job.annotations, sample, quantile, job.thresholds
+            )
+        self.forward.cache_again(job.annotations, sample[job.counts.done :])
+
+    def _restore(self, work: Unfinished) -> None:
+        about, arrays = work.total
+        self.forward.chosen = about["chosen"]
+        for k, layer in enumerate(self.tallies):
+            self.thresholds[layer] = arrays[f"{k} thresholds"]
+            self.tallies[layer] = Tally(*(arrays[f"{k} {name}"] for name in _TALLY))
+        for _, part in work.parts:
+            self.peaks.add(part["peaks"])
+        self._kept = (
+            sum(len(part["ends"]) for _, part in work.parts),
+            sum(len(one) for one, _ in work.parts),
+        )
+
+    def keep(self, done: int, shown: _ShownConcepts) -> None:
+        """Write the state to disk."""
+        self.job.counts.save(done, self._state(shown), self._news(shown))
+
+    def _state(self, shown: _ShownConcepts) -> Packed:
+        arrays = {f"{k} thresholds": self.thresholds[layer] for k, layer in enumerate(self.tallies)}
+        for k, tally in enumerate(self.tallies.values()):
+            arrays |= {f"{k} {name}": getattr(tally, name) for name in _TALLY}
+        return shown.state() | {"chosen": self.forward.chosen}, arrays
+
+    def _news(self, shown: _ShownConcepts) -> Packed:
+        skipped, arrays = shown.news(*self._kept)
+        self._kept, fresh = (len(shown.shown), len(shown.skipped)), self._fresh
+        self._fresh = []
+        return skipped, arrays | {"peaks": np.stack(fresh) if fresh else np.zeros((0, 0), np.float32)}
 
     def count(self, names: Sequence[str], images: Sequence[AnnotatedFrame], concepts: ConceptMaps) -> None:
         """Add some images."""
@@ -240,13 +334,16 @@ class _UnitCounts:
             for layer, tally in self.tallies.items():
                 levels, axes = self.thresholds[layer], self.axes[layer]
                 tally.count(maps[layer], levels, one.codes, one.scene, slots, axes)
-            self.peaks.add(maps)
+            peaks = np.concatenate([values.max((1, 2)) for values in maps.values()])
+            self.peaks.add(peaks)
+            self._fresh.append(peaks)
 
     def result(self, shown: _ShownConcepts, quantile: float, how: dict[str, Any]) -> AutomaticLabels:
         """All counts and measures. Nothing can be counted afterwards."""
         n_images, n = len(shown.shown), len(shown.concepts)
         if not n_images:
             raise SceneLensError(f"no image could be read; the first: {shown.skipped[0][1]}")
+        self.job.counts.check_files()
         ap = self.peaks.ap(self.forward.shapes, shown.shown, n)
         counts = {layer: self._layer(layer, tally, ap[layer], n) for layer, tally in self.tallies.items()}
         network = self.forward.network
@@ -271,11 +368,12 @@ class _UnitCounts:
 
 
 def _count_all(counts: Sequence[_UnitCounts], shown: _ShownConcepts, images: list[str]) -> None:
-    """Go through the images once, for all networks."""
-    say, start, done = counts[0].forward.say, time.perf_counter(), 0
-    names_of_networks = ", ".join(one.forward.network.name for one in counts)
+    """Go through the images that are left once, for all networks."""
+    say, start, first = counts[0].forward.say, time.perf_counter(), counts[0].job.counts.done
+    names_of_networks, done = ", ".join(one.forward.network.name for one in counts), first
     with say.bar(len(images), f"labels of {names_of_networks}") as bar:
-        for names, annotated, skipped in read_ahead(shown.concepts.annotated_frame, images):
+        bar.update(first)
+        for names, annotated, skipped in read_ahead(shown.concepts.annotated_frame, images[first:]):
             shown.skipped += skipped
             for image in annotated:
                 shown.add(image)
@@ -283,8 +381,12 @@ def _count_all(counts: Sequence[_UnitCounts], shown: _ShownConcepts, images: lis
                 one.count(names, annotated, shown.concepts)
             done += len(names) + len(skipped)
             bar.update(len(names) + len(skipped))
-            if done == BATCH:  # the first batch is enough for an estimate
-                say.estimate((time.perf_counter() - start) * (len(images) / done - 1), "Labelling the rest")
+            if counts[0].job.counts.due:  # all together, so that all can go on together
+                for one in counts:
+                    one.keep(done, shown)
+            if done - first == BATCH:  # the first batch is enough for an estimate
+                seconds = time.perf_counter() - start
+                say.estimate(seconds * (len(images) - done) / BATCH, "Labelling the rest")
     if shown.skipped and say.progress:
         say_on_stderr(_left_out(shown.skipped, len(images)))
 

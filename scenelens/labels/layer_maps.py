@@ -15,7 +15,8 @@ from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError
 from scenelens.images import load_image
 from scenelens.networks import Network, record
-from scenelens.progress import BATCH, Announcer, read_ahead
+from scenelens.progress import Announcer, read_ahead
+from scenelens.unfinished import Packed, Unfinished
 
 KEPT_BYTES = 256 << 20  # of maps in memory
 
@@ -41,12 +42,15 @@ class LayerMaps:
     ----------
     shapes : dict of str to tuple of int
         (units, h, w) of each layer.
+    chosen : list of str
+        The images whose maps are cached, or were until they were taken.
     """
 
     def __init__(self, network: Network, layers: list[str], say: Announcer, room: int = KEPT_BYTES) -> None:
         self.network, self.layers, self.say = network, layers, say
         self.shapes = {layer: network.layer_shape(layer) for layer in layers}
         self._cached: dict[str, Maps] = {}
+        self.chosen: list[str] = []
         per_image = 4 * sum(int(np.prod(shape)) for shape in self.shapes.values())
         self._most = room // per_image
 
@@ -88,7 +92,9 @@ class LayerMaps:
             cached = self._cached.pop(image, None)
             yield cached or {layer: values[missing.index(k)] for layer, values in found.items()}
 
-    def activation_thresholds(self, annotations: Annotations, images: list[str], quantile: float) -> Maps:
+    def activation_thresholds(
+        self, annotations: Annotations, images: list[str], quantile: float, work: Unfinished | None = None
+    ) -> Maps:
         """Each unit's threshold: the (1 - quantile) quantile of its responses. The maps are cached meanwhile.
 
         Parameters
@@ -99,6 +105,9 @@ class LayerMaps:
             The images' ids. Images that cannot be read are left out.
         quantile : float
             The share of a unit's responses that lie above its threshold, 0..1.
+        work : Unfinished, optional
+            Keeps what was found so far. What an earlier process found is not computed again, and its maps are
+            not cached; see `cache_again`.
 
         Returns
         -------
@@ -110,30 +119,75 @@ class LayerMaps:
         SceneLensError
             If no image can be read.
         """
+        work = work or Unfinished(None, "")
         highest = {layer: _Highest(shape, len(images), quantile) for layer, shape in self.shapes.items()}
+        n_read = self._restore(work, highest)
+        done = work.done
 
-        def load(image: str) -> np.ndarray:
-            return self.network.show_input(load_image(annotations.path(image)))
+        def state() -> Packed:
+            about = {"n_read": n_read, "chosen": self.chosen}
+            return about, {str(k): one.values for k, one in enumerate(highest.values())}
 
-        n_read = 0
         with self.say.bar(len(images), f"thresholds of {self.network.name}") as bar:
-            for names, frames, _ in read_ahead(load, images):
+            bar.update(done)
+            for names, frames, skipped in self._read(annotations, images[done:]):
                 found = self.maps(frames) if names else {}
                 for layer, values in found.items():
                     highest[layer].add(values)
                 self._cache(names, found)
                 n_read += len(names)
-                bar.update(BATCH)
+                done += len(names) + len(skipped)
+                bar.update(len(names) + len(skipped))
+                if work.due:
+                    work.save(done, state(), (None, {}))
         if not n_read:
             raise SceneLensError(f"none of the {len(images)} images could be read; look at their files.")
         return {layer: values.threshold(n_read) for layer, values in highest.items()}
 
+    def _restore(self, work: Unfinished, highest: dict[str, _Highest]) -> int:
+        """Take over what an earlier process found; return how many images it could read."""
+        if not work.done:
+            return 0
+        about, arrays = work.total
+        self.chosen = list(about["chosen"])
+        for one, values in zip(highest.values(), arrays.values(), strict=True):
+            one.values = values
+        return int(about["n_read"])
+
+    def cache_again(self, annotations: Annotations, images: list[str]) -> None:
+        """Run the network again on the images whose maps an earlier process had cached.
+
+        The batches are the same as then, because the last digits of a map depend on its batch.
+
+        Parameters
+        ----------
+        annotations : Annotations
+            Where the photographs are.
+        images : list of str
+            The images that `activation_thresholds` had, from the start of a batch on.
+        """
+        missing = set(self.chosen) - self._cached.keys()
+        if missing.isdisjoint(images):
+            return
+        for names, frames, _ in self._read(annotations, images):
+            chosen = [k for k, name in enumerate(names) if name in missing]
+            found = self.maps(frames) if chosen else {}
+            for k in chosen:
+                self._cached[names[k]] = {layer: values[k].copy() for layer, values in found.items()}
+
+    def _read(
+        self, annotations: Annotations, images: list[str]
+    ) -> Iterator[tuple[list[str], list[np.ndarray], list[tuple[str, str]]]]:
+        """The images' frames in batches; see `progress.read_ahead`."""
+        return read_ahead(lambda image: self.network.show_input(load_image(annotations.path(image))), images)
+
     def _cache(self, names: list[str], found: Maps) -> None:
         """Cache a batch's maps as far as there is room."""
         for k, name in enumerate(names):
-            if len(self._cached) < self._most:
+            if len(self.chosen) < self._most:
                 # A copy: a view would keep the whole batch in memory.
                 self._cached[name] = {layer: values[k].copy() for layer, values in found.items()}
+                self.chosen.append(name)
 
 
 def _to_numpy(layer: str, value: torch.Tensor) -> np.ndarray:

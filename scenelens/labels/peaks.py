@@ -28,16 +28,16 @@ class Peaks:
     def __init__(self, path: Path) -> None:
         self.file = open(path, "wb", buffering=1 << 20)  # noqa: SIM115  closed by `ap`
 
-    def add(self, maps: Maps) -> None:
-        """Add one image.
+    def add(self, peaks: np.ndarray) -> None:
+        """Add one image, or several.
 
         Parameters
         ----------
-        maps : dict of str to numpy.ndarray
-            Each layer's maps (units, h, w), in the same order for all images.
+        peaks : numpy.ndarray
+            (units,) or (images, units) float32, the units of all layers in the same order for all images.
         """
         with self._full_disk_as_sentence():
-            self.file.write(np.concatenate([one.max((1, 2)) for one in maps.values()]).tobytes())
+            self.file.write(peaks.tobytes())
 
     @contextlib.contextmanager
     def _full_disk_as_sentence(self) -> Iterator[None]:

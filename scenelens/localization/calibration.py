@@ -33,6 +33,7 @@ from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.truth import ImageConcepts
+from scenelens.unfinished import Packed, Unfinished
 
 _POOL = 10  # cases, at least, behind every confidence
 
@@ -152,6 +153,7 @@ class Calibration:
         annotations: Annotations,
         images: Sequence[str] | None = None,
         progress: bool = True,
+        work: Unfinished | None = None,
     ) -> Calibration:
         """Observe labelled units on annotated images that had no part in choosing their names.
 
@@ -166,6 +168,8 @@ class Calibration:
             Ids of images in `annotations`; by default all.
         progress : bool, optional
             Whether to show a progress bar (default True).
+        work : Unfinished, optional
+            Keeps what was observed so far, and has what an earlier process observed.
 
         Returns
         -------
@@ -183,8 +187,12 @@ class Calibration:
                 "`StudyLocalizer.with_thresholds` adds it."
             )
         ids = list(annotations.images if images is None else images)
-        observed = _Observations(units)
-        for batch in ImageConcepts.batches(units.network, annotations, list(units.layers), ids, progress):
+        observed, layers = _Observations(units), list(units.layers)
+        if work is not None and work.done:
+            observed.restore(work)
+        for batch in ImageConcepts.batches(
+            units.network, annotations, layers, ids, progress, work, observed.state
+        ):
             for k, concepts in enumerate(batch[1]):
                 observed.add(concepts, {layer: values[k] for layer, values in batch[2].items()})
         return observed.result()
@@ -235,6 +243,7 @@ class _Observations:
         self.units, self.tags = units, list(units.table.itertuples())
         self.present = np.zeros(len(self.tags), bool)
         self.active: dict[str, list[_Active]] = {layer: [] for layer in units.layers}
+        self._kept = 0  # images in the latest state on disk
 
     def add(self, concepts: ImageConcepts, maps: dict[str, np.ndarray]) -> None:
         """Take one image."""
@@ -251,6 +260,27 @@ class _Observations:
                 for row, cell in zip(rows, (one.cell(y, x) for y, x in places.tolist()), strict=True)
             ]
             self.active[layer].append(_Active(rows, responses, boxes, np.array(right, bool)))
+
+    def state(self) -> tuple[Packed, Packed]:
+        """All that was observed, and what is new since the last call; see `Unfinished.save`."""
+        fresh: dict[str, np.ndarray] = {}
+        for k, several in enumerate(self.active.values()):
+            new = several[self._kept :]
+            for name in _Active._fields if new else ():
+                fresh[f"{k} {name}"] = np.concatenate([getattr(one, name) for one in new])
+            fresh[f"{k} ends"] = np.cumsum([len(one.rows) for one in new], dtype=np.int64)
+        self._kept = len(next(iter(self.active.values()), []))
+        return (None, {"present": self.present}), (None, fresh)
+
+    def restore(self, work: Unfinished) -> None:
+        """Take over what an earlier process observed."""
+        self.present = work.total[1]["present"].copy()
+        for _, part in work.parts:
+            for k, several in enumerate(self.active.values()):
+                ends = part[f"{k} ends"]
+                columns = [np.split(part[f"{k} {name}"], ends[:-1]) for name in _Active._fields if len(ends)]
+                several += [_Active(*one) for one in zip(*columns, strict=True)]
+        self._kept = len(next(iter(self.active.values()), []))
 
     def result(self) -> Calibration:
         """The curves of the units that were active and whose concept was on any image, then those of merged

@@ -28,6 +28,7 @@ from scenelens.metrics import (
     PrecisionRecall,
     average_precision,
 )
+from scenelens.unfinished import Packed, Unfinished
 
 _KINDS = ("unit", "best unit", "union")
 
@@ -70,6 +71,7 @@ class DetectorScores:
         images: Iterable[str],
         localizer: Localizer | None = None,
         progress: bool = True,
+        work: Unfinished | None = None,
     ) -> DetectorScores:
         """Count how detectors do on annotated images, in one forward pass per image.
 
@@ -88,6 +90,8 @@ class DetectorScores:
             the cell of the box's strongest position.
         progress : bool, optional
             Whether to show a progress bar (default True).
+        work : Unfinished, optional
+            Keeps what was counted so far, and has what an earlier process counted.
 
         Returns
         -------
@@ -107,7 +111,11 @@ class DetectorScores:
                 raise SceneLensError(f"{one.layer} was not prepared in the labelled units; {near}.")
         layers = dict.fromkeys([*(one.layer for one in detectors), *(localizer.layers if localizer else ())])
         counts = _Counts(units.layers, list(detectors), localizer)
-        batches = ImageConcepts.batches(units.network, annotations, list(layers), list(images), progress)
+        if work is not None and work.done:
+            counts.restore(work)
+        batches = ImageConcepts.batches(
+            units.network, annotations, list(layers), list(images), progress, work, counts.state
+        )
         for names, concepts, maps in batches:
             for k, name in enumerate(names):
                 counts.add(name, concepts[k], {layer: values[k] for layer, values in maps.items()})
@@ -290,6 +298,7 @@ class _Counts:
         self.peaks: list[np.ndarray] = []
         self.pixels: list[np.ndarray] = []
         self.boxes: list[tuple[str, str, float, bool]] = []
+        self._kept = (0, 0)  # images and boxes in the latest state on disk
 
     def add(self, name: str, concepts: ImageConcepts, maps: dict[str, np.ndarray]) -> None:
         """Take one image."""
@@ -319,6 +328,24 @@ class _Counts:
                 cell = self.layers[layer].cell_around(row, col)
                 right = concepts.contains(concept, self.kinds[layer, unit], cell)
                 self.boxes.append((layer, concept, confidence, right))
+
+    def state(self) -> tuple[Packed, Packed]:
+        """All that was counted, and what is new since the last call; see `Unfinished.save`."""
+        images, boxes = self._kept
+        self._kept = len(self.names), len(self.boxes)
+        fresh = {"peaks": np.array(self.peaks[images:]), "pixels": np.array(self.pixels[images:])}
+        rows = [[layer, concept, float(x), bool(right)] for layer, concept, x, right in self.boxes[boxes:]]
+        return (None, {"bins": self.bins}), ({"names": self.names[images:], "boxes": rows}, fresh)
+
+    def restore(self, work: Unfinished) -> None:
+        """Take over what an earlier process counted."""
+        self.bins = work.total[1]["bins"].copy()
+        for about, arrays in work.parts:
+            self.names += about["names"]
+            self.boxes += [tuple(row) for row in about["boxes"]]
+            self.peaks += list(arrays["peaks"])
+            self.pixels += list(arrays["pixels"])
+        self._kept = len(self.names), len(self.boxes)
 
     def result(self) -> DetectorScores:
         if not self.names:

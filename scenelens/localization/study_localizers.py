@@ -19,7 +19,7 @@ import pandas as pd
 
 from scenelens.caches import cached
 from scenelens.errors import SceneLensError
-from scenelens.files import ArrayFile, cache_key, digest, file_name
+from scenelens.files import ArrayFile, cache_key, digest, file_name, stable_text
 from scenelens.labels import (
     LABELS_VERSION,
     LEAST_IOU,
@@ -36,6 +36,7 @@ from scenelens.networks import Network
 from scenelens.paper import PAIR
 from scenelens.receptive_fields import EmpiricalRF, open_atlas
 from scenelens.studies import Study, network_variant, variant_parts
+from scenelens.unfinished import Unfinished
 
 _VERSION = 1  # of the cached results: raise it when a rule changes their numbers
 _PAPER_LAYERS = ("pool2", "conv4", "pool5")  # Figure 10
@@ -196,15 +197,21 @@ def _study_localizer(
     network, annotations = study.networks[name], study.annotations
     assert annotations is not None  # `_split_images` has raised
     units = LabelledUnits.prepare(network, _name_units(automatic), _fields(study, name), automatic.layers)
+    path = _cache_path(study, name, splits)
 
     def make() -> tuple[Calibration, DetectorScores]:
-        calibration = Calibration.fit(units, annotations, splits["calibration"], progress)
-        localizer = Localizer(network, units, calibration)
-        detectors = _detectors(automatic)
-        images = splits["test"]
-        return calibration, DetectorScores.measure(units, annotations, detectors, images, localizer, progress)
+        stamps = AutomaticLabels.stamps(annotations)
+        # The squares of measured fields decide which boxes merge, and are no part of the path's key.
+        about = digest(stable_text([[one.squares for one in units.layers.values()], *splits.values()]))
+        observing = Unfinished(path, "calibration", about, stamps)
+        calibration = Calibration.fit(units, annotations, splits["calibration"], progress, observing)
+        localizer, detectors = Localizer(network, units, calibration), _detectors(automatic)
+        counting = Unfinished(path, "scores", about, stamps)
+        return calibration, DetectorScores.measure(
+            units, annotations, detectors, splits["test"], localizer, progress, counting
+        )
 
-    calibration, scores = cached(_cache_path(study, name, splits), make, _pack, _unpack)
+    calibration, scores = cached(path, make, _pack, _unpack)
     return StudyLocalizer(Localizer(network, units, calibration), automatic, scores, splits, units)
 
 
@@ -251,11 +258,11 @@ def _automatic_labels(
         nets = [study.networks[name] for name in names]
         layers, kinds = [_layers(net) for net in nets], ImageConcepts.kinds(annotations)
         # All networks at once, so that each image is decoded and its annotation is drawn only once.
-        return label_networks(nets, annotations, layers, splits["selection"], kinds=kinds, progress=progress)
+        kept, images = [paths[name] for name in names], splits["selection"]
+        return label_networks(nets, annotations, layers, images, kinds=kinds, progress=progress, keep_at=kept)
 
-    return AutomaticLabels.load_or_compute(
-        {name: _cache_path(study, name, splits, "-names") for name in networks}, make
-    )
+    paths = {name: _cache_path(study, name, splits, "-names") for name in networks}
+    return AutomaticLabels.load_or_compute(paths, make)
 
 
 def _name_units(automatic: AutomaticLabels) -> pd.DataFrame:

@@ -3,7 +3,7 @@ maps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from scenelens.errors import SceneLensError
 from scenelens.labels import AnnotatedFrame, ConceptMaps, LayerMaps, Maps
 from scenelens.networks import Network
 from scenelens.progress import Announcer, read_ahead
+from scenelens.unfinished import Packed, Unfinished
 
 
 class ImageConcepts:
@@ -132,6 +133,8 @@ class ImageConcepts:
         layers: list[str],
         images: list[str],
         progress: bool = True,
+        work: Unfinished | None = None,
+        state: Callable[[], tuple[Packed, Packed]] | None = None,
     ) -> Iterator[tuple[list[str], list[ImageConcepts], Maps]]:
         """Run a network over annotated images, batch by batch.
 
@@ -149,6 +152,10 @@ class ImageConcepts:
             Ids in `annotations`.
         progress : bool, optional
             Whether to show a progress bar (default True).
+        work : Unfinished, optional
+            Keeps what was found of the images so far; those that an earlier process finished are left out.
+        state : callable, optional
+            Gives what was found so far, as `Unfinished.save` takes it; called between batches.
 
         Yields
         ------
@@ -162,8 +169,11 @@ class ImageConcepts:
         concepts = ConceptMaps(annotations, network, cls.kinds(annotations))
         say = Announcer(progress)
         forward, words = LayerMaps(network, layers, say), _Vocabularies(annotations)
+        work = work or Unfinished(None, "")
+        done = work.done
         with say.bar(len(images), f"{network.name} network, annotated images") as bar:
-            for names, annotated, skipped in read_ahead(concepts.annotated_frame, images):
+            bar.update(done)
+            for names, annotated, skipped in read_ahead(concepts.annotated_frame, images[done:]):
                 if names:
                     numbers, frames = _numbers(concepts), [one.frame for one in annotated]
                     found = [
@@ -171,6 +181,10 @@ class ImageConcepts:
                     ]
                     yield names, found, forward.maps(frames)
                 bar.update(len(names) + len(skipped))
+                done += len(names) + len(skipped)
+                if work.due and state is not None:
+                    work.save(done, *state())
+        work.check_files()
 
     @staticmethod
     def plain_name(concept: str) -> str:

@@ -9,13 +9,17 @@ file is read, and its digest is compared.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from scenelens.caches import keep, read_cached
 from scenelens.errors import SceneLensError
+from scenelens.unfinished import Unfinished
 
 _TRIES = 3
 
@@ -42,19 +46,38 @@ class ImageSource:
     ) -> None:
         self._paths = {str(image): str(path) for image, path in zip(ids, paths, strict=True)}
         # Before the digests are taken: a change while they are taken shows, too.
-        self._stamps = {image: _stamp(path) for image, path in self._paths.items()}
+        self._stamps = {image: Unfinished.stamp(path) for image, path in self._paths.items()}
         self._load = load
         self._digests: dict[str, str] = {}
 
-    def expect(self, digests: Sequence[tuple[str, str]]) -> None:
-        """Take the digests that the images must have.
+    def expect(self, memory: Path) -> list[tuple[str, str]]:
+        """Take the SHA-256 of every image file: what the images must be when they are loaded.
+
+        Images count by what is in the files and not by their time stamps, so a copied folder or another
+        checkout has the same digests. The time stamps only decide which files are read again.
 
         Parameters
         ----------
-        digests : sequence of tuple of str
-            (image id, digest); see `scenelens.caches.image_digests`.
+        memory : pathlib.Path
+            A JSON file with the digests known so far: absolute path -> [size in bytes, time of the last
+            change in ns, digest].
+
+        Returns
+        -------
+        list of tuple
+            (image id, digest) in the order of the images; the digest of a missing file is ``"missing"``.
         """
+        known = read_cached(memory, _unpack_digests) or {}
+        fresh: dict[str, list[Any]] = {}
+        digests = []
+        for image, path in self._paths.items():
+            name = str(Path(path).absolute())
+            fresh[name] = _stamped_digest(name, known.get(name))
+            digests.append((image, fresh[name][2]))
+        if any(known.get(name) != entry for name, entry in fresh.items()):
+            keep(memory, json.dumps(known | fresh).encode())
         self._digests = dict(digests)
+        return digests
 
     def load(self, image: str) -> np.ndarray:
         """Load one image.
@@ -79,7 +102,7 @@ class ImageSource:
             If it is not the image whose digest was taken, and also not after a few tries.
         """
         for _ in range(_TRIES):
-            before = _stamp(self._paths[image])
+            before = Unfinished.stamp(self._paths[image])
             failure = None
             try:
                 picture = self._load(image)
@@ -93,27 +116,37 @@ class ImageSource:
 
     def _is_expected(self, image: str, before: tuple[int, ...], failure: Exception | None) -> bool:
         path = self._paths[image]
-        if before != _stamp(path):
+        if before != Unfinished.stamp(path):
             return False
         # A failure may have another cause than the file, such as a network drive that is away for a moment.
         if before == self._stamps[image] and failure is None:
             return True
-        return _digest(path) == self._digests[image] and before == _stamp(path)
+        return _digest(path) == self._digests[image] and before == Unfinished.stamp(path)
 
 
-def _stamp(path: str) -> tuple[int, ...]:
+def _unpack_digests(content: bytes) -> dict[str, list[Any]]:
+    known = json.loads(content)
+    if not isinstance(known, dict) or not all(isinstance(x, list) and len(x) == 3 for x in known.values()):
+        raise ValueError("not a list of digests")
+    return known
+
+
+def _stamped_digest(name: str, known: list[Any] | None) -> list[Any]:
     try:
-        stat = os.stat(path)
+        stat = os.stat(name)
     except OSError:
-        return ()
-    # The time of the last change of the file's entry (ctime) cannot be set by programs, unlike mtime.
-    return stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns
+        return [0, 0, "missing"]
+    if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
+        return known
+    found = _digest(name)
+    return [0, 0, found] if found == "missing" else [stat.st_size, stat.st_mtime_ns, found]
 
 
 def _digest(path: str) -> str:
     try:
         if not os.path.isfile(path):  # reading a pipe would wait for ever
             return "missing"
+        # file_digest reads in pieces, so that a large file need not fit in memory.
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:

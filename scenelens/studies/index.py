@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenelens.caches import image_digests, read_cached
+from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, file_name
 from scenelens.intervals import wilson_interval
@@ -165,8 +165,7 @@ class ActivationIndex:
         say = say_on_stderr if progress else _say_nothing
         cache = Path(cache_dir)
         source = ImageSource(images["image"], images["path"], load)
-        digests = image_digests(images["image"], images["path"], cache / "digests.json")
-        source.expect(digests)
+        digests = source.expect(cache / "digests.json")
         inputs = index_inputs(network, digests, names, block_size, batch_size)
 
         shapes = {name: network.layer_shape(name) for name in names}

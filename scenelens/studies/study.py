@@ -367,9 +367,12 @@ class Study:
             raise self._unannotated()
         nets = {name: self.networks[name] for name in networks}
         paths = {name: self._labels_path(net, name, known) for name, net in nets.items()}
-        return AutomaticLabels.load_or_compute(
-            paths, lambda names: label_networks([nets[name] for name in names], known)
-        )
+
+        def make(names: list[str]) -> list[AutomaticLabels]:
+            kept = [paths[name] for name in names]
+            return label_networks([nets[name] for name in names], known, keep_at=kept)
+
+        return AutomaticLabels.load_or_compute(paths, make)
 
     def _labels_path(self, network: Network, name: str, annotations: Annotations) -> Path:
         folder = self.cache / "labels"

@@ -19,7 +19,7 @@ def study(tmp_path):
     return annotated_study(tmp_path, per_category=2)
 
 
-def never(*_):
+def never(*_, **__):
     raise AssertionError("labelled again")
 
 
@@ -47,9 +47,9 @@ def test_several_networks_are_labelled_in_one_pass(study, monkeypatch):
     passes = []
     label_networks = dissect.label_networks
 
-    def watched(networks, annotations):
+    def watched(networks, annotations, **how):
         passes.append([network.name for network in networks])
-        return label_networks(networks, annotations, progress=False)
+        return label_networks(networks, annotations, progress=False, **how)
 
     monkeypatch.setattr(study_module, "label_networks", watched)
     together = study.labels_of_networks(["scene", "object"])
