@@ -126,12 +126,17 @@ class Unfinished:
         start, head = self.done, {"about": self._about, "done": done, "value": total[0]}
         self._starts.append(start)
         # The state is written last: it never names a part that is not there.
-        written = keep(self._file(f"{start:09d}"), ArrayFile.pack(*part, compressed=False)) and keep(
-            self._file("state"), ArrayFile.pack(head | {"starts": self._starts}, total[1], compressed=False)
-        )
-        if not written:  # said by `keep`; the work goes on without it
-            self._folder = None
+        if not (
+            self._write(f"{start:09d}", *part)
+            and self._write("state", head | {"starts": self._starts}, total[1])
+        ):
+            self._folder = None  # `keep` has said so; the work goes on without it
         self.done, self._saved = done, time.monotonic()
+
+    def _write(self, name: str, value: Any, arrays: dict[str, np.ndarray]) -> bool:
+        # Compressing takes longer than writing. NumPy's numbers become JSON's.
+        content = ArrayFile.pack(value, arrays, default=lambda number: number.item(), compressed=False)
+        return keep(self._file(name), content)
 
     def check_files(self) -> None:
         """Check that no file was touched since the key was made; call it before a result is returned.

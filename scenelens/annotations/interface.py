@@ -26,6 +26,7 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest
 from scenelens.image_folders import find_images
 from scenelens.images import ImageFrame
+from scenelens.unfinished import Unfinished
 
 Shape = tuple[int, int]
 _TABLE = ["image", "category", "object", "instance", "area", "share"]
@@ -501,24 +502,25 @@ class InstanceAnnotations:
         return b"" if settings is None else digest(repr(settings)).encode()
 
     def _survey(self) -> _Tables:
-        files = [*self.sources.values(), *self._photographs.values()]
-        now = [SourceFile(path).stamp() for path in files], self._settings()
+        files = [*self.sources.values(), *self._photographs.values(), *self.label_files()]
+        stamps = {path: Unfinished.stamp(path) for path in files}
+        now = stamps, self._settings()
         if self._tables is None or now != self._read_at:
             frames = {} if self._cache is None else self._frames()
             sizes = {image: frame.size for image, frame in frames.items()}
             file = None if self._cache is None else self._cache / f"objects-{self._key(frames)}.json"
             self._tables = cached(
                 file,
-                lambda: self._make_tables(sizes),
+                lambda: self._make_tables(sizes, Unfinished(file, "objects", stamps=stamps)),
                 lambda tables: _pack_tables(tables, sizes),
                 lambda content: _unpack_tables(content, sizes),
             )
             self._read_at = now
         return self._tables
 
-    def _make_tables(self, sizes: _Sizes) -> _Tables:
+    def _make_tables(self, sizes: _Sizes, work: Unfinished) -> _Tables:
         found = None if self._cache is None else self._cached_by_stamps(self._cache, sizes)
-        return found or self._read_all()
+        return found or self._read_all(work)
 
     def _frames(self) -> dict[str, ImageFrame]:
         """The frame of every photograph that can be read: outlines are drawn at its size."""
@@ -569,20 +571,33 @@ class InstanceAnnotations:
         parts = (type(self).__name__, _VERSION, listing)
         return digest(repr(parts if settings is None else (*parts, settings)))[:16]
 
-    def _read_all(self) -> _Tables:
-        rows, notes = [], []
+    def _read_all(self, work: Unfinished) -> _Tables:
+        rows = [tuple(row) for (some, _), _ in work.parts for row in some]
+        notes = [tuple(note) for (_, some), _ in work.parts for note in some]
+        kept = len(rows), len(notes)
         many = len(self) >= _MANY
         if many:
             print(f"Reading {len(self)} annotations takes about {self._seconds():.0f} s.", flush=True)
-        for image in tqdm(self.images, desc="reading annotations", unit="image", disable=not many):
-            try:
-                rows += self._rows(image)
-                notes += [(image, *repair) for repair in self.repairs(image)]
-            except SceneLensError as error:
-                notes.append((image, "unreadable", str(error)))
-            except Exception as error:  # readers write formats too, and one file must not stop the set
-                notes.append((image, "unreadable", f"{type(error).__name__}: {error}"))
+        with tqdm(total=len(self), desc="reading annotations", unit="image", disable=not many) as bar:
+            bar.update(work.done)
+            for done, image in enumerate(self.images[work.done :], start=work.done + 1):
+                self._read_one(image, rows, notes)
+                bar.update(1)
+                if work.due:
+                    work.save(done, (None, {}), ([rows[kept[0] :], notes[kept[1] :]], {}))
+                    kept = len(rows), len(notes)
+        work.check_files()
         return pd.DataFrame(rows, columns=_TABLE), pd.DataFrame(notes, columns=_REPORT)
+
+    def _read_one(self, image: str, rows: list[Any], notes: list[Any]) -> None:
+        """Add an image's rows of the table and of the report."""
+        try:
+            rows += self._rows(image)
+            notes += [(image, *repair) for repair in self.repairs(image)]
+        except SceneLensError as error:
+            notes.append((image, "unreadable", str(error)))
+        except Exception as error:  # readers write formats too, and one file must not stop the set
+            notes.append((image, "unreadable", f"{type(error).__name__}: {error}"))
 
     def _seconds(self, sample: int = 5) -> float:
         """How long reading all annotations will take, estimated from a few that are spread over the list."""
