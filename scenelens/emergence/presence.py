@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scenelens.annotations import Annotations, Folding
-from scenelens.errors import SceneLensError, close_names
+from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,10 @@ class ObjectPresence:
 
 def _check_annotated(ids: Sequence[str], known: Sequence[str]) -> None:
     if not ids:
-        raise SceneLensError("there are no annotated images to count objects on.")
+        raise CannotAnswerError(
+            "no annotated image shows a scene, so there is nothing to count objects on: annotate some that "
+            "are not listed as object-centric."
+        )
     strangers = set(ids) - set(known)
     if strangers:
         image = min(strangers)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from scenelens import paper
-from scenelens.emergence.study_emergence import Emergence, _where_annotated
+from scenelens.emergence.study_emergence import Emergence
 from scenelens.emergence.tables import DIFFERENCE
+from scenelens.labels import LEAST_IMAGES
 from scenelens.sentences import Sentences, gap_text, named, percent, share_text, words
 
 _FEW = 10  # with fewer scene categories, the informativeness depends on a few objects
+# Objects from which a correlation can be significant at all: of the 120 orders of five, two are perfect.
+_FEWEST_OBJECTS = 5
+#: Annotated images from which networks are compared: an object is on some of them and missing from others.
+FEWEST = 2 * LEAST_IMAGES
 
 
-@_where_annotated
 def describe_units(found: Emergence) -> Sentences:
     """How many units detect an object and how many none, network by network, and the paper's count.
 
@@ -33,11 +38,11 @@ def describe_units(found: Emergence) -> Sentences:
     for name, row in rows.items():
         share = share_text(row.share, row.low, row.high, row.n)
         lines.append(
-            f"**The {named(name)} network**, {named(row.layer)}: {row.detectors} units detect {row.objects} "
-            f"objects, {share}; {row['none']} detect none."
+            f"**The {named(name)} network**, {named(row.layer)}: {_detecting(row)}, {share}; {row['none']} "
+            "detect none."
         )
-    if {"scene", "object"} <= set(rows):
-        lines.append(_compared(rows["scene"], rows["object"]))
+    if len(found.networks) > 1:
+        lines.append(_compared(found, rows))
     none, units = paper.NO_OBJECT["pool5"]
     lines.append(
         f"The paper: {none} of the {units} units of its scene network's pool5 detect none, so "
@@ -52,22 +57,37 @@ def _vocabulary(found: Emergence) -> str:
     sets = []
     for name, one in found.study.annotation_sets.items():
         known = one.objects().object.nunique()
-        sets.append(f"{len(one):,} images with {known} objects ({named(name)})")
+        objects = f"{known} object{'' if known == 1 else 's'}"
+        sets.append(f"{len(one):,} images with {objects} ({named(name)})")
     text = f"Only what is annotated can be found: {'; '.join(sets)}. Labels were chosen among {found.which}."
     if len(sets) > 1:
         text += " An object that one set never names counts as absent from its images, even if it is there."
     return text
 
 
-def _compared(scene: pd.Series, other: pd.Series) -> str:
-    more, less = ("scene", "object") if scene.share > other.share else ("object", "scene")
-    gap = f"the {more} network has more object detectors than the {less} network"
-    gap += ", as in the paper" if more == "scene" else ". The paper found the opposite"
+def _detecting(row: pd.Series) -> str:
+    if row.detectors == 1:
+        return "1 unit detects an object"
+    return f"{row.detectors} units detect {row.objects} object{'' if row.objects == 1 else 's'}"
+
+
+def _compared(found: Emergence, rows: Mapping[str, pd.Series]) -> str:
+    """Which of the first two networks has more detectors, where the images can say."""
+    if found.n_annotated < FEWEST:
+        return (
+            f"{found.n_annotated} annotated images do not show which network has more detectors: from "
+            f"{FEWEST} on an object can be on {LEAST_IMAGES} of them and missing from {LEAST_IMAGES}."
+        )
+    names = found.networks[:2]
+    more, less = sorted(names, key=lambda name: -rows[name].share)
+    gap = f"the {named(more)} network has more object detectors than the {named(less)} network"
+    if set(names) == set(paper.PAIR):
+        gap += ", as in the paper" if more == "scene" else ". The paper found the opposite"
     overlap = "these images do not show that either network has more detectors"
-    return gap_text((scene.low, scene.high), (other.low, other.high), gap, overlap) + "."
+    one, other = ((rows[name].low, rows[name].high) for name in names)
+    return gap_text(one, other, gap, overlap) + "."
 
 
-@_where_annotated
 def describe_informative(found: Emergence) -> Sentences:
     """How many scene categories an object identifies, the best and the worst, and which do not count.
 
@@ -80,16 +100,20 @@ def describe_informative(found: Emergence) -> Sentences:
     -------
     Sentences
         A list in Markdown.
+
+    Raises
+    ------
+    CannotAnswerError
+        If no object can tell scenes apart here.
     """
-    if found.informative is None:
-        return Sentences(f"**No object can tell scenes apart here:** {found.why_not}")
-    table, counted = found.informative.categories, found.informative.counted
+    table = found.categories
+    counted = table[table.reason == ""]
     ordered = counted.sort_values("ap", ascending=False)
     unstable = counted[counted.stability < 0.5]
     lines = [
         f"**{len(counted)} of {len(table)} scene categories** have an object that identifies them better "
         f"than chance, {counted.object.nunique()} different objects in all; mean AP {counted.ap.mean():.2f}, "
-        f"chance {counted.base.mean():.2f} (n = {found.informative.n_images:,} images, half of them for the "
+        f"chance {counted.base.mean():.2f} (n = {int(table.n_images.sum()):,} images, half of them for the "
         "test).",
         f"Identified best: {_category(ordered.iloc[0])}. Identified worst: {_category(ordered.iloc[-1])}.",
     ]
@@ -111,8 +135,7 @@ def _category(row: Any) -> str:
     return f"{category} by {name}, AP {row.ap:.2f} ({row.low:.2f} to {row.high:.2f})"
 
 
-@_where_annotated
-def describe_correlations(found: Emergence, network: str = "scene") -> Sentences:
+def describe_correlations(found: Emergence, network: str = "") -> Sentences:
     """The paper's claim in this study: both correlations, their difference, and what limits them.
 
     Parameters
@@ -120,14 +143,14 @@ def describe_correlations(found: Emergence, network: str = "scene") -> Sentences
     found : Emergence
         Of `measure_emergence`.
     network : str, optional
-        The network's name in the study (default 'scene').
+        The network's name in the study (default its main one, see `StudyNetworks.main`).
 
     Returns
     -------
     Sentences
         A list in Markdown.
     """
-    rows = found.correlations.query("network == @network and objects == 'all'")
+    rows = found.correlated(network)
     rows = rows.set_index(["measure", "against"])
     lines = []
     for name in ("frequency", "informativeness"):
@@ -143,14 +166,19 @@ def _correlation(row: pd.Series) -> str:
     if row.reason:
         return f"no correlation: {row.reason}"
     p = f"= {row.p:.3f}" if row.p >= 0.001 else "< 0.001"
-    return f"r = {row.r:.2f} (95% interval {row.low:.2f} to {row.high:.2f}, p {p}, n = {row.n})"
+    between = f"95% interval {row.low:.2f} to {row.high:.2f}, " if row.low == row.low else "no interval, "
+    return f"r = {row.r:.2f} ({between}p {p}, n = {row.n})"
 
 
 def _difference(row: pd.Series) -> str:
     if row.reason:
         return f"**Their difference** does not exist: {row.reason}."
-    text = f"**Their difference** is {row.r:.2f} (95% interval {row.low:.2f} to {row.high:.2f})"
+    between = f"95% interval {row.low:.2f} to {row.high:.2f}" if row.low == row.low else "no interval"
+    text = f"**Their difference** is {row.r:.2f} ({between})"
     text += "" if row.paper != row.paper else f"; the paper's is {row.paper:.2f}"
+    if row.n < _FEWEST_OBJECTS or row.low != row.low:
+        few = f"{row.n} object{'' if row.n == 1 else 's'}"
+        return f"{text}. From {few} nothing follows: at least {_FEWEST_OBJECTS} are needed, better dozens."
     if row.low > 0:
         return text + ". The interval lies above 0: informativeness matters more here than frequency."
     if row.high < 0:

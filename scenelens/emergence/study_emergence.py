@@ -6,11 +6,10 @@ The data goes one way: labels -> detectors by one rule -> units per object -> sh
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -32,15 +31,12 @@ from scenelens.emergence.tables import (
     _labelled_layers,
     correlations,
 )
-from scenelens.errors import SceneLensError
-from scenelens.labels import AutomaticLabels
+from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.labels import LEAST_IMAGES, AutomaticLabels
 from scenelens.networks import Network
-from scenelens.paper import PAIR
-from scenelens.sentences import Sentences
 from scenelens.studies import Study
 
 _N_RESAMPLES = 1000
-_LEAST_IMAGES = 5  # that show a concept; a label for a rarer one would be chance
 
 
 @dataclass(frozen=True)
@@ -77,10 +73,11 @@ class Emergence:
         Why `informative` is None; '' where it is not.
     table : pandas.DataFrame
         One row per object on at least `least_images` annotated images, or named by people: ``object``,
-        ``units_scene``, ``units_object``, ``frequency``, ``images``, ``area``, ``informativeness``, ``ap``.
+        ``units_<network>`` for each of `networks`, ``frequency``, ``images``, ``area``,
+        ``informativeness``, ``ap``.
     correlations : pandas.DataFrame
-        `correlations` for the scene and the object network, with the columns ``network`` and ``objects``:
-        'all' objects of the table, or only those 'detected' by the network.
+        `correlations` for each of `networks`, with the columns ``network`` and ``objects``: 'all' objects of
+        the table, or only those 'detected' by the network.
     least_images : int
         Concepts on fewer annotated images have no label.
     """
@@ -103,8 +100,23 @@ class Emergence:
 
     @property
     def networks(self) -> list[str]:
-        """The names of the scene and the object network, as far as the study has them."""
-        return [name for name in PAIR if name in self.automatic]
+        """The names of the trained networks, the scene network first; see `StudyNetworks.compared`."""
+        return [name for name in self.study.networks.compared if name in self.automatic]
+
+    @property
+    def n_annotated(self) -> int:
+        """How many annotated images the labels come from."""
+        return next(iter(self.automatic.values())).n_images
+
+    @property
+    def categories(self) -> pd.DataFrame:
+        """The best object of every scene category, see `Informativeness.categories`.
+
+        Raises CannotAnswerError where no object can tell scenes apart.
+        """
+        if self.informative is None:
+            raise CannotAnswerError(f"no object can tell scenes apart here: {self.why_not}")
+        return self.informative.categories
 
     @property
     def which(self) -> str:
@@ -127,7 +139,13 @@ class Emergence:
         -------
         pandas.DataFrame
             Rows of `units`.
+
+        Raises
+        ------
+        SceneLensError
+            If the study has no such network.
         """
+        self._check(network)
         return self.units[self.units.network == network]
 
     def share(self, network: str) -> pd.Series:
@@ -142,9 +160,49 @@ class Emergence:
         -------
         pandas.Series
             The row of `shares`.
+
+        Raises
+        ------
+        SceneLensError
+            If the study has no such network.
         """
+        self._check(network)
         own = self.shares[(self.shares.network == network) & (self.shares.layer == self.layers[network])]
         return own.iloc[0]
+
+    def correlated(self, network: str = "") -> pd.DataFrame:
+        """The correlations over all objects of one network.
+
+        Parameters
+        ----------
+        network : str, optional
+            The network's name in the study (default its main one).
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of `correlations`.
+
+        Raises
+        ------
+        SceneLensError
+            If the study has no such network; CannotAnswerError where there is no correlation at all.
+        """
+        name = network or self.study.networks.main
+        self._check(name)
+        rows = self.correlations[self.correlations.network == name]
+        rows = rows[rows.objects == "all"]
+        if (rows.reason != "").all():
+            raise CannotAnswerError(
+                f"the units of the {name} network go with nothing here ({rows.reason.iloc[0]}): more units "
+                "that detect an object, or more annotated objects, would show whether they do."
+            )
+        return rows
+
+    def _check(self, network: str) -> None:
+        """Raise the study's sentence about a network that it does not have."""
+        if network not in self.layers:
+            _ = self.study.networks[network]
 
 
 class _Detectors(NamedTuple):
@@ -155,17 +213,24 @@ class _Detectors(NamedTuple):
     shares: pd.DataFrame
 
 
-def _detectors(labels: pd.DataFrame, rule: str | DetectorRule, networks: Mapping[str, Network]) -> _Detectors:
+def _detectors(
+    labels: pd.DataFrame,
+    rule: str | DetectorRule,
+    networks: Mapping[str, Network],
+    automatic: Mapping[str, AutomaticLabels],
+) -> _Detectors:
     """Apply a rule once, and count what it picks."""
-    layers = _labelled_layers(labels)
+    # All layers that were measured: one in which no unit has a label must be in the table.
+    measured = [(name, layer) for name, one in automatic.items() for layer in one.layers]
+    layers = list(dict.fromkeys([*measured, *_labelled_layers(labels)]))
     units = object_units(labels, rule)
     counts = _counts_of(units, layers)
     return _Detectors(units, counts, _detector_share(counts, layers, networks))
 
 
 def measure_emergence(
-    study: Study, rule: str | DetectorRule = "iou", least_images: int = _LEAST_IMAGES
-) -> Emergence | None:
+    study: Study, rule: str | DetectorRule = "iou", least_images: int = LEAST_IMAGES
+) -> Emergence:
     """Everything that section 4.1 measures, by one rule.
 
     Parameters
@@ -181,30 +246,36 @@ def measure_emergence(
 
     Returns
     -------
-    Emergence or None
-        None where the study has no annotations.
+    Emergence
+        All of it.
 
     Raises
     ------
     SceneLensError
-        If the rule is unknown, or if people's answers belong to other networks, layers or units.
+        CannotAnswerError where the study has no annotations, or none of a scene, or where no object is on
+        enough images. Also if the rule is unknown, or if people's answers belong to other networks, layers
+        or units.
 
     Notes
     -----
     Automatic labels use all annotated images; frequency and informativeness use those that show scenes.
     """
-    if study.annotations is None:
-        return None
-    automatic = {name: study.automatic_labels(name).shown_often(least_images) for name in study.networks}
+    seen = ObjectPresence.of(study.need_annotations(), study.scene_images())
+    every = {name: study.automatic_labels(name) for name in study.networks}
+    automatic = {name: one.shown_often(least_images) for name, one in every.items()}
     labels = _all_labels(study, automatic)
+    _check_objects(labels, every.values(), least_images)
     layers = {name: one.layers[-1] for name, one in automatic.items()}
-    detectors = _detectors(labels, rule, study.networks)
-    seen = ObjectPresence.of(study.annotations, study.scene_images())
+    detectors = _detectors(labels, rule, study.networks, automatic)
     frequency = object_frequency(seen)
     informative, why_not = _informative(seen)
     counts = _counted_layers(detectors.counts, layers)
-    pair = {name: counts[counts.network == name] for name in PAIR if name in automatic}
+    pair = {name: counts[counts.network == name] for name in study.networks.compared}
     table = _with_labels(_emergence_table(pair, frequency, informative), automatic.values())
+    if table.empty:
+        raise CannotAnswerError(
+            "no object that a unit could be named after is on an annotated image of a scene."
+        )
     return Emergence(
         study=study,
         rule=_detector_rule(rule).text,
@@ -232,6 +303,25 @@ def _all_labels(study: Study, automatic: dict[str, AutomaticLabels]) -> pd.DataF
     # Answers may come from another study's file; labels are checked here, once for all that is made of them.
     _check_units(labels, study.networks)
     return labels
+
+
+def _check_objects(labels: pd.DataFrame, automatic: Iterable[AutomaticLabels], least_images: int) -> None:
+    """Raise where nothing could be detected: no object is on enough images, and people named none."""
+    if (labels.source != "automatic").any():
+        return
+    shown = [one.concepts.images[one.concepts.type.isin(OBJECTS)].max() for one in automatic]
+    most, n = max((int(one) for one in shown if one == one), default=0), next(iter(automatic)).n_images
+    if not most:
+        raise CannotAnswerError(
+            f"the annotations name no object on their {n} images, so no unit can be found to detect one: "
+            "outline and name some objects."
+        )
+    if most < least_images:
+        raise CannotAnswerError(
+            f"no object is on more than {most} of the {n} annotated images, and with fewer than "
+            f"{least_images} a unit's name would be chance: annotate {least_images} images or more that show "
+            "the same object."
+        )
 
 
 def _counted_layers(table: pd.DataFrame, layers: dict[str, str]) -> pd.DataFrame:
@@ -274,26 +364,6 @@ def _correlations(table: pd.DataFrame, networks: list[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _where_annotated(view: Callable[..., Any]) -> Callable[..., Any]:
-    """A view of an `Emergence` that returns a sentence where there is none: the study has no annotations.
-
-    >>> _where_annotated(lambda found: found.table)(None)
-    'This study has no annotations, ...'
-    """
-
-    @functools.wraps(view)
-    def shown(found: Emergence | None, *arguments: Any, **options: Any) -> Any:
-        if found is None:
-            return Sentences(
-                "This study has no annotations, so it is not known which objects its scenes contain, nor "
-                "which of them a unit detects. Add an [annotations] table to its study.toml."
-            )
-        return view(found, *arguments, **options)
-
-    return shown
-
-
-@_where_annotated
 def rules_compared(found: Emergence) -> pd.DataFrame:
     """The same counts by other rules: how much of the result depends on the rule.
 
@@ -308,8 +378,7 @@ def rules_compared(found: Emergence) -> pd.DataFrame:
         One row per rule and network: ``rule``, ``network``, ``n`` (units of the layer), ``detectors``,
         ``none``, ``objects``; ``on_images`` (mean share, 0..1, of the scenes' images that show what a
         detector detects); ``frequency`` and ``informativeness`` (Pearson's correlations over all objects; NaN
-        where there is none). The rule by people only where people have answered. A sentence where the study
-        has no annotations.
+        where there is none). The rule by people only where people have answered.
     """
     by_iou, by_ap = DetectorRule.by_measure("iou"), DetectorRule.by_measure("ap", 0.5)
     by_people = DetectorRule.by_people()
@@ -330,7 +399,7 @@ def _labels_among_objects(found: Emergence, by: str) -> pd.DataFrame:
 
 def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRule) -> pd.DataFrame:
     """One rule's row for each network."""
-    detectors = _detectors(labels, rule, found.study.networks)
+    detectors = _detectors(labels, rule, found.study.networks, found.automatic)
     counts = _counted_layers(detectors.counts, found.layers)
     rows = []
     for share in _counted_layers(detectors.shares, found.layers).to_dict("records"):

@@ -145,7 +145,7 @@ def _emergence_table(
 
 def correlations(
     table: pd.DataFrame,
-    of: str = "units_scene",
+    of: str = "",
     against: Sequence[str] = ("frequency", "informativeness"),
     seed: int = 0,
     n_resamples: int = 2000,
@@ -158,7 +158,7 @@ def correlations(
         One row per object, as `Emergence.table`. Which objects take part is a choice: all that are annotated,
         or only those that some unit detects, ``table[table.units_scene > 0]``.
     of : str, optional
-        The column with the number of units (default 'units_scene').
+        The column with the number of units (default the first of the columns ``units_...``).
     against : sequence of str, optional
         The columns to correlate it with (default 'frequency' and 'informativeness').
     seed : int, optional
@@ -194,6 +194,7 @@ def correlations(
     >>> found[found.measure == "pearson"].r.round(2).tolist()
     [-1.0, 1.0, 2.0]
     """
+    of = of or next((name for name in table if str(name).startswith("units_")), "units_scene")
     for name in (of, *against):
         if name not in table:
             raise SceneLensError(f"the table has no column {name!r}; {close_names(name, table.columns)}.")

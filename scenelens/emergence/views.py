@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scenelens.emergence.study_emergence import Emergence, _where_annotated
+from scenelens.emergence.study_emergence import Emergence
 from scenelens.networks import interpolate, unit_maps
 from scenelens.studies import top_images
 from scenelens.workbook import dimmed
@@ -42,9 +42,8 @@ class DetectorViews:
     n_images: int
 
 
-@_where_annotated
 def detector_views(
-    found: Emergence, network: str = "scene", n_objects: int = 8, n_units: int = 3, n_images: int = 4
+    found: Emergence, network: str = "", n_objects: int = 8, n_units: int = 3, n_images: int = 4
 ) -> DetectorViews:
     """The top images of a network's detectors, for the objects with most units. This runs the network.
 
@@ -53,7 +52,7 @@ def detector_views(
     found : Emergence
         Of `measure_emergence`.
     network : str, optional
-        The network's name in the study (default 'scene').
+        The network's name in the study (default its main one, see `StudyNetworks.main`).
     n_objects : int, optional
         Number of objects, those with most units first, ties in alphabetical order (default 8).
     n_units : int, optional
@@ -64,8 +63,9 @@ def detector_views(
     Returns
     -------
     DetectorViews
-        What `figures.figure_9_units` shows. A sentence where the study has no annotations.
+        What `figures.figure_9_units` shows.
     """
+    network = network or found.study.networks.main
     units = found.of(network)
     counts = units.object.value_counts()
     order = sorted(counts.index, key=lambda name: (-counts[name], name))[:n_objects]

@@ -1,6 +1,7 @@
 from .annotator_agreement import Agreement, score_student
 from .automatic import (
     LABELS_VERSION,
+    LEAST_IMAGES,
     LEAST_IOU,
     AutomaticLabels,
     LayerCounts,
@@ -27,6 +28,7 @@ __all__ = [
     "COLUMNS",
     "GROUPS",
     "LABELS_VERSION",
+    "LEAST_IMAGES",
     "LEAST_IOU",
     "LEVELS",
     "MEASURED_MAPS",

@@ -28,6 +28,8 @@ from scenelens.unfinished import Stamp, Unfinished
 
 #: The version of cached labels: raise it when a rule of labelling changes its numbers.
 LABELS_VERSION = 3
+#: Images that must show a concept: a unit's overlap with a rarer one would be chance.
+LEAST_IMAGES = 5
 #: Network Dissection counts a unit as a detector if the IoU of its label is above this.
 LEAST_IOU = 0.04
 

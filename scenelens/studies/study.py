@@ -267,6 +267,23 @@ class Study:
             return JoinedAnnotations(sets)
         return next(iter(sets.values()), None)
 
+    def need_annotations(self) -> Annotations:
+        """The annotations, for a question that cannot be answered without them.
+
+        Returns
+        -------
+        Annotations
+            `annotations`.
+
+        Raises
+        ------
+        CannotAnswerError
+            If the study has none.
+        """
+        if self.annotations is None:
+            raise self._unannotated()
+        return self.annotations
+
     def annotated(self, image: str) -> str:
         """The id under which the annotations know an image: the two lists may name one file differently.
 

@@ -1,6 +1,7 @@
 """The figures of section 4.1: what is drawn where, and that no word leaves the page or runs into another."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,10 @@ from scenelens import paper
 from scenelens.emergence.figures import units as unit_figures
 from scenelens.emergence.figures.correlations import correlation_bars, correlation_points
 from scenelens.emergence.figures.published import published_counts
+from scenelens.emergence.frequency import Zipf
 from scenelens.emergence.study_emergence import _correlations, measure_emergence
 from scenelens.emergence.views import detector_views
+from scenelens.errors import CannotAnswerError
 from scenelens.workbook.style import network_color
 from tests.annotated_study import annotated_study
 from tests.emergence.test_study_emergence import EASY
@@ -139,10 +142,14 @@ def test_correlation_points(found, network):
 def test_no_correlation_is_no_nan(found):
     table = found.table.assign(units_scene=0)
     constant = replace(found, table=table, correlations=_correlations(table, ["scene", "object"]))
-    for plate in (correlation_points(constant), correlation_bars(constant)):
-        assert_well_set(plate)
-        assert "nan" not in " ".join(said(plate))
-    assert "the number of units is 0 for all of 6 objects" in correlation_points(constant).caption
+    plate = correlation_bars(constant)  # the object network's units are not all the same
+    assert_well_set(plate)
+    assert "nan" not in " ".join(said(plate))
+    with pytest.raises(CannotAnswerError, match="the number of units is 0 for all of 6 objects"):
+        correlation_points(constant)
+    nothing = replace(constant, correlations=constant.correlations.assign(reason="0 units"))
+    with pytest.raises(CannotAnswerError, match="scene network go with nothing"):
+        correlation_bars(nothing)
 
 
 def test_correlation_bars(found):
@@ -179,13 +186,35 @@ def test_nothing_published_is_installed():
     assert "downloads" in published_counts(units, "Network Dissection")
 
 
-def test_without_annotations_every_figure_is_a_sentence():
-    for figure in (
-        unit_figures.zipf,
-        unit_figures.figure_9_counts,
-        unit_figures.detectors_by_layer,
-        correlation_points,
-        correlation_bars,
-    ):
-        assert "has no annotations" in figure(None)
-    assert "has no annotations" in unit_figures.figure_9_units(None, detector_views(None))
+@pytest.mark.parametrize("names", [("scene",), ("scene", "object", "untrained"), ("a", "b", "c", "d")])
+def test_any_number_of_networks(found, names):
+    """Each network has its bars, its line and its correlations; no name lies on another."""
+    one = found.automatic["scene"]
+    table = found.table.rename(columns={"units_scene": "units"}).drop(columns="units_object")
+    table = table.assign(**{f"units_{name}": table.units + k for k, name in enumerate(names)})
+    rows = found.correlations.query("network == 'scene'")
+    shares = found.shares.query("network == 'scene'")
+    study = SimpleNamespace(networks=SimpleNamespace(compared=list(names), main=names[0]))
+    many = replace(
+        found,
+        study=study,
+        automatic=dict.fromkeys(names, one),
+        layers=dict.fromkeys(names, "pool5"),
+        table=table,
+        shares=pd.concat([shares.assign(network=name) for name in names]),
+        correlations=pd.concat([rows.assign(network=name) for name in names]),
+    )
+    for draw in (unit_figures.figure_9_counts, unit_figures.detectors_by_layer, correlation_bars):
+        plate = draw(many)
+        assert_well_set(plate)
+        assert all(any(name in text for text in said(plate)) for name in names)
+    assert f"What the {names[0]} network's detectors go with" in said(correlation_points(many))
+
+
+def test_one_object_and_no_law(found):
+    """A law about ranks needs two objects; without one there is no exponent to tell."""
+    law = Zipf(np.nan, np.nan, np.nan, np.nan, 1, 27)
+    plate = unit_figures.zipf(replace(found, zipf=law, frequency=found.frequency.head(1)))
+    assert "nan" not in plate.caption
+    assert "needs two objects or more" in plate.caption
+    assert "nan" not in unit_figures.zipf(replace(found, zipf=Zipf(0.5, np.nan, np.nan, 0.9, 2, 1))).caption

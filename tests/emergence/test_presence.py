@@ -3,7 +3,7 @@
 import pytest
 
 from scenelens.emergence.presence import ObjectPresence
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.tiny_study import write_tiny_study
@@ -48,7 +48,7 @@ def test_scene_images_leave_out_what_the_study_calls_object_centric(study):
 def test_bad_input(study, tmp_path):
     with pytest.raises(SceneLensError, match=r"no annotated image 'scene/attic/9\.png'; close names"):
         ObjectPresence.of(study.annotations, ["scene/attic/9.png"])
-    with pytest.raises(SceneLensError, match="no annotated images"):
+    with pytest.raises(CannotAnswerError, match="no annotated image shows a scene"):
         ObjectPresence.of(study.annotations, [])
-    with pytest.raises(SceneLensError, match=r"'tiny' has no annotations.*add an \[annotations\] table"):
+    with pytest.raises(CannotAnswerError, match=r"no annotations.*an \[annotations\] table"):
         open_study(write_tiny_study(tmp_path)).scene_images()

@@ -1,6 +1,7 @@
 """Section 4.1 for a whole small study: two random networks, boxes for objects, and what is said of them."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ from scenelens.emergence import sentences, study_emergence
 from scenelens.emergence.detectors import OBJECTS, DetectorRule
 from scenelens.emergence.study_emergence import measure_emergence, rules_compared
 from scenelens.emergence.tables import correlations
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.labels.automatic import LEAST_IMAGES
 from scenelens.labels.store import LabelStore
 from scenelens.labels.table import check_labels
 from scenelens.studies.study import open_study
@@ -105,7 +107,8 @@ def test_objects_that_no_label_can_name_do_not_count(study):
     assert few.table.object.tolist() == ["lamp"]
     assert len(few.frequency) == 6
     assert few.which == "objects on at least 10 images"
-    assert "1 object: too few for a correlation" in sentences.describe_correlations(few)
+    with pytest.raises(CannotAnswerError, match="1 object: too few for a correlation"):
+        sentences.describe_correlations(few)
     assert rules_compared(few).objects.max() <= 1
 
 
@@ -209,10 +212,8 @@ def test_the_difference_decides(found, low, high, said):
 def test_constant_counts_are_said_and_are_no_nan(study):
     """No unit exceeds an IoU of 2, so every object has 0 units."""
     none = measure_emergence(study, DetectorRule.by_measure("iou", 2.0))
-    text = sentences.describe_correlations(none)
-    assert "no correlation: the number of units is 0 for all of 6 objects" in text
-    assert "**Their difference** does not exist" in text
-    assert "nan" not in text
+    with pytest.raises(CannotAnswerError, match="the number of units is 0 for all of 6 objects"):
+        sentences.describe_correlations(none)
     assert "0 units detect 0 objects" in sentences.describe_units(none)
 
 
@@ -220,19 +221,111 @@ def test_without_scene_categories_the_rest_goes_on(study, monkeypatch):
     monkeypatch.setattr(type(study.annotations), "scene", lambda self, image: "")
     found = measure_emergence(study, EASY)
     assert found.informative is None
-    assert "none of the annotated images has a scene category" in sentences.describe_informative(found)
+    for ask in (sentences.describe_informative, lambda found: found.categories):
+        with pytest.raises(CannotAnswerError, match="none of the annotated images has a scene category"):
+            ask(found)
     text = sentences.describe_correlations(found)
     assert "no correlation: the informativeness is not known" in text
     assert "**With frequency**: r =" in text or "no correlation: the number" in text
 
 
 def test_a_study_without_annotations_says_so(tmp_path):
-    nothing = measure_emergence(open_study(write_tiny_study(tmp_path)))
-    assert nothing is None
-    for view in (
-        sentences.describe_units,
-        sentences.describe_informative,
-        sentences.describe_correlations,
-        rules_compared,
+    with pytest.raises(CannotAnswerError, match=r"no annotations.*an \[annotations\] table"):
+        measure_emergence(open_study(write_tiny_study(tmp_path)))
+
+
+# ---- small studies
+
+
+@pytest.mark.parametrize(("per_category", "most"), [(1, 3), (4, 12)])
+def test_a_name_needs_enough_images(tmp_path, per_category, most):
+    """A lamp is on every scene: three scenes in all, or twelve. Five of them must show one object."""
+    small = annotated_study(tmp_path, per_category)
+    if most >= LEAST_IMAGES:
+        assert measure_emergence(small).table.object.tolist() == ["lamp"]
+        return
+    with pytest.raises(
+        CannotAnswerError, match=f"more than {most} of the {most} annotated images.*annotate 5"
     ):
-        assert "has no annotations" in view(nothing)
+        measure_emergence(small)
+
+
+def test_annotations_that_name_nothing(study, monkeypatch):
+    labels = {name: study.automatic_labels(name) for name in study.networks}
+    bare = {
+        name: replace(one, concepts=one.concepts.assign(type="texture or material"))
+        for name, one in labels.items()
+    }
+    monkeypatch.setattr(type(study), "automatic_labels", lambda self, name: bare[name])
+    with pytest.raises(CannotAnswerError, match="name no object on their 27 images"):
+        measure_emergence(study)
+
+
+def test_a_network_without_any_label_is_in_the_table(study, monkeypatch):
+    """All units of the object network are dead: none of them detects anything, and that is said."""
+    labels = {name: study.automatic_labels(name) for name in study.networks}
+    one = labels["object"]
+    dead = {
+        layer: replace(counts, active=np.zeros_like(counts.active)) for layer, counts in one.counts.items()
+    }
+    labels["object"] = replace(one, counts=dead)
+    monkeypatch.setattr(type(study), "automatic_labels", lambda self, name: labels[name])
+    found = measure_emergence(study, EASY)
+    row = found.share("object")
+    assert (row.detectors, row["none"], row.n) == (0, 32, 32)
+    assert "**The object network**, pool5: 0 units detect 0 objects" in sentences.describe_units(found)
+    assert rules_compared(found).query("network == 'object'").detectors.tolist() == [0, 0, 0]
+
+
+def test_a_network_that_the_study_lacks(found):
+    for ask in (found.of, found.share, found.correlated):
+        with pytest.raises(CannotAnswerError, match=r"no network 'untrained'.*\[networks\.untrained\]"):
+            ask("untrained")
+    with pytest.raises(SceneLensError, match="close names: scene"):
+        found.of("scenes")
+
+
+@pytest.mark.parametrize("n", [3, 9, 10])
+def test_few_images_do_not_decide_between_networks(found, n):
+    few = {name: replace(one, n_images=n) for name, one in found.automatic.items()}
+    text = sentences.describe_units(replace(found, automatic=few, shares=gap(0.6, 0.2)))
+    assert ("has more object detectors than" in text) == (n == 10)
+    assert (f"{n} annotated images do not show which network has more" in text) == (n < 10)
+
+
+def test_two_networks_of_other_names(found):
+    study = SimpleNamespace(
+        networks=SimpleNamespace(compared=["mine", "yours"], main="mine"),
+        annotation_sets=found.study.annotation_sets,
+    )
+    shares = gap(0.6, 0.2).replace({"scene": "mine", "object": "yours"})
+    one = found.automatic["scene"]
+    other = replace(
+        found,
+        study=study,
+        shares=shares,
+        automatic={"mine": one, "yours": one},
+        layers=dict.fromkeys(("mine", "yours"), "pool5"),
+    )
+    text = sentences.describe_units(other)
+    assert "the mine network has more object detectors than the yours network." in text
+    assert "as in the paper" not in text
+
+
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_a_handful_of_objects_decides_nothing(found, n):
+    """Five objects have 120 orders, of which two are perfect: with fewer none would be rare enough."""
+    table = found.correlations.copy()
+    table["n"] = n
+    table.loc[table.against == "difference", ["low", "high", "r", "reason"]] = (0.1, 0.5, 0.3, "")
+    text = sentences.describe_correlations(replace(found, correlations=table))
+    assert ("informativeness matters more" in text) == (n == 5)
+    assert (f"From {n} objects nothing follows" in text) == (n < 5)
+
+
+def test_no_interval_is_no_sentence_about_one(found):
+    table = found.correlations.assign(low=np.nan, high=np.nan)
+    text = sentences.describe_correlations(replace(found, correlations=table))
+    assert "nan" not in text
+    assert "no interval" in text
+    assert "The interval" not in text

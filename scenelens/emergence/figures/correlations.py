@@ -11,14 +11,13 @@ from matplotlib.ticker import MaxNLocator
 
 from scenelens import paper
 from scenelens.emergence.figures.units import _inner_ticks
-from scenelens.emergence.study_emergence import Emergence, _where_annotated
+from scenelens.emergence.study_emergence import Emergence
 from scenelens.workbook import INK, SMALL, SOFT, Plate, fit, network_color
 
 _ROW = 0.17  # inches, a line of a chart
 
 
-@_where_annotated
-def correlation_points(found: Emergence, network: str = "scene", names: int = 7) -> Plate:
+def correlation_points(found: Emergence, network: str = "", names: int = 7) -> Plate:
     """Every object as a point: how many units detect it, by its frequency and by its informativeness.
 
     Parameters
@@ -26,16 +25,17 @@ def correlation_points(found: Emergence, network: str = "scene", names: int = 7)
     found : Emergence
         Of `measure_emergence`.
     network : str, optional
-        The network's name in the study (default 'scene').
+        The network's name in the study (default its main one, see `StudyNetworks.main`).
     names : int, optional
         Number of objects that are named in each panel, those with most units first (default 7).
 
     Returns
     -------
     Plate
-        The figure; a sentence where the study has no annotations.
+        The figure.
     """
-    rows = found.correlations.query("network == @network and objects == 'all' and measure == 'pearson'")
+    network = network or found.study.networks.main
+    rows = found.correlated(network).query("measure == 'pearson'")
     plate = Plate(f"What the {network} network's detectors go with", 2.95, _points_caption(found, rows))
     for k, against in enumerate(("frequency", "informativeness")):
         row = rows[rows.against == against].iloc[0]
@@ -55,7 +55,8 @@ def correlation_points(found: Emergence, network: str = "scene", names: int = 7)
 def _r_words(row: Any) -> str:
     if row.reason:
         return "no correlation, see below"
-    return f"r = {_signed(row.r)} ({_signed(row.low)} to {_signed(row.high)})"
+    between = f"{_signed(row.low)} to {_signed(row.high)}" if row.low == row.low else "no interval"
+    return f"r = {_signed(row.r)} ({between})"
 
 
 def _signed(value: float) -> str:
@@ -121,7 +122,6 @@ def _points_caption(found: Emergence, rows: pd.DataFrame) -> str:
     return text
 
 
-@_where_annotated
 def correlation_bars(found: Emergence) -> Plate:
     """All correlations with their intervals, together with the paper's.
 
@@ -135,8 +135,10 @@ def correlation_bars(found: Emergence) -> Plate:
     Returns
     -------
     Plate
-        The figure; a sentence where the study has no annotations.
+        The figure.
     """
+    if (found.correlations.reason != "").all():
+        found.correlated()  # raises: there is nothing to draw
     groups = [(network, objects) for network in found.networks for objects in ("all", "detected")]
     block = 3 * 2 * _ROW + 0.42
     rows = -(-len(groups) // 2)

@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scenelens import paper
-from scenelens.emergence.study_emergence import Emergence, _where_annotated
+from scenelens.emergence.frequency import Zipf
+from scenelens.emergence.study_emergence import Emergence
 from scenelens.emergence.views import DetectorViews, _UnitView
 from scenelens.intervals import wilson_interval
 from scenelens.sentences import percent, share_text
@@ -19,7 +20,6 @@ from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, 
 _GAP, _ROW = 0.05, 0.185  # inches: between tiles, and a line of a bar chart
 
 
-@_where_annotated
 def zipf(found: Emergence, names: int = 8) -> Plate:
     """Figure 9b: how frequent each object is, by rank, and Zipf's law.
 
@@ -33,13 +33,13 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
     Returns
     -------
     Plate
-        The figure; a sentence where the study has no annotations.
+        The figure.
     """
     table, law = found.frequency, found.zipf
     caption = (
-        f"{int(table.instances.sum()):,} instances of {law.n_objects} objects on {law.n_images:,} annotated "
-        f"images of scenes. Grey: Zipf's law with exponent {law.exponent:.2f} (95% interval {law.low:.2f} to "
-        f"{law.high:.2f}, by drawing the images anew); R² of the logarithms {law.fit:.2f}. After Figure 9b."
+        f"{int(table.instances.sum()):,} instances of {law.n_objects} "
+        f"object{'' if law.n_objects == 1 else 's'} on {law.n_images:,} annotated images of scenes. "
+        f"{_law_words(law)}After Figure 9b."
     )
     plate = Plate("A few objects are everywhere, most are rare", 2.75, caption)
     axes = plate.axes_at(0.72, 0.0, 3.6, 2.3)
@@ -62,6 +62,15 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
     return plate
 
 
+def _law_words(law: Zipf) -> str:
+    if law.exponent != law.exponent:
+        return "A law about the order of objects needs two objects or more. "
+    between = f"95% interval {law.low:.2f} to {law.high:.2f}, by drawing the images anew"
+    between = between if law.low == law.low else "no interval"
+    fit = f"; R² of the logarithms {law.fit:.2f}" if law.fit == law.fit else ""
+    return f"Grey: Zipf's law with exponent {law.exponent:.2f} ({between}){fit}. "
+
+
 def _inner_ticks(axes: Axes) -> None:
     """Keep the ticks that lie on the axes: matplotlib also makes some beyond either end."""
     for ticks, limits, keep in (
@@ -71,7 +80,6 @@ def _inner_ticks(axes: Axes) -> None:
         keep([tick for tick in ticks if limits[0] <= tick <= limits[1]])
 
 
-@_where_annotated
 def figure_9_units(found: Emergence, views: DetectorViews) -> Plate:
     """Figure 9a: units grouped by the object they detect, the units of one object below each other.
 
@@ -85,7 +93,7 @@ def figure_9_units(found: Emergence, views: DetectorViews) -> Plate:
     Returns
     -------
     Plate
-        The figure; a sentence where the study has no annotations.
+        The figure.
     """
     network, n = views.network, views.n_images
     counts = found.of(network).object.value_counts()
@@ -139,20 +147,24 @@ def _units_caption(found: Emergence, views: DetectorViews) -> str:
     row = found.share(views.network)
     none, all_units = paper.NO_OBJECT["pool5"]
     share = share_text(row.share, row.low, row.high, row.n)
-    return (
-        f"{row.detectors} of the {row.n} units of {row.layer} detect one of {row.objects} objects by the "
+    one = f"one of {row.objects} objects" if row.objects > 1 else "an object"
+    text = (
+        f"{row.detectors} of the {row.n} units of {row.layer} detect {one} by the "
         f"rule: {found.rule}. That is {share}; in the paper's scene network it is "
-        f"{percent(1 - none / all_units)} (n = {all_units}). The {len(views.objects)} objects with most "
-        f"units. Each unit in its {views.n_images} top images, in full light where it is active; below its "
-        "number its score by the rule. After Figure 9a."
+        f"{percent(1 - none / all_units)} (n = {all_units}). "
+    )
+    if not views.objects:
+        return text + "After Figure 9a."
+    return text + (
+        f"{_those(len(views.objects))} with most units. Each unit in its {views.n_images} top images, in "
+        "full light where it is active; below its number its score by the rule. After Figure 9a."
     )
 
 
-@_where_annotated
 def figure_9_counts(found: Emergence, n: int = 26, n_missed: int = 8) -> Plate:
     """Figure 9b to d, all in one order of objects.
 
-    For each object: the units of both networks, how frequent it is, and for how many scene categories it is
+    For each object: the units of each network, how frequent it is, and for how many scene categories it is
     the best object.
 
     Parameters
@@ -160,7 +172,7 @@ def figure_9_counts(found: Emergence, n: int = 26, n_missed: int = 8) -> Plate:
     found : Emergence
         Of `measure_emergence`.
     n : int, optional
-        Number of objects that some unit detects, those with most units of the scene network first (default
+        Number of objects that some unit detects, those with most units of the first network first (default
         26).
     n_missed : int, optional
         Number of the most frequent objects that no unit detects, shown below them (default 8).
@@ -168,15 +180,18 @@ def figure_9_counts(found: Emergence, n: int = 26, n_missed: int = 8) -> Plate:
     Returns
     -------
     Plate
-        The figure; a sentence where the study has no annotations.
+        The figure.
     """
     units = [f"units_{name}" for name in found.networks]
     detected = found.table[found.table[units].sum(axis=1) > 0]
     missed = found.table[found.table[units].sum(axis=1) == 0].sort_values("frequency", ascending=False)
     parts = [detected.head(n), missed.head(n_missed)]
     heights = [_ROW * max(1, len(part)) for part in parts]
-    plate = Plate("Which objects emerge", sum(heights) + 0.86, _counts_caption(found, detected, missed, n))
-    top = 0.42
+    head = 0.26 + 0.16 * max(1, len(found.networks) - 1)  # room for a line per network
+    plate = Plate(
+        "Which objects emerge", head + sum(heights) + 0.44, _counts_caption(found, detected, missed, n)
+    )
+    top = head
     for part, height, text in zip(parts, heights, ("", "frequent, and no unit detects them"), strict=True):
         if text:
             plate.words(0.08, top - 0.2, text, size=SMALL, color=SOFT)
@@ -205,15 +220,18 @@ def _bars(plate: Plate, found: Emergence, part: pd.DataFrame, top: float, height
     if first:
         for k, network in enumerate(found.networks):
             words = {"size": SMALL, "weight": "bold", "color": network_color(network), "ha": "right"}
-            plate.words(3.65, top - 0.38 + 0.16 * k, f"{network} network", **words)
+            plate.words(
+                3.65, top - 0.22 + 0.16 * (k + 1 - len(found.networks)), f"{network} network", **words
+            )
 
 
 def _unit_bars(axes: Axes, found: Emergence, part: pd.DataFrame, y: np.ndarray) -> None:
+    n = len(found.networks)
     most = max(1, *(int(found.table[f"units_{name}"].max()) for name in found.networks))
     for k, network in enumerate(found.networks):
         values = part[f"units_{network}"].to_numpy(float)
-        shift = 0.2 - 0.4 * k if len(found.networks) > 1 else 0.0
-        axes.barh(y + shift, values, height=0.38, color=network_color(network))
+        shift = 0.8 / n * ((n - 1) / 2 - k)
+        axes.barh(y + shift, values, height=min(0.38, 0.76 / n), color=network_color(network))
         for place, value in zip(y[values > 0], values[values > 0], strict=True):
             axes.text(value + 0.02 * most, place + shift, f"{value:.0f}", size=6, va="center", color=SOFT)
     axes.set_xlim(0, 1.12 * most)
@@ -228,12 +246,17 @@ def _value_bars(axes: Axes, values: np.ndarray, y: np.ndarray, most: float) -> N
     axes.set_xlim(0, 1.3 * most)
 
 
+def _number_of(found: Emergence) -> str:
+    n = len(found.table)
+    return f"{n} {found.which}" if n != 1 else f"1 {found.which.replace('objects', 'object', 1)}"
+
+
 def _counts_caption(found: Emergence, detected: pd.DataFrame, missed: pd.DataFrame, n: int) -> str:
     layers = " and ".join(dict.fromkeys(found.layers[name] for name in found.networks))
     left_out = f" Not shown: {len(detected) - n} with fewest units." if len(detected) > n else ""
     share, (low, high) = len(detected) / len(found.table), wilson_interval(len(detected), len(found.table))
     text = (
-        f"Units of {layers} per object ({found.rule}). Of {len(found.table)} {found.which} some unit detects "
+        f"Units of {layers} per object ({found.rule}). Of {_number_of(found)} some unit detects "
         f"{len(detected)}, {share_text(share, low, high, len(found.table))}; none detects the other "
         f"{len(missed)}.{left_out} "
         f"Instances on {found.zipf.n_images:,} images of scenes. "
@@ -247,7 +270,10 @@ def _counts_caption(found: Emergence, detected: pd.DataFrame, missed: pd.DataFra
     )
 
 
-@_where_annotated
+def _those(n: int) -> str:
+    return f"The {n} objects" if n > 1 else "The object"
+
+
 def detectors_by_layer(found: Emergence) -> Plate:
     """How many units of each layer detect an object, in every network of the study.
 
@@ -259,7 +285,7 @@ def detectors_by_layer(found: Emergence) -> Plate:
     Returns
     -------
     Plate
-        The figure; a sentence where the study has no annotations.
+        The figure.
     """
     caption = (
         f"Share of a layer's units that detect an object ({found.rule}), with 95% Wilson intervals; at the "
