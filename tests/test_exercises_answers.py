@@ -167,7 +167,8 @@ def test_these_are_all_exercises_with_a_word_for_an_answer():
 @given(order=st.permutations(WORDS))
 def test_the_refusal_of_a_word_from_the_study_is_the_same_for_every_right_answer(exercise, order):
     module = inspect.getmodule(exercises._CHECKS[exercise])
-    study = SimpleNamespace(annotations=True, scene_images=lambda: None)
+    networks = {"scene": None, "object": None}
+    study = SimpleNamespace(annotations=True, scene_images=lambda: None, networks=networks)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in stand_ins(exercise, order).items():
             patch.setattr(module, name, value)

@@ -115,8 +115,8 @@ def _annotated_scenes(study: Study) -> Annotations:
     assert annotations is not None
     if not any(annotations.scene(image) for image in annotations.images):
         raise CannotAnswerError(
-            "which objects a scene keeps is counted on photographs whose scene and objects are annotated, and "
-            "no annotation of this study names a scene: the formats 'sun' and 'ade20k' can."
+            "which objects a scene keeps is counted on photographs whose scene and objects are annotated, "
+            "and no annotation of this study names a scene: the formats 'sun' and 'ade20k' can."
         )
     return annotations
 
@@ -280,9 +280,8 @@ def _scene_probe(study: Study, network: str = "object", without: list[str] | Non
 
 def _training_images(study: Study, without: set[str]) -> pd.DataFrame:
     images = study.images.reset_index(drop=True)
-    images = images[
-        (images["source"] == "scene-centric") & ~images["image"].isin(without) & (images["category"] != "")
-    ]
+    wanted = (images["source"] == "scene-centric") & (images["category"] != "")
+    images = images[wanted & ~images["image"].isin(without)]
     images = images[images.groupby("category")["image"].transform("size") >= MIN_IMAGES]
     if images["category"].nunique() < 2:
         raise SceneLensError(

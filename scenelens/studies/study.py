@@ -112,6 +112,8 @@ class Study:
     ----------
     name : str
         The study's name.
+    title : str
+        What pages call it: the file's ``title``, or else its name.
     file : StudyFile
         The checked study.toml.
     networks : StudyNetworks
@@ -124,6 +126,7 @@ class Study:
 
     def __init__(self, file: StudyFile) -> None:
         self.file, self.name = file, file.name
+        self.title = file.data.get("title") or file.name
         self.networks = StudyNetworks(file)
         self.cache = self._cache_folder()
         # By the network's name and variant: a network that was changed in place gets other results.
@@ -179,7 +182,8 @@ class Study:
         -------
         pandas.DataFrame
             One row per image: ``image`` (its id, a relative path), ``path`` (pathlib.Path), ``source``
-            ('scene-centric' or 'object-centric'), ``category`` and ``split``.
+            ('scene-centric' or 'object-centric'), ``category`` ('' for an image that lies in no folder of a
+            category) and ``split``.
         """
         self.prepare()
         entries = self.file.data["images"]
@@ -194,6 +198,32 @@ class Study:
             twice = table.image[table.image.duplicated()].iloc[0]
             raise self.file.error("images", f"the image {twice} is listed twice; make the folders disjoint.")
         return table
+
+    def images_from(self, source: str) -> pd.DataFrame:
+        """The images of one source.
+
+        Parameters
+        ----------
+        source : str
+            'scene-centric' or 'object-centric'.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Their rows of `images`.
+
+        Raises
+        ------
+        CannotAnswerError
+            If the study has none.
+        """
+        found = self.images[self.images["source"] == source]
+        if found.empty:
+            raise CannotAnswerError(
+                f"the study has no {source} images: add an [[images]] table with source = {source!r} to "
+                f"{self.file.path.name}."
+            )
+        return found
 
     @cached_property
     def _paths(self) -> dict[str, Path]:
@@ -499,6 +529,34 @@ class Study:
             )
         return rows.iloc[0].to_dict()
 
+    def scene_categories(self) -> dict[str, str]:
+        """Which scene each annotated photograph of a scene shows.
+
+        Returns
+        -------
+        dict of str to str
+            By the annotations' id: the category that the annotation names, or else the category under which
+            the study lists the same file. Photographs without either are left out.
+
+        Raises
+        ------
+        CannotAnswerError
+            If the study has no annotations, or no category is known for any of them.
+        """
+        images = self.scene_images()
+        categories = dict(zip(self.images["image"], self.images["category"], strict=True))
+        listed = {name: categories[image] for image, name in self._annotated.items()}
+        known = self.annotations
+        assert known is not None
+        found = {image: known.scene(image) or listed.get(image, "") for image in images}
+        found = {image: category for image, category in found.items() if category}
+        if not found:
+            raise CannotAnswerError(
+                "it is not known which scene an annotated photograph shows: put the photographs of each "
+                "scene into a folder of its name, among the [[images]] or in the annotations."
+            )
+        return found
+
     def _unannotated(self) -> CannotAnswerError:
         return CannotAnswerError(
             "it is not known where which object is, because the study has no annotations: add an "
@@ -551,14 +609,31 @@ def _check_files(file: StudyFile) -> None:
 def _category_of(path: Path, folder: Path, by: str) -> str:
     """An image's category: the path of its folder, or (by "file name") its name without ImageNet's number.
 
+    An image that lies in the listed folder itself has none.
+
     >>> _category_of(Path("photos/l/lamp/a.jpg"), Path("photos"), "folder")
     'l/lamp'
+    >>> _category_of(Path("photos/a.jpg"), Path("photos"), "folder")
+    ''
     >>> _category_of(Path("photos/n01440764_tench.jpg"), Path("photos"), "file name")
     'tench'
     """
     if by == "file name":
         return re.sub(r"^n\d{8}_", "", path.stem)
-    return path.relative_to(folder).parent.as_posix()
+    return "/".join(path.relative_to(folder).parts[:-1])
+
+
+def _without_letters(categories: list[str]) -> dict[str, str]:
+    """Categories as they are called: in Places' layout each lies in a folder of its first letter.
+
+    >>> _without_letters(["a/abbey", "d/desert/sand"])
+    {'a/abbey': 'abbey', 'd/desert/sand': 'desert/sand'}
+    >>> _without_letters(["a/abbey", "b/abbey"])
+    {'a/abbey': 'a/abbey', 'b/abbey': 'b/abbey'}
+    """
+    short = {one: re.sub(r"^(\w)/(?=\1)", "", one, flags=re.IGNORECASE) for one in categories}
+    lettered = all(one != name for one, name in short.items() if one)
+    return short if lettered else {one: one for one in categories}
 
 
 def _spread(paths: Iterable[Path], folder: Path, by: str, limit: int) -> list[Path]:
@@ -577,6 +652,8 @@ def _listed(entry: dict, folder: Path) -> pd.DataFrame:
     if "limit" in entry:
         paths = _spread(paths, folder, by, entry["limit"])
     categories = [_category_of(path, folder, by) for path in paths]
+    short = _without_letters(categories) if by == "folder" else {}
+    names = {one: names.get(short[one], short[one]) for one in short} | names
     return pd.DataFrame(
         {
             "path": paths,

@@ -9,13 +9,14 @@ from scenelens.workbook import Verdict, check_choice, check_number
 
 def _chance_level(study: Study, answer: object) -> Verdict:
     """02.1: the share of object-centric images that a layer without any preference would show."""
-    share = float((study.images["source"] == "object-centric").mean())
+    share = len(study.images_from("object-centric")) / len(study.images)
     hint = "A layer without preference draws at random: what share of all images is object-centric?"
     return check_number(answer, share, tolerance=0.005, hint=hint, share=True)
 
 
 def _top_ten(study: Study, answer: object) -> Verdict:
     """02.2: the object network's share at its deepest layer when only the ten strongest images count."""
+    _ = study.networks["object"]  # raises where there is none
     table = layer_preference(study, n=10)
     row = table[table["network"] == "object"].iloc[-1]
     hint = "Call sl.two_networks.layer_preference(study, n=10): the object network's last row, column share."
@@ -30,6 +31,7 @@ def _wider_interval(study: Study, answer: object) -> Verdict:
 
 def _lasting_gap(study: Study, answer: object) -> Verdict:
     """02.4: the first layer from which on the two networks' intervals leave a gap to the end, or 'never'."""
+    _ = study.networks["object"], study.networks["scene"]  # raises where one is missing
     expected = _first_lasting_gap(study)
     layers = layer_pairs(study)["scene"].tolist()
     hint = "Start at the deepest layer and go back, as long as the two bars do not touch."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from scenelens.workbook import (
     show_tile,
 )
 
+#: How far aside of their layer the points of each network lie, so that bars do not overlap.
+_SHIFTS = (-0.05, 0.05, 0.0, -0.1, 0.1)
 _LEFT, _GAP, _HEAD, _BETWEEN = 0.34, 0.06, 0.24, 0.14  # inches: name column, tiles, layer names, networks
 
 
@@ -71,11 +74,13 @@ def _network_block(plate: Plate, study: Study, rows: pd.DataFrame, top: float, s
 
 def _strongest_caption(study: Study, strongest: pd.DataFrame) -> str:
     counts = study.images["source"].value_counts()
+    frames = {"scene-centric": "blue", "object-centric": "orange"}
+    among = " and ".join(
+        f"{counts[source]:,} {source} ({frame} frame)" for source, frame in frames.items() if source in counts
+    )
     return (
         f"The {strongest['rank'].nunique()} images with the largest response summed over all units and "
-        f"positions of a layer, among {counts.get('scene-centric', 0):,} scene-centric (blue frame) and "
-        f"{counts.get('object-centric', 0):,} object-centric (orange frame) images. After Figure 1."
-        + _equal_scores(strongest)
+        f"positions of a layer, among {among} images. After Figure 1." + _equal_scores(strongest)
     )
 
 
@@ -124,7 +129,7 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - margin, 2.75)
     axes.axhline(float(preference["chance"].iloc[0]), color=SOFT, lw=1.0, ls=(0, (4, 3)), zorder=1)
     # The networks' points lie a little to the left and right of their layer, so that bars do not overlap.
-    shifts = dict(zip(preference["network"].unique(), (-0.05, 0.05, 0.0), strict=False))
+    shifts = dict(zip(preference["network"].unique(), itertools.cycle(_SHIFTS)))
     for network, rows in preference.groupby("network", sort=False):
         _network_line(axes, rows.sort_values("depth"), shifts[str(network)], network_color(str(network)))
     _share_axis(axes, preference)
@@ -221,8 +226,10 @@ def transfer_dots(table: pd.DataFrame) -> Plate:
     )
     caption = (
         f"Accuracy of a linear SVM on the deepest layer compared; {counts}. Bars: 95% Wilson intervals; "
+        "short dashes: chance"
     )
-    caption += "short dashes: chance; open diamonds: the paper, on 205 scene categories."
+    quoted = tried["paper"].notna().any()
+    caption += "; open diamonds: the paper, on 205 scene categories." if quoted else "."
     plate = Plate("Whose features serve which task?", 0.4 + 0.75 * max(1, len(tasks)), caption)
     axes = plate.axes_at(1.35, 0.0, WIDTH - 1.35 - 1.25, 0.15 + 0.75 * max(1, len(tasks)))
     for place, task in enumerate(tasks):
@@ -238,7 +245,8 @@ def transfer_dots(table: pd.DataFrame) -> Plate:
 def _task_dots(axes: Axes, rows: pd.DataFrame, place: int) -> None:
     """Draw one task: a dot and bar per network, its name at the right edge, the paper's diamond."""
     axes.plot([rows["chance"].iloc[0]] * 2, [place - 0.3, place + 0.3], color=SOFT, lw=1.2, ls=(0, (3, 2)))
-    for row, shift in zip(rows.to_dict("records"), (-0.16, 0.16), strict=False):
+    shifts = np.linspace(-0.16, 0.16, len(rows)) if len(rows) > 1 else [0.0]
+    for row, shift in zip(rows.to_dict("records"), shifts, strict=True):
         color, y = network_color(row["features"]), place + shift
         bars = [[row["share"] - row["low"]], [row["high"] - row["share"]]]
         axes.errorbar(row["share"], y, xerr=bars, color=color, marker="o", ms=6, elinewidth=1.2)

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from scenelens import paper
-from scenelens.paper import PAIR
+from scenelens.paper import CONTROL, PAIR
 from scenelens.sentences import Sentences, gap_text, named, percent, share_text
 from scenelens.two_networks.svm_transfer import MIN_IMAGES
-from scenelens.two_networks.tables import CONTROL
+from scenelens.two_networks.tables import SOURCES
 
 
 def describe_table_1(table: pd.DataFrame) -> Sentences:
@@ -59,10 +59,15 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
         A list: both layers, the untrained network where there is one, and the layers that the paper names.
     """
     deepest = table["depth"].max()
-    lines = [_describe_depth(table[table["depth"] == depth], depth == deepest) for depth in (0, deepest)]
+    lines = _describe_range(table)
+    if table["n"].min() >= table["images"].min():
+        return _listed(lines)
+    for depth in dict.fromkeys((0, deepest)):
+        lines.append(_describe_depth(table[table["depth"] == depth], depth == deepest))
     control = table[(table["network"] == CONTROL) & (table["depth"] == deepest)]
-    lines += [_describe_control(row) for row in control.to_dict("records")]
-    for row in table.dropna(subset=["paper", "share"]).to_dict("records"):
+    head = "**The untrained control** at the deepest layer"
+    lines += [_describe_control(row, head) for row in _rows(control)]
+    for row in _rows(table.dropna(subset=["paper", "share"])):
         compared = _against_paper(row["low"], row["high"], row["paper"])
         lines.append(f"{named(row['layer'])}, {named(row['network'])} network: {_share(row)}; {compared}.")
     if table["paper"].isna().all():
@@ -74,14 +79,46 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
     return _listed(lines)
 
 
+def _describe_range(table: pd.DataFrame) -> list[str]:
+    """A sentence where so few images are ranked that the strongest of them are most, or all, of them."""
+    row = table.loc[table["images"].idxmin()]
+    n, images, of_objects = int(row["n"]), int(row["images"]), round(row["chance"] * row["images"])
+    way_out = f"Rank fewer, as with `layer_preference(study, n={max(1, images // 4)})`, or add photographs."
+    if n >= images:
+        return [
+            f"**The {n} strongest images are all {images}**, so every share equals chance, "
+            f"{percent(row['chance'])}, and says nothing about a layer. {way_out}"
+        ]
+    least, most = max(0, n - (images - of_objects)) / n, min(n, of_objects) / n
+    if least == 0 and most == 1:
+        return []
+    return [
+        f"The {n} strongest are many of the {images} images: any share lies between {percent(least)} and "
+        f"{percent(most)}, whatever a layer prefers. {way_out}"
+    ]
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.to_dict("records")
+
+
 def _describe_depth(rows: pd.DataFrame, deepest: bool) -> str:
-    scene, other = (rows[rows["network"] == name].iloc[0] for name in PAIR)
-    where = "deepest" if deepest else "first"
-    if any(pd.isna(row["share"]) for row in (scene, other)):
-        return (
-            f"**The {where} layer compared:** object network {_share(other)}, scene network {_share(scene)}. "
+    found = {row["network"]: row for row in _rows(rows) if row["network"] != CONTROL}
+    head = f"**The {'deepest' if deepest else 'first'} layer compared**"
+    if len(found) < 2:
+        return _describe_control(next(iter(found.values()), rows.iloc[0]), head.replace(" compared", ""))
+    # The object network first: it is expected to have the larger share.
+    names = [name for name in ("object", "scene") if name in found]
+    names += [name for name in found if name not in names]
+    shares = ", ".join(f"{named(name)} network {_share(found[name])}" for name in names)
+    text = f"{head.replace('compared**', 'compared:**')} {shares}. "
+    if any(pd.isna(row["share"]) for row in found.values()):
+        return text + (
             "A layer that responds equally to all images has no preference, so there is nothing to compare."
         )
+    if not set(PAIR) <= set(found):
+        return text + "Where two intervals overlap, these images do not tell the networks apart."
+    scene, other = found["scene"], found["object"]
     stronger = "object" if other["share"] > scene["share"] else "scene"
     meaning = gap_text(
         (scene["low"], scene["high"]),
@@ -89,22 +126,23 @@ def _describe_depth(rows: pd.DataFrame, deepest: bool) -> str:
         gap=f"the {stronger} network prefers object-centric images more",
         overlap="these images alone do not tell the two networks apart here",
     )
-    return (
-        f"**The {where} layer compared:** object network {_share(other)}, scene network {_share(scene)}. "
-        f"{meaning}."
-    )
+    return f"{text}{meaning}."
 
 
-def _describe_control(row: Any) -> str:
-    text = f"**The untrained control** at the deepest layer: {_share(row)}; "
+def _describe_control(row: Any, head: str) -> str:
+    """Compare one network's share with chance."""
+    text = f"{head}: {_share(row)}; "
     if pd.isna(row["share"]):
         return text + "a layer that responds equally to all images has no preference."
     if row["low"] <= row["chance"] <= row["high"]:
         return text + f"chance, {percent(row['chance'])}, lies inside its interval: it shows no preference."
     more = "more" if row["share"] > row["chance"] else "fewer"
+    text += f"{more} object-centric images than chance, {percent(row['chance'])}."
+    if row["network"] != CONTROL:
+        return text
     return text + (
-        f"{more} object-centric images than chance, {percent(row['chance'])}. So some preference comes from "
-        "the images and the architecture alone, and a trained network has to be compared with this one too."
+        " So some preference comes from the images and the architecture alone, and a trained network has to "
+        "be compared with this one too."
     )
 
 
@@ -121,20 +159,24 @@ def describe_accuracy(table: pd.DataFrame) -> Sentences:
     Sentences
         A list with one entry per network.
     """
+    return _listed([_describe_accuracy_row(row) for row in _rows(table)])
+
+
+def _describe_accuracy_row(row: dict[str, Any]) -> str:
+    name = f"**The {named(row['network'])} network** has {row['classes']:,} classes"
+    if not row["images"]:
+        source = SOURCES[row["network"]]
+        return f"{name}; this study has no {source} images, so it cannot be tested here."
+    if not row["n"]:
+        return (
+            f"{name}; none of this study's categories is among them, so it cannot be tested here: give the "
+            f"folders of images the names of classes.{_not_counted(row)}"
+        )
+    text = f"{name}; on this study's images of {row['categories']} of them it is right in {_share(row)}."
     quoted = {"scene": paper.SCENE_ACCURACY["scene"], "object": paper.OBJECT_ACCURACY["object"]}
-    lines = []
-    for row in table.to_dict("records"):
-        name = f"**The {named(row['network'])} network** has {row['classes']:,} classes"
-        if not row["n"]:
-            lines.append(
-                f"{name}; none of this study's categories is among them, so it cannot be tested here."
-                f"{_not_counted(row)}"
-            )
-            continue
-        text = f"{name}; on this study's images of {row['categories']} of them it is right in {_share(row)}"
-        text = f"{text}. The paper's, on its own test images: {percent(quoted[row['network']])}."
-        lines.append(text + _not_counted(row))
-    return _listed(lines)
+    if row["network"] in quoted:
+        text += f" The paper's, on its own test images: {percent(quoted[row['network']])}."
+    return text + _not_counted(row)
 
 
 def _not_counted(row: Any) -> str:
@@ -185,10 +227,12 @@ def _describe_task(rows: pd.DataFrame, task: str) -> str:
         return (
             f"{name} cannot be tried: this study has no two {task} categories of {MIN_IMAGES} images or more."
         )
+    shares = [f"{named(row['features'])} network's features {_share(row)}" for row in _rows(rows)]
+    first = rows.iloc[0]
+    text = f"{name} ({first['categories']} of them, chance {percent(first['chance'])}): {'; '.join(shares)}. "
+    if not set(PAIR) <= set(rows["features"]):
+        return text.strip()
     scene, other = (rows[rows["features"] == network].iloc[0] for network in PAIR)
-    shares = [f"{row['features']} network's features {_share(row)}" for row in (scene, other)]
-    chance = percent(scene["chance"])
-    text = f"{name} ({scene['categories']} of them, chance {chance}): {shares[0]}; {shares[1]}. "
     if not (scene["high"] < other["low"] or other["high"] < scene["low"]):
         return text + "The intervals overlap: no difference can be claimed from these images."
     better = "scene" if scene["share"] > other["share"] else "object"

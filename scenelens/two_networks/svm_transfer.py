@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens import paper
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.intervals import wilson_interval
 from scenelens.paper import PAIR
 from scenelens.studies import Study
@@ -51,18 +51,25 @@ def transfer(study: Study, layers: list[str] | None = None, seed: int = 0) -> pd
 
     Raises
     ------
+    CannotAnswerError
+        If that is so for both tasks.
     SceneLensError
-        If a network or a layer is missing.
+        If a layer is missing.
     """
     deepest = layer_pairs(study, layers).iloc[-1]
     rows = []
     for task in PAIR:
         images = _task_images(study, task)
         train = _training_half(images["category"].to_numpy(), seed)
-        for network in PAIR:
+        for network in study.networks.compared:
             row = {"task": task, "features": network, "layer": str(deepest[network])}
             rows.append(row | _accuracy(study, network, row["layer"], images, train, seed))
     table = pd.DataFrame(rows)
+    if not table["n"].any():
+        raise CannotAnswerError(
+            "no classifier can be trained on a layer's features: that takes two categories of scenes, or of "
+            f"objects, with {MIN_IMAGES} images each, so add photographs in folders by category."
+        )
     quoted = {("scene", name): value for name, value in paper.SCENE_ACCURACY.items()}
     table["paper"] = [quoted.get(key, np.nan) for key in zip(table["task"], table["features"], strict=True)]
     return table
@@ -75,7 +82,7 @@ def _task_images(study: Study, task: str) -> pd.DataFrame:
     index.
     """
     images = study.images.reset_index(drop=True)
-    images = images[images["source"] == SOURCES[task]]
+    images = images[(images["source"] == SOURCES[task]) & (images["category"] != "")]
     return images[images.groupby("category")["image"].transform("size") >= MIN_IMAGES]
 
 

@@ -16,7 +16,7 @@ from scenelens import paper
 from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import wilson_interval
 from scenelens.networks import Network
-from scenelens.paper import CONTROL, PAIR
+from scenelens.paper import CONTROL
 from scenelens.studies import Study
 
 SOURCES = {"scene": "scene-centric", "object": "object-centric"}  # what each network was trained for
@@ -46,7 +46,7 @@ def compare_with_table_1(network: Network) -> pd.DataFrame:
 
 
 def layer_pairs(
-    study: Study, layers: list[str] | None = None, networks: Sequence[str] = PAIR
+    study: Study, layers: list[str] | None = None, networks: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Return which layers of the networks are compared, from the earliest to the deepest.
 
@@ -57,7 +57,7 @@ def layer_pairs(
     layers : list of str, optional
         Names of layers that all networks have. By default each network's own main layers are paired by depth.
     networks : sequence of str, optional
-        The networks, by name.
+        The networks, by name; by default all trained ones, `StudyNetworks.compared`.
 
     Returns
     -------
@@ -67,9 +67,9 @@ def layer_pairs(
     Raises
     ------
     SceneLensError
-        If the study lacks one of the two networks, or a network lacks a layer.
+        If a network lacks a layer.
     """
-    _check_networks(study)
+    networks = study.networks.compared if networks is None else networks
     if layers is not None:
         for name in networks:
             _check_layers(study.networks[name], name, layers)
@@ -105,12 +105,12 @@ def strongest_images(study: Study, n: int = 3, layers: list[str] | None = None) 
     Raises
     ------
     SceneLensError
-        If a network or a layer is missing.
+        If a layer is missing.
     """
     about = study.images.set_index("image")
-    rows = []
-    for pair in layer_pairs(study, layers).to_dict("records"):
-        for network in PAIR:
+    rows, networks = [], study.networks.compared
+    for pair in layer_pairs(study, layers, networks).to_dict("records"):
+        for network in networks:
             top = study.index(network).layer_top_images(pair[network], n)
             rows.append(top.assign(network=network, depth=pair["depth"], layer=pair[network]))
     table = pd.concat(rows, ignore_index=True).join(about[["source", "category"]], on="image")
@@ -144,20 +144,20 @@ def layer_preference(
 
     Raises
     ------
+    CannotAnswerError
+        If the study has no scene-centric images, or no object-centric ones.
     SceneLensError
-        If a network or a layer is missing, or if all images are of one source.
+        If a layer is missing.
     """
-    rows = []
-    networks = [*PAIR, CONTROL] if CONTROL in study.networks else PAIR
+    for source in SOURCES.values():
+        study.images_from(source)  # raises where there are none: nothing can be preferred then
+    rows, networks = [], study.networks.compared
+    if CONTROL in study.networks and CONTROL not in networks:
+        networks = [*networks, CONTROL]
     for pair in layer_pairs(study, layers, networks).to_dict("records"):
         for network in networks:
             layer, index = pair[network], study.index(network)
             found = index.layer_preference(layer, n).set_index("source")
-            if "object-centric" not in found.index or len(found) < 2:
-                raise SceneLensError(
-                    f"study {study.name!r} has images of one source only; a preference needs scene-centric "
-                    "and object-centric images."
-                )
             row = {"network": network, "depth": pair["depth"], **found.loc["object-centric"].to_dict()}
             row["images"] = len(study.images) - len(index.skipped)
             rows.append(row | {"paper": paper.PREFERENCE.get((network, layer), np.nan)})
@@ -174,28 +174,30 @@ def own_accuracy(study: Study) -> pd.DataFrame:
     Parameters
     ----------
     study : Study
-        The open study.
+        The open study; all its trained networks are tested.
 
     Returns
     -------
     pandas.DataFrame
         ``network``, ``classes`` (of the network), ``categories`` (of the study that it has a class for),
         ``n``, ``share`` with its 95% Wilson interval ``low`` and ``high``. A network without a class for any
-        of the study's categories has n 0 and missing values. ``unknown`` lists the categories that it has no
-        class for, and ``shared`` has those whose name several classes share -> these classes; neither count.
+        of the study's categories has n 0 and missing values. ``images``: how many there are of its kind.
+        ``unknown`` lists the categories that it has no class for, and ``shared`` has those whose name several
+        classes share -> these classes; neither count.
 
     Raises
     ------
     SceneLensError
-        If the study lacks one of the two networks, or a network has more or fewer outputs than class names.
+        If a network has more or fewer outputs than class names.
     """
-    _check_networks(study)
-    return pd.DataFrame([_accuracy_row(study, name) for name in PAIR])
+    return pd.DataFrame([_accuracy_row(study, name) for name in study.networks.compared])
 
 
 def _accuracy_row(study: Study, network: str) -> dict[str, Any]:
     names = study.networks[network].class_names
-    images = study.images[study.images["source"] == SOURCES[network]].set_index("image")
+    images = study.images.set_index("image")
+    if network in SOURCES:  # another network may be of either kind: its classes say which images count
+        images = images[images["source"] == SOURCES[network]]
     # A folder is named "great_white_shark", a class "great white shark, white shark".
     found = {category: names.find(category) for category in images["category"].unique()}
     meant = {category: numbers[0] for category, numbers in found.items() if len(numbers) == 1}
@@ -206,10 +208,11 @@ def _accuracy_row(study: Study, network: str) -> dict[str, Any]:
     counts = {"network": network, "classes": len(names), "categories": wanted.nunique(), "n": n}
     return {
         **counts,
+        "images": len(images),
         "share": right / n if n else np.nan,
         "low": low,
         "high": high,
-        "unknown": [category for category, numbers in found.items() if not numbers],
+        "unknown": [category for category, numbers in found.items() if category and not numbers],
         "shared": {
             category: [names[one] for one in numbers]
             for category, numbers in found.items()
@@ -256,15 +259,6 @@ def layer_features(study: Study, network: str, layer: str) -> np.ndarray:
     table = study.networks[network].layers
     shape = tuple(table.loc[table["layer"] == layer, "map"].iloc[0])
     return np.asarray(index.values(layer) if shape == (1, 1) else index.sums(layer) / (shape[0] * shape[1]))
-
-
-def _check_networks(study: Study) -> None:
-    missing = [name for name in PAIR if name not in study.networks]
-    if missing:
-        raise SceneLensError(
-            f"study {study.name!r} has no network named {missing[0]!r}; section 2 compares two, "
-            "[networks.scene] and [networks.object] in its study.toml."
-        )
 
 
 def _check_layers(network: Network, name: str, layers: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -124,6 +125,8 @@ def contact_sheet(
 def category_sheet(study: Study, source: str, n: int = 24, columns: int = 6) -> Plate:
     """One image of each category, cut as the study's first network sees it.
 
+    Where the images have one category or none, some of them are shown.
+
     Parameters
     ----------
     study : Study
@@ -143,21 +146,29 @@ def category_sheet(study: Study, source: str, n: int = 24, columns: int = 6) -> 
 
     Raises
     ------
-    SceneLensError
+    CannotAnswerError
         If the study has no images of that source.
     """
-    images = study.images[study.images["source"] == source]
-    if images.empty:
-        raise SceneLensError(f"study {study.name!r} has no {source} images.")
-    first = images.drop_duplicates("category").sort_values("category")
+    images = study.images_from(source)
+    kinds = images["category"].nunique()
+    # Images without categories are shown as they are: some of them, from the first to the last.
+    first = images.drop_duplicates("category").sort_values("category") if kinds > 1 else images
     # Evenly spread and not at random: the figure is the same in every run.
     first = first.iloc[np.unique(np.linspace(0, len(first) - 1, min(n, len(first))).astype(int))]
     show = next(iter(study.networks.values())).show_input
     frames = [show(study.load_image(image)) for image in first["image"]]
-    kinds = images["category"].nunique()
-    which = f"each of the {kinds}" if len(first) == kinds else f"{len(first)} of the {kinds}"
-    caption = f"One {source} image of {which} categories; {len(images):,} images in all."
+    caption = _category_caption(images, len(first))
     return contact_sheet(frames, list(first["category"]), columns=columns, caption=caption)
+
+
+def _category_caption(images: pd.DataFrame, shown: int) -> str:
+    kinds, source = images["category"].nunique(), images["source"].iloc[0]
+    if kinds > 1:
+        which = f"each of the {kinds}" if shown == kinds else f"{shown} of the {kinds}"
+        return f"One {source} image of {which} categories; {len(images):,} images in all."
+    kind = words(images["category"].iloc[0])
+    which = f"all of the category {kind}" if kind else "which have no categories"
+    return f"{shown} of the study's {len(images):,} {source} images, {which}."
 
 
 def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, columns: int = 6) -> Plate:
@@ -216,6 +227,10 @@ def _unit_caption(study: Study, tops: list[TopImage]) -> str:
         text += " The ring is the centre of the position that peaked; it can see the whole frame."
     if all_equal(np.array([top.peak for top in tops])):
         text += " The unit responds equally to all of them: their order says nothing."
+    if not any(top.category for top in tops):
+        return text
+    if study.images["source"].nunique() < 2:
+        return text + " The words are the images' categories."
     return text + " Blue names: scene-centric images; orange: object-centric."
 
 

@@ -10,15 +10,17 @@ import glob
 import numpy as np
 import pandas as pd
 
+from scenelens.errors import CannotAnswerError
 from scenelens.files import file_name
 from scenelens.metrics import all_equal
 from scenelens.networks import Network
+from scenelens.paper import PAIR
 from scenelens.sentences import Sentences, named, percent, words
 from scenelens.studies import Study
 
 
 def describe_study(study: Study) -> Sentences:
-    """Describe a study in a few lines: its images by source, its networks, its annotations, its cache.
+    """Describe a study in a few lines: its title, images by source, networks, annotations and cache.
 
     Parameters
     ----------
@@ -30,17 +32,39 @@ def describe_study(study: Study) -> Sentences:
     Sentences
         A title and a list.
     """
-    counts = study.images.groupby("source", sort=False)
-    lines = [f"**Study {named(study.name)}**, {len(study.images):,} images."]
-    for source, images in counts:
-        lines.append(f"{len(images):,} {named(source)} images in {images['category'].nunique()} categories.")
+    lines = [f"**{named(study.title)}**: study {named(study.name)}, {_count(len(study.images), 'image')}."]
+    for source, images in study.images.groupby("source", sort=False):
+        kinds = images.loc[images["category"] != "", "category"].nunique()
+        where = f"in {_count(kinds, 'category', 'categories')}" if kinds else "without categories"
+        lines.append(f"{_count(len(images), f'{source} image')} {where}.")
     for name, network in study.networks.items():
         height, width = network.input_size
-        size = f"{width} × {height} pixels, {len(network.classes):,} classes"
-        lines.append(f"The {named(name)} network: {len(network.layers)} layers, {size}.")
+        size = f"{width} × {height} pixels, {_count(len(network.classes), 'class', 'classes')}"
+        lines.append(f"The {named(name)} network: {_count(len(network.layers), 'layer')}, {size}.")
+    if len(study.networks.compared) < 2:
+        lines.append(_describe_alone(study))
     lines.append("Objects are annotated." if study.annotations is not None else "Objects are not annotated.")
     lines.append(_describe_cached(study))
     return Sentences(lines[0] + "\n\n" + "\n".join(f"- {line}" for line in lines[1:]))
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    """A number of things in words.
+
+    >>> _count(1, "image"), _count(1200, "category", "categories")
+    ('1 image', '1,200 categories')
+    """
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
+def _describe_alone(study: Study) -> str:
+    """That there is nothing to compare a study's only trained network with, and how to change that."""
+    has = study.networks.main
+    other = next(name for name in PAIR if name != has)
+    return (
+        f"No other trained network, so nothing is compared with the {named(has)} network: a comparison needs "
+        f"a second network, trained on {other}s. Add a table [networks.{other}] to {study.file.path.name}."
+    )
 
 
 def _describe_cached(study: Study) -> str:
@@ -75,15 +99,18 @@ def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Shares in 0..1: one row per object, the most frequent ones and those first; one column per category of
-        scene. Empty for a study without annotations.
+        scene.
+
+    Raises
+    ------
+    CannotAnswerError
+        If the study has no annotations, or the scene of no annotated photograph is known.
     """
     truth = study.truth_table()
-    if truth is not None:
-        shares = _true_presence(truth)
-    elif study.annotations is None:
-        return pd.DataFrame()
+    if truth is None:
+        shares = _counted_presence(study)
     else:
-        shares = _counted_presence(study.annotations.objects(), study.images)
+        shares = _true_presence(truth)
     order = shares.mean(axis=1).sort_values(ascending=False, kind="stable").index
     return shares.loc[order[:at_most]]
 
@@ -96,12 +123,13 @@ def _true_presence(table: pd.DataFrame) -> pd.DataFrame:
     return shares[list(dict.fromkeys(table["scene"]))]
 
 
-def _counted_presence(objects: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """The share of a category's annotated scene-centric images that show the object at least once."""
+def _counted_presence(study: Study) -> pd.DataFrame:
+    """The share of a category's annotated photographs that show the object at least once."""
+    scenes, annotations = study.scene_categories(), study.annotations
+    assert annotations is not None
     # An image without any annotated object does not count: it may not have been annotated at all.
-    found = objects.drop_duplicates(["image", "object"])
-    scenes = images[images["source"] == "scene-centric"].set_index("image")["category"]
-    found = found.assign(category=scenes.reindex(found["image"]).to_numpy()).dropna(subset=["category"])
+    found = annotations.objects().drop_duplicates(["image", "object"])
+    found = found.assign(category=found["image"].map(scenes)).dropna(subset=["category"])
     counts = pd.crosstab(found["object"], found["category"])
     annotated = found.drop_duplicates("image").groupby("category").size()
     return counts / annotated.reindex(counts.columns)
@@ -118,19 +146,25 @@ def describe_presence(presence: pd.DataFrame) -> Sentences:
     Returns
     -------
     Sentences
-        Two sentences; for an empty table, one that says there are no annotations.
+        Two sentences; the second one says so where no object tells the categories apart.
     """
-    if presence.empty:
-        return Sentences("This study's images have no annotations, so it is not known which object is where.")
     mean = presence.mean(axis=1)
     common = mean.idxmax()
+    where = "an average category" if presence.shape[1] > 1 else named(words(presence.columns[0]))
+    text = (
+        f"The most frequent object is **{named(words(common))}**, in {percent(mean[common])} of the images "
+        f"of {where}. "
+    )
     lift = presence.max(axis=1) - mean  # high where one category has what the others lack
     rare = lift.idxmax()
-    names = [named(words(one)) for one in (common, rare, presence.loc[rare].idxmax())]
+    if presence.shape[1] < 2:
+        return Sentences(text + "There is one category only, so no object can tell scenes apart.")
+    if lift[rare] <= 0:
+        return Sentences(text + "Every object is equally frequent in all categories: none tells them apart.")
+    names = [named(words(one)) for one in (rare, presence.loc[rare].idxmax())]
     return Sentences(
-        f"The most frequent object is **{names[0]}**, in {percent(mean[common])} of the images of an average "
-        f"category. The one that tells most about a scene is **{names[1]}**: in "
-        f"{percent(presence.loc[rare].max())} of the images of {names[2]}, {percent(mean[rare])} on average."
+        f"{text}The one that tells most about a scene is **{names[0]}**: in "
+        f"{percent(presence.loc[rare].max())} of the images of {names[1]}, {percent(mean[rare])} on average."
     )
 
 
@@ -175,25 +209,35 @@ def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
     ------
     SceneLensError
         If there is no such network or layer.
+    CannotAnswerError
+        If the study's images have fewer than two categories.
     """
     # Skipped images come last. A unit that is never active, or equally active in all images, has no top
     # images, and counts as 0.
     stored = study.index(network).peaks(layer)
     peaks = np.nan_to_num(stored, nan=-np.inf)
-    codes, _ = pd.factorize(study.images["category"])
+    categories = study.images["category"]
+    if categories[categories != ""].nunique() < 2:
+        raise CannotAnswerError(
+            "whether a unit's top images agree on a category cannot be said, because the study's images have "
+            "fewer than two: put the images of each category into a folder of its own."
+        )
+    codes, _ = pd.factorize(categories)
     shares = np.zeros(peaks.shape[1])
     for unit in np.flatnonzero(peaks.max(axis=0) > 0):
         if all_equal(stored[:, unit]):
             continue
         top = np.argsort(-peaks[:, unit], kind="stable")[:n]
-        shares[unit] = np.bincount(codes[top]).max() / len(top)
+        named_codes = codes[top][categories.iloc[top].to_numpy() != ""]
+        shares[unit] = np.bincount(named_codes, minlength=1).max() / len(top)
     return pd.Series(shares, index=pd.RangeIndex(len(shares), name="unit"), name="tidiness")
 
 
 def tidiest_unit(study: Study, network: str = "scene") -> tuple[str, int]:
     """The unit whose top images agree best on a category, of the deepest layer with a map.
 
-    It is chosen as a clear example, so it is not typical. Of ties, the first unit is taken.
+    It is chosen as a clear example, so it is not typical. Of ties, the first unit is taken. Where the images
+    have no categories to agree on, it is the unit with the highest peak of all.
 
     Parameters
     ----------
@@ -215,4 +259,7 @@ def tidiest_unit(study: Study, network: str = "scene") -> tuple[str, int]:
         If there is no such network.
     """
     layer = deepest_map_layer(study.networks[network])
-    return layer, int(tidiness(study, network, layer).idxmax())
+    try:
+        return layer, int(tidiness(study, network, layer).idxmax())
+    except CannotAnswerError:
+        return layer, int(np.nan_to_num(study.index(network).peaks(layer), nan=-np.inf).max(axis=0).argmax())

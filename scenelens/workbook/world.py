@@ -30,7 +30,7 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     Returns
     -------
     Plate
-        The figure. For an empty table, that of a study without annotations, it says so.
+        The figure.
 
     Examples
     --------
@@ -38,11 +38,10 @@ def object_table(presence: pd.DataFrame, *, title: str = "", caption: str = "") 
     >>> [label.get_text() for label in plate.axes[0].get_yticklabels()]
     ['bed', 'lamp']
     """
-    if presence.empty:
-        return Plate("", 0.1, "No table of objects and scenes: this study's images have no annotations.")
     presence = presence.loc[presence.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     rows, columns = presence.shape
-    scale = f"White: in no image of the scene; darkest: in every one. {rows} objects, {columns} scenes."
+    counts = f"{rows} object{'s' * (rows != 1)}, {columns} scene{'s' * (columns != 1)}"
+    scale = f"White: in no image of the scene; darkest: in every one. {counts}."
     plate = Plate(title, _TOP + _ROW * rows + 0.05, caption or scale)
     width = min(WIDTH - _NAMES - 0.7, 0.5 * columns)
     axes = plate.axes_at(_NAMES, _TOP, width, _ROW * rows)

@@ -144,7 +144,7 @@ def test_a_table_with_the_papers_shares(monkeypatch):
 def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favourite, tmp_path, monkeypatch):
     path = tmp_path / "retention.json"
     monkeypatch.setattr(study_retention, "_shipped_file", lambda _: path)
-    monkeypatch.setattr(study_retention, "choose_categories", lambda _: [favourite])
+    monkeypatch.setattr(study_retention, "choose_categories", lambda _, n=4: [favourite])
     assert study_retention.ship_retention(study, n=9) == path
     live = study_retention.category_retention(study, favourite, n=9)
     monkeypatch.setattr(study, "cache", tmp_path / "empty")
@@ -178,7 +178,7 @@ def test_nothing_ships_with_a_readers_study(study, monkeypatch):
 
 
 def test_every_exercise_has_a_right_answer_and_a_wrong_one(study, favourite, monkeypatch):
-    monkeypatch.setattr("scenelens.minimal_images.exercises.choose_categories", lambda _: [favourite])
+    monkeypatch.setattr("scenelens.minimal_images.exercises.choose_categories", lambda _, n=4: [favourite])
     table = study_retention.category_retention(study, favourite).table
     often = table[table.n >= 4].object
     right = {"03_1.1": 27, "03_1.2": often.iloc[0], "03_1.3": "it stops early", "03_1.4": "one colour"}

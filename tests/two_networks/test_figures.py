@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from scenelens.studies.study import open_study
-from scenelens.two_networks import figures, svm_transfer, tables
+from scenelens.two_networks import figures, tables
 from scenelens.two_networks.figures import _apart
 from scenelens.workbook import style, tiles
 from scenelens.workbook.style import SOURCE_COLORS
@@ -123,11 +123,6 @@ def test_the_transfer_figure_is_well_set_and_true_to_its_table():
     dots = [line for line in plate.axes[0].get_lines() if line.get_marker() == "o"]
     assert sorted(float(dot.get_xdata()[0]) for dot in dots) == [0.3, 0.6, 0.9, 1.0]
     assert "80 categories, 1,000 images to learn from" in plate.caption
-
-
-def test_tasks_that_could_not_be_tried_leave_an_empty_figure(study):
-    plate = figures.transfer_dots(svm_transfer.transfer(study))
-    assert not plate.axes[0].get_lines()
 
 
 def test_a_plate_shows_itself_as_one_picture_of_the_right_kind():

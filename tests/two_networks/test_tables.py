@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.network import Network
 from scenelens.studies.study import open_study
@@ -71,12 +71,74 @@ def test_an_unknown_layer_is_an_error(study):
         tables.layer_pairs(study, ["pol5"])
 
 
-def test_one_network_is_not_enough(tmp_path):
-    path = write_tiny_study(tmp_path)
-    start, end = STUDY.index("[networks.object]"), STUDY.index("[[images]]")
-    path.write_text(STUDY[:start] + STUDY[end:])
-    with pytest.raises(SceneLensError, match="no network named 'object'"):
-        tables.layer_preference(open_study(path))
+def alone(folder, names, sources=("scene", "object")):
+    """The tiny study with some of its networks and images; 'third' is the object network by another name."""
+    path = write_tiny_study(folder)
+    networks, images = STUDY[: STUDY.index("[[images]]")], STUDY[STUDY.index("[[images]]") :]
+    blocks = dict(zip(("scene", "object"), networks.split("[networks.")[1:], strict=True))
+    blocks["third"] = blocks["object"].replace("object]", "third]")
+    tables = [one for one in images.split("[[images]]")[1:] if any(f'"{s}-centric"' in one for s in sources)]
+    path.write_text(
+        'name = "alone"\n'
+        + "".join(f"[networks.{blocks[name]}" for name in names)
+        + "".join("[[images]]" + one for one in tables)
+        + ("" if "[cache]" in tables[-1] else '\n[cache]\npath = "cache"\n')
+    )
+    return open_study(path)
+
+
+@pytest.mark.parametrize("names", [("scene",), ("object",), ("third",)])
+def test_one_network_is_shown_without_a_comparison(tmp_path, names):
+    study = alone(tmp_path, names)
+    assert set(tables.strongest_images(study)["network"]) == set(names)
+    table = tables.layer_preference(study, n=5)
+    assert set(table["network"]) == set(names)
+    said = sentences.describe_preference(table)
+    assert f"{names[0]}" not in ("scene", "object") or "network prefers object-centric" not in said
+    assert "overlap" not in said
+    assert "compared" not in said
+    assert "chance, 40%" in said
+    assert list(tables.own_accuracy(study)["network"]) == list(names)
+    sentences.describe_accuracy(tables.own_accuracy(study))
+    figures.figure_1_preference(table).canvas.draw()
+    figures.figure_1_top_images(study, tables.strongest_images(study)).canvas.draw()
+
+
+def test_three_trained_networks_are_all_shown(tmp_path):
+    study = alone(tmp_path, ("third", "object", "scene"))
+    table = tables.layer_preference(study, n=5)
+    assert list(table["network"].unique()) == ["scene", "object", "third"]
+    one, other = (table[table["network"] == name]["share"].tolist() for name in ("object", "third"))
+    assert one == other  # the same weights
+    said = sentences.describe_preference(table)
+    assert said.count("third network") == 2
+    figures.figure_1_preference(table).canvas.draw()
+
+
+def test_a_preference_needs_images_of_both_sources(tmp_path):
+    study = alone(tmp_path, ("scene", "object"), sources=("scene",))
+    with pytest.raises(CannotAnswerError, match=r"no object-centric images: add an \[\[images\]\] table"):
+        tables.layer_preference(study)
+    plate = figures.figure_1_top_images(study, tables.strongest_images(study))
+    assert "object-centric" not in plate.caption
+    said = sentences.describe_accuracy(tables.own_accuracy(study))
+    assert "this study has no object-centric images, so it cannot be tested here" in said
+
+
+@pytest.mark.parametrize(("n", "images", "said"), [
+    (12, 12, "strongest images are all 12"), (100, 150, "any share lies between 25% and 75%"),
+    (75, 150, None), (100, 4000, None), (80, 150, "any share lies between 6% and 94%"),
+])  # fmt: skip
+def test_too_few_images_to_differ_from_chance(n, images, said):
+    """Half of the images are object-centric. 100 of 150: at least 25 and at most 75 of these 75 are in."""
+    rows = [
+        {"network": name, "depth": 0, "layer": "pool5", "share": 0.5, "low": 0.4, "high": 0.6, "n": n,
+         "images": images, "chance": 0.5, "paper": np.nan}
+        for name in ("scene", "object")
+    ]  # fmt: skip
+    text = sentences.describe_preference(pd.DataFrame(rows))
+    assert (said in text) if said else ("any share" not in text and "are all" not in text)
+    assert ("overlap" in text) == (n < images)
 
 
 def forward_scores(study, network, layer):

@@ -87,10 +87,6 @@ def test_a_full_object_table_is_well_set():
     assert all(page.x0 <= box.x0 and box.x1 <= page.x1 and box.y1 <= page.y1 for _, box in boxes)
 
 
-def test_an_empty_object_table_says_why():
-    assert "no annotations" in world.object_table(pd.DataFrame()).caption
-
-
 def test_the_two_networks_differ_in_grey_and_to_a_colour_blind_eye():
     """Lightness apart by 7 of 100 at least, and hue along blue to orange, which red-green blindness keeps."""
     from skimage.color import rgb2lab

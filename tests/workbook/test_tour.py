@@ -1,12 +1,15 @@
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from scenelens import sceneworld
+from scenelens.errors import CannotAnswerError
 from scenelens.studies.study import open_study
-from scenelens.workbook import tour
+from scenelens.workbook import tiles, tour
 from tests.tiny_study import write_tiny_study
 
 
@@ -17,19 +20,13 @@ def study(tmp_path_factory):
 
 
 class Annotated:
-    """A stand-in for a study whose annotations are known by hand."""
-
-    images = pd.DataFrame(
-        {
-            "image": ["a", "b", "c", "d", "o"],
-            "category": ["bedroom", "bedroom", "street", "street", "car"],
-            "source": ["scene-centric"] * 4 + ["object-centric"],
-        }
-    )
-    file = SimpleNamespace(data={})
+    """A stand-in for a study whose annotations are known by hand; nobody knows what z shows."""
 
     def truth_table(self):
         return None
+
+    def scene_categories(self):
+        return {"a": "bedroom", "b": "bedroom", "c": "street", "d": "street"}
 
     class annotations:
         @staticmethod
@@ -70,15 +67,40 @@ def test_sceneworlds_presence_is_the_table_it_was_drawn_from():
     assert ((table >= 0) & (table <= 1)).all(axis=None)
 
 
+def test_nothing_is_said_about_differences_that_are_not_there():
+    one = tour.describe_presence(pd.DataFrame({"bedroom": [1.0, 0.5]}, index=["bed", "lamp"]))
+    assert "in 100% of the images of bedroom. There is one category only" in one
+    equal = tour.describe_presence(pd.DataFrame({"bedroom": [0.5], "street": [0.5]}, index=["lamp"]))
+    assert "none tells them apart" in equal
+
+
 def test_a_study_without_annotations_says_so(study):
-    presence = tour.object_presence(study)
-    assert presence.empty
-    assert "no annotations" in tour.describe_presence(presence)
+    with pytest.raises(CannotAnswerError, match="has no annotations: add an"):
+        tour.object_presence(study)
+
+
+def test_annotated_photographs_are_known_by_their_files(tmp_path):
+    """Listed under other ids, and annotated in a format that names no scene: the folders name it."""
+    path = write_tiny_study(tmp_path, per_category=2)
+    photos = tmp_path / "photos" / "scene"
+    masks = tmp_path / "masks"
+    for number, picture in enumerate(sorted(photos.rglob("*.png"))):
+        masks.joinpath("labels").mkdir(parents=True, exist_ok=True)
+        masks.joinpath("images").mkdir(parents=True, exist_ok=True)
+        masks.joinpath("images", f"{number}.png").symlink_to(picture)
+        mask = np.zeros((60, 80, 3), np.uint8)
+        mask[:30] = 200 if number % 2 else 100
+        Image.fromarray(mask).save(masks / "labels" / f"{number}.png")
+    colours = "[annotations.colours]\nlamp = [200, 200, 200]\nbed = [100, 100, 100]\n"
+    table = '[annotations]\nroot = "masks"\nformat = "colour-mask"\n'
+    path.write_text(path.read_text() + table + colours)
+    table = tour.object_presence(open_study(path))
+    assert table.loc["lamp"].to_dict() == {"attic": 0.5, "beach": 0.5, "cave": 0.5}
 
 
 def test_the_study_in_a_few_lines(study):
     text = tour.describe_study(study)
-    assert text.startswith("**Study tiny**, 20 images.")
+    assert text.startswith("**tiny**: study tiny, 20 images.")
     assert "- 12 scene-centric images in 3 categories." in text
     assert "- The object network: 11 layers, 227 × 227 pixels, 2 classes." in text
     assert "not annotated" in text
@@ -108,3 +130,27 @@ def test_the_tidiest_unit_is_in_the_deepest_layer_with_a_map(study):
     shares = tour.tidiness(study, "object", layer)
     assert shares[unit] == shares.max()
     assert unit == int(np.flatnonzero(shares == shares.max())[0])
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_without_categories_no_unit_is_said_to_agree_on_one(tmp_path, nested):
+    path = write_tiny_study(tmp_path, per_category=2)
+    for place in ("scene", "object"):
+        folder = tmp_path / "photos" / place
+        for number, picture in enumerate(sorted(folder.rglob("*.png"))):
+            picture.rename(folder / f"{number}.png")
+    if nested:  # one category is none to agree on, either
+        shutil.rmtree(tmp_path / "photos" / "object")
+        text = path.read_text().replace('"photos/scene"', '"photos"')
+        start, end = text.rindex("[[images]]"), text.index("[cache]")
+        path.write_text(text[:start] + text[end:])
+    study = open_study(path)
+    with pytest.raises(CannotAnswerError, match="fewer than two"):
+        tour.tidiness(study, "scene", "pool5")
+    layer, unit = tour.tidiest_unit(study)
+    peaks = study.index("scene").peaks(layer)
+    assert peaks[:, unit].max() == peaks.max()
+    if not nested:
+        assert set(study.images["category"]) == {""}
+        assert "without categories" in tour.describe_study(study)
+        assert "no categories" in tiles.category_sheet(study, "scene-centric").caption
