@@ -130,8 +130,9 @@ def captum_best(net: nn.Module, image: torch.Tensor, where: Where, device: str) 
 def limit(net: nn.Module, image: torch.Tensor, where: Where) -> float:
     """Multiply-adds of whole passes over those that can matter."""
     target = layer_step(net, str(len(net) - 1), image[None])
-    geometry = Geometry(target.ancestors(), target.name, tuple(image.shape[1:]))
-    axes = [Axis(geometry, axis, where.place[axis], (SIZE, STRIDE)) for axis in (0, 1)]
+    geometry = Geometry(target.ancestors(), target.name, tuple(image.shape))
+    starts = [range(0, image.shape[axis + 1] - SIZE + 1, STRIDE) for axis in (0, 1)]
+    axes = [Axis(geometry, axis, where.place[axis], SIZE, starts[axis]) for axis in (0, 1)]
     whole = matter = 0.0
     for step in geometry.steps:
         if isinstance(step.module, nn.Conv2d):

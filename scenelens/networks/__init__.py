@@ -18,8 +18,9 @@ that it takes. What comes out are torch tensors (logits, activations), arrays, a
 
 The files: `network` and its parts `preprocessing`, `class_names`, `layers`; `build`, `caffenet`, `weights`,
 `caffe` and `torchvision_shim` make modules; `tracing` and `hooks` watch a forward pass; `graph` follows it
-step by step, for `reach` (theoretical receptive fields) and for the occlusion experiments; `grid` says where
-positions lie in the frame.
+step by step (with `following` and `overwriting`), for `reach` (theoretical receptive fields) and for the
+occlusion experiments; `undo` leaves a module as it was before a pass; `grid` says where positions lie in the
+frame.
 
 >>> from scenelens.networks import CaffeNet, Network, theoretical_rf
 >>> theoretical_rf(Network(CaffeNet(10, width=1 / 8, fc=16)), "pool5")

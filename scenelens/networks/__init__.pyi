@@ -2,13 +2,15 @@ from .build import Factory, build_module
 from .caffenet import CaffeNet, fold_batch_norm
 from .class_names import ClassNames
 from .finite import NonFinite
-from .graph import Slide, Step, Untraceable, layer_step
+from .following import Untraceable
+from .graph import Slide, Step, layer_step
 from .grid import Axis, Grid, interpolate
 from .hooks import record, responses, unit_maps
 from .network import Network
 from .preprocessing import PRESETS, Preprocessing
 from .reach import RF, theoretical_rf
 from .torchvision_shim import load_torchvision
+from .undo import restoring
 from .weights import load_weights, weights_hash
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "load_weights",
     "record",
     "responses",
+    "restoring",
     "theoretical_rf",
     "unit_maps",
     "weights_hash",

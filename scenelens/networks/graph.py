@@ -19,11 +19,33 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.networks.following import Untraceable, _caller, _looks, _trace, _Tracer
+from scenelens.networks.overwriting import (
+    DROPOUTS,
+    _drops_at_random,
+    _Tensors,
+    _written_nodes,
+)
 from scenelens.networks.tracing import ACTIVATIONS, Traced, trace
 
-_POINTWISE = (*ACTIVATIONS, nn.Identity, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.Hardtanh)
+_POINTWISE = (*ACTIVATIONS, nn.Identity, *DROPOUTS, nn.Hardtanh, nn.Hardsigmoid)
 _WHOLE = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.Softmax, nn.LogSoftmax)
 _SLIDING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+def _max_pool(
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> nn.Module:
+    """The module for a functional max pooling, whose arguments have another order."""
+    return nn.MaxPool2d(kernel_size, stride or None, padding, dilation, return_indices, ceil_mode)
+
+
 # Functional forms of modules. Their arguments after the input are the module's, in the module's order.
 _AS_MODULE: dict[Any, Callable[..., nn.Module]] = {
     F.relu: nn.ReLU,
@@ -35,8 +57,8 @@ _AS_MODULE: dict[Any, Callable[..., nn.Module]] = {
     torch.sigmoid: nn.Sigmoid,
     torch.tanh: nn.Tanh,
     F.dropout: lambda *args, **options: nn.Identity(),
-    F.max_pool2d: nn.MaxPool2d,
-    torch.max_pool2d: nn.MaxPool2d,
+    F.max_pool2d: _max_pool,
+    torch.max_pool2d: _max_pool,
     F.avg_pool2d: nn.AvgPool2d,
     F.adaptive_avg_pool2d: nn.AdaptiveAvgPool2d,
     F.adaptive_max_pool2d: nn.AdaptiveMaxPool2d,
@@ -115,10 +137,6 @@ class Slide:
         return out - 1 if self.ceil and (out - 1) * stride >= n + pad else out
 
 
-class Untraceable(SceneLensError):
-    """torch.fx cannot follow a module's forward pass, so its steps are not known."""
-
-
 def _nothing(*values: Any) -> None:
     """What an input step calls; its value is the image."""
 
@@ -145,6 +163,11 @@ class Step:
         Its name in messages.
     call : callable
         The step itself: takes the values of `inputs`, in their order, and returns its own value.
+    unclear : str
+        Why only a whole forward pass of the network gives its value: a sentence. Empty for nearly all steps.
+    still : callable
+        Takes nothing; returns whether the network's modules, their code, modes and attributes are still those
+        from which the step was made. Weights do not count.
     """
 
     name: str
@@ -154,6 +177,8 @@ class Step:
     slide: Slide | None = None
     what: str = ""
     call: Callable[..., Any] = _nothing
+    unclear: str = ""
+    still: Callable[[], bool] = bool
 
     def ancestors(self) -> list[Step]:
         """Return the steps that this one depends on, itself included, in the order in which they run.
@@ -192,28 +217,46 @@ class _Graph:
     def __init__(self, module: nn.Module) -> None:
         # The module itself is not kept: `_graph_of` keeps a graph only as long as its module lives.
         self.modules = {path: child for path, child in module.named_modules() if path}
+        self.looks = _looks(module)
+        self.steps: list[Step] = []
         tracer = _Tracer()
-        nodes = _trace(tracer, module)
-        self._steps: dict[fx.Node, Step] = {}
-        for node in nodes:
-            if node.op != "output":
-                self._steps[node] = self._step(node)
-                self._steps[node].call = _caller(node, module)
+        nodes, self._constants = _trace(tracer, module)
+        self._tensors = _Tensors()
         self._calls = tracer.calls
-
-    @property
-    def steps(self) -> list[Step]:
-        """All steps, in the order in which they run."""
-        return list(self._steps.values())
+        owner = weakref.ref(module)
+        for at, node in enumerate(nodes):
+            if node.op != "output":
+                self._enter(at, node, owner)
 
     def step(self, path: str, call: int = 0) -> Step:
         """The step whose value the module at a path returns at its nth call (from 0)."""
-        return self._steps[self._calls[path, call]]
+        if (path, call) not in self._calls:
+            raise Untraceable(f"{path!r} gives no tensor when the network is followed step by step.")
+        node, before = self._calls[path, call]
+        return self._tensors.held(node, before)
 
-    def _step(self, node: fx.Node) -> Step:
-        inputs = [self._steps[one] for one in node.all_input_nodes]
+    def _enter(self, at: int, node: fx.Node, owner: weakref.ref) -> None:
+        inputs = [self._tensors.held(one) for one in node.all_input_nodes]
+        module = self.modules.get(str(node.target)) if node.op == "call_module" else None
+        step = self._step(node, inputs)
+        step.call = _caller(node, owner, module, self._constants)
+        step.unclear = step.unclear or _unclear(node, step, module)
+        step.still = lambda: _looks(owner()) == self.looks
+        self.steps.append(step)
+
+        def changed(before: Step) -> Step:
+            text = f"{step.what} writes over a tensor that is read again as another one ({before.what})."
+            return Step(
+                f"{before.name} after {step.name}", "unknown", [before, step], what=step.what, unclear=text
+            )
+
+        for tensor in self._tensors.enter(at, node, step, module):
+            self._tensors.change(at, tensor, changed)
+
+    def _step(self, node: fx.Node, inputs: list[Step]) -> Step:
         if node.op == "placeholder":
-            return Step(node.name, "input", what="the image")
+            first = not any(step.kind == "input" for step in self.steps)
+            return Step(node.name, "input" if first else "unknown", what="the image")
         if node.op == "call_module":
             return _module_step(node.name, self.modules[str(node.target)], inputs)
         if node.op == "get_attr":
@@ -221,79 +264,43 @@ class _Graph:
         return _function_step(node, inputs)
 
 
+def _unclear(node: fx.Node, step: Step, module: nn.Module | None) -> str:
+    """Why a step's value is not known unless the whole network runs; empty where it is."""
+    if _drops_at_random(node, module):
+        return f"{step.what} draws random numbers in every pass."
+    if isinstance(module, _BATCH_NORMS) and (module.training or module.running_mean is None):
+        return f"{step.what} normalises by all images of a pass."
+    if module is not None and module.training and next(module.buffers(), None) is not None:
+        return f"{step.what} changes in every pass, because it is in training mode."
+    if any(one.op == "get_attr" for one in _written_nodes(node, module)):
+        return f"{step.what} changes a tensor of the network in every pass."
+    return ""
+
+
 # Tracing a deep network takes a tenth of a second, and it would be repeated for each of its layers.
-_GRAPHS: weakref.WeakKeyDictionary[nn.Module, tuple[list[int], _Graph]] = weakref.WeakKeyDictionary()
+_GRAPHS: weakref.WeakKeyDictionary[nn.Module, _Graph] = weakref.WeakKeyDictionary()
 
 
 def _graph_of(module: nn.Module) -> _Graph:
-    """The module's graph, traced anew only where the module has other children or methods than last time."""
-    # A forward method may be replaced on the class or on the instance.
-    children = [
-        each
-        for child in module.modules()
-        for each in (id(child), id(type(child).forward), id(child.__dict__.get("forward")))
-    ]
+    """The module's graph, traced anew only where the module looks different from last time."""
     known = _GRAPHS.get(module)
-    if known is None or known[0] != children:
-        known = _GRAPHS[module] = (children, _Graph(module))
-    return known[1]
-
-
-class _Tracer(fx.Tracer):
-    """Traces, and notes which node holds what each module (leaf or not) returned at each of its calls."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: dict[tuple[str, int], fx.Node] = {}
-
-    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        """As in torch.fx; notes the node of the value."""
-        value = super().call_module(m, forward, args, kwargs)
-        if isinstance(value, fx.Proxy):
-            path = self.path_of_module(m)
-            self.calls[path, sum(known == path for known, _ in self.calls)] = value.node
-        return value
-
-
-def _trace(tracer: _Tracer, module: nn.Module) -> list[fx.Node]:
-    flags = {child: child.training for child in module.modules()}
-    module.eval()  # without dropout and side branches, which only training has
-    try:
-        return list(tracer.trace(module).nodes)
-    except Exception as error:
-        raise Untraceable(
-            f"the forward pass of {type(module).__name__} cannot be followed step by step ({error}): "
-            "it decides by values, or takes other inputs than one batch of images."
-        ) from error
-    finally:
-        for child, training in flags.items():
-            child.training = training
-
-
-def _caller(node: fx.Node, root: nn.Module) -> Callable[..., Any]:
-    """A function from the values of a node's inputs to its own; it holds the root module by a weak reference,
-    so that a graph does not keep its module in memory."""
-    owner, inputs = weakref.ref(root), node.all_input_nodes
-
-    def call(*values: Any) -> Any:
-        known = dict(zip(inputs, values, strict=True))
-        args = fx.node.map_arg(node.args, known.__getitem__)
-        options = fx.node.map_arg(node.kwargs, known.__getitem__)
-        if node.op == "call_function":
-            return node.target(*args, **options)  # type: ignore[operator]
-        if node.op == "call_method":
-            return getattr(args[0], str(node.target))(*args[1:], **options)
-        held = operator.attrgetter(str(node.target))(owner())
-        return held(*args, **options) if node.op == "call_module" else held
-
-    return call
+    if known is None or known.looks != _looks(module):
+        known = _GRAPHS[module] = _Graph(module)
+    return known
 
 
 def _module_step(name: str, module: nn.Module, inputs: list[Step]) -> Step:
     what = f"{type(module).__name__} ({name})"
-    if isinstance(module, _SLIDING) and getattr(module, "padding_mode", "zeros") == "zeros":
-        return Step(name, "slide", inputs, module, _slide(module), what)
-    return Step(name, _kind(module), inputs, module, what=what)
+    slide = _slide(module) if isinstance(module, _SLIDING) else None
+    if len(inputs) != 1 or not _is_torchs_own(module):
+        return Step(name, "unknown", inputs, module, what=what)
+    return Step(name, "slide" if slide else _kind(module), inputs, module, slide, what)
+
+
+def _is_torchs_own(module: nn.Module) -> bool:
+    """Whether a module does what its class in torch does."""
+    own = getattr(module.forward, "__func__", None) is type(module).forward
+    return own and type(module).forward.__module__.startswith("torch.nn.")
 
 
 def _kind(module: nn.Module) -> str:
@@ -307,26 +314,28 @@ def _kind(module: nn.Module) -> str:
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[-1]))
 
 
-def _slide(module: Any) -> Slide:
+def _slide(module: Any) -> Slide | None:
+    """The window of a convolution or a pooling; None where it is not one window with zeros around the map."""
     padding = module.padding
     if isinstance(padding, str):
         padding = 0 if padding == "valid" else _same(module)
+    if padding is None or getattr(module, "padding_mode", "zeros") != "zeros":
+        return None
+    if getattr(module, "return_indices", False):
+        return None
     stride = module.stride if module.stride is not None else module.kernel_size
     dilation = getattr(module, "dilation", 1)
     ceil = bool(getattr(module, "ceil_mode", False))
     return Slide(_pair(module.kernel_size), _pair(stride), _pair(padding), _pair(dilation), ceil)
 
 
-def _same(conv: nn.Conv2d) -> tuple[int, int]:
+def _same(conv: nn.Conv2d) -> tuple[int, int] | None:
+    """The padding of padding='same'; None where it is one position more on one side than on the other."""
     totals = [d * (k - 1) for d, k in zip(_pair(conv.dilation), _pair(conv.kernel_size), strict=True)]
-    if any(total % 2 for total in totals):
-        raise SceneLensError(
-            "padding='same' with an even kernel pads one side more: give the padding in numbers."
-        )
-    return (totals[0] // 2, totals[1] // 2)
+    return None if any(total % 2 for total in totals) else (totals[0] // 2, totals[1] // 2)
 
 
 def _function_step(node: fx.Node, inputs: list[Step]) -> Step:
@@ -339,7 +348,13 @@ def _function_step(node: fx.Node, inputs: list[Step]) -> Step:
         return step
     if target in _ADDS and len(node.args) == 2 and len(inputs) == 2 and not node.kwargs:
         return Step(node.name, "add", inputs, what=what)
-    if target in _CATS and _along_channels(node) and len(inputs) == len(node.args[0]):  # type: ignore[arg-type]
+    parts = node.args[0] if node.args else None
+    if (
+        target in _CATS
+        and isinstance(parts, list | tuple)
+        and len(parts) == len(inputs)
+        and _along_channels(node)
+    ):
         return Step(node.name, "cat", inputs, what=what)
     whole = target in (torch.flatten, torch.mean, "flatten", "view", "reshape", "mean")
     return Step(node.name, "whole" if whole else "unknown", inputs, what=what)

@@ -13,8 +13,7 @@ So only the overlap of these two windows has to be computed, for many patches in
 in four stages, each in a file of its own:
 
 1. ``plan`` (geometry, no numbers of the image): for each step of the network, patch and axis, which interval
-of
-   the step's map has to be computed.
+   of the step's map has to be computed.
 2. ``steps`` (the network's weights): each step of the network, reduced to the channels that the watched units
    depend on, as a function of windows.
 3. ``windows`` (reading): a value inside a window comes from the window; any other value comes from the map of
@@ -22,10 +21,11 @@ of
 4. ``run`` (the loop): one pass without a patch, then blocks of neighbouring patches, step by step from the
    image up to the watched layer.
 
-``records`` has what both ways share: the patches and the result. ``occlude`` is the entrance. `Occlusion`
-prepares the image and chooses the way, in one place, ``Occlusion._find_way``. The plain way is there too. It
-has two uses: it judges the fast way in the tests (equal up to float rounding), and it serves networks whose
-steps cannot be followed.
+``records`` has what both ways share: the patches and the result. ``whole`` is the plain way. It has two uses:
+it judges the fast way, and it serves networks whose steps cannot be followed. ``check`` compares both ways on
+a few patches at a layer's first use. ``occlude`` is the entrance. `Occlusion` prepares the image and chooses
+the way: the fast one only where it is known to give what whole passes give. Where it is not taken, a warning
+says why.
 
 >>> import torch
 >>> from scenelens.receptive_fields.occlusion.occlude import Occlusion

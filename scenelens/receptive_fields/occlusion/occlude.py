@@ -8,32 +8,58 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 from scenelens.errors import SceneLensError
 from scenelens.networks import (
     Network,
     Preprocessing,
+    Step,
     Untraceable,
     layer_step,
-    record,
 )
+from scenelens.receptive_fields.occlusion.check import _difference, _marks
 from scenelens.receptive_fields.occlusion.records import (
     Discrepancy,
     Patches,
     Place,
     Wanted,
 )
-from scenelens.receptive_fields.occlusion.run import WindowedLayer
+from scenelens.receptive_fields.occlusion.run import _WindowedLayer
+from scenelens.receptive_fields.occlusion.whole import _WholePasses
 
 SIZE, STRIDE = 11, 3  # the paper's occluders, in pixels
-_BATCH = 64  # occluded images per forward pass
-_Way = Callable[[Tensor, Patches, list[Wanted]], list[Discrepancy]]
+
+
+@dataclass
+class _Way:
+    """How a layer is occluded: its shape for one image; the fast way, and what it was made from; or why there
+    is none."""
+
+    layer_shape: tuple[int, ...]
+    fast: _WindowedLayer | None = None
+    target: Step | None = None
+    marks: list[Any] = field(default_factory=list)
+    why: str = ""
+
+    def still(self, module: nn.Module) -> bool:
+        """Whether the network is still the one that this was found for."""
+        if self.target is None or not self.target.still() or _intervention(module):
+            return False
+        return _marks(self.target.ancestors()) == self.marks
+
+
+# Module -> (layer, shape of the image) -> the step and the weights that were checked, and why they failed.
+_CHECKED: weakref.WeakKeyDictionary[nn.Module, dict[Any, tuple[Step | None, list[Any], str]]]
+_CHECKED = weakref.WeakKeyDictionary()
 
 
 class Occlusion:
@@ -82,9 +108,7 @@ class Occlusion:
         self.occluder = _noise_occluder(seed) if occluder is None else np.asarray(occluder)
         if self.occluder.ndim != 3 or 0 in self.occluder.shape:
             raise SceneLensError(f"an occluder is an array (height, width, 3); got {self.occluder.shape}.")
-        self._plain: _Way = functools.partial(_plain_discrepancies, network, layer)
-        # both depend on the image's size alone, and images of one network nearly always have one size
-        self._way = functools.lru_cache(maxsize=4)(self._find_way)
+        self._ways: dict[tuple[int, ...], _Way] = {}  # images of one network nearly always have one size
         self._black = functools.lru_cache(maxsize=1)(self._find_black)
 
     def of(
@@ -113,10 +137,11 @@ class Occlusion:
         SceneLensError
             If the layer has no such unit or place, or the occluder is larger than the image.
         """
-        with _exactly(_module_of(self.network)):
+        with _exactly():
             x, patches = self._prepared(image)
-            way, layer_shape = self._way(tuple(x.shape))
-            return way(x, patches, _checked(self.layer, layer_shape, units, places))
+            way = self._way(x)
+            wanted = _checked(self.layer, way.layer_shape, units, places)
+            return self._trusted(way, x, patches, wanted).discrepancies(x, patches, wanted)
 
     def plainly(
         self, image: np.ndarray | Tensor, units: Sequence[int], places: Sequence[Place | None] | None = None
@@ -137,32 +162,57 @@ class Occlusion:
         list of Discrepancy
             Equal to those of `of` up to float rounding.
         """
-        with _exactly(_module_of(self.network)):
+        with _exactly():
             x, patches = self._prepared(image)
-            _, layer_shape = self._way(tuple(x.shape))
-            return self._plain(x, patches, _checked(self.layer, layer_shape, units, places))
+            whole = _WholePasses(self.network, self.layer)
+            wanted = _checked(self.layer, tuple(whole.values([x[None]])[0].shape[1:]), units, places)
+            whole.learn(x)
+            return whole.discrepancies(x, patches, wanted)
 
-    def _find_way(self, shape: tuple[int, ...]) -> tuple[_Way, tuple[int, ...]]:
-        """How images (channels, H, W) are occluded: by windows where the network's steps are known, else
-        plainly; and the layer's shape."""
-        sample = torch.zeros(1, *shape, device=self._device)
+    def _way(self, x: Tensor) -> _Way:
+        """How images of this size are occluded; found anew where the network has changed."""
+        shape = tuple(x.shape)
+        if shape not in self._ways or not self._ways[shape].still(_module_of(self.network)):
+            self._ways[shape] = self._find_way(x)
+        return self._ways[shape]
+
+    def _find_way(self, x: Tensor) -> _Way:
+        whole = _WholePasses(self.network, self.layer)
+        layer_shape = tuple(whole.values([torch.zeros_like(x)[None]])[0].shape[1:])
         module = _module_of(self.network)
-        with record(self.network, self.layer) as acts:
-            module(sample)
-        layer_shape = tuple(acts[self.layer].shape[1:])
-        if _has_hooks(module):
-            # The windows apply the modules' own steps, and a hook may change any value.
-            _say_once("The network has hooks, so every occluder takes a whole forward pass.")
-            return self._plain, layer_shape
+        why = _intervention(module)
+        if why:  # the windows apply the modules' own steps
+            return _Way(layer_shape, why=why)
         try:
-            target = layer_step(self.network, self.layer, sample)
+            target = layer_step(self.network, self.layer, torch.zeros_like(x)[None])
         except Untraceable as error:
-            _say_once(f"{error} Every occluder takes a whole forward pass.")
-            return self._plain, layer_shape
-        unknown = [step for step in target.ancestors() if step.kind == "unknown" and step.inputs]
-        if unknown:
-            _say_once(f"{unknown[0].what} is not understood: from there on each occluder takes a whole pass.")
-        return WindowedLayer(target, shape).discrepancies, layer_shape
+            return _Way(layer_shape, why=str(error))
+        steps = target.ancestors()
+        why = next((step.unclear for step in steps if step.unclear), "")
+        if why:
+            return _Way(layer_shape, why=why)
+        return _Way(layer_shape, _WindowedLayer(target, tuple(x.shape)), target, _marks(steps))
+
+    def _trusted(
+        self, way: _Way, x: Tensor, patches: Patches, wanted: list[Wanted]
+    ) -> _WindowedLayer | _WholePasses:
+        """The fast way, if it is known and gives what whole passes give; else whole passes."""
+        whole = _WholePasses(self.network, self.layer)
+        why = way.why
+        if way.fast is not None and wanted:
+            known = _CHECKED.setdefault(whole.module, {})
+            key = (self.layer, tuple(x.shape))
+            if key not in known or known[key][0] is not way.target or known[key][1] != way.marks:
+                known[key] = (way.target, way.marks, _judged(way.fast, whole, x, patches, wanted[0]))
+            why = known[key][2]
+        if way.fast is not None and not why:
+            odd = [step.what for step in way.fast.geometry.steps if step.kind == "unknown" and step.inputs]
+            if odd:
+                _say_once(f"{odd[0]} is not understood: from there on each occluder takes a whole pass.")
+            return way.fast
+        unusual = whole.learn(x)
+        _say_once(f"{unusual or why} Every occluder takes a whole forward pass.")
+        return whole
 
     @property
     def _device(self) -> torch.device:
@@ -296,8 +346,28 @@ def _checked(
     return wanted
 
 
-def _has_hooks(module: nn.Module) -> bool:
-    return any(one._forward_hooks or one._forward_pre_hooks for one in module.modules())
+def _intervention(module: nn.Module) -> str:
+    """Which hook or replaced method may change what modules do; empty where there is none."""
+    hooks = [getattr(torch_module, f"_global_forward{name}_hooks") for name in ("", "_pre")]
+    if any(hooks) or any(one._forward_hooks or one._forward_pre_hooks for one in module.modules()):
+        return "The network has hooks."
+    for path, one in module.named_modules():
+        replaced = [name for name in one.__dict__ if callable(getattr(type(one), name, None))]
+        if replaced:
+            return f"The method {replaced[0]} of {path or 'the network'} was replaced."
+    return ""
+
+
+def _judged(fast: _WindowedLayer, whole: _WholePasses, x: Tensor, patches: Patches, wanted: Wanted) -> str:
+    """Why the fast way is not taken, in a sentence; empty where it gives what whole passes give."""
+    steps = fast.geometry.steps
+    if any(step.name not in fast.geometry.sizes for step in steps):
+        # such steps are run on many occluded images at once
+        unusual = whole.learn(x)
+        if unusual:
+            return unusual
+        whole.at_once = 1
+    return _difference(fast, whole, x, patches, wanted)
 
 
 @functools.lru_cache(maxsize=256)
@@ -306,79 +376,9 @@ def _say_once(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _exactly(module: nn.Module) -> Iterator[None]:
-    """Eval mode, no gradients, and full float32 precision on GPUs, for the length of a with block."""
-    flags = {child: child.training for child in module.modules() if child.training}
+def _exactly() -> Iterator[None]:
+    """No gradients, and full float32 precision on GPUs, for the length of a with block."""
     cudnn = torch.backends.cudnn
     # the last flag: TF32, which keeps 10 bits, would drown small differences
     with torch.inference_mode(), cudnn.flags(cudnn.enabled, cudnn.benchmark, cudnn.deterministic, False):
-        module.eval()
-        try:
-            yield
-        finally:
-            for child, training in flags.items():
-                child.training = training
-
-
-# ---- the plain way: one whole forward pass for each occluder. It judges the fast way, and it serves networks
-# ---- whose steps cannot be followed.
-
-
-def _plain_discrepancies(
-    network: Network | nn.Module, layer: str, x: Tensor, patches: Patches, wanted: list[Wanted]
-) -> list[Discrepancy]:
-    """Occlude by one forward pass (up to the layer) for each occluder.
-
-    The caller sets eval mode and switches gradients off.
-
-    Parameters
-    ----------
-    network : Network or torch.nn.Module
-        The network.
-    layer : str
-        The layer whose units are watched.
-    x : torch.Tensor
-        The image, (channels, H, W), as the module takes it.
-    patches : Patches
-        The occluders.
-    wanted : list of tuple
-        (unit, place) for each result; place None for the unit's peak.
-
-    Returns
-    -------
-    list of Discrepancy
-        In the order of `wanted`.
-    """
-    module = _module_of(network)
-    n_y, n_x = patches.grid((x.shape[1], x.shape[2]))
-    with record(network, layer) as acts:
-        module(x[None])
-        original = _mapped(acts[layer])[0]
-        places = [place or Discrepancy.peak_places(original[unit][None])[0] for unit, place in wanted]
-        rows = []
-        for first in range(0, n_y * n_x, _BATCH):
-            module(_occluded(x, patches, range(first, min(n_y * n_x, first + _BATCH)), n_x))
-            values = _mapped(acts[layer])
-            rows.append([values[:, unit, y, x] for (unit, _), (y, x) in zip(wanted, places, strict=True)])
-    found = []
-    for number, ((unit, _), place) in enumerate(zip(wanted, places, strict=True)):
-        peak = original[unit, place[0], place[1]]
-        changed = (torch.cat([row[number] for row in rows]) - peak).abs()
-        found.append(Discrepancy(changed.view(n_y, n_x).cpu().numpy(), unit, place, float(peak)))
-    return found
-
-
-def _occluded(x: Tensor, patches: Patches, numbers: range, n_x: int) -> Tensor:
-    """Copies of the image, each under the occluder of its number, counted row by row."""
-    height, width = patches.values.shape[:2]
-    images = x.repeat(len(numbers), 1, 1, 1)
-    for image, number in zip(images, numbers, strict=True):
-        top, left = number // n_x * patches.stride, number % n_x * patches.stride
-        patch = patches.at(np.array([top]), np.array([left]))[0]
-        image[:, top : top + height, left : left + width] = patch.permute(2, 0, 1)
-    return images
-
-
-def _mapped(values: Tensor) -> Tensor:
-    """(N, units, h, w), also where a layer has no positions."""
-    return values if values.ndim == 4 else values.flatten(1)[:, :, None, None]
+        yield

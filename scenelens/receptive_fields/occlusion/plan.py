@@ -14,6 +14,7 @@ inside the backward cone, and nothing reads the rest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch import nn
 from scenelens.networks import Slide, Step
 
 Span = tuple[int, int]
+_Shape = tuple[int, int, int]
 
 
 class Geometry:
@@ -33,20 +35,41 @@ class Geometry:
         The watched step and all it depends on, in the order they run.
     target : str
         Name of the watched step.
-    input_size : tuple of int
-        (H, W) of the image.
+    shape : tuple of int
+        (channels, H, W) of the image.
 
     Attributes
     ----------
     sizes : dict
         Step name -> (height, width) of its map, for the steps whose positions still mean something. The other
-        steps (see `scenelens.networks.Step`: kinds 'whole' and 'unknown', sums of maps of different size, and
-        all that follows from them) have to be computed from whole maps.
+        steps (see `scenelens.networks.Step`: kinds 'whole' and 'unknown', sums of maps of different shape,
+        and all that follows from them) have to be computed from whole maps.
+    channels : dict
+        Step name -> channels of its map, for the same steps.
     """
 
-    def __init__(self, steps: list[Step], target: str, input_size: tuple[int, int]) -> None:
+    def __init__(self, steps: list[Step], target: str, shape: tuple[int, ...]) -> None:
         self.steps, self.target = steps, target
-        self.sizes = _map_sizes(steps, input_size)
+        shapes = _map_shapes(steps, (shape[0], shape[1], shape[2]))
+        self.sizes = {name: (height, width) for name, (_, height, width) in shapes.items()}
+        self.channels = {name: channels for name, (channels, _, _) in shapes.items()}
+
+    def seen(self, axis: int, place: int) -> Span:
+        """Which pixels a position of the target depends on.
+
+        Parameters
+        ----------
+        axis : int
+            0 for rows, 1 for columns.
+        place : int
+            The position along this axis.
+
+        Returns
+        -------
+        tuple of int
+            [low, high).
+        """
+        return self.needs(axis, place)[next(step.name for step in self.steps if step.kind == "input")]
 
     def needs(self, axis: int, place: int | None) -> dict[str, Span]:
         """The backward cone: what of each map a position of the target depends on.
@@ -112,15 +135,29 @@ class Geometry:
         return {name: size[axis] for name, size in self.sizes.items()}
 
 
-def _map_sizes(steps: list[Step], input_size: tuple[int, int]) -> dict[str, tuple[int, int]]:
-    sizes: dict[str, tuple[int, int]] = {}
+def _map_shapes(steps: list[Step], image: _Shape) -> dict[str, _Shape]:
+    shapes: dict[str, _Shape] = {}
     for step in steps:
-        before = [sizes.get(one.name) for one in step.inputs]
-        if step.kind == "input":
-            sizes[step.name] = input_size
-        elif before and before[0] and len(set(before)) == 1 and _keeps_positions(step, before[0]):
-            sizes[step.name] = step.slide.out_size(before[0]) if step.slide else before[0]
-    return sizes
+        before = [shapes[one.name] for one in step.inputs if one.name in shapes]
+        shape = image if step.kind == "input" else None
+        if before and len(before) == len(step.inputs):
+            shape = _map_shape(step, before)
+        if shape:
+            shapes[step.name] = shape
+    return shapes
+
+
+def _map_shape(step: Step, before: list[_Shape]) -> _Shape | None:
+    """The shape of a step's map from those that it reads; None where it has no positions."""
+    channels, *size = before[0]
+    if len({shape[1:] for shape in before}) > 1 or not _keeps_positions(step, (size[0], size[1])):
+        return None
+    if step.kind == "cat":
+        return (sum(shape[0] for shape in before), *before[0][1:])
+    if len(set(before)) > 1:  # one channel, for example, that is added to all channels
+        return None
+    out = step.slide.out_size((size[0], size[1])) if step.slide else before[0][1:]
+    return (step.module.out_channels if isinstance(step.module, nn.Conv2d) else channels, *out)
 
 
 def _keeps_positions(step: Step, size: tuple[int, int]) -> bool:
@@ -128,7 +165,8 @@ def _keeps_positions(step: Step, size: tuple[int, int]) -> bool:
         return step.kind != "unknown"
     wanted = getattr(step.module, "output_size", None)  # adaptive pooling to the size that is there already
     wanted = (wanted, wanted) if isinstance(wanted, int) else wanted
-    return wanted is not None and all(w in (None, n) for w, n in zip(wanted, size, strict=True))
+    same = wanted is not None and all(w in (None, n) for w, n in zip(wanted, size, strict=True))
+    return same and not getattr(step.module, "return_indices", False)
 
 
 def _reads(step: Step, span: Span, axis: int) -> Span:
@@ -231,14 +269,15 @@ class Axis:
         0 for rows, 1 for columns.
     place : int
         The watched position along this axis; 0 for a target without positions.
-    grid : tuple of int
-        (length of an occluder, distance between neighbours) in pixels. The first lies at 0, and none is cut
-        off.
+    length : int
+        Pixels of an occluder along this axis.
+    starts : sequence of int
+        First pixel of every occluder.
 
     Attributes
     ----------
     offsets : numpy.ndarray
-        First pixel of every occluder.
+        As `starts`.
     changed : dict
         Step name -> (low, high), both (occluders,): the interval of its map that each occluder changes and
         the target depends on; empty where high <= low.
@@ -246,13 +285,12 @@ class Axis:
         (n,) the occluders that can change the target at the place. All others change nothing.
     """
 
-    def __init__(self, geometry: Geometry, axis: int, place: int, grid: Span) -> None:
-        self.axis, self.grid = axis, grid
+    def __init__(self, geometry: Geometry, axis: int, place: int, length: int, starts: Sequence[int]) -> None:
+        self.axis, self.length = axis, length
         self.steps = [step for step in geometry.steps if step.name in geometry.sizes]
         self.need = geometry.needs(axis, place)
-        image = next(step.name for step in geometry.steps if step.kind == "input")
-        self.offsets = np.arange(0, geometry.lengths(axis)[image] - grid[0] + 1, grid[1])
-        self.changed = _changed(self.steps, axis, self.need, self.offsets, grid[0])
+        self.offsets = np.array(starts)
+        self.changed = _changed(self.steps, axis, self.need, self.offsets, length)
         # a target without positions (a fully connected layer) may be changed by every occluder
         low, high = self.changed.get(geometry.target, (0 * self.offsets, 0 * self.offsets + 1))
         self.occluders = np.flatnonzero(high > low)
@@ -275,7 +313,7 @@ class Axis:
         plan = AxisPlan(self.axis, occluders)
         for step in self.steps:
             if step.kind == "input":
-                plan.starts[step.name], plan.size[step.name] = self.offsets[occluders], self.grid[0]
+                plan.starts[step.name], plan.size[step.name] = self.offsets[occluders], self.length
             else:
                 low, high = self.changed[step.name]
                 _plan_step(plan, step, self.need[step.name], low[occluders], high[occluders])

@@ -12,6 +12,7 @@ from torch import Tensor
 Place = tuple[int, int]
 #: A unit's number, and the place where its response is read; None for the place of its peak.
 Wanted = tuple[int, Place | None]
+_Starts = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,14 @@ class Patches:
         mean image that differs from pixel to pixel, subtracted), or None where it adds nothing.
     stride : int
         Pixels between neighbouring occluders. The first lies at pixel 0.
+    some : tuple of tuple of int, optional
+        The first pixels of the rows and of the columns of occluders, where not all are wanted.
     """
 
     values: Tensor
     background: Tensor | None
     stride: int
+    some: _Starts | None = None
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:
         """How many occluders lie on an image, none of them cut off at its edge.
@@ -99,8 +103,29 @@ class Patches:
         >>> Patches(torch.zeros(11, 11, 3), None, 3).grid((227, 227))
         (73, 73)
         """
-        height, width = self.values.shape[:2]
-        return (size[0] - height) // self.stride + 1, (size[1] - width) // self.stride + 1
+        rows, columns = self.starts(size)
+        return len(rows), len(columns)
+
+    def starts(self, size: tuple[int, int]) -> _Starts:
+        """Where the occluders lie on an image.
+
+        Parameters
+        ----------
+        size : tuple of int
+            (H, W) of the image in pixels.
+
+        Returns
+        -------
+        tuple of tuple of int
+            The first pixel of each row of occluders, and of each column.
+
+        Examples
+        --------
+        >>> Patches(torch.zeros(3, 4, 3), None, 2).starts((8, 6))
+        ((0, 2, 4), (0, 2))
+        """
+        rows, columns = (range(0, size[axis] - self.values.shape[axis] + 1, self.stride) for axis in (0, 1))
+        return self.some or (tuple(rows), tuple(columns))
 
     def at(self, rows: np.ndarray, columns: np.ndarray) -> Tensor:
         """What the network is given under occluders at some pixels.

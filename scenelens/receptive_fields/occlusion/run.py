@@ -20,7 +20,7 @@ from scenelens.receptive_fields.occlusion.records import (
     Place,
     Wanted,
 )
-from scenelens.receptive_fields.occlusion.steps import window_steps
+from scenelens.receptive_fields.occlusion.steps import _window_steps
 from scenelens.receptive_fields.occlusion.windows import Original, Windows
 
 #: Floats that the windows of one batch of occluders may take, together. On a CPU little enough to stay in the
@@ -29,7 +29,7 @@ _FLOATS = {"cpu": 6_000_000, "cuda": 400_000_000}
 _WORTHWHILE = 200_000  # floats of a block that starting another thread is worth
 
 
-class WindowedLayer:
+class _WindowedLayer:
     """A layer whose steps are known, ready to be occluded by windows.
 
     Parameters
@@ -41,9 +41,10 @@ class WindowedLayer:
     """
 
     def __init__(self, target: Step, shape: tuple[int, ...]) -> None:
+        self.geometry = Geometry(target.ancestors(), target.name, shape)
         # a watch depends on units and not on the image: images that follow each other share it
         self._watch = functools.lru_cache(maxsize=4)(
-            lambda units: _Watch(target, np.array(units), shape[1:], shape[0])  # type: ignore[arg-type]
+            lambda units: _Watch(target, np.array(units), self.geometry, shape)
         )
 
     def discrepancies(self, x: Tensor, patches: Patches, wanted: list[Wanted]) -> list[Discrepancy]:
@@ -92,20 +93,18 @@ class _Watch:
         The step at which the layer's response is read.
     units : numpy.ndarray
         (n,) sorted unit numbers.
-    input_size : tuple of int
-        (H, W) of the image.
-    n_image : int
-        The image's channels.
+    geometry : Geometry
+        The maps of the target and of all it depends on.
+    shape : tuple of int
+        (channels, H, W) of the image.
     """
 
-    def __init__(self, target: Step, units: np.ndarray, input_size: tuple[int, int], n_image: int) -> None:
-        self.target, self.units, self.input_size = target, units, input_size
-        self.steps = target.ancestors()
-        self.geometry = Geometry(self.steps, target.name, input_size)
-        self.sizes = self.geometry.sizes
-        self.made = window_steps(self.steps, self.sizes, target.name, units, n_image)
+    def __init__(self, target: Step, units: np.ndarray, geometry: Geometry, shape: tuple[int, ...]) -> None:
+        self.target, self.units, self.input_size = target, units, (shape[1], shape[2])
+        self.steps, self.geometry, self.sizes = geometry.steps, geometry, geometry.sizes
+        self.made = _window_steps(geometry, units)
         self.channels = {name: made.channels for name, made in self.made.items()}
-        self.channels |= {one.name: np.arange(n_image) for one in self.steps if one.kind == "input"}
+        self.channels |= {one.name: np.arange(shape[0]) for one in self.steps if one.kind == "input"}
         self._parts = functools.lru_cache(maxsize=8)(self._make_parts)  # places come back, image after image
         self.last_use = {before.name: step.name for step in self.steps for before in step.inputs}
 
@@ -281,8 +280,8 @@ class _Watch:
         device = patches.values.device.type
         threads = torch.get_num_threads() if device == "cpu" else 1
         dense = sum(value.numel() for value in originals.values() if isinstance(value, Tensor))
-        extent = tuple(patches.values.shape[:2])
-        down, across = self._parts(place, extent, patches.stride, dense, device, threads)
+        extent, starts = tuple(patches.values.shape[:2]), patches.starts(self.input_size)
+        down, across = self._parts(place, extent, starts, dense, device, threads)
 
         def block(plans: tuple[AxisPlan, AxisPlan]) -> tuple[np.ndarray, np.ndarray, Tensor]:
             rows, columns = (plan.occluders for plan in plans)
@@ -292,14 +291,14 @@ class _Watch:
         yield from _at_once(block, [(rows, columns) for rows in down for columns in across], threads)
 
     def _make_parts(
-        self, place: Place, extent: tuple[int, int], stride: int, dense: int, device: str, threads: int
+        self, place: Place, extent: tuple[int, ...], starts: Any, dense: int, device: str, threads: int
     ) -> list[list[AxisPlan]]:
         """Both axes cut into parts. A block, a part of the rows by one of the columns, is computed at once.
 
         Blocks are small for three reasons: they have to fit in memory; neighbours' windows are hardly larger
         than each occluder's own; and all threads should have work.
         """
-        axes = [Axis(self.geometry, axis, place[axis], (extent[axis], stride)) for axis in (0, 1)]
+        axes = [Axis(self.geometry, axis, place[axis], extent[axis], starts[axis]) for axis in (0, 1)]
         n = len(axes[0].occluders) * len(axes[1].occluders)
         if not n:
             return [[], []]
@@ -373,7 +372,7 @@ class _Block:
         for step in self.watch.steps:
             self.found[step.name] = self._step(step, patches)
             # windows are dropped after their last reader: only a few steps' are in memory at a time
-            for before in step.inputs:
+            for before in dict.fromkeys(step.inputs):
                 if self.watch.last_use[before.name] == step.name:
                     del self.found[before.name]
         target = self.watch.target.name

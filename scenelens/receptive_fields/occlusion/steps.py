@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scenelens.networks import Step
+from scenelens.receptive_fields.occlusion.plan import Geometry
 
 _Counts = tuple[Tensor, Tensor]
 
@@ -51,11 +52,12 @@ class _WindowStep:
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
         self.step, self.channels = step, wanted
         self.takes = [wanted] * len(step.inputs)
-        self.module = _careful(step.module)
+        # an adaptive pooling is here only where it changes nothing
+        self.module = None if step.kind == "whole" else _careful(step.module)
 
     def __call__(self, windows: list[Tensor], **_: Any) -> Tensor:
         """From each input's windows (B, h, w, its `takes`) to this step's, (B, h', w', channels)."""
-        return self.module(windows[0])  # type: ignore[misc]
+        return windows[0] if self.module is None else self.module(windows[0])
 
 
 def _careful(module: nn.Module | None) -> nn.Module | None:
@@ -262,50 +264,26 @@ def _window_step(step: Step, wanted: np.ndarray, n_inputs: list[int]) -> _Window
     return (found[0] if found else _WindowStep)(step, wanted, n_inputs)
 
 
-def _n_channels(steps: list[Step], sizes: dict[str, Any], n_image: int) -> dict[str, int]:
-    """Step name -> channels of its map, for the steps in `sizes`."""
-    channels: dict[str, int] = {}
-    for step in steps:
-        if step.name not in sizes:
-            continue
-        before = [channels[one.name] for one in step.inputs]
-        if isinstance(step.module, nn.Conv2d):
-            channels[step.name] = step.module.out_channels
-        elif step.kind == "cat":
-            channels[step.name] = sum(before)
-        else:
-            channels[step.name] = before[0] if before else n_image
-    return channels
-
-
-def window_steps(
-    steps: list[Step], sizes: dict[str, Any], target: str, units: np.ndarray, n_image: int
-) -> dict[str, _WindowStep]:
+def _window_steps(geometry: Geometry, units: np.ndarray) -> dict[str, _WindowStep]:
     """Reduce steps to what some units of the target depend on.
 
     Parameters
     ----------
-    steps : list of Step
-        The target and all it depends on, in the order they run.
-    sizes : dict
-        Step name -> size of its map; steps that are not in it are run whole.
-    target : str
-        Name of the watched step.
+    geometry : Geometry
+        The watched step and all it depends on; steps that are not in its ``sizes`` are run whole.
     units : numpy.ndarray
         Sorted numbers of the watched units.
-    n_image : int
-        Channels of the image.
 
     Returns
     -------
     dict
         Step name -> `_WindowStep`, for the steps in `sizes` but the image's own.
     """
-    channels = _n_channels(steps, sizes, n_image)
-    wanted: dict[str, list[np.ndarray]] = {target: [units]}
+    channels, sizes = geometry.channels, geometry.sizes
+    wanted: dict[str, list[np.ndarray]] = {geometry.target: [units]}
     made: dict[str, _WindowStep] = {}
     # from the target to the image: what is wanted of a step is known once all its readers are made
-    for step in reversed(steps):
+    for step in reversed(geometry.steps):
         if step.name not in sizes:  # a whole pass needs all channels
             for before in step.inputs:
                 wanted.setdefault(before.name, []).append(np.arange(channels.get(before.name, 0)))
