@@ -11,6 +11,8 @@ was published about the paper's own networks. ``data/assets.toml`` lists all ass
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import data_folder
+from scenelens.files import Drafts, data_folder, digest
 
 _TIMEOUT = 20  # seconds without an answer, after which the next host is tried
 
@@ -120,9 +122,15 @@ def _fetch(name: str) -> Path:
     The hosts are tried in turn. A file that exists with the right content is not downloaded again.
     """
     asset = _known(name)
+    Drafts.sweep(asset.folder)  # what a download that was killed left there
     for file, sha256 in asset.files.items():
-        _download(asset, file, sha256)
+        if not _is_whole(asset.folder / file, sha256):
+            _download(asset, file, sha256)
     return asset.folder
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    return path.is_file() and digest(path.read_bytes()) == sha256
 
 
 def _download(asset: _Asset, file: str, sha256: str) -> None:
@@ -131,13 +139,20 @@ def _download(asset: _Asset, file: str, sha256: str) -> None:
     pooch.get_logger().setLevel("WARNING")
     downloader = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=False)
     refused = []
-    for host in asset.hosts:
-        try:
-            # pooch writes atomically: it hashes a draft in the same folder, then moves it.
-            pooch.retrieve(f"{host}/{file}", f"sha256:{sha256}", file, asset.folder, downloader=downloader)
-            return
-        except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
-            refused.append(f"{host}: {_reason(error)}")
+    # pooch prepares a file under a name of its own, which says nothing of its writer. In a folder of ours,
+    # what it leaves when it is killed is found and removed.
+    draft = Drafts.of(asset.folder / file)
+    try:
+        for host in asset.hosts:
+            try:
+                pooch.retrieve(f"{host}/{file}", f"sha256:{sha256}", file, draft, downloader=downloader)
+                os.replace(draft / file, asset.folder / file)
+                return
+            # requests' errors are OSErrors; a wrong hash is a ValueError
+            except (OSError, ValueError) as error:
+                refused.append(f"{host}: {_reason(error)}")
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     raise SceneLensError(
         f"{file} could not be downloaded ({'; '.join(refused)}). Try again later, or take it from "
         f"{asset.page} yourself and put it in {asset.folder}."

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# Control characters and the separators of lines: in the name of a file, for example, they would make several
+# lines of one sentence, or change what a terminal shows.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class SceneLensError(ValueError):
     """Something that the reader gave (a name, a file, a value) cannot be used.
 
-    The message says what was wrong, what is allowed, and what to do.
+    The message says what was wrong, what is allowed, and what to do. It is one line, whatever is in the names
+    that it holds.
+
+    Parameters
+    ----------
+    message : str
+        The sentence.
 
     Examples
     --------
@@ -17,7 +28,12 @@ class SceneLensError(ValueError):
     Traceback (most recent call last):
     ...
     scenelens.errors.SceneLensError: no study named 'real'
+    >>> str(SceneLensError("two\\nlines"))
+    'two lines'
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_CONTROLS.sub(" ", message))
 
 
 class CannotAnswerError(SceneLensError):

@@ -51,7 +51,7 @@ class Sentences(str):
     __slots__ = ()
 
     def _repr_markdown_(self) -> str:
-        return _ACTIVE.sub(_shown, self)
+        return _ACTIVE.sub(_shown, _SURROGATES.sub("\ufffd", self))
 
 
 def _shown(found: re.Match[str]) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
+import subprocess
+import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +15,8 @@ import pytest
 
 from scenelens import assets
 from scenelens.errors import SceneLensError
-from tests.requirements_gate import require_real
+from scenelens.files import Drafts
+from tests.requirements_gate import ROOT, require_real
 
 CONTENT = {"a.csv": b"unit,label\n1,lamp\n", "b.csv": b"unit,label\n2,bed\n"}
 
@@ -68,6 +73,42 @@ def test_what_is_there_is_not_fetched_again(host, listed):
     for name in CONTENT:
         (host[0] / name).unlink()
     assert assets._fetch("answers") == assets.find("answers")
+
+
+def test_what_a_killed_download_left_is_removed_and_another_ones_file_stays(host, listed):
+    listed(host[1])
+    folder = assets._register()["answers"].folder
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True)
+    mine = Drafts.of(folder / "a.csv")
+    left = mine.with_name(mine.name.replace(f".{os.getpid()}-", f".{int(ended.stdout)}-"))
+    for draft in (mine, left):
+        draft.mkdir(parents=True)
+        (draft / "tmp0").write_bytes(b"half")
+    assets._fetch("answers")
+    assert {path.name for path in folder.iterdir()} == {*CONTENT, mine.name}
+
+
+KILLED = """
+import os, signal, sys
+from scenelens import assets
+os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+assets._fetch("answers")
+"""
+
+
+def test_a_killed_download_leaves_nothing_that_stays(host, listed):
+    listed(host[1])
+    done = subprocess.run([sys.executable, "-c", KILLED], env=os.environ, cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    folder = assets._fetch("answers")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
+
+
+def test_a_damaged_file_is_fetched_again(host, listed):
+    listed(host[1])
+    folder = assets._fetch("answers")
+    (folder / "a.csv").write_bytes(b"unit,label\n1,lam")
+    assert (assets._fetch("answers") / "a.csv").read_bytes() == CONTENT["a.csv"]
 
 
 def test_the_next_host_is_asked_where_one_fails(host, listed):

@@ -1,3 +1,5 @@
+import unicodedata
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -6,6 +8,16 @@ from scenelens.errors import SceneLensError, close_names
 
 def test_it_is_a_value_error():
     assert issubclass(SceneLensError, ValueError)
+
+
+@given(st.text())
+def test_the_sentence_is_one_line_of_what_was_said(text):
+    said = str(SceneLensError(f"there is no {text}."))
+    assert len(said.splitlines()) == 1
+    assert not any(unicodedata.category(one) == "Cc" for one in said)
+    assert not any(unicodedata.category(one) == "Cc" for one in text) or said != f"there is no {text}."
+    if text.isprintable():
+        assert said == f"there is no {text}."
 
 
 def test_case_does_not_hide_a_close_name():

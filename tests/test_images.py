@@ -1,5 +1,6 @@
 import contextlib
 import os
+import random
 import socket
 import struct
 import zlib
@@ -15,6 +16,7 @@ from PIL import Image, ImageOps
 from scenelens.errors import SceneLensError
 from scenelens.image_folders import find_images
 from scenelens.images import ImageFrame, load_image, load_mask
+from tests.torture.mutate import scattered
 
 
 @pytest.mark.parametrize(
@@ -236,17 +238,13 @@ def test_a_tag_behind_the_pixels_of_a_png_counts_too(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.gif", "a.bmp", "a.tif", "a.webp", "a.ppm"])
 def test_broken_files_are_one_sentence(tmp_path, name):
-    rng, said = np.random.default_rng(0), []
+    rng, said = random.Random(0), []
     path = tmp_path / name
-    Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)).save(path)
-    good = np.frombuffer(path.read_bytes(), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    good = path.read_bytes()
     for _ in range(150):
-        data = good.copy()
-        places = rng.integers(0, len(data), rng.integers(1, 6))
-        data[places] = rng.integers(0, 256, len(places))
-        path.write_bytes(
-            data[: rng.integers(1, len(data) + 1)].tobytes() if rng.random() < 0.3 else data.tobytes()
-        )
+        path.write_bytes(scattered(good, rng))
         for read in (load_image, ImageFrame.of, lambda p: load_mask(p, ImageFrame((4, 4)), colours=True)):
             try:
                 read(path)

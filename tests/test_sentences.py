@@ -64,8 +64,14 @@ def test_no_mixture_of_names_is_markup():
 @pytest.mark.parametrize("name", HOSTILE)
 def test_even_a_name_that_nobody_marked_does_nothing(name):
     shown = rendered(Sentences(f"{name}: {name}"))
+    Sentences(name)._repr_markdown_().encode()  # raises for halves of characters, which no page can hold
     assert not shown.tags & {"script", "img", "iframe", "svg", "style", "meta", "body", "details"}
     assert shown.scripts == []
+
+
+@pytest.mark.parametrize("name", ["http://x\ud800", "https://x/\udfff?", "www.x.y\ud800"])
+def test_half_a_character_in_an_address_is_shown_as_unknown(name):
+    assert "\ufffd" in rendered(Sentences(f"- {name}")).text
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ class CaffeFile:
             blob = _blob(data)
         except Exception as error:  # whatever broken bytes lead to
             raise SceneLensError(f"{self.path} is not a whole .binaryproto file; fetch it again.") from error
-        mean = blob.reshape(blob.shape[-3:]) if blob.ndim >= 3 else blob
+        mean = blob.reshape(blob.shape[-3:]) if math.prod(blob.shape[:-3]) == 1 else blob
         if mean.ndim != 3 or mean.shape[0] != 3:
             raise SceneLensError(
                 f"{self.path} holds an array {blob.shape}, not a mean image (1, 3, height, width)."

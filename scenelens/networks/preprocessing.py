@@ -32,11 +32,18 @@ def _are_sides(values: object, n: int = 1) -> bool:
     )
 
 
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # a whole number beyond the largest float
+        return False
+
+
 def _are_finite(values: object, n: int = 3) -> bool:
     return (
         isinstance(values, tuple | list)
         and len(values) == n
-        and all(isinstance(one, Real) and math.isfinite(float(one)) for one in values)
+        and all(isinstance(one, Real) and _is_finite(one) for one in values)
     )
 
 

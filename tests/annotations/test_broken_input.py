@@ -24,6 +24,7 @@ from scenelens.annotations.polygons import Polygon, _polygon_mask, mask_to_polyg
 from scenelens.annotations.sun import AnnotatedImages, write_label_map, write_legend
 from scenelens.errors import SceneLensError
 from tests.labelme_xml import annotation_xml, object_xml
+from tests.torture.mutate import damaged, edited_text
 
 H, W = 100, 120
 BOX = [(10.5, 10.5), (60.5, 10.5), (60.5, 50.5), (10.5, 50.5)]
@@ -217,27 +218,6 @@ def test_long_names_are_cut_off(tmp_path):
     assert len(AnnotatedImages(tmp_path).objects().object[0]) <= 200
 
 
-def mutated(text: bytes, rng: random.Random) -> bytes:
-    """A few bytes changed, removed or doubled, or a number made odd."""
-    data = bytearray(text)
-    for _ in range(rng.randint(1, 6)):
-        data = data or bytearray(b" ")
-        at, how = rng.randrange(len(data)), rng.randrange(5)
-        if how == 0:
-            data[at] = rng.randrange(256)
-        elif how == 1:
-            del data[at : at + rng.randint(1, 30)]
-        elif how == 2:
-            data[at:at] = data[at : at + rng.randint(1, 60)]
-        elif how == 3:
-            data[at:at] = rng.choice(
-                [b"1e19", b"null", b"[]", b"{}", b"-1e308", b"NaN", b'"', b"<", b"\\ud800"]
-            )
-        else:
-            data = data[:at] or bytearray(b" ")
-    return bytes(data)
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_mutated_files_of_every_format(tmp_path, seed):
     rng = random.Random(seed)
@@ -257,9 +237,9 @@ def test_mutated_files_of_every_format(tmp_path, seed):
     (tmp_path / "images" / "a.json").write_bytes(ade_text)
     sets = [ADE20K(tmp_path), AnnotatedImages(tmp_path), ColourMasks(tmp_path, COLOURS)]
     for _ in range(60):
-        (tmp_path / "images" / "a.json").write_bytes(mutated(ade_text, rng))
-        source.write_bytes(mutated(xml, rng))
-        png.write_bytes(mutated(png_bytes, rng))
+        (tmp_path / "images" / "a.json").write_bytes(edited_text(ade_text, rng))
+        source.write_bytes(edited_text(xml, rng))
+        png.write_bytes(edited_text(png_bytes, rng))
         for annotated in sets:
             for image in annotated:
                 annotated.scene(image)
@@ -519,9 +499,7 @@ def test_a_damaged_table_is_noticed_whatever_byte_it_is(tmp_path):
     content = kept.read_bytes()
     rng = random.Random(0)
     for _ in range(60):
-        damaged = bytearray(content)
-        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
-        kept.write_bytes(damaged[: rng.choice([len(damaged), rng.randrange(len(damaged))])])
+        kept.write_bytes(damaged(content, rng))
         pd.testing.assert_frame_equal(AnnotatedImages(tmp_path, cache).objects(), first)
         assert kept.read_bytes() == content
 

@@ -1,6 +1,7 @@
 """The reader against files written by a second, independent implementation of the wire format."""
 
 import os
+import random
 import struct
 
 import numpy as np
@@ -11,43 +12,8 @@ from hypothesis.extra import numpy as arrays
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.caffe import CaffeFile
-
-
-def varint(n: int) -> bytes:
-    return bytes([n & 127 | 128]) + varint(n >> 7) if n > 127 else bytes([n])
-
-
-def field(number: int, value: int | bytes) -> bytes:
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def blob(array: np.ndarray, old: bool, packed: bool = True) -> bytes:
-    if old:
-        sizes = [1] * (4 - array.ndim) + list(array.shape)
-        head = b"".join(field(number, size) for number, size in enumerate(sizes, start=1))
-    else:
-        head = field(7, field(1, b"".join(varint(size) for size in array.shape)))
-    data = array.astype("<f4").tobytes()
-    if packed:
-        return head + field(5, data)
-    return head + b"".join(varint(5 << 3 | 5) + data[at : at + 4] for at in range(0, len(data), 4))
-
-
-def model(layers: dict[str, list[np.ndarray]], old: bool) -> bytes:
-    net = field(1, b"TestNet")
-    for name, blobs in layers.items():
-        body = (
-            field(4, name.encode()) + field(5, 4)
-            if old
-            else field(1, name.encode()) + field(2, b"Convolution")
-        )
-        for one in blobs:
-            body += field(6 if old else 7, blob(one, old))
-        net += field(2 if old else 100, body)
-    return net
-
+from tests.caffe_files import blob, field, model, varint
+from tests.torture.mutate import PROTOBUF, scattered
 
 LAYERS = {
     "conv1": [np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2), np.array([1.5, -2], np.float32)],
@@ -97,6 +63,10 @@ def test_files_of_another_kind(tmp_path):
     path.write_bytes(blob(np.zeros((2, 2), np.float32), old=False))
     with pytest.raises(SceneLensError, match="not a mean image"):
         CaffeFile(path).mean()
+    for shape in ((3, 1, 2, 2), (0, 3, 2, 2), (2, 3, 1, 1), (1, 2, 3, 2, 2)):
+        path.write_bytes(blob(np.zeros(shape, np.float32), old=False))
+        with pytest.raises(SceneLensError, match="not a mean image"):
+            CaffeFile(path).mean()
     path.write_bytes(struct.pack("<4f", 1, 2, 3, 4))
     with pytest.raises(SceneLensError, match=r"x\.binaryproto"):
         CaffeFile(path).mean()
@@ -148,17 +118,14 @@ def test_sizes_beyond_64_bits_are_one_sentence(tmp_path, sizes):
 
 
 def test_mutated_files_are_one_sentence(tmp_path):
-    rng, said = np.random.default_rng(0), []
+    rng, said = random.Random(0), []
     for name, read, good in (
         ("a.caffemodel", CaffeFile.weights, model(LAYERS, old=False)),
         ("b.caffemodel", CaffeFile.weights, model(LAYERS, old=True)),
         ("c.binaryproto", CaffeFile.mean, blob(np.ones((1, 3, 2, 2)), old=True)),
     ):
         for _ in range(400):
-            data = np.frombuffer(good, np.uint8).copy()
-            places = rng.integers(0, len(data), rng.integers(1, 5))
-            data[places] = rng.choice([0, 1, 8, 58, 127, 128, 255], len(places))
-            (tmp_path / name).write_bytes(data[: rng.integers(1, len(data) + 1)].tobytes())
+            (tmp_path / name).write_bytes(scattered(good, rng, 4, PROTOBUF, cut=0.9))
             try:
                 read(CaffeFile(tmp_path / name))
             except SceneLensError as error:

@@ -1,6 +1,6 @@
 import pickle
+import random
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -9,6 +9,7 @@ from torch import nn
 from scenelens.errors import SceneLensError
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.weights import _read_weights, load_weights, weights_hash
+from tests.torture.mutate import scattered
 
 
 def net(seed: int = 0, n: int = 4) -> nn.Sequential:
@@ -169,14 +170,9 @@ def test_damaged_weights_are_one_sentence(tmp_path, name):
         torch.save(net(1).state_dict(), path)
     else:
         save_file(net(1).state_dict(), path)
-    rng, good, said = np.random.default_rng(0), np.frombuffer(path.read_bytes(), np.uint8), []
+    rng, good, said = random.Random(0), path.read_bytes(), []
     for _ in range(300):
-        data = good.copy()
-        places = rng.integers(0, min(len(data), 700), 3)
-        data[places] = rng.integers(0, 256, 3)
-        path.write_bytes(
-            data[: rng.integers(0, len(data))].tobytes() if rng.random() < 0.3 else data.tobytes()
-        )
+        path.write_bytes(scattered(good, rng, within=700))
         try:
             load_weights(net(), path)
         except SceneLensError as error:

@@ -24,6 +24,7 @@ from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 from scenelens.studies import index_build, index_files
 from scenelens.studies.index import ActivationIndex
+from tests.torture.mutate import flip
 
 SIZE = (12, 12)
 
@@ -332,12 +333,6 @@ def test_an_incomplete_index_in_a_read_only_folder_is_completed_elsewhere(
 
 
 # ---- damage
-
-
-def flip(path: Path, at: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[at % len(content)] ^= 1 << (at % 8)
-    path.write_bytes(content)
 
 
 @pytest.mark.parametrize("read_only_folder", [False, True])
