@@ -85,13 +85,15 @@ class ImageFrame(NamedTuple):
     orientation: int = 1
 
     @classmethod
-    def of(cls, path: str | Path) -> ImageFrame:
+    def of(cls, path: str | Path, content: bytes | None = None) -> ImageFrame:
         """Read the size and the orientation of an image from its header.
 
         Parameters
         ----------
         path : str or Path
             The image file; see `load_image`.
+        content : bytes, optional
+            The file's content where it is in memory; see `load_image`.
 
         Returns
         -------
@@ -103,7 +105,7 @@ class ImageFrame(NamedTuple):
         SceneLensError
             If the file is no image that `load_image` would open.
         """
-        with _opened(path) as file:
+        with _opened(path, content) as file:
             return _frame(file)
 
     @property
@@ -236,7 +238,9 @@ def load_image(path: str | Path, content: bytes | None = None) -> np.ndarray:
         return _turned(file, frame, _rgb(file, path, deep))
 
 
-def load_mask(path: str | Path, frame: ImageFrame, colours: bool = False) -> np.ndarray:
+def load_mask(
+    path: str | Path, frame: ImageFrame, colours: bool = False, content: bytes | None = None
+) -> np.ndarray:
     """Read a mask or a label map of a photograph.
 
     Parameters
@@ -247,7 +251,10 @@ def load_mask(path: str | Path, frame: ImageFrame, colours: bool = False) -> np.
         The photograph's, from `ImageFrame.of`. A mask with an orientation tag is turned by its own; a mask
         without one is turned with the photograph where it belongs to the photograph's stored pixels.
     colours : bool, optional
-        True reads colours; False (default) reads codes, which need a greyscale file.
+        True reads colours; False (default) reads codes: the values of a greyscale file, or the indexes of a
+        file with a palette.
+    content : bytes, optional
+        The file's content where it is in memory; see `load_image`.
 
     Returns
     -------
@@ -259,17 +266,30 @@ def load_mask(path: str | Path, frame: ImageFrame, colours: bool = False) -> np.
     SceneLensError
         If the file is no image that `load_image` would open, or has colours where codes are needed.
     """
-    with _opened(path) as file:
+    with _opened(path, content) as file:
+        # Pillow spreads grey values of 2 and 4 bits over 0..255; only the tiles tell, before loading.
+        bits = {"L;2": 2, "L;4": 4}.get(str(file.tile[0][3]) if file.tile else "", 8)
         own = _frame(file)
-        if colours:
-            pixels = np.asarray(file.convert("RGB"))
-        elif file.mode in ("1", "L") or file.mode.startswith("I"):
-            pixels = np.asarray(file.convert("L") if file.mode == "1" else file).astype(np.int32)
-        else:
-            raise SceneLensError(f"the label map {path} has colours; save its codes as a greyscale PNG.")
+        pixels = np.asarray(file.convert("RGB")) if colours else _mask_codes(file, path, bits)
         if own.orientation == 1 and frame.belongs_to_stored(own.stored):
             return frame.turned(pixels)
         return _turned(file, own, pixels)
+
+
+def _mask_codes(file: ImageFile.ImageFile, path: str | Path, bits: int) -> np.ndarray:
+    """The codes of a mask as its file has them, int32 (H, W)."""
+    if file.mode in ("1", "L", "P") or file.mode.startswith("I"):
+        codes = np.asarray(file).astype(np.int32)
+        return codes // (255 // (2**bits - 1)) if file.mode == "L" else codes
+    if file.mode in ("RGB", "LA", "RGBA"):
+        # Some programs save grey values three times, or with a channel of transparency.
+        values = np.asarray(file.convert("RGB"))
+        if (values == values[..., :1]).all():
+            return values[..., 0].astype(np.int32)
+    raise SceneLensError(
+        f"the label map {path} has colours; save its codes as a greyscale or palette PNG, or read it as a "
+        "colour-mask."
+    )
 
 
 @contextlib.contextmanager

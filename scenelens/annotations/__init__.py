@@ -7,12 +7,14 @@ This room reads such outlines, repairs their files' errors, and turns them into 
 The calls that one really types::
 
     annotations = sl.annotations.AnnotatedImages("SUN2012")     # or ADE20K, ColourMasks, JoinedAnnotations
+    annotations = sl.annotations.ANNOTATION_FORMATS["coco"].open("coco")        # or any other format
     annotations.objects()                                       # one row per object: image, object, share
     annotations.masks(annotations.images[0])                    # {"wall": bool (H, W), "lamp": ...}
 
-In go folders of photographs with LabelMe XML (the SUN layout), with ADE20K's JSON, or with masks in which a
-colour is a class. Out come tables of objects, masks, label maps, and a report of what was repaired or left
-out. A single file is read by `parse_annotation` and painted by `rasterise`:
+In go folders of photographs with annotations in one of the formats of `ANNOTATION_FORMATS`: XML of LabelMe
+(the SUN layout) or Pascal VOC, JSON of ADE20K, labelme or COCO, masks of colours or numbers. Out come tables
+of objects, masks, label maps, and a report of what was repaired or left out. A single file is read by
+`parse_annotation` and painted by `rasterise`:
 
 >>> from scenelens.annotations import parse_annotation, rasterise
 >>> corners = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in [(1, 1), (4, 1), (4, 3), (1, 3)])

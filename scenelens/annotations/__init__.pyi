@@ -1,5 +1,6 @@
 from .ade20k import ADE20K
 from .colour_masks import ColourMasks
+from .formats import ANNOTATION_FORMATS
 from .interface import Annotations, Instance, InstanceAnnotations, LabelMap, Shape
 from .joined import JoinedAnnotations
 from .labelme import parse_annotation
@@ -11,6 +12,7 @@ from .sun import AnnotatedImages, write_annotation, write_label_map, write_legen
 
 __all__ = [
     "ADE20K",
+    "ANNOTATION_FORMATS",
     "AnnotatedImages",
     "AnnotatedObject",
     "Annotation",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -25,9 +26,9 @@ from scenelens.errors import SceneLensError
 class ADE20K(PolygonAnnotations):
     """Photographs with ADE20K's JSON of polygons, parts and depth order.
 
-    Photographs (.jpg) lie in root/images, or below root itself. The JSON of each lies next to it, as in the
-    data set, or at the same place below root/annotations_full or root/annotations. Of a name's synonyms
-    ("floor, flooring") the first is taken.
+    Photographs lie in root/images, or below root itself. The JSON of each lies next to it, as in the data
+    set, or at the same place below root/annotations_full or root/annotations. Of a name's synonyms ("floor,
+    flooring") the first is taken. The data set's own masks next to its photographs are not read.
 
     Parameters
     ----------
@@ -35,6 +36,10 @@ class ADE20K(PolygonAnnotations):
         The folder.
     cache : str or pathlib.Path, optional
         A folder for the table of objects (default: the table stays in memory only).
+    images : str or pathlib.Path, optional
+        The folder of the photographs (default: root/images, or root).
+    labels : str or pathlib.Path, optional
+        The folder of the JSON files (default: those named above).
 
     Raises
     ------
@@ -48,23 +53,25 @@ class ADE20K(PolygonAnnotations):
     and the rank in as few as 65%.
     """
 
-    def __init__(self, root: str | Path, cache: str | Path | None = None) -> None:
-        root = Path(root)
-        base = root / "images" if (root / "images").is_dir() else root
-        found = {
-            image: path for image, path in self._photographs_below(base).items() if path.suffix == ".jpg"
-        }
-        places = [base, root / "annotations_full", root / "annotations"]
-        sources = {image: _first(place / image for place in places) for image in found}
-        notes = [
-            (image, "not annotated", str(found[image])) for image, source in sources.items() if not source
-        ]
-        there = {image: source for image, source in sources.items() if source}
-        if not there:
+    def __init__(
+        self,
+        root: str | Path,
+        cache: str | Path | None = None,
+        images: str | Path | None = None,
+        labels: str | Path | None = None,
+    ) -> None:
+        root, notes = Path(root), list[tuple[str, str, str]]()
+        base = Path(images or SourceFile.subfolder(root, "images") or root)
+        found = self._photographs_below(base, notes)
+        places = [Path(labels)] if labels else [base, root / "annotations_full", root / "annotations"]
+        sources = SourceFile.pairs(found, places, ".json")
+        if not sources:
             raise SceneLensError(
-                f"{root} contains no ADE20K annotation: a .json of the same name as a photograph."
+                f"{root} contains no ADE20K annotation: a .json of the same name as a photograph{_old(base)}."
             )
-        super().__init__({image: found[image] for image in there}, there, cache, notes)
+        missing = (image for image in found if image not in sources and not _MASK.search(image))
+        notes += [(image, "not annotated", str(found[image])) for image in missing]
+        super().__init__({image: found[image] for image in sources}, sources, cache, notes)
 
     def scene(self, image: str) -> str:
         """The scene category: the last of the file's list ['indoor', 'home or hotel', 'bathroom'].
@@ -120,9 +127,18 @@ class ADE20K(PolygonAnnotations):
         return _ade_content(source, SourceFile(source).stamp())
 
 
-def _first(stems: Any) -> Path | None:
-    """The first .json that exists among places without the right suffix."""
-    return next((path for stem in stems if (path := stem.with_suffix(".json")).exists()), None)
+# The data set's own masks, which lie next to its photographs.
+_MASK = re.compile(r"_(seg|parts_\d+)\.png$|/instance_[^/]*\.png$", re.I)
+
+
+def _old(folder: Path) -> str:
+    """What to do with the data set's release of 2016, as the rest of a sentence; '' for other folders."""
+    if not any(path.name.lower().endswith("_atr.txt") for path in folder.rglob("*.[tT][xX][tT]")):
+        return ""
+    return (
+        ". It has the files of the release of 2016 (_atr.txt, _seg.png), which are not read: take the "
+        "release of 2021, which has the same photographs with JSON"
+    )
 
 
 # An image's scene and annotation are usually read in a row. `changed` is the file's `stamp`: one that was

@@ -32,7 +32,11 @@ Shape = tuple[int, int]
 _TABLE = ["image", "category", "object", "instance", "area", "share"]
 _REPORT = ["image", "kind", "detail"]
 _VERSION = 1  # of the table on disk: raise it when a rule of reading or painting changes
-_LISTING_NOTES = ("not annotated", "no photograph")  # kinds of notes that come from the list of files alone
+_LISTING_NOTES = (
+    "not annotated",
+    "no photograph",
+    "not read",
+)  # kinds of notes that come from the list of files alone
 _MANY = 100  # images from which reading is long enough for an estimate and a bar
 
 _MOST_MASKED = 4_000_000_000  # bytes of all masks of one image
@@ -464,9 +468,15 @@ class InstanceAnnotations:
         return pd.concat(tables or [found], ignore_index=True)
 
     @staticmethod
-    def _photographs_below(folder: Path) -> dict[str, Path]:
-        """Image id to path of every photograph below a folder; an error where there is none."""
-        return {path.relative_to(folder).as_posix(): path for path in find_images(folder)}
+    def _photographs_below(folder: Path, notes: list[tuple[str, str, str]]) -> dict[str, Path]:
+        """Image id to path of every photograph below a folder; an error where there is none.
+
+        Images of formats that cannot be read become notes.
+        """
+        left_out: list[tuple[str, str]] = []
+        found = find_images(folder, left_out)
+        notes += [(image, "not read", why) for image, why in left_out]
+        return {path.relative_to(folder).as_posix(): path for path in found}
 
     def _check_image(self, image: str) -> None:
         if image not in self._photographs:
@@ -479,6 +489,10 @@ class InstanceAnnotations:
     def _settings(self) -> object:
         """What the reader set and the tables depend on. A format with such settings implements this."""
         return None
+
+    def _table_files(self) -> list[Path]:
+        """Files beside `sources` that the tables depend on. A format that has some implements this."""
+        return []
 
     def label_files(self) -> list[Path]:
         """Files beside the annotations that label maps are read from. A format that has some implements this.
@@ -544,7 +558,8 @@ class InstanceAnnotations:
             known = ("unreadable", 0) if found is None or length < 0 else (found.hex(), length)
             listing.append((image, *known))
         turned = [(image, frame.orientation) for image, frame in frames.items() if frame.orientation != 1]
-        return self._hashed(listing + turned)
+        besides = [(path.name, (SourceFile(path).digest() or b"").hex()) for path in self._table_files()]
+        return self._hashed(listing + turned + besides)
 
     def _cached_by_stamps(self, folder: Path, sizes: _Sizes) -> _Tables | None:
         """The tables under the key of earlier versions, which was made from the files' time stamps.

@@ -1,9 +1,10 @@
-"""One annotation file in LabelMe's XML, read in spite of the errors that such files contain.
+"""One annotation file in LabelMe's XML or Pascal VOC's, read in spite of the errors that such files contain.
 
 A LabelMe XML contains, for one photograph, objects with a name and a polygon. Real files have many errors:
 names contain states ("person sitting crop"), polygons have one point, the image's size is missing or wrong.
 `parse_annotation` repairs what can mean only one thing, leaves out the rest, and notes both in the
-annotation's `report` (`outlined.REPAIRS` lists the kinds).
+annotation's `report` (`outlined.REPAIRS` lists the kinds). Pascal VOC's XML is alike, with boxes in place of
+polygons. It is known by its <size>; its boxes count pixels from 1 and include the last one.
 """
 
 from __future__ import annotations
@@ -129,8 +130,13 @@ def _number(text: str | None) -> float | None:
     return value if np.isfinite(value) else None
 
 
+def _is_voc(root: Element) -> bool:
+    return root.find("size") is not None and root.find("imagesize") is None
+
+
 def _size(root: Element, notes: list[Repair]) -> tuple[int, int] | None:
-    texts = [_text(root, f"imagesize/{tag}") for tag in ("nrows", "ncols")]
+    tags = ("size/height", "size/width") if _is_voc(root) else ("imagesize/nrows", "imagesize/ncols")
+    texts = [_text(root, tag) for tag in tags]
     size = FileChecks.size(*map(_number, texts))
     if size is None:
         notes.append(Repair("imagesize", "/".join(plain_text(text) or "-" for text in texts)))
@@ -139,8 +145,9 @@ def _size(root: Element, notes: list[Repair]) -> tuple[int, int] | None:
 
 def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -> Iterator[AnnotatedObject]:
     """The objects that have an area; the others are noted."""
-    elements = root.findall("object")
+    elements, voc = root.findall("object"), _is_voc(root)
     allowance, numbers = FileChecks(), _instances(elements)
+    free = max((number for number, _ in numbers), default=0) + 1
     for index, element in enumerate(elements[:MOST_OBJECTS]):
         raw = plain_text(_text(element, "name"))
         label = f"object {index} ({raw or 'no name'})"
@@ -149,7 +156,7 @@ def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -
             continue
         if not allowance.takes(sum(len(outline) for outline in element.findall("polygon"))):
             continue
-        polygons = tuple(_polygons(element, label, notes))
+        polygons = tuple(_polygons(element, label, notes, voc))
         if not polygons:
             notes.append(Repair("no area", label))
             continue
@@ -161,6 +168,12 @@ def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -
         one = AnnotatedObject(name or "unnamed", polygons, raw, instance, part_of, states, attributes)
         notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
         yield one
+        for part in element.findall("part") if voc else ():
+            outline = _box(part, voc)
+            if outline is not None and allowance.takes(len(outline)):
+                kind = normalise_name(_text(part, "name"))[0] or "unnamed"
+                yield AnnotatedObject(kind, (outline,), _text(part, "name"), free, instance)
+                free += 1
     notes += allowance.notes(len(elements))
 
 
@@ -228,7 +241,7 @@ def _instances(elements: list[Element]) -> list[tuple[int, int | None]]:
     return [(n, by_id.get(_text(e, "parts/ispartof"))) for e, n in zip(elements, numbers, strict=True)]
 
 
-def _polygons(element: Element, label: str, notes: list[Repair]) -> Iterator[np.ndarray]:
+def _polygons(element: Element, label: str, notes: list[Repair], voc: bool) -> Iterator[np.ndarray]:
     """The object's polygons that have an area. Video annotations have one for each time; the first counts."""
     outlines = element.findall("polygon")
     times = [_number(_text(outline, "t")) for outline in outlines]
@@ -238,7 +251,7 @@ def _polygons(element: Element, label: str, notes: list[Repair]) -> Iterator[np.
         outlines = [outline for outline, time in zip(outlines, times, strict=True) if time in (first, None)]
     read = [FileChecks.outline(_points(outline), label, notes) for outline in outlines]
     points = [polygon for polygon in read if polygon is not None]
-    if not points and (box := _box(element)) is not None:
+    if not points and (box := _box(element, voc)) is not None:
         notes.append(Repair("box", label))
         points = [box]
     yield from points
@@ -253,13 +266,17 @@ def _points(outline: Element) -> np.ndarray:
         return np.array([[_number(text) for text in pair] for pair in texts], dtype=np.float64)
 
 
-def _box(element: Element) -> np.ndarray | None:
+def _box(element: Element, voc: bool) -> np.ndarray | None:
     """The corners of <segm><box>, <bndbox> or <box>, or None."""
+    # From the first pixel's centre at 1, with whole pixels, to the centre at 0 and the pixels' edges.
+    before, behind = (-1.5, -0.5) if voc else (0, 0)
     for path in ("segm/box", "bndbox", "box"):
         left, top, right, bottom = (
             _number(_text(element, f"{path}/{tag}")) for tag in ("xmin", "ymin", "xmax", "ymax")
         )
-        if None not in (left, top, right, bottom) and left != right and top != bottom:
-            corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-            return FileChecks.outline(corners, "box", [])
+        if left is None or top is None or right is None or bottom is None:
+            continue
+        x0, y0, x1, y1 = left + before, top + before, right + behind, bottom + behind
+        if x0 != x1 and y0 != y1:
+            return FileChecks.outline([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], "box", [])
     return None

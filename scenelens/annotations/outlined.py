@@ -27,6 +27,7 @@ REPAIRS = {
     "no area": "no polygon, or only points on one line; the object was left out",
     "box": "the object has a box instead of a polygon; the box's corners were taken",
     "frames": "several polygons of several points in time; those of the first were taken",
+    "bad mask": "the run-length mask does not fit its size or the photograph's; it was not read",
     "bad point": "a point without two numbers was left out",
     "crosses itself": "the outline crosses itself; filled by the even-odd rule",
     "not searched": "the outline is too intricate to look for crossings; filled by the even-odd rule",
@@ -516,16 +517,36 @@ class FileChecks:
             (m, 2) float64, at least three points that are not on one line; None where there is no such
             outline.
         """
+        outline = Polygon(FileChecks.finite_points(points, label, notes)).within_reach()
+        return outline if len(outline) and Polygon(outline).has_area() else None
+
+    @staticmethod
+    def finite_points(points: Sequence | np.ndarray, label: str, notes: list[Repair]) -> np.ndarray:
+        """The points that are two finite numbers; the others are noted.
+
+        Parameters
+        ----------
+        points : array_like
+            (n, 2), x and y in pixels.
+        label : str
+            Which object it is, for the report.
+        notes : list of Repair
+            The report, to which is added.
+
+        Returns
+        -------
+        numpy.ndarray
+            (m, 2) float64; none where the file has no array of pairs.
+        """
         try:
             array = np.asarray(points, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
-            return None
+            array = np.zeros(0)
         if array.ndim != 2 or array.shape[1] != 2:
-            return None
+            return np.zeros((0, 2))
         good = np.isfinite(array).all(axis=1)
         notes.extend([Repair("bad point", label)] * int((~good).sum()))
-        outline = Polygon(array[good]).within_reach()
-        return outline if len(outline) and Polygon(outline).has_area() else None
+        return array[good]
 
     @staticmethod
     def size(height: object, width: object) -> Shape | None:
@@ -545,20 +566,22 @@ class FileChecks:
         return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
 
     @staticmethod
-    def number(value: object) -> int | None:
+    def number(value: object, most: int = _MOST_NUMBER) -> int | None:
         """An object's own number as a file states it.
 
         Parameters
         ----------
         value : object
             What the file has in its place.
+        most : int, optional
+            Numbers of this size and above are not taken (default: those of more than 31 bits).
 
         Returns
         -------
         int or None
-            The number; None where it is not a number, or one of more than 31 bits.
+            The number; None where it is not a number, or too large a one.
         """
-        return int(value) if _is_number(value) and abs(value) < _MOST_NUMBER else None
+        return int(value) if _is_number(value) and abs(value) < most else None
 
     @staticmethod
     def free_numbers(own: Iterable[int | None]) -> list[int]:

@@ -346,6 +346,8 @@ def _outline(
 ) -> np.ndarray | None:
     """One piece as one polygon, simplified where that hardly changes it; None when it is too small."""
     exact = _keyhole([_without_repeats(ring) for ring in rings])
+    if tolerance <= 0 and min_area <= 1:
+        return exact  # painting thousands of rings, one in the other, would take minutes
     box, inside = Polygon(exact).patch(shape)
     if inside.sum() < min_area:
         return None

@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scenelens.errors import SceneLensError
-from scenelens.images import ImageFrame, load_mask
+from scenelens.images import ENDINGS, ImageFrame, load_mask
 
 _MOST_BYTES = 16 << 20  # of a text file of outlines or names: 250,000 points with all their digits
 # Encodings of text that files declare. Others that Python knows are slow, or no encodings of text.
@@ -159,6 +160,62 @@ class SourceFile:
         except UnicodeDecodeError:
             return content.decode("latin-1"), False
 
+    @staticmethod
+    def subfolder(root: Path, *names: str) -> Path | None:
+        """A folder of one of several names, in any letter case.
+
+        Parameters
+        ----------
+        root : pathlib.Path
+            The folder that it lies in.
+        *names : str
+            Its possible names; the first that is there counts.
+
+        Returns
+        -------
+        pathlib.Path or None
+            The folder; None where there is none.
+        """
+        for name in names:
+            if (root / name).is_dir():
+                return root / name
+        found = {path.name.lower(): path for path in sorted(root.iterdir())} if root.is_dir() else {}
+        there = (found[name.lower()] for name in names if name.lower() in found)
+        return next((path for path in there if path.is_dir()), None)
+
+    @staticmethod
+    def pairs(photographs: Iterable[str], folders: Sequence[Path], ending: str) -> dict[str, Path]:
+        """The file of each photograph's annotation: of the same name, with another ending in any letter case.
+
+        Parameters
+        ----------
+        photographs : iterable of str
+            Ids of photographs: paths below their folder.
+        folders : sequence of pathlib.Path
+            Where the annotations may lie, at the same place below the folder as the photograph below its own.
+        ending : str
+            The annotations' ending, such as '.xml'.
+
+        Returns
+        -------
+        dict of str to pathlib.Path
+            The file of each photograph that has one; that of the first folder counts.
+        """
+        found: dict[str, Path] = {}
+        listed: dict[Path, dict[str, Path]] = {}
+        for image in photographs:
+            name = f"{_stem(image)}{ending}"
+            for folder in folders:
+                path = folder / name
+                if not path.exists():
+                    if folder not in listed:
+                        listed[folder] = _by_lower_name(folder, ending)
+                    path = listed[folder].get(name.lower(), path)
+                if path.exists() and path != folder / image:
+                    found[image] = path
+                    break
+        return found
+
     def stamp(self) -> tuple[int, int]:
         """What tells cheaply whether a file was changed.
 
@@ -245,6 +302,18 @@ class SourceFile:
         """
         self.mask_size(photograph)  # before anything is decoded: a small file can have billions of pixels
         return load_mask(self.path, photograph, colours)
+
+
+def _stem(image: str) -> str:
+    """An image's id without the ending of its file; a name such as 2019.12 has none."""
+    stem, dot, ending = image.rpartition(".")
+    return stem if dot and f".{ending.lower()}" in ENDINGS else image
+
+
+def _by_lower_name(folder: Path, ending: str) -> dict[str, Path]:
+    """The files below a folder that have an ending, by their path in lower case."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() == ending)
+    return {path.relative_to(folder).as_posix().lower(): path for path in paths}
 
 
 def _encodings(content: bytes) -> list[str]:

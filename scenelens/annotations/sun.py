@@ -140,10 +140,12 @@ def _label_path(root: Path, image: str, kind: str) -> Path:
 
 
 class AnnotatedImages(PolygonAnnotations):
-    """A folder of annotated photographs in the SUN layout.
+    """Photographs with annotations in LabelMe's XML, in the SUN layout, in other folders, or in one.
 
-    Photographs without an annotation, and annotations without a photograph, are left out and named in the
-    report. `Annotations` lists the methods.
+    In the SUN layout photographs lie below root/Images and annotations at the same place below
+    root/Annotations. Without such folders both lie below root, each XML file next to its photograph, as in
+    what CVAT exports as LabelMe. Photographs without an annotation, and annotations without a photograph, are
+    left out and named in the report. `Annotations` lists the methods.
 
     Parameters
     ----------
@@ -151,6 +153,10 @@ class AnnotatedImages(PolygonAnnotations):
         The folder with Images/ and Annotations/, and perhaps Labels/.
     cache : str or pathlib.Path, optional
         A folder for the table of objects (default: the table stays in memory only).
+    images : str or pathlib.Path, optional
+        The folder of the photographs (default: root/Images, or root).
+    labels : str or pathlib.Path, optional
+        The folder of the annotations (default: root/Annotations, or that of the photographs).
 
     Raises
     ------
@@ -158,25 +164,30 @@ class AnnotatedImages(PolygonAnnotations):
         If no photograph has an annotation.
     """
 
-    def __init__(self, root: str | Path, cache: str | Path | None = None) -> None:
+    # Folders of photographs and of XML files, the first that is there.
+    _folders: tuple[tuple[str, ...], tuple[str, ...]] = (("Images",), ("Annotations",))
+
+    def __init__(
+        self,
+        root: str | Path,
+        cache: str | Path | None = None,
+        images: str | Path | None = None,
+        labels: str | Path | None = None,
+    ) -> None:
         self.root = Path(root)
-        photographs = self._photographs_below(self.root / "Images")
-        sources = {image: self._xml(image) for image in photographs}
-        there = {image for image, path in sources.items() if path.exists()}
-        if not there:
-            raise SceneLensError(
-                f"{self.root / 'Annotations'} contains no annotation of any image in Images."
-            )
-        notes = [(image, "not annotated", str(sources[image])) for image in photographs if image not in there]
+        base = Path(images or SourceFile.subfolder(self.root, *self._folders[0]) or self.root)
+        place = Path(labels or SourceFile.subfolder(self.root, *self._folders[1]) or base)
+        notes: list[tuple[str, str, str]] = []
+        photographs = self._photographs_below(base, notes)
+        sources = SourceFile.pairs(photographs, [place], ".xml")
+        if not sources:
+            raise SceneLensError(f"{place} contains no annotation (.xml) of any image in {base}.")
+        missing = (image for image in photographs if image not in sources)
+        notes += [(image, "not annotated", str((place / image).with_suffix(".xml"))) for image in missing]
         known = set(sources.values())
-        lone = (path for path in sorted((self.root / "Annotations").rglob("*.xml")) if path not in known)
+        lone = (path for path in sorted(place.rglob("*.xml")) if path not in known)
         notes += [(path.name, "no photograph", str(path)) for path in lone]
-        super().__init__(
-            {image: photographs[image] for image in there},
-            {image: sources[image] for image in there},
-            cache,
-            notes,
-        )
+        super().__init__({image: photographs[image] for image in sources}, sources, cache, notes)
 
     @property
     def kinds(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -278,9 +289,6 @@ class AnnotatedImages(PolygonAnnotations):
                 f"{path} has codes outside 0..{_MOST_CODES}; write it again with write_label_map."
             )
         return codes
-
-    def _xml(self, image: str) -> Path:
-        return (self.root / "Annotations" / image).with_suffix(".xml")
 
     def _legends(self) -> dict[str, dict[int, str] | str]:
         """The legend of each kind of label map; an error's sentence where it cannot be read."""

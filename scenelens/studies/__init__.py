@@ -19,9 +19,9 @@ The three calls that you will use:
 
 The files of the room: `study` and `study_file` (the study and its file), `schema` and `toml_text` (the keys
 that a file may have, and TOML as people write it), `trust` (whether the study's own code may run), `networks`
-and `annotation_sets` (what the file describes, and the formats of annotations), `index`, `index_build`,
-`index_files` and `index_key` (the activation index: its questions, how it is computed, how it lies on disk,
-and what it depends on), `ranking` (a unit's top images with their receptive fields).
+(those that the file describes), `index`, `index_build`, `index_files` and `index_key` (the activation index:
+its questions, how it is computed, how it lies on disk, and what it depends on), `ranking` (a unit's top
+images with their receptive fields).
 """
 
 import lazy_loader

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from scenelens.annotations import ANNOTATION_FORMATS
 from scenelens.networks import PRESETS
-from scenelens.studies.annotation_sets import ANNOTATION_FORMATS
 
 _LONGEST_NAME = 100  # bytes; file systems allow 255, and a key and an ending are added
 _MANY = 1_000_000
@@ -353,10 +353,30 @@ _ANNOTATIONS = _Table(
     {
         "root": _Key(_PATH, "The folder of the set.", '"photos/annotated"', required=True),
         "format": _Key(
-            _one_of(*ANNOTATION_FORMATS),
-            "How the set is written. 'sun' is also LabelMe's layout.",
+            # Not checked here: the sentence about an unknown format looks into the folder.
+            _Rule((str,), " or ".join(f'"{one}"' for one in ANNOTATION_FORMATS)),
+            "How the set is written; the README has a table.",
             '"sun"',
             required=True,
+        ),
+        "images": _Key(
+            _PATH,
+            "The folder of its photographs.",
+            '"coco/val2017"',
+            "found below root, as the format has it",
+        ),
+        "labels": _Key(
+            _PATH,
+            "The folder of its annotations; of the format coco, the JSON file.",
+            '"coco/annotations/instances_val2017.json"',
+            "found below root, as the format has it",
+        ),
+        "classes": _Key(
+            _Rule((str, list, dict), "a table of values and names, a list of names, or a path"),
+            "Of the formats index-mask and voc: the name of each value, as a table, a list that begins with "
+            "'background', or a file of either (.json) or of lines such as '1 wall' (.txt).",
+            '{ 1 = "wall", 2 = "floor" }',
+            "of voc, the 20 classes of Pascal VOC",
         ),
         "name": _Key(_NAME, "The set's name.", '"rooms"', "the name of its folder"),
         "colours": _Key(

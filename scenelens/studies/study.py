@@ -38,7 +38,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens import sceneworld
-from scenelens.annotations import Annotations, JoinedAnnotations
+from scenelens.annotations import ANNOTATION_FORMATS, Annotations, JoinedAnnotations
 from scenelens.cells import answer_in_cells
 from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.files import cache_key, data_folder, file_name
@@ -52,7 +52,6 @@ from scenelens.labels import (
     merge,
 )
 from scenelens.networks import Network
-from scenelens.studies.annotation_sets import ANNOTATION_FORMATS
 from scenelens.studies.behaviour import network_variant, variant_parts
 from scenelens.studies.index import ActivationIndex
 from scenelens.studies.networks import StudyNetworks
@@ -271,16 +270,13 @@ class Study:
             self.prepare()
         file, opened = self.file, dict[str, Annotations]()
         for entry in file.annotations:
-            opener = ANNOTATION_FORMATS.get(entry["format"])
-            if opener is None:
-                close = close_names(entry["format"], ANNOTATION_FORMATS)
-                raise file.error("annotations", f"format = {entry['format']!r} is unknown; {close}.")
-            folder = file.existing("annotations", entry["root"])
+            folder = file.existing("annotations", entry["root"], "root")
             name = entry.get("name") or Path(entry["root"]).name.lstrip(".") or folder.name
             file.check_name("annotations", name)
             if name in opened:
                 raise file.error("annotations", f"two sets are called {name!r}; give each its own name.")
-            opened[name] = opener(folder, self.cache / "annotations", entry)
+            kind = ANNOTATION_FORMATS.named(entry["format"], folder)
+            opened[name] = kind.open(folder, self.cache / "annotations", **_given(file, entry))
         return opened
 
     @cached_property
@@ -604,6 +600,19 @@ def _check_files(file: StudyFile) -> None:
             file.existing(f"images, number {number}", entry["path"], "path", folder=True)
         for entry in file.annotations:
             file.existing("annotations", entry["root"], "root", folder=True)
+            _given(file, entry)
+    for entry in file.annotations:
+        try:
+            ANNOTATION_FORMATS.named(entry["format"], file.resolve(entry["root"]))
+        except SceneLensError as error:
+            raise file.error("annotations", str(error), "format") from None
+
+
+def _given(file: StudyFile, entry: dict[str, Any]) -> dict[str, Any]:
+    """What an [annotations] table says besides name, root and format; its paths must exist."""
+    given = {key: value for key, value in entry.items() if key not in ("name", "root", "format")}
+    paths = {key: value for key, value in given.items() if isinstance(value, str)}
+    return given | {key: file.existing("annotations", value, key) for key, value in paths.items()}
 
 
 def _category_of(path: Path, folder: Path, by: str) -> str:

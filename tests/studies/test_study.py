@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from scenelens.annotations import ANNOTATION_FORMATS
 from scenelens.errors import SceneLensError
-from scenelens.studies import annotation_sets
 from scenelens.studies import study as study_module
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
@@ -130,9 +130,8 @@ def test_a_generator_fills_the_root_at_first_use(tmp_path, monkeypatch):
 def test_annotations(tmp_path, monkeypatch):
     path = write_tiny_study(tmp_path)
     assert open_study(path).annotations is None
-    monkeypatch.setitem(
-        annotation_sets.ANNOTATION_FORMATS, "sun", lambda root, cache, entry: ("opened", root)
-    )
+    opened = ANNOTATION_FORMATS["sun"]._replace(make=lambda root, cache: ("opened", root))
+    monkeypatch.setitem(ANNOTATION_FORMATS, "sun", opened)
     path.write_text(STUDY + '[annotations]\nroot = "photos"\nformat = "sun"\n')
     assert open_study(path).annotations == ("opened", tmp_path / "photos")
     path.write_text(STUDY + '[annotations]\nroot = "photos"\nformat = "snu"\n')

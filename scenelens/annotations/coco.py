@@ -1,0 +1,318 @@
+"""COCO's JSON: one file for a folder of photographs, with polygons, run-length masks and boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path, PureWindowsPath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scenelens.annotations.names import normalise_name, plain_text
+from scenelens.annotations.outlined import (
+    MOST_OBJECTS,
+    AnnotatedObject,
+    Annotation,
+    FileChecks,
+    PolygonAnnotations,
+    Repair,
+)
+from scenelens.annotations.polygons import mask_to_polygons
+from scenelens.annotations.sources import SourceFile
+from scenelens.errors import SceneLensError
+
+_MOST_BYTES = 1 << 30  # of the file: COCO's own has 470 MB
+_MOST_NUMBER = 2**53  # of images and categories: some tools take a hash
+_MOST_PIXELS = 50_000_000  # of a run-length mask
+_PHOTOGRAPHS = ("images", "JPEGImages", "train2017", "val2017", "train2014", "val2014")
+_FOLDERS = ("annotations", "labels")
+# Other files of COCO, by a key of their annotations, and what to do with them.
+_OTHERS = {
+    "segments_info": "panoptic; turn it into instances with panopticapi's panoptic2detection_coco_format.py",
+    "caption": "captions, which name no objects; take the file of instances",
+}
+
+
+class _Coco(PolygonAnnotations):
+    """Photographs with one JSON file in COCO's form: images, annotations, categories.
+
+    Polygons, run-length masks (as numbers or as text) and boxes are read; a crowd is one object. Several
+    polygons of an annotation are pieces of one object. Photographs of the file that are not in the folder are
+    counted in the report.
+
+    Parameters
+    ----------
+    root : str or pathlib.Path
+        The folder. Photographs lie in root/images, root/val2017 or the like, or below root; the JSON below
+        root/annotations or root.
+    cache : str or pathlib.Path, optional
+        A folder for the table of objects.
+    images : str or pathlib.Path, optional
+        The folder of the photographs, where it is another.
+    labels : str or pathlib.Path, optional
+        The JSON file, where there are several, or its folder.
+    """
+
+    # Programs that write the format turn photographs as the camera's tag says.
+    _turns_photographs = True
+
+    def __init__(
+        self,
+        root: str | Path,
+        cache: str | Path | None = None,
+        images: str | Path | None = None,
+        labels: str | Path | None = None,
+    ) -> None:
+        root, notes = Path(root), list[tuple[str, str, str]]()
+        self._file = _json_file(Path(labels or SourceFile.subfolder(root, *_FOLDERS) or root))
+        content = self._content()
+        base = Path(images or SourceFile.subfolder(root, *_PHOTOGRAPHS) or root)
+        photographs = self._photographs_below(base, notes)
+        self._entries = _matched(content, photographs)
+        if not self._entries:
+            raise SceneLensError(
+                f"{self._file} describes no image of {base}; name their folder: images = '...'."
+            )
+        missing = len(content.images) - len(self._entries)
+        if missing:
+            notes.append(
+                (self._file.name, "no photograph", f"{missing} images of the file are not in {base}")
+            )
+        notes += [(one, "not annotated", str(self._file)) for one in photographs if one not in self._entries]
+        there = {image: photographs[image] for image in self._entries}
+        super().__init__(there, dict.fromkeys(there, self._file), cache, notes)
+
+    def annotation(self, image: str) -> Annotation:
+        """One image's annotation.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        Annotation
+            With a size that can be trusted; see `Annotation.drawn_on`.
+        """
+        self._check_image(image)
+        content = self._content()
+        entry = content.images.get(self._entries[image])
+        if entry is None:
+            raise SceneLensError(f"{self._file} no longer describes {image}; open the annotations again.")
+        items = content.objects.get(self._entries[image], [])
+        return self._placed(_annotation(image, entry, items, content.names), image)
+
+    def _content(self) -> _Content:
+        return _read(self._file, SourceFile(self._file).stamp())
+
+
+class _Content(NamedTuple):
+    """What the file says.
+
+    Attributes
+    ----------
+    images : dict of int or str to dict
+        The entry of each image, by its number.
+    objects : dict of int or str to list of dict
+        The annotations of each image, by the image's number.
+    names : dict of int or str to str
+        The name of each category, by its number.
+    """
+
+    images: dict[int | str, dict[str, Any]]
+    objects: dict[int | str, list[dict[str, Any]]]
+    names: dict[int | str, str]
+
+
+def _json_file(place: Path) -> Path:
+    """The only JSON file of a folder that could be one of COCO's; an error that names several."""
+    if place.is_file():
+        return place
+    found = [path for path in sorted(place.rglob("*")) if path.suffix.lower() == ".json"]
+    likely = [path for path in found if "instances" in path.name.lower()] or found
+    if len(likely) == 1:
+        return likely[0]
+    names = ", ".join(path.relative_to(place).as_posix() for path in likely[:5])
+    many = f"several: {names}; name one: labels = '...'" if likely else "none"
+    raise SceneLensError(f"{place} needs one JSON file of COCO's and contains {many}.")
+
+
+# Several sets may share a file's photographs; one file of COCO's fills gigabytes.
+@lru_cache(maxsize=2)
+def _read(path: Path, changed: tuple[int, int]) -> _Content:
+    """The content of a file; `changed` is its stamp: one that was edited is read again."""
+    content = SourceFile(path).json("COCO's JSON", _MOST_BYTES)
+    parts = [content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations")]
+    if not all(isinstance(part, list) for part in parts):
+        raise SceneLensError(f"{path} is not COCO's JSON: it needs lists of images and of annotations.")
+    images, annotations = ([one for one in part or () if isinstance(one, dict)] for part in parts)
+    _check_kind(path, annotations)
+    objects: dict[int | str, list[dict[str, Any]]] = {}
+    for one in annotations:
+        if (number := _number(one.get("image_id"))) is not None:
+            objects.setdefault(number, []).append(one)
+    categories = content.get("categories")
+    named = _numbered(categories if isinstance(categories, list) else [])
+    names = {number: plain_text(one.get("name")) for number, one in named.items()}
+    return _Content(_numbered(images), objects, names)
+
+
+def _number(value: object) -> int | str | None:
+    """What an image or a category is known by: a number, or a text, as some programs write."""
+    return plain_text(value) if isinstance(value, str) else FileChecks.number(value, _MOST_NUMBER)
+
+
+def _check_kind(path: Path, annotations: list[dict[str, Any]]) -> None:
+    for key, what in _OTHERS.items():
+        if annotations and all(key in one and "segmentation" not in one for one in annotations[:10]):
+            raise SceneLensError(f"{path} is COCO's file of {what}.")
+
+
+def _numbered(items: Iterable[Any]) -> dict[int | str, dict[str, Any]]:
+    found: dict[int | str, dict[str, Any]] = {}
+    for item in items:
+        number = _number(item.get("id")) if isinstance(item, dict) else None
+        if number is not None:
+            found.setdefault(number, item)
+    return found
+
+
+def _matched(content: _Content, photographs: Mapping[str, Path]) -> dict[str, int | str]:
+    """The number of each photograph in the file: by its path below the folder, or else by its name."""
+    names: dict[str, list[str]] = {}
+    for image in photographs:
+        names.setdefault(image.rpartition("/")[2], []).append(image)
+    found: dict[str, int | str] = {}
+    for number, entry in content.images.items():
+        stated = PureWindowsPath(plain_text(entry.get("file_name"), 4096)).as_posix()
+        alike = [stated] if stated in photographs else names.get(stated.rpartition("/")[2], [])
+        if len(alike) == 1:
+            found.setdefault(alike[0], number)
+    return {image: found[image] for image in sorted(found)}
+
+
+def _annotation(
+    image: str, entry: Mapping[str, Any], items: list[dict[str, Any]], names: Mapping[int | str, str]
+) -> Annotation:
+    notes: list[Repair] = []
+    size = FileChecks.size(entry.get("height"), entry.get("width"))
+    if size is None:
+        notes.append(Repair("imagesize", "height and width"))
+    allowance, objects = FileChecks(), list[AnnotatedObject]()
+    for place, item in enumerate(items[:MOST_OBJECTS]):
+        raw = names.get(_number(item.get("category_id")) or 0, "")
+        label = f"annotation {plain_text(item.get('id')) or place} ({raw or 'no name'})"
+        polygons = _outlines(item, size, label, notes, allowance)
+        if not polygons:
+            continue
+        name, states = normalise_name(raw)
+        if not name:
+            notes.append(Repair("no name", label))
+        states = (*states, "crowd") if item.get("iscrowd") == 1 else states
+        one = AnnotatedObject(name or "unnamed", polygons, raw, place, None, states)
+        notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
+        objects.append(one)
+    notes += allowance.notes(len(items))
+    return Annotation(image.rpartition("/")[2], "", size, tuple(objects), tuple(notes))
+
+
+def _outlines(
+    item: Mapping[str, Any],
+    size: tuple[int, int] | None,
+    label: str,
+    notes: list[Repair],
+    allowance: FileChecks,
+) -> tuple[np.ndarray, ...]:
+    """The outlines of one annotation; none where it has no area, which is noted."""
+    stated = item.get("segmentation")
+    if isinstance(stated, Mapping):
+        mask = _run_lengths(stated, size)
+        found = [] if mask is None else mask_to_polygons(mask, tolerance=0)
+        if mask is None:
+            notes.append(Repair("bad mask", label))
+        if not allowance.takes(sum(map(len, found))):
+            return ()
+    else:
+        lists = stated if isinstance(stated, list) else []
+        if not allowance.takes(sum(len(one) for one in lists if isinstance(one, list)) // 2):
+            return ()
+        pairs = (_pairs(one, label, notes) for one in lists)
+        found = [one for one in pairs if one is not None]
+    if not found and (box := _box(item.get("bbox"))) is not None:
+        notes.append(Repair("box", label))
+        found = [box]
+    if not found:
+        notes.append(Repair("no area", label))
+    return tuple(found)
+
+
+def _pairs(numbers: object, label: str, notes: list[Repair]) -> np.ndarray | None:
+    """x, y, x, y, ... as an outline. Their zero is the corner of the first pixel, ours its centre."""
+    if not isinstance(numbers, list) or len(numbers) < 6 or len(numbers) % 2:
+        return None
+    outline = FileChecks.outline([*zip(numbers[::2], numbers[1::2], strict=True)], label, notes)
+    return None if outline is None else outline - 0.5
+
+
+def _box(numbers: object) -> np.ndarray | None:
+    """The corners of left, top, width, height."""
+    if not isinstance(numbers, list) or len(numbers) != 4:
+        return None
+    found = FileChecks.finite_points([numbers[:2], numbers[2:]], "", [])
+    if len(found) != 2:
+        return None
+    (left, top), (width, height) = found
+    corners = [(left, top), (left + width, top), (left + width, top + height), (left, top + height)]
+    return FileChecks.outline(np.array(corners) - 0.5, "", [])
+
+
+def _run_lengths(stated: Mapping[str, Any], size: tuple[int, int] | None) -> np.ndarray | None:
+    """A run-length mask, bool (H, W): down the columns, runs of 0 and 1 in turn; None where it is none.
+
+    Every count is checked before any pixel is made.
+    """
+    shape = stated.get("size")
+    own = FileChecks.size(*shape) if isinstance(shape, list) and len(shape) == 2 else None
+    if own is None or own[0] * own[1] > _MOST_PIXELS or size not in (None, own):
+        return None
+    counts = stated.get("counts")
+    runs = _from_text(counts) if isinstance(counts, str) else _from_list(counts)
+    if runs is None or (runs < 0).any() or (runs > own[0] * own[1]).any() or runs.sum() != own[0] * own[1]:
+        return None
+    values = np.arange(len(runs)) % 2 == 1
+    return np.repeat(values, runs).reshape(own[::-1]).T
+
+
+def _from_list(counts: object) -> np.ndarray | None:
+    whole = isinstance(counts, list) and all(type(n) is int and 0 <= n <= _MOST_PIXELS for n in counts)
+    return np.array(counts, np.int64) if whole else None
+
+
+def _from_text(text: str) -> np.ndarray | None:
+    """The counts of COCO's text: five bits a character, a sixth where more follow, from the lowest.
+
+    From the fourth on, a count is the difference to the one before the last.
+
+    >>> _from_text("52203").tolist()
+    [5, 2, 2, 2, 5]
+    """
+    try:
+        codes = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    except UnicodeEncodeError:
+        return None
+    ends = np.flatnonzero(codes < 32)
+    if not len(codes) or (codes < 0).any() or (codes > 63).any() or ends[-1:].tolist() != [len(codes) - 1]:
+        return None
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    length = ends - starts + 1
+    if length.max() > 6:  # 30 bits are more than a photograph has pixels
+        return None
+    place = np.arange(len(codes)) - np.repeat(starts, length)
+    values = np.add.reduceat((codes & 31) << (5 * place), starts)
+    # The highest bit of the last character is the sign.
+    values -= np.where(codes[ends] & 16, 1 << (5 * length), 0)
+    for first in (1, 2):
+        values[first::2] = np.cumsum(values[first::2])
+    return values
