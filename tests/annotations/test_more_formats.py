@@ -629,7 +629,7 @@ def test_formats_that_are_not_read_are_named_with_a_converter(tmp_path, name, co
 def test_the_readme_lists_every_format_from_the_one_table():
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     table = readme[readme.index("| format | reads | further keys |") :]
-    rows = [line for line in table[: table.index("\n\n")].splitlines()[2:]]
+    rows = table[: table.index("\n\n")].splitlines()[2:]
     assert rows == [one.row() for one in ANNOTATION_FORMATS.values()]
     for one in ANNOTATION_FORMATS.values():
         example = tomllib.loads(one.example)
