@@ -70,6 +70,29 @@ class NonFinite:
         return {name: rows for name, rows in found.items() if rows}
 
     @staticmethod
+    def note(module: nn.Module) -> str:
+        """Return the sentence about a module's weights that are not finite, and the way out.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            The module.
+
+        Returns
+        -------
+        str
+            Without a full stop; empty for a healthy network.
+        """
+        bad = NonFinite.weights(module)
+        names = "; ".join(f"{name} in units {rows[:5]}" for name, rows in list(bad.items())[:3])
+        if not bad:
+            return ""
+        return (
+            f"weights are not finite (NaN or infinite): {names}; load other weights, or go on without these "
+            "units, by the key silence in the study.toml or by Network.silence"
+        )
+
+    @staticmethod
     def error(
         network: str, layer: str, units: Iterable[int], module: nn.Module | None = None
     ) -> SceneLensError:

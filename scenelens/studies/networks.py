@@ -14,11 +14,13 @@ from scenelens.networks import (
     ClassNames,
     Factory,
     Network,
+    NonFinite,
     Preprocessing,
     build_module,
     load_weights,
 )
 from scenelens.paper import CONTROL, PAIR
+from scenelens.progress import say_on_stderr
 from scenelens.studies.study_file import StudyFile
 from scenelens.studies.trust import StudyTrust
 
@@ -140,13 +142,18 @@ def _load_network(file: StudyFile, name: str) -> Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(table.get("seed", 0))
             module = _built(file, section, n_classes, options)
+    notes: list[str] = []
     if "weights" in table:
-        load_weights(module, file.resolve(table["weights"]), table.get("rename"))
+        load_weights(module, file.resolve(table["weights"]), table.get("rename"), notes)
     names = None if isinstance(classes, int) else classes
     network = Network(module, name, names, _preprocessing(file, section, table.get("preprocessing")))
     network.notes += [f"classes: {names.note}"] if names is not None and names.note else []
     for layer, units in table.get("silence", {}).items():
         network.silence(layer, units)
+    unfit = NonFinite.note(network.module)
+    if unfit:
+        say_on_stderr(f"network {name!r} of {file.path}: {unfit}.")
+    network.notes += [*notes, unfit] if unfit else notes
     return network
 
 
