@@ -145,11 +145,10 @@ class _Formats(dict[str, _Format]):
         if name in self:
             return self[name]
         known = next((way for words, way in _CONVERTERS if re.fullmatch(words, name, re.I)), "")
-        hint = known or _looks_like(root, name)
-        close = close_names(name, self)
-        raise SceneLensError(
-            f"format = {name!r} is unknown; {close}{f'; the folder {hint}' if hint else ''}."
-        )
+        hint, close = known or _looks_like(root, name), close_names(name, self)
+        said = any(f'"{one}"' in hint for one in re.split("[ ,]+", close))
+        more = f"; the folder {hint}" if hint and not said else ""
+        raise SceneLensError(f"format = {name!r} is unknown; {close}{more}.")
 
 
 #: Name of a format in a study.toml -> the format; ``ANNOTATION_FORMATS["coco"].open("photos")`` opens one.

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -184,13 +184,13 @@ class SourceFile:
         return next((path for path in there if path.is_dir()), None)
 
     @staticmethod
-    def pairs(photographs: Iterable[str], folders: Sequence[Path], ending: str) -> dict[str, Path]:
+    def pairs(photographs: Mapping[str, Path], folders: Sequence[Path], ending: str) -> dict[str, Path]:
         """The file of each photograph's annotation: of the same name, with another ending in any letter case.
 
         Parameters
         ----------
-        photographs : iterable of str
-            Ids of photographs: paths below their folder.
+        photographs : mapping of str to pathlib.Path
+            Photographs by id, their path below their folder.
         folders : sequence of pathlib.Path
             Where the annotations may lie, at the same place below the folder as the photograph below its own.
         ending : str
@@ -203,7 +203,7 @@ class SourceFile:
         """
         found: dict[str, Path] = {}
         listed: dict[Path, dict[str, Path]] = {}
-        for image in photographs:
+        for image, photograph in photographs.items():
             name = f"{_stem(image)}{ending}"
             for folder in folders:
                 path = folder / name
@@ -211,7 +211,7 @@ class SourceFile:
                     if folder not in listed:
                         listed[folder] = _by_lower_name(folder, ending)
                     path = listed[folder].get(name.lower(), path)
-                if path.exists() and path != folder / image:
+                if path.exists() and path != photograph:
                     found[image] = path
                     break
         return found

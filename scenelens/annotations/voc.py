@@ -53,8 +53,8 @@ class _Voc(AnnotatedImages):
         of_classes, of_objects = (
             SourceFile.subfolder(self.root, name) for name in ("SegmentationClass", "SegmentationObject")
         )
-        self._classes = SourceFile.pairs(self.images, [of_classes], ".png") if of_classes else {}
-        self._objects = SourceFile.pairs(self._classes, [of_objects], ".png") if of_objects else {}
+        self._classes = SourceFile.pairs(self._photographs, [of_classes], ".png") if of_classes else {}
+        self._objects = SourceFile.pairs(self._photographs, [of_objects], ".png") if of_objects else {}
 
     def instances(self, image: str, shape: Shape | None = None) -> tuple[np.ndarray, list[Instance]]:
         """Which instance each pixel shows.

@@ -103,9 +103,8 @@ def test_one_set_is_itself(folder):
     ],
 )
 def test_mistakes_in_the_study(folder, old, new, message):
-    study = opened(folder, TWO_SETS.replace(old, new))
     with pytest.raises(SceneLensError, match=message):
-        _ = study.annotations
+        _ = opened(folder, TWO_SETS.replace(old, new)).annotations
 
 
 def test_a_missing_folder_raises_when_the_study_is_opened(folder):
