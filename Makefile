@@ -8,6 +8,8 @@ SHELL := bash
 STUDY ?=
 # TRUST=1 allows the Python file that a study of your own names to run, this time.
 TRUST ?=
+# How long the torture bench takes, about.
+MINUTES ?= 10
 ARGS ?=
 PY := .venv/bin/python
 READY := .venv/scenelens-ready
@@ -24,7 +26,7 @@ CHOSEN = $${SCENELENS_STUDY:+--study "$$SCENELENS_STUDY"} $(if $(TRUST),--trust)
 # One thread per test process: otherwise two processes share two cores with four threads.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: help workbook lab test check bench train atlas readme-pictures study-page clean
+.PHONY: help workbook lab test check torture bench train atlas readme-pictures study-page clean
 
 help:  ## list these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
@@ -50,6 +52,9 @@ check: $(READY)  ## check style, types, import order, docstrings and their examp
 	.venv/bin/lint-imports --no-logo
 	$(PY) -m numpydoc lint $$(find scenelens -name '*.py')
 	$(ONE_THREAD) $(PY) -m pytest -q -n 2 --doctest-modules scenelens
+
+torture: $(READY)  ## damaged input, kills, races, hostile names: a table of faults (MINUTES=10)
+	$(ONE_THREAD) $(PY) -m tests.torture --minutes $(MINUTES) $(ARGS)
 
 bench: $(READY)  ## measure the speed against other libraries, results in build/bench
 	for file in benchmarks/[a-z]*.py; do $(PY) -m benchmarks.$$(basename $$file .py) $(ARGS); done

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.torture import worker
@@ -94,6 +94,8 @@ class Watched:
             self._delay = _waiting(self.pid)
         if silent - (_waiting(self.pid) - self._delay) > self.limit or silent > self.limit + _MOST_WAIT:
             self.hung = True
+            os.kill(self.pid, worker.SAY_WHERE)
+            time.sleep(0.05)
             os.killpg(self.pid, signal.SIGKILL)
 
     def finish(self) -> Order | None:
@@ -101,6 +103,7 @@ class Watched:
         os.close(self.out)
         _, status = os.waitpid(self.pid, 0)
         self.row.seconds += time.monotonic() - self.began
+        stack = worker.stack(self.order)
         shutil.rmtree(self.order.folder, ignore_errors=True)
         if self.ended:
             return None
@@ -112,7 +115,8 @@ class Watched:
         if self.number < self.order.first and self.order.saved >= 0:
             return None  # it does not even get ready a second time
         number = max(self.number, self.order.first)
-        return Order(self.order.kind, self.order.seed, number + 1, rest, "", self.order.found, number, fault)
+        then = {"first": number + 1, "seconds": rest, "saved": number, "fault": fault, "stack": stack}
+        return replace(self.order, **then)
 
 
 def _started(kind: type[Kind], order: Order, out: int) -> int:
@@ -128,7 +132,7 @@ def _started(kind: type[Kind], order: Order, out: int) -> int:
     pid = os.fork()
     if not pid:
         os.setsid()
-        worker.begin(order, out)
+        worker.begin(order, out, kind)
     return pid
 
 
@@ -190,7 +194,7 @@ class Bench:
 
     def _start(self, selector: selectors.BaseSelector, kind: type[Kind], order: Order, end: float) -> None:
         folder = tempfile.mkdtemp(prefix="torture-", dir=_IN_MEMORY if Path(_IN_MEMORY).is_dir() else None)
-        order = Order(**asdict(order) | {"folder": folder})
+        order = replace(order, folder=folder)
         watched = Watched(kind, order, self.rows[kind.name], end)
         selector.register(watched.out, selectors.EVENT_READ, watched)
 

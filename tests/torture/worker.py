@@ -13,6 +13,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -22,6 +23,7 @@ from pathlib import Path
 from scenelens.errors import SceneLensError
 from tests.torture.kind import Files, Foreign, Kind, Wrong
 
+CRASH, SAY_WHERE = "crash.txt", signal.SIGUSR1  # the driver asks a worker that hangs where it is
 _MEMORY = 3 << 30  # bytes of addresses beyond those at the start: the machine is safe, and 1 GB is measured
 
 
@@ -30,7 +32,7 @@ class Order:
     """What a worker has to do.
 
     `first` is the number of the first input; `seconds` is how long it may go on; `saved` is the number of an
-    input that killed the worker before, and `fault` what it did.
+    input that ended the worker before, `fault` what it did, and `stack` where.
     """
 
     kind: str
@@ -41,13 +43,14 @@ class Order:
     found: str
     saved: int = -1
     fault: str = ""
+    stack: str = ""
 
 
 class Worker:
     """One process; `run` returns when the time is over."""
 
-    def __init__(self, order: Order, out: int) -> None:
-        self.order, self.out = order, out
+    def __init__(self, order: Order, out: int, kind: type[Kind]) -> None:
+        self.order, self.out, self.kind = order, out, kind
 
     def say(self, *words: object) -> None:
         """Send one line to the driver."""
@@ -58,7 +61,7 @@ class Worker:
         order, end = self.order, time.monotonic() + self.order.seconds
         _limit_memory()
         try:
-            kind = _kind(order.kind)(Path(order.folder))
+            kind = self.kind(Path(order.folder))
         except BaseException as error:
             self._fault("foreign", -1, {}, error)
             self.say("end")
@@ -66,7 +69,7 @@ class Worker:
         kind.step = lambda: self.say("step")
         self.say("ready")
         if order.saved >= 0:
-            save(order, order.saved, order.fault, kind.make(_random(order, order.saved)), _crash(order))
+            save(order, order.saved, order.fault, kind.make(_random(order, order.saved)), order.stack)
         number = order.first
         while number == order.first or time.monotonic() < end:
             self._one(kind, number)
@@ -150,22 +153,24 @@ def _peak() -> int:
     return max(int(own[1]) if own else 0, children) >> 10
 
 
-def _crash(order: Order) -> str:
-    file = Path(order.folder, "crash.txt")
-    return file.read_text(errors="replace") if file.exists() else order.fault
+def stack(order: Order) -> str:
+    """Where a worker was when it ended or hung, as far as it could say; what it did in any case."""
+    file = Path(order.folder, CRASH)
+    return (file.read_text(errors="replace")[:4000] if file.exists() else "") or "no stack"
 
 
-def begin(order: Order, out: int) -> None:
+def begin(order: Order, out: int, kind: type[Kind] | None = None) -> None:
     """Run a worker in this process, quietly, and end the process."""
     status = 1
     try:
         quiet = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(quiet, number)
-        crash = open(Path(order.folder, "crash.txt"), "a")  # noqa: SIM115 (open until the process ends)
+        crash = open(Path(order.folder, CRASH), "a")  # noqa: SIM115 (open until the process ends)
         faulthandler.enable(crash)
+        faulthandler.register(SAY_WHERE, crash)
         try:
-            Worker(order, out).run()
+            Worker(order, out, kind or _kind(order.kind)).run()
             status = 0
         except BaseException:
             traceback.print_exc(file=crash)  # a fault of the bench itself, such as in `make`
