@@ -14,6 +14,7 @@ from scenelens.exercises import check
 from scenelens.workbook import exercises_00
 from scenelens.workbook.checks import _plain, check_choice, check_number, unit_number
 
+ONE = SimpleNamespace(networks=SimpleNamespace(main="scene"))  # a study of one network
 WORDS = ("bed", "lamp", "art gallery", "window")
 
 
@@ -199,32 +200,32 @@ def layer_of_ties(monkeypatch):
     shares = pd.Series(0.1, index=pd.RangeIndex(30))
     shares[[20, 3, 11, 25, 28, 29]] = [1.0, 0.9, 0.9, 0.8, 0.8, 0.7]
     shares[[1, 5, 8, 12, 15, 18, 21, 24, 27]] = 0.5
-    monkeypatch.setattr(exercises_00, "tidiest_unit", lambda study, network: ("pool5", 20))
+    monkeypatch.setattr(exercises_00, "tidiest_unit", lambda study: ("pool5", 20))
     monkeypatch.setattr(exercises_00, "tidiness", lambda study, network, layer: shares)
     return shares
 
 
 def test_nine_units_are_right_beside_the_one_shown(layer_of_ties):
-    right = [unit for unit in range(30) if check("00.2", None, unit).right]
+    right = [unit for unit in range(30) if check("00.2", ONE, unit).right]
     assert right == [1, 3, 5, 8, 11, 12, 25, 28, 29]
     assert set(right) | {20} == set(layer_of_ties.nlargest(10).index)  # the notebook's solution
-    assert "lower numbers" in check("00.2", None, 15)
-    assert "do not agree well enough" in check("00.2", None, 0)
-    assert "shown above" in check("00.2", None, "pool5:20")
+    assert "lower numbers" in check("00.2", ONE, 15)
+    assert "do not agree well enough" in check("00.2", ONE, 0)
+    assert "shown above" in check("00.2", ONE, "pool5:20")
 
 
 @pytest.mark.parametrize("answer", [
     "3", " 3. ", 3.0, np.int64(3), "pool5:3", "Pool5 : 3", "pool5 unit 3", "unit 3", ("pool5", 3),
 ])  # fmt: skip
 def test_a_unit_may_be_named_with_its_layer(layer_of_ties, answer):
-    assert check("00.2", None, answer).right
+    assert check("00.2", ONE, answer).right
 
 
 @pytest.mark.parametrize("answer", [
     "conv4:3", "pool53", 3.5, -3, 300, True, "three", ("conv4", 3), [1, 2, 3], np.array([3, 5]), "3%", "",
 ])  # fmt: skip
 def test_what_is_no_unit_of_the_layer_is_told_so(layer_of_ties, answer):
-    verdict = check("00.2", None, answer)
+    verdict = check("00.2", ONE, answer)
     assert not verdict.right
     assert "The answer is a unit of pool5" in verdict
 

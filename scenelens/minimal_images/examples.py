@@ -25,7 +25,8 @@ from scenelens.studies import Study, network_inputs, variant_parts
 def choose_categories(study: Study, n: int | None = 4) -> list[str]:
     """Return scene categories to begin with: the paper's four, then the most frequent others.
 
-    Only categories that the study's photographs show and its scene network knows are chosen. Where annotated
+    Only categories that the study's photographs show and its scene network (or its first trained one) knows
+    are chosen. Where annotated
     photographs show such scenes, only those count.
 
     Parameters
@@ -43,7 +44,7 @@ def choose_categories(study: Study, n: int | None = 4) -> list[str]:
     Raises
     ------
     CannotAnswerError
-        If no photograph shows a scene that the network knows, or the study has no scene network.
+        If no photograph shows a scene that the network knows.
     """
     counts = _scenes(study)["category"].value_counts()
     known = [category for category in paper.RETENTION if category in counts]
@@ -51,14 +52,14 @@ def choose_categories(study: Study, n: int | None = 4) -> list[str]:
 
 
 def _scenes(study: Study) -> pd.DataFrame:
-    """Return the photographs of scenes that the scene network knows: ``image``, ``path``, ``category``.
+    """Return the photographs of scenes that the main network knows: ``image``, ``path``, ``category``.
 
     They are the annotated ones, with their ids in the annotations. Where none of these has the name of such a
-    scene, they are the study's scene-centric images.
+    scene, they are the study's scene-centric images, or else all of them.
     """
-    annotations, names = study.annotations, study.networks["scene"].class_names
+    annotations, names = study.annotations, study.networks[study.networks.main].class_names
     known = [] if annotations is None else list(annotations.images)
-    listed = study.images[study.images["source"] == "scene-centric"]
+    listed = study.images
     tables = [
         pd.DataFrame(
             {
@@ -67,6 +68,7 @@ def _scenes(study: Study) -> pd.DataFrame:
                 "category": [annotations.scene(image) for image in known] if annotations else [],
             }
         ),
+        listed.loc[listed["source"] == "scene-centric", ["image", "path", "category"]],
         listed[["image", "path", "category"]],
     ]
     for table in tables:
@@ -75,8 +77,8 @@ def _scenes(study: Study) -> pd.DataFrame:
         if meant:
             return table[table["category"].isin(meant)]
     raise CannotAnswerError(
-        "no photograph of the study shows a scene that its scene network knows: give the folders of scene "
-        f"photographs the names of classes, such as {names[0]!r}."
+        f"no photograph of the study shows what its {study.networks.main} network knows: give the folders of "
+        f"photographs the names of its classes, such as {names[0]!r}."
     )
 
 
@@ -102,7 +104,7 @@ class _ExampleScene:
 
 
 def example_scene(study: Study, category: str) -> _ExampleScene:
-    """Return the first image of a category that the scene network recognises.
+    """Return the first image of a category that the scene network recognises (or the first trained one).
 
     Where it recognises none of them, the very first image is returned. The network's answers are cached.
 
@@ -116,18 +118,19 @@ def example_scene(study: Study, category: str) -> _ExampleScene:
     Returns
     -------
     object
-        With the attributes ``path`` (Path), ``photograph`` (uint8 RGB (h, w, 3)), ``category`` (str) and
-        ``regions`` (the `Regions` of its outlined objects; None where it is not annotated). ``cuts()``
-        returns it as `CutImage`, by way of cutting: "objects", if it is annotated, and "edges and regions".
+        With the attributes ``network`` (the `Network`), ``path`` (Path), ``photograph`` (uint8 RGB (h, w,
+        3)), ``category`` (str) and ``regions`` (the `Regions` of its outlined objects; None where it is not
+        annotated). ``cuts()`` returns it as `CutImage`, by way of cutting: "objects", if it is annotated, and
+        "edges and regions".
 
     Raises
     ------
     SceneLensError
         If no image shows such a category (close names are given).
     CannotAnswerError
-        If no photograph shows a scene that the network knows, or the study has no scene network.
+        If no photograph shows a scene that the network knows.
     """
-    network, first, scenes = study.networks["scene"], None, _scenes(study)
+    network, first, scenes = study.networks[study.networks.main], None, _scenes(study)
     shown = scenes[scenes["category"] == category]
     if shown.empty:
         raise SceneLensError(f"no image shows a {category!r}; {close_names(category, set(scenes.category))}.")
@@ -195,12 +198,12 @@ def by_objects_and_regions(study: Study, category: str) -> list[tuple[str, Minim
     SceneLensError
         If no image shows such a category.
     """
-    example, network = example_scene(study, category), study.networks["scene"]
+    example = example_scene(study, category)
     ways = {"cut by objects": example.regions, "cut by edges and regions": None}
     if example.regions is None:
         del ways["cut by objects"]
     cache = study.cache / "minimal"
     return [
-        (way, minimal_image(network, example.photograph, regions, category, cache=cache))
+        (way, minimal_image(example.network, example.photograph, regions, category, cache=cache))
         for way, regions in ways.items()
     ]

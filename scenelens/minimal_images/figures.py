@@ -173,8 +173,8 @@ def retention_bars(found: dict[str, list[Retention]]) -> Plate:
     Parameters
     ----------
     found : dict of str to list of Retention
-        Network name ('scene', and perhaps 'object') to one entry per category, as `compare_retention`
-        returns it.
+        Network name to one entry per category, as `compare_retention` returns it: the network itself, and
+        perhaps another one with a linear head for scenes.
 
     Returns
     -------
@@ -186,36 +186,39 @@ def retention_bars(found: dict[str, list[Retention]]) -> Plate:
     SceneLensError
         If nothing was counted.
     """
-    if not found or not found.get("scene"):
+    if not any(found.values()):
         raise SceneLensError(
             "no retention to draw: compare_retention returns some for a study with annotated images."
         )
-    panels = [one.compare_with_paper() for one in found["scene"]]
+    panels = [one.compare_with_paper() for one in next(iter(found.values()))]
     width, between = (WIDTH - 0.25) / 2, 0.62
     pairs = [panels[k : k + 2] for k in range(0, len(panels), 2)]
     heights = [0.2 * max(1, *(len(one) for one in pair)) for pair in pairs]
-    plate = Plate("Which objects scenes keep", sum(heights) + between * len(pairs), _bars_caption(found))
+    plate = Plate(
+        "Which objects scenes keep", sum(heights) + between * len(pairs), _bars_caption(found, panels)
+    )
     top = 0.26
     for row, height in enumerate(heights):
         for column, table in enumerate(pairs[row]):
             left = column * width + 0.1
-            networks = [retentions[2 * row + column] for retentions in found.values()]
-            counted = "images: " + ", ".join(f"{len(one.counted)}" for one in networks)
-            plate.words(left + 0.02, top - 0.24, words(networks[0].category), weight="bold", size=BODY)
+            networks = {name: retentions[2 * row + column] for name, retentions in found.items()}
+            counted = "images: " + ", ".join(f"{len(one.counted)}" for one in networks.values())
+            category = next(iter(networks.values())).category
+            plate.words(left + 0.02, top - 0.24, words(category), weight="bold", size=BODY)
             plate.words(left + width - 0.2, top - 0.23, counted, size=SMALL, color=SOFT, ha="right")
             _panel(plate.axes_at(left + 1.15, top, width - 1.4, 0.2 * max(1, len(table))), table, networks)
         top += height + between
     return plate
 
 
-def _panel(axes: Axes, table: pd.DataFrame, networks: Sequence[Retention]) -> None:
-    """Draw one category: the objects of the scene network's table, and both networks' shares of them."""
+def _panel(axes: Axes, table: pd.DataFrame, networks: dict[str, Retention]) -> None:
+    """Draw one category: the objects of the first network's table, and all networks' shares of them."""
     places = np.arange(len(table))[::-1]
     axes.barh(places, table.area, height=0.72, color="#e4e7ea", zorder=1)
     axes.plot(table.by_chance, places, "|", ms=9, mew=1.2, color=SOFT, zorder=2)
     # Two networks' points lie a little above and below their row, so that their intervals do not overlap.
     shifts = (0.14, -0.18) if len(networks) > 1 else (0.0,)
-    for name, one, shift in zip(("scene", "object"), networks, shifts, strict=False):
+    for (name, one), shift in zip(networks.items(), shifts, strict=True):
         rows = one.table.set_index("object").reindex(table.object)
         known = rows.n.notna().to_numpy()  # the object network may recognise no image with this object
         share, low, high = (rows[column].to_numpy(float)[known] for column in ("share", "low", "high"))
@@ -232,11 +235,15 @@ def _panel(axes: Axes, table: pd.DataFrame, networks: Sequence[Retention]) -> No
     axes.set_axisbelow(True)
 
 
-def _bars_caption(found: dict[str, list[Retention]]) -> str:
-    both = "; orange the object network with a linear head for scenes" if len(found) > 1 else ""
+def _bars_caption(found: dict[str, list[Retention]], panels: list[pd.DataFrame]) -> str:
+    first, *others = found
+    both = "".join(f"; orange the {name} network with a linear head for scenes" for name in others)
+    quoted = any(table.paper.notna().any() for table in panels)
+    color = {"scene": "Blue", "object": "Orange"}.get(first, "Dots")
     return (
-        "Blue: of the images that contain the object (their number in brackets) and that the scene network "
-        f"recognises, the share whose minimal image keeps it, with 95% Wilson intervals{both}. "
+        f"{color}: of the images that contain the object (their number in brackets) and that the {first} "
+        f"network recognises, the share whose minimal image keeps it, with 95% Wilson intervals{both}. "
         "Grey tick: what a random choice of as many segments would keep. Grey bar: the object's share of the "
-        "pixels. Open diamonds: the paper. Images: how many were recognised and simplified."
+        f"pixels.{' Open diamonds: the paper.' if quoted else ''} Images: how many were recognised and "
+        "simplified."
     )

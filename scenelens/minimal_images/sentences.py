@@ -29,12 +29,13 @@ def describe_retention(found: Retention | Mapping[str, list[Retention]]) -> Sent
         return Sentences(_describe_category(found))
     parts = []
     for name, retentions in found.items():
-        head = "The scene network" if name == "scene" else "The object network, with a head for scenes"
+        probed = name != next(iter(found))
+        head = f"The {named(name)} network" + (", with a head for scenes" if probed else "")
         parts += [f"{head}:", *(f"- {_describe_category(one)}" for one in retentions), ""]
-    if "object" not in found:
+    if len(found) < 2:
         parts.append(
-            "No other network is compared: that takes an object network, and 8 other photographs of each of "
-            "these scenes to train its linear layer on."
+            "No object network is compared: that takes one, and 8 other photographs of each of these scenes "
+            "to train a linear layer on."
         )
     return Sentences("\n".join(parts))
 

@@ -60,19 +60,20 @@ def compare_retention(study: Study, categories: list[str], n: int = _N_IMAGES) -
     Raises
     ------
     CannotAnswerError
-        If the study has no scene network, or no annotated photographs of these scenes.
+        If the study has no annotated photographs of scenes.
     SceneLensError
         If the scene network knows no such category.
     """
-    found = {"scene": [category_retention(study, category, "scene", n) for category in categories]}
-    probe = _network_with_head(study, found["scene"])
+    main = study.networks.main
+    found = {main: [category_retention(study, category, main, n) for category in categories]}
+    probe = _network_with_head(study, found[main])
     if probe is not None:
         found[_PROBED] = [category_retention(study, category, probe, n) for category in categories]
     return found
 
 
 def category_retention(
-    study: Study, category: str, network: str | Network = "scene", n: int = _N_IMAGES
+    study: Study, category: str, network: str | Network | None = None, n: int = _N_IMAGES
 ) -> Retention:
     """Count which objects the minimal images of one scene category keep.
 
@@ -83,7 +84,8 @@ def category_retention(
     category : str
         One of the annotations' scene categories, which is also a class of the network.
     network : str or Network, optional
-        One of the study's networks by name, or another network.
+        One of the study's networks by name, or another network; by default the scene network, or else the
+        first trained one.
     n : int, optional
         How many images are used, spread evenly.
 
@@ -100,6 +102,7 @@ def category_retention(
     SceneLensError
         If no annotated image shows the category, or if the network has no such class.
     """
+    network = network or study.networks.main
     net = study.networks[network] if isinstance(network, str) else network
     annotations = _annotated_scenes(study)
     folder = study.cache / "minimal"
@@ -128,7 +131,7 @@ def _network_with_head(study: Study, counted: list[Retention]) -> Network | None
     and the comparison with the scene network would not be fair.
     """
     annotations = study.annotations
-    if annotations is None or _PROBED not in study.networks:
+    if annotations is None or _PROBED not in study.networks or study.networks.main == _PROBED:
         return None
     tested = {annotations.path(one.image).resolve() for each in counted for one in each.per_image}
     table = study.images

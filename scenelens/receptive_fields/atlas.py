@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError, close_names
-from scenelens.paper import PAIR
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.network_atlas import NetworkAtlas
@@ -29,7 +28,7 @@ _LIVE_IMAGES = 5  # K where no atlas comes with the study: what a laptop can do 
 
 
 def open_atlas(study: Study, n_images: int | None = None, default: int = _LIVE_IMAGES) -> Atlas:
-    """Open the atlas of a study's scene and object network.
+    """Open the atlas of a study's trained networks.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ def open_atlas(study: Study, n_images: int | None = None, default: int = _LIVE_I
 
 
 class Atlas:
-    """The empirical receptive fields of both networks; get it from `open_atlas`.
+    """The empirical receptive fields of a study's networks; get it from `open_atlas`.
 
     Parameters
     ----------
@@ -62,12 +61,12 @@ class Atlas:
     Attributes
     ----------
     parts : dict
-        'scene' and 'object' -> `NetworkAtlas`, of those that the study has.
+        Network's name -> `NetworkAtlas`, of the trained networks: `StudyNetworks.compared`.
     """
 
     def __init__(self, study: Study, n_images: int) -> None:
         self.study, self.n_images = study, n_images
-        self.parts = {name: NetworkAtlas(study, name, n_images) for name in PAIR if name in study.networks}
+        self.parts = {name: NetworkAtlas(study, name, n_images) for name in study.networks.compared}
 
     def pairs(self) -> pd.DataFrame:
         """Which layers are compared.
@@ -86,6 +85,27 @@ class Atlas:
             table[name] = [layers[k] for k in np.linspace(0, len(layers) - 1, count).round().astype(int)]
         return table
 
+    def example_layer(self, network: str) -> str:
+        """A layer to look at first: the second one compared, or the first where there is no second.
+
+        Parameters
+        ----------
+        network : str
+            A network of the atlas.
+
+        Returns
+        -------
+        str
+            The layer's name.
+
+        Raises
+        ------
+        SceneLensError
+            If the atlas has no such network; CannotAnswerError, too, where the study could have it.
+        """
+        _ = self.part(network)
+        return str(self.pairs()[network].iloc[:2].iloc[-1])
+
     def layers(self) -> list[tuple[int, str, str]]:
         """The layers that are compared, one by one.
 
@@ -103,7 +123,7 @@ class Atlas:
         Parameters
         ----------
         network : str
-            'scene' or 'object'.
+            A trained network of the study.
 
         Returns
         -------
@@ -113,8 +133,9 @@ class Atlas:
         Raises
         ------
         SceneLensError
-            If the atlas has no such network.
+            If the atlas has no such network; CannotAnswerError, too, where the study could have it.
         """
+        _ = self.study.networks[network]
         if network not in self.parts:
             near = close_names(network, self.parts)
             raise SceneLensError(f"the atlas has no network {network!r}; {near}.")

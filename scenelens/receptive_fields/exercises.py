@@ -12,16 +12,17 @@ from scenelens.workbook import Verdict, check_choice, check_number
 
 
 def _reach_by_hand(study: Study, answer: object) -> Verdict:
-    """03_2.1: the theoretical size of the second layer compared, in the scene network."""
-    layer = open_atlas(study).pairs()["scene"][1]
-    size = float(np.mean(theoretical_rf(study.networks["scene"], layer).size))
+    """03_2.1: the theoretical size of the second layer compared, in the study's first network."""
+    network = study.networks.main
+    layer = open_atlas(study).example_layer(network)
+    size = float(np.mean(theoretical_rf(study.networks[network], layer).size))
     hint = "Begin with 1 at the layer and go back to the image: at each step, (size - 1) × stride + kernel."
     return check_number(answer, size, hint=hint)
 
 
 def _fewer_occluders(study: Study, answer: object) -> Verdict:
     """03_2.2: how many positions an occluder of 21 pixels has that moves by 5 pixels."""
-    height, width = study.networks["scene"].input_size
+    height, width = study.networks[study.networks.main].input_size
     count = ((height - 21) // 5 + 1) * ((width - 21) // 5 + 1)
     hint = "Along one side: how often do 5 pixels fit into what the occluder leaves free? And one more."
     return check_number(answer, float(count), hint=hint)
@@ -35,6 +36,7 @@ def _lower_threshold(study: Study, answer: object) -> Verdict:
 
 def _smallest_share(study: Study, answer: object) -> Verdict:
     """03_2.4: the layer in which the object network uses the smallest share of what it could see."""
+    _ = study.networks["object"]  # raises where there is none
     table = table_2(open_atlas(study))
     rows = table[table["network"] == "object"].set_index("layer")
     hint = "Sort the object network's rows of the table by the column share."

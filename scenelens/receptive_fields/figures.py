@@ -7,6 +7,7 @@ The figures take fields, tables and images. They run no network.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -235,7 +236,7 @@ def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
     depths = table["depth"].nunique()
     plate = Plate("How large a field is, and how large it could be", 3.45, caption)
     axes = plate.axes_at(_SCALE, 0.2, WIDTH - _SCALE - 0.1, 2.7)
-    rng, shifts = np.random.default_rng(0), dict(zip(table["network"].unique(), (-0.2, 0.2), strict=False))
+    rng, shifts = np.random.default_rng(0), _shifts(table["network"].unique())
     for row in table.to_dict("records"):
         x, color = row["depth"] + shifts[row["network"]], network_color(row["network"])
         found = sizes[(sizes["network"] == row["network"]) & (sizes["depth"] == row["depth"])]["size"]
@@ -254,6 +255,17 @@ def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
     axes.set_axisbelow(True)
     _size_labels(plate, table, shifts, depths)
     return plate
+
+
+def _shifts(networks: Sequence[str]) -> dict[str, float]:
+    """How far aside of their layer's middle the columns of each network lie.
+
+    >>> _shifts(["scene", "object"]), _shifts(["scene"])
+    ({'scene': -0.2, 'object': 0.2}, {'scene': 0.0})
+    """
+    if len(networks) == 1:
+        return {networks[0]: 0.0}
+    return dict(zip(networks, np.linspace(-0.2, 0.2, len(networks)).round(3).tolist(), strict=True))
 
 
 def _spread(row: dict[Any, Any]) -> float:
@@ -295,7 +307,7 @@ def figure_4_fields(study: Study, atlas: Atlas, network: str, n_units: int = 3, 
     atlas : Atlas
         Its atlas.
     network : str
-        'scene' or 'object'.
+        A trained network of the study.
     n_units : int, optional
         Units per layer.
     n_patches : int, optional
@@ -360,8 +372,7 @@ def _patch(image: np.ndarray, center: tuple[float, float], side: float) -> np.nd
 
 
 def figure_5_segmentations(examples: pd.DataFrame) -> Plate:
-    """Figure 5: where units are active in their top images: one unit of each layer, both networks side by
-    side.
+    """Figure 5: where units are active in their top images: one unit of each layer, networks side by side.
 
     Parameters
     ----------

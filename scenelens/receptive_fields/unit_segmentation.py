@@ -137,7 +137,7 @@ def segment_unit(
 
 
 def segment_examples(atlas: Atlas, n: int = 4, threshold: float = 0.5) -> pd.DataFrame:
-    """Segment the top images of one unit of each layer of both networks, for Figure 5.
+    """Segment the top images of one unit of each layer of each network, for Figure 5.
 
     Parameters
     ----------

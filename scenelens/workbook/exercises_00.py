@@ -8,10 +8,11 @@ from scenelens.workbook.tour import deepest_map_layer, tidiest_unit, tidiness
 
 
 def _units_in_deepest_layer(study: Study, answer: object) -> Verdict:
-    """00.1: how many units the scene network's deepest main layer with a map has."""
-    layer = deepest_map_layer(study.networks["scene"])
-    hint = f"Find the row {layer!r} of study.networks['scene'].layers, and its column units."
-    return check_number(answer, float(study.layer_row("scene", layer)["units"]), hint=hint)
+    """00.1: how many units the first network's deepest main layer with a map has."""
+    network = study.networks.main
+    layer = deepest_map_layer(study.networks[network])
+    hint = f"Find the row {layer!r} of study.networks[{network!r}].layers, and its column units."
+    return check_number(answer, float(study.layer_row(network, layer)["units"]), hint=hint)
 
 
 def _another_tidy_unit(study: Study, answer: object) -> Verdict:
@@ -19,8 +20,8 @@ def _another_tidy_unit(study: Study, answer: object) -> Verdict:
 
     Of ties, the unit with the lower number comes first, as in the notebook's solution.
     """
-    layer, shown = tidiest_unit(study, "scene")
-    shares = tidiness(study, "scene", layer)
+    layer, shown = tidiest_unit(study)
+    shares = tidiness(study, study.networks.main, layer)
     ten = shares.nlargest(10)
     unit = unit_number(answer, layer)
     if unit is None or unit not in shares.index:

@@ -233,7 +233,7 @@ def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
     return pd.Series(shares, index=pd.RangeIndex(len(shares), name="unit"), name="tidiness")
 
 
-def tidiest_unit(study: Study, network: str = "scene") -> tuple[str, int]:
+def tidiest_unit(study: Study, network: str | None = None) -> tuple[str, int]:
     """The unit whose top images agree best on a category, of the deepest layer with a map.
 
     It is chosen as a clear example, so it is not typical. Of ties, the first unit is taken. Where the images
@@ -244,7 +244,7 @@ def tidiest_unit(study: Study, network: str = "scene") -> tuple[str, int]:
     study : Study
         The open study.
     network : str, optional
-        A name in `Study.networks` (default 'scene').
+        A name in `Study.networks`; by default the scene network, or else the first trained one.
 
     Returns
     -------
@@ -258,6 +258,7 @@ def tidiest_unit(study: Study, network: str = "scene") -> tuple[str, int]:
     SceneLensError
         If there is no such network.
     """
+    network = network or study.networks.main
     layer = deepest_map_layer(study.networks[network])
     try:
         return layer, int(tidiness(study, network, layer).idxmax())
