@@ -8,9 +8,11 @@ only, too: the result is returned and not kept.
 
 The last line of a file is the CRC-32 of all bytes before it: 32 bits, written as spaces and tabs. Every
 reader of JSON and of .npz files ignores such a line, so earlier versions of this package read these files,
-too. Files of earlier versions have no such line; they stay valid.
+too. Files of earlier versions have no such line. They are not used, because nobody can say whether they are
+whole, and their results are computed again.
 
-``python -m scenelens.caches`` lists, verifies and prunes the files below a folder.
+``python -m scenelens.caches`` lists, verifies and prunes the files below a folder. ``seal`` adds checksums to
+files of earlier versions, for a reader who trusts them.
 
 >>> import tempfile
 >>> path = Path(tempfile.mkdtemp(), "squares.json")
@@ -25,6 +27,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import getpass
+import io
 import json
 import os
 import shutil
@@ -37,6 +40,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import filelock
+import numpy as np
 
 from scenelens.files import Drafts, digest, write_whole
 from scenelens.progress import say_on_stderr
@@ -97,7 +101,9 @@ def cached(
     return found
 
 
-def read_cached(path: Path, unpack: Callable[[bytes], T], aside: bool = True) -> T | None:
+def read_cached(
+    path: Path, unpack: Callable[[bytes], T], aside: bool = True, checksum: bool | None = None
+) -> T | None:
     """Return the result in a cache file, or None where the file is missing or damaged.
 
     Parameters
@@ -109,12 +115,15 @@ def read_cached(path: Path, unpack: Callable[[bytes], T], aside: bool = True) ->
     aside : bool, optional
         Whether a damaged file is renamed to ``<name>.damaged`` (default). Data that come with a study are
         not renamed.
+    checksum : bool, optional
+        Whether a file must have a checksum. By default a file that may be renamed must; a wrong checksum is
+        never accepted.
 
     Returns
     -------
     object or None
         What `unpack` returned. None where the file is missing or cannot be opened, where its checksum is
-        wrong, and where `unpack` raised an error; the last two are said on stderr.
+        wrong or missing, and where `unpack` raised an error; the last two are said on stderr.
 
     Examples
     --------
@@ -128,11 +137,19 @@ def read_cached(path: Path, unpack: Callable[[bytes], T], aside: bool = True) ->
     except OSError:
         return None
     try:
-        return unpack(_unsealed(content))
+        body = _unsealed(content)
+        found = unpack(body)
     except Exception as error:
         # Whatever a library makes of wrong bytes, the answer is the same: the file is of no use.
         set_aside(path, error, aside)
         return None
+    if len(body) == len(content) and (aside if checksum is None else checksum):
+        _say_once(
+            f"{path.parent} has results of an earlier version, without checksums; they are computed again. "
+            f"If you trust them, stop and run `python -m scenelens.caches seal {path.parent}` first."
+        )
+        return None
+    return found
 
 
 def keep(path: Path, content: bytes, durable: bool = False) -> bool:
@@ -223,7 +240,7 @@ def _unsealed(content: bytes) -> bytes:
     Returns
     -------
     bytes
-        The content; all bytes where there is no checksum, as in files of earlier versions.
+        The content; all bytes where there is no checksum.
 
     Raises
     ------
@@ -317,7 +334,7 @@ def _main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scenelens.caches", description="Look after the files of cached results."
     )
-    parser.add_argument("what", choices=["list", "verify", "prune"], help="what to do")
+    parser.add_argument("what", choices=["list", "verify", "prune", "seal"], help="what to do")
     parser.add_argument("folder", type=Path, help="a study's cache folder, such as build/cache/sceneworld")
     parser.add_argument("--days", type=float, help="prune: also what was not used for so many days")
     given = parser.parse_args(arguments)
@@ -325,7 +342,7 @@ def _main(arguments: list[str] | None = None) -> int:
         print(f"{given.folder} is no folder; a study's cache is build/cache/<name>.", file=sys.stderr)
         return 2
     files = sorted(path for path in given.folder.rglob("*") if path.is_file())
-    return {"list": _list, "verify": _verify, "prune": _prune}[given.what](given, files)
+    return {"list": _list, "verify": _verify, "prune": _prune, "seal": _seal}[given.what](given, files)
 
 
 def _list(given: argparse.Namespace, files: list[Path]) -> int:
@@ -340,23 +357,62 @@ def _list(given: argparse.Namespace, files: list[Path]) -> int:
 
 def _verify(given: argparse.Namespace, files: list[Path]) -> int:
     """Compare every checksum: that at the end of a file, and those that a marker has of an index's chunks."""
-    damaged = 0
-    for path in files:
+    damaged = missing = 0
+    for path in filter(_ends_in_checksum, files):
         try:
-            content = _unsealed(path.read_bytes())
+            content = path.read_bytes()
+            body = _unsealed(content)
+            missing += body == content
             if path.parent.name == "done":
-                _verify_chunks(path, json.loads(content).get("crc32", {}))
+                _verify_chunks(path, json.loads(body).get("crc32", {}))
         except (OSError, ValueError, AttributeError) as error:
             damaged += 1
             print(f"{path}: {error}")
-    print(f"{len(files):,} files, {damaged} damaged")
+    print(f"{len(files):,} files, {damaged} damaged, {missing} of an earlier version without a checksum")
     return 1 if damaged else 0
+
+
+def _ends_in_checksum(path: Path) -> bool:
+    """Whether a file should: no file of an index but its markers, and nothing that was set aside."""
+    own = path.parent.name == "done" or not any((up / "inputs.json").exists() for up in path.parents[:5])
+    return own and path.suffix in (".json", ".npz")
 
 
 def _verify_chunks(marker: Path, checksums: dict[str, int]) -> None:
     for name, checksum in checksums.items():
         if zlib.crc32((marker.parent.parent / name).read_bytes()) != checksum:
             raise ValueError(f"the checksum of {name} is wrong")
+
+
+def _seal(given: argparse.Namespace, files: list[Path]) -> int:
+    """Add checksums to files of earlier versions that can be read; whether they are right, nobody knows."""
+    sealed_now = damaged = 0
+    for path in filter(_ends_in_checksum, files):
+        try:
+            content = path.read_bytes()
+            if _unsealed(content) == content:
+                write_whole(path, sealed(_checked(path, content)))
+                sealed_now += 1
+        except Exception as error:  # libraries raise many kinds of errors on damaged files
+            damaged += 1
+            print(f"{path}: {error}")
+    print(f"{sealed_now:,} files have a checksum now, {damaged} could not be read")
+    return 1 if damaged else 0
+
+
+def _checked(path: Path, content: bytes) -> bytes:
+    """The content of a file that can be read; that of a marker with the checksums of its block's chunks."""
+    if path.suffix == ".npz":
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            [file[name] for name in file.files]  # compares the archive's own checksums
+        return content
+    value = json.loads(content.decode().partition("\n")[0] if b"\n" in content else content)
+    if path.parent.name != "done":
+        return content
+    folder = path.parent.parent
+    chunks = sorted((folder / "arrays").rglob(f"c.{int(path.stem)}.0"))
+    checksums = {one.relative_to(folder).as_posix(): zlib.crc32(one.read_bytes()) for one in chunks}
+    return json.dumps(value | {"crc32": checksums}).encode()
 
 
 def _prune(given: argparse.Namespace, files: list[Path]) -> int:

@@ -21,7 +21,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from scenelens.annotations.sources import SourceFile
-from scenelens.caches import cached, read_cached
+from scenelens.caches import cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest
 from scenelens.image_folders import find_images
@@ -32,11 +32,6 @@ Shape = tuple[int, int]
 _TABLE = ["image", "category", "object", "instance", "area", "share"]
 _REPORT = ["image", "kind", "detail"]
 _VERSION = 1  # of the table on disk: raise it when a rule of reading or painting changes
-_LISTING_NOTES = (
-    "not annotated",
-    "no photograph",
-    "not read",
-)  # kinds of notes that come from the list of files alone
 _MANY = 100  # images from which reading is long enough for an estimate and a bar
 
 _MOST_MASKED = 4_000_000_000  # bytes of all masks of one image
@@ -525,16 +520,12 @@ class InstanceAnnotations:
             file = None if self._cache is None else self._cache / f"objects-{self._key(frames)}.json"
             self._tables = cached(
                 file,
-                lambda: self._make_tables(sizes, Unfinished(file, "objects", stamps=stamps)),
+                lambda: self._read_all(Unfinished(file, "objects", stamps=stamps)),
                 lambda tables: _pack_tables(tables, sizes),
                 lambda content: _unpack_tables(content, sizes),
             )
             self._read_at = now
         return self._tables
-
-    def _make_tables(self, sizes: _Sizes, work: Unfinished) -> _Tables:
-        found = None if self._cache is None else self._cached_by_stamps(self._cache, sizes)
-        return found or self._read_all(work)
 
     def _frames(self) -> dict[str, ImageFrame]:
         """The frame of every photograph that can be read: outlines are drawn at its size."""
@@ -560,25 +551,6 @@ class InstanceAnnotations:
         turned = [(image, frame.orientation) for image, frame in frames.items() if frame.orientation != 1]
         besides = [(path.name, (SourceFile(path).digest() or b"").hex()) for path in self._table_files()]
         return self._hashed(listing + turned + besides)
-
-    def _cached_by_stamps(self, folder: Path, sizes: _Sizes) -> _Tables | None:
-        """The tables under the key of earlier versions, which was made from the files' time stamps.
-
-        Looking for them is much faster than reading all annotations again. Their key says nothing of the
-        photographs and of the reader's settings, so photographs must be older and settings empty.
-        """
-        if self._settings() is not None:
-            return None
-        stats = [(image, *SourceFile(path).stamp()) for image, path in sorted(self.sources.items())]
-        path = folder / f"objects-{self._hashed(stats)}.json"
-        newest = max(
-            (SourceFile(photograph).stamp()[1] for photograph in self._photographs.values()), default=0
-        )
-        if newest > SourceFile(path).stamp()[1]:
-            return None
-        old = read_cached(path, lambda content: _unpack_tables(content, sizes))
-        # Earlier versions also cached the notes on the list of files.
-        return (old[0], old[1][~old[1].kind.isin(_LISTING_NOTES)].reset_index(drop=True)) if old else None
 
     def _hashed(self, listing: list[Any]) -> str:
         settings = self._settings()
@@ -650,21 +622,8 @@ def _pack_tables(tables: _Tables, sizes: _Sizes) -> bytes:
 
 
 def _unpack_tables(content: bytes, sizes: _Sizes) -> _Tables:
-    """The tables of a cache file; a ValueError where it is damaged or about photographs of other sizes."""
-    text, _, check = content.decode().partition("\n")
-    objects, report, *rest = json.loads(text)
-    if rest and (check != digest(text) or rest[0] != {image: list(size) for image, size in sizes.items()}):
-        raise ValueError("damaged, or made for other photographs")
-    table = pd.DataFrame(objects["data"], columns=_TABLE)
-    if not rest:
-        _check_old(table, sizes)
-    return table, pd.DataFrame(report["data"], columns=_REPORT)
-
-
-def _check_old(table: pd.DataFrame, sizes: _Sizes) -> None:
-    """Raise a ValueError where an old table, which has no checksum and no sizes, does not make sense."""
-    pixels = table.image.map({image: height * width for image, (height, width) in sizes.items()})
-    whole = table.area.map(lambda area: type(area) is int and area > 0).all()
-    named = table[["image", "category", "object"]].map(lambda text: isinstance(text, str)).all(axis=None)
-    if not whole or not named or not (table.area / pixels == table.share).all():
-        raise ValueError("damaged, or made for other photographs")
+    """The tables of a cache file; a ValueError where it is about photographs of other sizes."""
+    objects, report, seen = json.loads(content.decode().partition("\n")[0])
+    if seen != {image: list(size) for image, size in sizes.items()}:
+        raise ValueError("made for other photographs")
+    return pd.DataFrame(objects["data"], columns=_TABLE), pd.DataFrame(report["data"], columns=_REPORT)

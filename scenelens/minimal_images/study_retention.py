@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.annotations import Annotations
-from scenelens.caches import read_cached
+from scenelens.caches import read_cached, sealed
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.files import digest, replace_file
 from scenelens.minimal_images.examples import choose_categories
@@ -180,7 +180,7 @@ def ship_retention(study: Study, n: int = _N_IMAGES) -> Path | None:
     }
     # One line per network and category, sorted, so that a change shows as a short difference in git.
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(rows)}" for key, rows in sorted(content.items()))
-    replace_file(path, ("{\n" + lines + "\n}\n").encode())
+    replace_file(path, sealed(("{\n" + lines + "\n}\n").encode()))
     return path
 
 
@@ -209,7 +209,7 @@ def _read_shipped(path: Path, changed: int) -> dict[str, dict[str, ImageRetentio
             for key, rows in json.loads(content).items()
         }
 
-    return read_cached(path, unpack, aside=False) or {}
+    return read_cached(path, unpack, aside=False, checksum=True) or {}
 
 
 def _shipped_key(network: Network, category: str) -> str:

@@ -232,7 +232,7 @@ def _shipped_images(study: Study) -> int | None:
     """K of the atlas that comes with the study, if one does."""
     folder = study.shipped_folder
     for path in sorted(folder.glob("*.npz")) if folder else []:
-        found = read_cached(path, EmpiricalRF.unpack, aside=False)
+        found = read_cached(path, EmpiricalRF.unpack, aside=False, checksum=True)
         number = found[1].get("inputs", {}).get("n_images") if found else None
         if number:
             return int(number)

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from scenelens import paper
-from scenelens.caches import keep, read_cached
-from scenelens.errors import SceneLensError
+from scenelens.caches import keep, read_cached, sealed
 from scenelens.files import cache_key, digest, file_name, replace_file
 from scenelens.networks import RF, Network
 from scenelens.progress import say_on_stderr
@@ -264,7 +263,7 @@ class NetworkAtlas:
             fields = [field for _, field in sorted(self.cached(layer).items())]
             if fields:
                 paths.append(folder / f"{file_name(f'{self.name}-{layer}')}.npz")
-                replace_file(paths[-1], EmpiricalRF.pack(fields, {"inputs": self.inputs}))
+                replace_file(paths[-1], sealed(EmpiricalRF.pack(fields, {"inputs": self.inputs})))
         return paths
 
     def _shipped(self, layer: str) -> list[EmpiricalRF]:
@@ -273,7 +272,8 @@ class NetworkAtlas:
         path = folder / f"{file_name(f'{self.name}-{layer}')}.npz" if folder else None
         if path is None or not path.exists():
             return []
-        fields, about = _read_fields(path)
+        found = read_cached(path, EmpiricalRF.unpack, aside=False, checksum=True)
+        fields, about = found or ([], {})
         before, now = about.get("inputs", {}), self.inputs
         differ = [words for name, words in _SPOKEN.items() if before.get(name) != now[name]]
         differ += ["what the network computes"] if before.get("variant") != now.get("variant") else []
@@ -296,15 +296,6 @@ class NetworkAtlas:
             text = f"{len(fields) - len(valid)} fields of {layer} of the {self.name} network are not used: "
             say_on_stderr(text + "the units' peaks have changed since, so the images must have.")
         return valid
-
-
-def _read_fields(path: Path) -> tuple[list[EmpiricalRF], dict[str, Any]]:
-    """A file's fields, and what was stored with them; where it cannot be read none, and a word on stderr."""
-    try:
-        return EmpiricalRF.unpack(path.read_bytes(), path)
-    except (OSError, SceneLensError) as error:
-        say_on_stderr(f"{error}; its units are computed again when they are needed.")
-        return [], {}
 
 
 def _atlas_layers(network: Network) -> list[str]:

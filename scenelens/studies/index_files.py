@@ -318,9 +318,8 @@ class IndexFiles:
             content = path.read_bytes()
         except OSError:
             return None
-        # Indexes of earlier versions have no checksums.
         known = (note or {}).get("crc32", {}).get(path.relative_to(self.folder).as_posix())
-        if note is not None and len(content) == n_bytes and known in (None, zlib.crc32(content)):
+        if len(content) == n_bytes and known == zlib.crc32(content):
             return content
         set_aside(path, "its checksum is wrong" if note else "its block has no marker")
         return None

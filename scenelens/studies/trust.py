@@ -198,7 +198,7 @@ def _settings() -> Path:
 
 
 def _remembered() -> dict[str, Any]:
-    found = read_cached(_settings(), json.loads)
+    found = read_cached(_settings(), json.loads, checksum=False)
     return found if isinstance(found, dict) else {}
 
 

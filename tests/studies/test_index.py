@@ -374,16 +374,28 @@ def test_files_that_describe_an_index_are_made_again(pictures, tmp_path, name, c
     assert index_files.IndexFiles(first.folder).images == list(pictures.image[:5])
 
 
-def test_an_index_of_an_earlier_version_has_no_checksums_and_stays_valid(pictures, tmp_path, monkeypatch):
+def test_an_index_of_an_earlier_version_has_no_checksums_and_is_built_again(
+    pictures, tmp_path, monkeypatch, capsys
+):
     first = build(pictures, tmp_path / "cache")
-    before = arrays_of(first)
-    for marker in (first.folder / "done").iterdir():
-        note = json.loads(marker.read_text())
-        del note["crc32"]
-        marker.write_text(json.dumps(note))
+    before, markers = arrays_of(first), sorted((first.folder / "done").iterdir())
+
+    def take_checksums_away() -> None:
+        for marker in markers:
+            note = json.loads(marker.read_text())
+            del note["crc32"]
+            marker.write_text(json.dumps(note))
+
+    take_checksums_away()
+    assert caches._main(["seal", str(tmp_path / "cache")]) == 0
     computed = counting(monkeypatch)
     assert arrays_of(build(pictures, tmp_path / "cache")) == before
     assert computed == []
+    take_checksums_away()
+    capsys.readouterr()
+    assert arrays_of(build(pictures, tmp_path / "cache")) == before
+    assert len(computed) == len(markers)
+    assert capsys.readouterr().err.count("without checksums") == 1
 
 
 def test_a_damaged_older_index_is_no_error(pictures, tmp_path, capsys):
