@@ -105,7 +105,7 @@ def _presence_ap(peaks: np.ndarray, starts: np.ndarray, shown: np.ndarray, n_con
     positives[positives == 0] = np.nan
     columns = (np.ascontiguousarray(peaks[:, unit]) for unit in range(peaks.shape[1]))
     rows = [_ap(values, np.argsort(-values, kind="stable"), starts, shown, n_concepts) for values in columns]
-    return np.array(rows).reshape(-1, n_concepts) / positives
+    return np.array(rows).reshape(len(rows), n_concepts) / positives
 
 
 @njit(cache=True, nogil=True)

@@ -20,8 +20,6 @@ from .tables import (
     compare_networks,
     compare_with_paper,
     example_image,
-    find_objects,
-    scene_table,
 )
 from .widget import localize_image
 
@@ -47,9 +45,7 @@ __all__ = [
     "describe_union",
     "example_image",
     "figures",
-    "find_objects",
     "localize",
     "localize_image",
     "open_localizers",
-    "scene_table",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenelens.localization.study_localizers import ENOUGH, StudyLocalizer
+from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.studies import Study
 from scenelens.workbook import Verdict, check_choice, check_number
 
@@ -25,12 +25,11 @@ def _higher_least(study: Study, answer: object) -> Verdict:
 
 
 def _best_object(study: Study, answer: object) -> Verdict:
-    """04_2.4: the object whose best unit of the scene network has the highest AP."""
-    if study.annotations is None:
-        return Verdict.of(False, "This study has no annotations, so no object has been scored.")
-    table = StudyLocalizer.of(study, "scene").objects(intervals=False)
+    """04_2.4: the object whose best unit of the main network has the highest AP."""
+    localizer = StudyLocalizer.of(study)
+    table = localizer.objects(intervals=False)
     if table.empty:
-        return Verdict.of(False, f"No object is on {ENOUGH} test images and missing from {ENOUGH}.")
+        raise localizer.too_few()
     hint = 'Sort the table by the column "ap".'
     return check_choice(answer, table.concept[0], list(table.concept), hint)
 

@@ -15,12 +15,13 @@ from matplotlib.patches import Rectangle
 
 from scenelens import paper
 from scenelens.emergence import DetectorRule
+from scenelens.errors import CannotAnswerError
 from scenelens.localization.localizer import Localization
 from scenelens.localization.study_localizers import StudyLocalizer
-from scenelens.localization.tables import NO_ANNOTATIONS, compare_networks
+from scenelens.localization.tables import _same_objects, compare_networks
 from scenelens.localization.truth import ImageConcepts
 from scenelens.metrics import reliability
-from scenelens.sentences import Sentences, interval, percent
+from scenelens.sentences import interval, percent
 from scenelens.workbook import (
     BODY,
     HAIR,
@@ -46,22 +47,22 @@ _GAP, _HEAD = 0.12, 0.24  # inches between panels, and for the words above one
 
 
 def figure_10_reading(
-    seen: Localization | None,
+    seen: Localization,
     layers: Sequence[str] | None = None,
-    network: str = "scene",
+    network: str = "",
     n: int = 5,
     least: float = 0.2,
-) -> Plate | Sentences:
+) -> Plate:
     """Draw Figure 10: one image with the scene's scores, then with the boxes of each layer and their names.
 
     Parameters
     ----------
-    seen : Localization or None
-        What one forward pass said; None if the study has no annotations.
+    seen : Localization
+        What one forward pass said.
     layers : sequence of str, optional
         One panel each; by default all layers in which boxes were looked for.
     network : str, optional
-        The network's name (default ``"scene"``).
+        The network's name (default that in `seen`).
     n : int, optional
         Boxes per panel at most (default 5).
     least : float, optional
@@ -69,17 +70,16 @@ def figure_10_reading(
 
     Returns
     -------
-    Plate or Sentences
-        The figure. Without annotations, a sentence that says so.
+    Plate
+        The figure.
     """
-    if seen is None:
-        return NO_ANNOTATIONS
-    layers = seen.layers if layers is None else layers
+    layers, network = seen.layers if layers is None else layers, network or seen.network
     side = (WIDTH - 0.16 - _GAP) / 2
     panels = 1 + len(layers)
     lines = -(-panels // 2)
+    classes = f"{len(seen.scene)} most probable classes" if len(seen.scene) > 1 else "only class"
     caption = (
-        f"One forward pass of the {network} network. First panel: its five most probable scenes. Others: the "
+        f"One forward pass of the {network} network. First panel: its {classes}. Others: the "
         f"{n} most confident boxes of a layer, from {percent(least)} on, the best of each name first. A box "
         "holds the fields of positions that touch; the number is its calibrated confidence. After Figure 10."
     )
@@ -181,23 +181,19 @@ def _room_for(
     return float(box.left), float(box.top)
 
 
-def figure_11a_segmentations(cases: pd.DataFrame | None) -> Plate | Sentences:
+def figure_11a_segmentations(cases: pd.DataFrame) -> Plate:
     """Draw Figure 11a: the regions that units find, in the test image of each object where they fit it best.
 
     Parameters
     ----------
-    cases : pandas.DataFrame or None
-        What `best_cases` returned; None if the study has no annotations.
+    cases : pandas.DataFrame
+        What `best_cases` returned.
 
     Returns
     -------
-    Plate or Sentences
-        The figure. Without annotations, or if no unit has an object's name, a sentence that says so.
+    Plate
+        The figure.
     """
-    if cases is None:
-        return NO_ANNOTATIONS
-    if cases.empty:
-        return Sentences("No unit of this network has an object's name, so there is nothing to show here.")
     network, columns = cases.network.iloc[0], 4
     side = (WIDTH - 0.16 - 0.07 * (columns - 1)) / columns
     lines = [_measures(row) for row in cases.itertuples()]
@@ -205,7 +201,9 @@ def figure_11a_segmentations(cases: pd.DataFrame | None) -> Plate | Sentences:
     caption = (
         f"Bright: where the object's best {cases.layer.iloc[0]} unit is active, in the image that it fits "
         f"best, so these are the best cases. J: Jaccard index of the pixels, AP: average precision of the "
-        f"images, both over all {int(cases.n.max()):,} test images, with 95% intervals. After Figure 11a."
+        f"images, both over {_test_images(cases)}, with 95% intervals; chance: the share of these images "
+        "that "
+        "show it, which is the AP of a random response. After Figure 11a."
     )
     rows = -(-len(cases) // columns)
     plate = Plate(f"What units of the {network} network find", step * rows, caption, photo=True)
@@ -219,44 +217,52 @@ def figure_11a_segmentations(cases: pd.DataFrame | None) -> Plate | Sentences:
     return plate
 
 
+def _test_images(table: pd.DataFrame) -> str:
+    """Which images the scores of a table are over."""
+    least, most = int(table.n.min()), int(table.n.max())
+    if least == most:
+        return f"{most:,} test images"
+    return f"the test images whose annotators know the object ({least:,} to {most:,})"
+
+
 def _measures(row: Any) -> list[str]:
-    """J and AP with their intervals, and the paper's where it shows the same object."""
+    """J and AP with their intervals, chance and n, and the paper's where it shows the same object."""
     lines = [
         f"J {percent(row.jaccard)} ({interval(row.jaccard_low, row.jaccard_high)})",
         f"AP {percent(row.ap)} ({interval(row.ap_low, row.ap_high)})",
+        f"chance {percent(row.share)}, n = {row.n}",
     ]
     theirs = paper.SEGMENTATIONS.get(ImageConcepts.plain_name(row.concept))
     return [*lines, f"paper: J {percent(theirs[0])}, AP {percent(theirs[1])}"] if theirs else lines
 
 
-def figure_11bc_precision(
-    localizers: Mapping[str, StudyLocalizer], of: str = "scene", n: int = 6
-) -> Plate | Sentences:
+def figure_11bc_precision(localizers: Mapping[str, StudyLocalizer], of: str = "", n: int = 6) -> Plate:
     """Draw Figure 11b and c: precision and recall of some objects, and the distribution of all objects' APs.
 
     Parameters
     ----------
     localizers : mapping of str to StudyLocalizer
-        By network, as `open_localizers` returns them; empty if the study has no annotations.
+        By network, as `open_localizers` returns them.
     of : str, optional
-        The network whose curves are drawn (default ``"scene"``).
+        The network whose curves are drawn (default the scene network, or else the first).
     n : int, optional
         How many curves, of objects evenly spread over the ranks (default 6).
 
     Returns
     -------
-    Plate or Sentences
-        The figure. Without annotations, a sentence that says so.
+    Plate
+        The figure.
     """
-    if not localizers:
-        return NO_ANNOTATIONS
-    n_images = len(localizers[of].scores.images)
+    of, tables = (
+        of or ("scene" if "scene" in localizers else next(iter(localizers))),
+        _same_objects(localizers),
+    )
     theirs = [ap for _, ap in paper.SEGMENTATIONS.values()]
     caption = (
         "Each object's best unit of the deepest layer. Left: images ranked by the unit's peak, for objects "
         "evenly spread from the best AP to the worst of those that units were named after "
-        f"({DetectorRule.by_measure('iou').text}), n = {n_images:,} images. "
-        "Right: all objects; dark, those that units "
+        f"({DetectorRule.by_measure('iou').text}), with their AP and, in brackets, chance; over "
+        f"{_test_images(tables[of])}. Right: the objects that all networks have; dark, those that units "
         "were named after. Lines: means, with 95% intervals over the objects; dotted: the mean of detectors "
         f"that respond at random. The paper prints APs for eight objects, from {percent(min(theirs))} to "
         f"{percent(max(theirs))}. After Figure 11b and c."
@@ -264,7 +270,7 @@ def figure_11bc_precision(
     plate = Plate("How well units find their objects", 3.1, caption)
     _precision_curves(plate, localizers[of], of, n)
     plate.words(3.95, 0.0, "c  AP of all objects", weight="bold")
-    _histograms(plate, localizers, 4.3, 0.3, WIDTH - 4.3 - 0.15, 2.44)
+    _histograms(plate, localizers, tables, 4.3, 0.3, WIDTH - 4.3 - 0.15, 2.44)
     return plate
 
 
@@ -280,7 +286,7 @@ def _precision_curves(plate: Plate, localizer: StudyLocalizer, of: str, n: int) 
         curve = scores.precision_recall(scores.find(row.concept))
         color = _LINE_COLORS[k % len(_LINE_COLORS)]
         axes.plot(curve.recall, curve.precision, color=color, lw=1.3, clip_on=False)
-        words = f"{fit(row.concept, 0.75)} {percent(row.ap)}"
+        words = f"{fit(row.concept, 0.6)} {percent(row.ap)} ({percent(row.share)})"
         plate.words(2.62, 0.32 + 0.2 * k, words, color=color, size=SMALL)
     if table.empty:
         plate.words(0.75, 1.2, "no unit has an object's name", color=SOFT, size=SMALL)
@@ -289,34 +295,35 @@ def _precision_curves(plate: Plate, localizer: StudyLocalizer, of: str, n: int) 
 def _histograms(
     plate: Plate,
     localizers: Mapping[str, StudyLocalizer],
+    tables: Mapping[str, pd.DataFrame],
     left: float,
     top: float,
     width: float,
     height: float,
 ) -> None:
     rows = compare_networks(localizers).set_index("network")
-    tables = {name: one.objects(intervals=False) for name, one in localizers.items()}
     edges = np.linspace(0, 1, 21)
     highest = max(np.histogram(one.ap, edges)[0].max(initial=1) for one in tables.values())
     step = height / len(tables)
     for k, (name, table) in enumerate(tables.items()):
         axes, color = plate.axes_at(left, top + k * step + 0.16, width, step - 0.3), network_color(name)
         axes.hist(table.ap, edges, color=color, alpha=0.3, lw=0)
-        axes.hist(localizers[name].named_objects().ap, edges, color=color, lw=0)
+        named = localizers[name].named_objects()
+        axes.hist(named.ap[named.concept.isin(table.concept)], edges, color=color, lw=0)
         axes.axvline(rows.ap[name], color=INK, lw=1.2)
         axes.axvline(rows.chance[name], color=INK, lw=1.0, ls=":")
         axes.set(xlim=(0, 1), ylim=(0, highest), xticks=(0, 0.5, 1), yticks=(0, int(highest)))
         if k < len(tables) - 1:
             axes.set_xticklabels([])
         row = rows.loc[name]
-        between = f"{100 * row.ap_low:.0f}–{100 * row.ap_high:.0f}"
-        words = f"{name}: mean {percent(row.ap)} ({between}), n = {int(row.objects)}"
+        between = f" ({100 * row.ap_low:.0f}–{100 * row.ap_high:.0f})" if row.objects > 1 else ""
+        words = f"{name}: mean {percent(row.ap)}{between}, n = {int(row.objects)}"
         plate.words(left, top + k * step - 0.03, words, color=color, size=SMALL)
     axes.set_xlabel("average precision", size=SMALL)
     plate.words(left - 0.3, top + height / 2, "objects", size=SMALL, rotation=90, ha="center", va="center")
 
 
-def reliability_figure(localizers: Mapping[str, StudyLocalizer]) -> Plate | Sentences:
+def reliability_figure(localizers: Mapping[str, StudyLocalizer]) -> Plate:
     """Draw the share of right boxes against their confidence (a reliability diagram).
 
     A point is a group of boxes of about the same confidence. Its bar is the 95% interval of the share.
@@ -324,15 +331,19 @@ def reliability_figure(localizers: Mapping[str, StudyLocalizer]) -> Plate | Sent
     Parameters
     ----------
     localizers : mapping of str to StudyLocalizer
-        By network, as `open_localizers` returns them; empty if the study has no annotations.
+        By network, as `open_localizers` returns them.
 
     Returns
     -------
-    Plate or Sentences
-        The figure. Without annotations, a sentence that says so.
+    Plate
+        The figure.
     """
-    if not localizers:
-        return NO_ANNOTATIONS
+    if all(one.scores.boxes.empty for one in localizers.values()):
+        raise CannotAnswerError(
+            "no named unit is active on the test images, so there is no box whose confidence could be "
+            "checked: "
+            "more annotated images would give more."
+        )
     caption = (
         "Boxes on the test images, in ten groups by confidence. Horizontal: their mean confidence. "
         "Vertical: the share that is right, with its 95% interval; a box is right where its concept shows "

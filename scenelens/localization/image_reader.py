@@ -17,7 +17,6 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
 from scenelens.localization.localizer import Localization
 from scenelens.localization.study_localizers import StudyLocalizer
-from scenelens.paper import PAIR
 from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import one_line, percent, words
 from scenelens.studies import Study
@@ -34,7 +33,7 @@ class ImageReader(traitlets.HasTraits):
     study : Study
         A study with annotations; without them, no unit has a name.
     network : str, optional
-        The network to begin with (default ``"scene"``).
+        The network to begin with (default the study's main one, see `StudyNetworks.main`).
     image : str, optional
         Id of the image to begin with; by default the first test image with a confident box.
 
@@ -67,24 +66,25 @@ class ImageReader(traitlets.HasTraits):
     least = traitlets.Float(0.2)
     box = traitlets.Int(-1)
 
-    def __init__(self, study: Study, network: str = "scene", image: str | None = None) -> None:
+    def __init__(self, study: Study, network: str = "", image: str | None = None) -> None:
         super().__init__()
         self.study = study
         self.paths = _image_paths(study)
         self.uploads: dict[str, np.ndarray] = {}
         # A forward pass takes a while; going back to an image, or changing the layer, should not.
         self._seen = functools.lru_cache(maxsize=16)(self._localize)
+        network = network or study.networks.main
         self.choose(network=network, image=image or self._first(network))
 
     def networks(self) -> list[str]:
-        """Return the names of the scene and the object network, as far as the study has them.
+        """Return the names of the trained networks, see `StudyNetworks.compared`.
 
         Returns
         -------
         list of str
             Names.
         """
-        return [name for name in PAIR if name in self.study.networks]
+        return self.study.networks.compared
 
     def layers(self) -> list[str]:
         """Return the layers in which the chosen network finds boxes.
@@ -127,8 +127,7 @@ class ImageReader(traitlets.HasTraits):
 
     def _first(self, network: str, among: int = 24) -> str:
         """A test image with a confident box at the deepest layer; the very first where none has."""
-        localizer, known = self._localizer(network), self.study.annotations
-        assert known is not None  # else `_localizer` has raised
+        localizer, known = self._localizer(network), self.study.need_annotations()
         ids = {str(path): image for image, path in self.paths.items()}
         images = [ids[str(known.path(image))] for image in localizer.splits["test"][:among]]
         for image in images:

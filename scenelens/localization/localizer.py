@@ -45,6 +45,8 @@ class Localization:
         The columns of `boxes`.
     layers : tuple of str, optional
         The layers in which boxes were looked for, early ones first.
+    network : str, optional
+        The network's name.
     """
 
     frame: np.ndarray
@@ -52,6 +54,7 @@ class Localization:
     classes: Any
     found: Mapping[str, Any]
     layers: tuple[str, ...] = ()
+    network: str = ""
 
     @cached_property
     def scene(self) -> pd.DataFrame:
@@ -247,7 +250,7 @@ class Localizer:
         scores, layers = logits.float().cpu().numpy(), tuple(self.layers)
         tables = ([active[layer][k] for layer in layers] for k in range(len(frames)))
         return [
-            Localization(frame, scores[k], self._classes, self._columns(found), layers)
+            Localization(frame, scores[k], self._classes, self._columns(found), layers, self.network.name)
             for k, (frame, found) in enumerate(zip(frames, tables, strict=True))
         ]
 

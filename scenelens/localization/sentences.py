@@ -5,21 +5,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scenelens import paper
+from scenelens.errors import CannotAnswerError
 from scenelens.intervals import bootstrap_interval
 from scenelens.localization.study_localizers import ENOUGH, StudyLocalizer
-from scenelens.localization.tables import (
-    NO_ANNOTATIONS,
-    compare_networks,
-    compare_with_paper,
-)
+from scenelens.localization.tables import _same_objects, compare_networks, compare_with_paper
 from scenelens.metrics import reliability
 from scenelens.sentences import Sentences, interval, named, percent
 from scenelens.studies import Study
+
+# Objects from which a difference can be told from chance: that six of six lie on one side has 1 chance in 32.
+_FEWEST_OBJECTS = 6
 
 
 def describe_splits(study: Study, localizers: Mapping[str, StudyLocalizer]) -> Sentences:
@@ -30,18 +31,13 @@ def describe_splits(study: Study, localizers: Mapping[str, StudyLocalizer]) -> S
     study : Study
         The study.
     localizers : mapping of str to StudyLocalizer
-        By network, as `open_localizers` returns them; empty if the study has no annotations.
+        By network, as `open_localizers` returns them.
 
     Returns
     -------
     Sentences
         Markdown.
     """
-    if not localizers:
-        return Sentences(
-            f"Study {named(study.name)} has no annotations: nothing says where its objects are, so no "
-            "unit can get a name here. Open the study sceneworld to go through this notebook."
-        )
     splits = next(iter(localizers.values())).splits
     sizes = {name: len(images) for name, images in splits.items()}
     first = (
@@ -52,17 +48,19 @@ def describe_splits(study: Study, localizers: Mapping[str, StudyLocalizer]) -> S
     rows = []
     for name, one in localizers.items():
         n, layers = len(one.localizer.labels), ", ".join(map(named, one.localizer.layers))
-        rows.append(f"- {named(name)} network: {n:,} units named and calibrated ({layers}).")
+        units = f"{n:,} unit{'' if n == 1 else 's'}"
+        where = f" ({layers})" if n else ""
+        rows.append(f"- {named(name)} network: {units} named and calibrated{where}.")
     return Sentences("\n".join([first, "", *rows]))
 
 
-def describe_passes(localizer: StudyLocalizer | None, image: np.ndarray) -> Sentences:
+def describe_passes(localizer: StudyLocalizer, image: np.ndarray) -> Sentences:
     """Count how many forward passes one image takes.
 
     Parameters
     ----------
-    localizer : StudyLocalizer or None
-        One network of a study; None if the study has no annotations.
+    localizer : StudyLocalizer
+        One network of a study.
     image : numpy.ndarray
         uint8 RGB (h, w, 3).
 
@@ -71,8 +69,6 @@ def describe_passes(localizer: StudyLocalizer | None, image: np.ndarray) -> Sent
     Sentences
         Markdown.
     """
-    if localizer is None:
-        return NO_ANNOTATIONS
     passes: list[int] = []
     module = localizer.localizer.network.module
     handle = module.register_forward_pre_hook(lambda *_: passes.append(1))
@@ -81,7 +77,9 @@ def describe_passes(localizer: StudyLocalizer | None, image: np.ndarray) -> Sent
     finally:
         handle.remove()
     text = f"{len(passes)} forward pass{'es' if len(passes) != 1 else ''}"
-    return Sentences(f"**{text}** gave {len(seen.scene)} scenes and {len(seen.boxes)} boxes.")
+    boxes = f"{len(seen.boxes)} box{'' if len(seen.boxes) == 1 else 'es'}"
+    scenes = f"{len(seen.scene)} scene{'' if len(seen.scene) == 1 else 's'}"
+    return Sentences(f"**{text}** gave {scenes} and {boxes}.")
 
 
 def describe_calibration(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
@@ -109,29 +107,34 @@ def describe_calibration(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
             f"{percent(boxes.confidence.mean())}, and {percent(boxes.right.mean())} of them are right; "
             f"bin by bin the two are {100 * error:.1f} points apart."
         )
-    return Sentences("\n".join(lines) or "Nothing is annotated, so nothing could be calibrated.")
+    return Sentences("\n".join(lines))
 
 
-def describe_union(localizer: StudyLocalizer | None) -> Sentences:
+def describe_union(localizer: StudyLocalizer) -> Sentences:
     """Say whether all units of one name together do better than the best of them.
 
     Parameters
     ----------
-    localizer : StudyLocalizer or None
-        One network of a study; None if the study has no annotations.
+    localizer : StudyLocalizer
+        One network of a study.
 
     Returns
     -------
     Sentences
         Markdown.
     """
-    if localizer is None:
-        return NO_ANNOTATIONS
     both = localizer.named_objects().merge(localizer.objects("union", intervals=False), on="concept")
     several = both[[len(units) > 1 for units in both.units_y]]
     if several.empty:
         return Sentences("No object gave its name to two units, so there is no union to compare with.")
     ap, jaccard = (int((several[f"{m}_y"] > several[f"{m}_x"]).sum()) for m in ("ap", "jaccard"))
+    if len(several) == 1:
+        return Sentences(
+            f"One object, {named(several.concept.iloc[0])}, has two units or more. All of them together "
+            "have a "
+            f"{'higher' if ap else 'no higher'} AP than the best one, and a "
+            f"{'higher' if jaccard else 'no higher'} Jaccard index."
+        )
     return Sentences(
         f"{len(several)} objects have two units or more. All of them together have a higher AP than the best "
         f"one for {ap} of these objects, and a higher Jaccard index for {jaccard}."
@@ -139,7 +142,7 @@ def describe_union(localizer: StudyLocalizer | None) -> Sentences:
 
 
 def describe_differences(study: Study, localizers: Mapping[str, StudyLocalizer]) -> Sentences:
-    """Say whether the scene network finds objects better than the others; if not, what limits the comparison.
+    """Say whether the main network finds objects better than the others; if not, what limits the comparison.
 
     Parameters
     ----------
@@ -152,22 +155,33 @@ def describe_differences(study: Study, localizers: Mapping[str, StudyLocalizer])
     -------
     Sentences
         Markdown.
+
+    Raises
+    ------
+    CannotAnswerError
+        If there is one network only, or no object is on enough of the test images.
     """
-    table, measures = _network_differences(localizers), {"ap": "AP", "jaccard": "Jaccard index"}
-    lines = [f"- {measures[row['measure']]}: {_difference(row)}" for row in table.to_dict("records")]
-    if not lines:
-        return Sentences("There is nothing to compare: the study has no annotations, or one network.")
+    main = study.networks.main
+    if len(localizers) < 2:
+        raise CannotAnswerError(
+            f"the study has one network only, {main}, and a difference needs two: another table "
+            "[networks.<name>] "
+            "in its file would add one."
+        )
+    table, measures = _network_differences(localizers, main), {"ap": "AP", "jaccard": "Jaccard index"}
+    lines = [f"- {measures[row['measure']]}: {_difference(row, main)}" for row in table.to_dict("records")]
     return Sentences("\n".join([*lines, "", *_limits(study, localizers, table)]))
 
 
-def _network_differences(localizers: Mapping[str, StudyLocalizer], of: str = "scene") -> pd.DataFrame:
+def _network_differences(localizers: Mapping[str, StudyLocalizer], of: str) -> pd.DataFrame:
     """By how much one network finds objects better than each other network, object by object.
 
     A row has measure ("ap", "jaccard"), than (the other network), difference (the mean over the objects that
-    both have), low, high (its 95% interval) and n (objects).
+    all networks have), low, high (its 95% interval) and n (objects).
     """
-    others = [name for name in localizers if of in localizers and name != of]
-    tables = {name: _comparable(one) for name, one in localizers.items()}
+    others = [name for name in localizers if name != of]
+    same = set(_same_objects(localizers)[of].concept)
+    tables = {name: _comparable(one, same) for name, one in localizers.items()}
     rows = []
     for measure in ("ap", "jaccard"):
         for name in others:
@@ -177,23 +191,28 @@ def _network_differences(localizers: Mapping[str, StudyLocalizer], of: str = "sc
     return pd.DataFrame(rows, columns=["measure", "than", "difference", "low", "high", "n"])
 
 
-def _comparable(localizer: StudyLocalizer) -> pd.DataFrame:
-    """The rows of `StudyLocalizer.objects` in the order of the annotations, which is the same for all
+def _comparable(localizer: StudyLocalizer, objects: set[str]) -> pd.DataFrame:
+    """The rows of some of `StudyLocalizer.objects` in the order of the annotations, which is the same for all
     networks: the resamples of an interval must not depend on how a network ranks the objects."""
     table = localizer.scores.table(intervals=False)
-    return table[table.concept.isin(localizer.objects(intervals=False).concept)]
+    return table[table.concept.isin(objects)]
 
 
-def _difference(row: dict) -> str:
-    if math.isnan(row["low"]):
-        return f"the two networks have too few objects in common to be compared ({row['n']})."
+def _difference(row: dict, main: str) -> str:
+    if row["n"] < _FEWEST_OBJECTS:
+        points = f"{100 * row['difference']:+.1f} points over {row['n']} object{'' if row['n'] == 1 else 's'}"
+        return (
+            f"the {named(main)} and the {named(row['than'])} network differ by {points}, from which "
+            "nothing follows: "
+            f"below {_FEWEST_OBJECTS} objects chance could put them all on one side."
+        )
     verdict = "more than"
     if row["low"] <= 0 <= row["high"]:
         verdict = "neither clearly more nor less than"
     elif row["high"] < 0:
         verdict = "less than"
     return (
-        f"the scene network's best units reach {verdict} the {named(row['than'])} network's "
+        f"the {named(main)} network's best units reach {verdict} the {named(row['than'])} network's "
         f"({100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to "
         f"{100 * row['high']:+.1f}, {row['n']} objects)."
     )
@@ -201,27 +220,29 @@ def _difference(row: dict) -> str:
 
 def _limits(study: Study, localizers: Mapping[str, StudyLocalizer], table: pd.DataFrame) -> list[str]:
     """What limits the comparison, where no advantage shows."""
-    clear = table[(table.than == "object") & (table.low > 0)]
-    if len(clear):
+    rows = table[table.than == "object"]
+    if study.networks.main != "scene" or rows.empty or ((rows.low > 0) & (rows.n >= _FEWEST_OBJECTS)).any():
         return []
-    known, one = study.annotations, next(iter(localizers.values()))
-    scenes = {known.scene(image) for images in one.splits.values() for image in images} if known else set()
+    known, one = study.need_annotations(), next(iter(localizers.values()))
+    scenes = {known.scene(image) for images in one.splits.values() for image in images} - {""}
+    kinds = f", in {len(scenes)} kind{'s' if len(scenes) > 1 else ''} of scene" if scenes else ""
     objects, images = int(table.n.max()), len(one.scores.images)
     return [
         f"**No advantage of the scene network over the object network shows here.** The test is small: "
-        f"{objects} objects that at least {ENOUGH} of {images} test images show and {ENOUGH} do not, in "
-        f"{max(1, len(scenes))} kind{'s' if len(scenes) > 1 else ''} of scene. Objects that are in nearly "
+        f"{objects} object{'s' if objects > 1 else ''} that at least {ENOUGH} of {images} test images show "
+        "and "
+        f"{ENOUGH} do not{kinds}. Objects that are in nearly "
         "every image do not help to tell scenes apart, so a scene network has no reason to find them better."
     ]
 
 
-def describe_paper_comparison(localizer: StudyLocalizer | None) -> Sentences:
+def describe_paper_comparison(localizer: StudyLocalizer) -> Sentences:
     """Compare the scores of the paper's objects with ours.
 
     Parameters
     ----------
-    localizer : StudyLocalizer or None
-        One network of a study; None if the study has no annotations.
+    localizer : StudyLocalizer
+        One network of a study.
 
     Returns
     -------
@@ -229,19 +250,29 @@ def describe_paper_comparison(localizer: StudyLocalizer | None) -> Sentences:
         Markdown.
     """
     table = compare_with_paper(localizer)
-    if isinstance(table, Sentences):
-        return table
-    scored = table[table.images >= ENOUGH]
+    enough = (table.images >= ENOUGH) & (table.n - table.images >= ENOUGH)
+    scored, left = table[enough], _not_counted(table[~enough])
     if scored.empty:
-        n = len(paper.SEGMENTATIONS)
-        return Sentences(f"None of the paper's {n} objects is on {ENOUGH} of this study's test images.")
+        return Sentences(
+            f"None of the paper's {len(paper.SEGMENTATIONS)} objects is on {ENOUGH} test images and "
+            "missing from "
+            f"{ENOUGH} others, so chance would decide the comparison.{left}"
+        )
     higher = int((scored.ap > scored.ap_paper).sum())
     inside = int(((scored.ap_low <= scored.ap_paper) & (scored.ap_paper <= scored.ap_high)).sum())
     what = f"Of {len(scored)} object{'s' if len(scored) > 1 else ''} that the paper shows too"
     return Sentences(
         f"{what}, our AP is higher for {higher}; the paper's lies inside our interval for {inside}. Images "
-        "and units are different: this compares data, not methods."
+        f"and units are different: this compares data, not methods.{left}"
     )
+
+
+def _not_counted(table: pd.DataFrame) -> str:
+    """Objects on nearly all images, whose AP is high by chance, and those on hardly any."""
+    if table.empty:
+        return ""
+    rows = [f"{row.concept} (on {row.images} of {row.n})" for row in table.itertuples()]
+    return f" Not counted: {', '.join(rows)}."
 
 
 def describe_networks(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
@@ -257,15 +288,36 @@ def describe_networks(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
     Sentences
         Markdown.
     """
-    lines = []
+    lines, tables = [], _same_objects(localizers)
     for row in compare_networks(localizers).to_dict("records"):
-        ap = f"{percent(row['ap'])} (95% interval {interval(row['ap_low'], row['ap_high'])})"
+        images = _judged_on(tables[row["network"]])
+        one = row["objects"] == 1
+        between = "" if one else f" (95% interval {interval(row['ap_low'], row['ap_high'])})"
+        over = "1 object" if one else f"{row['objects']} objects"
         lines.append(
-            f"- {named(row['network'])} network: {row['units']} units have the name of one of "
-            f"{row['discovered']} objects; mean AP {ap} over {row['objects']} objects and {row['n']} "
-            f"images, by chance {percent(row['chance'])}."
+            f"- {named(row['network'])} network: {_names(row)}; {'' if one else 'mean '}AP "
+            f"{percent(row['ap'])}{between} over {over} and {images}, by chance {percent(row['chance'])}."
         )
-    return Sentences("\n".join(lines) or "Nothing is annotated, so no unit has a name.")
+    return Sentences("\n".join(lines))
+
+
+def _names(row: Mapping[str, Any]) -> str:
+    if not row["units"]:
+        return "no unit has the name of an object"
+    units = "1 unit has" if row["units"] == 1 else f"{row['units']} units have"
+    return f"{units} the name of {'one of ' if row['discovered'] > 1 else ''}{row['discovered']} object" + (
+        "s" if row["discovered"] > 1 else ""
+    )
+
+
+def _judged_on(table: pd.DataFrame) -> str:
+    """On how many images the objects of a table were judged: an object counts where its annotators know it.
+
+    >>> _judged_on(pd.DataFrame({"n": [25, 38]}))
+    '25 to 38 images'
+    """
+    least, most = int(table.n.min()), int(table.n.max())
+    return f"{most} images" if least == most else f"{least} to {most} images"
 
 
 def _calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> float:

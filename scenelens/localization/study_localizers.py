@@ -18,22 +18,22 @@ import numpy as np
 import pandas as pd
 
 from scenelens.caches import cached
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError
 from scenelens.files import ArrayFile, cache_key, digest, file_name, stable_text
 from scenelens.labels import (
     LABELS_VERSION,
+    LEAST_IMAGES,
     LEAST_IOU,
     AutomaticLabels,
     label_networks,
 )
 from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.calibration import Calibration, Curve
-from scenelens.localization.localizer import Localizer
+from scenelens.localization.localizer import Localization, Localizer
 from scenelens.localization.scored_detector import ScoredDetector
 from scenelens.localization.scores import DetectorScores
 from scenelens.localization.truth import ImageConcepts
 from scenelens.networks import Network
-from scenelens.paper import PAIR
 from scenelens.receptive_fields import EmpiricalRF, open_atlas
 from scenelens.studies import Study, network_variant, variant_parts
 from scenelens.unfinished import Unfinished
@@ -41,7 +41,9 @@ from scenelens.unfinished import Unfinished
 _VERSION = 1  # of the cached results: raise it when a rule changes their numbers
 _PAPER_LAYERS = ("pool2", "conv4", "pool5")  # Figure 10
 _MOST = {"selection": 1000, "calibration": 500, "test": 500}  # images
-ENOUGH = 5  # images that show an object, and that do not: with fewer, chance decides its AP
+ENOUGH = LEAST_IMAGES  # images that show an object, and that do not: with fewer, chance decides its AP
+# Images of scenes from which on the test's quarter is enough: ENOUGH with an object and ENOUGH without.
+_FEWEST = 1 + max(n for n in range(100) if n - n // 2 - n // 4 < 2 * ENOUGH)
 
 #: Set of images ("selection", "calibration", "test") -> ids of images.
 Splits = dict[str, list[str]]
@@ -70,6 +72,21 @@ class StudyLocalizer:
     scores: DetectorScores
     splits: Splits
     units: LabelledUnits
+
+    def __call__(self, image: np.ndarray) -> Localization:
+        """Name the scene and find objects in one image, in one forward pass.
+
+        Parameters
+        ----------
+        image : numpy.ndarray
+            uint8 RGB (h, w, 3).
+
+        Returns
+        -------
+        Localization
+            The scene and the boxes.
+        """
+        return self.localizer(image)
 
     def with_thresholds(self, labels: pd.DataFrame) -> pd.DataFrame:
         """Add thresholds to labels from any source, such as people's, so that they can be calibrated.
@@ -120,8 +137,27 @@ class StudyLocalizer:
         table = self.objects(intervals=False)
         return table[table.concept.isin(named)].reset_index(drop=True)
 
+    def too_few(self) -> CannotAnswerError:
+        """Why no object can be scored on the test images, and how many annotated images could be enough.
+
+        Returns
+        -------
+        CannotAnswerError
+            The sentence, for the caller to raise.
+        """
+        # An image counts only where its annotators know the object.
+        n = int(self.scores.table(intervals=False).n.max())
+        text = f"no object is on {ENOUGH} test images and missing from {ENOUGH}, so chance would decide how "
+        if n < 2 * ENOUGH:
+            return CannotAnswerError(
+                f"{text}well it is found: no object is judged on more than {n} images. A quarter of the "
+                "annotated "
+                f"scenes is the test, so {_FEWEST} of one set of annotations are needed."
+            )
+        return CannotAnswerError(f"{text}well it is found: annotate scenes that differ in their objects.")
+
     @staticmethod
-    def of(study: Study, network: str = "scene", progress: bool = True) -> StudyLocalizer:
+    def of(study: Study, network: str = "", progress: bool = True) -> StudyLocalizer:
         """Return one network of a study, ready to find objects in images.
 
         The first time this takes about two minutes where there are thousands of images; then it is read from
@@ -132,7 +168,7 @@ class StudyLocalizer:
         study : Study
             A study with annotations.
         network : str, optional
-            The network's name in the study (default ``"scene"``).
+            The network's name in the study (default its main one, see `StudyNetworks.main`).
         progress : bool, optional
             Whether to show progress bars (default True).
 
@@ -144,9 +180,11 @@ class StudyLocalizer:
         Raises
         ------
         SceneLensError
-            If the study has no annotations, fewer than four annotated images of scenes, or no such network.
+            If there is no such network; CannotAnswerError if the study has no annotations, or fewer than four
+            annotated images of scenes.
         """
-        return _open(study, [network], progress)[network]
+        name = network or study.networks.main
+        return _open(study, [name], progress)[name]
 
 
 #: What is open of each study, by network.
@@ -166,14 +204,14 @@ def open_localizers(study: Study, progress: bool = True) -> dict[str, StudyLocal
     Returns
     -------
     dict of str to StudyLocalizer
-        By network; empty if the study has no annotations.
+        By network.
 
     Raises
     ------
     SceneLensError
-        If the study has annotations, but fewer than four annotated images of scenes.
+        CannotAnswerError if the study has no annotations, or fewer than four annotated images of scenes.
     """
-    return {} if study.annotations is None else _open(study, list(study.networks), progress)
+    return _open(study, list(study.networks), progress)
 
 
 def _open(study: Study, networks: Sequence[str], progress: bool) -> dict[str, StudyLocalizer]:
@@ -194,9 +232,8 @@ def _folder(study: Study) -> Path:
 def _study_localizer(
     study: Study, name: str, splits: Splits, automatic: AutomaticLabels, progress: bool
 ) -> StudyLocalizer:
-    network, annotations = study.networks[name], study.annotations
-    assert annotations is not None  # `_split_images` has raised
-    units = LabelledUnits.prepare(network, _name_units(automatic), _fields(study, name), automatic.layers)
+    network, annotations = study.networks[name], study.need_annotations()
+    units = LabelledUnits.prepare(network, _named_units(automatic), _fields(study, name), automatic.layers)
     path = _cache_path(study, name, splits)
 
     def make() -> tuple[Calibration, DetectorScores]:
@@ -219,11 +256,6 @@ def _split_images(study: Study, seed: int = 0) -> Splits:
     """The annotated images of scenes, randomly split: selection (half), calibration and test (a quarter
     each), but no more than 1,000, 500 and 500 images."""
     scenes = study.scene_images()
-    if len(scenes) < 4:
-        raise SceneLensError(
-            f"{len(scenes)} annotated scenes are too few for a selection, a calibration and a test set; "
-            "at least 4 are needed."
-        )
     several = len(study.annotation_sets) > 1
     splits: Splits = {name: [] for name in _MOST}
     for name in study.annotation_sets:  # each set by itself, so that each split has a part of it
@@ -233,6 +265,13 @@ def _split_images(study: Study, seed: int = 0) -> Splits:
         splits["selection"] += order[:half]
         splits["calibration"] += order[half : half + quarter]
         splits["test"] += order[half + quarter :]
+    if not all(splits.values()):
+        raise CannotAnswerError(
+            f"{len(scenes)} annotated image{'' if len(scenes) == 1 else 's'} of scenes cannot be split "
+            "into a "
+            "selection, a calibration and a test set: at least 4 of one set of annotations are needed, and "
+            f"{_FEWEST} before any object can be scored."
+        )
     return {name: images[: _MOST[name]] for name, images in splits.items()}
 
 
@@ -242,6 +281,10 @@ def _layers(network: Network) -> list[str]:
     if set(_PAPER_LAYERS) <= set(network.layers.layer):
         return list(_PAPER_LAYERS)
     main = [layer for layer in network.main_layers(6) if network.layer_shape(layer)[1:] != (1, 1)]
+    if not main:
+        raise CannotAnswerError(
+            f"no layer of the {network.name} network has a map, so its units have no place."
+        )
     # Not the very first layer: its units respond to edges and colours, which are no objects.
     places = np.linspace(min(1, len(main) - 1), len(main) - 1, min(3, len(main))).round().astype(int)
     return [main[k] for k in dict.fromkeys(places.tolist())]
@@ -251,8 +294,7 @@ def _automatic_labels(
     study: Study, networks: list[str], splits: Splits, progress: bool
 ) -> dict[str, AutomaticLabels]:
     """How well every unit of the chosen layers fits every concept that has a place, on the selection set."""
-    annotations = study.annotations
-    assert annotations is not None  # `_split_images` has raised
+    annotations = study.need_annotations()
 
     def make(names: list[str]) -> list[AutomaticLabels]:
         nets = [study.networks[name] for name in names]
@@ -263,6 +305,24 @@ def _automatic_labels(
 
     paths = {name: _cache_path(study, name, splits, "-names") for name in networks}
     return AutomaticLabels.load_or_compute(paths, make)
+
+
+def _named_units(automatic: AutomaticLabels) -> pd.DataFrame:
+    """`_name_units`, or why there are none."""
+    labels, name = _name_units(automatic), automatic.network
+    if not (automatic.concepts.kind == "objects").any():
+        raise CannotAnswerError(
+            f"the annotations name no object on the {automatic.n_images} images by which units get their "
+            "names: "
+            "outline and name objects on more images."
+        )
+    if labels.empty:
+        raise CannotAnswerError(
+            f"no unit of the {name} network is active where anything is annotated, so none gets a name: "
+            "look at "
+            "the network's weights and preprocessing."
+        )
+    return labels
 
 
 def _name_units(automatic: AutomaticLabels) -> pd.DataFrame:
@@ -286,8 +346,6 @@ def _detectors(automatic: AutomaticLabels) -> list[ScoredDetector]:
     0.04, all these units of an object together, and for each object the best unit of the layer."""
     layer = automatic.layers[-1]
     objects = automatic.concepts.index[automatic.concepts.kind == "objects"].to_numpy()
-    if not len(objects):
-        raise SceneLensError("the annotations name no objects, so there is nothing to detect.")
     iou = np.nan_to_num(automatic.measures(layer)["iou"][:, objects])
     names = automatic.concepts.concept.to_numpy()[objects]
     levels = automatic.counts[layer].thresholds
@@ -312,9 +370,10 @@ def _detectors(automatic: AutomaticLabels) -> list[ScoredDetector]:
 
 def _fields(study: Study, network: str) -> dict[str, dict[int, EmpiricalRF]]:
     """The receptive fields that the atlas already has of the chosen layers; none is measured for this."""
-    if network not in PAIR:
+    atlas = open_atlas(study)
+    if network not in atlas.parts:
         return {}
-    part = open_atlas(study).part(network)
+    part = atlas.part(network)
     return {layer: part.cached(layer) for layer in _layers(study.networks[network])}
 
 

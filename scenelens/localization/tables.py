@@ -11,23 +11,19 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.annotations import Annotations
+from scenelens.errors import CannotAnswerError
 from scenelens.images import load_image
 from scenelens.intervals import bootstrap_interval
 from scenelens.localization.localizer import Localization
 from scenelens.localization.scored_detector import ScoredDetector
-from scenelens.localization.study_localizers import StudyLocalizer
+from scenelens.localization.study_localizers import ENOUGH, StudyLocalizer
 from scenelens.localization.truth import ImageConcepts
-from scenelens.sentences import Sentences
+from scenelens.sentences import named
 from scenelens.studies import Study
-
-#: What a cell of the notebook shows if a study has nothing to show.
-NO_ANNOTATIONS = Sentences(
-    "This study has no annotations, so no unit has a name, and there is nothing to show here."
-)
 
 
 def compare_networks(localizers: Mapping[str, StudyLocalizer]) -> pd.DataFrame:
-    """Return how well the networks of a study find objects, one row per network.
+    """Return how well the networks of a study find objects, one row per network, over the same objects.
 
     Parameters
     ----------
@@ -38,13 +34,19 @@ def compare_networks(localizers: Mapping[str, StudyLocalizer]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         network, units (named after an object, IoU above 0.04), discovered (objects that gave a unit its
-        name), objects (scored), n (test images); ap and jaccard, means over the objects' best units, each
-        with a 95% bootstrap interval over the objects (``_low``, ``_high``); chance, the mean AP of detectors
-        that respond at random.
+        name), objects (scored, in all networks), n (test images); ap and jaccard, means over the objects'
+        best units, each with a 95% bootstrap interval over the objects (``_low``, ``_high``; NaN for one
+        object); chance, the mean AP of detectors that respond at random.
+
+    Raises
+    ------
+    CannotAnswerError
+        If no object is on enough of the test images.
     """
     rows = []
-    for name, one in localizers.items():
-        table, how = one.objects(intervals=False), one.scores.detectors.how
+    for name, table in _same_objects(localizers).items():
+        one = localizers[name]
+        how = one.scores.detectors.how
         row: dict[str, Any] = {"network": name, "units": int((how == "unit").sum())}
         row |= {"discovered": int((how == "union").sum()), "objects": len(table)}
         row["n"] = len(one.scores.images)
@@ -57,15 +59,27 @@ def compare_networks(localizers: Mapping[str, StudyLocalizer]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _same_objects(localizers: Mapping[str, StudyLocalizer]) -> dict[str, pd.DataFrame]:
+    """Each network's `StudyLocalizer.objects`, of the objects that all networks have.
+
+    An object at the edge of the photographs may lie outside of the frame that another network sees.
+    """
+    tables = {name: one.objects(intervals=False) for name, one in localizers.items()}
+    same = set.intersection(*(set(table.concept) for table in tables.values()))
+    if not same:
+        raise next(iter(localizers.values())).too_few()
+    return {name: table[table.concept.isin(same)] for name, table in tables.items()}
+
+
 def compare_with_paper(
-    localizer: StudyLocalizer | None, how: str = "best unit", decimals: int | None = None
-) -> pd.DataFrame | Sentences:
+    localizer: StudyLocalizer, how: str = "best unit", decimals: int | None = None
+) -> pd.DataFrame:
     """Return the scores for the objects of the paper's Figure 11a that this study has too.
 
     Parameters
     ----------
-    localizer : StudyLocalizer or None
-        One network of a study; None if the study has no annotations.
+    localizer : StudyLocalizer
+        One network of a study.
     how : str, optional
         Which detectors: ``"unit"``, ``"best unit"`` (the default) or ``"union"``.
     decimals : int, optional
@@ -73,36 +87,48 @@ def compare_with_paper(
 
     Returns
     -------
-    pandas.DataFrame or Sentences
-        concept, images (that show it); jaccard and ap, ours with 95% intervals (``_low``, ``_high``) and the
-        paper's (``_paper``). Without annotations, a sentence that says so.
+    pandas.DataFrame
+        concept, n (test images whose annotators know it), images (that show it); jaccard and ap, ours with
+        95% intervals (``_low``, ``_high``) and the paper's (``_paper``); chance, the AP of a detector that
+        responds at random.
+
+    Raises
+    ------
+    CannotAnswerError
+        If the study's annotations name none of these objects.
     """
-    if localizer is None:
-        return NO_ANNOTATIONS
     plain_name, concepts = ImageConcepts.plain_name, localizer.scores.detectors.concept
-    named = [name for name in concepts if plain_name(name) in paper.SEGMENTATIONS]
-    table = localizer.scores.table(how, concepts=named)
+    known = [name for name in concepts if plain_name(name) in paper.SEGMENTATIONS]
+    table = localizer.scores.table(how, concepts=known)
     table = table.assign(name=[plain_name(concept) for concept in table.concept]).set_index("name")
     rows = []
     for concept, (j, ap) in paper.SEGMENTATIONS.items():
         if concept in table.index:
             ours = table.loc[concept]
             pixels = (ours.jaccard, ours.jaccard_low, ours.jaccard_high, j)
-            rows.append((concept, ours.images, *pixels, ours.ap, ours.ap_low, ours.ap_high, ap))
-    columns = ["concept", "images", "jaccard", "jaccard_low", "jaccard_high", "jaccard_paper"]
-    found = pd.DataFrame(rows, columns=[*columns, "ap", "ap_low", "ap_high", "ap_paper"])
+            images = (ours.ap, ours.ap_low, ours.ap_high, ours.share, ap)
+            rows.append((concept, ours.n, ours.images, *pixels, *images))
+    if not rows:
+        names = ", ".join(paper.SEGMENTATIONS)
+        raise CannotAnswerError(
+            f"none of the objects of the paper's Figure 11a is on a test image ({names}): annotations that "
+            "name "
+            "one of them could be compared."
+        )
+    columns = ["concept", "n", "images", "jaccard", "jaccard_low", "jaccard_high", "jaccard_paper"]
+    found = pd.DataFrame(rows, columns=[*columns, "ap", "ap_low", "ap_high", "chance", "ap_paper"])
     return found if decimals is None else found.round(decimals)
 
 
-def example_image(study: Study, localizer: StudyLocalizer | None, n: int = 48) -> np.ndarray:
+def example_image(study: Study, localizer: StudyLocalizer, n: int = 48) -> np.ndarray:
     """Return an image that shows well what localization does.
 
     Parameters
     ----------
     study : Study
         The study.
-    localizer : StudyLocalizer or None
-        One of its networks; None if the study has no annotations.
+    localizer : StudyLocalizer
+        One of its networks.
     n : int, optional
         How many of the test images to consider (default 48).
 
@@ -110,12 +136,9 @@ def example_image(study: Study, localizer: StudyLocalizer | None, n: int = 48) -
     -------
     numpy.ndarray
         uint8 RGB (h, w, 3): a test image whose scene the network recognises, where there is one, on which
-        every layer has a box, with many confident boxes at the deepest layer. Without annotations, the
-        study's first image.
+        every layer has a box, with many confident boxes at the deepest layer.
     """
-    known = study.annotations
-    if known is None or localizer is None:
-        return study.load_image(study.images.image.iloc[0])
+    known = study.need_annotations()
     ids = localizer.splits["test"][:n]
     images = [load_image(known.path(image)) for image in ids]
     found = localizer.localizer.several(images)
@@ -132,63 +155,26 @@ def _worth(seen: Localization, deepest: str, scene: str) -> float:
     return float(sure + 2 * layers + 3 * recognised)
 
 
-def find_objects(localizer: StudyLocalizer | None, image: np.ndarray) -> Localization | None:
-    """Name the scene and find objects in one image, if the study's units have names.
-
-    Parameters
-    ----------
-    localizer : StudyLocalizer or None
-        One network of a study; None if the study has no annotations.
-    image : numpy.ndarray
-        uint8 RGB (h, w, 3).
-
-    Returns
-    -------
-    Localization or None
-        The scene and the boxes; None without annotations.
-    """
-    return None if localizer is None else localizer.localizer(image)
-
-
-def scene_table(seen: Localization | None) -> pd.DataFrame | Sentences:
-    """Return the most probable scenes of an image.
-
-    Parameters
-    ----------
-    seen : Localization or None
-        What `find_objects` returned.
-
-    Returns
-    -------
-    pandas.DataFrame or Sentences
-        `Localization.scene`. Without annotations, a sentence that says so.
-    """
-    return NO_ANNOTATIONS if seen is None else seen.scene
-
-
-def box_table(seen: Localization | None, n: int = 8) -> pd.DataFrame | Sentences:
+def box_table(seen: Localization, n: int = 8) -> pd.DataFrame:
     """Return the most confident boxes of an image.
 
     Parameters
     ----------
-    seen : Localization or None
-        What `find_objects` returned.
+    seen : Localization
+        What one forward pass said, of a `StudyLocalizer`.
     n : int, optional
         Boxes at most (default 8).
 
     Returns
     -------
-    pandas.DataFrame or Sentences
-        The most important columns of `Localization.boxes`, rounded to two decimals. Without annotations, a
-        sentence that says so.
+    pandas.DataFrame
+        The most important columns of `Localization.boxes`, rounded to two decimals.
     """
-    if seen is None:
-        return NO_ANNOTATIONS
     columns = ["layer", "concept", "confidence", "top", "left", "bottom", "right", "unit", "units"]
     return seen.boxes.sort_values("confidence", ascending=False)[columns].head(n).round(2)
 
 
-def best_cases(study: Study, localizer: StudyLocalizer | None, n: int = 8) -> pd.DataFrame | None:
+def best_cases(study: Study, localizer: StudyLocalizer, n: int = 8) -> pd.DataFrame:
     """Return the test image of each object in which the region of the object's best unit fits best.
 
     This runs the network on each of these images.
@@ -197,25 +183,35 @@ def best_cases(study: Study, localizer: StudyLocalizer | None, n: int = 8) -> pd
     ----------
     study : Study
         The study.
-    localizer : StudyLocalizer or None
-        One of its networks; None if the study has no annotations.
+    localizer : StudyLocalizer
+        One of its networks.
     n : int, optional
         How many objects: those with the highest AP among the ones that units were named after (default 8).
 
     Returns
     -------
-    pandas.DataFrame or None
+    pandas.DataFrame
         Rows of `DetectorScores.table`, best AP first, with network (its name), frame (uint8 RGB (H, W, 3),
-        the image as the network saw it) and mask ((H, W) bool, where the unit is active). None without
-        annotations. No rows if no unit was named after an object that the test images show.
+        the image as the network saw it) and mask ((H, W) bool, where the unit is active).
+
+    Raises
+    ------
+    CannotAnswerError
+        If no unit was named after an object that enough of the test images show.
     """
-    if localizer is None or study.annotations is None:
-        return None
-    named, network = localizer.named_objects().head(n), localizer.localizer.network.name
-    if named.empty:
-        return named
-    table = localizer.scores.table(concepts=list(named.concept)).sort_values("ap", ascending=False)
-    cases = [_best_case(study.annotations, localizer, row) for row in table.itertuples()]
+    annotations, network = study.need_annotations(), localizer.localizer.network.name
+    if localizer.objects(intervals=False).empty:
+        raise localizer.too_few()
+    best = localizer.named_objects().head(n)
+    if best.empty:
+        raise CannotAnswerError(
+            f"no unit of the {named(network)} network has the name of an object that is on {ENOUGH} test "
+            "images "
+            f"and missing from {ENOUGH}: units of a trained network, or more annotated objects, would give "
+            "one."
+        )
+    table = localizer.scores.table(concepts=list(best.concept)).sort_values("ap", ascending=False)
+    cases = [_best_case(annotations, localizer, row) for row in table.itertuples()]
     frames, masks = [frame for frame, _ in cases], [mask for _, mask in cases]
     return table.assign(network=network, frame=frames, mask=masks)
 

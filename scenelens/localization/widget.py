@@ -17,9 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scenelens.localization.figures import BOX_COLORS, Spot, _room_for
 from scenelens.localization.image_reader import MOST, ImageReader
-from scenelens.localization.tables import NO_ANNOTATIONS
 from scenelens.receptive_fields import EmpiricalRF
-from scenelens.sentences import Sentences, number, percent, words
+from scenelens.sentences import number, percent, words
 from scenelens.studies import Study, top_images
 from scenelens.workbook import (
     CSS_WIDTH,
@@ -40,9 +39,7 @@ _TILES, _TILE = 5, 128  # top images of a unit, pixels of one
 _SIDE, _SCORES = 440, 370  # pixels: the image, and the width of the scores to the right of it
 
 
-def localize_image(
-    study: Study, network: str = "scene", image: str | None = None
-) -> _LocalizeImage | Sentences:
+def localize_image(study: Study, network: str = "", image: str | None = None) -> _LocalizeImage:
     """Return a live view of what a network finds in an image of the study, or in the reader's own.
 
     Parameters
@@ -50,23 +47,20 @@ def localize_image(
     study : Study
         The study.
     network : str, optional
-        The network to begin with (default ``"scene"``).
+        The network to begin with (default the study's main one, see `StudyNetworks.main`).
     image : str, optional
         Id of the image to begin with; by default the first test image with a confident box.
 
     Returns
     -------
-    ipywidgets.VBox or Sentences
-        A view that a notebook shows; ``.model`` is its `ImageReader`. Without annotations, a
-        sentence that says so.
+    ipywidgets.VBox
+        A view that a notebook shows; ``.model`` is its `ImageReader`.
 
     Raises
     ------
     SceneLensError
-        If the study has no such network or image.
+        If the study has no such network or image; CannotAnswerError where it has no annotations, or too few.
     """
-    if study.annotations is None:
-        return NO_ANNOTATIONS
     return _LocalizeImage(ImageReader(study, network, image))
 
 

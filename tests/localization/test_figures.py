@@ -1,5 +1,6 @@
 """The figures of section 4.2: what is drawn where, and that no word leaves the page or runs into another."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
 
+from scenelens.errors import CannotAnswerError
 from scenelens.localization import figures, tables
 from scenelens.localization.localizer import Localization
 from scenelens.localization.study_localizers import open_localizers
@@ -121,8 +123,19 @@ def test_a_network_whose_units_have_no_names_gets_a_sentence(study, found):
     class Nameless:
         localizer = found["scene"].localizer
 
+        def objects(self, intervals):
+            return found["scene"].objects(intervals=intervals)
+
         def named_objects(self):
             return found["scene"].named_objects().head(0)
 
-    cases = tables.best_cases(study, Nameless())
-    assert figures.figure_11a_segmentations(cases).startswith("No unit of this network has an object's name")
+    with pytest.raises(CannotAnswerError, match="no unit of the scene network has the name of an object"):
+        tables.best_cases(study, Nameless())
+
+
+def test_no_box_at_all_is_a_sentence(found):
+    bare = replace(found["scene"].scores, boxes=found["scene"].scores.boxes.head(0))
+    nothing = {"scene": replace(found["scene"], scores=bare)}
+    with pytest.raises(CannotAnswerError, match="no box whose confidence could be checked"):
+        figures.reliability_figure(nothing)
+    assert figures.reliability_figure(nothing | {"object": found["object"]}).axes

@@ -1,10 +1,12 @@
 """Three sets of images, what is cached of them, and what section 4.2 says of a tiny study."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError
 from scenelens.exercises import check
 from scenelens.images import load_image
 from scenelens.localization import figures, sentences, tables
@@ -12,11 +14,13 @@ from scenelens.localization import study_localizers as module
 from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.calibration import Calibration
 from scenelens.localization.localizer import Localization, localize
+from scenelens.localization.scores import DetectorScores
 from scenelens.localization.study_localizers import (
     StudyLocalizer,
     _detectors,
     _layers,
     _name_units,
+    _named_units,
     _split_images,
     open_localizers,
 )
@@ -54,7 +58,7 @@ def test_no_image_is_in_two_sets(study):
 def test_object_centric_images_are_in_no_set(study, monkeypatch):
     lone = study.images.assign(source="object-centric")
     monkeypatch.setattr(study, "images", lone, raising=False)
-    with pytest.raises(SceneLensError, match="0 annotated scenes are too few"):
+    with pytest.raises(CannotAnswerError, match="0 annotated images of scenes cannot be split"):
         _split_images(study)
 
 
@@ -170,14 +174,15 @@ def test_tables_say_what_single_numbers_say(found):
     assert table.ap["object"] == pytest.approx(objects.ap.mean())
     assert table.objects["object"] == len(objects)
     assert ((objects.images >= 5) & (objects.n - objects.images >= 5)).all()
-    apart = sentences._network_differences(found)
+    apart = sentences._network_differences(found, "scene")
     both = found["scene"].objects(intervals=False).merge(objects, on="concept")
     row = apart[apart.measure == "ap"].iloc[0]
     assert (row.than, row.n) == ("object", len(both))
     assert row.difference == pytest.approx((both.ap_x - both.ap_y).mean())
 
 
-def test_two_equal_networks_have_no_difference_and_the_limits_are_named(study, found):
+def test_two_equal_networks_have_no_difference_and_the_limits_are_named(study, found, monkeypatch):
+    monkeypatch.setattr(sentences, "_FEWEST_OBJECTS", 2)
     same = {"scene": found["scene"], "object": found["scene"]}
     text = sentences.describe_differences(study, same)
     assert "neither clearly more nor less" in text
@@ -185,38 +190,168 @@ def test_two_equal_networks_have_no_difference_and_the_limits_are_named(study, f
     assert "3 kinds of scene" in text
 
 
-def test_a_difference_without_an_interval_is_said_in_words(study, found, monkeypatch):
+@pytest.mark.parametrize(("n", "decides"), [(1, False), (5, False), (6, True), (40, True)])
+def test_a_handful_of_objects_decides_nothing(study, found, monkeypatch, n, decides):
+    """Six of six objects lie on one side by chance in 2 of 64 cases, five of five in 2 of 32: 6% and more."""
     columns = ["measure", "than", "difference", "low", "high", "n"]
-    table = pd.DataFrame([("ap", "object", 0.1, np.nan, np.nan, 1)], columns=columns)
-    monkeypatch.setattr(sentences, "_network_differences", lambda found: table)
+    low, high = (np.nan, np.nan) if n == 1 else (0.05, 0.2)
+    table = pd.DataFrame([("ap", "object", 0.1, low, high, n)], columns=columns)
+    monkeypatch.setattr(sentences, "_network_differences", lambda found, of: table)
     text = sentences.describe_differences(study, found)
-    assert "too few objects in common" in text
+    assert ("reach more than" in text) == decides
+    assert ("from which nothing follows" in text) == (not decides)
+    assert ("No advantage" in text) == (not decides)
     assert "nan" not in text
 
 
 def test_a_study_without_annotations_says_so(bare):
-    assert open_localizers(bare) == {}
-    assert "no annotations" in sentences.describe_splits(bare, {})
-    assert tables.example_image(bare, None).shape == (60, 80, 3)
-    assert tables.compare_networks({}).empty
-    assert "nothing to compare" in sentences.describe_differences(bare, {})
-    assert sentences.describe_calibration({})
-    for nothing in (
-        sentences.describe_passes(None, np.zeros((9, 9, 3), np.uint8)),
-        sentences.describe_union(None),
-        sentences.describe_paper_comparison(None),
-        tables.compare_with_paper(None, decimals=3),
-        tables.scene_table(tables.find_objects(None, np.zeros((9, 9, 3), np.uint8))),
-        tables.box_table(None),
-        figures.figure_10_reading(None),
-        figures.figure_11a_segmentations(tables.best_cases(bare, None)),
-        figures.figure_11bc_precision({}),
-        figures.reliability_figure({}),
-    ):
-        assert nothing is tables.NO_ANNOTATIONS
-    with pytest.raises(SceneLensError, match="no annotations"):
-        StudyLocalizer.of(bare, "scene")
+    for ask in (open_localizers, StudyLocalizer.of, lambda study: StudyLocalizer.of(study, "object")):
+        with pytest.raises(CannotAnswerError, match=r"no annotations.*\[annotations\] table"):
+            ask(bare)
     assert not check("04_2.4", bare, "bed").right
+    assert "no annotations" in check("04_2.4", bare, "bed")
+
+
+@pytest.mark.parametrize("per_category", [1, 2, 3])
+def test_few_annotated_images(tmp_path, per_category):
+    """Three scenes cannot be split into three sets with two of them for the names; six and nine can, but no
+    object is on five test images and missing from five."""
+    small = annotated_study(tmp_path, per_category)
+    if per_category == 1:
+        with pytest.raises(CannotAnswerError, match=r"3 annotated images.*at least 4 .* and 37 before"):
+            open_localizers(small)
+        return
+    localizers = open_localizers(small)
+    one = localizers["scene"]
+    for ask in (
+        lambda: tables.compare_networks(localizers),
+        lambda: sentences.describe_networks(localizers),
+        lambda: sentences.describe_differences(small, localizers),
+        lambda: figures.figure_11bc_precision(localizers),
+        lambda: tables.best_cases(small, one),
+    ):
+        n = {2: 2, 3: 3}[per_category]
+        with pytest.raises(CannotAnswerError, match=rf"more than {n} images.*so 37 of one set"):
+            ask()
+    assert "37 of one set" in check("04_2.4", small, "bed")
+    assert not check("04_2.4", small, "bed").right
+    assert "nan" not in sentences.describe_calibration(localizers)
+
+
+def test_how_many_annotated_images_are_enough(study, monkeypatch):
+    """From 37 on a quarter, rounded up, is ten images or more; of 36 it is nine."""
+    for n in range(37, 200):
+        monkeypatch.setattr(type(study), "scene_images", lambda self, n=n: [str(k) for k in range(n)])
+        assert len(_split_images(study)["test"]) >= 10
+    monkeypatch.setattr(type(study), "scene_images", lambda self: [str(k) for k in range(36)])
+    assert len(_split_images(study)["test"]) == 9
+
+
+def test_one_network_has_nothing_to_be_compared_with(study, found):
+    alone = {"scene": found["scene"]}
+    with pytest.raises(CannotAnswerError, match=r"one network only, scene.*\[networks\.<name>\]"):
+        sentences.describe_differences(study, alone)
+    assert tables.compare_networks(alone).network.tolist() == ["scene"]
+    assert figures.figure_11bc_precision({"object": found["object"]}).caption
+
+
+def test_annotations_that_name_nothing(found):
+    labels = found["scene"].automatic
+    bare = replace(labels, concepts=labels.concepts.assign(kind="materials"))
+    with pytest.raises(CannotAnswerError, match="name no object on the 24 images"):
+        _named_units(bare)
+    dead = {layer: replace(one, active=0 * one.active) for layer, one in labels.counts.items()}
+    with pytest.raises(CannotAnswerError, match="no unit of the scene network is active"):
+        _named_units(replace(labels, counts=dead))
+
+
+# ---- objects that only some annotators know
+
+
+def scored(found, present: dict[str, str], seed: int = 0) -> StudyLocalizer:
+    """Detectors of some objects, with 1 for an image that shows it, 0 for one that does not, and - for one
+    whose annotators do not know it. Peaks are random, the same for all networks of one seed."""
+    truth = np.array([[{"1": 1, "0": 0, "-": -1}[c] for c in row] for row in present.values()]).T
+    rng = np.random.default_rng(seed)
+    rows = [
+        (name, "objects", how, "pool5", (k,))
+        for k, name in enumerate(present)
+        for how in ("best unit", "unit")
+    ]
+    twice = np.repeat(truth, 2, axis=1)
+    pixels = np.stack(
+        [np.minimum(twice, 1) * 2, np.where(twice < 0, -1, 5), np.where(twice > 0, 4, twice)], 2
+    )
+    scores = DetectorScores(
+        pd.DataFrame(rows, columns=["concept", "kind", "how", "layer", "units"]),
+        tuple(str(k) for k in range(len(truth))),
+        np.repeat(rng.random(truth.shape), 2, axis=1),
+        pixels,
+        np.ones((len(rows), 2, 4), int),
+        found["scene"].scores.boxes,
+    )
+    return replace(found["scene"], scores=scores)
+
+
+TWO_SETS = {
+    "door": "1" * 6 + "0" * 8 + "-" * 20,  # judged on 14 images
+    "fence": "-" * 14 + "1" * 9 + "0" * 11,  # on 20
+    "sky": "1" * 30 + "0" * 4,  # on nearly all: missing from four only
+    "bed": "1" * 34,  # on all
+}
+
+
+def test_n_is_that_of_each_object(study, found):
+    one = scored(found, TWO_SETS)
+    table = one.objects(intervals=False).set_index("concept")
+    assert table.n.to_dict() == {"door": 14, "fence": 20}
+    text = sentences.describe_networks({"scene": one})
+    assert "over 2 objects and 14 to 20 images" in text
+    cases = one.scores.table(concepts=["door", "fence"]).assign(
+        network="scene", frame=[np.zeros((9, 9, 3), np.uint8)] * 2, mask=[np.ones((9, 9), bool)] * 2
+    )
+    plate = figures.figure_11a_segmentations(cases)
+    assert "the test images whose annotators know the object (14 to 20)" in plate.caption
+    assert {"chance 43%, n = 14", "chance 45%, n = 20"} <= {text.get_text() for text in plate.texts}
+    same = figures.figure_11a_segmentations(cases.assign(n=14))
+    assert "both over 14 test images" in same.caption
+    assert "(14 to 20)" in figures.figure_11bc_precision({"scene": one}).caption
+
+
+def test_networks_are_compared_over_the_same_objects(study, found):
+    """The second network's frame cuts the fence off."""
+    one, other = (
+        scored(found, TWO_SETS),
+        scored(found, TWO_SETS | {"fence": "-" * 14 + "1" * 3 + "0" * 17}, 1),
+    )
+    table = tables.compare_networks({"scene": one, "object": other}).set_index("network")
+    assert table.objects.tolist() == [1, 1]
+    door = [each.objects(intervals=False).set_index("concept").ap["door"] for each in (one, other)]
+    assert table.ap.tolist() == pytest.approx(door)
+    text = sentences.describe_networks({"scene": one, "object": other})
+    assert "nan" not in text
+    assert "AP" in text
+    assert "mean AP" not in text
+    assert "over 1 object and 14 images" in text
+    nothing = {"scene": one, "object": scored(found, {"bed": "1" * 34})}
+    with pytest.raises(CannotAnswerError, match="missing from 5"):
+        tables.compare_networks(nothing)
+
+
+def test_an_object_on_every_image_is_not_our_success(found):
+    """Its AP is 1 whatever a unit does."""
+    one = scored(found, TWO_SETS)
+    table = tables.compare_with_paper(one).set_index("concept")
+    assert table.loc["bed", ["n", "images", "ap", "chance"]].tolist() == [34, 34, 1.0, 1.0]
+    text = sentences.describe_paper_comparison(one)
+    assert "chance would decide" in text
+    assert "Not counted: bed (on 34 of 34)" in text
+    some = scored(found, TWO_SETS | {"bed": "1" * 29 + "0" * 5, "mountain": "1" * 30 + "0" * 4})
+    text = sentences.describe_paper_comparison(some)
+    assert "Of 1 object that the paper shows too" in text
+    assert "Not counted: mountain (on 30 of 34)" in text
+    with pytest.raises(CannotAnswerError, match="none of the objects of the paper's Figure 11a"):
+        tables.compare_with_paper(scored(found, {"door": "10" * 10}))
 
 
 def test_exercises_tell_right_from_wrong(study, found):
