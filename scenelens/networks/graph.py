@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from scenelens.networks.overwriting import (
     _Tensors,
     _written_nodes,
 )
-from scenelens.networks.tracing import ACTIVATIONS, Traced, trace
+from scenelens.networks.tracing import ACTIVATIONS, Point, Traced, trace
 
 _POINTWISE = (*ACTIVATIONS, nn.Identity, *DROPOUTS, nn.Hardtanh, nn.Hardsigmoid)
 _WHOLE = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.Softmax, nn.LogSoftmax)
@@ -206,6 +206,14 @@ class Step:
         return list(found.values())
 
 
+def _spoken(name: str) -> str:
+    """A function's name, the same for its forms in place, as a module, and among torch's own operations."""
+    plain = name.replace("_", "").lower()
+    return {"relu6": "hardtanh", "clip": "clamp", "prelukernel": "prelu", "imul": "mul", "iadd": "add"}.get(
+        plain, plain
+    )
+
+
 class _Graph:
     """The steps of a module, in the order in which they run, and which of them is which layer.
 
@@ -228,12 +236,29 @@ class _Graph:
             if node.op != "output":
                 self._enter(at, node, owner)
 
-    def step(self, path: str, call: int = 0) -> Step:
-        """The step whose value the module at a path returns at its nth call (from 0)."""
+    def step(self, path: str, call: int = 0, then: Sequence[str] = ()) -> Step:
+        """The step whose value the module at a path returns at its nth call (from 0); or the one that these
+        operations, the layer's activation function, make of it."""
         if (path, call) not in self._calls:
             raise Untraceable(f"{path!r} gives no tensor when the network is followed step by step.")
         node, before = self._calls[path, call]
-        return self._tensors.held(node, before)
+        return self._behind(self._tensors.held(node, before), [_spoken(name) for name in then])
+
+    def _behind(self, step: Step, names: list[str]) -> Step:
+        """The step that operations of these names make of a step and of constants alone."""
+        behind = {id(step)}
+        known = names and step in self.steps
+        for one in self.steps[self.steps.index(step) + 1 :] if known else []:
+            alone = all(
+                id(each) in behind or not (each.inputs or each.kind == "input") for each in one.inputs
+            )
+            follows = alone and any(id(each) in behind for each in one.inputs)
+            if names and follows and _spoken(one.what.partition(" ")[0]) == names[0]:
+                step, names = one, names[1:]
+                behind.add(id(one))
+        if names:
+            raise Untraceable(f"the activation function behind {step.what} is not found among the steps.")
+        return step
 
     def _enter(self, at: int, node: fx.Node, owner: weakref.ref) -> None:
         inputs = [self._tensors.held(one) for one in node.all_input_nodes]
@@ -389,12 +414,19 @@ def layer_step(network: Traced | nn.Module, layer: str, sample: torch.Tensor | N
         If there is no such layer, or torch.fx cannot follow the module (`Untraceable`).
     """
     if not isinstance(network, nn.Module):
-        point = network.points[network.module_path(layer)]
-        return _graph_of(network.module).step(point.path, point.call)
-    known = [path for path, _ in network.named_modules() if path]
-    if layer not in known:
+        return _step_at(network.module, network.points[network.module_path(layer)])
+    known, (path, _, call) = [path for path, _ in network.named_modules() if path], layer.partition("#")
+    if path not in known:
         raise SceneLensError(f"no layer named {layer!r}; {close_names(layer, known)}.")
     if sample is None:
-        return _graph_of(network).step(layer)
-    point = trace(network, sample)[layer]
-    return _graph_of(network).step(point.path, point.call)
+        return _graph_of(network).step(path, int(call or 1) - 1)
+    return _step_at(network, trace(network, sample)[layer])
+
+
+def _step_at(module: nn.Module, point: Point) -> Step:
+    """The step whose value is read at a point; one that is read in another layout is not followed."""
+    if point.layout is not None and point.layout.order is not None:
+        raise Untraceable(
+            f"what {point.path} gives has its positions elsewhere than in its last two dimensions."
+        )
+    return _graph_of(module).step(point.path, point.call, point.then.names if point.then else ())

@@ -58,7 +58,7 @@ class _Recorder:
         self.points: dict[str, Point] | None = points
         self.acts = _Activations()
         self.handles: list[Any] = []
-        self.wanted: dict[tuple[str, int], list[str]] = {}
+        self.wanted: dict[tuple[str, int], list[tuple[str, Point]]] = {}
         self.calls: dict[str, int] = {}
         self.last: tuple[str, int] | None = None
         self.done = False
@@ -76,8 +76,10 @@ class _Recorder:
             if path not in points:
                 raise SceneLensError(f"layer {layer!r} gives no tensor in a forward pass: take another.")
             point = points[path]
-            self.wanted.setdefault((point.path, point.call), []).append(layer)
-        deepest = max((points[path] for path in self.paths.values()), key=lambda point: point.order)
+            if not point.shape:
+                raise point.refusal(layer)
+            self.wanted.setdefault((point.path, point.call), []).append((layer, point))
+        deepest = max((points[path] for path in self.paths.values()), key=lambda point: point.read)
         self.last = (deepest.path, deepest.call)
         for path in {path for path, _ in self.wanted}:
             module = self.module.get_submodule(path)
@@ -89,11 +91,12 @@ class _Recorder:
                 return
             # A module may run several times in one pass (a shared ReLU); only one call is the layer's.
             call = self.calls[path] = self.calls.get(path, -1) + 1
-            for layer in self.wanted.get((path, call), []):
-                units = NonFinite.rows(output.detach(), dim=1)
+            for layer, point in self.wanted.get((path, call), []):
+                value = point.value(output.detach(), self.module)
+                units = NonFinite.rows(value, dim=1)
                 if units:
                     raise NonFinite.error(self.name, layer, units, self.module)
-                self.acts[layer] = self.keep(layer, output.detach())
+                self.acts[layer] = self.keep(layer, value)
             if (path, call) == self.last:
                 self.done = self.stop
                 if all(one.done for one in ACTIVE_RECORDERS[self.module]):
@@ -217,7 +220,7 @@ def _resolve(network: Any, layers: list[str]) -> tuple[nn.Module, dict[str, str]
         return network.module, {layer: network.module_path(layer) for layer in layers}, network.points
     known = [path for path, _ in network.named_modules() if path]
     for layer in layers:
-        if layer not in known:
+        if layer.partition("#")[0] not in known:
             raise SceneLensError(
                 f"no layer named {layer!r}; {close_names(layer, known)}. See dict(module.named_modules())."
             )

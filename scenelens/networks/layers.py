@@ -3,7 +3,8 @@
 The paper's layers are conv1 ... fc8. A module built like its networks (five convolutions, three poolings and
 three fully connected layers in that order) gets these names; any other network keeps its module paths. Layers
 are convolutions, poolings, fully connected layers, and blocks such as Fire, BasicBlock or Inception: modules
-of several layers that stand directly in the network or in its Sequentials.
+of several layers that stand directly in the network, in its Sequentials, or in a stage of several equal
+blocks. A module that runs several times in one pass is a layer each time: ``pool``, ``pool#2``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _PAPER = {  # the order of conv, pool and fully connected layers in the paper's 
     ),
 }
 _MAIN = ("pool1", "pool2", "conv3", "conv4", "pool5", "fc7")
+_WHOLE = 0.75  # a module with a larger share of all layers is the network itself in a wrapper, not a block
 _COLUMNS = ["layer", "module", "units", "map", "rf_size", "rf_stride", "rf_start", "kind"]
 
 
@@ -37,8 +39,13 @@ def _is_container(module: nn.Module) -> bool:
     return type(module) in (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-def _ancestors(path: str) -> list[str]:
-    parts = path.split(".")
+def _plain(key: str) -> str:
+    """A module's path, without the number of its call."""
+    return key.partition("#")[0]
+
+
+def _ancestors(key: str) -> list[str]:
+    parts = _plain(key).split(".")
     return [".".join(parts[:n]) for n in range(1, len(parts))]
 
 
@@ -59,23 +66,18 @@ class LayerTable:
         Returns
         -------
         pandas.DataFrame
-            One row per layer, in the order in which they run: ``layer`` (its name), ``module`` (its path),
-            ``units`` (int), ``map`` (rows, columns), ``rf_size``, ``rf_stride``, ``rf_start`` (NaN) and
-            ``kind`` (``'conv'``, ``'pool'``, ``'fc'`` or ``'block'``).
+            One row per layer, in the order in which they run: ``layer`` (its name), ``module`` (its path, see
+            `trace`), ``units`` (int), ``map`` (rows, columns), ``rf_size``, ``rf_stride``, ``rf_start`` (NaN)
+            and ``kind`` (``'conv'``, ``'pool'``, ``'fc'`` or ``'block'``).
         """
-        modules = dict(module.named_modules())
+        plan = _Plan(module, points)
         rows: dict[str, str] = {}
-        for path in points:
-            kind = _kind_of(modules[path])
-            if (
-                kind is None
-                or len(points[path].shape) not in (1, 3)
-                or _keeps_map(path, kind, modules, points)
-            ):
+        for key, kind in plan.kinds.items():
+            if not points[key].shape or plan.keeps_map(key, kind):
                 continue
-            for block in _blocks(path, modules, points):
+            for block in plan.blocks(key):
                 rows.setdefault(block, "block")
-            rows[_outermost_alone(path, modules, points)] = kind
+            rows[plan.outermost_alone(key)] = kind
         ordered = sorted(rows, key=lambda path: (points[path].order, path))
         names = _paper_names(ordered, rows) or {path: path for path in ordered}
         return pd.DataFrame(
@@ -86,8 +88,9 @@ class LayerTable:
     def spread(table: pd.DataFrame, n: int = 6) -> list[str]:
         """Choose a few layers spread over the depth.
 
-        These are the paper's six where they exist; otherwise layers that are not inside a block. The last
-        layers, with as many units as there are classes, are left out, because these stand for the classes.
+        These are the paper's six where they exist; otherwise layers that are not inside a block, among them
+        the deepest one that has a map. The last layers, with as many units as there are classes, are left
+        out, because these stand for the classes.
 
         Parameters
         ----------
@@ -103,14 +106,43 @@ class LayerTable:
         """
         if set(_MAIN) <= set(table.layer):
             return list(_MAIN)
-        blocks = set(table.module[table.kind == "block"])
-        outer = table[[not blocks & set(_ancestors(path)) for path in table.module]]
-        inner = outer[
-            (outer.units != outer.units.iloc[-1])[::-1].cummax()[::-1]
-        ]  # up to the last that differs
-        layers = list((inner if len(inner) else outer).layer)
+        layers = LayerTable._outer(table)
+        deepest = LayerTable.deepest_map(table)
+        last = layers.index(deepest) if deepest else len(layers) - 1
         n = min(n, len(layers))
-        return [layers[round(i * (len(layers) - 1) / max(1, n - 1))] for i in range(n)]
+        places = [round(i * (len(layers) - 1) / max(1, n - 1)) for i in range(n)]
+        if last not in places:  # it takes the place of the nearest of them that has a map
+            maps = set(table.layer[[tuple(size) != (1, 1) for size in table["map"]]])
+            near = [k for k in range(n) if layers[places[k]] in maps] or range(n)
+            places[min(near, key=lambda k: (abs(places[k] - last), k))] = last
+        return [layers[place] for place in places]
+
+    @staticmethod
+    def deepest_map(table: pd.DataFrame) -> str | None:
+        """Return the deepest layer whose units have a map; those that stand for the classes are left out.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            The layers, from `find`.
+
+        Returns
+        -------
+        str or None
+            The layer's name; None where no layer has a map.
+        """
+        sizes = dict(zip(table.layer, table["map"], strict=True))
+        return next((one for one in reversed(LayerTable._outer(table)) if tuple(sizes[one]) != (1, 1)), None)
+
+    @staticmethod
+    def _outer(table: pd.DataFrame) -> list[str]:
+        """The layers that are not inside a block, up to the last that does not stand for the classes."""
+        if table.empty:
+            return []
+        blocks = {_plain(one) for one in table.module[table.kind == "block"]}
+        outer = table[[not blocks & set(_ancestors(path)) for path in table.module]]
+        inner = outer[(outer.units != outer.units.iloc[-1])[::-1].cummax()[::-1]]
+        return list((inner if len(inner) else outer).layer)
 
 
 def _row(name: str, path: str, kind: str, shape: tuple[int, ...]) -> tuple:
@@ -118,36 +150,61 @@ def _row(name: str, path: str, kind: str, shape: tuple[int, ...]) -> tuple:
     return (name, path, shape[0], size, float("nan"), float("nan"), float("nan"), kind)
 
 
-def _keeps_map(path: str, kind: str, modules: dict, points: dict[str, Point]) -> bool:
-    """Whether it is an adaptive pooling that changes nothing here, as in torchvision's AlexNet at 224 px."""
-    if kind != "pool" or not isinstance(modules[path], nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
-        return False
-    earlier = [one for one in points.values() if one.order < points[path].order and len(one.shape) == 3]
-    return bool(earlier) and max(earlier, key=lambda one: one.order).shape == points[path].shape
+class _Plan:
+    """Which of the modules that ran are layers and blocks."""
+
+    def __init__(self, module: nn.Module, points: dict[str, Point]) -> None:
+        self.modules, self.points = dict(module.named_modules()), points
+        kinds = {key: _kind_of(self.modules[_plain(key)]) for key in points}
+        self.kinds = {key: kind for key, kind in kinds.items() if kind is not None}
+        self.inside: dict[str, list[str]] = {}  # of a module: the layers that ran in it
+        for key in self.kinds:
+            for around in points[key].inside:
+                self.inside.setdefault(around, []).append(key)
+
+    def keeps_map(self, key: str, kind: str) -> bool:
+        """Whether it is an adaptive pooling that changes nothing here, as in AlexNet at 224 px."""
+        module, point = self.modules[_plain(key)], self.points[key]
+        if kind != "pool" or not isinstance(module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
+            return False
+        earlier = [one for one in self.points.values() if one.order < point.order and len(one.shape) == 3]
+        return bool(earlier) and max(earlier, key=lambda one: one.order).shape == point.shape
+
+    def blocks(self, key: str) -> list[str]:
+        """The outermost block around a layer: directly in the network, in containers or in stages."""
+        for around in self.points[key].inside:
+            if not self._holds_others(around):
+                fits = around in self.points and bool(self.points[around].shape)
+                return [around] if fits and len(self.inside[around]) > 1 else []
+        return []
+
+    def _holds_others(self, key: str) -> bool:
+        """Whether a module is a container, a stage of several equal blocks, or nearly the whole network."""
+        module = self.modules[_plain(key)]
+        if _is_container(module) or len(self.inside[key]) > _WHOLE * len(self.kinds):
+            return True
+        return any(self._is_row(key, one) for one in (module, *filter(_is_container, module.children())))
+
+    def _is_row(self, key: str, holder: nn.Module) -> bool:
+        """Whether equal blocks stand in a holder, and the module returns what the last of them does."""
+        blocks = [one for one in holder.children() if not _is_container(one) and _has_several(one)]
+        if len(blocks) < 2 or len({type(one) for one in blocks}) > 1:
+            return False
+        last = [one for one in self.points.values() if self.modules[_plain(one.path)] is blocks[-1]]
+        return key in self.points and any(one.made == self.points[key].made >= 0 for one in last)
+
+    def outermost_alone(self, key: str) -> str:
+        """The path of a layer: that of the module around it, where this adds only norm and activation."""
+        for around in self.points[key].inside:
+            if around not in self.points or _is_container(self.modules[_plain(around)]):
+                continue
+            if self.inside[around] == [key] and self.points[around].shape:
+                return around
+        return key
 
 
-def _blocks(path: str, modules: dict, points: dict[str, Point]) -> list[str]:
-    """The outermost block around a layer: not a container, and directly in the network or in containers."""
-    for ancestor in _ancestors(path):
-        if not _is_container(modules[ancestor]):
-            several = (
-                sum(one.startswith(ancestor + ".") and _kind_of(modules[one]) is not None for one in points)
-                > 1
-            )
-            fits = ancestor in points and len(points[ancestor].shape) in (1, 3)
-            return [ancestor] if several and fits else []
-    return []
-
-
-def _outermost_alone(path: str, modules: dict, points: dict[str, Point]) -> str:
-    """The path of a layer: that of the module around it, where this adds only a norm and an activation."""
-    for ancestor in _ancestors(path):
-        if ancestor not in points or _is_container(modules[ancestor]):
-            continue
-        inside = [one for one in points if one.startswith(ancestor + ".") and _kind_of(modules[one])]
-        if inside == [path] and len(points[ancestor].shape) in (1, 3):
-            return ancestor
-    return path
+def _has_several(module: nn.Module) -> bool:
+    return sum(_kind_of(one) is not None for one in module.modules()) > 1
 
 
 def _paper_names(ordered: list[str], kinds: dict[str, str]) -> dict[str, str] | None:

@@ -88,10 +88,15 @@ class Network:
         classes: Sequence[str] | None = None,
         preprocessing: Preprocessing | None = None,
     ) -> None:
-        self.module = module.eval()
+        if isinstance(module, torch.jit.ScriptModule):
+            raise SceneLensError(
+                f"network {name!r} is TorchScript, made by torch.jit: its layers cannot be watched. Give the "
+                "module from which it was made, with the weights of its state_dict()."
+            )
+        self.module = _as_written(module).eval()
         self.name = name
         self.notes: list[str] = []
-        self.preprocessing = preprocessing or Preprocessing()
+        self.preprocessing = preprocessing or self._own_preprocessing()
         self.input_size = self.preprocessing.size
         outputs = self._output_shape()
         if classes is not None and len(classes) != outputs:
@@ -104,15 +109,31 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {type(self.module).__name__}, {self.class_names!r})"
 
-    def _output_shape(self) -> int:
+    def _own_preprocessing(self) -> Preprocessing:
+        """The default, at the size that the architecture states; at 224 px where the default is refused."""
+        stated = next(filter(None, map(_stated_size, self.module.modules())), None)
+        usual = Preprocessing()
+        if stated is None:
+            sizes = (usual.size, (224, 224))
+            stated = next((size for size in sizes if isinstance(self._logits(size), Tensor)), usual.size)
+        return usual if stated == usual.size else Preprocessing(size=stated)
+
+    def _logits(self, size: tuple[int, int]) -> Any:
+        """What the module returns for one black image, or the error that it raises."""
         try:
             with torch.no_grad():
-                logits = self.module(self._example())
-        except (RuntimeError, ValueError, TypeError) as error:
+                return self.module(torch.zeros(1, 3, *size, device=self.device))
+        except Exception as error:  # somebody's module may raise anything, an AssertionError for its size
+            return error
+
+    def _output_shape(self) -> int:
+        logits = self._logits(self.input_size)
+        if isinstance(logits, Exception):
             raise SceneLensError(
-                f"network {self.name!r} does not run on an input of shape "
-                f"{tuple(self._example().shape)}: {error}"
-            ) from error
+                f"network {self.name!r} does not run on an input of shape {(1, 3, *self.input_size)}: "
+                f"{str(logits).strip().rstrip('.') or type(logits).__name__}. If it takes another size, give "
+                "its preprocessing with size = [height, width]."
+            ) from logits
         if not isinstance(logits, Tensor) or logits.ndim != 2:
             raise SceneLensError(f"network {self.name!r} does not return one row of class scores per image.")
         return logits.shape[1]
@@ -143,27 +164,18 @@ class Network:
         ``layer`` is the name, ``module`` its path in the module, ``units`` (int) how many units it has,
         ``map`` (rows, columns) the size of their maps, (1, 1) for fully connected layers, and ``kind``
         ``'conv'``, ``'pool'``, ``'fc'`` or ``'block'``. ``rf_size``, ``rf_stride`` and ``rf_start`` are the
-        theoretical receptive field, in pixels of the frame (see `RF`); NaN where the module cannot be
-        analysed.
+        theoretical receptive field, in pixels of the frame (see `RF`). The size is the frame's where a unit
+        sees the whole image; NaN where the module cannot be analysed.
+
+        The maps of all layers are given with units first, whatever the module does: the tokens of a
+        transformer are positions, its class token is left out. A module that runs several times has a row for
+        each call: ``pool``, ``pool#2``.
         """
         table = self._table.copy()
-        fields = [self._receptive_field(layer) for layer in table.layer]
-        for column, values in zip(
-            ("rf_size", "rf_stride", "rf_start"), zip(*fields, strict=True), strict=True
-        ):
-            table[column] = list(values)
+        fields = [self._fields[layer] for layer in table.layer]
+        for column in ("size", "stride", "start"):
+            table[f"rf_{column}"] = [getattr(one, column, float("nan")) for one in fields]
         return table
-
-    def _receptive_field(self, layer: str) -> tuple[Any, Any, Any]:
-        try:
-            field = theoretical_rf(self, layer)
-        except SceneLensError:
-            return (float("nan"),) * 3
-        return field.size, field.stride, field.start
-
-    @cached_property
-    def _rows(self) -> dict[str, dict[str, Any]]:
-        return {row["layer"]: row for row in self.layers.to_dict("records")}
 
     @cached_property
     def _paths(self) -> dict[str, str]:
@@ -180,7 +192,8 @@ class Network:
         Returns
         -------
         str
-            The path within ``module``.
+            The path within ``module``; for the second call of a module and later ones it ends in ``#2``,
+            ``#3``.
 
         Raises
         ------
@@ -215,7 +228,10 @@ class Network:
         SceneLensError
             If there is no such layer.
         """
-        shape = self.points[self.module_path(layer)].shape
+        point = self.points[self.module_path(layer)]
+        shape = point.shape
+        if not shape:
+            raise point.refusal(layer)
         return shape if len(shape) == 3 else (shape[0], 1, 1)
 
     def grid(self, layer: str) -> Grid:
@@ -270,9 +286,37 @@ class Network:
         grid = known or self._even_grid(layer)
         return grid.axes(self.layer_shape(layer)[1:], self.input_size)
 
+    def field(self, layer: str) -> RF | None:
+        """Return the theoretical receptive field of a layer's units, where these have places of their own.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name in `layers`.
+
+        Returns
+        -------
+        RF or None
+            None where the layer has no map, where its field is not known, and where its units have no place
+            (stride 0, as behind a fully connected layer).
+        """
+        field = self._fields.get(layer)  # the path of a module has none
+        shape = self.layer_shape(layer)[1:]
+        return None if field is None or shape == (1, 1) or 0 in np.atleast_1d(field.stride) else field
+
+    @cached_property
+    def _fields(self) -> dict[str, RF | None]:
+        """Layer -> its theoretical field; None where the module cannot be analysed."""
+        found: dict[str, RF | None] = {}
+        for layer in self._table.layer:
+            try:
+                found[layer] = theoretical_rf(self, layer)
+            except SceneLensError:
+                found[layer] = None
+        return found
+
     def _known_grid(self, layer: str) -> Grid | None:
-        row = self._rows.get(layer)  # the path of a module has no row
-        field = RF.of_layer(row) if row else None
+        field = self.field(layer)
         return field.grid if field else None
 
     def _even_grid(self, layer: str) -> Grid:
@@ -291,9 +335,37 @@ class Network:
         -------
         list of str
             The paper's pool1, pool2, conv3, conv4, pool5 and fc7 where the network has them; otherwise n
-            layers and blocks, in the order in which they run.
+            layers and blocks, in the order in which they run, the deepest one with a map among them.
+
+        Raises
+        ------
+        SceneLensError
+            If the network has no layers.
         """
+        if self._table.empty:
+            raise SceneLensError(self._no_layers())
         return LayerTable.spread(self._table, n)
+
+    def deepest_map(self) -> str:
+        """Return the deepest layer whose units have a map, so that a peak has a position.
+
+        Returns
+        -------
+        str
+            The layer's name; the deepest main layer if none has a map.
+
+        Raises
+        ------
+        SceneLensError
+            If the network has no layers.
+        """
+        return LayerTable.deepest_map(self._table) or self.main_layers()[-1]
+
+    def _no_layers(self) -> str:
+        return (
+            f"network {self.name!r} has no layers: none of the modules that run in its forward pass is a "
+            "convolution, a pooling or a fully connected layer."
+        )
 
     # ---- images
 
@@ -457,7 +529,10 @@ class Network:
             raise SceneLensError(f"layer {layer!r} has the units 0 to {n - 1}; got {rows}.")
         # A convolution, the BatchNorm and the activation behind it are one layer, read at one point.
         point = self.points[path]
-        paths = [one for one, other in self.points.items() if other == point]
+        here = (point.path, point.call)
+        paths = {
+            one.partition("#")[0] for one, other in self.points.items() if (other.path, other.call) == here
+        }
         found = 0
         with torch.no_grad():
             for one in paths:
@@ -473,3 +548,29 @@ class Network:
     def weights_hash(self) -> str:
         """The SHA-256 of the weights; a part of the key of every cached result."""
         return weights_hash(self.module)
+
+
+def _as_written(module: nn.Module) -> nn.Module:
+    """The module that torch.compile wraps, and the same for its parts: compiled code cannot be watched."""
+    module = getattr(module, "_orig_mod", module)
+    for one in list(module.modules()):
+        for name, child in list(one.named_children()):
+            inner = getattr(child, "_orig_mod", None)
+            if isinstance(inner, nn.Module):
+                one._modules[name] = inner
+        if one.__dict__.get("_compiled_call_impl") is not None:
+            one._compiled_call_impl = None
+    return module
+
+
+def _stated_size(module: nn.Module) -> tuple[int, int] | None:
+    """The image size that a module states, as torchvision's and timm's do; None where it states none."""
+    about = getattr(module, "pretrained_cfg", None) or getattr(module, "default_cfg", None)
+    size = about.get("input_size", (0,))[1:] if isinstance(about, dict) else None
+    size = size or getattr(module, "image_size", None) or getattr(module, "img_size", None)
+    sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, tuple | list) else ()
+    return (
+        (sides[0], sides[1])
+        if len(sides) == 2 and all(isinstance(one, int) and one > 0 for one in sides)
+        else None
+    )

@@ -6,17 +6,18 @@ which part of it a unit really uses; this is much smaller.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+import torch
 from torch import nn
 
-from scenelens.errors import SceneLensError
-from scenelens.networks.graph import Slide, Step, layer_step
+from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.grid import Grid
-from scenelens.networks.tracing import Traced
+from scenelens.networks.positions import _Span
+from scenelens.networks.tracing import Point, Traced, _watched
 
 _Number = float | tuple[float, float]
 _Box = tuple[float, float, float, float]
@@ -28,6 +29,9 @@ class RF:
 
     Each attribute is one number, or (rows, columns) where the two differ. A unit that sees the whole image at
     every position (behind a fully connected layer) has the image's size, stride 0, and the image's centre.
+    Behind squeeze-and-excitation, attention, or a norm over positions a unit sees the whole image, too, but
+    its map still has positions: then ``whole`` is true, the size is the image's, and stride and start say
+    where the positions lie.
 
     Attributes
     ----------
@@ -37,11 +41,18 @@ class RF:
         Distance between the centres of neighbouring positions.
     start : float or tuple of float
         Centre of the first position's field; pixel 0 is centred at 0. It ends in .5 where the side is even.
+    whole : bool
+        Whether every position sees the whole image, although it has a place of its own.
     """
 
     size: _Number
     stride: _Number
     start: _Number
+    whole: bool = field(default=False, compare=False)
+
+    def __repr__(self) -> str:
+        whole = ", whole=True" if self.whole else ""
+        return f"RF(size={self.size}, stride={self.stride}, start={self.start}{whole})"
 
     def center(self, row: float, col: float) -> tuple[float, float]:
         """Return the centre of the field at a position of the map.
@@ -93,57 +104,14 @@ class RF:
         >>> RF(67, 8, 17).box(0, 10, (227, 227))
         (0.0, 64.0, 51.0, 131.0)
         """
+        if self.whole:
+            return None
         middle = [center + 0.5 for center in self.center(row, col)]
         half = [size / 2 for size in _both(self.size)]
         low = [max(m - h, 0.0) for m, h in zip(middle, half, strict=True)]
         high = [min(m + h, float(edge)) for m, h, edge in zip(middle, half, frame, strict=True)]
         whole = low == [0.0, 0.0] and high == [float(edge) for edge in frame]
         return None if whole else (low[0], low[1], high[0], high[1])
-
-    @classmethod
-    def of_layer(cls, row: Mapping[str, Any]) -> RF | None:
-        """Return the field of a layer's units from its row in the table `Network.layers`.
-
-        Parameters
-        ----------
-        row : mapping
-            With ``map``, ``rf_size``, ``rf_stride`` and ``rf_start``.
-
-        Returns
-        -------
-        RF or None
-            None where the layer has no map, where its field is not known (NaN), and where all of its
-            positions see everything (stride 0).
-
-        Examples
-        --------
-        >>> RF.of_layer({"map": (6, 6), "rf_size": 195, "rf_stride": 32, "rf_start": 33}).center(2, 0)
-        (97.0, 33.0)
-        """
-        size, stride, start = (
-            tuple(np.broadcast_to(np.asarray(row[name], float), 2).tolist())
-            for name in ("rf_size", "rf_stride", "rf_start")
-        )
-        known = np.isfinite((size, stride, start)).all() and min(stride) > 0
-        return cls(size, stride, start) if known and tuple(row["map"]) != (1, 1) else None
-
-
-@dataclass(frozen=True)
-class _Reach:
-    """Along one axis: the pixels low to high (included) that position 0 sees, the distance in pixels between
-    positions, and how many positions there are."""
-
-    low: int
-    high: int
-    stride: int
-    length: int | None
-
-    def slide(self, step: Step, axis: int) -> _Reach:
-        slide = step.slide or Slide((1, 1))
-        low = self.low - slide.padding[axis] * self.stride
-        high = self.high + (slide.extent(axis) - 1 - slide.padding[axis]) * self.stride
-        length = None if self.length is None else slide.out_size((self.length, self.length))[axis]
-        return _Reach(low, high, self.stride * slide.stride[axis], length)
 
 
 def theoretical_rf(network: Traced | nn.Module, layer: str, input_size: tuple[int, int] | None = None) -> RF:
@@ -152,12 +120,12 @@ def theoretical_rf(network: Traced | nn.Module, layer: str, input_size: tuple[in
     Parameters
     ----------
     network : Network or torch.nn.Module
-        A network, or any torch module that torch.fx can trace.
+        A network, or any torch module that takes one batch of images.
     layer : str
         Any layer, also one inside a block, or a block as a whole; a module path where a module is given.
     input_size : tuple of int, optional
-        (H, W) of the input in pixels; a Network knows its own. It is needed only behind adaptive pooling and
-        fully connected layers.
+        (H, W) of the input in pixels; a Network knows its own. It is needed only where a unit sees the whole
+        image, and for modules that do not take images of 256 x 256 pixels.
 
     Returns
     -------
@@ -171,10 +139,12 @@ def theoretical_rf(network: Traced | nn.Module, layer: str, input_size: tuple[in
 
     Notes
     -----
-    It is computed from the live module. A window with kernel k, dilation d and padding p slides over a map
-    whose positions are S pixels apart and whose position 0 sees the pixels low to high; then the window's
-    position 0 sees low - p S to high + (d (k - 1) - p) S. Where branches meet (concatenation, residual) the
-    range is the union of theirs. Functions of single positions (ReLU, BatchNorm, dropout) change nothing.
+    It is computed while one image runs through the live module. A window with kernel k, dilation d and
+    padding p slides over a map whose positions are S pixels apart and whose position 0 sees the pixels low to
+    high; then the window's position 0 sees low - p S to high + (d (k - 1) - p) S. Where branches meet
+    (concatenation, residual) the range is the union of theirs. Functions of single positions (ReLU,
+    BatchNorm, dropout) change nothing. Where each position also reads from all others
+    (squeeze-and-excitation, attention, norms over positions) the field is the whole image; see `RF`.
 
     Examples
     --------
@@ -182,59 +152,70 @@ def theoretical_rf(network: Traced | nn.Module, layer: str, input_size: tuple[in
     >>> theoretical_rf(net, "2")
     RF(size=19, stride=8, start=9)
     """
-    if input_size is None and not isinstance(network, nn.Module):
-        input_size = network.input_size
-    target = layer_step(network, layer)
-    axes = [_reach(target, axis, input_size) for axis in (0, 1)]
-    sizes = [one.high - one.low + 1 for one in axes]
-    starts = [(one.low + one.high) / 2 for one in axes]
-    return RF(_one(sizes), _one([one.stride for one in axes]), _one(starts))
+    spans = _spans(network, layer, input_size)
+    for span in spans:
+        if span.why:
+            raise SceneLensError(
+                f"{span.why}, so the theoretical receptive field of {layer!r} is not known, either."
+            )
+    sizes = [span.pixels if span.whole else span.high - span.low + 1 for span in spans]
+    starts = [(span.low + span.high) / 2 for span in spans]
+    whole = any(span.whole and span.stride for span in spans)
+    return RF(_one(sizes), _one([span.stride for span in spans]), _one(starts), whole)
 
 
-def _reach(target: Step, axis: int, input_size: tuple[int, int] | None) -> _Reach:
-    length = None if input_size is None else input_size[axis]
-    reaches: dict[str, _Reach] = {}
-    for step in target.ancestors():
-        before = [reaches[one.name] for one in step.inputs]
-        reaches[step.name] = _after(step, before, axis, length)
-    return reaches[target.name]
+def _spans(
+    network: Traced | nn.Module, layer: str, input_size: tuple[int, int] | None
+) -> tuple[_Span, _Span]:
+    if not isinstance(network, nn.Module) and input_size in (None, tuple(network.input_size)):
+        return _of_point(network.points[network.module_path(layer)], layer)
+    module = network if isinstance(network, nn.Module) else network.module
+    path = layer if isinstance(network, nn.Module) else network.module_path(layer)
+    known = [one for one, _ in module.named_modules() if one]
+    if path.partition("#")[0] not in known:
+        raise SceneLensError(f"no layer named {layer!r}; {close_names(layer, known)}.")
+    spans = _of_point(_probed(module, path, input_size), layer)
+    if input_size is None and any(span.whole and not span.why for span in spans):
+        raise SceneLensError(f"{layer} sees the whole image: give input_size=(H, W).")
+    return spans
 
 
-def _after(step: Step, before: list[_Reach], axis: int, pixels: int | None) -> _Reach:
-    if step.kind == "input":
-        return _Reach(0, 0, 1, pixels)
-    if step.kind == "slide":
-        return before[0].slide(step, axis)
-    if step.kind == "whole":
-        return before[0] if _changes_nothing(step, before[0], axis) else _whole(step, pixels)
-    if step.kind == "unknown":
+def _of_point(point: Point, layer: str) -> tuple[_Span, _Span]:
+    if point.spans is None:
+        raise point.refusal(layer)
+    return point.spans
+
+
+_PROBE = (256, 256)  # pixels, where the question does not depend on the size
+# A pass is watched once for each module, not for each of its layers.
+_PROBED: weakref.WeakKeyDictionary[nn.Module, tuple[list[Any], dict[str, Point], str]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _probed(module: nn.Module, path: str, input_size: tuple[int, int] | None) -> Point:
+    """Where a module's plain output lies, from a pass with an image of this size."""
+    looks = [input_size, *(look for one in module.modules() for look in (id(one), id(type(one).forward)))]
+    looks += [id(one.__dict__.get("forward")) for one in module.modules()]
+    known = _PROBED.get(module)
+    if known is None or known[0] != looks:
+        parameter = next(module.parameters(), torch.zeros(()))
+        image = torch.zeros(1, _channels(module), *(input_size or _PROBE)).to(parameter)
+        watch = _watched(module, [image], {}, input_size is not None, partly=True)
+        known = _PROBED[module] = looks, watch.found, watch.failed
+    if path not in known[1]:
+        high, wide = input_size or _PROBE
+        failed = f" ({known[2]})" if known[2] else ""
         raise SceneLensError(
-            f"the reach of {step.what} is not known, so no theoretical receptive field behind it."
+            f"layer {path!r} does not run on an image of {high} x {wide} pixels{failed}, so its theoretical "
+            "receptive field is not known: give the size that the module takes, input_size=(H, W)."
         )
-    return _union(before)
+    return known[1][path]
 
 
-def _whole(step: Step, pixels: int | None) -> _Reach:
-    if pixels is None:
-        raise SceneLensError(f"{step.what} sees the whole image: give input_size=(H, W).")
-    return _Reach(0, pixels - 1, 0, 1)
-
-
-def _changes_nothing(step: Step, before: _Reach, axis: int) -> bool:
-    """Whether it is an adaptive pooling to the size that the map has already, as in torchvision's AlexNet."""
-    if not isinstance(step.module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
-        return False
-    size = step.module.output_size
-    wanted = size[axis] if isinstance(size, tuple) else size
-    return before.length is not None and wanted in (None, before.length)
-
-
-def _union(parts: list[_Reach]) -> _Reach:
-    if len({part.stride for part in parts}) > 1:
-        raise SceneLensError(
-            "branches with different strides meet: their receptive field has no single stride."
-        )
-    return _Reach(min(p.low for p in parts), max(p.high for p in parts), parts[0].stride, parts[0].length)
+def _channels(module: nn.Module) -> int:
+    first = next((one for one in module.modules() if isinstance(one, nn.Conv2d | nn.ConvTranspose2d)), None)
+    return first.in_channels if first is not None else 3
 
 
 def _one(values: Sequence[float]) -> _Number:

@@ -1,20 +1,30 @@
-"""One watched forward pass: where each layer's value is read, in which order, and of which shape.
+"""One watched forward pass: where each layer's value is read, in which order, of which shape, and what it
+sees.
 
 In the paper, a unit's response is the rectified one. So the value of a convolution or of a fully connected
 layer is read behind its BatchNorm and its activation function, where these follow it directly. Whether they
-do is observed in a forward pass, by the tensors that modules take and return: names of modules and their
-order in the file say nothing reliable about it.
+do is observed in a forward pass, by the tensors that torch's operations take and return: names of modules and
+their order in the file say nothing reliable about it. It makes no difference whether a ReLU is a module, a
+function, or a formula of several operations, and whether it works in place.
+
+A module that runs several times in one pass is a layer each time: ``pool``, ``pool#2``, ``pool#3``.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from scenelens.errors import SceneLensError
+from scenelens.networks.aten import BATCH_NORMS, FACTORIES, SAME, _is_single, _op_name, _places_after
+from scenelens.networks.positions import _Layout, _layout_of, _Places, _Span
 
 # Functions of single numbers, behind which a convolution's response is read.
 ACTIVATIONS: tuple[type[nn.Module], ...] = (
@@ -30,8 +40,10 @@ ACTIVATIONS: tuple[type[nn.Module], ...] = (
     nn.Mish,
 )
 ACTIVATIONS += (nn.Hardswish, nn.Softplus, nn.Sigmoid, nn.Tanh)
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+_LAYERS = (*_WEIGHTED, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+_STRAIGHT = {"add", "sub", "mul", "div", "neg", "rsub", *SAME}  # of one number and constants: a straight line
+_RANDOM = ("bernoulli", "native_dropout", "rand", "normal", "uniform", "multinomial")
 
 
 @dataclass(frozen=True)
@@ -45,15 +57,67 @@ class Point:
     call : int
         Which of its calls in one forward pass, from 0.
     order : int
-        The call's number among all calls of all modules in one forward pass.
+        When the value is there, counted in calls and operations of one forward pass.
     shape : tuple of int
-        The shape of the value for one image, without N.
+        The shape of the value for one image, without N: (units, h, w) or (units,). Empty where the module's
+        output is not one value per unit and position; `raw` is its shape then.
+    raw : tuple of int
+        The shape of the module's output for one image.
+    read : int
+        When the module returns, counted as `order`.
+    inside : tuple of str
+        The modules that were running when this one was called, outermost first.
+    made : int
+        Which operation made the module's output: modules that return the same tensor have the same.
     """
 
     path: str
     call: int
     order: int
     shape: tuple[int, ...]
+    raw: tuple[int, ...] = field(default=(), compare=False)
+    read: int = field(default=0, compare=False)
+    inside: tuple[str, ...] = field(default=(), compare=False)
+    made: int = field(default=-1, compare=False)
+    then: _Formula | None = field(default=None, compare=False, repr=False)
+    layout: _Layout | None = field(default=None, compare=False, repr=False)
+    spans: tuple[_Span, _Span] | None = field(default=None, compare=False, repr=False)
+
+    def value(self, output: Tensor, module: nn.Module) -> Tensor:
+        """Return the layer's value: behind its activation function, units first.
+
+        Parameters
+        ----------
+        output : torch.Tensor
+            What the module at `path` returned.
+        module : torch.nn.Module
+            The whole network.
+
+        Returns
+        -------
+        torch.Tensor
+            (N, units, h, w) or (N, units).
+        """
+        value = output if self.then is None else self.then.of(output, module)
+        return value if self.layout is None else self.layout.of(value)
+
+    def refusal(self, layer: str) -> SceneLensError:
+        """Return why a layer cannot be read that has no `shape`.
+
+        Parameters
+        ----------
+        layer : str
+            Its name.
+
+        Returns
+        -------
+        SceneLensError
+            One sentence, for raising.
+        """
+        return SceneLensError(
+            f"layer {layer!r} is not read: what it gives, of shape {self.raw} for one image, is not one "
+            "number for each unit and position; take another, see network.layers."
+        )
 
 
 class Traced(Protocol):
@@ -72,7 +136,7 @@ class Traced(Protocol):
 
     @property
     def points(self) -> dict[str, Point]:
-        """Module path -> where its value is read."""
+        """Module path, with ``#n`` for its nth call -> where its value is read."""
 
     def module_path(self, layer: str) -> str:
         """Return the path of a layer's module; see `Network.module_path`.
@@ -92,52 +156,349 @@ class Traced(Protocol):
         """Run the network; see `Network`."""
 
 
-class _Tracer:
-    """Watches one forward pass and notes where each module's value is to be read."""
+@dataclass(eq=False)
+class _Node:
+    """One operation of the pass, on constants, or on one layer's output and constants."""
 
-    def __init__(self, module: nn.Module) -> None:
-        self.points: dict[str, Point] = {}
+    func: Any  # None for what a layer returned
+    args: tuple = ()
+    options: dict = field(default_factory=dict)
+    item: int | None = None  # which of several results
+    order: int = 0
+    start: _Start | None = None  # the layer whose output it is computed from; None for a constant
+    kind: str = "same"  # 'start', 'same' (a straight line), 'norm' or 'bent' (an activation function)
+    parents: list[_Node] = field(default_factory=list)
+    outputs: list[tuple[str, int, int]] = field(default_factory=list)  # (path, call, order) that returned it
+    places: _Places | None = None
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """A parameter or buffer in a formula, by its name: its value may change."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class _Start:
+    """One output of a layer with weights, and what is computed from it alone, number by number."""
+
+    keys: list[str]
+    shape: tuple[int, ...]
+    nodes: list[_Node] = field(default_factory=list)
+
+    def end(self) -> _Node:
+        """Where the layer's value is complete: behind its activation function, else behind its BatchNorm."""
+        for node in self.nodes:
+            if node.kind == "bent" and not self._rejoins(node):
+                return self._scaled(node)
+        norms = [node for node in self.nodes if node.kind in ("start", "norm")]
+        return norms[-1]
+
+    def _rejoins(self, node: _Node) -> bool:
+        """Whether a later operation needs this one and the layer's output again, as in x * sigmoid(x)."""
+        below = {id(node)}
+        for one in self.nodes[self.nodes.index(node) + 1 :]:
+            inside = [id(parent) in below for parent in one.parents]
+            if any(inside) and not all(inside):
+                return True
+            if any(inside):
+                below.add(id(one))
+        return False
+
+    def _scaled(self, node: _Node) -> _Node:
+        """With the factor at the end of a formula, as in x * relu6(x + 3) / 6."""
+        if len({id(one) for one in node.parents}) > 1 or node.parents[0].kind != "start":
+            for one in self.nodes:
+                plain = one.func is not None and _op_name(one.func) in ("mul", "div")
+                if (
+                    one.parents == [node]
+                    and plain
+                    and not isinstance(one.args[1], Tensor | _Node | _Parameter)
+                ):
+                    return one
+        return node
+
+
+class _Formula:
+    """Computes a layer's value from what a module returned, by the same operations as in the pass."""
+
+    def __init__(self, base: _Node, end: _Node) -> None:
+        self.base, self.end = base, end
+
+    @property
+    def names(self) -> list[str]:
+        """The operations on the layer's output, in the order in which they run."""
+        found: dict[int, _Node] = {}
+
+        def visit(node: _Node) -> None:
+            if node is not self.base and id(node) not in found:
+                for one in node.parents:
+                    visit(one)
+                found[id(node)] = node
+
+        visit(self.end)
+        return [_op_name(node.func) for node in found.values()]
+
+    def of(self, output: Tensor, module: nn.Module) -> Tensor:
+        """The value."""
+        known: dict[int, Any] = {id(self.base): output}
+
+        def get(one: Any) -> Any:
+            if isinstance(one, _Parameter):
+                parent, _, name = one.name.rpartition(".")
+                return getattr(module.get_submodule(parent), name)
+            if isinstance(one, list | tuple):
+                return type(one)(get(each) for each in one)
+            if isinstance(one, Tensor):
+                return one.to(output.device)
+            if not isinstance(one, _Node):
+                return one
+            if id(one) not in known:
+                args = [get(each) for each in one.args]
+                if one.func._schema.is_mutable:
+                    args[0] = args[0].clone()  # the network, too, keeps what it needs again
+                value = one.func(*args, **{k: get(v) for k, v in one.options.items()})
+                known[id(one)] = value if one.item is None else value[one.item]
+            return known[id(one)]
+
+        with torch.no_grad():
+            return get(self.end)
+
+
+class _Known:
+    """What the watch knows of one tensor; the tensor itself is not kept in memory."""
+
+    def __init__(
+        self, tensor: Tensor, places: _Places | None, node: _Node | None, made: int, written: int = 0
+    ) -> None:
+        self.tensor, self.version = weakref.ref(tensor), tensor._version + written
+        self.places, self.node, self.made = places, node, made  # made: by the how manieth operation
+
+    def fresh(self, tensor: Tensor) -> bool:
+        """Whether nobody has written into the tensor since."""
+        return tensor._version <= self.version
+
+
+class _Watch(TorchDispatchMode):
+    """Sees every operation of one forward pass, and every module that returns."""
+
+    def __init__(self, module: nn.Module, images: Sequence[Tensor], sized: bool) -> None:
+        super().__init__()
+        self.module, self.sized = module, sized
+        self.order, self.failed = 0, ""
+        self.known: dict[int, _Known] = {}
+        self.written: dict[int, _Places] = {}  # storage -> places of what was written into it last
         self.calls: dict[str, int] = {}
-        self.order = 0
-        # id of an output -> (the output itself, its version, the layers whose value it is so far). Keeping
-        # the output itself makes sure that no later tensor gets the same id.
-        self.open: dict[int, tuple[Tensor, int, list[str]]] = {}
-        self.following: dict[str, list[str]] = {}
-        self.module = module
+        self.running: list[list[Any]] = []  # of each module that runs: its key, and how many layers ran in it
+        self.found: dict[str, Point] = {}
+        self.starts: list[_Start] = []
+        named = (
+            *module.named_parameters(remove_duplicate=False),
+            *module.named_buffers(remove_duplicate=False),
+        )
+        self.names = {id(value): name for name, value in named}
+        for image in images:
+            if image.ndim == 4:
+                spans = (_Span(image.shape[2], stride=1), _Span(image.shape[3], stride=1))
+                self.known[id(image)] = _Known(image, _Places(tuple(image.shape), spans, (0, 2, 3)), None, 0)
+            else:
+                spans = (_Span.everything(0), _Span.everything(0))
+                self.known[id(image)] = _Known(
+                    image, _Places(tuple(image.shape), spans, (0, None, None)), None, 0
+                )
 
-    def hooks(self) -> Iterator[Any]:
-        for path, child in self.module.named_modules():
-            if path:
-                yield child.register_forward_pre_hook(self._before(path))
-                yield child.register_forward_hook(self._after(path))
+    def look(self, tensor: Any) -> _Places | None:
+        """A tensor's places; None for a constant."""
+        known = self._of(tensor)
+        if isinstance(tensor, Tensor) and (known is None or not known.fresh(tensor)):
+            written = self.written.get(tensor.untyped_storage()._cdata)
+            if written is not None:  # another view of the same memory was written to
+                return known.places.spread() if known and known.places else written.lost(tensor.shape)
+        return known.places if known else None
 
-    def _before(self, path: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: tuple) -> None:
-            if inputs and isinstance(module, _BATCH_NORMS + ACTIVATIONS):
-                tensor, version, layers = self.open.get(id(inputs[0]), (None, -1, []))
-                # A changed version means that something was added in place in between (a residual): then
-                # this module does not follow the layer directly.
-                self.following[path] = layers if tensor is not None and tensor._version == version else []
+    def _of(self, tensor: Any) -> _Known | None:
+        known = self.known.get(id(tensor))
+        return known if known is not None and known.tensor() is tensor else None
 
-        return hook
+    def _fresh(self, tensor: Any) -> _Node | None:
+        """The operation that gave a tensor, if nobody has written into it since."""
+        known = self._of(tensor)
+        return known.node if known is not None and known.fresh(tensor) else None
 
-    def _after(self, path: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: tuple, output: Any) -> None:
-            call = self.calls[path] = self.calls.get(path, -1) + 1
-            self.order += 1
-            if not isinstance(output, Tensor):
-                return
-            point = Point(path, call, self.order, tuple(output.shape[1:]))
-            self.points.setdefault(path, point)
-            layers = self.following.pop(path, [])
-            for layer in layers:
-                self.points[layer] = point
-            if isinstance(module, _WEIGHTED) and call == 0:
-                layers = [path]
-            if isinstance(module, _WEIGHTED + _BATCH_NORMS):
-                self.open[id(output)] = (output, output._version, layers)
+    def _argument(self, value: Any) -> Any:
+        """An argument as a formula keeps it."""
+        if isinstance(value, list | tuple):
+            return type(value)(self._argument(one) for one in value)
+        if not isinstance(value, Tensor):
+            return value
+        node = self._fresh(value)
+        if node is not None:
+            return node
+        return _Parameter(self.names[id(value)]) if id(value) in self.names else value
 
-        return hook
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+        """Run an operation, and note what it does."""
+        options, self.order = kwargs or {}, self.order + 1
+        tensors = list(_flat([*args, *options.values()]))
+        looked = {id(one): self.look(one) for one in tensors}
+        name = _op_name(func)
+        if name in FACTORIES:
+            return func(*args, **options)
+        nodes = [self._fresh(one) for one in tensors if looked[id(one)] is not None]
+        kept = tuple(self._argument(one) for one in args), {k: self._argument(v) for k, v in options.items()}
+        out = func(*args, **options)
+        places = _places_after(func, args, options, out, lambda one: looked.get(id(one)), self.sized)
+        if places is None and any(name.startswith(one) for one in _RANDOM):
+            return out
+        outs = [out] if isinstance(out, Tensor) else list(_flat(out))
+        for k, one in enumerate(outs):
+            own = places[k] if isinstance(places, list) and k < len(places) else places
+            own = own if isinstance(own, _Places) and own.shape == tuple(one.shape) else None
+            if own is None and isinstance(places, _Places):
+                own = places.lost(one.shape)
+            item = None if isinstance(out, Tensor) else k
+            node = self._node(func, name, kept, item, nodes, own, tuple(one.shape))
+            writes = func._schema.is_mutable and any(one is each for each in tensors)
+            self.known[id(one)] = _Known(one, own, node, self.order, _later(func, one, tensors, writes))
+            if own is not None and writes:
+                self.written[one.untyped_storage()._cdata] = own
+        return out
+
+    def _node(
+        self,
+        func: Any,
+        name: str,
+        kept: tuple,
+        item: int | None,
+        nodes: list[_Node | None],
+        places: _Places | None,
+        shape: tuple,
+    ) -> _Node | None:
+        """The operation as a step of a layer's value, or as a constant; None for anything else."""
+        args, options = kept
+        if not nodes:
+            return _Node(func, args, options, item, self.order)
+        parents = [one for one in nodes if one is not None and one.start is not None]
+        if len(parents) < len(nodes) or parents[0].start is None:
+            return None
+        start = parents[0].start
+        norm = name in BATCH_NORMS and item in (None, 0)
+        if any(one.start is not start for one in parents) or shape != start.shape:
+            return None
+        if not norm and (not _is_single(func, name) or item):
+            return None
+        kind = "norm" if norm else "same" if name in _STRAIGHT and len(parents) == 1 else "bent"
+        if norm and any(one.kind == "bent" for one in parents):
+            return None
+        node = _Node(func, args, options, item, self.order, start, kind, parents, places=places)
+        start.nodes.append(node)
+        return node
+
+    def called(self, path: str) -> None:
+        """Note that a module begins to run."""
+        call = self.calls[path] = self.calls.get(path, -1) + 1
+        self.running.append([path if call == 0 else f"{path}#{call + 1}", call, 0])
+
+    def returned(self, path: str, module: nn.Module, output: Any) -> None:
+        """Note what a module returned."""
+        key, call, n_layers = self.running.pop()
+        self.order += 1
+        if not isinstance(output, Tensor) or not output.ndim:
+            return
+        places, node = self.look(output), self._fresh(output)
+        if isinstance(module, _LAYERS):
+            for one in self.running:
+                one[2] += 1
+        if isinstance(module, _WEIGHTED) and places is not None:
+            node = self._begun(key, output, places, node)
+        elif node is not None and node.start is not None and n_layers == 1:
+            node.start.keys.append(key)  # a module around the layer, which may add its norm
+        if node is not None and node.start is not None:
+            node.outputs.append((path, call, self.order))
+        inside = tuple(one[0] for one in self.running)
+        point = _point(path, call, self.order, self.order, places, output.shape)
+        known = self._of(output)
+        self.found[key] = replace(point, inside=inside, made=known.made if known is not None else -1)
+
+    def _begun(self, key: str, output: Tensor, places: _Places, node: _Node | None) -> _Node:
+        """A layer with weights returned: what follows may be its norm and activation."""
+        if node is not None and node.kind == "start" and node.start is not None:
+            node.start.keys.append(key)  # a layer inside a layer
+            return node
+        start = _Start([key], tuple(output.shape))
+        node = _Node(None, start=start, kind="start", places=places, order=self.order)
+        start.nodes.append(node)
+        self.starts.append(start)
+        made = self.known[id(output)].made if id(output) in self.known else self.order
+        self.known[id(output)] = _Known(output, places, node, made)
+        return node
+
+    def points(self) -> dict[str, Point]:
+        """Where each module's value is read; `found` says where its plain output is."""
+        points = dict(self.found)
+        for start in self.starts:
+            end = start.end()
+            for key in start.keys:
+                if self.found[key].order <= end.order or end.outputs:
+                    points[key] = _reading(start, end, points[key])
+        return points
+
+
+def _later(func: Any, out: Tensor, inputs: list[Tensor], writes: bool) -> int:
+    """By how much torch will count up the version of a result once the operation is over.
+
+    An operation in place counts one more, and a view counts with the tensor that it shows.
+    """
+    if writes:
+        return 1
+    views = any(one.alias_info is not None for one in func._schema.returns)
+    return max(inputs[0]._version - out._version, 0) if views and inputs else 0
+
+
+def _flat(values: Any) -> Iterator[Tensor]:
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _flat(value)
+
+
+def _point(
+    path: str,
+    call: int,
+    order: int,
+    read: int,
+    places: _Places | None,
+    shape: Sequence[int],
+    then: _Formula | None = None,
+) -> Point:
+    found = _layout_of(places, shape)
+    layout, spans = found if found else (None, None)
+    size = layout.shape if layout else ()
+    return Point(path, call, order, size, tuple(shape[1:]), read, (), -1, then, layout, spans)
+
+
+def _reading(start: _Start, end: _Node, raw: Point) -> Point:
+    """Where a layer's value is read: at the module that returns it, or at one before it with a formula."""
+    places = end.places
+    if end.kind == "start":
+        return raw
+    if end.outputs:
+        path, call, order = end.outputs[0]
+        found = _point(path, call, order, order, places, start.shape)
+        return replace(found, inside=raw.inside, made=raw.made)
+    bases = [node for node in start.nodes[: start.nodes.index(end)] if node.outputs and _leads_to(node, end)]
+    path, call, read = bases[-1].outputs[0]
+    found = _point(path, call, end.order, read, places, start.shape, _Formula(bases[-1], end))
+    return replace(found, inside=raw.inside, made=raw.made)
+
+
+def _leads_to(base: _Node, end: _Node) -> bool:
+    """Whether an end is computed from this node and constants alone."""
+    if end is base:
+        return True
+    return bool(end.parents) and all(_leads_to(base, one) for one in end.parents)
 
 
 # Modules that are being traced at the moment: recorders must not react to these forward passes.
@@ -145,7 +506,7 @@ TRACED: set[int] = set()
 
 
 def trace(module: nn.Module, *inputs: Any, **options: Any) -> dict[str, Point]:
-    """Run one image through a module in eval mode, and note where each layer's value is to be read.
+    """Run two copies of one image through a module in eval mode, and note where each layer's value is read.
 
     Parameters
     ----------
@@ -159,8 +520,8 @@ def trace(module: nn.Module, *inputs: Any, **options: Any) -> dict[str, Point]:
     Returns
     -------
     dict of str to Point
-        Module path -> where its value is read; only modules that ran and returned a tensor. A module that
-        runs several times in one forward pass counts at its first call.
+        Module path -> where its value is read; only modules that ran and returned a tensor. For the second
+        and later calls of a module in one forward pass, the path ends in ``#2``, ``#3`` and so on.
 
     Examples
     --------
@@ -168,18 +529,60 @@ def trace(module: nn.Module, *inputs: Any, **options: Any) -> dict[str, Point]:
     >>> {layer: point.path for layer, point in trace(net, torch.zeros(1, 3, 8, 8)).items()}
     {'0': '1', '1': '1', '2': '2'}
     """
-    tracer = _Tracer(module)
+    return _watched(module, inputs, options).points()
+
+
+def _watched(
+    module: nn.Module,
+    inputs: Sequence[Any],
+    options: dict[str, Any],
+    sized: bool = True,
+    partly: bool = False,
+) -> _Watch:
+    """What was seen in one pass.
+
+    `partly` asks only for the modules up to which the pass comes, where the image may have another size than
+    the module's own.
+    """
     flags = {child: child.training for child in module.modules()}
     TRACED.add(id(module))
     with torch.inference_mode(False), torch.no_grad(), contextlib.ExitStack() as stack:
         stack.callback(TRACED.discard, id(module))
         stack.callback(_restore, flags)
-        for handle in tracer.hooks():
-            stack.callback(handle.remove)
+        twice = [_twice(value) for value in inputs], {k: _twice(v) for k, v in options.items()}
+        watch = _Watch(module, list(_flat([*twice[0], *twice[1].values()])), sized)
+        for path, child in module.named_modules():
+            if path and not isinstance(child, torch.jit.ScriptModule):
+                stack.callback(child.register_forward_pre_hook(_before(watch, path)).remove)
+                stack.callback(child.register_forward_hook(_after(watch, path)).remove)
         module.eval()
-        one = [value[:1].clone() if isinstance(value, Tensor) else value for value in inputs]
-        module(*one, **{k: v[:1].clone() if isinstance(v, Tensor) else v for k, v in options.items()})
-    return tracer.points
+        try:
+            with watch:
+                module(*twice[0], **twice[1])
+        except Exception as error:  # somebody's module may raise anything
+            if not partly:
+                raise
+            watch.failed = str(error)
+    return watch
+
+
+def _twice(value: Any) -> Any:
+    """An image twice: the dimension that counts images is known by its two numbers."""
+    return torch.cat([value[:1], value[:1]]) if isinstance(value, Tensor) and value.ndim else value
+
+
+def _before(watch: _Watch, path: str) -> Callable[..., None]:
+    def hook(module: nn.Module, inputs: tuple) -> None:
+        watch.called(path)
+
+    return hook
+
+
+def _after(watch: _Watch, path: str) -> Callable[..., None]:
+    def hook(module: nn.Module, inputs: tuple, output: Any) -> None:
+        watch.returned(path, module, output)
+
+    return hook
 
 
 def _restore(flags: dict[nn.Module, bool]) -> None:

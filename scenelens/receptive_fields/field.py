@@ -186,7 +186,7 @@ class EmpiricalRF:
             raise SceneLensError("no receptive field to store: give at least one.")
         common = {name: getattr(fields[0], name) for name in _COMMON}
         reach = fields[0].theoretical
-        common["theoretical"] = [reach.size, reach.stride, reach.start]
+        common["theoretical"] = [reach.size, reach.stride, reach.start, *([True] if reach.whole else [])]
         asked = common["asked"] = max(field.asked for field in fields)
         arrays = [_arrays(field, asked) for field in fields]
         target = io.BytesIO()
@@ -479,7 +479,7 @@ def _encoded(field: EmpiricalRF) -> dict[str, np.ndarray]:
 def _common(notes: dict[str, Any]) -> dict[str, Any]:
     pair = [tuple(value) if isinstance(value, list) else value for value in notes["theoretical"]]
     sizes = {name: tuple(notes[name]) for name in ("input_size", "occluder")}
-    return {**notes, **sizes, "theoretical": RF(*pair)}
+    return {**notes, **sizes, "theoretical": RF(pair[0], pair[1], pair[2], len(pair) > 3)}
 
 
 def _field(common: dict[str, Any], row: dict[str, Any]) -> EmpiricalRF:

@@ -14,7 +14,6 @@ import numpy as np
 import traitlets
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import RF
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import Occlusion
@@ -90,8 +89,8 @@ class FieldExplorer(UnitBrowser):
         list of str
             Names of layers.
         """
-        table = self.atlas.part(network or self.network).network.layers
-        return [str(row["layer"]) for row in table.to_dict("records") if RF.of_layer(row)]
+        found = self.atlas.part(network or self.network).network
+        return [str(layer) for layer in found.layers["layer"] if found.field(layer)]
 
     def tops(self) -> list[TopImage]:
         """The unit's top images, best first."""

@@ -18,7 +18,7 @@ import numpy as np
 from scenelens import paper
 from scenelens.caches import keep, read_cached, sealed
 from scenelens.files import cache_key, digest, file_name, replace_file
-from scenelens.networks import RF, Network
+from scenelens.networks import Network
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.estimate import estimate_rf
 from scenelens.receptive_fields.field import EmpiricalRF
@@ -301,10 +301,9 @@ class NetworkAtlas:
 def _atlas_layers(network: Network) -> list[str]:
     """The layers whose units the atlas measures: Table 2's where the network has them, else four main layers
     that have a map and a known theoretical field, early ones first."""
-    table = network.layers.set_index("layer")
-    if set(paper.RF_SIZES) <= set(table.index):
+    if set(paper.RF_SIZES) <= set(network.layers.layer):
         return list(paper.RF_SIZES)
-    usable = [layer for layer in network.main_layers(6) if RF.of_layer(table.loc[layer])]
+    usable = [layer for layer in network.main_layers(6) if network.field(layer)]
     places = np.linspace(0, len(usable) - 1, min(4, len(usable))).round().astype(int)
     return [usable[k] for k in places]
 

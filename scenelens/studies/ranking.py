@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import RF
 from scenelens.studies.study import Study
 
 #: A box with sides below this share of the frame marks the position by itself.
@@ -104,12 +103,12 @@ def top_images(study: Study, network: str, layer: str, unit: int, n: int = 12) -
         )
     table = study.index(network).top_images(layer, unit, n)
     about = study.images.set_index("image")
-    return [_view(study, network, row, found, about) for found in table.to_dict("records")]
+    return [_view(study, network, layer, found, about) for found in table.to_dict("records")]
 
 
-def _view(study: Study, network: str, row: dict[str, Any], found: dict[str, Any], about: Any) -> TopImage:
+def _view(study: Study, network: str, layer: str, found: dict[str, Any], about: Any) -> TopImage:
     frame = study.networks[network].show_input(study.load_image(found["image"]))
-    field, place = RF.of_layer(row), (int(found["row"]), int(found["col"]))
+    field, place = study.networks[network].field(layer), (int(found["row"]), int(found["col"]))
     return TopImage(
         image=found["image"],
         rank=int(found["rank"]),

@@ -169,7 +169,7 @@ def describe_presence(presence: pd.DataFrame) -> Sentences:
 
 
 def deepest_map_layer(network: Network) -> str:
-    """The deepest of a network's main layers whose units have a map, so that a peak has a position.
+    """The deepest of a network's layers whose units have a map, so that a peak has a position.
 
     Parameters
     ----------
@@ -181,9 +181,7 @@ def deepest_map_layer(network: Network) -> str:
     str
         The layer's name; the deepest main layer if none has a map.
     """
-    maps = network.layers.set_index("layer")["map"]
-    main = list(network.main_layers())
-    return next((layer for layer in reversed(main) if tuple(maps[layer]) != (1, 1)), main[-1])
+    return network.deepest_map()
 
 
 def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
