@@ -15,19 +15,24 @@ from typing import Any
 from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.networks.caffe_network import _caffe_network, _states_its_layers
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.torchvision_shim import load_torchvision
 
 
-def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module:
+def build_module(architecture: str, n_classes: int, weights: Path | None = None, **options: Any) -> nn.Module:
     """Build an architecture by its name, with random weights.
 
     Parameters
     ----------
     architecture : str
-        ``"caffenet"``, the paper's (see `CaffeNet`), or the name of any classifier in torchvision.
+        ``"caffenet"``, the paper's (see `CaffeNet`), ``"caffe"``, the name of any classifier in torchvision,
+        or ``"timm:"`` and a name in timm, where that is installed. Nothing is downloaded.
     n_classes : int
         How many classes it tells apart.
+    weights : Path, optional
+        The file that its weights will be loaded from; it is not loaded here. A .caffemodel file states its
+        layers: ``"caffe"`` is built as it says, and so is ``"caffenet"`` where it says something else.
     **options : object
         Further options of the architecture, such as ``width`` and ``fc`` of CaffeNet.
 
@@ -46,19 +51,59 @@ def build_module(architecture: str, n_classes: int, **options: Any) -> nn.Module
     >>> type(build_module("squeezenet1_1", 10)).__name__
     'SqueezeNet'
     """
-    if architecture == "caffenet":
-        return CaffeNet(n_classes, **options)
+    if architecture in ("caffenet", "caffe"):
+        return _caffe_or_caffenet(architecture, n_classes, weights, options)
+    if architecture.startswith("timm:"):
+        return _timm_module(architecture.removeprefix("timm:"), n_classes, options)
     models = load_torchvision().models
     known = models.list_models(module=models)
     if architecture not in known:
         raise SceneLensError(
-            f"no architecture {architecture!r}; {close_names(architecture, ['caffenet', *known])}."
+            f"no architecture {architecture!r}; {close_names(architecture, ['caffenet', 'caffe', *known])}."
         )
     if architecture in ("googlenet", "inception_v3"):
         # Without side branches, whose outputs come in addition to the logits; and torchvision warns if
         # init_weights is left out.
         options = {"init_weights": True, "aux_logits": False, **options}
     return models.get_model(architecture, weights=None, num_classes=n_classes, **options)
+
+
+def _caffe_or_caffenet(
+    architecture: str, n_classes: int, weights: Path | None, options: dict[str, Any]
+) -> nn.Module:
+    states = weights is not None and weights.suffix == ".caffemodel" and _states_its_layers(weights)
+    if architecture == "caffenet":
+        usual = CaffeNet(n_classes, **options)
+        if not states:
+            return usual
+    if not states or weights is None:
+        raise SceneLensError(
+            "the architecture 'caffe' is built as a .caffemodel file says, and this study names none that "
+            "states its layers; name the architecture."
+        )
+    found = _caffe_network(weights)
+    if architecture == "caffenet" and _layer_texts(found) == _layer_texts(usual):
+        return usual
+    return found
+
+
+def _layer_texts(module: nn.Module) -> list[tuple[str, str]]:
+    return [(name, repr(one)) for name, one in module.named_children()]
+
+
+def _timm_module(name: str, n_classes: int, options: dict[str, Any]) -> nn.Module:
+    load_torchvision()  # timm imports it
+    try:
+        timm = importlib.import_module("timm")
+    except ImportError as error:
+        raise SceneLensError(
+            f"the architecture timm:{name} needs timm, which is not installed ({error}): run "
+            ".venv/bin/python -m pip install -c constraints.txt timm"
+        ) from error
+    known = timm.list_models()
+    if name.partition(".")[0] not in known:  # a name of a hub would be looked for in the internet
+        raise SceneLensError(f"timm has no architecture {name!r}; {close_names(name, known)}.")
+    return timm.create_model(name, pretrained=False, num_classes=n_classes, **options)
 
 
 class Factory:

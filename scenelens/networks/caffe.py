@@ -13,21 +13,67 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scenelens.errors import SceneLensError
 
-# Numbers of fields, from caffe.proto. NetParameter: its layers; of a layer: its name, its arrays ("blobs").
+# Numbers of fields, from caffe.proto. NetParameter: its layers, in the new and in the old layout.
 _NEW, _OLD = 100, 2
-_NAME = {_NEW: 1, _OLD: 4}
-_BLOBS = {_NEW: 7, _OLD: 6}
+# Fields of a layer: name, type, where it reads and writes, its arrays ("blobs"), the phases it runs in.
+_LAYER = {
+    _NEW: {1: "name", 2: "type", 3: "bottom", 4: "top", 7: "blobs", 8: "include"},
+    _OLD: {4: "name", 5: "type", 2: "bottom", 3: "top", 6: "blobs", 32: "include"},
+}
+# Settings of layers, by what they belong to.
+_SETTINGS = {
+    _NEW: {104: "Concat", 106: "Convolution", 108: "Dropout", 110: "Eltwise", 117: "InnerProduct", 118: "LRN",
+           121: "Pooling", 123: "ReLU", 135: "Flatten"},
+    _OLD: {9: "Concat", 10: "Convolution", 12: "Dropout", 24: "Eltwise", 17: "InnerProduct", 18: "LRN",
+           19: "Pooling", 30: "ReLU"},
+}  # fmt: skip
+# The old layout's numbers of types; the new one writes the names.
+_OLD_TYPES = {
+    1: "Accuracy", 3: "Concat", 4: "Convolution", 5: "Data", 6: "Dropout", 7: "EuclideanLoss", 8: "Flatten",
+    9: "HDF5Data", 12: "ImageData", 14: "InnerProduct", 15: "LRN", 16: "MultinomialLogisticLoss",
+    17: "Pooling", 18: "ReLU", 19: "Sigmoid", 20: "Softmax", 21: "SoftmaxWithLoss", 22: "Split", 23: "TanH",
+    24: "WindowData", 25: "Eltwise", 28: "HingeLoss", 29: "MemoryData", 30: "ArgMax", 32: "DummyData",
+    36: "Silence",
+}  # fmt: skip
+_TRAIN = 0  # a phase
 # BlobProto: packed floats; BlobShape, whose field 1 has the sizes; in the old layout one field per size.
 _DATA, _SHAPE = 5, 7
 _OLD_SHAPE = (1, 2, 3, 4)  # num, channels, height, width
 
 
 _MAX_DIMENSIONS = 32
+
+
+class _Layer(NamedTuple):
+    """One layer of a .caffemodel file.
+
+    Attributes
+    ----------
+    name, kind : str
+        Its name, without dots, and its type, such as ``"Convolution"``.
+    bottom, top : list of str
+        The names of what it reads and of what it writes.
+    blobs : list of numpy.ndarray
+        Its arrays: float32, weights and biases.
+    settings : dict of int to list
+        The fields of the settings of its type: number -> values, each an int or bytes.
+    training : bool
+        It runs in training only.
+    """
+
+    name: str
+    kind: str
+    bottom: list[str]
+    top: list[str]
+    blobs: list[np.ndarray]
+    settings: dict[int, list[int | memoryview]]
+    training: bool
 
 
 class _Broken(Exception):
@@ -163,18 +209,24 @@ class CaffeFile:
             If the file is missing, truncated, or has no layer with weights.
         """
         weights: dict[str, np.ndarray] = {}
-        data = self._read()
-        try:
-            for number, value in _fields(data):
-                if number in _NAME and isinstance(value, memoryview):
-                    name, blobs = _layer(value, _NAME[number], _BLOBS[number])
-                    for part, blob in zip(("weight", "bias"), blobs, strict=False):
-                        weights[f"{name}.{part}"] = _squeezed(blob, part)
-        except Exception as error:  # whatever broken bytes lead to
-            raise SceneLensError(f"{self.path} is not a whole .caffemodel file; fetch it again.") from error
+        for layer in self._layers():
+            for part, blob in zip(("weight", "bias"), layer.blobs, strict=False):
+                weights[f"{layer.name}.{part}"] = _squeezed(blob, part)
         if not weights:
             raise SceneLensError(f"{self.path} holds no layer with weights; is it a .caffemodel?")
         return weights
+
+    def _layers(self) -> list[_Layer]:
+        """All layers in the file's order, of either layout."""
+        data = self._read()
+        try:
+            return [
+                _layer(value, number)
+                for number, value in _fields(data)
+                if number in _LAYER and isinstance(value, memoryview)
+            ]
+        except Exception as error:  # whatever broken bytes lead to
+            raise SceneLensError(f"{self.path} is not a whole .caffemodel file; fetch it again.") from error
 
     def _read(self) -> memoryview:
         if not self.path.is_file():  # reading a pipe would wait for ever
@@ -187,14 +239,38 @@ class CaffeFile:
             raise SceneLensError(f"the Caffe file {self.path} cannot be read: {error.strerror}.") from error
 
 
-def _layer(data: memoryview, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
-    name, blobs = "", []
+def _layer(data: memoryview, layout: int) -> _Layer:
+    found: dict[str, list[Any]] = {name: [] for name in _LAYER[layout].values()}
+    settings: dict[str, dict[int, list[int | memoryview]]] = {}
     for number, value in _fields(data):
-        if number == name_field and isinstance(value, memoryview):
-            name = bytes(value).decode("utf-8")
-        elif number == blobs_field and isinstance(value, memoryview):
-            blobs.append(_blob(value))
-    return name, blobs
+        if number in _LAYER[layout]:
+            found[_LAYER[layout][number]].append(value)
+        elif number in _SETTINGS[layout] and isinstance(value, memoryview):
+            fields = settings.setdefault(_SETTINGS[layout][number], {})
+            for field, inner in _fields(value):
+                fields.setdefault(field, []).append(inner)
+    kind = _kind(found["type"])
+    phases = [dict(_fields(rule)).get(1) for rule in found["include"]]
+    return _Layer(
+        name="".join(map(_text, found["name"][-1:])).replace(".", "_"),
+        kind=kind,
+        bottom=[_text(one) for one in found["bottom"]],
+        top=[_text(one) for one in found["top"]],
+        blobs=[_blob(one) for one in found["blobs"]],
+        settings=settings.get(kind, {}),
+        training=bool(phases) and all(phase == _TRAIN for phase in phases),
+    )
+
+
+def _text(value: memoryview) -> str:
+    return bytes(value).decode("utf-8")
+
+
+def _kind(values: list[Any]) -> str:
+    if not values:
+        return ""
+    last = values[-1]
+    return _OLD_TYPES.get(last, f"number {last}") if isinstance(last, int) else _text(last)
 
 
 def _squeezed(blob: np.ndarray, part: str) -> np.ndarray:

@@ -255,7 +255,7 @@ def _named(one: Any, path: Path) -> _Row:
     if isinstance(one, dict):
         number, name = one.get("id"), one.get("name", one.get("label"))
         if isinstance(name, str):
-            return _plain(name)._replace(number=int(number) if _is_number(number) else None)
+            return _plain(name)._replace(number=int(str(number)) if _is_number(number) else None)
     if isinstance(one, list | tuple) and one and all(isinstance(part, str) for part in one):
         wnid = next((part for part in one if re.fullmatch(_WNID, part)), "")
         return _Row(one[-1], wnid=wnid)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
+from scenelens.networks.caffe_network import _CaffeModule
 from scenelens.networks.finite import NonFinite
 from scenelens.networks.weight_files import _read_weights
 from scenelens.progress import say_on_stderr
@@ -84,6 +85,8 @@ def load_weights(
     wanted = module.state_dict()
     entries = {entry: _renamed(arrays, rename or {}) for entry, arrays in _read_weights(path).items()}
     fit = _best_fit(path, entries, wanted)
+    if isinstance(module, _CaffeModule):
+        fit = _without(fit, module.left_out)
     _check_plain(path, fit.arrays, wanted)
     problem = _problem(fit, wanted)
     if problem and not _loads_by_itself(module, fit.arrays):
@@ -237,6 +240,12 @@ def _copies(arrays: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[
 
 def _dots(name: str) -> list[int]:
     return [at for at, character in enumerate(name) if character == "."]
+
+
+def _without(fit: _Fit, layers: set[str]) -> _Fit:
+    names = [name for name in fit.arrays if name.rpartition(".")[0] in layers]
+    kept = {name: value for name, value in fit.arrays.items() if name not in names}
+    return fit._replace(arrays=kept, left_out=[*fit.left_out, *names])
 
 
 # ---- what is said

@@ -142,7 +142,7 @@ def _load_network(file: StudyFile, name: str) -> Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(table.get("seed", 0))
             module = _built(file, section, n_classes, options)
-    notes: list[str] = []
+    notes = [module.note] if getattr(module, "note", "") and "architecture" in table else []
     if "weights" in table:
         load_weights(module, file.resolve(table["weights"]), table.get("rename"), notes)
     names = None if isinstance(classes, int) else classes
@@ -160,7 +160,9 @@ def _load_network(file: StudyFile, name: str) -> Network:
 def _built(file: StudyFile, section: str, n_classes: int, options: dict[str, Any]) -> torch.nn.Module:
     architecture = file.data["networks"][section.partition(".")[2]]["architecture"]
     try:
-        return build_module(architecture, n_classes, **options)
+        given = file.data["networks"][section.partition(".")[2]].get("weights")
+        weights = file.resolve(given) if given else None
+        return build_module(architecture, n_classes, weights, **options)
     except SceneLensError as error:
         raise file.error(section, str(error)) from error
     except (TypeError, ValueError, RuntimeError, MemoryError, AssertionError) as error:
