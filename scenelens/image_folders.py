@@ -60,9 +60,8 @@ def find_images(folder: str | Path, left_out: list[tuple[str, str]] | None = Non
     found = [path for path in _files_below(folder, closed) if sorter.is_image(path)]
     sorter.others += [(Path(path), "folder (cannot be opened; change its permissions)") for path in closed]
     if not found:
-        readable = sorted(ending for ending, kind in ENDINGS.items() if kind in FORMATS)
         raise SceneLensError(
-            f"the folder {folder} holds no image that can be read ({', '.join(readable)}){sorter.counted()}."
+            f"the folder {folder} holds no image that can be read ({', '.join(FORMATS)}){sorter.counted()}."
         )
     if left_out is not None:
         left_out += [(path.relative_to(folder).as_posix(), why) for path, why in sorted(sorter.others)]

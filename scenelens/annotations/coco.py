@@ -97,12 +97,8 @@ class _Coco(PolygonAnnotations):
             With a size that can be trusted; see `Annotation.drawn_on`.
         """
         self._check_image(image)
-        content = self._content()
-        entry = content.images.get(self._entries[image])
-        if entry is None:
-            raise SceneLensError(f"{self._file} no longer describes {image}; open the annotations again.")
-        items = content.objects.get(self._entries[image], [])
-        return self._placed(_annotation(image, entry, items, content.names), image)
+        found = _parsed(self._file, SourceFile(self._file).stamp(), self._entries[image])
+        return self._placed(found, image)
 
     def _content(self) -> _Content:
         return _read(self._file, SourceFile(self._file).stamp())
@@ -193,9 +189,14 @@ def _matched(content: _Content, photographs: Mapping[str, Path]) -> dict[str, in
     return {image: found[image] for image in sorted(found)}
 
 
-def _annotation(
-    image: str, entry: Mapping[str, Any], items: list[dict[str, Any]], names: Mapping[int | str, str]
-) -> Annotation:
+# An image's masks and report are often read in a row; run-length masks take long to become outlines.
+@lru_cache(maxsize=256)
+def _parsed(path: Path, changed: tuple[int, int], number: int | str) -> Annotation:
+    """The annotation of one image of a file; `changed` is the file's stamp."""
+    content = _read(path, changed)
+    entry, items, names = content.images.get(number), content.objects.get(number, []), content.names
+    if entry is None:
+        raise SceneLensError(f"{path} no longer describes image {number}; open the annotations again.")
     notes: list[Repair] = []
     size = FileChecks.size(entry.get("height"), entry.get("width"))
     if size is None:
@@ -215,7 +216,8 @@ def _annotation(
         notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
         objects.append(one)
     notes += allowance.notes(len(items))
-    return Annotation(image.rpartition("/")[2], "", size, tuple(objects), tuple(notes))
+    name = PureWindowsPath(plain_text(entry.get("file_name"), 4096)).name
+    return Annotation(name, "", size, tuple(objects), tuple(notes))
 
 
 def _outlines(

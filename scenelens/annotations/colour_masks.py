@@ -43,10 +43,12 @@ class _CodedMasks(InstanceAnnotations):
         labels: str | Path | None,
         folders: Sequence[str],
     ) -> None:
-        base = Path(images or SourceFile.subfolder(root, "images", "JPEGImages") or root / "images")
+        base = images or SourceFile.subfolder(root, "images", "JPEGImages")
+        if base is None:
+            raise SceneLensError(f"{root} has no folder of photographs, images; name it: images = '...'.")
         place = Path(labels or SourceFile.subfolder(root, *folders) or root / folders[0])
         notes: list[tuple[str, str, str]] = []
-        found = self._photographs_below(base, notes)
+        found = self._photographs_below(Path(base), notes)
         sources = SourceFile.pairs(found, [place], ".png")
         if not sources:
             raise SceneLensError(f"{place} contains no mask (.png) of any photograph in {base}.")
@@ -116,6 +118,28 @@ class _CodedMasks(InstanceAnnotations):
         if packed.shape != size:
             notes.append(("mask size", f"the mask has {packed.shape}, the photograph {size}; it was resized"))
         return notes
+
+    def strange(self, image: str) -> str:
+        """Whether not one pixel of a mask has a code that is named.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        str
+            What is wrong, as a sentence; '' where some pixel has such a code.
+        """
+        found = np.unique(self._packed(image))
+        if np.isin(found, list(self._names)).any():
+            return ""
+        some = ", ".join(str(self._shown(code)) for code in found[:5].tolist())
+        return (
+            f"no {self._what} that is named occurs in {self.sources[image]}, which has {some}; name these, "
+            "or check the format."
+        )
 
     def _packed(self, image: str) -> np.ndarray:
         """The mask with each pixel's code, int32; the caller may change it."""

@@ -85,7 +85,9 @@ class _Format(NamedTuple):
             raise SceneLensError(f"the folder of annotations {root} {what}{unpack}.")
         try:
             found = self.make(root, cache=cache, **given)
-            self._check_sources(list(getattr(found, "sources", {}).values())[:3])
+            self._check_sources(list(getattr(found, "sources", {}).values())[:_FIRST])
+            if self.name in ("index-mask", "colour-mask"):
+                _check_masks(found)
             return found
         except SceneLensError as error:
             hint = _looks_like(Path(given.get("labels") or root), self.name)
@@ -213,6 +215,7 @@ _CONVERTERS = (
 )
 _OF_LABELME = {"sun", "labelme", "voc"}  # one reader takes the files of all three
 _HEAD = 65_536  # bytes that tell a file's kind
+_FIRST = 3  # files of a set that are looked at before it counts as opened
 _LOOK_AT = 2000  # files of a folder that are looked at
 
 
@@ -264,6 +267,18 @@ _SIGNS = {
     ),
     ".txt": ((r"yolo.*", r"^(\d+( [01](\.\d+)?){4,}\s*\n?)+$"),),
 }
+
+
+def _check_masks(found: Annotations) -> None:
+    """Refuse masks of which none of the first has a single pixel of a named class or of no class."""
+    problems = []
+    for image in found.images[:_FIRST]:
+        try:
+            problems.append(found.strange(image))  # type: ignore[attr-defined]
+        except SceneLensError as error:
+            problems.append(str(error))
+    if problems and all(problems):
+        raise SceneLensError(problems[0])
 
 
 def _masks_kind(root: Path) -> str:

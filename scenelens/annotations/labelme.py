@@ -252,7 +252,7 @@ def _polygons(element: Element, label: str, notes: list[Repair], voc: bool) -> I
     read = [FileChecks.outline(_points(outline), label, notes) for outline in outlines]
     points = [polygon for polygon in read if polygon is not None]
     if not points and (box := _box(element, voc)) is not None:
-        notes.append(Repair("box", label))
+        notes.append(Repair("mask file" if _text(element, "segm/mask") else "box", label))
         points = [box]
     yield from points
 

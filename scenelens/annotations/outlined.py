@@ -26,6 +26,7 @@ REPAIRS = {
     "no name": "the object has no name; called 'unnamed'",
     "no area": "no polygon, or only points on one line; the object was left out",
     "box": "the object has a box instead of a polygon; the box's corners were taken",
+    "mask file": "the object's mask is in a file of its own, which is not read; its box was taken",
     "frames": "several polygons of several points in time; those of the first were taken",
     "bad mask": "the run-length mask does not fit its size or the photograph's; it was not read",
     "bad point": "a point without two numbers was left out",

@@ -8,6 +8,7 @@ in Labels/parts.json. One XML file is read by `scenelens.annotations.labelme`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,9 @@ from scenelens.files import replace_file
 from scenelens.images import ImageFrame
 
 _MOST_CODES = 65535  # of a label map: 16 bits
+_MASK = re.compile(
+    r"(^|/)Masks/[^/]*$", re.I
+)  # objects' masks, which some programs store next to photographs
 
 
 def write_annotation(
@@ -182,7 +186,7 @@ class AnnotatedImages(PolygonAnnotations):
         sources = SourceFile.pairs(photographs, [place], ".xml")
         if not sources:
             raise SceneLensError(f"{place} contains no annotation (.xml) of any image in {base}.")
-        missing = (image for image in photographs if image not in sources)
+        missing = (image for image in photographs if image not in sources and not _MASK.search(image))
         notes += [(image, "not annotated", str((place / image).with_suffix(".xml"))) for image in missing]
         known = set(sources.values())
         lone = (path for path in sorted(place.rglob("*.xml")) if path not in known)

@@ -496,8 +496,17 @@ def test_classes_are_part_of_every_key(tmp_path):
 def test_colours_in_an_index_mask_are_refused(tmp_path):
     photograph(tmp_path / "images/a.jpg")
     png(tmp_path / "labels/a.png", np.full((H, W, 3), (1, 2, 3), np.uint8))
-    annotated = ANNOTATION_FORMATS["index-mask"].open(tmp_path, classes={"1": "wall"})
-    assert "has colours" in annotated.report().detail[0]
+    with pytest.raises(SceneLensError, match=r'has colours.*format = "colour-mask" reads it'):
+        ANNOTATION_FORMATS["index-mask"].open(tmp_path, classes={"1": "wall"})
+
+
+def test_index_masks_as_colour_masks_are_refused(tmp_path):
+    photograph(tmp_path / "images/a.jpg")
+    png(tmp_path / "labels/a.png", np.full((H, W), 3, np.uint8))
+    opened = ANNOTATION_FORMATS["colour-mask"].open
+    with pytest.raises(SceneLensError, match=r'which has \(3, 3, 3\).*format = "index-mask" reads it'):
+        opened(tmp_path, colours={"wall": [1, 2, 3]})
+    assert areas(opened(tmp_path, colours={"wall": [3, 3, 3]}), "a.jpg") == {"wall": H * W}
 
 
 # ---- LabelMe's XML in one folder
@@ -549,8 +558,8 @@ def every_format(root: Path, orientation: int = 1, stored: tuple[int, int] = (H,
     one = voc_object("bed", left + 1, top + 1, right, bottom)
     write(folders["voc"] / "Annotations/a.xml", f"<annotation>{size}{one}</annotation>")
     png(folders["index-mask"] / "labels/a.png", drawn.astype(np.uint8))
-    png(folders["colour-mask"] / "labels/a.png", drawn[..., None].repeat(3, 2).astype(np.uint8) * 9)
-    more = {"index-mask": {"classes": {"1": "bed"}}, "colour-mask": {"colours": {"bed": [9, 9, 9]}}}
+    png(folders["colour-mask"] / "labels/a.png", drawn[..., None] * np.array([9, 90, 9], np.uint8))
+    more = {"index-mask": {"classes": {"1": "bed"}}, "colour-mask": {"colours": {"bed": [9, 90, 9]}}}
     return {name: (folder, more.get(name, {})) for name, folder in folders.items()}
 
 
@@ -596,12 +605,11 @@ def test_mutated_files_of_every_format(tmp_path, seed):
 def test_a_folder_of_another_format_is_named(tmp_path):
     folders = every_format(tmp_path)
     same = {"sun": {"labelme", "voc"}, "labelme": {"sun", "voc"}, "voc": {"sun", "labelme"}}
-    alike = {("index-mask", "colour-mask"), ("colour-mask", "index-mask")}
     for name, (folder, _) in folders.items():
         for other in ANNOTATION_FORMATS:
-            if other == name or other in same.get(name, ()) or (name, other) in alike:
+            if other == name or other in same.get(name, ()):
                 continue
-            given = {"index-mask": {"classes": {"1": "a"}}, "colour-mask": {"colours": {"a": [1, 1, 1]}}}
+            given = {"index-mask": {"classes": {"1": "a"}}, "colour-mask": {"colours": {"a": [1, 2, 3]}}}
             with pytest.raises(SceneLensError) as raised:
                 ANNOTATION_FORMATS[other].open(folder, **given.get(other, {}))
             named = {name, "sun"} if name == "labelme" else {name}
