@@ -230,10 +230,13 @@ def _outlines(
     """The outlines of one annotation; none where it has no area, which is noted."""
     stated = item.get("segmentation")
     if isinstance(stated, Mapping):
-        mask = _run_lengths(stated, size)
-        found = [] if mask is None else mask_to_polygons(mask, tolerance=0)
-        if mask is None:
+        read = _run_lengths(stated, size)
+        if read is None:
             notes.append(Repair("bad mask", label))
+        elif not allowance.takes_mask(read.n_pixels):
+            return ()
+        found = [] if read is None else mask_to_polygons(read.mask(), tolerance=0)
+        found = [one + (read.left, 0) for one in found] if read else found
         if not allowance.takes(sum(map(len, found))):
             return ()
     else:
@@ -270,8 +273,32 @@ def _box(numbers: object) -> np.ndarray | None:
     return FileChecks.outline(np.array(corners) - 0.5, "", [])
 
 
-def _run_lengths(stated: Mapping[str, Any], size: tuple[int, int] | None) -> np.ndarray | None:
-    """A run-length mask, bool (H, W): down the columns, runs of 0 and 1 in turn; None where it is none.
+class _Runs(NamedTuple):
+    """A run-length mask: where its runs of 1 begin and end, counted down the columns from `left` on.
+
+    Only the columns between its first and last pixel are made, so that many small objects of a large
+    photograph take little time.
+    """
+
+    left: int
+    shape: tuple[int, int]
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @property
+    def n_pixels(self) -> int:
+        return self.shape[0] * self.shape[1]
+
+    def mask(self) -> np.ndarray:
+        """The columns from `left` on, bool (H, W)."""
+        steps = np.zeros(self.n_pixels + 1, np.int8)
+        steps[self.starts] += 1
+        np.subtract.at(steps, self.ends, 1)  # a run may begin where another one ends
+        return np.cumsum(steps[:-1], dtype=np.int8).astype(bool).reshape(self.shape[::-1]).T
+
+
+def _run_lengths(stated: Mapping[str, Any], size: tuple[int, int] | None) -> _Runs | None:
+    """The runs of a mask, 0 and 1 in turn down the columns; None where they do not fit its size.
 
     Every count is checked before any pixel is made.
     """
@@ -283,8 +310,13 @@ def _run_lengths(stated: Mapping[str, Any], size: tuple[int, int] | None) -> np.
     runs = _from_text(counts) if isinstance(counts, str) else _from_list(counts)
     if runs is None or (runs < 0).any() or (runs > own[0] * own[1]).any() or runs.sum() != own[0] * own[1]:
         return None
-    values = np.arange(len(runs)) % 2 == 1
-    return np.repeat(values, runs).reshape(own[::-1]).T
+    ends = np.cumsum(runs)
+    ones = np.flatnonzero(runs[1::2]) * 2 + 1
+    if not len(ones):
+        return _Runs(0, (own[0], 0), ones, ones)
+    left, right = int(ends[ones[0] - 1]) // own[0], (int(ends[ones[-1]]) - 1) // own[0] + 1
+    before = left * own[0]
+    return _Runs(left, (own[0], right - left), ends[ones - 1] - before, ends[ones] - before)
 
 
 def _from_list(counts: object) -> np.ndarray | None:

@@ -46,6 +46,7 @@ _MOST_POINTS = 250_000  # points of all their outlines
 _MOST_SIDE = 1_000_000  # pixels of a photograph's side, as a file states it
 _MOST_NUMBER = 2**31  # an object's own number
 _MOST_PAINTED = 1_000_000_000  # pixels that the boxes of one photograph's outlines may have in all
+_MOST_OF_MASKS = 400_000_000  # pixels that all masks of one file have, each within its box
 _MOST_KEPT = 200_000_000  # bytes of painted outlines that are kept in memory
 
 # Painted before everything else: annotators let these outlines continue behind the objects in front of them.
@@ -459,7 +460,7 @@ class FileChecks:
     """
 
     def __init__(self) -> None:
-        self.points, self._refused = _MOST_POINTS, 0
+        self.points, self.pixels, self._refused = _MOST_POINTS, _MOST_OF_MASKS, 0
 
     def takes(self, n_points: int) -> bool:
         """Whether an object with so many points is read; it then counts.
@@ -479,6 +480,24 @@ class FileChecks:
         self._refused += not fits
         return fits
 
+    def takes_mask(self, n_pixels: int) -> bool:
+        """Whether a mask of so many pixels is read; it then counts.
+
+        Parameters
+        ----------
+        n_pixels : int
+            The pixels of the box that is read.
+
+        Returns
+        -------
+        bool
+            False where reading all of the file's masks would take minutes.
+        """
+        fits = n_pixels <= self.pixels
+        self.pixels -= n_pixels if fits else 0
+        self._refused += not fits
+        return fits
+
     def notes(self, n_objects: int) -> list[Repair]:
         """What was left out, for the report.
 
@@ -494,6 +513,7 @@ class FileChecks:
         """
         left = self._refused + max(0, n_objects - MOST_OBJECTS)
         most = f"a photograph has at most {MOST_OBJECTS:,} objects of {_MOST_POINTS:,} points"
+        most += f" and masks of {_MOST_OF_MASKS:,} pixels" if self.pixels < _MOST_OF_MASKS else ""
         return [Repair("too many", f"{left} objects were left out: {most}")] if left else []
 
     @staticmethod

@@ -152,7 +152,10 @@ def test_run_lengths_agree_with_cocos_own():
         mask = (rng.random((height, width)) < rng.random()).astype(np.uint8)
         runs = tools.encode(np.asfortranarray(mask))
         stated = {"size": [height, width], "counts": runs["counts"].decode()}
-        np.testing.assert_array_equal(_run_lengths(stated, (height, width)), mask > 0)
+        read = _run_lengths(stated, (height, width))
+        found = np.zeros_like(mask, bool)
+        found[:, read.left : read.left + read.shape[1]] = read.mask()
+        np.testing.assert_array_equal(found, mask > 0)
 
 
 @pytest.mark.parametrize(
@@ -191,8 +194,18 @@ def test_random_texts_are_no_run_lengths_or_sound_ones():
     for _ in range(3000):
         text = "".join(chr(rng.randrange(40, 120)) for _ in range(rng.randrange(12)))
         runs = _from_text(text)
-        mask = _run_lengths({"size": [6, 5], "counts": text}, None)
-        assert mask is None or (runs is not None and mask.shape == (6, 5))
+        read = _run_lengths({"size": [6, 5], "counts": text}, None)
+        assert read is None or (runs is not None and read.mask().sum() == runs[1::2].sum())
+
+
+def test_the_pixels_of_all_masks_of_a_photograph_are_limited(tmp_path, monkeypatch):
+    small = {"size": [H, W], "counts": [0, H * 3, H * (W - 3)]}
+    wide = {"size": [H, W], "counts": [0, H * W]}
+    entries = [coco_entry(k, 7, 90, wide if k % 2 else small) for k in range(40)]
+    monkeypatch.setattr("scenelens.annotations.outlined._MOST_OF_MASKS", 2 * H * W)
+    annotated = coco(tmp_path, coco_file(*entries))
+    assert len(annotated.annotation("a.jpg").objects) == 1 + 20  # what fits is still read
+    assert annotated.report().detail[0].startswith("19 objects were left out")
 
 
 @pytest.mark.parametrize("image", ["val2017/a.jpg", "..\\..\\a.jpg", "/etc/a.jpg", "a.jpg"])
