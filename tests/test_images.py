@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from scenelens.errors import SceneLensError
 from scenelens.image_folders import find_images
-from scenelens.images import ImageFrame, load_image, load_mask
+from scenelens.images import FORMATS, ImageFrame, load_image, load_mask
 from tests.torture.mutate import scattered
 
 
@@ -188,14 +188,19 @@ def test_strips_are_read_as_the_whole(tmp_path, mode, monkeypatch):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp", "avif", "mpo"])
 def test_photograph_size_points_and_masks_turn_alike(tmp_path, orientation, ending):
+    if ending == "avif" and "AVIF" not in FORMATS:
+        pytest.skip("Pillow reads no AVIF here")
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = np.zeros((16, 32, 3), np.uint8)
     stored[3, 5] = stored[3, 6] = stored[4, 5] = stored[4, 6] = 255
     path = tmp_path / f"a.{ending}"
-    Image.fromarray(stored).save(path, exif=exif, **({} if ending != "jpg" else {"quality": 100}))
+    # A file of one picture is no MPO.
+    more = {"save_all": True, "append_images": [Image.new("RGB", (32, 16))]} if ending == "mpo" else {}
+    lossy = {"quality": 100} if ending in ("jpg", "avif", "mpo") else {}
+    Image.fromarray(stored).save(path, exif=exif, **lossy, **more)
     image, frame = load_image(path), ImageFrame.of(path)
     with Image.open(path) as file:
         np.testing.assert_array_equal(image, np.asarray(ImageOps.exif_transpose(file).convert("RGB")))
@@ -222,6 +227,43 @@ def test_an_orientation_that_is_none_leaves_the_pixels(tmp_path, tag):
     Image.new("RGB", (4, 2)).save(tmp_path / "a.jpg", exif=data)
     assert load_image(tmp_path / "a.jpg").shape == (2, 4, 3)
     assert ImageFrame.of(tmp_path / "a.jpg").size == (2, 4)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "MPO"])
+def test_a_damaged_list_of_tags_stops_no_photograph(tmp_path, kind):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x011A] = 6, "maker", 72.0
+    exif[0x8769] = {0x829A: 0.01, 0x9000: b"0230", 0x927C: b"m" * 40}
+    exif[0x8825] = {1: "N", 2: (1.0, 2.0, 3.0)}
+    good, picture = exif.tobytes(), Image.new("RGB", (32, 16), "red")
+    more = {"save_all": True, "append_images": [picture]} if kind == "MPO" else {}
+    rng, path, sizes = np.random.default_rng(0), tmp_path / "a.jpg", set()
+    for _ in range(60):
+        data = np.frombuffer(good, np.uint8).copy()
+        places = rng.integers(6, len(data), rng.integers(1, 9))
+        data[places] = rng.choice([0, 255, *rng.integers(0, 256, 4)], len(places))
+        end = int(rng.integers(6, len(data))) if rng.random() < 0.3 else len(data)
+        picture.save(path, kind, exif=data[:end].tobytes(), **more)
+        sizes.add(ImageFrame.of(path).size)
+        assert load_image(path).shape[:2] == ImageFrame.of(path).size
+    assert sizes == {(16, 32), (32, 16)}
+
+
+def test_tags_that_claim_too_much(tmp_path):
+    """A rational of one number, counts and offsets beyond the file, a list of tags that contains itself."""
+    head = b"MM\0*\0\0\0\x08"
+    turned = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
+    for entry in (
+        struct.pack(">HHII", 0x011A, 5, 1, 0xFFFFFFF0),
+        struct.pack(">HHII", 0x011A, 5, 0xFFFFFFFF, 8),
+        struct.pack(">HHII", 0x8769, 4, 1, 8),
+        struct.pack(">HHII", 0x9999, 99, 3, 3),
+    ):
+        data = head + struct.pack(">H", 2) + turned + entry + b"\0\0\0\0"
+        path = tmp_path / "a.jpg"
+        Image.new("RGB", (4, 2)).save(path, exif=b"Exif\0\0" + data)
+        assert load_image(path).shape == (4, 2, 3)
+        assert ImageFrame.of(path).size == (4, 2)
 
 
 def test_a_tag_behind_the_pixels_of_a_png_counts_too(tmp_path):

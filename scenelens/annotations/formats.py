@@ -148,7 +148,7 @@ class _Formats(dict[str, _Format]):
             return self[name]
         known = next((way for words, way in _CONVERTERS if re.fullmatch(words, name, re.I)), "")
         hint, close = known or _looks_like(root, name), close_names(name, self)
-        said = any(f'"{one}"' in hint for one in re.split("[ ,]+", close))
+        said = close.startswith("close") and any(f'"{one}"' in hint for one in re.split("[ ,]+", close))
         more = f"; the folder {hint}" if hint and not said else ""
         raise SceneLensError(f"format = {name!r} is unknown; {close}{more}.")
 

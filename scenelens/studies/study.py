@@ -269,14 +269,14 @@ class Study:
         if self.file.annotations:
             self.prepare()
         file, opened = self.file, dict[str, Annotations]()
-        for entry in file.annotations:
-            folder = file.existing("annotations", entry["root"], "root")
+        for section, entry in _annotation_tables(file):
+            folder = file.existing(section, entry["root"], "root")
             name = entry.get("name") or Path(entry["root"]).name.lstrip(".") or folder.name
-            file.check_name("annotations", name)
+            file.check_name(section, name)
             if name in opened:
-                raise file.error("annotations", f"two sets are called {name!r}; give each its own name.")
+                raise file.error(section, f"two sets are called {name!r}; give each its own name.")
             kind = ANNOTATION_FORMATS.named(entry["format"], folder)
-            opened[name] = kind.open(folder, self.cache / "annotations", **_given(file, entry))
+            opened[name] = kind.open(folder, self.cache / "annotations", **_given(file, section, entry))
         return opened
 
     @cached_property
@@ -598,21 +598,28 @@ def _check_files(file: StudyFile) -> None:
     if "generator" not in file.data:
         for number, entry in enumerate(file.data["images"], start=1):
             file.existing(f"images, number {number}", entry["path"], "path", folder=True)
-        for entry in file.annotations:
-            file.existing("annotations", entry["root"], "root", folder=True)
-            _given(file, entry)
-    for entry in file.annotations:
+        for section, entry in _annotation_tables(file):
+            file.existing(section, entry["root"], "root", folder=True)
+            _given(file, section, entry)
+    for section, entry in _annotation_tables(file):
         try:
             ANNOTATION_FORMATS.named(entry["format"], file.resolve(entry["root"]))
         except SceneLensError as error:
-            raise file.error("annotations", str(error), "format") from None
+            raise file.error(section, str(error), "format") from None
 
 
-def _given(file: StudyFile, entry: dict[str, Any]) -> dict[str, Any]:
+def _annotation_tables(file: StudyFile) -> list[tuple[str, dict[str, Any]]]:
+    """Each table of annotations, with the section that it is for errors."""
+    if isinstance(file.data.get("annotations"), list):
+        return [(f"annotations, number {n}", entry) for n, entry in enumerate(file.annotations, start=1)]
+    return [("annotations", entry) for entry in file.annotations]
+
+
+def _given(file: StudyFile, section: str, entry: dict[str, Any]) -> dict[str, Any]:
     """What an [annotations] table says besides name, root and format; its paths must exist."""
     given = {key: value for key, value in entry.items() if key not in ("name", "root", "format")}
     paths = {key: value for key, value in given.items() if isinstance(value, str)}
-    return given | {key: file.existing("annotations", value, key) for key, value in paths.items()}
+    return given | {key: file.existing(section, value, key) for key, value in paths.items()}
 
 
 def _category_of(path: Path, folder: Path, by: str) -> str:

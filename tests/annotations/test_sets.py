@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,78 @@ def test_a_missing_folder_raises_when_the_study_is_opened(folder):
 def test_an_unknown_image_gets_close_names(folder):
     with pytest.raises(SceneLensError, match=r"close names: streets/a\.png"):
         opened(folder, TWO_SETS).annotations.masks("streets/b.png")
+
+
+MORE_SETS = """
+[[annotations]]
+name = "numbered"
+root = "masks"
+format = "index-mask"
+labels = "masks/numbers"
+classes = "masks/classes.txt"
+
+[[annotations]]
+name = "described"
+root = "masks"
+format = "coco"
+images = "masks/images"
+labels = "masks/all.json"
+"""
+
+
+@pytest.fixture
+def more(folder) -> Path:
+    """The street of `folder` as an index mask and as COCO's JSON, too."""
+    (folder / "masks/numbers").mkdir()
+    numbers = np.zeros((4, 6), np.uint8)
+    numbers[:2] = 3
+    Image.fromarray(numbers).save(folder / "masks/numbers/a.png")
+    (folder / "masks/classes.txt").write_text("3 sky\n4 road\n")
+    runs = {"size": [4, 6], "counts": [0, 4, 20]}
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 6}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "segmentation": runs}],
+        "categories": [{"id": 2, "name": "pole"}],
+    }
+    (folder / "masks/all.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_folders_and_classes_of_a_set_are_named_from_the_studys_folder(more):
+    study = opened(more, MORE_SETS)
+    objects = study.annotations.objects()
+    assert objects[["image", "object", "area"]].values.tolist() == [
+        ["numbered/a.png", "sky", 12],
+        ["described/a.png", "pole", 4],
+    ]
+    assert study.annotations.report().empty
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"masks/numbers"', '"masks/nubmers"', "nubmers"),
+        ('"masks/classes.txt"', '"classes.txt"', r"classes\.txt"),
+        ('"masks/all.json"', '"all.json"', r"all\.json"),
+        ('"coco"', '"yolo"', r"line \d+.*'yolo' is unknown; .*export it again as COCO"),
+        ('"coco"', '"xyz"', "'xyz' is unknown; .*the folder looks like another format"),
+    ],
+)
+def test_what_a_set_names_is_checked_when_the_study_is_opened(more, old, new, message):
+    with pytest.raises(SceneLensError, match=message):
+        opened(more, MORE_SETS.replace(old, new))
+
+
+def test_keys_of_another_format_are_refused(more):
+    study = opened(more, MORE_SETS.replace('labels = "masks/all.json"', "colours = { a = [1, 2, 3] }"))
+    with pytest.raises(SceneLensError, match="the format 'coco' takes no 'colours'"):
+        _ = study.annotations
+
+
+def test_classes_that_are_edited_change_every_result(more):
+    before = opened(more, MORE_SETS).annotation_sets["numbered"]
+    assert before.objects().object.tolist() == ["sky"]
+    (more / "masks/classes.txt").write_text("3 heaven\n")
+    after = opened(more, MORE_SETS).annotation_sets["numbered"]
+    assert after.objects().object.tolist() == list(after.masks("a.png")) == ["heaven"]
+    assert before.depends_on() != after.depends_on()
