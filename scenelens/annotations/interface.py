@@ -511,7 +511,7 @@ class InstanceAnnotations:
         return b"" if settings is None else digest(repr(settings)).encode()
 
     def _survey(self) -> _Tables:
-        files = [*self.sources.values(), *self._photographs.values(), *self.label_files()]
+        files = [*self.sources.values(), *self._photographs.values(), *self._table_files()]
         stamps = {path: Unfinished.stamp(path) for path in files}
         now = stamps, self._settings()
         if self._tables is None or now != self._read_at:

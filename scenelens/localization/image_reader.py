@@ -19,7 +19,8 @@ from scenelens.localization.localizer import Localization
 from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import one_line, percent, words
-from scenelens.studies import Study
+from scenelens.studies import Study, network_variant
+from scenelens.unfinished import Stamp, Unfinished
 
 #: Boxes at once, at most; the widget has a button for each.
 MOST = 8
@@ -131,7 +132,7 @@ class ImageReader(traitlets.HasTraits):
         ids = {str(path): image for image, path in self.paths.items()}
         images = [ids[str(known.path(image))] for image in localizer.splits["test"][:among]]
         for image in images:
-            boxes = self._seen(network, image).boxes
+            boxes = self._look(network, image).boxes
             if (boxes.confidence[boxes.layer == localizer.localizer.layers[-1]] >= 0.5).any():
                 return image
         return images[0]
@@ -155,14 +156,20 @@ class ImageReader(traitlets.HasTraits):
         self._seen.cache_clear()  # another file of the same name may have been seen
         self.choose(image=name)
 
-    def _localize(self, network: str, image: str) -> Localization:
+    def _look(self, network: str, image: str) -> Localization:
+        """What a network says about an image; computed again where either has changed."""
+        variant = network_variant(self.study.networks[network], self.study.cache / "localization")
+        stamp = () if image in self.uploads else Unfinished.stamp(self.paths[image])
+        return self._seen(network, image, variant, stamp)
+
+    def _localize(self, network: str, image: str, variant: str, stamp: Stamp) -> Localization:
         pixels = self.uploads[image] if image in self.uploads else load_image(self.paths[image])
         return self._localizer(network).localizer(pixels)
 
     @property
     def seen(self) -> Localization:
         """What one forward pass of the chosen network says about the chosen image."""
-        return self._seen(self.network, self.image)
+        return self._look(self.network, self.image)
 
     def boxes(self) -> pd.DataFrame:
         """Return the boxes to show: of the chosen layer, with enough confidence.

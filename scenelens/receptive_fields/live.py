@@ -20,7 +20,7 @@ from scenelens.receptive_fields.occlusion.occlude import Occlusion
 from scenelens.receptive_fields.occlusion.records import Discrepancy
 from scenelens.receptive_fields.unit_segmentation import segment_unit
 from scenelens.sentences import number
-from scenelens.studies import TopImage, top_images
+from scenelens.studies import TopImage, network_variant, top_images
 from scenelens.workbook import UnitBrowser
 
 _QUICK = 3.0  # seconds that a field may take without the reader's consent
@@ -94,9 +94,16 @@ class FieldExplorer(UnitBrowser):
 
     def tops(self) -> list[TopImage]:
         """The unit's top images, best first."""
-        return list(self._tops(self.network, self.layer, self.unit))
+        return list(self._tops(self.network, self.layer, self.unit, self._variant()))
 
-    def _find_tops(self, network: str, layer: str, unit: int) -> tuple[TopImage, ...]:
+    def _variant(self) -> str:
+        """What tells the network from itself before its weights, code or hooks were changed.
+
+        It is a part of the key of all that is remembered, so that nothing outlives such a change.
+        """
+        return network_variant(self.study.networks[self.network], self.study.cache / "atlas")
+
+    def _find_tops(self, network: str, layer: str, unit: int, variant: str) -> tuple[TopImage, ...]:
         return tuple(top_images(self.study, network, layer, unit, self.n))
 
     def top(self) -> TopImage:
@@ -112,14 +119,14 @@ class FieldExplorer(UnitBrowser):
 
     def discrepancy(self) -> Discrepancy:
         """How the unit changes under occluders on the image; computed once."""
-        return self._map(self.network, self.layer, self.unit, self.top().image)
+        return self._map(self.network, self.layer, self.unit, self.top().image, self._variant())
 
-    def _make_occlusion(self, network: str, layer: str) -> Occlusion:
+    def _make_occlusion(self, network: str, layer: str, variant: str) -> Occlusion:
         return Occlusion(self.study.networks[network], layer)
 
-    def _make_map(self, network: str, layer: str, unit: int, image: str) -> Discrepancy:
+    def _make_map(self, network: str, layer: str, unit: int, image: str, variant: str) -> Discrepancy:
         began = time.perf_counter()
-        found = self._occlusion(network, layer).of(self.study.load_image(image), [unit])[0]
+        found = self._occlusion(network, layer, variant).of(self.study.load_image(image), [unit])[0]
         self.seconds[network, layer] = time.perf_counter() - began
         return found
 

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from scenelens.errors import CannotAnswerError, SceneLensError
@@ -167,3 +168,17 @@ def test_every_image_of_a_study_can_be_chosen_once(study):
     paths = _image_paths(study)
     assert len(paths) == len(set(paths.values())) == len(study.images)
     assert widget._by_folder(paths)["object/ball"][0] == "object/ball/0.png"
+
+
+def test_what_was_seen_is_looked_at_again_where_the_photograph_or_the_network_has_changed(tmp_path):
+    study = annotated_study(tmp_path, 4)
+    model = ImageReader(study, "scene")
+    before = model.seen
+    assert model.seen is before
+    path = model.paths[model.image]
+    path.write_bytes(model.paths[next(one for one in model.paths if one != model.image)].read_bytes())
+    replaced = model.seen
+    assert not replaced.scene.probability.equals(before.scene.probability)
+    with torch.no_grad():
+        study.networks["scene"].module.get_submodule("fc8").weight.mul_(3)
+    assert not model.seen.scene.probability.equals(replaced.scene.probability)

@@ -36,7 +36,7 @@ def atlas(study, monkeypatch, tmp_path):
     return made
 
 
-def _made_up_map(self, network, layer, unit, image):
+def _made_up_map(self, network, layer, unit, image, variant):
     self.seconds[network, layer] = 4.0
     values = np.zeros((73, 73), np.float32)
     values[36, 30 + unit % 20] = 1.0

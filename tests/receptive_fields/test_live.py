@@ -1,0 +1,40 @@
+"""The explorer follows the network: what it remembers does not outlive a change of weights or hooks."""
+
+import numpy as np
+import pytest
+import torch
+
+from scenelens.receptive_fields.atlas import Atlas
+from scenelens.receptive_fields.live import FieldExplorer
+from scenelens.receptive_fields.occlusion.occlude import discrepancy_map
+
+
+def halve(network) -> None:
+    with torch.no_grad():
+        network.module.get_submodule("conv2").weight.mul_(0.5)
+
+
+def hook(network) -> None:
+    network.module.get_submodule("conv2").register_forward_hook(lambda module, args, value: value.abs() + 1)
+
+
+def replace_forward(network) -> None:
+    own = network.module.get_submodule("conv2")
+    forward = own.forward
+    own.forward = lambda x: -forward(x)
+
+
+@pytest.mark.parametrize("change", [halve, hook, replace_forward])
+def test_a_changed_network_is_looked_at_again(tiny_study, change):
+    network = tiny_study.networks["scene"]
+    model = FieldExplorer(Atlas(tiny_study, 3), "scene", "pool2", 3, n=2)
+    before = model.discrepancy()
+    assert model.discrepancy() is before
+    change(network)
+    after, top = model.discrepancy(), model.top()
+    assert after is not before
+    image = tiny_study.load_image(top.image)
+    wanted = discrepancy_map(network, "pool2", 3, image)
+    assert np.allclose(after.map, wanted, atol=1e-5 * np.abs(wanted).max())
+    tops = tiny_study.index("scene").top_images("pool2", 3, 2)
+    assert [one.image for one in model.tops()] == tops.image.tolist()
