@@ -1,4 +1,5 @@
 from . import (
+    analysis,
     annotations,
     emergence,
     labels,
@@ -12,6 +13,7 @@ from . import (
     unit_semantics,
     workbook,
 )
+from .analysis import UnitAnalysis
 from .annotations import parse_annotation, rasterise
 from .emergence import correlations, informative_objects, object_frequency, unit_counts
 from .errors import SceneLensError
@@ -54,6 +56,8 @@ __all__ = [
     "Regions",
     "SceneLensError",
     "Study",
+    "UnitAnalysis",
+    "analysis",
     "annotations",
     "browse_units",
     "category_sheet",

@@ -1,0 +1,3 @@
+from .units import UnitAnalysis
+
+__all__ = ["UnitAnalysis"]
