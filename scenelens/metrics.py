@@ -1,9 +1,8 @@
 """How good a detector or a ranking is: precision and recall, Jaccard index, calibration.
 
-Section 4.2 of the paper measures two things of a unit that detects an object: how well its region covers the
-object (`iou`), and how well its response ranks the images (`average_precision`). There are too many
-pixels to sort, so they are counted in bins of their score (`PrecisionRecall.of_counts`). `reliability`
-says whether a confidence of 0.8 is right in 80 of 100 cases. Which images a layer prefers
+Section 4.2 of the paper measures how well a unit's response ranks the images (`average_precision`). There
+are too many pixels to sort, so they are counted in bins of their score (`PrecisionRecall.of_counts`).
+`reliability` says whether a confidence of 0.8 is right in 80 of 100 cases. Which images a layer prefers
 (section 2) is counted by the activation index; see `ActivationIndex.layer_preference`.
 
 Each function says first what it does in edge cases (nothing to find, ties, no cases), because published
@@ -125,43 +124,6 @@ class PrecisionRecall(NamedTuple):
         if not len(self.recall):
             return math.nan
         return float(np.sum(self.precision * np.diff(self.recall, prepend=0.0)))
-
-
-def iou(mask: np.ndarray, other: np.ndarray) -> float:
-    """Return the intersection over union of two masks.
-
-    Edge cases: two empty masks give NaN; one empty mask gives 0. Over many images, add up intersections and
-    unions first: a mean of IoUs gives the same weight to a small object as to a large one.
-
-    Parameters
-    ----------
-    mask : numpy.ndarray
-        bool, or 0 and 1, of any shape.
-    other : numpy.ndarray
-        A mask of the same shape.
-
-    Returns
-    -------
-    float
-        In 0..1, or NaN.
-
-    Raises
-    ------
-    SceneLensError
-        If the shapes differ.
-
-    Examples
-    --------
-    >>> iou(np.array([1, 1, 0]), np.array([0, 1, 1]))
-    0.3333333333333333
-    """
-    mask, other = np.asarray(mask).astype(bool), np.asarray(other).astype(bool)
-    if mask.shape != other.shape:
-        raise SceneLensError(
-            f"two masks to compare have one shape; these have {mask.shape} and {other.shape}."
-        )
-    union = int(np.count_nonzero(mask | other))
-    return int(np.count_nonzero(mask & other)) / union if union else math.nan
 
 
 def average_precision(present: np.ndarray, scores: np.ndarray) -> float:

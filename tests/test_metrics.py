@@ -15,37 +15,10 @@ from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
 from scenelens.localization.scores import _jaccard
 from scenelens.localization.sentences import _calibration_error
-from scenelens.metrics import PrecisionRecall, average_precision, iou
+from scenelens.metrics import PrecisionRecall, average_precision
 from scenelens.studies.index import _share_of_top
 
 CASES = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=30)
-
-
-def test_iou_by_hand():
-    a, b = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
-    a[:2], b[1:3] = True, True
-    assert iou(a, b) == pytest.approx(4 / 12)
-
-
-def test_iou_of_empty_masks():
-    empty, full = np.zeros(5, bool), np.ones(5, bool)
-    assert math.isnan(iou(empty, empty))
-    assert iou(empty, full) == 0.0
-
-
-def test_iou_refuses_masks_of_two_shapes():
-    with pytest.raises(SceneLensError, match=r"\(2,\) and \(3,\)"):
-        iou(np.ones(2), np.ones(3))
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
-def test_iou_as_scikit_learn_has_it(pairs):
-    a, b = np.array(pairs).T
-    found = iou(a, b)
-    assert iou(b, a) == found or math.isnan(found)
-    if (a | b).any():
-        assert found == pytest.approx(jaccard_score(a, b, zero_division=0))
 
 
 def test_precision_recall_by_hand():

@@ -27,7 +27,7 @@ from scenelens.annotations.sun import (
 )
 from scenelens.errors import SceneLensError
 from scenelens.images import ImageFrame, load_image
-from scenelens.metrics import iou
+from tests.masks import jaccard
 
 H, W = 40, 60
 
@@ -91,8 +91,8 @@ def test_round_trip_through_xml(tmp_path):
     assert annotation.objects[1].attributes == "red"
     assert annotation.objects[-1].part_of == 7
     masks = rasterise(annotation, visible=False)
-    assert iou(masks["rug & mat"], blob) > 0.95
-    assert iou(masks["car"], pieces) == 1
+    assert jaccard(masks["rug & mat"], blob) > 0.95
+    assert jaccard(masks["car"], pieces) == 1
     assert "wheel" not in masks
 
 
