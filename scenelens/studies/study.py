@@ -112,7 +112,7 @@ class Study:
     name : str
         The study's name.
     title : str
-        What pages call it: the file's ``title``, or else its name.
+        What pages call it: ``title`` in the file, or else its name.
     file : StudyFile
         The checked study.toml.
     networks : StudyNetworks
@@ -125,7 +125,7 @@ class Study:
 
     def __init__(self, file: StudyFile) -> None:
         self.file, self.name = file, file.name
-        self.title = file.data.get("title") or file.name
+        self.title = file.title
         self.networks = StudyNetworks(file)
         self.cache = self._cache_folder()
         # By the network's name and variant: a network that was changed in place gets other results.

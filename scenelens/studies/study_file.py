@@ -68,6 +68,17 @@ class StudyFile:
         return self.path.parent.name if self.path.stem == "study" else self.path.stem
 
     @property
+    def title(self) -> str:
+        """What pages call the study.
+
+        Returns
+        -------
+        str
+            The key ``title``; by default the name.
+        """
+        return self.data.get("title") or self.name
+
+    @property
     def annotations(self) -> list[dict[str, Any]]:
         """The [annotations] table, or the [[annotations]] tables.
 

@@ -40,19 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         paths = _find_notebooks(options.notebooks)
-        study, name = _choose_study(options.study)
+        study = StudyFile.read(StudyFile.find(options.study))
         # Asked here, because nobody can be asked in a notebook.
-        StudyTrust(StudyFile.read(Path(study))).require(options.trust)
+        StudyTrust(study).require(options.trust)
         folder = options.out or Path(
-            "build", "workbook" if name == _DEFAULT_STUDY else f"workbook-{file_name(name)}"
+            "build", "workbook" if study.name == _DEFAULT_STUDY else f"workbook-{file_name(study.name)}"
         )
         _check_folder(folder, paths, chosen=options.out is not None)
-        os.environ["SCENELENS_STUDY"] = study  # kernels inherit it, so sl.open_study() opens this study
+        os.environ["SCENELENS_STUDY"] = str(
+            study.path
+        )  # kernels inherit it, so sl.open_study() opens this study
         runs = _run_all(paths, folder, options.timeout)
     except SceneLensError as error:
         print(f"workbook: {error}", file=sys.stderr)
         return 2
-    index = write_pages(runs, folder, name)
+    index = write_pages(runs, folder, study.title)
     return _report(runs, index)
 
 
@@ -114,23 +116,6 @@ def _find_notebooks(places: Sequence[Path]) -> list[Path]:
             raise SceneLensError(f"the folder {place} holds no notebook (*.ipynb).")
         found += inside
     return found
-
-
-def _choose_study(given: str | None) -> tuple[str, str]:
-    """The absolute path of a study's file, and the study's name, for a name, a path or None.
-
-    Raises
-    ------
-    SceneLensError
-        If there is no such study, or its file has an error. No notebook has run then.
-
-    Examples
-    --------
-    >>> _choose_study("sceneworld")[1]
-    'sceneworld'
-    """
-    file = StudyFile.read(StudyFile.find(given))
-    return str(file.path), file.name
 
 
 def _run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:

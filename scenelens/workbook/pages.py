@@ -60,7 +60,7 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
     folder : pathlib.Path
         Where ``NAME.html`` and ``index.html`` are written.
     study : str
-        Name of the study that the notebooks were run on, for the pages.
+        Title of the study that the notebooks were run on: it stands at the top of each page.
 
     Returns
     -------

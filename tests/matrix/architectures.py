@@ -5,6 +5,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.torchvision_shim import load_torchvision
 
 load_torchvision()  # before the next lines: some builds of torch and torchvision need help to load together
@@ -23,6 +24,14 @@ def _seeded(build, n_classes, seed):
             if isinstance(one, nn.BatchNorm2d):
                 one.running_var.uniform_(0.5, 2.0)
         return module
+
+
+class NarrowCaffeNet(CaffeNet):
+    """A CaffeNet with a sixteenth of the channels, for images of 99 pixels: the paper's has 227."""
+
+    def __init__(self, n_classes):
+        super().__init__(n_classes, width=1 / 16, fc=16)
+        self.fc6 = nn.Linear(16 * 2 * 2, 16)
 
 
 class NarrowResNet(ResNet):
@@ -53,6 +62,9 @@ def _swin(n_classes):
     return SwinTransformer([4, 4], 16, [1, 1, 2, 1], [1, 2, 4, 8], [4, 4], num_classes=n_classes)
 
 
+caffenet_scene = partial(_seeded, NarrowCaffeNet, SCENES, 1)
+caffenet_object = partial(_seeded, NarrowCaffeNet, OBJECTS, 2)
+caffenet_untrained = partial(_seeded, NarrowCaffeNet, SCENES, 3)
 resnet18_scene = partial(_seeded, NarrowResNet, SCENES, 1)
 resnet18_object = partial(_seeded, NarrowResNet, OBJECTS, 2)
 resnet18_untrained = partial(_seeded, NarrowResNet, SCENES, 3)

@@ -24,6 +24,7 @@ from scenelens.studies.study import open_study
 from tests.matrix import architectures
 
 SHAPE = (64, 80)
+#: The classes of the two networks. No photograph shows the last kind of scene.
 SCENES, OBJECTS = ("attic", "beach", "cave"), ("apple", "ball")
 COLOURS = {
     "attic": (150, 90, 60), "beach": (225, 200, 120), "cave": (70, 70, 90),
@@ -71,10 +72,9 @@ def trust() -> str:
 def _images(folder: Path, case: dict[str, str]) -> str:
     kind, listed = case["photographs"], case["annotations"] == "listed"
     n = 3 if kind == "12 images" else PER_CATEGORY
-    scenes = SCENES[:1] if kind == "one category" else SCENES
-    objects = OBJECTS[:1] if kind == "one category" else OBJECTS
-    if kind == "12 images":
-        scenes = SCENES[:2]
+    scenes, objects = SCENES[:2], OBJECTS
+    if kind == "one category":
+        scenes, objects = SCENES[:1], OBJECTS[:1]
     text = ""
     place = folder / "world" / "Images" if listed else folder / "photos" / "scenes"
     for source, categories in (("scene-centric", scenes), ("object-centric", objects)):
@@ -119,13 +119,11 @@ def _paint(path: Path, category: str, number: int, things: tuple[str, ...] | Non
 
 def _annotations(folder: Path, case: dict[str, str]) -> str:
     kind, few = case["annotations"], case["photographs"] == "3 annotated"
-    scenes = SCENES[:1] if case["photographs"] == "one category" else SCENES
-    if case["photographs"] == "12 images":
-        scenes = SCENES[:2]
+    scenes = SCENES[:1] if case["photographs"] == "one category" else SCENES[:2]
     n = 1 if few else (3 if case["photographs"] == "12 images" else PER_CATEGORY)
     text = ""
     if kind in ("scenes", "listed", "two sets"):
-        _outlined(folder / "world", scenes, n, 0 if kind == "listed" else 100)
+        _outlined(folder / "world", SCENES if few else scenes, n, 0 if kind == "listed" else 100)
         text += '[[annotations]]\nroot = "world"\nformat = "sun"\n\n'
     if kind in ("flat", "two sets"):
         text += _masks(folder / "masks", 3 if few else n * len(scenes))
@@ -166,12 +164,10 @@ def _network(name: str, architecture: str, networks: str) -> str:
     classes = list(OBJECTS if name == "object" else SCENES)
     text = f"[networks.{name}]\nclasses = {classes}\n"
     # The third network of three is another architecture wherever it can be.
-    if architecture == "caffenet" or (name == "untrained" and networks == "three"):
-        text += f'architecture = "caffenet"\nwidth = 0.0625\nfc = 16\nseed = {len(name)}\n'
-        return text
+    kind = "caffenet" if name == "untrained" and networks == "three" else architecture
+    size = 99 if kind == "caffenet" else 64
     return (
-        f'{text}factory = "architectures.py:{architecture}_{name}"\n'
-        f"[networks.{name}.preprocessing]\nsize = 64\n"
+        f'{text}factory = "architectures.py:{kind}_{name}"\n[networks.{name}.preprocessing]\nsize = {size}\n'
     )
 
 
@@ -191,7 +187,6 @@ def _fit_last_layers(path: Path) -> None:
         )
         head = f"[networks.{name}]\n"
         text = text.replace(head, f'{head}weights = "{name}.safetensors"\n')
-        text = text.replace(f"seed = {len(name)}\n", "")
     path.write_text(text, encoding="utf-8")
 
 

@@ -15,8 +15,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from scenelens.errors import SceneLensError
+from scenelens.studies.study_file import StudyFile
 from scenelens.workbook import __main__ as workbook
-from scenelens.workbook.__main__ import _choose_study, _estimate, main
+from scenelens.workbook.__main__ import _estimate, main
 from scenelens.workbook.pages import _WIDGET_VIEW, _body, _read_front, _style_sheet, write_pages
 from scenelens.workbook.running import _WIDGET_STATE, Run, _find_problems, _read_notebook
 from scenelens.workbook.snapshots import snapshot
@@ -306,14 +307,22 @@ def test_wrong_arguments_end_in_one_sentence(arguments, sentence, tmp_path, capf
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("folder", "name"), [("real", "real"), ("harbour", "harbour")])
-def test_a_study_has_a_short_name(folder, name, tmp_path):
-    file = tmp_path / folder / "study.toml"
+@pytest.mark.parametrize(("line", "title"), [
+    ("", "harbour"), ("title = 'Ships & <b>quays</b>'", "Ships &amp; &lt;b&gt;quays&lt;/b&gt;"),
+])  # fmt: skip
+def test_pages_have_the_studys_title_at_their_top(line, title, tmp_path):
+    file = tmp_path / "harbour" / "study.toml"
     file.parent.mkdir()
     file.write_text(
-        "[networks]\nscene = {factory = 'n.py:build'}\n[[images]]\npath='.'\nsource='scene-centric'"
+        f"{line}\n[networks]\nscene = {{factory = 'n.py:build'}}\n[[images]]\npath='.'\nsource='scene-centric'"
     )
-    assert _choose_study(str(file)) == (str(file), name)
+    study = StudyFile.read(StudyFile.find(file))
+    assert study.name == "harbour"
+    write_pages([Run("a", executed(ran("x", PRINTED)), 1.0)], tmp_path, study.title)
+    for page in ("a.html", "index.html"):
+        text = (tmp_path / page).read_text(encoding="utf-8")
+        assert title in text.partition("<title>")[2].partition("</title>")[0]
+        assert title in text.partition("<body")[2][:900]
 
 
 def test_a_problem_with_half_a_character_is_still_on_its_page(tmp_path):
