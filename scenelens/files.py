@@ -468,7 +468,12 @@ def stable_text(value: Any) -> str:
     (True, False)
     """
     if is_dataclass(value) and not isinstance(value, type):
-        pairs = [(one.name, getattr(value, one.name)) for one in fields(value)]
+        # A field that was added later counts only where it says something: older texts stay as they were.
+        pairs = [
+            (one.name, getattr(value, one.name))
+            for one in fields(value)
+            if not (one.metadata.get("added later") and getattr(value, one.name) == one.default)
+        ]
         return f"{type(value).__name__}{stable_text(pairs)}"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key!r}:{stable_text(value[key])}" for key in sorted(value)) + "}"

@@ -65,6 +65,9 @@ def build_module(architecture: str, n_classes: int, weights: Path | None = None,
         # Without side branches, whose outputs come in addition to the logits; and torchvision warns if
         # init_weights is left out.
         options = {"init_weights": True, "aux_logits": False, **options}
+        # torchvision's published weights of these two take another scale, which its module makes itself.
+        known_files = [one.url.rpartition("/")[2] for one in models.get_model_weights(architecture)]
+        options["transform_input"] = weights is not None and weights.name in known_files
     return models.get_model(architecture, weights=None, num_classes=n_classes, **options)
 
 
@@ -98,7 +101,7 @@ def _timm_module(name: str, n_classes: int, options: dict[str, Any]) -> nn.Modul
     except ImportError as error:
         raise SceneLensError(
             f"the architecture timm:{name} needs timm, which is not installed ({error}): run "
-            ".venv/bin/python -m pip install -c constraints.txt timm"
+            ".venv/bin/python -m pip install -c constraints.txt -e '.[timm]'"
         ) from error
     known = timm.list_models()
     if name.partition(".")[0] not in known:  # a name of a hub would be looked for in the internet

@@ -7,10 +7,12 @@ image of exactly the size that the network takes. Only the second step needs cha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +21,11 @@ from PIL import Image
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest, stable_text
 from scenelens.networks.caffe import CaffeFile
+from scenelens.networks.torchvision_shim import load_torchvision
 
 _MOST_PIXELS = 10_000  # of a side of the frame
 _RESIZES = ("exact", "short side")
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 def _are_sides(values: object, n: int = 1) -> bool:
@@ -72,6 +76,8 @@ class Preprocessing:
         resized to ``resize_to`` and cropped like the photograph, and used in place of ``mean``.
     std : tuple of float
         One number per channel, on the scale of ``white``.
+    interpolation : {'bilinear', 'bicubic'}
+        How pixels are computed where the photograph is resized, always with anti-aliasing.
 
     Raises
     ------
@@ -98,6 +104,7 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     mean_image: str | None = None
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    interpolation: str = field(default="bilinear", metadata={"added later": True})
 
     def __post_init__(self) -> None:
         one_side = _are_sides([self.resize_to])
@@ -112,6 +119,9 @@ class Preprocessing:
             raise SceneLensError(
                 f"resize = {self.resize!r} is unknown; {close_names(self.resize, _RESIZES)}."
             )
+        if self.interpolation not in _FILTERS:
+            close = close_names(self.interpolation, _FILTERS)
+            raise SceneLensError(f"interpolation = {self.interpolation!r} is unknown; {close}.")
         if self.channels not in ("RGB", "BGR"):
             raise SceneLensError(f"channels = {self.channels!r} is unknown; take 'RGB' or 'BGR'.")
         if not (_are_finite(self.mean) and _are_finite(self.std) and all(self.std)):
@@ -132,7 +142,8 @@ class Preprocessing:
     @property
     def framing(self) -> tuple[object, ...]:
         """What decides which frame is cut from a photograph; networks that share it see the same frame."""
-        return self.size, self.resize, self._resize_to()
+        how = (self.size, self.resize, self._resize_to())
+        return how if self.interpolation == "bilinear" else (*how, self.interpolation)
 
     def resized(self, shape: tuple[int, int]) -> tuple[int, int]:
         """Return the size to which a photograph is resized, before the frame is cropped from it.
@@ -165,7 +176,7 @@ class Preprocessing:
     def frame(self, image: np.ndarray) -> np.ndarray:
         """Cut the frame that the network sees from a photograph.
 
-        Resizing is bilinear with anti-aliasing. An image that has the size already is not changed.
+        Resizing is with anti-aliasing. An image that has the size already is not changed.
 
         Parameters
         ----------
@@ -185,7 +196,7 @@ class Preprocessing:
         image = Preprocessing.checked_image(image)
         height, width = self.resized((image.shape[0], image.shape[1]))
         if image.shape[:2] != (height, width):
-            image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+            image = np.asarray(Image.fromarray(image).resize((width, height), _FILTERS[self.interpolation]))
         return Preprocessing.crop_centre(image, self.size)
 
     @staticmethod
@@ -260,6 +271,107 @@ class Preprocessing:
             frames = frames[..., ::-1]
         x = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2))).float()
         return x.mul_(self.white / 255).sub_(self._mean()).div_(torch.tensor(self.std).reshape(3, 1, 1))
+
+    @classmethod
+    def of_timm(cls, config: Mapping[str, Any] | None) -> Preprocessing:
+        """Return the preprocessing of one of timm's networks, as its own configuration says.
+
+        Parameters
+        ----------
+        config : mapping
+            The module's ``pretrained_cfg``.
+
+        Returns
+        -------
+        Preprocessing
+            The same frame and numbers as timm's own transform.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no configuration, or if it says something that is not offered here.
+
+        Examples
+        --------
+        >>> how = Preprocessing.of_timm({"input_size": (3, 224, 224), "crop_pct": 0.875})
+        >>> how.size, how.resize, how.resize_to
+        ((224, 224), 'short side', 256)
+        """
+        if not config or len(config.get("input_size", ())) != 3:
+            raise SceneLensError("the module is none of timm's (it has no pretrained_cfg): give a table.")
+        channels, height, width = config["input_size"]
+        mode = config.get("crop_mode") or "center"
+        if channels != 3 or mode not in ("center", "squash"):
+            raise SceneLensError(f"timm's crop mode {mode!r} with {channels} channels is not offered here.")
+        share = config.get("crop_pct") or 0.875
+        squash = mode == "squash" or height != width
+        to = (math.floor(height / share), math.floor(width / share)) if squash else math.floor(height / share)
+        return cls(
+            size=(height, width),
+            resize="exact" if squash else "short side",
+            resize_to=to,
+            mean=tuple(config.get("mean") or _IMAGENET.mean),
+            std=tuple(config.get("std") or _IMAGENET.std),
+            interpolation=config.get("interpolation") or "bilinear",
+        )
+
+    @classmethod
+    def of_torchvision(cls, architecture: str, weights: str = "") -> tuple[Preprocessing, str]:
+        """Return the preprocessing that torchvision's weights of an architecture were published with.
+
+        Parameters
+        ----------
+        architecture : str
+            A classifier's name in torchvision.
+        weights : str, optional
+            The name of the file of weights: torchvision's own tell which of several they are.
+
+        Returns
+        -------
+        how : Preprocessing
+            As these weights need it; by default the first weights of the architecture.
+        which : str
+            The weights' name in torchvision; with "assumed" where the file does not tell.
+
+        Examples
+        --------
+        >>> how, which = Preprocessing.of_torchvision("resnet50", "resnet50-11ad3fa6.pth")
+        >>> how.size, how.resize_to, which
+        ((224, 224), 232, 'IMAGENET1K_V2')
+        """
+        known = list(load_torchvision().models.get_model_weights(architecture))
+        own = next((one for one in known if one.url.rpartition("/")[2] == Path(weights).name), None)
+        chosen = own or known[0]
+        says = chosen.transforms()
+        side = says.crop_size[0]
+        how = cls(
+            size=(side, side),
+            resize="short side",
+            resize_to=says.resize_size[0],
+            mean=tuple(says.mean),
+            std=tuple(says.std),
+            interpolation=says.interpolation.value,
+        )
+        return how, chosen.name if own else f"{chosen.name}, assumed"
+
+    def words(self) -> str:
+        """Return the preprocessing as a part of a sentence.
+
+        Returns
+        -------
+        str
+            Such as ``"short side to 256, 224 x 224 pixels, RGB, 0 to 1, minus 0.5, 0.5, 0.5"``.
+        """
+        to = self._resize_to()
+        first = f"short side to {to[0]}, " if self.resize == "short side" else ""
+        first = first or ("" if to == self.size else f"resized to {to[0]} x {to[1]}, ")
+        parts = [f"{first}{self.size[0]} x {self.size[1]} pixels, {self.channels}, 0 to {self.white:g}"]
+        if self.mean_image:
+            parts.append(f"minus {Path(self.mean_image).name}")
+        elif any(self.mean):
+            parts.append(f"minus {', '.join(f'{one:g}' for one in self.mean)}")
+        parts += [f"divided by {', '.join(f'{one:g}' for one in self.std)}"] * (set(self.std) != {1.0})
+        return ", ".join([*parts, *([self.interpolation] if self.interpolation != "bilinear" else [])])
 
     def key_text(self) -> str:
         """Return a text that is equal exactly where two preprocessings do the same, for keys of results.

@@ -12,7 +12,7 @@ import copy
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,8 @@ from scenelens.progress import say_on_stderr
 _WRAPPERS = ("module", "_orig_mod")
 #: The places of averaged copies of a network are called so.
 _AVERAGE = re.compile(r"(?<![a-z])ema(?![a-z])|swa|averag|(?<![a-z])avg|teacher|shadow", re.IGNORECASE)
+#: Side branches of torchvision's modules, which only training needs.
+_BRANCHES = {"GoogLeNet": ("aux1", "aux2"), "Inception3": ("AuxLogits",)}
 _SHOWN = 3  # names in a sentence
 
 
@@ -85,8 +87,8 @@ def load_weights(
     wanted = module.state_dict()
     entries = {entry: _renamed(arrays, rename or {}) for entry, arrays in _read_weights(path).items()}
     fit = _best_fit(path, entries, wanted)
-    if isinstance(module, _CaffeModule):
-        fit = _without(fit, module.left_out)
+    unused = module.left_out if isinstance(module, _CaffeModule) else _BRANCHES.get(type(module).__name__)
+    fit = _without(fit, unused) if unused else fit
     _check_plain(path, fit.arrays, wanted)
     problem = _problem(fit, wanted)
     if problem and not _loads_by_itself(module, fit.arrays):
@@ -242,8 +244,8 @@ def _dots(name: str) -> list[int]:
     return [at for at, character in enumerate(name) if character == "."]
 
 
-def _without(fit: _Fit, layers: set[str]) -> _Fit:
-    names = [name for name in fit.arrays if name.rpartition(".")[0] in layers]
+def _without(fit: _Fit, layers: Collection[str]) -> _Fit:
+    names = [name for name in fit.arrays if name.rpartition(".")[0] in layers or name.split(".")[0] in layers]
     kept = {name: value for name, value in fit.arrays.items() if name not in names}
     return fit._replace(arrays=kept, left_out=[*fit.left_out, *names])
 

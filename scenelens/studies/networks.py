@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -131,22 +132,11 @@ def _load_network(file: StudyFile, name: str) -> Network:
     """Build the network that ``[networks.<name>]`` describes, with its weights or its seed."""
     table, section = file.data["networks"][name], f"networks.{name}"
     classes = _classes(file, section, table.get("classes"))
-    if "factory" in table:
-        trust = StudyTrust(file)
-        module = Factory(table["factory"], file.path.parent, trust.root).build(trust.check)
-    else:
-        options = {key: table[key] for key in ("width", "fc") if key in table}
-        n_classes = classes if isinstance(classes, int) else len(classes or [])
-        # The seed makes an untrained network the same in every run; the reader's own random numbers do not
-        # change.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(table.get("seed", 0))
-            module = _built(file, section, n_classes, options)
-    notes = [module.note] if getattr(module, "note", "") and "architecture" in table else []
-    if "weights" in table:
-        load_weights(module, file.resolve(table["weights"]), table.get("rename"), notes)
+    module, notes = _module(file, section, table, classes)
     names = None if isinstance(classes, int) else classes
-    network = Network(module, name, names, _preprocessing(file, section, table.get("preprocessing")))
+    how, source = _preprocessing(file, section, table, module)
+    network = Network(module, name, names, how)
+    network.notes += _assumed(table, network.preprocessing, source)
     network.notes += [f"classes: {names.note}"] if names is not None and names.note else []
     for layer, units in table.get("silence", {}).items():
         network.silence(layer, units)
@@ -155,6 +145,31 @@ def _load_network(file: StudyFile, name: str) -> Network:
         say_on_stderr(f"network {name!r} of {file.path}: {unfit}.")
     network.notes += [*notes, unfit] if unfit else notes
     return network
+
+
+def _module(
+    file: StudyFile, section: str, table: dict[str, Any], classes: ClassNames | int | None
+) -> tuple[torch.nn.Module, list[str]]:
+    """The module with its weights, and how these were understood."""
+    if "factory" in table:
+        trust = StudyTrust(file)
+        module, notes = Factory(table["factory"], file.path.parent, trust.root).build(trust.check), []
+    else:
+        options = {key: table[key] for key in ("width", "fc") if key in table}
+        n_classes = classes if isinstance(classes, int) else len(classes or [])
+        # The seed makes an untrained network the same in every run; the reader's own random numbers do not
+        # change.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(table.get("seed", 0))
+            module = _built(file, section, n_classes, options)
+        notes = [module.note] if getattr(module, "note", "") else []
+    if "weights" in table:
+        load_weights(module, file.resolve(table["weights"]), table.get("rename"), notes)
+    kinds = {value.dtype for value in module.state_dict().values() if value.is_floating_point()}
+    if kinds - {torch.float32}:
+        others = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds - {torch.float32}))
+        module, notes = module.float(), [*notes, f"weights: {others} became float32"]
+    return module, notes
 
 
 def _built(file: StudyFile, section: str, n_classes: int, options: dict[str, Any]) -> torch.nn.Module:
@@ -181,13 +196,49 @@ def _classes(file: StudyFile, section: str, given: Any) -> ClassNames | int | No
     return ClassNames.imagenet() if given == "imagenet" else ClassNames.read(file.existing(section, given))
 
 
-def _preprocessing(file: StudyFile, section: str, given: Any) -> Preprocessing:
-    if given is None:
-        return Preprocessing()
-    if isinstance(given, str):
-        if given not in PRESETS:
-            raise file.error(section, f"preprocessing = {given!r} is unknown; {close_names(given, PRESETS)}.")
-        return PRESETS[given]
+def _preprocessing(
+    file: StudyFile, section: str, table: dict[str, Any], module: torch.nn.Module
+) -> tuple[Preprocessing | None, str]:
+    """The preprocessing of a network, and where it is from; None where nothing says it."""
+    given = table.get("preprocessing", _usual(table))
+    if not isinstance(given, str):
+        return _preprocessing_table(file, section, given), ""
+    try:
+        how, which = _named_preprocessing(given, table, module)
+    except (SceneLensError, ValueError, AttributeError) as error:
+        raise file.error(section, f"preprocessing = {given!r}: {error}", "preprocessing") from error
+    return how, f" ({given}: {which})" if which else f" ({given})" if given else ""
+
+
+def _assumed(table: dict[str, Any], how: Preprocessing, source: str) -> list[str]:
+    """What was assumed about the preprocessing, in words."""
+    if "preprocessing" not in table:
+        return [f"preprocessing is not given; assumed: {how.words()}{source}"]
+    return [f"preprocessing: {how.words()}{source}"] if "assumed" in source else []
+
+
+def _usual(table: dict[str, Any]) -> str:
+    """The name of the preprocessing that fits a network whose file does not say; empty for the default."""
+    architecture = table.get("architecture", "")
+    if architecture.startswith("timm:"):
+        return "timm"
+    if Path(table.get("weights", "")).suffix == ".caffemodel":
+        return "caffe"
+    return "torchvision" if architecture not in ("", "caffenet", "caffe") else ""
+
+
+def _named_preprocessing(
+    name: str, table: dict[str, Any], module: torch.nn.Module
+) -> tuple[Preprocessing | None, str]:
+    if name == "timm":
+        config = getattr(module, "pretrained_cfg", None)
+        return Preprocessing.of_timm(config), str((config or {}).get("tag") or "")
+    if name == "torchvision":
+        return Preprocessing.of_torchvision(table.get("architecture", ""), table.get("weights", ""))
+    return PRESETS.get(name), ""
+
+
+def _preprocessing_table(file: StudyFile, section: str, given: dict[str, Any]) -> Preprocessing:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
     }

@@ -241,10 +241,13 @@ _NETWORK = _Table(
             "none; an architecture needs it",
         ),
         "preprocessing": _Key(
-            _Rule((str, dict), "a name or a table", choices=tuple(PRESETS)),
-            "How photographs are prepared: 'imagenet', 'caffe', or a table [networks.<name>.preprocessing].",
+            _Rule((str, dict), "a name or a table", choices=(*PRESETS, "torchvision", "timm")),
+            "How photographs are prepared: 'imagenet', 'caffe', 'torchvision' or 'timm' (as the network's "
+            "published weights need it), or a table [networks.<name>.preprocessing].",
             '"imagenet"',
-            "227 x 227 pixels, RGB, 0 to 1",
+            "that of torchvision's or timm's published weights, Caffe's for a .caffemodel file, else the "
+            "size that the network takes (227 x 227 pixels where it takes any), RGB, 0 to 1; the "
+            "description of the study says what was assumed",
         ),
         "seed": _Key(
             _whole(-(2**63), 2**63 - 1),  # what torch takes
@@ -301,6 +304,9 @@ _PREPROCESSING = _Table(
             "A mean image in place of mean: .binaryproto or .npy, (3, height, width), 0 to 255.",
             '"places365CNN_mean.binaryproto"',
             "none",
+        ),
+        "interpolation": _Key(
+            _one_of("bilinear", "bicubic"), "How pixels are computed in resizing.", '"bicubic"', "bilinear"
         ),
         "std": _Key(
             _THREE, "What is divided by, one number per channel.", "[0.229, 0.224, 0.225]", "[1, 1, 1]"

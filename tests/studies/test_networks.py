@@ -1,12 +1,16 @@
+import hashlib
 import json
+import sys
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from scenelens.errors import CannotAnswerError, SceneLensError
-from scenelens.networks.preprocessing import PRESETS
+from scenelens.networks import load_torchvision
+from scenelens.networks.preprocessing import PRESETS, Preprocessing
 from scenelens.studies.study import open_study
 from tests.tiny_study import STUDY, write_tiny_study
 
@@ -200,3 +204,121 @@ def test_what_the_untrained_network_is(tmp_path, table, said):
     path = write_tiny_study(tmp_path)
     path.write_text(STUDY.replace("[[images]]", f"[networks.untrained]\n{table}\n\n[[images]]", 1))
     assert said in open_study(path).networks.control_text()
+
+
+# ---- preprocessing that the file does not give, and networks of timm
+
+
+def with_network(tmp_path, lines: str):
+    old = STUDY[STUDY.index('architecture = "caffenet"') : STUDY.index("[networks.object]")]
+    return study_with(tmp_path, old, lines + "\n").networks["scene"]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "size", "to", "interpolation"),
+    [
+        ("resnet18", 224, 256, "bilinear"),
+        ("swin_t", 224, 232, "bicubic"),
+        ("inception_v3", 299, 342, "bilinear"),
+        ("timm:resnet10t", 176, 201, "bicubic"),
+        ("timm:mobilenetv3_small_050", 224, 256, "bicubic"),
+    ],
+)
+def test_a_network_has_the_preprocessing_of_its_published_weights(
+    tmp_path, architecture, size, to, interpolation
+):
+    if architecture.startswith("timm:"):
+        pytest.importorskip("huggingface_hub")
+    network = with_network(tmp_path, f'architecture = "{architecture}"\nseed = 0\nclasses = 4')
+    how = network.preprocessing
+    assert (how.size, how.resize, how.resize_to) == ((size, size), "short side", to)
+    assert how.interpolation == interpolation
+    assert network.predict(np.zeros((300, 400, 3), np.uint8), top=1).shape == (1, 4)
+    assert "preprocessing is not given; assumed: short side to" in network.notes[0]
+
+
+def test_torchvisions_own_files_tell_which_weights_they_are():
+    for name, to in (("resnet50-0676ba61.pth", 256), ("a/b/resnet50-11ad3fa6.pth", 232), ("mine.pth", 256)):
+        how, which = Preprocessing.of_torchvision("resnet50", name)
+        assert how.resize_to == to
+        assert ("assumed" in which) is (name == "mine.pth")
+
+
+def test_timms_frames_are_those_of_its_own_transform():
+    load_torchvision()
+    timm = pytest.importorskip("timm")
+    from timm.data import create_transform, resolve_model_data_config
+
+    photograph = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    for name in ("mobilenetv3_small_050", "test_vit"):
+        module = timm.create_model(name)
+        how = Preprocessing.of_timm(module.pretrained_cfg)
+        theirs = create_transform(**resolve_model_data_config(module))(Image.fromarray(photograph))
+        ours = how.tensor(how.frame(photograph)[None])[0]
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_timms_names_and_weights(tmp_path, monkeypatch):
+    load_torchvision()
+    timm = pytest.importorskip("timm")
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("something is downloaded"))
+    torch.manual_seed(1)
+    stored = timm.create_model("mobilenetv3_small_050", num_classes=4)
+    write_tiny_study(tmp_path, 1)
+    torch.save({"state_dict_ema": {f"module.{k}": v.half() for k, v in stored.state_dict().items()}},
+               tmp_path / "w.pth")  # fmt: skip
+    network = with_network(
+        tmp_path, 'architecture = "timm:mobilenetv3_small_050"\nweights = "w.pth"\nclasses = 4'
+    )
+    assert torch.equal(network.module.classifier.weight, stored.classifier.weight.half().float())
+    assert "'state_dict_ema' was read; module. was taken off its names; float16 became" in network.notes[-1]
+    for name in ("timm:mobilenetv3_smal", "timm:hf_hub:timm/resnet10t", "timm:hf-hub:a/b", "timm:"):
+        with pytest.raises(SceneLensError, match=r"line 4, \[networks\.scene\]: timm has no architecture"):
+            with_network(tmp_path, f'architecture = "{name}"\nseed = 0\nclasses = 4')
+
+
+def test_without_timm_one_sentence_says_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(
+        SceneLensError, match=r"needs timm, .* run .venv/bin/python -m pip install .*\[timm\]"
+    ):
+        with_network(tmp_path, 'architecture = "timm:resnet18"\nseed = 0\nclasses = 4')
+
+
+def test_a_named_preprocessing_that_does_not_fit_is_one_sentence(tmp_path):
+    write_tiny_study(tmp_path, 1)
+    for lines in (
+        'architecture = "resnet18"\nseed = 0\nclasses = 4\npreprocessing = "timm"',
+        'architecture = "caffenet"\nwidth = 0.125\nfc = 4\nseed = 0\nclasses = 4\n'
+        'preprocessing = "torchvision"',
+    ):
+        with pytest.raises(
+            SceneLensError, match=r"\[networks\.scene\]: preprocessing = '(timm|torchvision)'"
+        ):
+            with_network(tmp_path, lines)
+
+
+def test_a_network_of_double_precision_runs_in_single_precision(tmp_path, monkeypatch):
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 4, 9, 8), nn.ReLU(), "
+        "nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).double()\n"
+    )
+    digest = hashlib.sha256((tmp_path / "own.py").read_bytes()).hexdigest()
+    monkeypatch.setenv("SCENELENS_TRUST", digest)
+    network = with_network(tmp_path, 'factory = "own.py:build"')
+    assert network(np.zeros((1, 30, 30, 3), np.uint8)).dtype == torch.float32
+    assert "float64 became float32" in network.notes[-1]
+
+
+def test_weights_that_are_not_finite_are_named_with_their_network(tmp_path, capsys):
+    path = write_tiny_study(tmp_path, 1)
+    module = open_study(path).networks["scene"].module
+    module.conv3.bias.data[4] = torch.nan
+    torch.save({"model": module.state_dict()}, tmp_path / "w.pth")
+    path.write_text(path.read_text().replace("seed = 1", 'weights = "w.pth"'))
+    network = open_study(path).networks["scene"]
+    said = capsys.readouterr().err
+    assert said.count("not finite") == 1
+    assert "network 'scene'" in said
+    assert "conv3.bias in units [4]" in said
+    assert "not finite" in network.notes[-1]
