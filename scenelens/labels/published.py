@@ -9,14 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError
+from scenelens.labels.matlab import _read_mat
 from scenelens.labels.table import CATEGORIES, TYPES, check_labels, concept_type
 
 #: Which network of a study each network with published labels is.
 ROLES = {"places205-alexnet": "scene", "places365-alexnet": "scene", "imagenet-alexnet": "object"}
 
+_MOST_UNITS = 10**9
 _WORKERS = 3  # answers per unit
 _IMAGES = 57  # images judged per unit: of the 60 shown, three were catch trials
 _FIELDS = ("description", "type", "precision")
@@ -62,24 +65,34 @@ def read_amt(path: str | Path, network: str | None = None) -> pd.DataFrame:
     name = network or path.stem.removeprefix("unitAnnotation_")
     rows = []
     for table, layer in tables:
-        if getattr(table, "ndim", 0) != 2 or table.shape[1] != _WORKERS * len(_FIELDS) or not len(layer):
+        if (
+            getattr(table, "ndim", 0) != 2
+            or table.shape[1] != _WORKERS * len(_FIELDS)
+            or _cell(layer) is None
+        ):
             raise SceneLensError(
                 f"{path}: a layer's table has shape {getattr(table, 'shape', None)}, not (units, 9)."
             )
-        rows += _answers(path, name, str(layer.item()), table)
-    return check_labels(pd.DataFrame(rows).assign(n_images=_IMAGES, source="released answers", when=""))
+        rows += _answers(path, name, str(_cell(layer)), table)
+    table = pd.DataFrame(rows).assign(n_images=_IMAGES, source="released answers", when="")
+    return _checked(path, table)
+
+
+def _checked(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    try:
+        return check_labels(table)
+    except SceneLensError as error:
+        raise SceneLensError(f"{path}: {error}") from error
 
 
 def _mat(path: Path) -> dict:
-    from scipy.io import loadmat  # takes long to import, and most studies have no such file
-
     if not path.is_file():
         raise SceneLensError(
             f"there is no file {path} (the answers are in github.com/zhoubolei/cnnvisualizer)."
         )
     try:
-        return loadmat(path, appendmat=False)
-    except Exception as error:  # scipy raises a dozen kinds of errors, also zlib's
+        return _read_mat(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise SceneLensError(f"{path} is not a readable MATLAB 5 file ({error}); fetch it again.") from None
 
 
@@ -155,7 +168,7 @@ def read_netdissect(
     name = network or f"{path.stem.removeprefix('caffe_reference_')}-alexnet"
     who = {"annotator": "Network Dissection", "source": "Network Dissection", "when": "2017"}
     found = pd.DataFrame(rows).assign(network=name, layer=layer, **who)
-    return check_labels(found.sort_values(["unit", "iou"], ascending=[True, False]))
+    return _checked(path, found.sort_values(["unit", "iou"], ascending=[True, False]))
 
 
 def _csv(path: Path) -> pd.DataFrame:
@@ -174,7 +187,28 @@ def _csv(path: Path) -> pd.DataFrame:
         raise SceneLensError(
             f"{path} is laid out differently: it lacks the columns {', '.join(missing[:4])} ..."
         )
-    return table
+    return _with_numbers(path, table)
+
+
+def _with_numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The table, its measures as floats, where every unit has a number and a category."""
+    measures = [f"{kind}-{field}" for kind in CATEGORIES for field in ("activation", "intersect", "iou")]
+    numbers = table[["unit", *measures]].map(_as_float)
+    whole = numbers.unit.between(1, _MOST_UNITS) & (numbers.unit % 1 == 0)
+    wrong = ~(whole & table["category"].isin(CATEGORIES) & np.isfinite(numbers).all(axis=1))
+    if wrong.any():
+        raise SceneLensError(
+            f"{path}: row {int(np.flatnonzero(wrong)[0]) + 1} of the table has no unit, category or measure "
+            "where one should be; fetch the file again."
+        )
+    return table.assign(**numbers)
+
+
+def _as_float(cell: Any) -> float:
+    try:
+        return float(cell)
+    except (TypeError, ValueError, OverflowError):  # a text, nothing, or more digits than a float has
+        return float("nan")
 
 
 def _dissected(unit: pd.Series, best_only: bool) -> list[dict]:

@@ -29,6 +29,7 @@ from scenelens.labels.table import COLUMNS, check_labels, current
 
 VERSION = 1  # of the tables: raise it when they change, and let `_prepare` convert older ones
 _APPLICATION = 0x5CE1E5  # marks a SQLite file as one of scenelens
+_DAMAGED = "it is damaged: choose another file and merge what can be read"
 _WAIT = 30.0  # seconds that a write waits for others' writes
 
 _TABLE = """
@@ -239,7 +240,8 @@ class LabelStore:
         with self._open(write=False) as database:
             written = "written" if _has_written(database) else "''"
             rows = database.execute(f"SELECT {_NAMES}, {written} FROM answers ORDER BY number").fetchall()
-        return sorted(_complete(rows), key=_written)  # a stable sort: the number decides between equal times
+            rows = _complete(rows)
+        return sorted(rows, key=_written)  # a stable sort: the number decides between equal times
 
     @contextlib.contextmanager
     def _open(self, write: bool) -> Iterator[sqlite3.Connection]:
@@ -295,7 +297,7 @@ class LabelStore:
             sqlite3.SQLITE_READONLY: "it is read-only, or its folder: allow writing, or choose another file",
             sqlite3.SQLITE_CANTOPEN: "it cannot be opened: look at the folder and its rights",
             sqlite3.SQLITE_NOTADB: "it is not a database: choose another file",
-            sqlite3.SQLITE_CORRUPT: "it is damaged: choose another file and merge what can be read",
+            sqlite3.SQLITE_CORRUPT: _DAMAGED,
             sqlite3.SQLITE_BUSY: f"another process has locked it for {_WAIT:.0f} s: close that one",
         }.get(primary, str(error))
         again = " The answer was not written; give it again when the cause is removed." if write else ""
@@ -339,10 +341,24 @@ def _add_written(database: sqlite3.Connection) -> None:
     database.commit()
 
 
+def _is_whole(row: tuple) -> bool:
+    """Whether a row has the types that every row is written with; SQLite itself does not insist on them."""
+    values = dict(zip((*_FIELDS, "written"), row, strict=True))
+    precision = values.pop("precision")
+    numbers = [values.pop(name) for name in ("unit", "n_images")]
+    return (
+        all(isinstance(text, str) for text in values.values())
+        and all(isinstance(number, int) for number in numbers)
+        and (precision is None or isinstance(precision, int | float))
+    )
+
+
 def _complete(rows: Iterable[tuple]) -> list[tuple]:
     """Rows in the order of their numbers, each with a time: where it has none, the latest ``when`` so far."""
     latest, filled = "", []
     for row in rows:
+        if not _is_whole(row):
+            raise sqlite3.DatabaseError(_DAMAGED)
         written = row[-1] or max(latest, row[_FIELDS.index("when")], _FIRST)
         latest = max(latest, written)
         filled.append((*row[:-1], written))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import struct
+import zlib
 from functools import lru_cache
 
 import numpy as np
@@ -11,11 +14,13 @@ from scipy.io import loadmat, savemat
 
 from scenelens.errors import SceneLensError
 from scenelens.labels.annotator_agreement import Agreement
+from scenelens.labels.matlab import _read_mat
 from scenelens.labels.published import ROLES, read_amt, read_netdissect
 from scenelens.labels.table import TYPES, concept_type, unit_types
 from scenelens.unit_semantics.sentences import _side_by_side
 from scenelens.unit_semantics.tables import _type_counts
 from tests.requirements_gate import require_real
+from tests.torture.mutate import damaged, scattered
 
 NETWORKS = ("places205-alexnet", "imagenet-alexnet")
 POOL5 = {  # answers per type; agreement of all three; mean precision
@@ -134,6 +139,106 @@ def test_a_table_made_by_hand_reads_back(tmp_path):
 def test_another_layout_says_what_was_found(tmp_path, table, name, words):
     with pytest.raises(SceneLensError, match=words):
         read_amt(mat(tmp_path / "a.mat", table, name=name))
+
+
+def same(ours, scipys) -> bool:
+    """Whether two values are alike, cell by cell; SciPy's texts are arrays of str, too."""
+    if ours.dtype == object:
+        pairs = zip(ours.ravel(), scipys.ravel(), strict=True)
+        return ours.shape == scipys.shape and all(same(one, other) for one, other in pairs)
+    if ours.dtype.kind == "U":
+        return ours.tolist() == scipys.tolist()
+    return ours.shape == scipys.shape and np.array_equal(ours, scipys, equal_nan=True)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_arrays_of_every_kind_are_read_as_by_scipy(tmp_path, packed):
+    cells = np.empty((2, 3), object)
+    cells[:] = [["bed", np.arange(6).reshape(2, 3), np.zeros((0, 0))], ["日本", 2.5, np.array([[1, np.nan]])]]
+    values = {"cells": cells, "text": "two words", "numbers": np.arange(24.0).reshape(2, 3, 4), "x": 3}
+    values |= {f"kind_{kind}": np.array([[1, 2], [3, 250]]).astype(kind) for kind in ("i1", "u2", "f4", "u8")}
+    savemat(tmp_path / "a.mat", values, do_compression=packed)
+    ours, scipys = _read_mat((tmp_path / "a.mat").read_bytes()), loadmat(tmp_path / "a.mat")
+    assert set(values) == set(ours)
+    for name in values:
+        assert same(ours[name], scipys[name]), name
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_released_files_are_read_as_by_scipy(network):
+    path = require_real("unit_annotation", f"unitAnnotation_{network}.mat")
+    ours, scipys = _read_mat(path.read_bytes()), loadmat(path)
+    for name in ours:
+        assert same(ours[name], scipys[name]), name
+
+
+def test_structs_are_left_out_and_other_arrays_are_read(tmp_path):
+    savemat(tmp_path / "a.mat", {"struct": {"a": 1}, "x": 2})
+    found = _read_mat((tmp_path / "a.mat").read_bytes())
+    assert found["struct"] is None
+    assert found["x"].tolist() == [[2]]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_no_damage_ends_the_interpreter_and_all_is_one_sentence(tmp_path, packed):
+    """Some of these files end the whole process where SciPy reads them."""
+    path, rng, said = tmp_path / "a.mat", random.Random(0), []
+    cells = np.empty((1, 2), object)
+    cells[0] = [row(("bed", 2, 0.5), ("room", 1, 1), ("red", 6, 0)), np.array(["pool5"], object)]
+    savemat(path, {"layerAnnotation": cells}, do_compression=packed)
+    whole = path.read_bytes()
+    for n in range(600):
+        path.write_bytes(scattered(whole, rng) if n % 2 else damaged(whole, rng))
+        try:
+            assert len(read_amt(path)) == 3
+        except SceneLensError as error:
+            said.append("a.mat" in str(error))
+    assert len(said) > 300
+    assert all(said)
+
+
+def test_an_array_that_unpacks_to_more_than_anything_is_refused(tmp_path):
+    bomb = zlib.compress(bytes(200 << 20), 9)
+    element = struct.pack("<II", 15, len(bomb)) + bomb
+    (tmp_path / "a.mat").write_bytes(bytes(124) + b"\0\1IM" + element)
+    with pytest.raises(SceneLensError, match="larger than anything"):
+        read_amt(tmp_path / "a.mat")
+
+
+def netdissect(**changed) -> pd.DataFrame:
+    table = pd.DataFrame({"unit": [1, 2], "category": ["part", "scene"]})
+    for kind in ("object", "color", "material", "scene", "texture", "part"):
+        table[f"{kind}-label"] = "bed"
+        for field in ("activation", "intersect", "iou"):
+            table[f"{kind}-{field}"] = 0.5
+    return table.assign(**changed)
+
+
+def test_a_table_of_network_dissection_made_by_hand(tmp_path):
+    netdissect().to_csv(tmp_path / "a.csv")
+    labels = read_netdissect(tmp_path / "a.csv")
+    assert labels.unit.tolist() == [0, 1]
+    assert labels.coverage.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"unit": [1, "x"]},
+        {"unit": [1, 2.5]},
+        {"unit": [1, 10**400]},
+        {"category": ["part", None]},
+        {"category": ["part", "smell"]},
+        {"scene-iou": [0.5, "den-s"]},
+        {"scene-activation": [1, 10**400]},
+        {"scene-intersect": [1, "{'a': 1}"]},
+        {"scene-iou": [0.5, None]},
+    ],
+)
+def test_cells_of_network_dissection_that_are_no_measure_are_one_sentence(tmp_path, changed):
+    netdissect(**changed).to_csv(tmp_path / "a.csv")
+    with pytest.raises(SceneLensError, match=r"a\.csv: row 2 of the table"):
+        read_netdissect(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file" + bytes(200), b"a,b\n1,2\n"])

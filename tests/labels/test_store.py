@@ -196,6 +196,39 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         LabelStore(tmp_path / "file" / "labels.db").add(**ANSWER)
 
 
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("when", None),
+        ("written", b"x"),
+        ("unit", "three"),
+        ("precision", "much"),
+        ("concept", 5),
+        ("details", b""),
+    ],
+)
+def test_a_cell_of_another_type_is_damage(store, column, value, old):
+    """SQLite stores any type in any column, so a damaged file can have one."""
+    store.add(**ANSWER)
+    with contextlib.closing(sqlite3.connect(store.path)) as database:
+        text = database.execute("SELECT sql FROM sqlite_master").fetchone()[0].replace("NOT NULL", "")
+        for kind in ("TEXT", "INTEGER", "REAL"):
+            text = text.replace(f" {kind}", "")
+        database.executescript(f"ALTER TABLE answers RENAME TO other; {text}; "
+                               "INSERT INTO answers SELECT * FROM other; DROP TABLE other")  # fmt: skip
+        database.execute(f'UPDATE answers SET "{column}" = ?', [value])
+        if old and column != "written":
+            database.execute("UPDATE answers SET written = ''")
+        database.commit()
+    for use in (store.labels, store.history, lambda: store.merge(store.path)):
+        with pytest.raises(SceneLensError, match=r"labels\.db: it is damaged"):
+            use()
+    if old and column != "written":
+        with pytest.raises(SceneLensError, match=r"labels\.db: it is damaged"):
+            store.add(**ANSWER)
+
+
 # ---- the order of answers
 
 

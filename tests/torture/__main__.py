@@ -25,6 +25,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)  # a pipe would show it at the end
+
+
 def main() -> int:
     """Run the bench or repeat one input; the exit status is 1 if there was any fault."""
     start, given = monotonic(), _parser().parse_args()
@@ -40,7 +44,7 @@ def main() -> int:
         return 0
     asked = [one.strip() for one in given.only.split(",")]
     chosen = [kind for kind in kinds.KINDS if any(kind.name.startswith(one) for one in asked)]
-    bench = driver.Bench(chosen, given.seed, given.folder.absolute(), given.workers, print)
+    bench = driver.Bench(chosen, given.seed, given.folder.absolute(), given.workers, _say)
     with kinds.outside_world():
         rows = bench.run(60 * given.minutes - (monotonic() - start))
     print(f"\n{driver.table(rows)}")

@@ -68,6 +68,12 @@ class CacheAtlas(Cache):
     name, of, share = "cache: atlas", "atlas", 2.0
 
 
+class CacheLocalization(Cache):
+    """The calibration of the localizer, and the labels and fields that it is made from."""
+
+    name, of, share = "cache: localization", "localization", 1.0
+
+
 class CacheMinimal(Cache):
     """The searches for minimal images."""
 

@@ -110,6 +110,12 @@ class KillAtlas(_KilledResult):
     name, of = "kill: atlas", "atlas"
 
 
+class KillLocalization(_KilledResult):
+    """The calibration of the localizer."""
+
+    name, of = "kill: localization", "localization"
+
+
 class KillMinimal(_KilledResult):
     """Searches for minimal images."""
 

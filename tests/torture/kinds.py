@@ -9,7 +9,16 @@ from collections.abc import Iterator
 
 from tests.torture.ade20k import JSON, CheckedJSON
 from tests.torture.annotations_xml import XML, CheckedXML
-from tests.torture.caches import CacheAtlas, CacheIndex, CacheLabels, CacheMinimal, CacheObjects
+from tests.torture.answers import Answers
+from tests.torture.bounds import CheckedResults
+from tests.torture.caches import (
+    CacheAtlas,
+    CacheIndex,
+    CacheLabels,
+    CacheLocalization,
+    CacheMinimal,
+    CacheObjects,
+)
 from tests.torture.caffe import Caffe
 from tests.torture.colour_masks import Masks
 from tests.torture.images import Images
@@ -19,22 +28,25 @@ from tests.torture.kills import (
     KillDownloads,
     KillIndex,
     KillLabels,
+    KillLocalization,
     KillMinimal,
     KillWorld,
 )
 from tests.torture.kind import Kind
+from tests.torture.label_maps import LabelMaps
 from tests.torture.names import Figures, Pages, Text
 from tests.torture.races import RaceAnswers, RaceCache, RaceDownloads, RaceWorld
 from tests.torture.study_toml import TOML
+from tests.torture.tables import Lists, Published
 from tests.torture.weights import Safetensors, Torch
 
 KINDS: list[type[Kind]] = [
-    XML, JSON, Masks, Images, TOML, Safetensors, Torch, Caffe,
-    CacheIndex, CacheObjects, CacheLabels, CacheAtlas, CacheMinimal,
-    KillIndex, KillLabels, KillAtlas, KillMinimal, KillAnswers, KillWorld, KillDownloads,
+    XML, JSON, Masks, LabelMaps, Images, TOML, Lists, Published, Safetensors, Torch, Caffe,
+    CacheIndex, CacheObjects, CacheLabels, CacheAtlas, CacheMinimal, CacheLocalization, Answers,
+    KillIndex, KillLabels, KillAtlas, KillMinimal, KillLocalization, KillAnswers, KillWorld, KillDownloads,
     RaceCache, RaceWorld, RaceAnswers, RaceDownloads,
     Text, Pages, Figures,
-    CheckedXML, CheckedJSON,
+    CheckedXML, CheckedJSON, CheckedResults,
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.minimal_images.study_retention import category_retention
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import EmpiricalRF
@@ -54,8 +55,16 @@ def minimal(study: Study) -> bytes:
     return "".join(table.to_csv() for table in tables).encode()
 
 
+def localization(study: Study) -> bytes:
+    """The calibration and the scores of the scene network, and the boxes of one image."""
+    found = StudyLocalizer.of(study, progress=False)
+    boxes = found.localizer(study.load_image(study.images.image[0])).boxes
+    return (boxes.to_csv() + found.scores.detectors.to_csv() + repr(found.splits)).encode()
+
+
 RESULTS: dict[str, Callable[[Study], bytes]] = {
     "index": index, "objects": objects, "labels": labels, "atlas": atlas, "minimal images": minimal,
+    "localization": localization,
 }  # fmt: skip
 
 

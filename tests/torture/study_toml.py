@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from scenelens.errors import SceneLensError
+from scenelens.networks.build import build_module
 from scenelens.studies.schema import STUDY_SCHEMA
 from scenelens.studies.study import open_study
 from tests.hostile_names import mixtures
@@ -68,6 +69,7 @@ class TOML(Kind):
         self.text = toml_file(WHOLE)
         self.names = mixtures(50)
         use(self.path)
+        build_module("resnet18", 2)  # imports what takes seconds
 
     def make(self, rng: random.Random) -> Files:
         if rng.random() < 0.25:

@@ -178,5 +178,5 @@ class Torch(_Weights):
         return rng.choice([_Code(open, str(self.marker), "w"), _Code(eval, text), _Code(exec, text)])
 
     def stored(self, path: Path) -> dict[str, torch.Tensor]:
-        value = torch.load(path, weights_only=True)
+        value = torch.load(path, map_location="cpu", weights_only=True)
         return value.get("state_dict", value)
