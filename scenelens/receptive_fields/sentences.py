@@ -109,11 +109,15 @@ def _describe_falls(table: pd.DataFrame) -> str:
     parts = []
     for row in _falls_with_depth(table).itertuples():
         shares = ", ".join(percent(share) for share in row.shares)
+        if len(row.shares) < 2:
+            parts.append(f"in the {named(row.network)} network only one layer is compared ({shares})")
+            continue
         steps = "falls at every step" if row.falls else "does not fall at every step"
         ends = {
             "falls": "the deepest layer's interval lies below the first's",
             "rises": "the deepest layer's interval lies above the first's, against the paper",
             "open": "the intervals of the first and the deepest layer do not leave a gap",
+            "unknown": "with so few units these layers have no intervals to compare",
         }[row.ends]
         parts.append(f"in the {named(row.network)} network it {steps} ({shares}), and {ends}")
     return "**Does the share of the possible size fall with depth?** As measured, " + "; ".join(parts) + "."
@@ -139,13 +143,15 @@ def _falls_with_depth(table: pd.DataFrame) -> pd.DataFrame:
     """Claim 2 for each network: does the share of the theoretical size fall from each layer to the next?
 
     One row per network: network, shares (list, from early to deep), falls (bool, at every step), ends
-    ('falls', 'rises' or 'open': whether the first and the deepest layer's intervals leave a gap).
+    ('falls', 'rises' or 'open': whether the first and the deepest layer's intervals leave a gap; 'unknown'
+    where one of them has no interval).
     """
     rows = []
     for network, found in table.sort_values("depth").groupby("network", sort=False):
         shares = found["share"].to_numpy()
         low, high = (found[c].to_numpy() / found["theoretical"].to_numpy() for c in ("low", "high"))
         ends = "falls" if high[-1] < low[0] else "rises" if low[-1] > high[0] else "open"
+        ends = "unknown" if np.isnan([low[0], low[-1]]).any() else ends
         rows.append((network, list(shares), bool((np.diff(shares) < 0).all()), ends))
     return pd.DataFrame(rows, columns=["network", "shares", "falls", "ends"])
 

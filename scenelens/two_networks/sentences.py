@@ -65,7 +65,7 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
     for depth in dict.fromkeys((0, deepest)):
         lines.append(_describe_depth(table[table["depth"] == depth], depth == deepest))
     control = table[(table["network"] == CONTROL) & (table["depth"] == deepest)]
-    head = "**The untrained control** at the deepest layer"
+    head = f"**The untrained control**{_other_architecture(table)} at the deepest layer"
     lines += [_describe_control(row, head) for row in _rows(control)]
     for row in _rows(table.dropna(subset=["paper", "share"])):
         compared = _against_paper(row["low"], row["high"], row["paper"])
@@ -77,6 +77,13 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
             "last hidden layer."
         )
     return _listed(lines)
+
+
+def _other_architecture(table: pd.DataFrame) -> str:
+    """A remark where the control's layers have other names than those of the first network."""
+    main = table.loc[table["network"] != CONTROL, "network"].iloc[:1]
+    names = [table.loc[table["network"] == name, "layer"].tolist() for name in (*main, CONTROL)]
+    return ", which is of another architecture," if len(names) == 2 and names[0] != names[1] else ""
 
 
 def _describe_range(table: pd.DataFrame) -> list[str]:

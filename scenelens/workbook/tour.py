@@ -14,7 +14,7 @@ from scenelens.errors import CannotAnswerError
 from scenelens.files import file_name
 from scenelens.metrics import all_equal
 from scenelens.networks import Network
-from scenelens.paper import PAIR
+from scenelens.paper import CONTROL, PAIR
 from scenelens.sentences import Sentences, named, percent, words
 from scenelens.studies import Study
 
@@ -40,7 +40,8 @@ def describe_study(study: Study) -> Sentences:
     for name, network in study.networks.items():
         height, width = network.input_size
         size = f"{width} × {height} pixels, {_count(len(network.classes), 'class', 'classes')}"
-        lines.append(f"The {named(name)} network: {_count(len(network.layers), 'layer')}, {size}.")
+        what = f" ({study.networks.control_text()})" if name == CONTROL and len(study.networks) > 1 else ""
+        lines.append(f"The {named(name)} network{what}: {_count(len(network.layers), 'layer')}, {size}.")
     if len(study.networks.compared) < 2:
         lines.append(_describe_alone(study))
     lines.append("Objects are annotated." if study.annotations is not None else "Objects are not annotated.")

@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from scenelens.workbook.style import Plate
 from tests.matrix.cover import FACTORS, IMPOSSIBLE, pairwise
 from tests.matrix.notebook_cells import NOTEBOOKS, run_notebook, widget_errors
 from tests.matrix.small_studies import title_of, trust, write_study
@@ -58,10 +59,28 @@ def problems(cells, case):
             for pattern, why in NEVER.items():
                 if re.search(pattern, text):
                     yield cell.number, f"{why}: {text!r}"
+        yield from (
+            (cell.number, f"its caption tells of intervals, and none is drawn: {one}") for one in bare(cell)
+        )
+    if case["networks"] in ("one", "no object network"):
+        for cell in cells:
+            lines = [line for text in cell.texts for line in sentences(text) if "object network" in line]
+            yield from ((cell.number, f"there is none: {one}") for one in lines if not about_others(one))
     said = Counter(line for cell in cells for text in cell.texts for line in sentences(text) if refuses(line))
     yield from ((0, f"said {times} times: {line}") for line, times in said.items() if times > 1)
     if not any(title_of(case) in text for text in cells[0].texts):
         yield cells[0].number, f"the study's title is not in the first cell: {cells[0].texts}"
+
+
+def bare(cell):
+    """Captions that promise intervals in a figure without bars or bands."""
+    plates = [one for one in cell.shown if isinstance(one, Plate) and "interval" in one.caption]
+    return [one.caption for one in plates if not any(axes.containers or axes.patches for axes in one.axes)]
+
+
+def about_others(line):
+    """Whether a sentence that names an object network is about the paper's, or says that there is none."""
+    return "paper" in line or re.search(r"\b([Nn]o|without an|needs an) object network", line)
 
 
 def sentences(text):

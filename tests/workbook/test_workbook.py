@@ -314,7 +314,8 @@ def test_pages_have_the_studys_title_at_their_top(line, title, tmp_path):
     file = tmp_path / "harbour" / "study.toml"
     file.parent.mkdir()
     file.write_text(
-        f"{line}\n[networks]\nscene = {{factory = 'n.py:build'}}\n[[images]]\npath='.'\nsource='scene-centric'"
+        f"{line}\n[networks]\nscene = {{factory = 'n.py:build'}}\n"
+        "[[images]]\npath='.'\nsource='scene-centric'"
     )
     study = StudyFile.read(StudyFile.find(file))
     assert study.name == "harbour"
