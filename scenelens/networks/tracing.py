@@ -186,11 +186,12 @@ class _Start:
     keys: list[str]
     shape: tuple[int, ...]
     nodes: list[_Node] = field(default_factory=list)
+    apart: set[int] = field(default_factory=set)  # ids of nodes that are no activation: see `_Watch._meet`
 
     def end(self) -> _Node:
         """Where the layer's value is complete: behind its activation function, else behind its BatchNorm."""
         for node in self.nodes:
-            if node.kind == "bent" and not self._rejoins(node):
+            if node.kind == "bent" and id(node) not in self.apart and not self._rejoins(node):
                 return self._scaled(node)
         norms = [node for node in self.nodes if node.kind in ("start", "norm")]
         return norms[-1]
@@ -254,6 +255,8 @@ class _Formula:
                 return one.to(output.device)
             if not isinstance(one, _Node):
                 return one
+            if one.func is None:
+                return output  # it gives only its shape and type
             if id(one) not in known:
                 args = [get(each) for each in one.args]
                 if one.func._schema.is_mutable:
@@ -274,6 +277,8 @@ class _Known:
     ) -> None:
         self.tensor, self.version = weakref.ref(tensor), tensor._version + written
         self.places, self.node, self.made = places, node, made  # made: by the how manieth operation
+        self.random = False  # whether it is drawn anew in each pass
+        self.behind: frozenset[_Node] = frozenset()  # activations that it comes from, up to the next layer
 
     def fresh(self, tensor: Tensor) -> bool:
         """Whether nobody has written into the tensor since."""
@@ -335,35 +340,65 @@ class _Watch(TorchDispatchMode):
         node = self._fresh(value)
         if node is not None:
             return node
-        return _Parameter(self.names[id(value)]) if id(value) in self.names else value
+        if id(value) in self.names:
+            return _Parameter(self.names[id(value)])
+        # What was made for the two images of this pass is kept for any number of them.
+        equal = value.ndim and len(value) == 2 and (value.is_meta or torch.equal(value[0], value[1]))
+        return value[:1] if equal else value
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
         """Run an operation, and note what it does."""
         options, self.order = kwargs or {}, self.order + 1
-        tensors = list(_flat([*args, *options.values()]))
+        tensors, name = list(_flat([*args, *options.values()])), _op_name(func)
         looked = {id(one): self.look(one) for one in tensors}
-        name = _op_name(func)
-        if name in FACTORIES:
-            return func(*args, **options)
-        nodes = [self._fresh(one) for one in tensors if looked[id(one)] is not None]
+        # Of a tensor that only gives its shape and type, nothing is computed.
+        shown = [] if name in FACTORIES else [one for one in tensors if looked[id(one)] is not None]
+        nodes = [self._fresh(one) for one in shown]
         kept = tuple(self._argument(one) for one in args), {k: self._argument(v) for k, v in options.items()}
+        known = [self._of(one) for one in tensors]
+        random = any(name.startswith(one) for one in _RANDOM) or any(one and one.random for one in known)
         out = func(*args, **options)
         places = _places_after(func, args, options, out, lambda one: looked.get(id(one)), self.sized)
-        if places is None and any(name.startswith(one) for one in _RANDOM):
-            return out
-        outs = [out] if isinstance(out, Tensor) else list(_flat(out))
-        for k, one in enumerate(outs):
+        behind = frozenset(node for one in known if one for node in one.behind)
+        for k, one in enumerate(_flat(out)):
             own = places[k] if isinstance(places, list) and k < len(places) else places
-            own = own if isinstance(own, _Places) and own.shape == tuple(one.shape) else None
-            if own is None and isinstance(places, _Places):
-                own = places.lost(one.shape)
+            if isinstance(own, _Places) and own.shape != tuple(one.shape):
+                own = own.lost(one.shape)
+            own = own if isinstance(own, _Places) else None
             item = None if isinstance(out, Tensor) else k
-            node = self._node(func, name, kept, item, nodes, own, tuple(one.shape))
-            writes = func._schema.is_mutable and any(one is each for each in tensors)
-            self.known[id(one)] = _Known(one, own, node, self.order, _later(func, one, tensors, writes))
-            if own is not None and writes:
-                self.written[one.untyped_storage()._cdata] = own
+            node = None if random else self._node(func, name, kept, item, nodes, own, tuple(one.shape))
+            if node is None or node.start is None:
+                self._meet(nodes, behind)
+            self._note(func, one, tensors, own, node, random)
+            mine = {node} if node is not None and node.kind == "bent" else set()
+            self.known[id(one)].behind = behind | mine
         return out
+
+    def _meet(self, nodes: list[_Node | None], behind: frozenset[_Node]) -> None:
+        """A layer's output meets something that was computed from it in a long way, as in local response
+        normalisation: x / f(x * x). What began this way is no activation function."""
+        for node in nodes:
+            for one in behind:
+                if node is not None and node.start is not None and node.start is one.start:
+                    if node is not one and _needs(one, node):
+                        node.start.apart.add(id(one))
+
+    def _note(
+        self,
+        func: Any,
+        out: Tensor,
+        inputs: list[Tensor],
+        places: _Places | None,
+        node: _Node | None,
+        random: bool,
+    ) -> None:
+        """Keep what is known of a result."""
+        writes = func._schema.is_mutable and any(out is each for each in inputs)
+        found = _Known(out, places, node, self.order, _later(func, out, inputs, writes))
+        found.random = random
+        self.known[id(out)] = found
+        if places is not None and writes:
+            self.written[out.untyped_storage()._cdata] = places
 
     def _node(
         self,
@@ -492,6 +527,11 @@ def _reading(start: _Start, end: _Node, raw: Point) -> Point:
     path, call, read = bases[-1].outputs[0]
     found = _point(path, call, end.order, read, places, start.shape, _Formula(bases[-1], end))
     return replace(found, inside=raw.inside, made=raw.made)
+
+
+def _needs(node: _Node, other: _Node) -> bool:
+    """Whether a node is computed from another one."""
+    return any(one is other or _needs(one, other) for one in node.parents)
 
 
 def _leads_to(base: _Node, end: _Node) -> bool:

@@ -16,7 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import Network, responses, theoretical_rf
+from scenelens.networks import RF, Network, responses, theoretical_rf
 from scenelens.receptive_fields.field import DiscrepancyMaps, EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import STRIDE, Occlusion
 from scenelens.receptive_fields.occlusion.records import Discrepancy, Place
@@ -94,6 +94,9 @@ def estimate_rf(
     """
     images = list(images)
     _check(images, places)
+    size = tuple(images[0].shape[-2:]) if isinstance(network, nn.Module) else network.input_size
+    # Before the work: an unknown layer, and one whose units have no place, are refused here.
+    theoretical = _theoretical(network, layer, size)
     occlusion = Occlusion(network, layer, occluder, stride, seed)
     chosen = list(range(len(images)))
     if len(images) > n_images:
@@ -107,8 +110,19 @@ def estimate_rf(
         found.append((number, occlusion.of(images[number], [unit], [place])[0]))
     # an image on which the unit is silent has no peak, so no place to centre its map at
     active = [one for one in found if one[1].peak != 0]
-    size = tuple(images[0].shape[-2:]) if isinstance(network, nn.Module) else network.input_size
-    return _field(occlusion, unit, size, active, n_images)
+    return _field(occlusion, unit, theoretical, size, active, n_images)
+
+
+def _theoretical(network: Network | nn.Module, layer: str, size: tuple[int, int]) -> RF:
+    """What a unit can see at most. Where a network's layer hides it, that is the whole image, and the positions
+    of its map are taken as spread evenly."""
+    if isinstance(network, nn.Module) or network.layer_shape(layer)[1:] == (1, 1):
+        return theoretical_rf(network, layer, size)
+    try:
+        return theoretical_rf(network, layer, size)
+    except SceneLensError:
+        start, stride = network.grid(layer)
+        return RF(size, stride, start, whole=True)
 
 
 def _check(images: list, places: Sequence[Place] | None) -> None:
@@ -121,9 +135,13 @@ def _check(images: list, places: Sequence[Place] | None) -> None:
 
 
 def _field(
-    occlusion: Occlusion, unit: int, size: tuple[int, int], found: list[tuple[int, Discrepancy]], asked: int
+    occlusion: Occlusion,
+    unit: int,
+    theoretical: RF,
+    size: tuple[int, int],
+    found: list[tuple[int, Discrepancy]],
+    asked: int,
 ) -> EmpiricalRF:
-    theoretical = theoretical_rf(occlusion.network, occlusion.layer, size)
     maps = [one.map for _, one in found]
     n_y, n_x = ((size[axis] - occlusion.occluder.shape[axis]) // occlusion.stride + 1 for axis in (0, 1))
     evidence = DiscrepancyMaps(
