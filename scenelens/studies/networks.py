@@ -155,7 +155,7 @@ def _module(
         trust = StudyTrust(file)
         module, notes = Factory(table["factory"], file.path.parent, trust.root).build(trust.check), []
     else:
-        options = {key: table[key] for key in ("width", "fc") if key in table}
+        options: dict[str, Any] = {key: table[key] for key in ("width", "fc") if key in table}
         n_classes = classes if isinstance(classes, int) else len(classes or [])
         # The seed makes an untrained network the same in every run; the reader's own random numbers do not
         # change.

@@ -63,6 +63,8 @@ from scenelens.studies.trust import StudyTrust
 #: place where a study knows SceneWorld, so that another generated world needs one more entry and nothing
 #: else. The renderer behind the name is loaded when one of the two functions is called, not here.
 GENERATORS: dict[str, Any] = {"sceneworld": sceneworld}
+#: Folders of these names, where there are no others beside them, are splits of a data set and no categories.
+_SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
 def open_study(name_or_path: str | Path | None = None) -> Study:
@@ -639,6 +641,20 @@ def _category_of(path: Path, folder: Path, by: str) -> str:
     return "/".join(path.relative_to(folder).parts[:-1])
 
 
+def _without_splits(categories: list[str]) -> tuple[list[str] | None, list[str]]:
+    """The splits and the categories of images whose uppermost folders are all splits of a data set.
+
+    >>> _without_splits(["train/attic", "val/attic", "val/cave"])
+    (['train', 'val', 'val'], ['attic', 'attic', 'cave'])
+    >>> _without_splits(["train/attic", "station"])
+    (None, ['train/attic', 'station'])
+    """
+    tops = [one.partition("/")[0] for one in categories]
+    if not tops or not {one.lower() for one in tops} <= _SPLITS:
+        return None, categories
+    return tops, [one.partition("/")[2] for one in categories]
+
+
 def _without_letters(categories: list[str]) -> dict[str, str]:
     """Categories as they are called: in Places' layout each lies in a folder of its first letter.
 
@@ -668,14 +684,18 @@ def _listed(entry: dict, folder: Path) -> pd.DataFrame:
     if "limit" in entry:
         paths = _spread(paths, folder, by, entry["limit"])
     categories = [_category_of(path, folder, by) for path in paths]
-    short = _without_letters(categories) if by == "folder" else {}
-    names = {one: names.get(short[one], short[one]) for one in short} | names
+    splits, inner = _without_splits(categories) if by == "folder" else (None, categories)
+    short = _without_letters(inner) if by == "folder" else {}
+    called = [short.get(one, one) for one in inner]
     return pd.DataFrame(
         {
             "path": paths,
             "source": entry["source"],
-            "category": [names.get(one, one) for one in categories],
-            "split": entry.get("split", "test"),
+            "category": [
+                names.get(written, names.get(one, one))
+                for written, one in zip(categories, called, strict=True)
+            ],
+            "split": entry.get("split") or splits or "test",
         }
     )
 

@@ -36,12 +36,14 @@ def describe_study(study: Study) -> Sentences:
     for source, images in study.images.groupby("source", sort=False):
         kinds = images.loc[images["category"] != "", "category"].nunique()
         where = f"in {_count(kinds, 'category', 'categories')}" if kinds else "without categories"
-        lines.append(f"{_count(len(images), f'{source} image')} {where}.")
+        lines.append(f"{_count(len(images), f'{source} image')} {where}.{_describe_splits(images['split'])}")
     for name, network in study.networks.items():
         height, width = network.input_size
         size = f"{width} × {height} pixels, {_count(len(network.classes), 'class', 'classes')}"
         what = f" ({study.networks.control_text()})" if name == CONTROL and len(study.networks) > 1 else ""
         lines.append(f"The {named(name)} network{what}: {_count(len(network.layers), 'layer')}, {size}.")
+        if network.notes:
+            lines.append(_describe_reading(name, network))
     if len(study.networks.compared) < 2:
         lines.append(_describe_alone(study))
     lines.append("Objects are annotated." if study.annotations is not None else "Objects are not annotated.")
@@ -56,6 +58,21 @@ def _count(n: int, one: str, many: str = "") -> str:
     ('1 image', '1,200 categories')
     """
     return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
+def _describe_reading(name: str, network: Network) -> str:
+    """How a network's files were understood, where that was not obvious."""
+    ends = f"its classes go from {named(network.classes[0])} to {named(network.classes[-1])}"
+    return f"The {named(name)} network's files: {'; '.join(map(named, network.notes))}; {ends}."
+
+
+def _describe_splits(splits: pd.Series) -> str:
+    """How many images are of each split, where there are several."""
+    counts = splits.value_counts(sort=False)
+    if len(counts) < 2:
+        return ""
+    parts = ", ".join(f"{named(split)}: {n:,}" for split, n in counts.items())
+    return f" By split ({parts}); a network has perhaps been trained on some of them."
 
 
 def _describe_alone(study: Study) -> str:
