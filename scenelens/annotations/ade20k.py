@@ -10,15 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
 from scenelens.annotations.names import normalise_name, plain_text
-from scenelens.annotations.outlined import (
-    MOST_OBJECTS,
-    AnnotatedObject,
-    Annotation,
-    FileChecks,
-    PolygonAnnotations,
-    Repair,
-)
+from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
 from scenelens.annotations.sources import SourceFile
 from scenelens.errors import SceneLensError
 

@@ -19,7 +19,7 @@ _MOST_UNKNOWN = 20  # unknown colours that the report names: a photograph in a m
 _MOST_CODES = 1 << 16  # of an index mask: PNG has at most 16 bits
 _EMPTY_CODES = (0, 255)  # what index masks use for pixels of no class, unless they are named
 #: Folders in which masks are looked for, the first that is there.
-MASK_FOLDERS = ("labels", "annotations", "masks", "SegmentationClass", "gt")
+MASK_FOLDERS = ("labels", "annotations", "masks", "SegmentationClassPNG", "SegmentationClass", "gt")
 # Names for pixels of no class in lists of classes.
 _NO_CLASS = re.compile(r"_*(unlabell?ed|background|void|ignored?|unannotated)_*", re.I)
 

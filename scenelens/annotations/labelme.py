@@ -3,8 +3,10 @@
 A LabelMe XML contains, for one photograph, objects with a name and a polygon. Real files have many errors:
 names contain states ("person sitting crop"), polygons have one point, the image's size is missing or wrong.
 `parse_annotation` repairs what can mean only one thing, leaves out the rest, and notes both in the
-annotation's `report` (`outlined.REPAIRS` lists the kinds). Pascal VOC's XML is alike, with boxes in place of
-polygons. It is known by its <size>; its boxes count pixels from 1 and include the last one.
+annotation's `report` (`file_checks.REPAIRS` lists the kinds).
+
+Pascal VOC's XML is alike, with boxes in place of polygons. It is known by its <size>; its boxes count pixels
+from 1 and include the last one.
 """
 
 from __future__ import annotations
@@ -20,14 +22,9 @@ import numpy as np
 from defusedxml import DefusedXmlException
 from numba import njit
 
+from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
 from scenelens.annotations.names import normalise_name, plain_text
-from scenelens.annotations.outlined import (
-    MOST_OBJECTS,
-    AnnotatedObject,
-    Annotation,
-    FileChecks,
-    Repair,
-)
+from scenelens.annotations.outlined import AnnotatedObject, Annotation
 from scenelens.annotations.sources import SourceFile
 from scenelens.errors import SceneLensError
 

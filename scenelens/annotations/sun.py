@@ -183,7 +183,7 @@ class AnnotatedImages(PolygonAnnotations):
         place = Path(labels or SourceFile.subfolder(self.root, *self._folders[1]) or base)
         notes: list[tuple[str, str, str]] = []
         photographs = self._photographs_below(base, notes)
-        sources = SourceFile.pairs(photographs, [place], ".xml")
+        sources = self._found(photographs, place)
         if not sources:
             raise SceneLensError(f"{place} contains no annotation (.xml) of any image in {base}.")
         missing = (image for image in photographs if image not in sources and not _MASK.search(image))
@@ -192,6 +192,10 @@ class AnnotatedImages(PolygonAnnotations):
         lone = (path for path in sorted(place.rglob("*.xml")) if path not in known)
         notes += [(path.name, "no photograph", str(path)) for path in lone]
         super().__init__({image: photographs[image] for image in sources}, sources, cache, notes)
+
+    def _found(self, photographs: Mapping[str, Path], place: Path) -> dict[str, Path]:
+        """The file of each photograph that is annotated."""
+        return SourceFile.pairs(photographs, [place], ".xml")
 
     @property
     def kinds(self) -> tuple[str, ...]:  # type: ignore[override]

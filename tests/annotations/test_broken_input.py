@@ -465,7 +465,7 @@ def test_many_objects_of_one_name_take_time_in_proportion():
 
 
 def test_objects_and_points_of_one_file_are_counted(monkeypatch):
-    monkeypatch.setattr("scenelens.annotations.outlined._MOST_POINTS", 10)
+    monkeypatch.setattr("scenelens.annotations.file_checks._MOST_POINTS", 10)
     annotation = parse_annotation(annotation_xml(*[object_xml(f"w{k}", BOX) for k in range(5)]).encode())
     assert len(annotation.objects) == 2
     assert "3 objects were left out" in annotation.report[-1].detail

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scenelens.annotations.file_checks import REPAIRS
 from scenelens.annotations.labelme import parse_annotation
 from scenelens.annotations.names import normalise_name
-from scenelens.annotations.outlined import REPAIRS, Annotation
+from scenelens.annotations.outlined import Annotation
 from scenelens.errors import SceneLensError
 from tests.labelme_xml import annotation_xml, object_xml, polygon_xml
 

@@ -21,7 +21,7 @@ from scenelens.errors import SceneLensError
 from scenelens.images import ImageFrame
 from scenelens.studies import STUDY_SCHEMA
 from tests.labelme_xml import annotation_xml, object_xml
-from tests.torture.mutate import edited_text
+from tests.torture.mutate import edited_text, misplaced
 
 H, W = 40, 60
 
@@ -202,7 +202,7 @@ def test_the_pixels_of_all_masks_of_a_photograph_are_limited(tmp_path, monkeypat
     small = {"size": [H, W], "counts": [0, H * 3, H * (W - 3)]}
     wide = {"size": [H, W], "counts": [0, H * W]}
     entries = [coco_entry(k, 7, 90, wide if k % 2 else small) for k in range(40)]
-    monkeypatch.setattr("scenelens.annotations.outlined._MOST_OF_MASKS", 2 * H * W)
+    monkeypatch.setattr("scenelens.annotations.file_checks._MOST_OF_MASKS", 2 * H * W)
     annotated = coco(tmp_path, coco_file(*entries))
     assert len(annotated.annotation("a.jpg").objects) == 1 + 20  # what fits is still read
     assert annotated.report().detail[0].startswith("19 objects were left out")
@@ -402,6 +402,39 @@ def test_voc_masks_where_there_are_some(voc):
     assert len(annotated.label_files()) == 2
     renamed = ANNOTATION_FORMATS["voc"].open(voc, cache=voc / "cache", classes={15: "man", 9: "seat"})
     assert set(renamed.objects().object) == {"man", "seat", "chair"}
+
+
+def test_voc_masks_without_xml_and_classes_of_their_own(tmp_path):
+    photograph(tmp_path / "JPEGImages/a.jpg")
+    codes = np.zeros((H, W), np.uint8)
+    codes[:10], codes[10:20] = 1, 2
+    png(tmp_path / "SegmentationClassPNG/a.png", codes, palette=True)
+    write(tmp_path / "SegmentationClass/a.npy", "")
+    write(tmp_path / "class_names.txt", "_background_\nbed\nlamp\n")
+    annotated = ANNOTATION_FORMATS["voc"].open(tmp_path)
+    assert areas(annotated, "a.jpg") == {"bed": 600, "lamp": 600}
+    assert annotated.report().empty
+    own = ANNOTATION_FORMATS["voc"].open(tmp_path, classes={"0": "sky", "1": "bed", "2": "lamp"})
+    assert areas(own, "a.jpg")["sky"] == 20 * W
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_voc_masks_of_colours(voc, own):
+    """As CVAT writes them, with a file of colours, or in the colours of Pascal VOC."""
+    person, chair = ((9, 99, 199), (1, 2, 3)) if own else ((192, 128, 128), (192, 0, 0))
+    if own:
+        text = "# label:color_rgb:parts:actions\nbackground:0,0,0::\nchair:1,2,3::\nperson:9,99,199:head:\n"
+        write(voc / "labelmap.txt", text)
+    classes, numbers = np.zeros((H, W, 3), np.uint8), np.zeros((H, W, 3), np.uint8)
+    classes[:10, :20], classes[20:30, :10], classes[39, :5] = person, chair, (7, 7, 9)
+    numbers[:10, :12], numbers[:10, 12:20], numbers[20:30, :10] = (128, 0, 0), (0, 128, 0), (128, 128, 0)
+    png(voc / "SegmentationClass/a.png", classes)
+    png(voc / "SegmentationObject/a.png", numbers)
+    annotated = ANNOTATION_FORMATS["voc"].open(voc)
+    assert areas(annotated, "a.jpg") == {"person": 200, "chair": 100}
+    table = annotated.objects().set_index(["object", "instance"]).area
+    assert table.to_dict() == {("person", 1): 120, ("person", 2): 80, ("chair", 3): 100}
+    assert annotated.report().kind.tolist() == ["unknown code"]
 
 
 # ---- index masks
@@ -613,6 +646,26 @@ def test_mutated_files_of_every_format(tmp_path, seed):
                 ANNOTATION_FORMATS[name].open(folder, **given)
             annotated.objects()
             annotated.report()
+
+
+@pytest.mark.parametrize("name", ["coco", "labelme-json", "ade20k"])
+def test_values_of_other_types_at_any_place_of_json(tmp_path, name):
+    folder, given = every_format(tmp_path)[name]
+    annotated = ANNOTATION_FORMATS[name].open(folder, **given)
+    (source,) = set(annotated.sources.values())
+    whole, rng = json.loads(source.read_text()), random.Random(0)
+    if name == "coco":
+        runs = {"size": [H, W], "counts": "52203"}
+        whole["annotations"] += [coco_entry(2, 1, 1, runs, bbox=[1, 2, 3, 4], iscrowd=1)]
+    for _ in range(250):
+        write(source, misplaced(whole, rng))
+        for open_again in (False, True):
+            with suppress(SceneLensError):
+                one = ANNOTATION_FORMATS[name].open(folder, **given) if open_again else annotated
+                one.scene("a.jpg")
+                one.masks("a.jpg")
+        annotated.objects().to_csv().encode()
+        assert not annotated.report().detail.str.match(r"\w*Error:").any()
 
 
 def test_a_folder_of_another_format_is_named(tmp_path):
