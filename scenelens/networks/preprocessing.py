@@ -388,13 +388,25 @@ class Preprocessing:
         """
         if self.mean_image is None:
             return stable_text(self)
+        return stable_text((replace(self, mean_image=None), self.mean_digest))
+
+    @property
+    def mean_digest(self) -> str:
+        """The SHA-256 of the mean image's file as it is now; empty where there is none.
+
+        Raises
+        ------
+        SceneLensError
+            If the file cannot be read.
+        """
+        if self.mean_image is None:
+            return ""
         try:
-            content = Path(self.mean_image).read_bytes()
+            return digest(Path(self.mean_image).read_bytes())
         except OSError as error:
             raise SceneLensError(
                 f"the mean image {self.mean_image} cannot be read ({error.strerror}); put the file back."
             ) from None
-        return stable_text((replace(self, mean_image=None), digest(content)))
 
     def _mean(self) -> torch.Tensor:
         if self.mean_image is None:

@@ -463,7 +463,9 @@ class IndexFiles:
                 raise
             say_not_kept(self.folder.parent, error)
             copy = _temporary_folder() / self.folder.name
-            shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns("lock", ".*"))
+            if self.folder.is_dir():  # otherwise the whole folder was replaced while the index was open
+                shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns("lock", ".*"))
+            copy.mkdir(exist_ok=True)
             self.folder = copy
         build()
 

@@ -9,12 +9,10 @@ unchanged folder is not read twice.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from scenelens.files import digest, stable_text
@@ -83,8 +81,6 @@ def network_inputs(network: Network) -> dict[str, str]:
 def _preprocessing_text(network: Network) -> str:
     """The preprocessing as text. A mean image counts by its content, not by where its file lies."""
     how = network.preprocessing
-    mean_image = getattr(how, "mean_image", None)
-    if mean_image is None:
+    if how.mean_image is None:
         return stable_text((how, tuple(network.input_size)))
-    content = hashlib.sha256(Path(mean_image).read_bytes()).hexdigest()
-    return stable_text((replace(how, mean_image=None), content, tuple(network.input_size)))
+    return stable_text((replace(how, mean_image=None), how.mean_digest, tuple(network.input_size)))
