@@ -114,7 +114,8 @@ def _trace(tracer: _Tracer, module: nn.Module) -> tuple[list[fx.Node], dict[str,
     """The nodes; and the tensors that the forward pass makes itself, by the names that they have here."""
     before, back = set(module.__dict__), restoring(module)
     try:
-        nodes = list(tracer.trace(module, concrete_args=_defaults(module)).nodes)
+        with torch.random.fork_rng(devices=[]):
+            nodes = list(tracer.trace(module, concrete_args=_defaults(module)).nodes)
         if any(str(node.target).startswith("*") for node in nodes if node.op == "placeholder"):
             raise TypeError("it takes any number of inputs")
         return nodes, {name: value for name, value in module.__dict__.items() if name not in before}
@@ -133,12 +134,19 @@ def _defaults(module: nn.Module) -> dict[str, Any] | None:
     return {one.name: one.default for one in takes if one.default is not one.empty} or None
 
 
+def _read_nodes(node: fx.Node) -> list[fx.Node]:
+    """The nodes whose values a node reads, each as often as it reads it."""
+    found: list[fx.Node] = []
+    fx.node.map_arg((node.args, node.kwargs), lambda one: found.append(one) or one)  # type: ignore[func-returns-value]
+    return found
+
+
 def _caller(
     node: fx.Node, owner: weakref.ref, module: nn.Module | None, constants: dict[str, Any]
 ) -> Callable[..., Any]:
     """A function from the values of a node's inputs to its own; it holds the root module by a weak reference,
     so that a graph does not keep its module in memory."""
-    inputs = node.all_input_nodes
+    inputs = _read_nodes(node)
     written = set(_written_nodes(node, module))
 
     def call(*values: Any) -> Any:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks.following import Untraceable, _caller, _looks, _trace, _Tracer
+from scenelens.networks.following import Untraceable, _caller, _looks, _read_nodes, _trace, _Tracer
 from scenelens.networks.overwriting import (
     DROPOUTS,
     _drops_at_random,
@@ -154,7 +154,7 @@ class Step:
         channels at one position), ``'add'``, ``'cat'``, ``'whole'`` (it mixes all positions or removes them,
         as a fully connected layer does), or ``'unknown'``.
     inputs : list of Step
-        The steps whose values it reads.
+        The steps whose values it reads; one that is read twice, as in ``a + a``, stands there twice.
     module : torch.nn.Module or None
         The module that does it; None for input, add, cat, and for functions that have no module.
     slide : Slide or None
@@ -261,7 +261,7 @@ class _Graph:
         return step
 
     def _enter(self, at: int, node: fx.Node, owner: weakref.ref) -> None:
-        inputs = [self._tensors.held(one) for one in node.all_input_nodes]
+        inputs = [self._tensors.held(one) for one in _read_nodes(node)]
         module = self.modules.get(str(node.target)) if node.op == "call_module" else None
         step = self._step(node, inputs)
         step.call = _caller(node, owner, module, self._constants)

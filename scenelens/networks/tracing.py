@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from scenelens.errors import SceneLensError
 from scenelens.networks.aten import BATCH_NORMS, FACTORIES, SAME, _is_single, _op_name, _places_after
 from scenelens.networks.positions import _Layout, _layout_of, _Places, _Span
+from scenelens.networks.undo import restoring
 
 # Functions of single numbers, behind which a convolution's response is read.
 ACTIVATIONS: tuple[type[nn.Module], ...] = (
@@ -551,7 +552,7 @@ def trace(module: nn.Module, *inputs: Any, **options: Any) -> dict[str, Point]:
     Parameters
     ----------
     module : torch.nn.Module
-        Any module; its training flags stay as they are.
+        Any module; its training flags, buffers and attributes stay as they are, and so do random numbers.
     *inputs : object
         What its forward pass takes; of tensors only the first image is used.
     **options : object
@@ -586,9 +587,13 @@ def _watched(
     """
     flags = {child: child.training for child in module.modules()}
     TRACED.add(id(module))
+    devices = [value.device for value in inputs if isinstance(value, Tensor) and value.is_cuda]
     with torch.inference_mode(False), torch.no_grad(), contextlib.ExitStack() as stack:
         stack.callback(TRACED.discard, id(module))
         stack.callback(_restore, flags)
+        # The pass that is watched is one more than the caller asked for: nothing may show that it was run.
+        stack.callback(restoring(module))
+        stack.enter_context(torch.random.fork_rng(devices))
         twice = [_twice(value) for value in inputs], {k: _twice(v) for k, v in options.items()}
         watch = _Watch(module, list(_flat([*twice[0], *twice[1].values()])), sized)
         for path, child in module.named_modules():

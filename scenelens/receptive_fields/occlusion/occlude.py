@@ -178,13 +178,13 @@ class Occlusion:
 
     def _find_way(self, x: Tensor) -> _Way:
         whole = _WholePasses(self.network, self.layer)
-        layer_shape = tuple(whole.values([torch.zeros_like(x)[None]])[0].shape[1:])
+        layer_shape = tuple(whole.values([x[None]])[0].shape[1:])
         module = _module_of(self.network)
         why = _intervention(module)
         if why:  # the windows apply the modules' own steps
             return _Way(layer_shape, why=why)
         try:
-            target = layer_step(self.network, self.layer, torch.zeros_like(x)[None])
+            target = layer_step(self.network, self.layer, x[None])
         except Untraceable as error:
             return _Way(layer_shape, why=str(error))
         steps = target.ancestors()

@@ -430,8 +430,14 @@ class _Block:
         windows, original = self.found[before], self.originals[before]
         if made.linear:
             piece = windows.changes_at(original, *at)
-        elif windows.cover(*at):
+        elif windows.cover(*at) and not (step.slide and self._leaves_the_map(before, at)):
             piece = windows.values
         else:
             piece = windows.values_at(original, *at, made.pad_value)
         return self.watch.taken(step, number, piece)
+
+    def _leaves_the_map(self, before: str, at: list[np.ndarray]) -> bool:
+        """Whether positions lie outside of a map. A convolution's windows may hold something there, where a
+        pooling must find its padding."""
+        size = self.watch.sizes[before]
+        return any(bool((one < 0).any() or (one >= size[axis]).any()) for axis, one in enumerate(at))
