@@ -526,7 +526,6 @@ CALLS = [
     (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), "not understood"),
     (lambda x: F.pixel_unshuffle(x[:, :, 1:], 2), "not understood"),
     (lambda x: torch.einsum("nchw,ndhw->ncd", x, x)[..., None], "not understood"),
-    (lambda x: (x.flatten(2).transpose(1, 2) @ x.flatten(2)).softmax(1)[:, None], "not understood"),
     (lambda x: x / x.abs().max().item(), "cannot be followed"),
     (lambda x: {"a": x.relu(), "b": x}["a"], None),
     (lambda x: x[0][None], None),
