@@ -411,7 +411,7 @@ def _product(
 def _widened(places: _Places, shape: Sequence[int]) -> _Places:
     """Along a dimension that counts nothing, more numbers at the same positions."""
     if places.dims is None:
-        return _from_marks(places.marked().expand(tuple(shape)), places.spans)
+        return replace(places, shape=tuple(shape), marks=places.marked().expand(tuple(shape)))
     dims = [d if d is None or places.shape[d] == shape[d] else None for d in places.dims]
     if dims != list(places.dims):  # a map of one row: the dimension that counted it counts units now
         code = places.marked().expand(tuple(shape))

@@ -118,6 +118,8 @@ class _Places:
         if dims is not None:
             return _Places(tuple(shape), spans, dims)
         a, b = (one.marked().expand(shape) for one in (self, other))
+        if self.dims is None and self.shape == tuple(shape) and _same_marks(a, b):
+            return replace(self, spans=spans)
         agree, code = True, torch.zeros((), dtype=torch.int64)
         for k in range(3):
             mine, theirs = _field(a, k), _field(b, k)
@@ -155,6 +157,10 @@ class _Places:
         return found if keepdim else found.squeezed(over)
 
     def _window_of_marks(self, over: Sequence[int]) -> _Places:
+        shape = tuple(1 if d in over else n for d, n in enumerate(self.shape))
+        slim = _slim(self.marked())
+        if all(slim.shape[d] == 1 for d in over):
+            return _Places(shape, self.spans, None, slim.expand(shape))
         code, spans = torch.zeros((), dtype=torch.int64), list(self.spans)
         for k in range(3):
             label = _field(self.marked(), k)
@@ -171,7 +177,6 @@ class _Places:
                 found = spans[k - 1].between(rise[0] - 1, rise[0] - 1 + int(reach), rise[1])
                 code = code | (torch.where(placed, (low - rise[0]) // rise[1] + 1, 0) << (k * _BITS))
             spans[k - 1] = found or _Span.everything(spans[k - 1].pixels, spans[k - 1].why)
-        shape = [1 if d in over else n for d, n in enumerate(self.shape)]
         return _from_marks(code.expand(shape), (spans[0], spans[1]))
 
     def squeezed(self, gone: Sequence[int]) -> _Places:

@@ -380,9 +380,9 @@ class _Watch(TorchDispatchMode):
         normalisation: x / f(x * x). What began this way is no activation function."""
         for node in nodes:
             for one in behind:
-                if node is not None and node.start is not None and node.start is one.start:
-                    if node is not one and _needs(one, node):
-                        node.start.apart.add(id(one))
+                same = node is not None and node.start is not None and node.start is one.start
+                if same and node is not one and _needs(one, node):
+                    node.start.apart.add(id(one))
 
     def _note(
         self,

@@ -114,8 +114,8 @@ def estimate_rf(
 
 
 def _theoretical(network: Network | nn.Module, layer: str, size: tuple[int, int]) -> RF:
-    """What a unit can see at most. Where a network's layer hides it, that is the whole image, and the positions
-    of its map are taken as spread evenly."""
+    """What a unit can see at most. Where a network's layer hides it, that is the whole image, and the
+    positions of its map are taken as spread evenly."""
     if isinstance(network, nn.Module) or network.layer_shape(layer)[1:] == (1, 1):
         return theoretical_rf(network, layer, size)
     try:

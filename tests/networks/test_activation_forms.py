@@ -61,7 +61,7 @@ FORMS = {  # each way of writing it, and the function itself
 
 
 class Net(nn.Module):
-    """Two convolutions, of which the first has a norm, with one activation function, and a pool used twice."""
+    """Two convolutions, the first with a norm, with one activation function, and a pool used twice."""
 
     def __init__(self, act):
         super().__init__()

@@ -1,6 +1,6 @@
 """The layers of many architectures: which is the deepest with a map, and of what size.
 
-The modules are built without numbers (on torch's meta device), so that even the large ones are traced quickly.
+The modules are built without numbers (on torch's meta device), so that even large ones are traced quickly.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from scenelens.networks.layers import LayerTable
 from scenelens.networks.reach import theoretical_rf
 from scenelens.networks.tracing import trace
 
-TABLES = {  # name: (deepest layer, side of its map, its units, rows of the table, its theoretical size at 224 px)
+# name: (deepest layer, side of its map, its units, rows of the table, its theoretical size at 224 px)
+TABLES = {
     "alexnet": ("pool5", 6, 256, 11, 195),
     "vgg11": ("features.20", 7, 512, 16, 150),
     "vgg16": ("features.30", 7, 512, 21, 212),
