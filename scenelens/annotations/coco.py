@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
+from scenelens.annotations.interface import Instance, LabelMap, Shape
 from scenelens.annotations.names import normalise_name, plain_text
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
 from scenelens.annotations.polygons import mask_to_polygons
@@ -19,21 +20,18 @@ from scenelens.errors import SceneLensError
 _MOST_BYTES = 1 << 30  # of the file: COCO's own has 470 MB
 _MOST_NUMBER = 2**53  # of images and categories: some tools take a hash
 _MOST_PIXELS = 50_000_000  # of a run-length mask
+_MOST_NAMED = 20  # unknown numbers that the report names
 _PHOTOGRAPHS = ("images", "JPEGImages", "train2017", "val2017", "train2014", "val2014")
 _FOLDERS = ("annotations", "labels")
-# Other files of COCO, by a key of their annotations, and what to do with them.
-_OTHERS = {
-    "segments_info": "panoptic; turn it into instances with panopticapi's panoptic2detection_coco_format.py",
-    "caption": "captions, which name no objects; take the file of instances",
-}
 
 
 class _Coco(PolygonAnnotations):
     """Photographs with one JSON file in COCO's form: images, annotations, categories.
 
     Polygons, run-length masks (as numbers or as text) and boxes are read; a crowd is one object. Several
-    polygons of an annotation are pieces of one object. Photographs of the file that are not in the folder are
-    counted in the report.
+    polygons of an annotation are pieces of one object. Of a panoptic file the masks are read, PNG files in a
+    folder of its name next to it. Photographs of the file that are not in the folder are counted in the
+    report.
 
     Parameters
     ----------
@@ -75,6 +73,7 @@ class _Coco(PolygonAnnotations):
             )
         notes += [(one, "not annotated", str(self._file)) for one in photographs if one not in self._entries]
         there = {image: photographs[image] for image in self._entries}
+        self._masks = _panoptic_masks(self._file, content, self._entries)
         super().__init__(there, dict.fromkeys(there, self._file), cache, notes)
 
     def annotation(self, image: str) -> Annotation:
@@ -93,6 +92,86 @@ class _Coco(PolygonAnnotations):
         self._check_image(image)
         found = _parsed(self._file, SourceFile(self._file).stamp(), self._entries[image])
         return self._placed(found, image)
+
+    def instances(self, image: str, shape: Shape | None = None) -> tuple[np.ndarray, list[Instance]]:
+        """Which instance each pixel shows.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+        shape : tuple of int, optional
+            (H, W) of the result (default: the photograph's size).
+
+        Returns
+        -------
+        ids : numpy.ndarray
+            (H, W) int32; k + 1 where the k-th instance is visible, 0 for none.
+        instances : list of Instance
+            The instances on the image.
+        """
+        if image not in self._masks:
+            return super().instances(image, shape)
+        segments = self._segments(image)
+        found, places = self._panoptic(image)
+        known = {number: k for k, number in enumerate(segments, start=1)}
+        codes = np.array([known.get(number, 0) for number in found.tolist()], np.int32)
+        ids = LabelMap(codes[places], {}).resized(shape or self.size(image)).codes
+        return ids, [Instance(name, k) for k, name in enumerate(segments.values())]
+
+    def repairs(self, image: str) -> list[tuple[str, str]]:
+        """What had to be repaired in an image's annotation.
+
+        Parameters
+        ----------
+        image : str
+            The image's id.
+
+        Returns
+        -------
+        list of tuple of str
+            (kind, detail) of each repair; 'unknown segment' for a number in a panoptic mask that the file
+            does not describe.
+        """
+        notes = super().repairs(image)
+        if image in self._masks:
+            known = self._segments(image)
+            strange = [
+                number for number in self._panoptic(image)[0].tolist() if number and number not in known
+            ]
+            notes += [("unknown segment", str(number)) for number in strange[:_MOST_NAMED]]
+        return notes
+
+    def label_files(self) -> list[Path]:
+        """The masks of a panoptic file.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files.
+        """
+        return list(self._masks.values())
+
+    def _table_files(self) -> list[Path]:
+        return self.label_files()
+
+    def _segments(self, image: str) -> dict[int, str]:
+        """The name of each segment of a panoptic mask, by its number."""
+        content, found = self._content(), dict[int, str]()
+        for item in content.objects.get(self._entries[image], []):
+            for one in item.get("segments_info") or ():
+                number = FileChecks.number(one.get("id"), 1 << 24) if isinstance(one, dict) else None
+                if number is not None:
+                    raw = content.names.get(_number(one.get("category_id")) or 0, "")
+                    found[number] = normalise_name(raw)[0] or "unnamed"
+        return found
+
+    def _panoptic(self, image: str) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers in a panoptic mask, and for each pixel (H, W) the place of its number among them."""
+        mask = SourceFile(self._masks[image]).mask(self._frame(image), colours=True)
+        packed = mask.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+        found, places = np.unique(packed, return_inverse=True)
+        return found, places.reshape(packed.shape)
 
     def _content(self) -> _Content:
         return _read(self._file, SourceFile(self._file).stamp())
@@ -138,7 +217,8 @@ def _read(path: Path, changed: tuple[int, int]) -> _Content:
     if not all(isinstance(part, list) for part in parts):
         raise SceneLensError(f"{path} is not COCO's JSON: it needs lists of images and of annotations.")
     images, annotations = ([one for one in part or () if isinstance(one, dict)] for part in parts)
-    _check_kind(path, annotations)
+    if annotations and all("caption" in one and "category_id" not in one for one in annotations[:10]):
+        raise SceneLensError(f"{path} is COCO's file of captions, which name no objects; take the instances.")
     objects: dict[int | str, list[dict[str, Any]]] = {}
     for one in annotations:
         if (number := _number(one.get("image_id"))) is not None:
@@ -154,18 +234,23 @@ def _number(value: object) -> int | str | None:
     return plain_text(value) if isinstance(value, str) else FileChecks.number(value, _MOST_NUMBER)
 
 
-def _check_kind(path: Path, annotations: list[dict[str, Any]]) -> None:
-    for key, what in _OTHERS.items():
-        if annotations and all(key in one and "segmentation" not in one for one in annotations[:10]):
-            raise SceneLensError(f"{path} is COCO's file of {what}.")
-
-
 def _numbered(items: Iterable[Any]) -> dict[int | str, dict[str, Any]]:
     found: dict[int | str, dict[str, Any]] = {}
     for item in items:
         number = _number(item.get("id")) if isinstance(item, dict) else None
         if number is not None:
             found.setdefault(number, item)
+    return found
+
+
+def _panoptic_masks(path: Path, content: _Content, entries: Mapping[str, int | str]) -> dict[str, Path]:
+    """The mask of each photograph that a panoptic file describes."""
+    found: dict[str, Path] = {}
+    for image, number in entries.items():
+        for item in content.objects.get(number, []):
+            name = PureWindowsPath(plain_text(item.get("file_name"), 4096)).name
+            if isinstance(item.get("segments_info"), list) and name:
+                found[image] = path.with_suffix("") / name
     return found
 
 
@@ -197,6 +282,8 @@ def _parsed(path: Path, changed: tuple[int, int], number: int | str) -> Annotati
         notes.append(Repair("imagesize", "height and width"))
     allowance, objects = FileChecks(), list[AnnotatedObject]()
     for place, item in enumerate(items[:MOST_OBJECTS]):
+        if isinstance(item.get("segments_info"), list):
+            continue  # of a panoptic file
         raw = names.get(_number(item.get("category_id")) or 0, "")
         label = f"annotation {plain_text(item.get('id')) or place} ({raw or 'no name'})"
         polygons = _outlines(item, size, label, notes, allowance)

@@ -172,7 +172,7 @@ ANNOTATION_FORMATS = _Formats(
         _Format("ade20k", "ADE20K's JSON (release of 2021): polygons and parts", ADE20K),
         _Format(
             "coco",
-            "COCO's JSON of instances, one file for all photographs: polygons, run-length masks, boxes",
+            "COCO's JSON, one file for all photographs: polygons, run-length masks, boxes; panoptic masks",
             _Coco,
             example='images = "coco/val2017"',
         ),

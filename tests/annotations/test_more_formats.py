@@ -208,6 +208,23 @@ def test_the_pixels_of_all_masks_of_a_photograph_are_limited(tmp_path, monkeypat
     assert annotated.report().detail[0].startswith("19 objects were left out")
 
 
+def test_coco_panoptic_masks(tmp_path):
+    segments = [{"id": 1, "category_id": 1}, {"id": 70_000, "category_id": 1}, {"id": 300, "category_id": 90}]
+    entry = {"image_id": 7, "file_name": "a.png", "segments_info": [*segments, None, {"id": -1}]}
+    numbers = np.zeros((H, W), np.int32)
+    numbers[:10], numbers[10:20], numbers[20:25], numbers[30:] = 1, 70_000, 300, 9
+    colours = np.stack([numbers & 255, numbers >> 8 & 255, numbers >> 16], 2).astype(np.uint8)
+    png(tmp_path / "annotations/instances/a.png", colours)
+    annotated = coco(tmp_path, coco_file(entry), cache=tmp_path / "cache")
+    assert areas(annotated, "a.jpg") == {"bed": 1200, "potted plant": 300}
+    table = annotated.objects()
+    assert table[table.object == "bed"].set_index("instance").area.to_dict() == {0: 600, 1: 600}
+    assert annotated.report().values.tolist() == [["a.jpg", "unknown segment", "9"]]
+    (tmp_path / "annotations/instances/a.png").unlink()
+    assert annotated.objects().empty
+    assert "a.png" in annotated.report().detail[0]
+
+
 @pytest.mark.parametrize("image", ["val2017/a.jpg", "..\\..\\a.jpg", "/etc/a.jpg", "a.jpg"])
 def test_coco_finds_photographs_by_path_or_name(tmp_path, image):
     content = coco_file(
@@ -219,13 +236,9 @@ def test_coco_finds_photographs_by_path_or_name(tmp_path, image):
 
 
 def test_cocos_other_files_are_named(tmp_path):
-    entries = {
-        "caption": [{"id": 1, "image_id": 7, "caption": "A bed."}],
-        "panoptic": [{"segments_info": []}],
-    }
-    for words, entry in entries.items():
-        with pytest.raises(SceneLensError, match=words):
-            coco(tmp_path, coco_file() | {"annotations": entry})
+    captions = [{"id": 1, "image_id": 7, "caption": "A bed."}]
+    with pytest.raises(SceneLensError, match="captions, which name no objects"):
+        coco(tmp_path, coco_file() | {"annotations": captions})
     write(tmp_path / "annotations/captions.json", coco_file())
     assert coco(tmp_path, coco_file()).images == ["a.jpg"]
     (tmp_path / "annotations/instances.json").rename(tmp_path / "annotations/more.json")
@@ -657,13 +670,19 @@ def test_values_of_other_types_at_any_place_of_json(tmp_path, name):
     if name == "coco":
         runs = {"size": [H, W], "counts": "52203"}
         whole["annotations"] += [coco_entry(2, 1, 1, runs, bbox=[1, 2, 3, 4], iscrowd=1)]
+        whole["images"] += [{"id": 2, "file_name": "b.jpg"}]
+        segments = [{"id": 3, "category_id": 1, "iscrowd": 0}]
+        whole["annotations"] += [{"image_id": 2, "file_name": "b.png", "segments_info": segments}]
+        photograph(folder / "images/b.jpg")
+        png(folder / "instances/b.png", np.full((H, W, 3), (3, 0, 0), np.uint8))
     for _ in range(250):
         write(source, misplaced(whole, rng))
         for open_again in (False, True):
             with suppress(SceneLensError):
                 one = ANNOTATION_FORMATS[name].open(folder, **given) if open_again else annotated
                 one.scene("a.jpg")
-                one.masks("a.jpg")
+                for image in one:
+                    one.masks(image)
         annotated.objects().to_csv().encode()
         assert not annotated.report().detail.str.match(r"\w*Error:").any()
 
