@@ -16,8 +16,9 @@ What goes in are images, uint8 RGB (h, w, 3) of any size, and names of layers, w
 ``network.layers`` lists. A network cuts its *frame* from an image: the part that it sees, at exactly the size
 that it takes. What comes out are torch tensors (logits, activations), arrays, and pixels of the frame.
 
-The files: `network` and its parts `preprocessing`, `class_names`, `layers`; `build`, `caffenet`, `weights`,
-`caffe` and `torchvision_shim` make modules; `tracing` and `hooks` watch a forward pass; `graph` follows it
+The files: `network` and its parts `preprocessing`, `class_names` (with `class_lists`), `layers`; `build`,
+`caffenet` and `torchvision_shim` make modules, `weights` and `weight_files` load them, `caffe` and
+`caffe_network` read Caffe's files; `tracing` and `hooks` watch a forward pass; `graph` follows it
 step by step (with `following` and `overwriting`), for `reach` (theoretical receptive fields) and for the
 occlusion experiments; `undo` leaves a module as it was before a pass; `grid` says where positions lie in the
 frame.

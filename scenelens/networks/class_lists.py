@@ -57,6 +57,10 @@ def _read_list(path: Path) -> _List:
         raise SceneLensError(
             f"the class names {path} cannot be read: the file is too long for a list of names."
         )
+    other = re.match(r"\s*<(?:!doctype|html|\?xml)|version https://git-lfs", text, re.IGNORECASE)
+    if other or "\0" in text:
+        what = "a pointer of git LFS" if other and "lfs" in other[0] else "a web page" if other else "no text"
+        raise SceneLensError(f"{path} is {what}, and no list of class names: download the list itself.")
     card: dict[str, Any] = {}
     start = re.match(r"\s*(?:\w+\s*=\s*)?([{\[])", text)
     if path.suffix.lower() == ".json" or start:

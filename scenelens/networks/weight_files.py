@@ -40,6 +40,10 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     ),
     (b"\x93NUMPY", "is a single NumPy array", "save the arrays by their names as .safetensors"),
     (b"GGUF", "is a GGUF file of a language model", f"load it in PyTorch, {_SAVE}"),
+    (b"PK\x05\x06", "is an empty zip archive", "copy or download it again"),
+    (b"\xff\xd8\xff", "is a JPEG image", "name the file of weights"),
+    (b"\x89PNG", "is a PNG image", "name the file of weights"),
+    (b"%PDF", "is a PDF document", "name the file of weights"),
     (b"MATLAB", "is a MATLAB file", f"load it in PyTorch, {_SAVE}"),
 )
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -49,6 +53,7 @@ _PROGRAMS = {
     ".tflite": "TensorFlow Lite", ".t7": "Lua's Torch", ".params": "MXNet", ".pdparams": "Paddle",
     ".msgpack": "Flax", ".mlmodel": "Core ML", ".mlpackage": "Core ML", ".engine": "TensorRT",
 }  # fmt: skip
+_TORCH = b"l\xfc\x9cF\xf9 j\xa8P\x19"  # at the beginning of a pickle that torch.save wrote, in all versions
 _CODE = re.compile(r"GLOBAL ([\w.]+)|(?:instantiate|Unsupported class|build) .*?([\w.]+\.\w+)")
 
 
@@ -63,7 +68,19 @@ def _read_weights(path: str | Path) -> dict[str, dict[str, Tensor]]:
     if path.suffix == ".caffemodel":
         arrays = CaffeFile(path).weights()
         return {"": {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}}
-    return {"": _read_safetensors(path)} if _is_safetensors(path, head) else _read_torch(path)
+    if _is_safetensors(path, head):
+        return {"": _read_safetensors(path)}
+    if not head.startswith((b"PK", b"\x80")):
+        raise SceneLensError(
+            f"{path} is no file of weights of a known kind (it begins with {head[:4].hex(' ')}): name a "
+            ".safetensors file, a torch file with a state dict, or a .caffemodel file."
+        )
+    if head.startswith(b"\x80") and _TORCH not in head[:64]:
+        raise SceneLensError(
+            f"{path} is a pickle that torch did not write, and reading it might run code, which is refused: "
+            "save its arrays by their names as .safetensors."
+        )
+    return _read_torch(path)
 
 
 def _check_file(path: Path) -> None:
@@ -197,13 +214,13 @@ def _why_not(said: str) -> str:
     if code is None:
         return (
             "is not a plain file of weights: it is broken, or a pickle that wants to run code, which is "
-            "refused. Save its state dict as .safetensors and name that file."
+            "refused. Copy it again, or save its state dict as .safetensors and name that file."
         )
     name = code[1] or code[2]
     return (
-        f"is no plain file of weights, but a whole pickled object: a pickle that wants to run code, which is "
-        f"refused (it names {name}). Where it was made, write torch.save(model.state_dict(), 'weights.pth'), "
-        "and name that file."
+        f"holds more than arrays, perhaps a whole pickled model: it names {name}, a pickle that wants to run "
+        "code, which is refused. Where it was made, save the weights alone, by torch.save(model.state_dict(),"
+        " 'weights.pth') or torch.save(checkpoint['state_dict'], 'weights.pth'), and name that file."
     )
 
 

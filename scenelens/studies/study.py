@@ -4,7 +4,7 @@ One file, study.toml, describes all of it; `open_study` reads that file. Opening
 and the images are listed when they are first used. A study of your own needs about fifteen lines::
 
     [networks.scene]
-    architecture = "resnet18"                  # 'caffenet', a torchvision name; or factory = "my.py:build"
+    architecture = "resnet18"                  # 'caffenet', torchvision's, 'timm:...'; or factory = "my.py:f"
     weights = "resnet18_places365.pth.tar"     # .safetensors, .pth, .caffemodel
     classes = "categories_places365.txt"
     preprocessing = "imagenet"                 # or 'caffe', or a table [networks.scene.preprocessing]

@@ -10,6 +10,7 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.cut_image import BATCH, ClassScores, CutImage
 from scenelens.minimal_images.regions import Regions
+from scenelens.minimal_images.search import minimal_image
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 from tests.small_network import CLASSES, SIZE, photograph, small_network
@@ -44,6 +45,21 @@ def test_classes_by_name_and_number():
     for number in (-1, 4):
         with pytest.raises(SceneLensError, match="classes 0 to 3"):
             CutImage.class_number(network, number)
+
+
+def test_two_classes_of_one_name_are_told_apart():
+    first = small_network()
+    network = Network(first.module, "scene", ["crane", "beach", "Crane", "dune"], first.preprocessing)
+    assert network.classes == ["crane (0)", "beach", "Crane (2)", "dune"]
+    with pytest.raises(
+        SceneLensError, match=r"several classes called 'crane': write 'crane \(0\)' or 'Crane \(2\)'"
+    ):
+        CutImage.class_number(network, "crane")
+    assert [CutImage.class_number(network, name) for name in ("crane (0)", "Crane (2)", "BEACH")] == [0, 2, 1]
+    seen = next(n for n in range(99) if network.predict(photograph(n)).predicted[0] == "crane (0)")
+    found = minimal_image(network, photograph(seen), grid(2, 2), "Crane (2)")
+    assert found.reason == "not classified as Crane (2) but as crane (0): nothing to simplify"
+    assert found.target == "Crane (2)"
 
 
 def test_the_target_is_what_the_network_sees_unless_it_is_given():

@@ -1,7 +1,9 @@
 """Weights as training scripts store them: behind prefixes, in entries, twice, in half precision."""
 
+import argparse
 import io
 import itertools
+import pickle
 import tarfile
 import zipfile
 
@@ -239,6 +241,8 @@ KINDS = [
     (b'{"metadata": {}, "weight_map": {"a": "b"}}', "list of several files"),
     (b"Not Found", "text file"),
     (b"GGUF" + bytes(80), "GGUF"),
+    (b"PK\x05\x06" + bytes(18), "empty zip"),
+    (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(80), "JPEG"),
 ]
 
 
@@ -251,6 +255,27 @@ def test_other_files_are_named_by_what_they_are(tmp_path, name, content, said):
     with pytest.raises(SceneLensError, match=said) as caught:
         load_weights(net(), tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (bytes(5000), "begins with 00 00 00 00"),
+        (pickle.dumps({"a": np.ones(3)}), "a pickle that torch did not write"),
+        (pickle.dumps([1, 2], protocol=4), "a pickle that torch did not write"),
+    ],
+)
+def test_files_of_no_known_kind(tmp_path, content, said):
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(SceneLensError, match=said):
+        load_weights(net(), tmp_path / "w.pth")
+
+
+def test_a_checkpoint_with_other_objects_is_refused_and_they_are_named(tmp_path):
+    for extra, name in ((np.float64(0.5), "numpy"), (argparse.Namespace(lr=1), "argparse.Namespace")):
+        torch.save({"state_dict": net().state_dict(), "more": extra}, tmp_path / "w.pth")
+        with pytest.raises(SceneLensError, match=rf"it names {name}.*checkpoint\['state_dict'\]"):
+            load_weights(net(), tmp_path / "w.pth")
 
 
 def test_a_compiled_program_and_a_folder(tmp_path):
@@ -266,7 +291,7 @@ def test_a_whole_pickled_module_is_named_with_its_class(tmp_path):
     torch.save({"model": net(), "epoch": 1}, tmp_path / "entry.pth")
     torch.save(net(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     for name in ("new.pth", "entry.pth", "old.pth"):
-        with pytest.raises(SceneLensError, match=r"whole pickled object.*\.Net\).*state_dict"):
+        with pytest.raises(SceneLensError, match=r"whole pickled model: it names .*\.Net, .*state_dict"):
             load_weights(net(), tmp_path / name)
 
 

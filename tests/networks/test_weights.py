@@ -99,7 +99,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path, monkeypatch):
     torch.save({"state_dict": Malicious()}, "zip.pth")
     (tmp_path / "old.pth").write_bytes(pickle.dumps(Malicious()))
     for name in ("zip.pth", "old.pth"):
-        with pytest.raises(SceneLensError, match=r"wants to run code, which is refused"):
+        with pytest.raises(SceneLensError, match=r"run code, which is refused"):
             _read_weights(tmp_path / name)
     assert not (tmp_path / "pwned").exists()
 
