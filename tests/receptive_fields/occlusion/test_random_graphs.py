@@ -28,8 +28,9 @@ def check(seed: int) -> bool | None:
         try:
             found = occlusion.of(image, [1], [places[rng.integers(4)]])[0]
         except SceneLensError as error:
-            assert "is not read" in str(error)
-            return None
+            if "is not read" in str(error):
+                return None
+            raise
     expected = map_by_whole_passes(program, "last", image, patch, stride, 1, found.place)
     scale = max(expected.max(), abs(found.peak), 1e-3)
     np.testing.assert_allclose(found.map, expected, rtol=0, atol=1e-4 * scale, err_msg=f"seed {seed}")
@@ -38,7 +39,9 @@ def check(seed: int) -> bool | None:
 
 
 def test_some_random_networks() -> None:
-    assert np.mean([check(seed) for seed in range(40)]) > 0.3
+    fast = [check(seed) for seed in range(40)]
+    assert fast.count(None) < 5
+    assert fast.count(True) > 20
 
 
 @pytest.mark.slow
