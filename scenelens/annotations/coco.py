@@ -159,7 +159,8 @@ class _Coco(PolygonAnnotations):
         """The name of each segment of a panoptic mask, by its number."""
         content, found = self._content(), dict[int, str]()
         for item in content.objects.get(self._entries[image], []):
-            for one in item.get("segments_info") or ():
+            stated = item.get("segments_info")
+            for one in stated if isinstance(stated, list) else ():
                 number = FileChecks.number(one.get("id"), 1 << 24) if isinstance(one, dict) else None
                 if number is not None:
                     raw = content.names.get(_number(one.get("category_id")) or 0, "")

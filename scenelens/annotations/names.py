@@ -201,7 +201,7 @@ class Folding:
         """
         file = Path(path) if path is not None else data_folder() / "object_names.toml"
         try:
-            table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+            table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise SceneLensError(
                 f"{file} cannot be read ({error.strerror}); it is a table of names."

@@ -316,7 +316,7 @@ def _parsed(path: Path, changed: tuple[int, int]) -> Annotation:
 def _legend(path: Path, changed: tuple[int, int]) -> dict[int, str] | str:
     """A legend, or the sentence that says why it cannot be read."""
     try:
-        content = json.loads(SourceFile(path).read().decode())
+        content = json.loads(SourceFile.decoded(SourceFile(path).read())[0])
         legend = {int(code): name for code, name in content.items()}
         if all(isinstance(name, str) for name in legend.values()):
             return {code: plain_text(name) for code, name in legend.items()}

@@ -272,6 +272,14 @@ def test_refusals(world, tmp_path):
         AnnotatedImages(world).label_map("b/bedroom/one.jpg", "parts")
 
 
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+def test_a_legend_with_a_byte_order_mark(world, codec):
+    annotated = AnnotatedImages(world)
+    write_label_map(world, annotated.images[0], "parts", np.ones(annotated.size(annotated.images[0]), int))
+    (world / "Labels/parts.json").write_bytes('{"1": "jambe à gauche"}'.encode(codec))
+    assert list(annotated.label_map(annotated.images[0], "parts").masks()) == ["jambe à gauche"]
+
+
 def test_photographs_without_any_annotation(tmp_path):
     (tmp_path / "Images").mkdir()
     Image.new("RGB", (5, 5)).save(tmp_path / "Images/a.png")
