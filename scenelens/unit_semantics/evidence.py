@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from scenelens.errors import CannotAnswerError
 from scenelens.labels import SCENES, AnnotatedFrame, ConceptMaps
 from scenelens.networks import interpolate, responses
 from scenelens.studies import Study, TopImage, top_images
@@ -61,7 +62,7 @@ class UnitEvidence:
 
 
 def collect_evidence(
-    labels: LabelSet, study: Study, network: str = "scene", n_units: int = 2, n_images: int = 6
+    labels: LabelSet, study: Study, network: str = "", n_units: int = 2, n_images: int = 6
 ) -> list[UnitEvidence]:
     """Some units of every layer with their automatic labels and top images. This runs the network.
 
@@ -72,7 +73,7 @@ def collect_evidence(
     study : Study
         The study that the labels belong to.
     network : str, optional
-        The network's name in the study (default 'scene').
+        The network's name in the study (default its main one, see `StudyNetworks.main`).
     n_units : int, optional
         Number of units of each layer, evenly spaced from the best by the labels' measure down to the median
         (default 2).
@@ -82,15 +83,20 @@ def collect_evidence(
     Returns
     -------
     list of UnitEvidence
-        Early layers first; what `figures.figure_6_units` shows. Empty where there are no labels.
+        Early layers first; what `figures.figure_6_units` shows. A layer without any label is left out.
 
     Raises
     ------
     SceneLensError
-        If the study has no such network.
+        If the study has no such network; CannotAnswerError where there are no labels of it.
     """
-    tables = [labels.of(network, layer) for layer in labels.layers(network)]
-    chosen = [_choose_units(table, labels.measure, n_units) for table in tables]
+    labels.need()
+    network = study.networks[network or study.networks.main].name
+    rows = labels.labels[labels.labels.network == network]
+    if rows.empty:
+        raise CannotAnswerError(f"no unit of the {network} network has a label: look at its weights.")
+    tables = [rows[rows.layer == layer] for layer in labels.layers(network)]
+    chosen = [_choose_units(table, labels.measure, n_units) for table in tables if len(table)]
     return [_evidence(study, row, n_images) for table in chosen for row in table.itertuples()]
 
 
@@ -105,13 +111,13 @@ def _evidence(study: Study, label: Any, n_images: int) -> UnitEvidence:
     for top in top_images(study, label.network, label.layer, int(label.unit), n_images):
         values = responses(network, label.layer, int(label.unit), study.load_image(top.image))
         mask = interpolate(values, axes) > threshold
-        images.append(_SegmentedImage(top, mask, _judged(maps, label, top.image, mask)))
+        images.append(_SegmentedImage(top, mask, _judged(maps, label, study.annotated(top.image), mask)))
     return UnitEvidence(label, tuple(images))
 
 
 def _judged(maps: ConceptMaps | None, label: Any, image: str, mask: np.ndarray) -> bool | None:
-    """Whether the label's concept fits; None where the image is not annotated or the unit not active."""
-    if maps is None or image not in maps.annotations.images or not mask.any():
+    """Whether the label's concept fits; None where the image is not annotated ('') or the unit not active."""
+    if maps is None or not image or not mask.any():
         return None
     return _fits(maps.annotated_frame(image), maps, mask, label.kind, label.concept)
 

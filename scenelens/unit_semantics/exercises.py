@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from scenelens import paper
+from scenelens.errors import CannotAnswerError
 from scenelens.labels import RULES, TYPES, unit_types
 from scenelens.studies import Study
 from scenelens.unit_semantics.sources import automatic_set
@@ -45,11 +46,11 @@ def _highest_iou(study: Study, answer: object) -> Verdict:
 
 def _commonest_type(study: Study, answer: object) -> Verdict:
     """03_3.4: the commonest type among the automatic labels of the scene network's deepest layer."""
-    labels = automatic_set(study)
-    if not labels:
-        return Verdict.of(False, labels.missing)
+    labels = automatic_set(study, networks=["scene"])
     table = type_shares(labels)
     rows = table[(table.network == "scene") & (table.layer == labels.deepest("scene"))].set_index("type")
+    if not rows.n.sum():
+        raise CannotAnswerError(f"no unit of the scene network's {labels.deepest('scene')} has a label.")
     hint = "Look at the right end of the scene network's lines in Figure 8: which is the highest?"
     return check_choice(answer, rows.n.idxmax(), TYPES, hint)
 

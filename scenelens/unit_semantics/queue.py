@@ -11,8 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from scenelens.errors import SceneLensError
-from scenelens.paper import PAIR
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.studies import Study
 from scenelens.unit_semantics.task import LEAST_FITTING, N_CATCH
 from scenelens.workbook import deepest_map_layer
@@ -36,19 +35,31 @@ def active_units(study: Study, network: str, layer: str) -> list[Unit]:
     -------
     list of tuple
         (network, layer, unit) each, in the order of the units. A unit is in the list if it responds to at
-        least 10 images; the list is empty where the study has too few images for the catch trials as well.
+        least 10 images.
 
     Raises
     ------
     SceneLensError
-        If the study has no such network or layer.
+        If the study has no such network or layer; CannotAnswerError where no unit can be named: the study
+        has too few images for 10 that fit and 3 catch trials, or no unit responds to so many.
     """
     study.layer_row(network, layer)  # raises on an unknown layer
     peaks = study.index(network).peaks(layer)
     known = int(np.isfinite(peaks[:, 0]).sum())
     if known < LEAST_FITTING + N_CATCH:
-        return []
+        raise CannotAnswerError(
+            f"a unit is named by {LEAST_FITTING} images that it responds to and {N_CATCH} catch trials, "
+            "and the study "
+            f"has {known} image{'' if known == 1 else 's'} that can be read: add some, so that there are "
+            f"{LEAST_FITTING + N_CATCH} or more."
+        )
     enough = (peaks > 0).sum(axis=0) >= LEAST_FITTING
+    if not enough.any():
+        raise CannotAnswerError(
+            f"no unit of the {network} network's {layer} responds to {LEAST_FITTING} of the {known} "
+            "images, which "
+            "a name takes: look at the network's weights and preprocessing, or choose an earlier layer."
+        )
     return [(network, layer, int(unit)) for unit in np.flatnonzero(enough)]
 
 
@@ -100,6 +111,14 @@ def unit_queue(
 
 
 def _default_queue(study: Study, n: int, seed: int) -> list[Unit]:
-    """`n` random units of the deepest main layers with a map of the scene and the object network."""
-    layers = [(name, deepest_map_layer(study.networks[name])) for name in PAIR if name in study.networks]
-    return unit_queue([unit for name, layer in layers for unit in active_units(study, name, layer)], n, seed)
+    """`n` random units of the deepest main layers with a map of the trained networks."""
+    units: list[Unit] = []
+    why = None
+    for name in study.networks.compared:
+        try:
+            units += active_units(study, name, deepest_map_layer(study.networks[name]))
+        except CannotAnswerError as error:
+            why = why or error
+    if why and not units:
+        raise why
+    return unit_queue(units, n, seed)

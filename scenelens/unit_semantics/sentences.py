@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.intervals import bootstrap_interval, wilson_interval
 from scenelens.labels import UNIT, Agreement, current, merge, score_student
 from scenelens.sentences import Sentences, apart, gap_text, interval, named, percent, share_text
@@ -24,10 +24,14 @@ def describe_agreement(labels: LabelSet) -> Sentences:
     Returns
     -------
     Sentences
-        A list in Markdown; the reason where the set is empty.
+        A list in Markdown.
+
+    Raises
+    ------
+    CannotAnswerError
+        If the set is empty.
     """
-    if not labels:
-        return Sentences(labels.missing)
+    labels.need()
     lines = []
     for network in labels.networks:
         found = Agreement.of(labels.of(network))
@@ -51,26 +55,27 @@ def describe_counts_by_rule(labels: LabelSet, kind: str = "object") -> Sentences
     Parameters
     ----------
     labels : LabelSet
-        Labels of both networks; the deepest layer of each is used.
+        Labels of two networks; the deepest layer of each is used.
     kind : str, optional
         The type (default 'object').
 
     Returns
     -------
     Sentences
-        A list in Markdown; the reason where the set is empty or has one network only.
+        A list in Markdown.
 
     Raises
     ------
     SceneLensError
-        If the type is unknown.
+        If the type is unknown; CannotAnswerError if the set is empty or has one network only.
     """
-    if not labels:
-        return Sentences(labels.missing)
-    if set(labels.networks) != {"scene", "object"}:
-        return Sentences(
-            f"From {named(labels.name)}: there are labels of one network only, so nothing to compare."
+    labels.need()
+    if len(labels.networks) < 2:
+        raise CannotAnswerError(
+            f"{labels.name}: they are about one network only, {labels.networks[0]}, and a comparison needs "
+            "two."
         )
+    first, second = labels.networks[:2]
     table = counts_by_rule(labels, kind)
     if labels.labels.annotator.nunique() < 2:
         table = table[table.rule == "any"]  # with one answer per unit all rules give the same
@@ -79,13 +84,16 @@ def describe_counts_by_rule(labels: LabelSet, kind: str = "object") -> Sentences
     lines = []
     for rule, row in counts.iterrows():
         name = f"by the rule *{rule}*: " if len(counts) > 1 else ""
-        scene, other = (tuple(ends.loc[(rule, network)]) for network in ("scene", "object"))
+        one, other = (tuple(ends.loc[(rule, network)]) for network in (first, second))
+        compared = labels.few or gap_text(one, other, subject="the intervals of their shares")
         lines.append(
-            f"- {name}**{row['scene']}** in the scene network, **{row['object']}** in the object network; "
-            + gap_text(scene, other, subject="the intervals of their shares")
+            f"- {name}**{row[first]}** in the {named(first)} network, **{row[second]}** in the "
+            f"{named(second)} "
+            f"network; {compared}"
         )
-    more = (counts["scene"] > counts["object"]).sum()
-    verdict = f"\n\nThe scene network has more by {more} of {len(counts)} rules." if len(counts) > 1 else ""
+    more = (counts[first] > counts[second]).sum()
+    text = f"\n\nThe {named(first)} network has more by {more} of {len(counts)} rules."
+    verdict = text if len(counts) > 1 and not labels.few else ""
     head = f"From {named(labels.name)}, units of the deepest layer that are of type {named(kind)}:\n\n"
     return Sentences(head + "\n".join(lines) + verdict)
 
@@ -103,10 +111,16 @@ def describe_levels(*sets: LabelSet, rule: str = "majority") -> Sentences:
     Returns
     -------
     Sentences
-        A list in Markdown, with the reason for each set that is empty.
+        A list in Markdown; sets that are empty are left out.
+
+    Raises
+    ------
+    CannotAnswerError
+        If all sets are empty.
     """
     lines = [_high(labels, rule) for labels in sets if labels]
-    lines += [labels.missing for labels in sets if not labels]
+    if not lines:
+        raise CannotAnswerError(sets[0].missing)
     return Sentences("\n".join(f"- {line}" for line in lines))
 
 
@@ -121,20 +135,25 @@ def _high(labels: LabelSet, rule: str) -> str:
     ]
     name = named(labels.name)
     text = f"{name[:1].upper()}{name[1:]}, units of high meaning: {'; '.join(shares)}."
-    if set(rows.index) >= {"scene", "object"}:
-        one, other = rows.loc["scene"], rows.loc["object"]
-        more = "scene" if one.share > other.share else "object"
-        text += f" **The {more} network has more**, "
-        if apart(one.low, one.high, other.low, other.high):
-            text += "and the intervals leave a gap."
-        else:
-            text += "but the intervals overlap."
-    return text
+    if len(rows) > 1:
+        text += f" {labels.few}." if labels.few else _which_has_more(rows)
+    return f"{text} {labels.about}".strip()
+
+
+def _which_has_more(rows: pd.DataFrame) -> str:
+    """Which of the first two networks has the larger share, and whether the intervals say so."""
+    one, other = rows.iloc[0], rows.iloc[1]
+    if one.share == other.share:
+        return " Neither network has more."
+    more = rows.index[int(other.share > one.share)]
+    gap = apart(one.low, one.high, other.low, other.high)
+    overlap = "and the intervals leave a gap" if gap else "but the intervals overlap"
+    return f" **The {named(more)} network has more**, {overlap}."
 
 
 def compare_labels(
     people: LabelSet, machine: LabelSet, network: str = "scene", n: int = 8, seed: int = 0
-) -> pd.DataFrame | Sentences:
+) -> pd.DataFrame:
     """People's answers and automatic labels of the same units, for some random units of the deepest layer.
 
     Parameters
@@ -152,13 +171,19 @@ def compare_labels(
 
     Returns
     -------
-    pandas.DataFrame or Sentences
-        One row per unit, one column per annotator, values "concept (type)". Where one of the sets is empty,
-        the sentence that says why.
+    pandas.DataFrame
+        One row per unit, one column per annotator, values "concept (type)".
+
+    Raises
+    ------
+    CannotAnswerError
+        If one of the sets is empty, or they are about different units.
     """
-    if not people or not machine:
-        return Sentences(people.missing or machine.missing)
+    people.need()
+    machine.need()
     table = _side_by_side(people.of(network), machine.of(network))
+    if table.empty:
+        raise CannotAnswerError(f"{people.name} and {machine.name} are about different units.")
     drawn = table.sample(min(n, len(table)), random_state=seed).sort_index()
     return drawn.droplevel([0, 1]).droplevel("source", axis=1)
 
@@ -176,12 +201,17 @@ def describe_comparison(people: LabelSet, machine: LabelSet) -> Sentences:
     Returns
     -------
     Sentences
-        A list in Markdown; the reason where one of the sets is empty.
+        A list in Markdown.
+
+    Raises
+    ------
+    CannotAnswerError
+        If one of the sets is empty.
     """
-    if not people or not machine:
-        return Sentences(people.missing or machine.missing)
+    people.need()
+    machine.need()
     lines = []
-    for network in people.networks:
+    for network in [name for name in people.networks if name in machine.networks]:
         own = machine.of(network)
         table = score_student(own, own.annotator[0], people.of(network))
         same = int((table.same_concept > 0).sum())
@@ -213,15 +243,15 @@ def describe_score(own: LabelSet, others: LabelSet, name: str = "", network: str
     Returns
     -------
     Sentences
-        The reason where one of the sets is empty or has no answers to compare.
+        Markdown; the reason where there are no answers to compare.
 
     Raises
     ------
     SceneLensError
-        If a set has no labels of the network.
+        If a set has no labels of the network; CannotAnswerError if a set is empty.
     """
-    if not own or not others:
-        return Sentences(own.missing or others.missing)
+    own.need()
+    others.need()
     mine, theirs = (one.of(network) if network else one.labels for one in (own, others))
     who = name or str(mine.annotator.value_counts().index[0])
     source = "the other annotators" if others is own else named(others.name)

@@ -13,9 +13,20 @@ from pathlib import Path
 import pandas as pd
 
 from scenelens.assets import advice, find
-from scenelens.errors import SceneLensError
-from scenelens.labels import COLUMNS, LEAST_IOU, ROLES, TYPES, current, merge, read_amt, read_netdissect
-from scenelens.paper import PAIR, PRECISION_WANTED
+from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.labels import (
+    COLUMNS,
+    LEAST_IMAGES,
+    LEAST_IOU,
+    ROLES,
+    TYPES,
+    AutomaticLabels,
+    current,
+    merge,
+    read_amt,
+    read_netdissect,
+)
+from scenelens.paper import CONTROL, PAIR, PRECISION_WANTED
 from scenelens.sentences import Sentences, named
 from scenelens.studies import Study
 
@@ -28,14 +39,14 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class LabelSet:
-    """Labels of both networks from one source. An empty set is false.
+    """Labels of one or several networks from one source. An empty set is false.
 
     Attributes
     ----------
     name : str
         The source, in a few words.
     labels : pandas.DataFrame
-        The labels, with the columns of `scenelens.labels.COLUMNS`; ``network`` is 'scene' or 'object'.
+        The labels, with the columns of `scenelens.labels.COLUMNS`; ``network`` is the network's name.
     units : mapping of (str, str) to int
         (network, layer) to the number of units that the layer has, labelled or not, in the networks' order.
     measure : str
@@ -48,6 +59,10 @@ class LabelSet:
         Types that no label could have.
     missing : str
         Why there are no labels, and what to do; '' where there are some.
+    few : str
+        Why these labels cannot say which network has more of anything; '' where they can.
+    about : str
+        What else has to be known of the networks, as a sentence; '' where there is nothing.
     """
 
     name: str
@@ -58,9 +73,16 @@ class LabelSet:
     note: str = ""
     lacking: tuple[str, ...] = ()
     missing: str = ""
+    few: str = ""
+    about: str = ""
 
     def __bool__(self) -> bool:
         return len(self.labels) > 0
+
+    def need(self) -> None:
+        """Raise CannotAnswerError, with the reason, where the set is empty."""
+        if not self:
+            raise CannotAnswerError(self.missing)
 
     @property
     def networks(self) -> list[str]:
@@ -73,7 +95,7 @@ class LabelSet:
         Parameters
         ----------
         network : str
-            'scene' or 'object'.
+            The network's name.
 
         Returns
         -------
@@ -94,7 +116,7 @@ class LabelSet:
         Parameters
         ----------
         network : str
-            'scene' or 'object'.
+            The network's name.
         layer : str, optional
             The layer's name (default the deepest labelled one).
 
@@ -120,7 +142,7 @@ class LabelSet:
         Parameters
         ----------
         network : str
-            'scene' or 'object'.
+            The network's name.
 
         Returns
         -------
@@ -130,15 +152,19 @@ class LabelSet:
         return (self.layers(network) or [""])[-1]
 
     def describe(self) -> Sentences:
-        """What the set contains, in a sentence; or why it is empty.
+        """What the set contains, in a sentence.
 
         Returns
         -------
         Sentences
             Markdown.
+
+        Raises
+        ------
+        CannotAnswerError
+            If the set is empty.
         """
-        if not self:
-            return Sentences(self.missing)
+        self.need()
         people = self.labels.annotator.nunique()
         by = f"by {people} annotator{'s' * (people > 1)}"
         by = "computed without people" if set(self.labels.source) == {"automatic"} else by
@@ -225,7 +251,7 @@ def dissected_labels(folder: str | Path | None = None, layer: str = "pool5") -> 
 
 
 def automatic_set(
-    study: Study, by: str = "iou", least: float | None = None, networks: Sequence[str] = PAIR
+    study: Study, by: str = "iou", least: float | None = None, networks: Sequence[str] = ()
 ) -> LabelSet:
     """A study's automatic labels: for each unit the annotated concept that fits best.
 
@@ -244,12 +270,13 @@ def automatic_set(
         (default 0.04 for the IoU as in Network Dissection, 0.75 for precision as in the paper, otherwise
         0.5).
     networks : sequence of str, optional
-        The networks to label, as far as the study has them (default the scene and the object network).
+        The networks to label (default the trained ones, see `StudyNetworks.compared`).
 
     Returns
     -------
     LabelSet
-        Empty, with the reason, where the study has no annotations or none of the networks.
+        Empty, with the reason, where the study has no annotations or one of the networks is missing, or where
+        no unit has a label.
 
     Raises
     ------
@@ -257,17 +284,10 @@ def automatic_set(
         If the measure is unknown.
     """
     name = f"automatic labels of study {study.name}"
-    if study.annotations is None:
-        missing = (
-            f"Study {named(study.name)} has no annotations, so its units cannot be labelled automatically: "
-            "its study.toml can name some in an [annotations] table."
-        )
-        return LabelSet(name, missing=missing)
-    found = {network: study.automatic_labels(network) for network in networks if network in study.networks}
-    if not found:
-        return LabelSet(
-            name, missing=f"Study {named(study.name)} has no {' or '.join(map(named, networks))} network."
-        )
+    try:
+        found = {one: study.automatic_labels(one) for one in networks or study.networks.compared}
+    except CannotAnswerError as why:
+        return LabelSet(name, missing=str(why))
     first = next(iter(found.values()))
     shown = max(1, min(_SHOWN, first.n_images // 10))
     labels = merge(*(one.shown_often(shown).labels(by) for one in found.values()))
@@ -280,7 +300,37 @@ def automatic_set(
     lacking = tuple(kind for kind in TYPES if kind not in set(possible.type))
     note = f"{len(possible)} concepts, each on at least {shown} of {first.n_images:,} annotated images"
     note += f"; none of these types: {', '.join(lacking)}." if lacking else "."
-    return LabelSet(name, labels, units, by, _LEAST.get(by, 0.5) if least is None else least, note, lacking)
+    least = _LEAST.get(by, 0.5) if least is None else least
+    missing = "" if len(labels) else _no_label(first, shown)
+    few, about = _few(first, shown), _about(study, list(found))
+    return LabelSet(name, labels, units, by, least, note, lacking, missing, few, about)
+
+
+def _no_label(found: AutomaticLabels, shown: int) -> str:
+    """Why no unit has a label."""
+    if found.concepts.empty or found.concepts.images.max() < shown:
+        return f"no concept is on {shown} of the {found.n_images} annotated images: annotate more of them."
+    return "no unit is active where anything is annotated: look at the networks' weights and preprocessing."
+
+
+def _few(found: AutomaticLabels, shown: int) -> str:
+    """Why labels of so few images do not tell networks apart."""
+    if shown >= LEAST_IMAGES:
+        return ""
+    images = "one image" if shown == 1 else f"{shown} images"
+    return (
+        f"{found.n_images} annotated images do not show which network has more: a concept that is on "
+        f"{images} "
+        f"can be a label here, and a label from fewer than {LEAST_IMAGES} images is chance. From "
+        f"{10 * LEAST_IMAGES} annotated images on every concept is on {LEAST_IMAGES} or more"
+    )
+
+
+def _about(study: Study, networks: list[str]) -> str:
+    """What the untrained network is, where its labels are shown."""
+    if CONTROL not in networks or study.networks.main == CONTROL:
+        return ""
+    return f"The {CONTROL} network is {study.networks.control_text()}."
 
 
 def people_set(study: Study) -> LabelSet:
@@ -298,15 +348,11 @@ def people_set(study: Study) -> LabelSet:
     """
     store = study.answers
     labels = current(store.labels())
-    labels = labels[labels.network.isin(PAIR)]
+    names = study.networks.compared
+    labels = labels[labels.network.isin(names)]
     answered = set(zip(labels.network, labels.layer, strict=True))
     # The networks' order of layers, and not the order in which people answered.
-    order = [
-        (name, layer)
-        for name in PAIR
-        if name in study.networks
-        for layer in study.networks[name].layers["layer"]
-    ]
+    order = [(name, layer) for name in names for layer in study.networks[name].layers["layer"]]
     units = {key: study.networks[key[0]].layer_shape(key[1])[0] for key in order if key in answered}
     missing = (
         f"There are no answers yet: they are stored in {named(store.path.name)} as soon as one is given."

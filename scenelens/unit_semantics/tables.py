@@ -48,10 +48,16 @@ def level_counts(
         ``named`` (units of that level without the threshold), ``of`` (units of the layer), ``share`` (n /
         of), ``low``, ``high`` (95% Wilson interval).
 
+    Raises
+    ------
+    CannotAnswerError
+        If there are no labels.
+
     Notes
     -----
     Section 3.3, Figure 7. With the rule 'any' a unit may count in several levels.
     """
+    labels.need()
     least = labels.least if threshold is None else threshold
     # The second count has no threshold; the figure shows it as pale bars behind the first.
     counts = [_counted(_meaning(labels, rule, value), "level") for value in (least, 0.0)]
@@ -92,10 +98,16 @@ def type_shares(
         ``share``, ``low``, ``high`` (95% Wilson interval; a unit's three answers are not independent, so for
         answers it is somewhat too narrow).
 
+    Raises
+    ------
+    CannotAnswerError
+        If there are no labels.
+
     Notes
     -----
     Section 3.3, Figure 8.
     """
+    labels.need()
     if rule is None:
         answers = _type_counts(current(labels.labels))
         found = {(*key, kind): int(row[kind]) for key, row in answers.iterrows() for kind in TYPES}
@@ -134,7 +146,7 @@ def counts_by_rule(labels: LabelSet, kind: str = "object", threshold: float | No
     Raises
     ------
     SceneLensError
-        If the type is unknown.
+        If the type is unknown; CannotAnswerError if there are no labels.
     """
     if kind not in TYPES:
         raise SceneLensError(f"no type {kind!r}; {close_names(kind, TYPES)}.")

@@ -65,8 +65,8 @@ def annotate_units(
     study : Study or Atlas
         An open study, or its `Atlas` where one is open already.
     units : sequence of tuple, optional
-        The queue, (network, layer, unit) each, see `unit_queue` (default `n` random units of both networks'
-        deepest main layers that have a map).
+        The queue, (network, layer, unit) each, see `unit_queue` (default `n` random units of the trained
+        networks' deepest main layers that have a map).
     annotator : str, optional
         The person's name; it can be written into the form as well.
     n : int, optional

@@ -28,4 +28,4 @@ def test_without_annotations_the_last_one_says_so(tmp_path):
     bare = open_study(write_tiny_study(tmp_path))
     verdict = check("03_3.4", bare, "object")
     assert not verdict.right
-    assert "has no annotations" in verdict
+    assert "no annotations" in verdict

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from scenelens.errors import CannotAnswerError
 from scenelens.labels.table import GROUPS
 from scenelens.minimal_images.figures import RIGHT, WRONG
 from scenelens.unit_semantics import tables
@@ -46,7 +50,8 @@ def lines(axes):
     lambda labels: units.figure_6_units(labels, []),
 ])  # fmt: skip
 def test_an_empty_set_gives_its_sentence(draw):
-    assert draw(MISSING) == "Not installed: fetch it."
+    with pytest.raises(CannotAnswerError, match=r"^Not installed: fetch it\.$"):
+        draw(MISSING)
 
 
 def test_precision_is_drawn_as_counted(released):
@@ -135,9 +140,30 @@ def test_units_show_where_they_are_active_and_whether_that_fits(study, live):
 
 
 def test_a_network_without_labels_gives_a_sentence(study, live):
-    shown = collect_evidence(live, study, "untrained")
-    assert shown == []
-    assert "There are no automatic labels of study tiny" in units.figure_6_units(live, shown)
+    with pytest.raises(CannotAnswerError, match=r"no network 'untrained'.*\[networks\.untrained\]"):
+        collect_evidence(live, study, "untrained")
+    one = replace(live, labels=live.labels[live.labels.network == "scene"])
+    with pytest.raises(CannotAnswerError, match="no unit of the object network has a label"):
+        collect_evidence(one, study, "object")
+    deep = replace(live, labels=live.labels[live.labels.layer == live.deepest("scene")])
+    assert {shown.label.layer for shown in collect_evidence(deep, study, n_units=1, n_images=2)} == {"pool5"}
+
+
+@pytest.mark.parametrize("names", [("scene",), ("scene", "object", "mine"), ("a", "b", "c", "d")])
+@pytest.mark.parametrize(
+    "draw", [answers.figure_7_precision, answers.figure_7_levels, answers.figure_8_types]
+)
+def test_any_number_of_networks(draw, names):
+    """Each network has its points and its name."""
+    labels = made_up_answers(n_units=2)
+    own = labels.labels[labels.labels.network == "scene"]
+    both = pd.concat([own.assign(network=name) for name in names], ignore_index=True)
+    of = {(name, layer): 2 for name in names for layer in labels.layers("scene")}
+    plate = draw(LabelSet("made up", both, of))
+    said = [text.get_text() for text in plate.texts]
+    assert all(f"{name} network" in said for name in names)
+    if draw is answers.figure_7_precision:
+        assert len(plate.axes[0].containers) == len(names)
 
 
 @pytest.mark.parametrize("draw", [

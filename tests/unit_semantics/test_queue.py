@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.studies.study import open_study
-from scenelens.unit_semantics.queue import active_units, unit_queue
+from scenelens.unit_semantics.queue import _default_queue, active_units, unit_queue
 from scenelens.unit_semantics.task import annotation_task
+from scenelens.unit_semantics.widget import annotate_units
 from tests.tiny_study import write_tiny_study
 
 UNITS = [(network, "pool5", unit) for network in ("scene", "object") for unit in range(15)]
@@ -55,3 +56,38 @@ def test_active_units_are_those_that_can_be_annotated(tmp_path):
                 annotation_task(study, "scene", "fc7", unit)
     with pytest.raises(SceneLensError, match="close names"):
         active_units(study, "scene", "fc77")
+
+
+# ---- studies without a unit to name
+
+
+@pytest.mark.parametrize(("per_category", "n"), [(1, 5), (2, 10)])
+def test_too_few_photographs(tmp_path, per_category, n):
+    """Thirteen are needed; five categories have one or two each."""
+    study = open_study(write_tiny_study(tmp_path, per_category))
+    for ask in (
+        lambda: active_units(study, "scene", "pool5"),
+        lambda: _default_queue(study, 5, 0),
+        lambda: annotate_units(study),
+    ):
+        with pytest.raises(CannotAnswerError, match=rf"the study has {n} images.*13 or more"):
+            ask()
+
+
+def test_dead_units_are_said_and_another_network_is_asked(tiny_study, monkeypatch):
+    peaks = type(tiny_study.index("scene")).peaks
+    dead = {"scene"}
+
+    def silent(index, layer):
+        found = peaks(index, layer)
+        return np.zeros_like(found) if index is tiny_study.index("scene") or "object" in dead else found
+
+    monkeypatch.setattr(type(tiny_study.index("scene")), "peaks", silent)
+    with pytest.raises(
+        CannotAnswerError, match="no unit of the scene network's pool5 responds to 10 of the 20"
+    ):
+        active_units(tiny_study, "scene", "pool5")
+    assert {network for network, _, _ in _default_queue(tiny_study, 5, 0)} == {"object"}
+    dead.add("object")
+    with pytest.raises(CannotAnswerError, match="no unit of the scene network"):
+        _default_queue(tiny_study, 5, 0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from scenelens.errors import CannotAnswerError
 from scenelens.studies.study import open_study
 from scenelens.unit_semantics.sentences import (
     compare_labels,
@@ -44,7 +47,8 @@ def automatic(measure="iou", n_units=6):
     lambda one: describe_score(one, automatic()), lambda one: compare_labels(made_up_answers(), one),
 ])  # fmt: skip
 def test_a_missing_source_is_said(read):
-    assert read(MISSING) == "Not installed: fetch it."
+    with pytest.raises(CannotAnswerError, match=r"^Not installed: fetch it\.$"):
+        read(MISSING)
 
 
 def test_agreement_of_the_released_workers(released):
@@ -77,8 +81,41 @@ def test_one_label_a_unit_needs_no_rule():
 def test_one_network_cannot_be_compared():
     both = automatic()
     one = LabelSet("half", both.labels[both.labels.network == "scene"], {("scene", "pool5"): 6}, "iou", 0.04)
-    assert "nothing to compare" in describe_counts_by_rule(one)
+    with pytest.raises(CannotAnswerError, match="about one network only, scene"):
+        describe_counts_by_rule(one)
     assert "50%" in describe_levels(one, MISSING)
+    assert "has more" not in describe_levels(one)
+    with pytest.raises(CannotAnswerError, match="Not installed"):
+        describe_levels(MISSING)
+
+
+@pytest.mark.parametrize("share", [0, 3, 6])
+def test_equal_shares_are_no_difference(share):
+    """As many units of high meaning in both networks: none, half of them, all."""
+    labels = automatic()
+    lamp = {"concept": "lamp", "type": "object", "iou": 0.2}
+    table = labels.labels.assign(concept="wall", type="region or surface", iou=0.01)
+    table.loc[table.unit < share, list(lamp)] = list(lamp.values())
+    same = replace(labels, labels=table)
+    assert "Neither network has more." in describe_levels(same)
+    assert "has more**" not in describe_levels(same)
+
+
+def test_two_networks_of_other_names():
+    names = {"scene": "mine", "object": "yours"}
+    both = automatic()
+    units = {(names[network], layer): n for (network, layer), n in both.units.items()}
+    other = replace(both, labels=both.labels.replace({"network": names}), units=units)
+    assert "**The mine network has more**" in describe_levels(other)
+    assert "**3** in the mine network, **0** in the yours network" in describe_counts_by_rule(other)
+
+
+def test_sets_about_different_units_are_not_compared():
+    ours = made_up_answers(layers=("pool5",))
+    theirs = automatic()
+    apart = replace(theirs, labels=theirs.labels.assign(unit=theirs.labels.unit + 100))
+    with pytest.raises(CannotAnswerError, match="about different units"):
+        compare_labels(ours, apart)
 
 
 def test_levels_of_this_study_and_of_the_paper(released):
@@ -94,7 +131,8 @@ def test_levels_of_this_study_and_of_the_paper(released):
 def test_the_control_is_described_where_a_study_has_one(tmp_path):
     study = annotated_study(tmp_path, per_category=2)
     missing = automatic_set(study, networks=["untrained"])
-    assert describe_levels(missing) == "- Study tiny has no untrained network."
+    with pytest.raises(CannotAnswerError, match=r"no network 'untrained'.*\[networks\.untrained\]"):
+        describe_levels(missing)
     text = study.file.path.read_text()
     again = text.replace("[[images]]", '[networks.untrained]\narchitecture = "caffenet"\nwidth = 0.125\n'
                          'fc = 16\nseed = 9\nclasses = ["attic", "beach"]\n\n[[images]]', 1)  # fmt: skip
@@ -102,6 +140,12 @@ def test_the_control_is_described_where_a_study_has_one(tmp_path):
     said = describe_levels(automatic_set(open_study(study.file.path), networks=["untrained"]))
     assert "untrained network" in said
     assert "n = 32" in said
+    assert "a network with random weights, of the same architecture" in said
+    study.file.path.write_text(
+        again.replace('"caffenet"\nwidth = 0.125\nfc = 16\nseed = 9', '"squeezenet1_1"\nseed = 9')
+    )
+    said = describe_levels(automatic_set(open_study(study.file.path), networks=["untrained"]))
+    assert "of another architecture (SqueezeNet, while the scene network is a CaffeNet)" in said
 
 
 def test_people_and_machine_are_compared(released, dissected):

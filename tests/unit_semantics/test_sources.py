@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.labels.table import COLUMNS
+from scenelens.studies.study import open_study
 from scenelens.unit_semantics import sources
+from scenelens.unit_semantics.sentences import describe_counts_by_rule, describe_levels
 from scenelens.unit_semantics.sources import automatic_set, dissected_labels, people_set, released_answers
 from tests.annotated_study import annotated_study
 from tests.made_up_labels import made_up_answers
 from tests.requirements_gate import require_real
+from tests.tiny_study import write_tiny_study
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +40,8 @@ def test_published_labels_are_found_as_an_asset_or_said_to_be_missing(monkeypatc
     for read, command in ((released_answers, "unit_annotation"), (dissected_labels, "netdissect")):
         found = read()
         assert not found
-        assert f"python -m scenelens.assets {command}" in found.describe()
+        with pytest.raises(CannotAnswerError, match=f"python -m scenelens.assets {command}"):
+            found.describe()
         assert tuple(found.labels.columns) == COLUMNS
     folders = {name: require_real(name) for name in ("unit_annotation", "netdissect")}
     monkeypatch.setattr(sources, "find", folders.get)
@@ -86,13 +92,61 @@ def test_a_concept_that_hardly_any_image_shows_cannot_win(study):
 def test_a_study_without_annotations_says_so(tiny_study):
     found = automatic_set(tiny_study)
     assert not found
-    assert "has no annotations" in found.describe()
+    with pytest.raises(CannotAnswerError, match=r"no annotations.*\[annotations\] table"):
+        found.describe()
+
+
+@pytest.mark.parametrize(
+    ("n", "few"), [(1, True), (3, True), (12, True), (49, True), (50, False), (400, False)]
+)
+def test_labels_from_few_images_do_not_compare_networks(study, monkeypatch, n, few):
+    """A concept on a tenth of the images can be a label: of fifty images that is five, of fewer fewer."""
+    labels = {name: replace(study.automatic_labels(name), n_images=n) for name in ("scene", "object")}
+    often = {name: one.concepts.assign(images=n) for name, one in labels.items()}
+    labels = {name: replace(one, concepts=often[name]) for name, one in labels.items()}
+    monkeypatch.setattr(type(study), "automatic_labels", lambda self, name: labels[name])
+    found = automatic_set(study)
+    assert bool(found.few) == few
+    said = describe_levels(found) + describe_counts_by_rule(found)
+    assert ("has more**" in said or "Neither network" in said) == (not few)
+    assert ("the intervals of their shares" in said) == (not few)
+    assert said.count(f"{n} annotated images do not show which network has more") == 2 * few
+    assert ("From 50 annotated images on" in said) == few
+
+
+def test_units_without_any_label(study, monkeypatch):
+    one = study.automatic_labels("scene")
+    dead = {
+        layer: replace(counts, active=np.zeros_like(counts.active)) for layer, counts in one.counts.items()
+    }
+    rare = replace(one, concepts=one.concepts.assign(images=0))
+    for labels, said in (
+        (replace(one, counts=dead), "no unit is active"),
+        (rare, "no concept is on 1 of the 9"),
+    ):
+        monkeypatch.setattr(type(study), "automatic_labels", lambda self, name, labels=labels: labels)
+        found = automatic_set(study, networks=["scene"])
+        assert not found
+        with pytest.raises(CannotAnswerError, match=said):
+            found.describe()
+
+
+def test_a_network_of_another_name_is_labelled_and_answered(tmp_path):
+    path = write_tiny_study(tmp_path)
+    text = path.read_text()
+    second = text[text.index("[networks.object]") : text.index("[[images]]")]
+    path.write_text(text.replace(second, "").replace("networks.scene", "networks.mine"))
+    mine = open_study(path)
+    mine.answers.add(network="mine", layer="pool5", unit=1, annotator="Ada", concept="lamp", type="object")
+    assert people_set(mine).networks == ["mine"]
+    assert automatic_set(mine).missing
 
 
 def test_peoples_answers_of_a_study(study):
     nobody = people_set(study)
     assert not nobody
-    assert "There are no answers yet" in nobody.describe()
+    with pytest.raises(CannotAnswerError, match="There are no answers yet"):
+        nobody.describe()
     assert not study.answers.path.exists()
     store = study.answers
     for network, layer in (("scene", "pool5"), ("scene", "conv3"), ("elsewhere", "pool5")):

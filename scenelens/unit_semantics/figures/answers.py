@@ -17,7 +17,7 @@ from matplotlib.colors import to_rgb
 from scenelens.intervals import bootstrap_interval
 from scenelens.labels import GROUPS, UNIT, Rule, current
 from scenelens.sentences import number, percent
-from scenelens.unit_semantics.figures.units import _MEASURE_WORDS, _or_reason, _source_words
+from scenelens.unit_semantics.figures.units import _MEASURE_WORDS, _source_words, _where_labelled
 from scenelens.unit_semantics.sources import LabelSet
 from scenelens.unit_semantics.tables import LEVEL_NAMES, level_counts, type_shares
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color
@@ -27,7 +27,7 @@ _PER_CENT = ([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
 # ------------------------------------------------------------------------------------------------ Figure 7
 
 
-@_or_reason
+@_where_labelled
 def figure_7_precision(labels: LabelSet) -> Plate:
     """Figure 7a: mean precision of each layer's units, both networks, with intervals.
 
@@ -39,7 +39,7 @@ def figure_7_precision(labels: LabelSet) -> Plate:
     Returns
     -------
     Plate
-        The figure; a sentence where the set is empty.
+        The figure.
     """
     table = _layer_precision(labels)
     caption = _source_words(labels) + (
@@ -51,7 +51,7 @@ def figure_7_precision(labels: LabelSet) -> Plate:
     plate = Plate("How precisely do names fit?", 2.55, caption + _numbered(table) + "After Figure 7 (a).")
     axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - 1.25, 2.1)
     axes.axhline(0.75, color=SOFT, lw=1.0, ls=(0, (4, 3)), zorder=1)
-    for shift, (_, rows) in zip((-0.06, 0.06), table.groupby("network", sort=False), strict=False):
+    for shift, (_, rows) in zip(_beside(labels, 0.12), table.groupby("network", sort=False), strict=True):
         _line(axes, rows, "precision", shift)
     axes.set_ylim(0, 1)
     axes.set_yticks(*_PER_CENT)
@@ -81,6 +81,12 @@ def _layer_precision(labels: LabelSet, seed: int = 0) -> pd.DataFrame:
         mean = float(found.mean()) if len(found) else np.nan
         rows.append((network, depth, layer, len(found), mean, *bootstrap_interval(found, seed=seed)))
     return pd.DataFrame(rows, columns=["network", "depth", "layer", "n_units", "precision", "low", "high"])
+
+
+def _beside(labels: LabelSet, step: float) -> list[float]:
+    """How far each network's points are moved sideways, so that they do not hide each other."""
+    n = len(labels.networks)
+    return [step * (k - (max(n, 2) - 1) / 2) for k in range(n)]
 
 
 def _line(axes: Axes, rows: pd.DataFrame, value: str, shift: float, **style: Any) -> None:
@@ -131,7 +137,7 @@ def _network_key(plate: Plate, networks: Sequence[str], left: float, top: float)
         plate.words(left, top + 0.42 * k, f"{network} network"[:16], **style)
 
 
-@_or_reason
+@_where_labelled
 def figure_7_levels(labels: LabelSet, rule: str | Rule = "majority", threshold: float | None = None) -> Plate:
     """Figure 7b and c: the share of each layer's units that have low, mid and high meaning.
 
@@ -147,7 +153,7 @@ def figure_7_levels(labels: LabelSet, rule: str | Rule = "majority", threshold: 
     Returns
     -------
     Plate
-        The figure; a sentence where the set is empty.
+        The figure.
     """
     table = level_counts(labels, rule, threshold)
     least = labels.least if threshold is None else threshold
@@ -219,7 +225,7 @@ def _level_key(plate: Plate) -> None:
 # ------------------------------------------------------------------------------------------------ Figure 8
 
 
-@_or_reason
+@_where_labelled
 def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: float | None = None) -> Plate:
     """Figure 8: how often each of the six semantic types occurs in each layer, both networks.
 
@@ -236,7 +242,7 @@ def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: 
     Returns
     -------
     Plate
-        The figure; a sentence where the set is empty.
+        The figure.
     """
     table = type_shares(labels, rule, threshold)
     what = "a layer's labels" if rule is None else "a layer's units"
@@ -258,7 +264,7 @@ def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: 
         axes = plate.axes_at(left, top, width - 0.5, height)
         if kind in labels.lacking:
             axes.text(0.5, 0.5, "none to choose from", transform=axes.transAxes, ha="center", size=SMALL)
-        for shift, network in zip((-0.08, 0.08), labels.networks, strict=False):
+        for shift, network in zip(_beside(labels, 0.16), labels.networks, strict=True):
             rows = table[(table["type"] == kind) & (table["network"] == network)]
             if kind not in labels.lacking:
                 _line(axes, rows, "share", shift, lw=1.3, ms=3, elinewidth=0.8)

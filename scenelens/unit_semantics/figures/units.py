@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.minimal_images import RIGHT, WRONG
-from scenelens.sentences import Sentences, number, percent
+from scenelens.sentences import number, percent
 from scenelens.unit_semantics.evidence import UnitEvidence
 from scenelens.unit_semantics.sources import LabelSet
 from scenelens.workbook import HAIR, INK, SMALL, SOFT, WIDTH, Plate, dimmed, fit, network_color, show_tile
@@ -26,12 +26,13 @@ _MEASURE_WORDS = {
 }
 
 
-def _or_reason(draw: Callable[..., Plate | Sentences]) -> Callable[..., Plate | Sentences]:
-    """A figure of a label set, or the sentence that says why the set is empty."""
+def _where_labelled(draw: Callable[..., Plate]) -> Callable[..., Plate]:
+    """A figure of a label set; CannotAnswerError says why where the set is empty."""
 
     @functools.wraps(draw)
-    def drawn(labels: LabelSet, *args: Any, **options: Any) -> Plate | Sentences:
-        return draw(labels, *args, **options) if labels else Sentences(labels.missing)
+    def drawn(labels: LabelSet, *args: Any, **options: Any) -> Plate:
+        labels.need()
+        return draw(labels, *args, **options)
 
     return drawn
 
@@ -46,8 +47,8 @@ def _source_words(labels: LabelSet) -> str:
     )
 
 
-@_or_reason
-def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate | Sentences:
+@_where_labelled
+def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate:
     """Figure 6 of a live network: units with their automatic label and top images, lit where they are active.
 
     Parameters
@@ -60,10 +61,8 @@ def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate | S
     Returns
     -------
     Plate
-        The figure; a sentence where the set is empty or nothing is shown.
+        The figure.
     """
-    if not shown:
-        return Sentences(f"There are no {labels.name} for this network.")
     n_images = max(len(unit.images) for unit in shown)
     side = (WIDTH - 1.95 - _GAP * n_images) / n_images
     layers = len({unit.label.layer for unit in shown})
@@ -110,7 +109,7 @@ def _evidence_caption(labels: LabelSet, shown: Sequence[UnitEvidence]) -> str:
     return text + "Fits: the share of its top annotated images that fit. After Figure 6."
 
 
-@_or_reason
+@_where_labelled
 def figure_6_answers(
     labels: LabelSet, dissected: LabelSet | None = None, network: str = "scene", n: int = 3, seed: int = 0
 ) -> Plate:
@@ -134,7 +133,7 @@ def figure_6_answers(
     Returns
     -------
     Plate
-        The figure; a sentence where the set is empty.
+        The figure.
     """
     table = labels.of(network)
     mean = table.groupby("unit").precision.mean()
