@@ -133,6 +133,8 @@ def example_scene(study: Study, category: str) -> _ExampleScene:
     network, first, scenes = study.networks[study.networks.main], None, _scenes(study)
     shown = scenes[scenes["category"] == category]
     if shown.empty:
+        if len(network.class_names.find(category)) > 1:
+            CutImage.class_number(network, category)  # raises, and names the classes
         raise SceneLensError(f"no image shows a {category!r}; {close_names(category, set(scenes.category))}.")
     wanted = CutImage.class_number(network, category)
     for image, path in zip(shown["image"], shown["path"], strict=True):

@@ -58,13 +58,13 @@ def build_module(architecture: str, n_classes: int, weights: Path | None = None,
     models = load_torchvision().models
     known = models.list_models(module=models)
     if architecture not in known:
-        raise SceneLensError(
-            f"no architecture {architecture!r}; {close_names(architecture, ['caffenet', 'caffe', *known])}."
-        )
+        near = close_names(architecture, ["caffenet", "caffe", *known])
+        raise SceneLensError(f"no architecture {architecture!r}; {near}. Names of timm begin with 'timm:'.")
     if architecture in ("googlenet", "inception_v3"):
         # Without side branches, whose outputs come in addition to the logits; and torchvision warns if
         # init_weights is left out.
-        options = {"init_weights": True, "aux_logits": False, **options}
+        # Random weights take seconds to draw, and are not needed where a file replaces them.
+        options = {"init_weights": weights is None, "aux_logits": False, **options}
         # torchvision's published weights of these two take another scale, which its module makes itself.
         known_files = [one.url.rpartition("/")[2] for one in models.get_model_weights(architecture)]
         options["transform_input"] = weights is not None and weights.name in known_files

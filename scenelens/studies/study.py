@@ -633,11 +633,14 @@ def _category_of(path: Path, folder: Path, by: str) -> str:
     'l/lamp'
     >>> _category_of(Path("photos/a.jpg"), Path("photos"), "folder")
     ''
-    >>> _category_of(Path("photos/n01440764_tench.jpg"), Path("photos"), "file name")
-    'tench'
+    >>> files = [Path("photos/n01440764_tench.jpg"), Path("photos/n01440764_10026.JPEG")]
+    >>> [_category_of(file, Path("photos"), "file name") for file in files]
+    ['tench', 'n01440764']
     """
     if by == "file name":
-        return re.sub(r"^n\d{8}_", "", path.stem)
+        # In ImageNet's own files the number of the class is all that tells: n01440764_10026.JPEG.
+        found = re.fullmatch(r"(n\d{8})_(?:\d+(?:_n\d{8})?|(.+))", path.stem)
+        return (found[2] or found[1]) if found else path.stem
     return "/".join(path.relative_to(folder).parts[:-1])
 
 

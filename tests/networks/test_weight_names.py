@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks import load_torchvision, load_weights
+from scenelens.networks import build_module, load_torchvision, load_weights
 
 
 class Net(nn.Module):
@@ -180,13 +180,36 @@ def test_names_of_both_sides_are_shown(tmp_path):
 
 
 def test_torchvisions_older_names(tmp_path):
-    models = load_torchvision().models
     torch.manual_seed(1)
-    stored = models.densenet121(num_classes=3)
-    old = {name.replace(".norm1.", ".norm.1.").replace(".conv2.", ".conv.2."): value
-           for name, value in stored.state_dict().items()}  # fmt: skip
-    loaded, _ = load(tmp_path / "w.pth", old, models.densenet121(num_classes=3))
+    small = {"growth_rate": 2, "block_config": (1, 2), "num_init_features": 4, "num_classes": 3}
+    stored, fresh = (load_torchvision().models.DenseNet(**small) for _ in range(2))
+    old = {
+        name.replace(".norm1.", ".norm.1.").replace(".conv2.", ".conv.2."): value
+        for name, value in stored.state_dict().items()
+    }
+    loaded, said = load(tmp_path / "w.pth", old, fresh)
     assert same(loaded, stored)
+    assert "norm.1 read as norm1" in said
+
+
+def test_names_that_torchvisions_modules_translate_themselves(tmp_path):
+    models, small = load_torchvision().models, {"image_size": 32, "patch_size": 16, "num_layers": 2}
+    more = {"num_heads": 2, "hidden_dim": 8, "mlp_dim": 12, "num_classes": 3}
+    torch.manual_seed(1)
+    stored, fresh = (models.VisionTransformer(**small, **more) for _ in range(2))
+    old = {name.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2."): value
+           for name, value in stored.state_dict().items()}  # fmt: skip
+    assert same(load(tmp_path / "w.pth", old, fresh)[0], stored)
+
+
+def test_side_branches_that_only_training_needs_are_left_out(tmp_path):
+    stored = load_torchvision().models.googlenet(num_classes=3, init_weights=False, aux_logits=True)
+    for name, scaled in (("mine.pth", False), ("googlenet-1378be20.pth", True)):
+        fresh = build_module("googlenet", 3, tmp_path / name)
+        loaded, said = load(tmp_path / name, stored.state_dict(), fresh)
+        assert "left out: aux1." in said
+        assert torch.equal(loaded.fc.weight, stored.fc.weight)
+        assert loaded.transform_input is scaled  # torchvision's own weights need another scale of the input
 
 
 # ---- files that are something else
