@@ -56,6 +56,7 @@ class _Recorder:
         self.name = name
         self.module, self.paths, self.keep, self.stop = module, paths, keep, stop
         self.points: dict[str, Point] | None = points
+        self.traced: tuple[int, ...] = ()  # the shape of the image for which the points were found here
         self.acts = _Activations()
         self.handles: list[Any] = []
         self.wanted: dict[tuple[str, int], list[tuple[str, Point]]] = {}
@@ -64,8 +65,10 @@ class _Recorder:
         self.done = False
 
     def begin(self, inputs: tuple, options: dict) -> None:
-        if self.points is None:
-            self.points = trace(self.module, *inputs, **options)
+        shape = tuple(inputs[0].shape[1:]) if inputs and isinstance(inputs[0], Tensor) else ()
+        if self.points is None or (self.traced and shape != self.traced):
+            self.points, self.traced = trace(self.module, *inputs, **options), shape
+            self.remove()
         if not self.handles:  # hooks are placed at the first pass, when the points are known, and then stay
             self._attach(self.points)
         self.calls, self.done = {}, False
@@ -107,6 +110,7 @@ class _Recorder:
     def remove(self) -> None:
         for handle in self.handles:
             handle.remove()
+        self.handles, self.wanted = [], {}
 
 
 # The active recorders of each module. A forward pass stops only when every one of them has all of its layers.

@@ -110,7 +110,7 @@ class Network:
         return f"Network({self.name!r}, {type(self.module).__name__}, {self.class_names!r})"
 
     def _own_preprocessing(self) -> Preprocessing:
-        """The default, at the size that the architecture states; at 224 px where the default is refused."""
+        """The default, at the size that the architecture states, or at 224 px if the default is refused."""
         stated = next(filter(None, map(_stated_size, self.module.modules())), None)
         usual = Preprocessing()
         if stated is None:
@@ -129,10 +129,10 @@ class Network:
     def _output_shape(self) -> int:
         logits = self._logits(self.input_size)
         if isinstance(logits, Exception):
+            reason = str(logits).strip().rstrip(".!") or type(logits).__name__
             raise SceneLensError(
                 f"network {self.name!r} does not run on an input of shape {(1, 3, *self.input_size)}: "
-                f"{str(logits).strip().rstrip('.') or type(logits).__name__}. If it takes another size, give "
-                "its preprocessing with size = [height, width]."
+                f"{reason}. If it takes another size, give its preprocessing with size = [height, width]."
             ) from logits
         if not isinstance(logits, Tensor) or logits.ndim != 2:
             raise SceneLensError(f"network {self.name!r} does not return one row of class scores per image.")
@@ -551,7 +551,10 @@ class Network:
 
 
 def _as_written(module: nn.Module) -> nn.Module:
-    """The module that torch.compile wraps, and the same for its parts: compiled code cannot be watched."""
+    """The module that torch.compile wraps, and the same for its parts: compiled code cannot be watched.
+
+    Weights in half precision are turned into float32, in which images are given.
+    """
     module = getattr(module, "_orig_mod", module)
     for one in list(module.modules()):
         for name, child in list(one.named_children()):
@@ -560,7 +563,8 @@ def _as_written(module: nn.Module) -> nn.Module:
                 one._modules[name] = inner
         if one.__dict__.get("_compiled_call_impl") is not None:
             one._compiled_call_impl = None
-    return module
+    half = any(value.dtype in (torch.float16, torch.bfloat16) for value in module.parameters())
+    return module.float() if half else module
 
 
 def _stated_size(module: nn.Module) -> tuple[int, int] | None:

@@ -64,10 +64,10 @@ def test_the_pass_stops_behind_the_deepest_layer_and_only_inside_the_block():
     net = _net()
     with record(net, ["3"]) as acts:
         assert net(IMAGES) is None
-        assert net[5].n == 1  # the trace of one image ran it; this pass did not
+        assert net[5].n == 0  # this pass did not run it, and of the trace nothing shows
     assert acts["3"].shape == (5, 4, 5, 5)
     assert net(IMAGES) is not None
-    assert net[5].n == 2
+    assert net[5].n == 1
 
 
 @torch.no_grad()
@@ -172,6 +172,23 @@ def test_a_pass_that_is_not_stopped_returns_its_logits():
         assert acts["0"].shape == (5, 4, 10, 10)
     assert torch.equal(logits, net(IMAGES))
     assert _hooks_on(net) == 0
+
+
+@torch.no_grad()
+def test_images_of_another_size_are_traced_anew():
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.patch, self.fc = nn.Conv2d(3, 4, 4, 4), nn.Linear(4, 5)
+
+        def forward(self, x):
+            return self.fc(self.patch(x).flatten(2).transpose(1, 2)).mean(1)
+
+    net = Tokens().eval()
+    with record(net, "fc") as acts:
+        for side in (8, 12, 8):
+            net(torch.zeros(2, 3, side, side))
+            assert acts["fc"].shape == (2, 5, side // 4, side // 4)
 
 
 # ---- one unit's maps

@@ -5,8 +5,10 @@ from torch import nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.build import Factory, build_module
+from scenelens.networks.hooks import record
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
+from scenelens.networks.torchvision_shim import load_torchvision
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (3, 50, 70, 3), dtype=np.uint8)
@@ -134,3 +136,97 @@ def test_factories(tmp_path):
     ]:
         with pytest.raises(SceneLensError, match=sentence):
             Factory(factory, tmp_path).build()
+
+
+# ---- modules that people have
+
+
+def small_vit():
+    models = load_torchvision().models
+    return models.VisionTransformer(32, 8, 1, 2, 16, 32, num_classes=3)
+
+
+def test_an_architecture_that_states_its_size_gets_images_of_that_size():
+    assert Network(small_vit()).input_size == (32, 32)
+    assert Network(Means()).input_size == (227, 227)
+
+
+def test_an_architecture_that_refuses_the_usual_size_gets_224_px():
+    class Picky(Means):
+        def forward(self, x):
+            assert x.shape[2] % 32 == 0
+            return super().forward(x)
+
+    assert Network(Picky()).input_size == (224, 224)
+
+
+def test_a_size_that_the_module_refuses_is_a_sentence_with_the_way_out():
+    with pytest.raises(SceneLensError, match=r"Expected 32 but got 227. .*size = \[height, width\]"):
+        Network(small_vit(), preprocessing=Preprocessing())
+
+
+def test_compiled_modules_are_unwrapped_and_so_are_compiled_parts():
+    def build():
+        part = nn.Sequential(nn.Conv2d(4, 5, 3), nn.ReLU())
+        return nn.Sequential(nn.Conv2d(3, 4, 3), part, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2))
+
+    plain = build()
+    partly, itself = build(), build()
+    partly[1] = torch.compile(partly[1])
+    itself.compile()
+    for module in (torch.compile(build()), partly, itself):
+        network = Network(module, preprocessing=Preprocessing(size=(12, 12)))
+        assert str(network.module) == str(plain)
+        assert list(network.layers.layer) == ["0", "1.0", "2", "4"]
+        assert network(IMAGES).shape == (3, 2)
+
+
+def test_torchscript_is_refused_in_a_sentence():
+    for script in (torch.jit.trace(Means(), torch.zeros(1, 3, 8, 8)), torch.jit.script(Means())):
+        with pytest.raises(SceneLensError, match=r"TorchScript.*Give the module from which"):
+            Network(script)
+
+
+def test_a_network_with_a_part_of_torchscript_has_its_other_layers():
+    part = torch.jit.script(nn.Sequential(nn.Conv2d(4, 5, 3), nn.ReLU()))
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), part, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2))
+    network = Network(module, preprocessing=Preprocessing(size=(12, 12)))
+    assert list(network.layers.layer) == ["0", "2", "4"]
+
+
+def test_a_network_without_layers_predicts_and_says_that_it_has_none():
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.mean((2, 3))
+
+    network = Network(Mean())
+    assert network.layers.empty
+    assert network(IMAGES).shape == (3, 3)
+    for ask in (network.main_layers, network.deepest_map):
+        with pytest.raises(SceneLensError, match="has no layers"):
+            ask()
+
+
+def test_half_precision_runs_in_single_precision():
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    for half in (torch.float16, torch.bfloat16):
+        network = Network(module.to(half), preprocessing=Preprocessing(size=(8, 8)))
+        assert network(IMAGES).dtype == torch.float32
+
+
+def test_silencing_a_layer_with_a_functional_activation():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.bn, self.fc = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.fc(torch.relu(self.bn(self.conv(x))).mean((2, 3)))
+
+    network = Network(Net(), preprocessing=Preprocessing(size=(8, 8)))
+    nn.init.ones_(network.module.bn.bias)
+    network.silence("conv", [1])
+    with record(network, "conv") as acts:
+        network(IMAGES)
+    assert acts["conv"].amax((0, 2, 3)).tolist()[1] == 0
+    assert (acts["conv"].amax((0, 2, 3))[[0, 2, 3]] > 0).all()

@@ -15,6 +15,7 @@ from torch import nn
 from scenelens.errors import SceneLensError
 from scenelens.networks.hooks import record, responses
 from scenelens.networks.network import Network
+from scenelens.networks.preprocessing import Preprocessing
 from scenelens.networks.reach import RF
 from scenelens.receptive_fields.estimate import estimate_rf
 from scenelens.receptive_fields.field import DiscrepancyMaps, EmpiricalRF
@@ -257,3 +258,97 @@ def test_an_unknown_unit_is_an_error(tiny_network: Network) -> None:
         estimate_rf(tiny_network, "pool1", 999, [image], 1)
     with pytest.raises(SceneLensError, match="units 0 to 11, not 999"):
         responses(tiny_network, "pool1", 999, image)
+
+
+# ---- networks whose units see the whole image, or of which it is not known what they see
+
+
+class Squeezed(nn.Module):
+    """A convolution of 5 x 5 pixels, whose responses are scaled by one number for the whole image."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.conv, self.scale, self.last = nn.Conv2d(3, 1, 5, 2, bias=False), scale, nn.Identity()
+        nn.init.ones_(self.conv.weight)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return self.last(nn.functional.avg_pool2d(x * self.scale(x), 1)).mean((2, 3))
+
+
+def images_of(side: int) -> list[np.ndarray]:
+    draw = np.random.default_rng(0)
+    return [draw.integers(100, 120, (side, side, 3), dtype=np.uint8) for _ in range(2)]
+
+
+PATCH = {"occluder": np.zeros((3, 3, 3), np.uint8), "stride": 2}
+
+
+def test_behind_a_squeeze_the_field_is_measured_and_the_whole_image_is_possible() -> None:
+    module = Squeezed(lambda x: 1 + 0 * x.mean((2, 3), keepdim=True))
+    network = Network(module, preprocessing=Preprocessing(size=(31, 31)))
+    field = estimate_rf(network, "last", 0, images_of(31), 2, **PATCH)
+    assert field.theoretical.whole
+    assert (field.theoretical.size, field.theoretical.stride, field.theoretical.start) == (31, 2, 2)
+    assert 4 <= field.size <= 8  # half of the maximum, of 5 pixels and the occluder's
+    same = estimate_rf(network, "conv", 0, images_of(31), 2, **PATCH)
+    assert not same.theoretical.whole
+    np.testing.assert_allclose(field.map, same.map, atol=1e-5)
+    read = EmpiricalRF.unpack(EmpiricalRF.pack([field]))[0][0]
+    assert read.theoretical.whole
+    assert read.size == pytest.approx(field.size)
+
+
+def test_where_the_reach_is_not_known_the_field_is_measured_around_evenly_spread_positions() -> None:
+    class Sorted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 1, 4, 4)
+
+        def forward(self, x):
+            return self.conv(torch.fft.ifft2(torch.fft.fft2(x)).real).mean((2, 3))
+
+    network = Network(Sorted(), preprocessing=Preprocessing(size=(32, 32)))
+    assert network.layers.rf_size.isna().all()
+    field = estimate_rf(network, "conv", 0, images_of(32), 2, **PATCH)
+    assert field.theoretical.whole
+    assert field.theoretical.center(1, 2) == (5.5, 9.5)
+    assert 3 <= field.size <= 8
+    middle = np.argwhere(field.mask).mean(0)
+    np.testing.assert_allclose(middle, (15.5, 15.5), atol=1.5)
+
+
+def test_tokens_have_fields_too() -> None:
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.patch, self.fc, self.head = nn.Conv2d(3, 4, 8, 8), nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head(self.fc(self.patch(x).flatten(2).transpose(1, 2)).mean(1))
+
+    network = Network(Tokens(), preprocessing=Preprocessing(size=(32, 32)))
+    for weight in network.module.parameters():
+        nn.init.ones_(weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        field = estimate_rf(network, "fc", 1, images_of(32), 2, **PATCH)
+    assert (field.theoretical.size, field.theoretical.start) == (8, 3.5)
+    assert 6 <= field.size <= 12
+
+
+def test_what_cannot_be_measured_is_refused_before_the_work() -> None:
+    class Counted(Squeezed):
+        passes = 0
+
+        def forward(self, x):
+            Counted.passes += 1
+            return super().forward(x)
+
+    module = Counted(lambda x: torch.fft.fft2(x).abs())
+    network = Network(module, preprocessing=Preprocessing(size=(31, 31)))
+    _ = network.layers
+    Counted.passes = 0
+    with pytest.raises(SceneLensError, match="no layer named 'lst'"):
+        estimate_rf(network, "lst", 0, images_of(31), 2, **PATCH)
+    assert Counted.passes == 0
