@@ -27,8 +27,8 @@ _HEADER_WORDS = _NAME_COLUMNS | {
 _WNID = r"n\d{8}"
 # One line: ImageNet's number and the class's number in any order, the name, and perhaps a number behind it.
 _ID = rf"(?:({_WNID})(?:[\s,;:_]+|$))?"
-_BEFORE = re.compile(rf"{_ID}(?:(\d{{1,9}})(?:\s*[,;:=)|]\s*|\s+[-–]\s+|\.?\s+))?{_ID}(.*)")
-_BEHIND = re.compile(r"(.*?)(?:\s*[,;:=|]\s*|\s+[-–]\s+|\s+)(\d{1,9})")
+_BEFORE = re.compile(rf"{_ID}(?:(\d{{1,9}})(?:\s*[,;:=)|、：，．]\s*|\s+[-–]\s+|\.?\s+))?{_ID}(.*)")
+_BEHIND = re.compile(r"(.*?)(?:\s*[,;:=|，：]\s*|\s+[-–]\s+|\s+|\s*([(\[]))(\d{1,9})(?(2)[)\]])")
 
 
 class _List(NamedTuple):
@@ -62,9 +62,10 @@ def _read_list(path: Path) -> _List:
         what = "a pointer of git LFS" if other and "lfs" in other[0] else "a web page" if other else "no text"
         raise SceneLensError(f"{path} is {what}, and no list of class names: download the list itself.")
     card: dict[str, Any] = {}
-    start = re.match(r"\s*(?:\w+\s*=\s*)?([{\[])", text)
-    if path.suffix.lower() == ".json" or start:
-        data = _from_json(text, path) if path.suffix.lower() == ".json" else _from_literal(text, path)
+    ending = path.suffix.lower()
+    if ending in (".json", ".py") or re.match(r"\s*(?:\w+\s*=\s*)?[{\[]", text):
+        read = {".json": _from_json, ".py": _from_assignment}.get(ending, _from_literal)
+        data = read(text, path)
         card = data if isinstance(data, dict) and "classes" in data else {}
         rows = _rows_of_data(data, path)
     else:
@@ -85,7 +86,8 @@ def _in_order(rows: list[_Row], card: dict[str, Any], path: Path) -> _List:
     if nameless is not None:
         raise SceneLensError(f"{path} has no name for class {nameless}; write one.")
     wnids = [row.wnid for row in rows]
-    return _List([row.name for row in rows], wnids if all(wnids) else [], card, note)
+    names = [re.sub(r"""^(["'])(.*)\1$""", r"\2", row.name.strip()) for row in rows]
+    return _List(names, wnids if all(wnids) else [], card, note)
 
 
 def _first_number(numbers: Sequence[int], n: int, path: Path) -> int:
@@ -108,6 +110,11 @@ def _first_number(numbers: Sequence[int], n: int, path: Path) -> int:
 def _rows_of_lines(text: str, path: Path) -> list[_Row]:
     lines = [line.strip() for line in text.split("\n")]
     lines = [line for line in lines if line and not line.startswith(("#", "//"))]
+    if any(re.fullmatch(r"(\w+\s*)?[{}]", line) for line in lines):
+        raise SceneLensError(f"{path} is a label map with braces; write one name per line.")
+    for mark in ("- ", "|"):  # a list in YAML, a table in Markdown
+        if lines and all(line.startswith(mark) for line in lines):
+            lines = [line.removeprefix(mark).removesuffix(mark.strip()).strip() for line in lines]
     table = _table(lines, path)
     if table:
         return table
@@ -146,7 +153,7 @@ def _before(line: str) -> _Row:
 
 def _behind(line: str) -> _Row:
     match = _BEHIND.fullmatch(line)
-    return _plain(match[1])._replace(number=int(match[2])) if match else _plain(line)
+    return _plain(match[1])._replace(number=int(match[3])) if match else _plain(line)
 
 
 def _plain(line: str) -> _Row:
@@ -216,6 +223,23 @@ def _from_json(text: str, path: Path) -> Any:
         return json.loads(text, object_pairs_hook=pairs)
     except (json.JSONDecodeError, RecursionError) as error:
         raise SceneLensError(f"{path} is not a JSON file: {error}.") from error
+
+
+def _from_assignment(text: str, path: Path) -> Any:
+    """The only list or dict that a Python file writes down; the file is not run."""
+    try:
+        nodes = ast.parse(text).body
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise SceneLensError(f"{path} is not Python; write one name per line, in a .txt file.") from error
+    values = [
+        node.value for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr) and node.value
+    ]
+    found = [one for one in values if isinstance(one, ast.Dict | ast.List | ast.Tuple)]
+    if len(found) != 1:
+        raise SceneLensError(
+            f"{path} has {len(found)} lists or dicts; write the names alone, one per line, in a .txt file."
+        )
+    return _from_literal(ast.get_source_segment(text, found[0]) or "", path)
 
 
 def _from_literal(text: str, path: Path) -> Any:
