@@ -32,8 +32,13 @@ def _say(text: str) -> None:
 def main() -> int:
     """Run the bench or repeat one input; the exit status is 1 if there was any fault."""
     start, given = monotonic(), _parser().parse_args()
+    if not sys.platform.startswith("linux"):
+        print("The torture bench needs Linux: it forks, and reads /proc.", file=sys.stderr)
+        return 2
     # Before anything is imported: the libraries read these once. Two workers share two cores.
     os.environ |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    if given.repeat and given.repeat.startswith("bounds:"):
+        os.environ["NUMBA_BOUNDSCHECK"] = "1"
     from tests.torture import driver, kinds, worker
 
     if given.repeat:

@@ -27,7 +27,7 @@ from tests.torture.worker import Order
 HANG = 2.0  # seconds that an input, or a part of a long one, may take
 _MOST_WAIT = 30.0  # seconds after which it hangs even if other processes had the processor all the time
 _PREPARATION = 240.0  # seconds for the preparation of a kind: kernels are compiled there
-_IN_MEMORY = "/dev/shm"  # files of milliseconds lie in memory, where the system has such a folder
+_IN_MEMORY, _ROOM = "/dev/shm", 256 << 20  # where Linux keeps files in memory; bytes that must be free there
 MOST_MB = 1000  # of memory that a worker may need
 
 
@@ -136,6 +136,12 @@ def _started(kind: type[Kind], order: Order, out: int) -> int:
     return pid
 
 
+def _in_memory() -> str | None:
+    """A folder whose files lie in memory, or None (the usual one) where there is none with enough room."""
+    there = Path(_IN_MEMORY).is_dir() and shutil.disk_usage(_IN_MEMORY).free > _ROOM
+    return _IN_MEMORY if there else None
+
+
 def _waiting(pid: int) -> float:
     """Seconds that a process, its threads and its children waited for a processor so far."""
     total = 0
@@ -169,7 +175,8 @@ class Bench:
     def __init__(
         self, kinds: Sequence[type[Kind]], seed: int, folder: Path, slots: int, say: Callable[[str], object]
     ) -> None:
-        self.kinds = sorted(kinds, key=lambda kind: -kind.share)  # long ones first, so that the ends meet
+        # Kinds that compile first, then those with the longest shares, so that the slots end together.
+        self.kinds = sorted(kinds, key=lambda kind: (not kind.checked, -kind.share))
         self.seed, self.found, self.slots, self.say = seed, folder / "found", slots, say
         self.rows = {kind.name: Row(kind.name) for kind in kinds}
         shutil.rmtree(self.found, ignore_errors=True)
@@ -193,7 +200,7 @@ class Bench:
         return list(self.rows.values())
 
     def _start(self, selector: selectors.BaseSelector, kind: type[Kind], order: Order, end: float) -> None:
-        folder = tempfile.mkdtemp(prefix="torture-", dir=_IN_MEMORY if Path(_IN_MEMORY).is_dir() else None)
+        folder = tempfile.mkdtemp(prefix="torture-", dir=_in_memory())
         order = replace(order, folder=folder)
         watched = Watched(kind, order, self.rows[kind.name], end)
         selector.register(watched.out, selectors.EVENT_READ, watched)

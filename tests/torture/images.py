@@ -65,6 +65,7 @@ class Images(Kind):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.said = ""  # the last error
         self.check({"a.png": photograph(random.Random(0))[1]})
 
     def make(self, rng: random.Random) -> Files:
@@ -83,7 +84,8 @@ class Images(Kind):
         path = self.write(self.folder / name, content)
         image = self._tried(load_image, path)
         again = self._tried(lambda path: load_image(path, content), path)
-        expect((image is None) == (again is None), "a file and its content in memory are not both readable")
+        both = (image is None) == (again is None)
+        expect(both, f"a file and its content in memory are not both readable: {self.said}")
         frame = self._tried(ImageFrame.of, path)
         for colours in (True, False):
             self._tried(lambda path: load_mask(path, ImageFrame((4, 4)), colours), path)  # noqa: B023
@@ -101,6 +103,7 @@ class Images(Kind):
             return read(path)
         except SceneLensError as error:
             expect_sentence(str(error), path.name)
+            self.said = str(error)
             return None
 
 
