@@ -350,12 +350,23 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+class _Bounded(io.BufferedReader):
+    """A file of which no more is read than there is.
+
+    A damaged image may ask for 4 GB of a file of 100 bytes, and Python would reserve them before it reads.
+    """
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(0, os.fstat(self.fileno()).st_size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 def _regular(path: str | Path) -> io.BufferedReader:
     """The opened file. Opening does not wait for a pipe's other end; what was opened is then checked."""
     flags = sum(getattr(os, name, 0) for name in ("O_RDONLY", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
     number = os.open(path, flags)
     if stat.S_ISREG(os.fstat(number).st_mode):
-        return os.fdopen(number, "rb")
+        return _Bounded(io.FileIO(number))
     os.close(number)
     raise SceneLensError(f"the image {path} is no regular file but a folder, pipe or device; remove it.")
 

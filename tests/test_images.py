@@ -3,6 +3,8 @@ import os
 import random
 import socket
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from PIL import Image, ImageOps
 
 from scenelens.errors import SceneLensError
 from scenelens.image_folders import find_images
-from scenelens.images import FORMATS, ImageFrame, load_image, load_mask
+from scenelens.images import FORMATS, ImageFrame, _regular, load_image, load_mask
+from tests.requirements_gate import ROOT
 from tests.torture.mutate import scattered
 
 
@@ -294,6 +297,32 @@ def test_broken_files_are_one_sentence(tmp_path, name):
                 said.append(str(error))
     assert said
     assert all(name in one and "\n" not in one for one in said)
+
+
+def test_a_length_that_a_damaged_file_states_reserves_no_memory(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("L", (4, 5), 9).save(path)
+    content = path.read_bytes()
+    at = content.index(b"IDAT")
+    path.write_bytes(content[: at - 4] + b"\xff\xff\xff\xfe" + content[at:])
+    with _regular(path) as stream:
+        assert stream.read(2**62) == path.read_bytes()
+        assert stream.read(2**62) == b""
+        stream.seek(3)
+        assert stream.read(2) == path.read_bytes()[3:5]
+        assert stream.read() == path.read_bytes()[5:]
+    command = [sys.executable, "-c", _LITTLE_MEMORY, str(path)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert said.stdout == "[9, 9, 9]\n", said.stderr
+
+
+_LITTLE_MEMORY = """
+import resource, sys
+from scenelens.images import load_image
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30),) * 2)
+print(load_image(sys.argv[1])[0, 0].tolist())
+"""
 
 
 def test_an_animation_shows_its_first_frame(tmp_path):

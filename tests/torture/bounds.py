@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 
 from scenelens.annotations.outlined import AnnotatedObject
 from scenelens.annotations.sun import write_annotation
+from scenelens.errors import SceneLensError
 from tests.torture.annotations import outline
 from tests.torture.kind import Files, Kind
 from tests.torture.results import RESULTS, described, restore, result, snapshot
@@ -46,4 +48,5 @@ class CheckedResults(Kind):
             points = [np.array(one, float) for one in plan["outlines"] if len(one) > 2 and rng.random() < 0.8]
             things = [AnnotatedObject(rng.choice(["bed", "lamp", "sand"]), (one,)) for one in points]
             write_annotation(xml, image.name, xml.parent.name, shape, things)
-        result(plan["of"], self.folder)
+        with contextlib.suppress(SceneLensError):  # such as that no unit gets a name
+            result(plan["of"], self.folder)

@@ -15,10 +15,13 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+
+from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
 from tests.torture.kind import Files, Foreign, Kind, Wrong
@@ -156,7 +159,8 @@ def _peak() -> int:
 def stack(order: Order) -> str:
     """Where a worker was when it ended or hung, as far as it could say; what it did in any case."""
     file = Path(order.folder, CRASH)
-    return (file.read_text(errors="replace")[:4000] if file.exists() else "") or "no stack"
+    text = file.read_text(errors="replace") if file.exists() else ""
+    return text.partition("\nExtension modules")[0][-8000:] or "no stack"
 
 
 def begin(order: Order, out: int, kind: type[Kind] | None = None) -> None:
@@ -169,6 +173,8 @@ def begin(order: Order, out: int, kind: type[Kind] | None = None) -> None:
         crash = open(Path(order.folder, CRASH), "a")  # noqa: SIM115 (open until the process ends)
         faulthandler.enable(crash)
         faulthandler.register(SAY_WHERE, crash)
+        # tqdm's own lock is shared with forks, and stays locked where one of them is killed while it has it.
+        tqdm.set_lock(threading.RLock())
         try:
             Worker(order, out, kind or _kind(order.kind)).run()
             status = 0
