@@ -8,13 +8,39 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from PIL import features
+
 from scenelens.errors import SceneLensError
-from scenelens.images import ENDINGS, FORMATS, ImageFrame
-from scenelens.progress import say_on_stderr
+from scenelens.sentences import one_line
+
+# What Pillow may try. None of these runs a program or opens another file or the network, as EPS, WMF or
+# FPX may. A photograph in several sizes (MPO) is read as the JPEG it begins with.
+_ALLOWED = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000")
+_LIBRARIES = {
+    "WEBP": "webp",
+    "AVIF": "avif",
+    "JPEG2000": "jpg_2000",
+}  # that Pillow may have been built without
+#: The formats that are read on this machine, by Pillow's names.
+FORMATS = tuple(one for one in _ALLOWED if one not in _LIBRARIES or features.check(_LIBRARIES[one]))
+#: The ending of an image's file, in lower case -> its format.
+ENDINGS = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo"), "JPEG"),
+    **dict.fromkeys((".png", ".apng"), "PNG"),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "PPM"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".avif", ".avifs"), "AVIF"),
+    **dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"), "JPEG2000"),
+    **dict.fromkeys((".heic", ".heif", ".heics", ".heifs", ".hif"), "HEIF"),
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+}
 
 # Images that are often among photographs and are not read: raw files of cameras (of some, Pillow would read
 # the tiny preview), drawings, layered images.
@@ -95,18 +121,29 @@ class _Sorter:
         return f": {total} left out: {', '.join(f'{n} {why}' for why, n in counts)}"
 
 
+# How files of the formats begin.
+_BEGINNING = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM....\0\0\0\0|P[1-6]\s[\d#\s]|II\*\0|MM\0\*|RIFF....WEBP"
+    rb"|....ftypavi[fs]|\0\0\0\x0cjP  \r\n|\xff\x4f\xff\x51",
+    re.S,
+)
+
+
 def _opens(path: Path) -> bool:
+    """Whether a file begins as an image does. Its other bytes are read when it is used."""
     try:
-        ImageFrame.of(path)
-    except SceneLensError:
+        if not path.is_file():  # reading a pipe would wait for ever
+            return False
+        with path.open("rb") as file:
+            return _BEGINNING.match(file.read(32)) is not None
+    except OSError:
         return False
-    return True
 
 
 def _say_once(text: str) -> None:
     if text not in _SAID:
         _SAID.add(text)
-        say_on_stderr(text)
+        print(one_line(text, longest=len(text)), file=sys.stderr, flush=True)
 
 
 def _files_below(folder: Path, closed: list[str]) -> Iterator[Path]:

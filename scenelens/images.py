@@ -1,4 +1,4 @@
-"""Image files, read as arrays, uint8 RGB (H, W, 3), 0..255; `scenelens.image_folders` finds them.
+"""Image files, read as arrays, uint8 RGB (H, W, 3), 0..255.
 
 Every image file of the package is opened by `_opened`: photographs, masks, label maps and uploads. It accepts
 regular files of a few formats and of a limited size, because Pillow by itself would run PostScript, wait for
@@ -25,33 +25,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from scenelens.errors import SceneLensError
+from scenelens.image_folders import FORMATS
+from scenelens.image_folders import find_images as find_images  # where readers look for it
 
-# What Pillow may try. None of these runs a program or opens another file or the network, as EPS, WMF or
-# FPX may. A photograph in several sizes (MPO) is read as the JPEG it begins with.
-_ALLOWED = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000")
-_LIBRARIES = {
-    "WEBP": "webp",
-    "AVIF": "avif",
-    "JPEG2000": "jpg_2000",
-}  # that Pillow may have been built without
-#: The formats that are read on this machine, by Pillow's names.
-FORMATS = tuple(one for one in _ALLOWED if one not in _LIBRARIES or features.check(_LIBRARIES[one]))
-#: The ending of an image's file, in lower case -> its format.
-ENDINGS = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo"), "JPEG"),
-    **dict.fromkeys((".png", ".apng"), "PNG"),
-    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "PPM"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
-    **dict.fromkeys((".avif", ".avifs"), "AVIF"),
-    **dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"), "JPEG2000"),
-    **dict.fromkeys((".heic", ".heif", ".heics", ".heifs", ".hif"), "HEIF"),
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".webp": "WEBP",
-}
 _MAX_BYTES = 2**29
 _MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MB as RGB
 # Many pixels in few bytes are an attack or damage: the densest real files, 8-bit PNGs, have 1032 in a byte.

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, features
 
 from scenelens.errors import SceneLensError
-from scenelens.image_folders import find_images
-from scenelens.images import FORMATS, load_image
+from scenelens.image_folders import FORMATS
+from scenelens.images import find_images, load_image
 
 
 def photograph(path: Path, kind: str = "JPEG") -> Path:

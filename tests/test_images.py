@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from scenelens.errors import SceneLensError
-from scenelens.image_folders import find_images
-from scenelens.images import FORMATS, ImageFrame, _regular, load_image, load_mask
+from scenelens.image_folders import FORMATS
+from scenelens.images import ImageFrame, _regular, find_images, load_image, load_mask
 from tests.requirements_gate import ROOT
 from tests.torture.mutate import scattered
 

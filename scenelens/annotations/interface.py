@@ -24,8 +24,7 @@ from scenelens.annotations.sources import SourceFile
 from scenelens.caches import cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest
-from scenelens.image_folders import find_images
-from scenelens.images import ImageFrame
+from scenelens.images import ImageFrame, find_images
 from scenelens.unfinished import Unfinished
 
 Shape = tuple[int, int]

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from scenelens.errors import SceneLensError
-from scenelens.images import ENDINGS, ImageFrame, load_mask
+from scenelens.image_folders import ENDINGS
+from scenelens.images import ImageFrame, load_mask
 
 _MOST_BYTES = 16 << 20  # of a text file of outlines or names: 250,000 points with all their digits
 # Encodings of text that files declare. Others that Python knows are slow, or no encodings of text.

@@ -42,8 +42,7 @@ from scenelens.annotations import ANNOTATION_FORMATS, Annotations, JoinedAnnotat
 from scenelens.cells import answer_in_cells
 from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.files import cache_key, data_folder, file_name
-from scenelens.image_folders import find_images
-from scenelens.images import load_image
+from scenelens.images import find_images, load_image
 from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
