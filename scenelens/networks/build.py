@@ -12,7 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.caffe_network import _caffe_network, _states_its_layers
@@ -205,7 +207,35 @@ class Factory:
             raise SceneLensError(f"factory = {self.name!r} failed ({reason}); look at {path}.") from error
         if not isinstance(module, nn.Module):
             raise SceneLensError(f"{self.name} returned {type(module).__name__}, not a torch module.")
-        return module.eval()
+        return self._usable(_unwrapped(module))
+
+    def _usable(self, module: nn.Module) -> nn.Module:
+        """The module in eval mode, if it is made of layers with arrays."""
+        try:
+            state = module.eval().state_dict()
+        except Exception as error:  # the reader's own code, or an exported program
+            raise SceneLensError(
+                f"{self.name} returned a {type(module).__name__} that cannot be evaluated ({error}): return "
+                "the module as it was written, before torch.export or the like."
+            ) from error
+        other = next((key for key, value in state.items() if not isinstance(value, Tensor)), None)
+        if other is not None or any(value.is_quantized for value in state.values()):
+            raise SceneLensError(
+                f"{self.name} returned a quantised module ({other or 'its arrays are quantised'}), whose "
+                "layers cannot be watched: return it before it is quantised."
+            )
+        return module
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """The module within what was wrapped around it for training: several devices, an average, a compiler."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if isinstance(module, nn.DataParallel | DistributedDataParallel | AveragedModel):
+            inner = module.module
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner
 
 
 def _is_installed(path: Path) -> bool:

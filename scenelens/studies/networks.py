@@ -136,6 +136,10 @@ def _load_network(file: StudyFile, name: str) -> Network:
     names = None if isinstance(classes, int) else classes
     how, source = _preprocessing(file, section, table, module)
     network = Network(module, name, names, how)
+    if isinstance(classes, int) and classes != len(network.classes):
+        raise file.error(
+            section, f"classes = {classes}, but its outputs are {len(network.classes)}.", "classes"
+        )
     network.notes += _assumed(table, network.preprocessing, source)
     network.notes += [f"classes: {names.note}"] if names is not None and names.note else []
     for layer, units in table.get("silence", {}).items():

@@ -298,6 +298,73 @@ def test_a_named_preprocessing_that_does_not_fit_is_one_sentence(tmp_path):
             with_network(tmp_path, lines)
 
 
+BASE = """
+import torch
+from torch import nn
+def base():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 9, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+def build():
+    return """
+
+
+def with_factory(tmp_path, monkeypatch, made: str, more: str = ""):
+    (tmp_path / "own.py").write_text(BASE + made)
+    digest = hashlib.sha256((tmp_path / "own.py").read_bytes()).hexdigest()
+    monkeypatch.setenv("SCENELENS_TRUST", digest)
+    return with_network(tmp_path, f'factory = "own.py:build"\n{more}')
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["torch.compile(base())", "nn.DataParallel(base())", "torch.optim.swa_utils.AveragedModel(base())",
+     "torch.compile(nn.DataParallel(torch.compile(base())))", "base().half()", "base().bfloat16()"],
+)  # fmt: skip
+def test_what_is_wrapped_around_a_module_is_taken_off(tmp_path, monkeypatch, made):
+    plain = with_factory(tmp_path, monkeypatch, "base()")
+    torch.save(
+        {f"module.{key}": value for key, value in plain.module.state_dict().items()}, tmp_path / "w.pth"
+    )
+    network = with_factory(tmp_path, monkeypatch, made, 'weights = "w.pth"')
+    assert type(network.module) is torch.nn.Sequential
+    assert list(network.layers.layer) == ["0", "2", "4"]
+    images = np.random.default_rng(0).integers(0, 256, (2, 30, 30, 3), np.uint8)
+    torch.testing.assert_close(network(images), plain(images), rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("torch.jit.script(base())", "is TorchScript"),
+        ("torch.jit.trace(base().eval(), torch.zeros(1, 3, 30, 30))", "is TorchScript"),
+        ("torch.export.export(base().eval(), (torch.zeros(1, 3, 30, 30),)).module()", "cannot be evaluated"),
+        ("torch.ao.quantization.quantize_dynamic(base(), {nn.Linear}, torch.qint8)", "quantised module"),
+        ("base().state_dict()", "not a torch module"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_modules_whose_layers_cannot_be_watched_are_one_sentence(tmp_path, monkeypatch, made, said):
+    with pytest.raises(SceneLensError, match=said):
+        with_factory(tmp_path, monkeypatch, made)
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        ("5", r"\[networks\.scene\]: classes = 5, but its outputs are 3"),
+        ('["a", "b"]', "has 3 outputs but 2 class names"),
+        ('"imagenet"', "has 3 outputs but 1000 class names"),
+    ],
+)
+def test_classes_that_the_network_does_not_have_are_said_with_both_numbers(
+    tmp_path, monkeypatch, classes, said
+):
+    with pytest.raises(SceneLensError, match=said):
+        with_factory(tmp_path, monkeypatch, "base()", f"classes = {classes}")
+
+
 def test_a_network_of_double_precision_runs_in_single_precision(tmp_path, monkeypatch):
     (tmp_path / "own.py").write_text(
         "from torch import nn\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 4, 9, 8), nn.ReLU(), "
