@@ -97,8 +97,8 @@ class _CodedMasks(InstanceAnnotations):
         -------
         list of tuple of str
             ('unknown colour', the colour and its number of pixels) for the 20 colours of most pixels,
-            ('more unknown colours', how many others), ('mask size', both sizes); of index masks 'code'
-            stands for 'colour'.
+            ('more unknown colours', how many others), ('mask size', both sizes), ('turned', what was assumed
+            about a photograph that is turned); of index masks 'code' stands for 'colour'.
         """
         packed, size = self._packed(image), self.size(image)
         known = np.zeros(self._span, bool)
@@ -117,7 +117,7 @@ class _CodedMasks(InstanceAnnotations):
             notes.append((f"more unknown {self._what}s", others))
         if packed.shape != size:
             notes.append(("mask size", f"the mask has {packed.shape}, the photograph {size}; it was resized"))
-        return notes
+        return notes + SourceFile(self.sources[image]).mask_repairs(self._frame(image))
 
     def strange(self, image: str) -> str:
         """Whether not one pixel of a mask has a code that is named.

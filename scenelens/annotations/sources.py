@@ -281,6 +281,27 @@ class SourceFile:
             )
         return size
 
+    def mask_repairs(self, photograph: ImageFrame) -> list[tuple[str, str]]:
+        """What has to be assumed about how a mask lies on its photograph.
+
+        Parameters
+        ----------
+        photograph : ImageFrame
+            The size and orientation of the photograph.
+
+        Returns
+        -------
+        list of tuple of str
+            One ('turned', what is assumed) where the camera's tag turns the photograph and the mask's shape
+            fits both before and after that; else none.
+        """
+        height, width = photograph.stored
+        swaps = photograph.orientation >= 5 and height != width
+        if photograph.orientation == 1 or swaps or ImageFrame.of(self.path).orientation != 1:
+            return []
+        how = f"orientation {photograph.orientation}; the mask was taken as drawn on the pixels as stored"
+        return [("turned", how)]
+
     def mask(self, photograph: ImageFrame, colours: bool = False) -> np.ndarray:
         """A mask that fits its photograph.
 

@@ -140,7 +140,8 @@ class _Voc(AnnotatedImages):
         codes, counts = np.unique(self._masks(image)[0], return_counts=True)
         known = {*self._names, 0, 255}
         strange = [(c, n) for c, n in zip(codes.tolist(), counts.tolist(), strict=True) if c not in known]
-        return notes + [("unknown code", f"{code} in {n} pixels") for code, n in strange[:20]]
+        notes += [("unknown code", f"{code} in {n} pixels") for code, n in strange[:20]]
+        return notes + SourceFile(self._classes[image]).mask_repairs(self._frame(image))
 
     def label_files(self) -> list[Path]:
         """The masks.

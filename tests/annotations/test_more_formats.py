@@ -634,6 +634,8 @@ def test_every_format_follows_the_cameras_tag(tmp_path, orientation):
         expected = shown if orientation in (1, 5, 6, 7, 8) or name in modern else frame.turned(shown)
         assert annotated.size("a.jpg") == frame.size
         np.testing.assert_array_equal(annotated.masks("a.jpg")["bed"], expected, name)
+        # Nothing tells which of two pictures of one size is meant, so the report says what was assumed.
+        assert ("turned" in annotated.report().kind.tolist()) == (orientation in (2, 3, 4)), name
     drawn_on_stored = box(12, 6, 30, 18)
     if orientation >= 5:
         for name, (folder, given) in every_format(tmp_path / "2", orientation).items():
