@@ -20,7 +20,7 @@ from PIL import Image
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest, stable_text
-from scenelens.networks.caffe import CaffeFile
+from scenelens.networks.mean_images import _read_mean_image
 from scenelens.networks.torchvision_shim import load_torchvision
 
 _MOST_PIXELS = 10_000  # of a side of the frame
@@ -442,12 +442,8 @@ def _mean_frame(
 
     `changed` (size and time of the file) makes a replaced file be read again.
     """
-    mean = CaffeFile(path).mean() if path.endswith(".binaryproto") else _read_npy(path)
-    if mean.ndim != 3 or mean.shape[0] != 3 or 0 in mean.shape:
-        raise SceneLensError(f"the mean image {path} has shape {mean.shape}; expected (3, height, width).")
-    channels = [Image.fromarray(channel.astype(np.float32)) for channel in mean]
-    if not all(np.isfinite(np.asarray(one)).all() for one in channels):
-        raise SceneLensError(f"the mean image {path} has numbers that are not finite; make it again.")
+    mean = _read_mean_image(path)
+    channels = [Image.fromarray(channel) for channel in mean]
     if mean.shape[1:] != resize_to:
         channels = [one.resize(resize_to[::-1], Image.Resampling.BILINEAR) for one in channels]
     return np.ascontiguousarray(
@@ -455,18 +451,3 @@ def _mean_frame(
             2, 0, 1
         )
     )
-
-
-def _read_npy(path: str) -> np.ndarray:
-    if not Path(path).is_file():
-        raise SceneLensError(f"there is no mean image {path}; check the path.")
-    try:
-        # Mapped, so that a header that states a huge array is compared with the file's length first.
-        mean = np.load(path, allow_pickle=False, mmap_mode="r")
-    except Exception as error:
-        raise SceneLensError(
-            f"{path} is not a whole .npy file; save the mean image by numpy.save."
-        ) from error
-    if not isinstance(mean, np.ndarray) or mean.dtype.kind not in "fiu":
-        raise SceneLensError(f"{path} holds no array of numbers; save the mean image by numpy.save.")
-    return mean
