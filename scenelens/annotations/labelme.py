@@ -183,7 +183,7 @@ def _without_duplicates(objects: list[AnnotatedObject], notes: list[Repair]) -> 
     summaries, margins = np.zeros((len(objects), 5)), np.zeros(len(objects))
     for k, one in enumerate(objects):
         points = np.concatenate(one.polygons)
-        length = sum(np.hypot(*(p - np.roll(p, 1, axis=0)).T).sum() for p in one.polygons)
+        length = sum(np.hypot(*(p - np.concatenate([p[-1:], p[:-1]])).T).sum() for p in one.polygons)
         # A quarter of the outline's length is about a side, so one margin fits all five numbers.
         summaries[k] = *points.min(0), *points.max(0), length / 4
         margins[k] = 0.02 * (points.max(0) - points.min(0)).max()

@@ -148,7 +148,7 @@ class Polygon:
         True
         """
         a = _as_polygon(self.points)
-        edges = np.concatenate([a, np.roll(a, -1, axis=0)], axis=1)
+        edges = np.concatenate([a, np.concatenate([a[1:], a[:1]])], axis=1)
         # An edge whose reverse is there too is a slit to a hole: rounding would let it seem to cross.
         known = {tuple(edge) for edge in edges.tolist()}
         edges = edges[[(x1, y1, x0, y0) not in known for x0, y0, x1, y1 in edges.tolist()]]

@@ -197,9 +197,10 @@ def _joined(codes: np.ndarray, names: list[str], at_most: int) -> tuple[np.ndarr
     order = [k for k in np.argsort(-areas[1:], kind="stable") + 1 if areas[k]]
     rest = int(areas[0] > 0)
     # The largest number of objects that can stay separate while the others, one segment per name, still fit.
-    separate = len(order)
-    while separate and separate + len({names[k - 1] for k in order[separate:]}) + rest > at_most:
+    separate, joined = len(order), set[str]()
+    while separate and separate + len(joined) + rest > at_most:
         separate -= 1
+        joined.add(names[order[separate] - 1])
     new_codes = np.arange(len(names) + 1)
     first: dict[str, int] = {}
     for k in order[separate:]:

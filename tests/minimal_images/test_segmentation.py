@@ -176,3 +176,19 @@ def test_real_photographs_without(real):
     assert found.kinds.count("region") == 30
     assert 1 <= found.kinds.count("edge") <= 10
     assert found.hash == replace(found).hash
+
+
+def test_many_objects_are_joined_as_few_are():
+    """The largest that fit stay separate: by trying every number, from all down."""
+    rng = np.random.default_rng(0)
+    for n, at_most in ((1, 3), (7, 4), (40, 12), (40, 60), (300, 60)):
+        names = [f"thing {k}" for k in rng.integers(0, 9, n)]
+        codes = rng.integers(0, n + 1, (30, 30)) if n < 100 else np.arange(900).reshape(30, 30) % (n + 1)
+        areas = np.bincount(codes.ravel(), minlength=n + 1)
+        order = [k for k in np.argsort(-areas[1:], kind="stable") + 1 if areas[k]]
+        fits = [s for s in range(len(order) + 1) if s + len({names[k - 1] for k in order[s:]}) + 1 <= at_most]
+        found, _ = _joined(codes, names, at_most)
+        separate = max(fits, default=0)
+        kept = [k for k in order[:separate] if (found[codes == k] == k).all()]
+        assert len(kept) == separate
+        assert len(set(np.unique(found)) - {0}) == separate + len({names[k - 1] for k in order[separate:]})

@@ -1,4 +1,4 @@
-"""A file of an open study is deleted, or replaced by something else: each call answers, or says one sentence."""
+"""A file of an open study is deleted or replaced: each call answers, or says one sentence."""
 
 from __future__ import annotations
 
