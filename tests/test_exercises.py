@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.exercises import check
 from scenelens.studies.study import open_study
 from scenelens.two_networks import exercises, tables
@@ -128,3 +128,10 @@ def test_a_gap_must_last_to_the_end(monkeypatch, gaps, expected):
     table = pd.DataFrame(rows, columns=["network", "depth", "low", "high"])
     monkeypatch.setattr(exercises, "layer_preference", lambda study: table)
     assert exercises._first_lasting_gap(None) == expected
+
+
+@pytest.mark.parametrize("expected", [math.nan, math.inf])
+def test_a_number_that_is_not_defined_has_no_answer(expected):
+    with pytest.raises(CannotAnswerError, match="not defined here"):
+        check_number(0.5, expected)
+    assert check_number(..., expected).startswith("✏️")

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from scenelens.errors import CannotAnswerError
 from scenelens.sentences import Sentences, named
 
 #: Words that may stand before an answer and add nothing to it.
@@ -40,6 +41,12 @@ _BRITISH = {
     "parlor": "parlour",
     "theater": "theatre",
 }
+
+#: Why there is no right answer where the study's own result is NaN.
+_UNDEFINED = (
+    "what it asks for is not defined here. A layer or unit that responds equally to all images is one cause; "
+    "the notebook's table names it."
+)
 
 _PER_CENT = re.compile(r"\s*(%|per\s?cent)$")
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}([,_' ])\d{3}(\1\d{3})*(\.\d+)?")  # 1,376 and 1 376.5
@@ -133,6 +140,8 @@ def check_number(
     """
     if answer is None or answer is ...:
         return Verdict.unanswered()
+    if not math.isfinite(expected):
+        raise CannotAnswerError(_UNDEFINED)
     number = _number(answer)
     if number is None:
         return Verdict.of(False, f"The answer is a number, and {answer!r} is not one.")

@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.exercises import check
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.network import Network
 from scenelens.studies.study import open_study
@@ -328,3 +330,16 @@ def test_a_layer_that_responds_equally_to_all_images_prefers_nothing(tmp_path, b
 def test_layers_that_rank_their_images_have_no_note(study):
     assert "note" not in tables.layer_preference(study, n=5)
     assert "equally" not in figures.figure_1_top_images(study, tables.strongest_images(study, n=3)).caption
+
+
+@pytest.mark.parametrize("value", [0.0, 2.5])
+def test_an_exercise_about_a_dead_or_constant_layer_has_no_answer(tiny_study, value):
+    layer = tiny_study.networks["object"].module.get_submodule("fc7")
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.fill_(value)
+    for answer in (0.5, "50%", "never"):
+        verdict = check("02.2", tiny_study, answer)
+        assert verdict.startswith("This exercise has no answer on this study")
+        assert not verdict.right
+    assert check("02.2", tiny_study, ...) == check("02.1", None, ...)

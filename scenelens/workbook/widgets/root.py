@@ -15,9 +15,10 @@ ipywidgets cannot set an attribute of an element from Python. What does it here 
 widget's own style sheet, which happens in every Jupyter without an extension, and again when the cell was out
 of view and comes back. Its text is fixed: no data ever reach it.
 
-jupyter-widgets gives every widget the class ``jupyter-widgets-disconnected`` when its kernel restarts. A
-sentence, hidden until then, is shown by the style sheet. Both parts are hidden by their layout, so pages
-(see `scenelens.workbook.snapshots`) have neither.
+jupyter-widgets gives every widget the class ``jupyter-widgets-disconnected`` when its kernel restarts, and
+when a notebook is opened again. Where the kernel was shut down or has died, only the notebook's own indicator
+shows it. In all these cases the style sheet shows a sentence that is hidden until then. Both parts are hidden
+by their layout, so pages (see `scenelens.workbook.snapshots`) have neither.
 """
 
 from __future__ import annotations
@@ -44,9 +45,13 @@ const keep = event => {{
 root.addEventListener('focusin', () => window.addEventListener('keydown', keep, true));
 root.addEventListener('focusout', () => window.removeEventListener('keydown', keep, true));
 """
+# What Jupyter calls a kernel that was shut down, that is being shut down, or that died.
+_STOPPED = ", ".join(
+    f".jp-Notebook-ExecutionIndicator[data-status={one}]" for one in ("unknown", "terminating", "dead")
+)
 _SHEET = f"""
 .{_ROOT}:focus {{ outline: none; }}
-.jupyter-widgets-disconnected > .{_LOST} {{
+.jupyter-widgets-disconnected > .{_LOST}, .jp-NotebookPanel:has({_STOPPED}) .{_LOST} {{
   display: block !important;
   color: #b3261e;
   font-weight: 600;
