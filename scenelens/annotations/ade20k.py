@@ -83,7 +83,7 @@ class ADE20K(PolygonAnnotations):
         """
         self._check_image(image)
         try:
-            named = self._content(image).get("scene")
+            named = self._content(image)[0].get("scene")
         except SceneLensError:
             named = None
         last = named[-1] if isinstance(named, list) and named else named
@@ -103,8 +103,9 @@ class ADE20K(PolygonAnnotations):
             With a size that can be trusted; see `Annotation.drawn_on`.
         """
         self._check_image(image)
-        content = self._content(image)
-        stated, notes = content.get("imsize"), list[Repair]()
+        content, certain = self._content(image)
+        stated = content.get("imsize")
+        notes = [] if certain else [Repair("text encoding", self.sources[image].name)]
         size = FileChecks.size(*stated[:2]) if isinstance(stated, list) and len(stated) > 1 else None
         if stated and size is None:
             notes.append(Repair("imagesize", "imsize is not a height and a width"))
@@ -116,7 +117,7 @@ class ADE20K(PolygonAnnotations):
         found = Annotation(Path(image).name, folder, size, tuple(things), tuple(notes))
         return self._placed(found, image)
 
-    def _content(self, image: str) -> dict[str, Any]:
+    def _content(self, image: str) -> tuple[dict[str, Any], bool]:
         source = self.sources[image]
         return _ade_content(source, SourceFile(source).stamp())
 
@@ -138,10 +139,11 @@ def _old(folder: Path) -> str:
 # An image's scene and annotation are usually read in a row. `changed` is the file's `stamp`: one that was
 # edited is read again.
 @lru_cache(maxsize=2)
-def _ade_content(path: Path, changed: tuple[int, int]) -> dict[str, Any]:
-    """The file's `annotation`, with a list of objects."""
+def _ade_content(path: Path, changed: tuple[int, int]) -> tuple[dict[str, Any], bool]:
+    """The file's `annotation`, with a list of objects, and whether its encoding is certain."""
     try:
-        content = SourceFile(path).json("an ADE20K annotation")["annotation"]
+        whole, certain = SourceFile(path).json("an ADE20K annotation")
+        content = whole["annotation"]
         objects = content["object"]
         # A file with one object may have it without a list around it.
         content["object"] = [objects] if isinstance(objects, dict) else list(objects)
@@ -150,7 +152,7 @@ def _ade_content(path: Path, changed: tuple[int, int]) -> dict[str, Any]:
             f"{path} is not an ADE20K annotation ({type(error).__name__}: {error}); repair it or leave it "
             "out."
         ) from None
-    return content
+    return content, certain
 
 
 def _ade_objects(items: list[Any], notes: list[Repair]) -> list[AnnotatedObject]:

@@ -71,6 +71,8 @@ class _Coco(PolygonAnnotations):
             notes.append(
                 (self._file.name, "no photograph", f"{missing} images of the file are not in {base}")
             )
+        if not content.certain:
+            notes.append((self._file.name, "text encoding", "neither UTF-8 nor marked; read as Latin-1"))
         notes += [(one, "not annotated", str(self._file)) for one in photographs if one not in self._entries]
         there = {image: photographs[image] for image in self._entries}
         self._masks = _panoptic_masks(self._file, content, self._entries)
@@ -189,11 +191,14 @@ class _Content(NamedTuple):
         The annotations of each image, by the image's number.
     names : dict of int or str to str
         The name of each category, by its number.
+    certain : bool
+        Whether the file's encoding is certain.
     """
 
     images: dict[int | str, dict[str, Any]]
     objects: dict[int | str, list[dict[str, Any]]]
     names: dict[int | str, str]
+    certain: bool
 
 
 def _json_file(place: Path) -> Path:
@@ -213,7 +218,7 @@ def _json_file(place: Path) -> Path:
 @lru_cache(maxsize=2)
 def _read(path: Path, changed: tuple[int, int]) -> _Content:
     """The content of a file; `changed` is its stamp: one that was edited is read again."""
-    content = SourceFile(path).json("COCO's JSON", _MOST_BYTES)
+    content, certain = SourceFile(path).json("COCO's JSON", _MOST_BYTES)
     parts = [content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations")]
     if not all(isinstance(part, list) for part in parts):
         raise SceneLensError(f"{path} is not COCO's JSON: it needs lists of images and of annotations.")
@@ -227,7 +232,7 @@ def _read(path: Path, changed: tuple[int, int]) -> _Content:
     categories = content.get("categories")
     named = _numbered(categories if isinstance(categories, list) else [])
     names = {number: plain_text(one.get("name")) for number, one in named.items()}
-    return _Content(_numbered(images), objects, names)
+    return _Content(_numbered(images), objects, names, certain)
 
 
 def _number(value: object) -> int | str | None:

@@ -315,8 +315,14 @@ def _whole(value: object) -> int | None:
 def _read_classes(path: Path) -> object:
     """What a file of classes says: a mapping or a list of names."""
     if path.suffix.lower() == ".json":
-        return SourceFile(path).json("a table of classes")
-    text, _ = SourceFile.decoded(SourceFile(path).read())
+        value, certain = SourceFile(path).json("a table of classes")
+    else:
+        value, certain = SourceFile.decoded(SourceFile(path).read())
+    if not certain:
+        raise SceneLensError(f"the classes in {path} are in an unknown encoding; save the file as UTF-8.")
+    if not isinstance(value, str):
+        return value
+    text = value
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     rows = [re.fullmatch(r"(\d{1,6})\s*[\s,;:=]\s*(.+)", line) for line in lines]
     if not all(rows):

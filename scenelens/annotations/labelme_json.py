@@ -99,7 +99,7 @@ def _by_path_inside(
         names.setdefault(image.rpartition("/")[2].lower(), []).append(image)
     for path in (path for place in places for path in sorted(place.rglob("*.json")) if path not in taken):
         try:
-            content = SourceFile(path).json("a labelme annotation", _MOST_BYTES)
+            content, _ = SourceFile(path).json("a labelme annotation", _MOST_BYTES)
         except SceneLensError:
             continue  # a file beside the annotations; nothing says that it is one
         stated = content.get("imagePath") if isinstance(content, dict) else None
@@ -114,11 +114,11 @@ def _by_path_inside(
 @lru_cache(maxsize=4096)
 def _parsed(path: Path, changed: tuple[int, int]) -> Annotation:
     """The annotation in a file; `changed` is its stamp: one that was edited is read again."""
-    content = SourceFile(path).json("a labelme annotation", _MOST_BYTES)
+    content, certain = SourceFile(path).json("a labelme annotation", _MOST_BYTES)
     shapes = content.get("shapes") if isinstance(content, dict) else None
     if not isinstance(shapes, list):
         raise SceneLensError(f"{path} is not a labelme annotation (it has no list of shapes); leave it out.")
-    notes: list[Repair] = []
+    notes = [] if certain else [Repair("text encoding", path.name)]
     size = FileChecks.size(content.get("imageHeight"), content.get("imageWidth"))
     if size is None:
         notes.append(Repair("imagesize", "imageHeight and imageWidth"))

@@ -95,7 +95,7 @@ class SourceFile:
             )
         return content
 
-    def json(self, what: str, most: int = _MOST_BYTES) -> Any:
+    def json(self, what: str, most: int = _MOST_BYTES) -> tuple[Any, bool]:
         """The content of a JSON file, in any encoding that `decoded` reads.
 
         Parameters
@@ -107,17 +107,19 @@ class SourceFile:
 
         Returns
         -------
-        object
+        value : object
             The JSON value.
+        certain : bool
+            Whether its encoding is certain; see `decoded`.
 
         Raises
         ------
         SceneLensError
             If the file cannot be read, or is no JSON.
         """
-        content = self.read(most)
+        text, certain = self.decoded(self.read(most))
         try:
-            return json.loads(self.decoded(content)[0])
+            return json.loads(text), certain
         except (ValueError, RecursionError, MemoryError) as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise SceneLensError(

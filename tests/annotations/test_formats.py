@@ -112,6 +112,7 @@ def test_ade20k_in_other_encodings(ade, codec):
     )
     (ade / "a.json").write_bytes(text.encode(codec))
     assert list(ADE20K(ade).masks("a.jpg")) == ["fenêtre"]
+    assert ("text encoding" in ADE20K(ade).report().kind.tolist()) == (codec == "latin-1")
 
 
 @pytest.fixture

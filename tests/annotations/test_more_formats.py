@@ -541,6 +541,30 @@ def test_a_list_of_classes_must_say_where_it_begins(tmp_path):
             opened(tmp_path, classes=given)
 
 
+@pytest.mark.parametrize("name", ["classes.txt", "classes.json"])
+def test_classes_in_an_unknown_encoding_are_refused(tmp_path, name):
+    photograph(tmp_path / "images/a.jpg")
+    png(tmp_path / "labels/a.png", np.ones((H, W), np.uint8))
+    text = '{"1": "fenêtre"}' if name.endswith("json") else "1 fenêtre"
+    for codec in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / name).write_bytes(text.encode(codec))
+        found = ANNOTATION_FORMATS["index-mask"].open(tmp_path, classes=tmp_path / name)
+        assert areas(found, "a.jpg") == {"fenêtre": H * W}
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    with pytest.raises(SceneLensError, match="save the file as UTF-8"):
+        ANNOTATION_FORMATS["index-mask"].open(tmp_path, classes=tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["coco", "labelme-json"])
+def test_json_in_an_unknown_encoding_is_a_row_of_the_report(tmp_path, name):
+    folder, given = every_format(tmp_path)[name]
+    (source,) = set(ANNOTATION_FORMATS[name].open(folder, **given).sources.values())
+    source.write_bytes(source.read_text().replace('"bed"', '"lit à deux"').encode("gbk"))
+    found = ANNOTATION_FORMATS[name].open(folder, **given)
+    assert found.objects().object.tolist() != ["bed"]
+    assert found.report().kind.tolist() == ["text encoding"]
+
+
 def test_classes_are_part_of_every_key(tmp_path):
     photograph(tmp_path / "images/a.jpg")
     png(tmp_path / "labels/a.png", np.ones((H, W), np.uint8))
