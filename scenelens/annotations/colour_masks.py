@@ -51,7 +51,9 @@ class _CodedMasks(InstanceAnnotations):
         found = self._photographs_below(Path(base), notes)
         sources = SourceFile.pairs(found, [place], ".png")
         if not sources:
-            raise SceneLensError(f"{place} contains no mask (.png) of any photograph in {base}.")
+            raise SceneLensError(
+                f"{place} contains no mask of any photograph in {base}: a .png of the photograph's name."
+            )
         missing = (image for image in found if image not in sources)
         notes += [(image, "not annotated", str((place / image).with_suffix(".png"))) for image in missing]
         super().__init__({image: found[image] for image in sources}, sources, cache, notes)
