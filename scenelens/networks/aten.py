@@ -53,8 +53,8 @@ _REDUCTIONS |= {
     "nansum",
 }
 _REDUCTIONS |= {"_log_softmax_sum", "aminmax", "nanmean", "count_nonzero"}
-_PRODUCTS = {"mm": (0, 1), "addmm": (1, 2), "bmm": (0, 1), "baddbmm": (1, 2), "mv": (0, 1), "addmv": (1, 2)}
-_PRODUCTS |= {"linear": (0, 1), "matmul": (0, 1), "_int_mm": (0, 1)}
+PRODUCTS = {"mm": (0, 1), "addmm": (1, 2), "bmm": (0, 1), "baddbmm": (1, 2), "mv": (0, 1), "addmv": (1, 2)}
+PRODUCTS |= {"linear": (0, 1), "matmul": (0, 1), "_int_mm": (0, 1)}
 
 #: Looks a tensor's places up; None for a tensor that does not depend on the image.
 Look = Callable[[Any], "_Places | None"]
@@ -95,7 +95,7 @@ def _places_after(
     if name in _MOVES:
         return _moved(func, name, args, options, out, look)
     rule = _RULES.get(name) or (_reduction if name in _REDUCTIONS else None)
-    if rule is None and name in _PRODUCTS:
+    if rule is None and name in PRODUCTS:
         rule = _product
     if rule is None and name.startswith(
         ("_scaled_dot_product", "_native_multi_head", "_transformer_encoder")
@@ -397,7 +397,7 @@ def _product(
     func: Any, args: Sequence[Any], options: dict[str, Any], first: Tensor, look: Look, sized: bool
 ) -> _Places | None:
     """A product of matrices: positions of the left one stay, or those of the right one behind a constant."""
-    left, right = (look(args[one]) for one in _PRODUCTS[_op_name(func)])
+    left, right = (look(args[one]) for one in PRODUCTS[_op_name(func)])
     if left is not None and left.shape[:-1] == tuple(first.shape[: len(left.shape) - 1]):
         found = left.reduced([-1])
         if len(found.shape) == first.ndim:

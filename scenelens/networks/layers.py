@@ -155,8 +155,8 @@ class _Plan:
 
     def __init__(self, module: nn.Module, points: dict[str, Point]) -> None:
         self.modules, self.points = dict(module.named_modules()), points
-        kinds = {key: _kind_of(self.modules[_plain(key)]) for key in points}
-        self.kinds = {key: kind for key, kind in kinds.items() if kind is not None}
+        kinds = {key: _kind_of(self.modules[_plain(key)]) or point.kind for key, point in points.items()}
+        self.kinds = {key: kind for key, kind in kinds.items() if kind}
         self.inside: dict[str, list[str]] = {}  # of a module: the layers that ran in it
         for key in self.kinds:
             for around in points[key].inside:

@@ -23,7 +23,15 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.aten import BATCH_NORMS, FACTORIES, SAME, _is_single, _op_name, _places_after
+from scenelens.networks.aten import (
+    BATCH_NORMS,
+    FACTORIES,
+    PRODUCTS,
+    SAME,
+    _is_single,
+    _op_name,
+    _places_after,
+)
 from scenelens.networks.positions import _Layout, _layout_of, _Places, _Span
 from scenelens.networks.undo import restoring
 
@@ -70,6 +78,8 @@ class Point:
         The modules that were running when this one was called, outermost first.
     made : int
         Which operation made the module's output: modules that return the same tensor have the same.
+    kind : str
+        ``'conv'`` or ``'fc'`` for a module of somebody's own class that does this with its own weights.
     """
 
     path: str
@@ -80,6 +90,7 @@ class Point:
     read: int = field(default=0, compare=False)
     inside: tuple[str, ...] = field(default=(), compare=False)
     made: int = field(default=-1, compare=False)
+    kind: str = field(default="", compare=False)
     then: _Formula | None = field(default=None, compare=False, repr=False)
     layout: _Layout | None = field(default=None, compare=False, repr=False)
     spans: tuple[_Span, _Span] | None = field(default=None, compare=False, repr=False)
@@ -270,6 +281,27 @@ class _Formula:
             return get(self.end)
 
 
+@dataclass
+class _Frame:
+    """A module that runs: its key, which of its calls it is, how many layers ran in it, and what it did."""
+
+    key: str
+    call: int
+    layers: int = 0
+    operations: list[str] = field(default_factory=list)
+
+
+def _own_kind(module: nn.Module, operations: list[str]) -> str:
+    """'conv' or 'fc' for a module of somebody's own class, by what it does with weights of its own."""
+    weights = [one for one in module._parameters.values() if one is not None and one.ndim > 1]
+    if isinstance(module, _LAYERS) or not weights or any(module.children()):
+        return ""
+    products = sum(one in PRODUCTS for one in operations)
+    if operations.count("convolution") == 1 and products <= 1:
+        return "conv"
+    return "fc" if products == 1 and "convolution" not in operations else ""
+
+
 class _Known:
     """What the watch knows of one tensor; the tensor itself is not kept in memory."""
 
@@ -296,7 +328,7 @@ class _Watch(TorchDispatchMode):
         self.known: dict[int, _Known] = {}
         self.written: dict[int, _Places] = {}  # storage -> places of what was written into it last
         self.calls: dict[str, int] = {}
-        self.running: list[list[Any]] = []  # of each module that runs: its key, and how many layers ran in it
+        self.running: list[_Frame] = []
         self.found: dict[str, Point] = {}
         self.starts: list[_Start] = []
         named = (
@@ -352,6 +384,8 @@ class _Watch(TorchDispatchMode):
         options, self.order = kwargs or {}, self.order + 1
         tensors, name = list(_flat([*args, *options.values()])), _op_name(func)
         looked = {id(one): self.look(one) for one in tensors}
+        if self.running:
+            self.running[-1].operations.append(name)
         # Of a tensor that only gives its shape and type, nothing is computed.
         shown = [] if name in FACTORIES else [one for one in tensors if looked[id(one)] is not None]
         nodes = [self._fresh(one) for one in shown]
@@ -380,9 +414,9 @@ class _Watch(TorchDispatchMode):
         normalisation: x / f(x * x). What began this way is no activation function."""
         for node in nodes:
             for one in behind:
-                same = node is not None and node.start is not None and node.start is one.start
-                if same and node is not one and _needs(one, node):
-                    node.start.apart.add(id(one))
+                start = node.start if node is not None else None
+                if start is not None and start is one.start and node is not one and _needs(one, node):
+                    start.apart.add(id(one))
 
     def _note(
         self,
@@ -434,28 +468,31 @@ class _Watch(TorchDispatchMode):
     def called(self, path: str) -> None:
         """Note that a module begins to run."""
         call = self.calls[path] = self.calls.get(path, -1) + 1
-        self.running.append([path if call == 0 else f"{path}#{call + 1}", call, 0])
+        self.running.append(_Frame(path if call == 0 else f"{path}#{call + 1}", call))
 
     def returned(self, path: str, module: nn.Module, output: Any) -> None:
         """Note what a module returned."""
-        key, call, n_layers = self.running.pop()
+        frame = self.running.pop()
+        key, call, kind = frame.key, frame.call, _own_kind(module, frame.operations)
         self.order += 1
         if not isinstance(output, Tensor) or not output.ndim:
             return
         places, node = self.look(output), self._fresh(output)
-        if isinstance(module, _LAYERS):
+        if kind or isinstance(module, _LAYERS):
             for one in self.running:
-                one[2] += 1
-        if isinstance(module, _WEIGHTED) and places is not None:
+                one.layers += 1
+        if (kind or isinstance(module, _WEIGHTED)) and places is not None:
             node = self._begun(key, output, places, node)
-        elif node is not None and node.start is not None and n_layers == 1:
+        elif node is not None and node.start is not None and frame.layers == 1:
             node.start.keys.append(key)  # a module around the layer, which may add its norm
         if node is not None and node.start is not None:
             node.outputs.append((path, call, self.order))
-        inside = tuple(one[0] for one in self.running)
+        inside = tuple(one.key for one in self.running)
         point = _point(path, call, self.order, self.order, places, output.shape)
         known = self._of(output)
-        self.found[key] = replace(point, inside=inside, made=known.made if known is not None else -1)
+        self.found[key] = replace(
+            point, inside=inside, made=known.made if known is not None else -1, kind=kind
+        )
 
     def _begun(self, key: str, output: Tensor, places: _Places, node: _Node | None) -> _Node:
         """A layer with weights returned: what follows may be its norm and activation."""
@@ -512,7 +549,7 @@ def _point(
     found = _layout_of(places, shape)
     layout, spans = found if found else (None, None)
     size = layout.shape if layout else ()
-    return Point(path, call, order, size, tuple(shape[1:]), read, (), -1, then, layout, spans)
+    return Point(path, call, order, size, tuple(shape[1:]), read, (), -1, "", then, layout, spans)
 
 
 def _reading(start: _Start, end: _Node, raw: Point) -> Point:
@@ -523,14 +560,14 @@ def _reading(start: _Start, end: _Node, raw: Point) -> Point:
     if end.outputs:
         path, call, order = end.outputs[0]
         found = _point(path, call, order, order, places, start.shape)
-        return replace(found, inside=raw.inside, made=raw.made)
+        return replace(found, inside=raw.inside, made=raw.made, kind=raw.kind)
     bases = [node for node in start.nodes[: start.nodes.index(end)] if node.outputs and _leads_to(node, end)]
     path, call, read = bases[-1].outputs[0]
     found = _point(path, call, end.order, read, places, start.shape, _Formula(bases[-1], end))
-    return replace(found, inside=raw.inside, made=raw.made)
+    return replace(found, inside=raw.inside, made=raw.made, kind=raw.kind)
 
 
-def _needs(node: _Node, other: _Node) -> bool:
+def _needs(node: _Node, other: _Node | None) -> bool:
     """Whether a node is computed from another one."""
     return any(one is other or _needs(one, other) for one in node.parents)
 

@@ -116,3 +116,41 @@ def test_a_short_list_runs_through_the_depth_and_leaves_the_classes_out(name, n)
 
 def test_a_short_list_of_a_network_with_one_layer():
     assert LayerTable.spread(table_of(nn.Sequential(nn.Conv2d(3, 4, 1)))) == ["0"]
+
+
+def test_layers_of_somebodys_own_class_are_known_by_what_they_do():
+    class OwnConv(nn.Module):
+        def __init__(self, n_in, n_out):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(n_out, n_in, 3, 3))
+
+        def forward(self, x):
+            weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+            return torch.conv2d(x, weight, padding=1)
+
+    class OwnLinear(nn.Module):
+        def __init__(self, n_in, n_out):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(n_in, n_out))
+
+        def forward(self, x):
+            return x @ self.weight
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.fc = OwnConv(3, 4), OwnConv(4, 5), OwnLinear(5, 2)
+
+        def forward(self, x):
+            return self.fc(torch.relu(self.b(torch.relu(self.a(x)))).mean((2, 3)))
+
+    net = Net().eval()
+    points = trace(net, torch.zeros(1, 3, 16, 16))
+    table = LayerTable.find(net, points)
+    assert table[["layer", "kind", "units"]].values.tolist() == [
+        ["a", "conv", 4],
+        ["b", "conv", 5],
+        ["fc", "fc", 2],
+    ]
+    assert points["b"].then.names == ["relu"]
+    assert LayerTable.deepest_map(table) == "b"
