@@ -24,7 +24,12 @@ _OF_UNIT, _OF_LAYER = 1e-3, 1e-5
 
 
 def _difference(
-    fast: _WindowedLayer, whole: _WholePasses, x: Tensor, patches: Patches, wanted: Wanted
+    fast: _WindowedLayer,
+    whole: _WholePasses,
+    x: Tensor,
+    patches: Patches,
+    wanted: Wanted,
+    original: Tensor,
 ) -> str:
     """How the fast way differs from whole passes on an image, in one sentence; empty where it does not.
 
@@ -40,13 +45,14 @@ def _difference(
         The occluders, of which a few are taken.
     wanted : tuple
         The unit and the place that are watched; place None for the unit's peak.
+    original : torch.Tensor
+        The layer's values for the image, (units, h, w).
 
     Returns
     -------
     str
         The sentence.
     """
-    original = whole.values([x[None]])[0][0]
     unit, place = _telling(original, wanted)
     corners = [(original.shape[1] - 1, original.shape[2] - 1), (0, 0)]
     wanted_here: list[Wanted] = [(unit, one) for one in dict.fromkeys([place, *corners])]

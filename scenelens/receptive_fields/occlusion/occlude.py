@@ -42,13 +42,14 @@ SIZE, STRIDE = 11, 3  # the paper's occluders, in pixels
 @dataclass
 class _Way:
     """How a layer is occluded: its shape for one image; the fast way, and what it was made from; or why there
-    is none."""
+    is none. At first also the layer's values for the first image."""
 
     layer_shape: tuple[int, ...]
     fast: _WindowedLayer | None = None
     target: Step | None = None
     marks: list[Any] = field(default_factory=list)
     why: str = ""
+    original: Tensor | None = None
 
     def still(self, module: nn.Module) -> bool:
         """Whether the network is still the one that this was found for."""
@@ -178,7 +179,8 @@ class Occlusion:
 
     def _find_way(self, x: Tensor) -> _Way:
         whole = _WholePasses(self.network, self.layer)
-        layer_shape = tuple(whole.values([x[None]])[0].shape[1:])
+        original = whole.values([x[None]])[0][0]
+        layer_shape = tuple(original.shape)
         module = _module_of(self.network)
         why = _intervention(module)
         if why:  # the windows apply the modules' own steps
@@ -191,7 +193,8 @@ class Occlusion:
         why = next((step.unclear for step in steps if step.unclear), "")
         if why:
             return _Way(layer_shape, why=why)
-        return _Way(layer_shape, _WindowedLayer(target, tuple(x.shape)), target, _marks(steps))
+        fast = _WindowedLayer(target, tuple(x.shape))
+        return _Way(layer_shape, fast, target, _marks(steps), original=original)
 
     def _trusted(
         self, way: _Way, x: Tensor, patches: Patches, wanted: list[Wanted]
@@ -203,8 +206,8 @@ class Occlusion:
             known = _CHECKED.setdefault(whole.module, {})
             key = (self.layer, tuple(x.shape))
             if key not in known or known[key][0] is not way.target or known[key][1] != way.marks:
-                known[key] = (way.target, way.marks, _judged(way.fast, whole, x, patches, wanted[0]))
-            why = known[key][2]
+                known[key] = (way.target, way.marks, self._judged(way, x, patches, wanted[0]))
+            why, way.original = known[key][2], None
         if way.fast is not None and not why:
             odd = [step.what for step in way.fast.geometry.steps if step.kind == "unknown" and step.inputs]
             if odd:
@@ -213,6 +216,20 @@ class Occlusion:
         unusual = whole.learn(x)
         _say_once(f"{unusual or why} Every occluder takes a whole forward pass.")
         return whole
+
+    def _judged(self, way: _Way, x: Tensor, patches: Patches, wanted: Wanted) -> str:
+        """Why the fast way is not taken, in a sentence; empty where it gives what whole passes give."""
+        whole, fast = _WholePasses(self.network, self.layer), way.fast
+        if fast is None:
+            return way.why
+        if any(step.name not in fast.geometry.sizes for step in fast.geometry.steps):
+            # such steps are run on many occluded images at once
+            unusual = whole.learn(x)
+            if unusual:
+                return unusual
+            whole.at_once = 1
+        original = whole.values([x[None]])[0][0] if way.original is None else way.original
+        return _difference(fast, whole, x, patches, wanted, original)
 
     @property
     def _device(self) -> torch.device:
@@ -356,18 +373,6 @@ def _intervention(module: nn.Module) -> str:
         if replaced:
             return f"The method {replaced[0]} of {path or 'the network'} was replaced."
     return ""
-
-
-def _judged(fast: _WindowedLayer, whole: _WholePasses, x: Tensor, patches: Patches, wanted: Wanted) -> str:
-    """Why the fast way is not taken, in a sentence; empty where it gives what whole passes give."""
-    steps = fast.geometry.steps
-    if any(step.name not in fast.geometry.sizes for step in steps):
-        # such steps are run on many occluded images at once
-        unusual = whole.learn(x)
-        if unusual:
-            return unusual
-        whole.at_once = 1
-    return _difference(fast, whole, x, patches, wanted)
 
 
 @functools.lru_cache(maxsize=256)

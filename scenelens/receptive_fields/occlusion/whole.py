@@ -7,7 +7,8 @@ it had before the first pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks import Network, record, restoring
-from scenelens.receptive_fields.occlusion.records import Discrepancy, Patches, Place, Wanted
+from scenelens.receptive_fields.occlusion.records import Discrepancy, Patches, Wanted
 
 _BATCH = 64  # occluded images per forward pass, where an image's values do not depend on the others
 _AGAIN = 1e-5  # share of the highest value by which two passes of one image may differ
@@ -126,22 +127,21 @@ class _WholePasses:
         list of Discrepancy
             In the order of `wanted`.
         """
-        original = self.values([x[None]])[0][0]
-        places = [place or Discrepancy.peak_places(original[unit][None])[0] for unit, place in wanted]
-        at = _index([unit for unit, _ in wanted], places)
-        peaks = original[at]
+        units, places = [unit for unit, _ in wanted], [place for _, place in wanted]
+        if None in places:
+            peaked = Discrepancy.peak_places(self.values([x[None]])[0][0][units])
+            places = [place or at for place, at in zip(places, peaked, strict=True)]
+        known = [place for place in places if place is not None]
         n_y, n_x = patches.grid((x.shape[1], x.shape[2]))
-        batches = (
+        occluded = (
             _occluded(x, patches, range(first, min(n_y * n_x, first + self.at_once)))
             for first in range(0, n_y * n_x, self.at_once)
         )
-        changed = (torch.cat(self.values(batches, at)) - peaks).abs()
+        at = units, [row for row, _ in known], [column for _, column in known]
+        peaks, *values = self.values(itertools.chain([x[None]], occluded), at)
+        changed = (torch.cat(values) - peaks).abs()
         maps = changed.T.reshape(len(wanted), n_y, n_x).cpu().numpy()
-        return [Discrepancy(maps[n], unit, places[n], float(peaks[n])) for n, (unit, _) in enumerate(wanted)]
-
-
-def _index(units: Sequence[int], places: Sequence[Place]) -> tuple[list[int], list[int], list[int]]:
-    return list(units), [row for row, _ in places], [column for _, column in places]
+        return [Discrepancy(maps[n], unit, known[n], float(peaks[0, n])) for n, unit in enumerate(units)]
 
 
 def _occluded(x: Tensor, patches: Patches, numbers: range) -> Tensor:
