@@ -138,7 +138,7 @@ def _read_notebook(path: Path) -> NotebookNode:
     except OSError as error:
         raise SceneLensError(f"cannot read the notebook {path}: {error.strerror}.") from error
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SceneLensError(f"{path} is not a Jupyter notebook of format 4: {reason}") from error
 
 

@@ -35,6 +35,7 @@ from tests.torture.kills import (
 from tests.torture.kind import Kind
 from tests.torture.label_maps import LabelMaps
 from tests.torture.names import Figures, Pages, Text
+from tests.torture.notebooks import Notebooks
 from tests.torture.races import RaceAnswers, RaceCache, RaceDownloads, RaceWorld
 from tests.torture.study_toml import TOML
 from tests.torture.tables import Lists, Published
@@ -45,7 +46,7 @@ KINDS: list[type[Kind]] = [
     CacheIndex, CacheObjects, CacheLabels, CacheAtlas, CacheMinimal, CacheLocalization, Answers,
     KillIndex, KillLabels, KillAtlas, KillMinimal, KillLocalization, KillAnswers, KillWorld, KillDownloads,
     RaceCache, RaceWorld, RaceAnswers, RaceDownloads,
-    Text, Pages, Figures,
+    Text, Pages, Figures, Notebooks,
     CheckedXML, CheckedJSON, CheckedResults,
 ]  # fmt: skip
 

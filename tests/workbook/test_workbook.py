@@ -141,9 +141,20 @@ def test_widget_states(state, expected):
     assert len(_find_problems(notebook)) == expected
 
 
-def test_a_file_that_is_no_notebook_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ not json",
+        "",
+        "[]",
+        '{"nbformat": 4, "nbformat_minor": [5], "metadata": {}, "cells": []}',  # an error without a message
+        '{"nbformat": 4, "nbformat_minor": {}, "metadata": {}, "cells": []}',
+        '{"nbformat": [4], "nbformat_minor": 5, "metadata": {}, "cells": []}',
+    ],
+)
+def test_a_file_that_is_no_notebook_is_named(tmp_path, text):
     path = tmp_path / "broken.ipynb"
-    path.write_text("{ not json")
+    path.write_text(text)
     with pytest.raises(SceneLensError, match=r"broken\.ipynb is not a Jupyter notebook of format 4"):
         _read_notebook(path)
 
