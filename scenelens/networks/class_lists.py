@@ -82,11 +82,11 @@ def _in_order(rows: list[_Row], card: dict[str, Any], path: Path) -> _List:
         if numbers != list(range(first, first + len(rows))) or first:
             note = f"the numbers of the classes, from {first}, decide their order"
         rows = sorted(rows, key=lambda row: row.number or 0)
-    nameless = next((n for n, row in enumerate(rows) if not row.name.strip()), None)
+    names = [re.sub(r"""^(["'])(.*)\1$""", r"\2", row.name.strip()).strip() for row in rows]
+    nameless = next((n for n, name in enumerate(names) if not name), None)
     if nameless is not None:
         raise SceneLensError(f"{path} has no name for class {nameless}; write one.")
     wnids = [row.wnid for row in rows]
-    names = [re.sub(r"""^(["'])(.*)\1$""", r"\2", row.name.strip()) for row in rows]
     return _List(names, wnids if all(wnids) else [], card, note)
 
 

@@ -177,9 +177,12 @@ def _best_fit(
 
 
 def _are_equal(one: _Fit, other: _Fit) -> bool:
-    return one.arrays.keys() == other.arrays.keys() and all(
-        torch.equal(value, other.arrays[name]) for name, value in one.arrays.items()
-    )
+    try:
+        return one.arrays.keys() == other.arrays.keys() and all(
+            torch.equal(value, other.arrays[name]) for name, value in one.arrays.items()
+        )
+    except RuntimeError:  # arrays without numbers, or of a kind that cannot be compared
+        return False
 
 
 def _fits(entry: str, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Iterator[_Fit]:

@@ -125,6 +125,7 @@ def test_numbers_that_are_a_part_of_names_stay(tmp_path, name, text, names):
         ("deep.txt", "[" * 3000 + "]" * 3000, "is none"),
         ("other.json", '{"a": [1]}', "no class names"),
         ("number.json", "[[1, 2]]", "no name"),
+        ("quotes.txt", "''", "no name for class 0"),
         ("nameless.csv", "0,abbey\n1,\n2,den", "no name for class 1"),
         ("page.txt", "\n<!DOCTYPE html>\n<html>\n", "is a web page"),
         ("pointer.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:4\nsize 46", "git LFS"),

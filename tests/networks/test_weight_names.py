@@ -120,6 +120,12 @@ def test_two_networks_of_which_none_is_an_average_are_refused(tmp_path, names):
     assert same(load(tmp_path / "w.pth", equal)[0], net(1))
 
 
+def test_copies_without_numbers_are_one_sentence(tmp_path):
+    empty = {name: value.to("meta") for name, value in net(1).state_dict().items()}
+    with pytest.raises(SceneLensError, match="in 2 places, a, b"):
+        load(tmp_path / "w.pth", {"a": empty, "b": empty})
+
+
 def test_what_belongs_to_the_training_is_left_out_and_named(tmp_path):
     content = prefixed("model.", net(1)) | {"criterion.weight": torch.ones(5), "n_averaged": torch.tensor(3)}
     loaded, said = load(tmp_path / "w.pth", content)
