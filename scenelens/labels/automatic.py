@@ -296,14 +296,9 @@ class AutomaticLabels:
         Returns
         -------
         pathlib.Path
-            The file to read or to write. Earlier versions did not let label maps count: a file of theirs is
-            returned where it is there and all label maps are older.
+            The file to read or to write.
         """
-        files, besides = _digests(annotations, _files(annotations)), _besides(annotations)
-        today, earlier = named(files + besides), named(files)
-        if not besides or today.exists() or not earlier.exists():
-            return today
-        return earlier if _is_newer(earlier, annotations) else today
+        return named(_digests(annotations, _files(annotations)) + _besides(annotations))
 
     @staticmethod
     def stamps(annotations: Annotations) -> dict[Path, Stamp]:
@@ -327,14 +322,6 @@ class AutomaticLabels:
 def _read_labels(paths: Mapping[str, Path]) -> dict[str, AutomaticLabels]:
     cached = {name: read_cached(path, _unpack) for name, path in paths.items()}
     return {name: one for name, one in cached.items() if one is not None}
-
-
-def _is_newer(file: Path, annotations: Annotations) -> bool:
-    """Whether a file was written after every label map. Settings, such as colours, have no date."""
-    if any(one.depends_on() for one in _sets(annotations)):
-        return False
-    stamps = [SourceFile(path).stamp()[1] for one in _sets(annotations) for path in one.label_files()]
-    return min(stamps) >= 0 and max(stamps) <= SourceFile(file).stamp()[1]
 
 
 def _besides(annotations: Annotations) -> bytes:

@@ -76,22 +76,15 @@ def test_colours_are_part_of_the_key(tmp_path):
     assert path_of(one, tmp_path) == path_of(ColourMasks(tmp_path, COLOURS), tmp_path)
 
 
-def test_a_cache_file_from_before_is_used_where_every_label_map_is_older(study, tmp_path):
-    """Label maps did not count in earlier keys: the digests of photographs and annotations alone."""
+def test_label_maps_with_an_old_date_count_as_any_others(study):
+    """A file of labels that is newer than all label maps may still come from other label maps."""
     annotations = study.annotations
-    digests = []
-    AutomaticLabels.cache_path(annotations, lambda found: digests.append(found) or tmp_path / "none")
-    earlier, files = tmp_path / "earlier.npz", digests[0]
+    before = path_of(annotations, study.cache)
+    (study.cache / before).parent.mkdir(parents=True, exist_ok=True)
+    (study.cache / before).write_bytes(b"labels")
     for image in annotations.images:
         write_label_map(annotations.root, image, "parts", np.ones(SHAPE, int))
     write_legend(annotations.root, "parts", {1: "leg"})
-
-    def named(found: bytes):
-        return earlier if found == files else tmp_path / "today.npz"
-
-    assert AutomaticLabels.cache_path(annotations, named).name == "today.npz"
-    earlier.write_bytes(b"labels")
-    assert AutomaticLabels.cache_path(annotations, named) == earlier
-    legend = annotations.root / "Labels/parts.json"
-    os.utime(legend, ns=(0, earlier.stat().st_mtime_ns + 10))
-    assert AutomaticLabels.cache_path(annotations, named).name == "today.npz"
+    for path in (annotations.root / "Labels").rglob("*.*"):
+        os.utime(path, (0, 0))
+    assert path_of(annotations, study.cache) != before
