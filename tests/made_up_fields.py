@@ -49,7 +49,7 @@ class MadeUp:
         self.units: list[tuple[str, int]] = []
 
     def __call__(
-        self, network: Any, layer: str, unit: int, images: list, n_images: int, *, places: Any, progress: bool
+        self, network: Any, layer: str, unit: int, images: list, n_images: int, *, places: Any, **how: Any
     ) -> EmpiricalRF:
         self.units.append((layer, unit))
         values = [responses(network, layer, unit, image).max() for image in images]

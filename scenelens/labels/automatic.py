@@ -264,7 +264,6 @@ class AutomaticLabels:
         -------
         dict of str to AutomaticLabels
             The labels of each name; those that were computed are now cached.
-
         """
         found = _read_labels(paths)
         missing = {name: path for name, path in paths.items() if name not in found}

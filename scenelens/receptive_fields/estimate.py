@@ -20,6 +20,7 @@ from scenelens.networks import RF, Network, responses, theoretical_rf
 from scenelens.receptive_fields.field import DiscrepancyMaps, EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import STRIDE, Occlusion
 from scenelens.receptive_fields.occlusion.records import Discrepancy, Place
+from scenelens.unfinished import Packed, Unfinished
 
 N_IMAGES = 25  # K in the paper
 
@@ -36,6 +37,7 @@ def estimate_rf(
     stride: int = STRIDE,
     seed: int = 0,
     progress: bool = False,
+    work: Unfinished | None = None,
 ) -> EmpiricalRF:
     """Measure a unit's empirical receptive field (Figure 3; Table 2 lists its size).
 
@@ -63,6 +65,8 @@ def estimate_rf(
         Seed of the random noise.
     progress : bool, optional
         Whether to show a progress bar.
+    work : Unfinished, optional
+        Keeps the images' maps so far, and has those that an earlier process measured of the same images.
 
     Returns
     -------
@@ -104,13 +108,32 @@ def estimate_rf(
     elif len(images) < n_images:
         text = f"{n_images} images were wanted and {len(images)} given: the average is over these."
         warnings.warn(text, stacklevel=2)
-    found = []
-    for number in tqdm(chosen, desc=f"{layer}:{unit}", unit="image", disable=not progress):
+    work = work or Unfinished(None, "")
+    maps = _measured(work, unit)
+    kept = len(maps)
+    for number in tqdm(chosen[kept:], desc=f"{layer}:{unit}", unit="image", disable=not progress):
         place = None if places is None else places[number]
-        found.append((number, occlusion.of(images[number], [unit], [place])[0]))
+        maps.append(occlusion.of(images[number], [unit], [place])[0])
+        if work.due:
+            work.save(len(maps), (None, {}), _packed(maps[kept:]))
+            kept = len(maps)
+    found = list(zip(chosen, maps, strict=True))
     # an image on which the unit is silent has no peak, so no place to centre its map at
     active = [one for one in found if one[1].peak != 0]
     return _field(occlusion, unit, theoretical, size, active, n_images)
+
+
+def _packed(maps: list[Discrepancy]) -> Packed:
+    return [(one.place, float(one.peak)) for one in maps], {"maps": np.stack([one.map for one in maps])}
+
+
+def _measured(work: Unfinished, unit: int) -> list[Discrepancy]:
+    """What an earlier process measured: `_packed` undone."""
+    return [
+        Discrepancy(values, unit, (int(row), int(col)), peak)
+        for about, arrays in work.parts
+        for values, ((row, col), peak) in zip(arrays["maps"], about, strict=True)
+    ]
 
 
 def _theoretical(network: Network | nn.Module, layer: str, size: tuple[int, int]) -> RF:

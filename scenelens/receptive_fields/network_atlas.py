@@ -24,6 +24,7 @@ from scenelens.receptive_fields.estimate import estimate_rf
 from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import SIZE, STRIDE
 from scenelens.studies import Study, network_variant
+from scenelens.unfinished import Unfinished
 
 _METHOD = 1  # raise it when the way a field is estimated changes its numbers
 _PEAKS_AGREE = 0.01  # relative; the last digits of a response differ between machines
@@ -210,16 +211,23 @@ class NetworkAtlas:
         """
         cached = self.cached(layer)
         if unit not in cached:
-            content = EmpiricalRF.pack([self.compute(layer, unit, progress)], {"inputs": self.inputs})
-            keep(self.folder / file_name(layer) / f"{unit}.npz", content)
+            path = self.folder / file_name(layer) / f"{unit}.npz"
+            found = self.compute(layer, unit, progress, keep_at=path)
+            content = EmpiricalRF.pack([found], {"inputs": self.inputs})
+            keep(path, content)
             # through the file's format, so that the first caller gets what all later ones get
             cached[unit] = EmpiricalRF.unpack(content)[0][0]
         return cached[unit]
 
     def compute(
-        self, layer: str, unit: int, progress: bool = True, n_images: int | None = None
+        self,
+        layer: str,
+        unit: int,
+        progress: bool = True,
+        n_images: int | None = None,
+        keep_at: Path | None = None,
     ) -> EmpiricalRF:
-        """Compute a unit's field, with the single images' maps; nothing is cached.
+        """Compute a unit's field, with the single images' maps; the field is not cached.
 
         Parameters
         ----------
@@ -231,6 +239,9 @@ class NetworkAtlas:
             Whether to show a progress bar.
         n_images : int, optional
             How many top images to average over; by default as many as for the atlas.
+        keep_at : pathlib.Path, optional
+            The file that the field will be cached in. The maps so far are kept next to it every few seconds,
+            and a call after a killed one goes on from there.
 
         Returns
         -------
@@ -243,7 +254,9 @@ class NetworkAtlas:
         top = top[top["peak"] != 0] if (top["peak"] != 0).any() else top[:1]
         images = [self.study.load_image(image) for image in top["image"]]
         places = [(int(row), int(col)) for row, col in zip(top["row"], top["col"], strict=True)]
-        return estimate_rf(self.network, layer, unit, images, len(images), places=places, progress=progress)
+        about = digest(b"".join(image.tobytes() for image in images) + repr(places).encode())
+        work, n = Unfinished(keep_at, "maps", about), len(images)
+        return estimate_rf(self.network, layer, unit, images, n, places=places, progress=progress, work=work)
 
     def ship(self, folder: Path) -> list[Path]:
         """Write each layer's cached fields to one file.
