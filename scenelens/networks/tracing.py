@@ -346,6 +346,11 @@ class _Watch(TorchDispatchMode):
                     image, _Places(tuple(image.shape), spans, (0, None, None)), None, 0
                 )
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from importing its compiler, which takes a second: nothing is compiled here."""
+        return False
+
     def look(self, tensor: Any) -> _Places | None:
         """A tensor's places; None for a constant."""
         known = self._of(tensor)
