@@ -107,6 +107,7 @@ def _run(shell: InteractiveShell, cell: Cell) -> Cell:
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, Plate):
+        value.set_dpi(30)
         value.canvas.draw()  # a figure that cannot be drawn is an error of its cell
     if isinstance(value, Figure):
         return [getattr(value, "caption", ""), *(text.get_text() for text in value.findobj(Text))]

@@ -37,7 +37,7 @@ PAINT = {
     "door": (120, 180, 250), "fence": (220, 40, 40),
     "apple": (200, 20, 20), "ball": (20, 20, 220),
 }  # fmt: skip
-PER_CATEGORY = 9  # photographs of a category; an SVM needs 8
+PER_CATEGORY = 8  # photographs of a category, as many as an SVM needs
 
 
 def write_study(folder: Path, case: dict[str, str]) -> Path:

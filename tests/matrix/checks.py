@@ -1,19 +1,14 @@
-"""All notebooks run on studies of every shape, and say nothing that is not so."""
+"""Runs all notebooks on a small study, and looks for what a reader would find wrong in them."""
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 
-import pytest
-
 from scenelens.workbook.style import Plate
-from tests.matrix.cover import FACTORS, IMPOSSIBLE, pairwise
 from tests.matrix.notebook_cells import NOTEBOOKS, run_notebook, widget_errors
 from tests.matrix.small_studies import title_of, trust, write_study
 
-CASES = pairwise()
 #: The notebooks that also show the answers published about the paper's own two networks.
 PAPERS_UNITS = ("03_3", "04_1")
 #: What no sentence, caption or figure may show -> why.
@@ -25,18 +20,9 @@ NEVER = {
 }
 
 
-def test_every_value_meets_every_other_value():
-    met = {frozenset(pair) for case in CASES for pair in itertools.combinations(case.items(), 2)}
-    for one, other in itertools.combinations(FACTORS, 2):
-        for pair in itertools.product(FACTORS[one], FACTORS[other]):
-            wanted = frozenset(zip((one, other), pair, strict=True))
-            assert (wanted in met) != (wanted in IMPOSSIBLE), pair
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES, ids=lambda case: " - ".join(case.values()))
-def test_all_notebooks_run(case, tmp_path, monkeypatch):
-    study = write_study_for(case, tmp_path, monkeypatch)
+def run_on(case, folder, monkeypatch):
+    """Run all notebooks on a case's study; return what a reader would find wrong, one sentence each."""
+    write_study_for(case, folder, monkeypatch)
     wrong = []
     for path in NOTEBOOKS:
         cells = run_notebook(path)
@@ -44,7 +30,12 @@ def test_all_notebooks_run(case, tmp_path, monkeypatch):
         if case["networks"] in ("one", "no object network") and path.stem[:4] not in PAPERS_UNITS:
             found += invented(cells)
         wrong += [f"{path.stem}, cell {where}: {what}" for where, what in found]
-    assert not wrong, f"{study}\n" + "\n".join(wrong)
+    return wrong
+
+
+def name_of(case):
+    """A case in one line, for the names of tests."""
+    return " - ".join(case.values())
 
 
 def write_study_for(case, folder, monkeypatch):

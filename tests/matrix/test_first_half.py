@@ -1,0 +1,15 @@
+"""All notebooks run on studies of every shape, and say nothing that is not so: every other study of the list.
+
+The second half is a file of its own, because two processes share the tests by their files.
+"""
+
+import pytest
+
+from tests.matrix.checks import name_of, run_on
+from tests.matrix.cover import pairwise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", pairwise()[0::2], ids=name_of)
+def test_all_notebooks_run(case, tmp_path, monkeypatch):
+    assert run_on(case, tmp_path, monkeypatch) == []
