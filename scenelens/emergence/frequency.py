@@ -122,8 +122,9 @@ def object_frequency(
     -------
     pandas.DataFrame
         One row per object, most instances first, ties in alphabetical order: ``rank`` (from 1), ``object``,
-        ``instances``, ``images`` (that show it), ``share`` (of all images, 0..1), ``area`` (mean share of an
-        image's pixels where it is shown; NaN for an object that no image shows).
+        ``instances``, ``images`` (that show it), ``share`` (of the images whose annotators name
+        it, 0..1), ``area`` (mean share of an image's pixels where it is shown; NaN for an object that no
+        image shows).
 
     Notes
     -----
@@ -140,8 +141,9 @@ def object_frequency(
     shown = seen.present.sum(0)
     with np.errstate(invalid="ignore"):
         area = seen.area.sum(0) / shown
+    judged = np.maximum(seen.judged.sum(0), 1)
     table = pd.DataFrame({"object": seen.objects, "instances": seen.instances.sum(0), "images": shown})
-    table = table.assign(share=shown / len(seen.images), area=area)
+    table = table.assign(share=shown / judged, area=area)
     absent = [name for name in dict.fromkeys(objects) if name not in seen.objects]
     if absent:
         zeros = {"instances": 0, "images": 0, "share": 0.0, "area": math.nan}

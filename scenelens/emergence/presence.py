@@ -27,6 +27,9 @@ class ObjectPresence:
         (images, objects) int, the number of instances.
     area : numpy.ndarray
         (images, objects) float, the object's share of the image's pixels, 0..1.
+    known : numpy.ndarray, optional
+        (images, objects) bool, whether the image's annotators name the object at all; by default all do. Of
+        several sets of annotations one may know nine classes: that no lamp is named there says nothing.
     """
 
     images: tuple[str, ...]
@@ -34,6 +37,12 @@ class ObjectPresence:
     objects: tuple[str, ...]
     instances: np.ndarray
     area: np.ndarray
+    known: np.ndarray | None = None
+
+    @property
+    def judged(self) -> np.ndarray:
+        """(images, objects) bool: where a missing object means that it is not there."""
+        return np.ones(self.instances.shape, bool) if self.known is None else self.known
 
     @property
     def present(self) -> np.ndarray:
@@ -90,7 +99,19 @@ class ObjectPresence:
         np.add.at(instances, (rows, columns), 1)
         np.add.at(area, (rows, columns), table["share"].to_numpy(float))
         categories = tuple(annotated.scene(image) for image in ids)
-        return cls(tuple(ids), categories, objects, instances, area)
+        return cls(tuple(ids), categories, objects, instances, area, _known(annotated, ids, objects, fold))
+
+
+def _known(
+    annotated: Annotations, ids: Sequence[str], objects: Sequence[str], fold: Callable[[str], str]
+) -> np.ndarray | None:
+    """Which objects the annotators of each image name anywhere; None where there is one set."""
+    sets = getattr(annotated, "sets", {})
+    if len(sets) < 2:
+        return None
+    words = {name: {fold(raw) for raw in one.objects().object.unique()} for name, one in sets.items()}
+    rows = {name: np.array([one in known for one in objects], bool) for name, known in words.items()}
+    return np.array([rows[image.partition("/")[0]] for image in ids]).reshape(len(ids), len(objects))
 
 
 def _check_annotated(ids: Sequence[str], known: Sequence[str]) -> None:

@@ -61,7 +61,11 @@ def _vocabulary(found: Emergence) -> str:
         sets.append(f"{len(one):,} images with {objects} ({named(name)})")
     text = f"Only what is annotated can be found: {'; '.join(sets)}. Labels were chosen among {found.which}."
     if len(sets) > 1:
-        text += " An object that one set never names counts as absent from its images, even if it is there."
+        text += (
+            " For a unit's IoU, and for what tells scenes apart, an object that one set never names counts "
+            "as "
+            "absent from its images, even if it is there."
+        )
     return text
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import pandas as pd
@@ -260,7 +260,7 @@ def measure_emergence(
     -----
     Automatic labels use all annotated images; frequency and informativeness use those that show scenes.
     """
-    seen = ObjectPresence.of(study.need_annotations(), study.scene_images())
+    seen = _seen(study)
     every = {name: study.automatic_labels(name) for name in study.networks}
     automatic = {name: one.shown_often(least_images) for name, one in every.items()}
     labels = _all_labels(study, automatic)
@@ -303,6 +303,16 @@ def _all_labels(study: Study, automatic: dict[str, AutomaticLabels]) -> pd.DataF
     # Answers may come from another study's file; labels are checked here, once for all that is made of them.
     _check_units(labels, study.networks)
     return labels
+
+
+def _seen(study: Study) -> ObjectPresence:
+    """The objects on the annotated images of scenes, whose categories a list of images may name, too."""
+    seen = ObjectPresence.of(study.need_annotations(), study.scene_images())
+    try:
+        categories = study.scene_categories()
+    except CannotAnswerError:  # without scenes there is no informativeness, which says so itself
+        return seen
+    return replace(seen, categories=tuple(categories.get(image, "") for image in seen.images))
 
 
 def _check_objects(labels: pd.DataFrame, automatic: Iterable[AutomaticLabels], least_images: int) -> None:

@@ -1,6 +1,7 @@
 """Counts of objects, and Zipf's law, against cases worked by hand and numpy's own Zipf."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,3 +90,12 @@ def test_equal_counts_fit_without_a_slope():
     fit = Zipf.fitted(presence([("den", ("bed", "lamp"))] * 3))
     assert (fit.exponent, fit.low, fit.high) == (0, 0, 0)
     assert math.isnan(fit.fit)  # nothing varies, so nothing can be explained
+
+
+def test_the_share_is_of_the_images_whose_annotators_name_the_object():
+    """Two of four images have annotators who know doors; one of these shows one. All know lamps."""
+    seen = presence([("", ("door", "lamp")), ("", ("lamp",)), ("", ()), ("", ("lamp",))])
+    known = np.array([[True, True], [True, True], [False, True], [False, True]])
+    table = object_frequency(replace(seen, known=known)).set_index("object")
+    assert table.share.to_dict() == {"lamp": 0.75, "door": 0.5}
+    assert object_frequency(seen).set_index("object").share["door"] == 0.25

@@ -1,8 +1,10 @@
 """Objects by images, read from annotations on disk."""
 
+import pandas as pd
 import pytest
 
 from scenelens.emergence.presence import ObjectPresence
+from scenelens.emergence.study_emergence import _seen
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
@@ -52,3 +54,43 @@ def test_bad_input(study, tmp_path):
         ObjectPresence.of(study.annotations, [])
     with pytest.raises(CannotAnswerError, match=r"no annotations.*an \[annotations\] table"):
         open_study(write_tiny_study(tmp_path)).scene_images()
+
+
+def test_which_annotators_name_an_object(study):
+    """The second set names cars and, under another spelling, lamps; the first one neither names cars."""
+    one = study.annotations
+
+    class Streets:
+        images = ["a.png", "b.png"]
+
+        def objects(self):
+            rows = [("a.png", "car", 0.2), ("a.png", "lamps", 0.1)]
+            return pd.DataFrame(rows, columns=["image", "object", "share"])
+
+        def scene(self, image):
+            return ""
+
+    class Both(Streets):
+        sets = {"rooms": one, "streets": Streets()}
+        images = [f"{name}/{image}" for name, each in sets.items() for image in each.images]
+
+        def objects(self):
+            tables = [each.objects().assign(image=lambda table, n=name: f"{n}/" + table.image)
+                      for name, each in self.sets.items()]  # fmt: skip
+            return pd.concat(tables, ignore_index=True)
+
+    seen = ObjectPresence.of(Both())
+    street = [image.startswith("streets/") for image in seen.images]
+    judged = dict(zip(seen.objects, seen.judged.T.tolist(), strict=True))
+    assert judged["car"] == street
+    assert judged["lamp"] == [True] * len(street)
+    assert judged["bed"] == [not there for there in street]
+    assert ObjectPresence.of(one).judged.all()
+
+
+def test_scenes_may_be_named_by_the_list_of_images(study, monkeypatch):
+    """The annotations know no scene; the folders of the same photographs do."""
+    monkeypatch.setattr(type(study.annotations), "scene", lambda self, image: "")
+    assert set(_seen(study).categories) == {"attic", "beach", "cave"}
+    monkeypatch.setattr(study, "images", study.images.assign(category=""), raising=False)
+    assert set(_seen(study).categories) == {""}

@@ -219,6 +219,7 @@ def test_constant_counts_are_said_and_are_no_nan(study):
 
 def test_without_scene_categories_the_rest_goes_on(study, monkeypatch):
     monkeypatch.setattr(type(study.annotations), "scene", lambda self, image: "")
+    monkeypatch.setattr(study, "images", study.images.assign(category=""), raising=False)
     found = measure_emergence(study, EASY)
     assert found.informative is None
     for ask in (sentences.describe_informative, lambda found: found.categories):
