@@ -176,7 +176,11 @@ class LabelStore:
         pandas.DataFrame
             With the columns `labels.COLUMNS`.
         """
-        return current(self.history())[list(COLUMNS)]
+        history = self.history()
+        try:
+            return current(history)[list(COLUMNS)]
+        except SceneLensError as error:
+            raise SceneLensError(f"{self.path}: {_DAMAGED} ({error})") from error
 
     def history(self) -> pd.DataFrame:
         """All answers ever given, in the order of writing.
@@ -238,6 +242,8 @@ class LabelStore:
         if not self.path.exists():
             return []
         with self._open(write=False) as database:
+            if not database.execute("PRAGMA user_version").fetchone()[0]:
+                return []  # its writer was killed before the first answer
             written = "written" if _has_written(database) else "''"
             rows = database.execute(f"SELECT {_NAMES}, {written} FROM answers ORDER BY number").fetchall()
             rows = _complete(rows)
@@ -252,7 +258,7 @@ class LabelStore:
                 if write:
                     _prepare(database)
                 yield database
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise SceneLensError(self._sentence(error, write)) from error
 
     def _connect(self, write: bool) -> sqlite3.Connection:
@@ -290,6 +296,8 @@ class LabelStore:
             )
 
     def _sentence(self, error: Exception, write: bool) -> str:
+        if isinstance(error, UnicodeDecodeError):  # SQLite's own message held bytes of the damaged file
+            return f"{self.path}: {_DAMAGED}."
         code = getattr(error, "sqlite_errorcode", None)
         primary = -1 if code is None else code & 0xFF  # the lowest byte; the rest says more about the cause
         what = {

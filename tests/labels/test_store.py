@@ -144,6 +144,37 @@ def test_a_killed_process_loses_no_answer_it_had_accepted(store):
     store.add(**(ANSWER | {"annotator": "Bob"}))
 
 
+def test_a_file_whose_writer_was_killed_before_the_first_answer_is_empty(store):
+    store.path.parent.mkdir()
+    with contextlib.closing(store._connect(write=True)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+    assert store.path.stat().st_size
+    assert LabelStore(store.path).labels().empty
+    assert store.progress("Ada") == set()
+    store.add(**ANSWER)
+    assert len(store) == 1
+
+
+def test_an_answer_that_breaks_the_schema_names_the_file(store):
+    store.add(**ANSWER)
+    with contextlib.closing(sqlite3.connect(store.path)) as database:
+        database.execute("UPDATE answers SET type = 'e8411c'")
+        database.commit()
+    with pytest.raises(SceneLensError, match=r"labels\.db: it is damaged"):
+        store.labels()
+
+
+def test_a_message_of_sqlite_that_is_no_text_is_damage(store, monkeypatch):
+    store.add(**ANSWER)
+
+    def damaged(*_):
+        b"\x81".decode()
+
+    monkeypatch.setattr(LabelStore, "_check_version", damaged)
+    with pytest.raises(SceneLensError, match=r"labels\.db: it is damaged"):
+        LabelStore(store.path)
+
+
 def test_a_newer_version_is_refused(store):
     store.add(**ANSWER)
     with sqlite3.connect(store.path) as database:
