@@ -213,8 +213,8 @@ class Occlusion:
             if odd:
                 _say_once(f"{odd[0]} is not understood: from there on each occluder takes a whole pass.")
             return way.fast
-        unusual = whole.learn(x)
-        _say_once(f"{unusual or why} Every occluder takes a whole forward pass.")
+        reason = whole.learn(x) or why
+        _say_once(f"{reason[:1].upper()}{reason[1:]} Every occluder takes a whole forward pass.")
         return whole
 
     def _judged(self, way: _Way, x: Tensor, patches: Patches, wanted: Wanted) -> str:

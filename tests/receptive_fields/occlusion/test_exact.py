@@ -596,6 +596,31 @@ def test_a_pooling_that_ends_beyond_the_map_finds_nothing_there() -> None:
         np.testing.assert_allclose(found.map, expected, atol=1e-5)
 
 
+class ChannelsLast(nn.Module):
+    """A block whose maps have their channels last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.block, self.last = nn.Conv2d(3, 6, 3), nn.LayerNorm(6), nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.block(self.first(x).permute(0, 2, 3, 1)))
+
+
+def test_maps_with_their_channels_last_take_whole_passes() -> None:
+    net, image = seeded(ChannelsLast), torch.randn(3, 21, 24)
+    with said("has its positions elsewhere than in its last two dimensions"):
+        found = Occlusion(net, "block", PATCH, STRIDE).of(image, [5], [(3, 4)])[0]
+
+    def response(x: Tensor) -> float:
+        with torch.no_grad():
+            return float(net.block(net.first(x[None]).permute(0, 2, 3, 1))[0, 3, 4, 5])
+
+    occluded = image.clone()
+    occluded[:, 3:8, 3:7] = torch.from_numpy(PATCH).permute(2, 0, 1)
+    np.testing.assert_allclose(found.map[1, 1], abs(response(occluded) - response(image)), atol=1e-5)
+
+
 # ---- the check
 
 
