@@ -152,6 +152,34 @@ class _Formats(dict[str, _Format]):
         more = f"; the folder {hint}" if hint and not said else ""
         raise SceneLensError(f"format = {name!r} is unknown; {close}{more}.")
 
+    def guess(self, root: Path) -> str:
+        """The format that a folder's files look like.
+
+        Parameters
+        ----------
+        root : pathlib.Path
+            The set's folder.
+
+        Returns
+        -------
+        str
+            The format's name.
+
+        Raises
+        ------
+        SceneLensError
+            If no file looks like annotations that are read; where there is a converter, it is named.
+        """
+        found = _found_in(root)
+        if found in self:
+            # The layouts of LabelMe's XML differ in their folders only.
+            return (
+                "labelme" if found == "sun" and SourceFile.subfolder(root, "Annotations") is None else found
+            )
+        known = dict(_CONVERTERS).get(found, "")
+        reason = f"it {known}" if known else "none of its files looks like annotations"
+        raise SceneLensError(f"the folder {root} cannot be used: {reason}; formats: {', '.join(self)}.")
+
 
 #: Name of a format in a study.toml -> the format; ``ANNOTATION_FORMATS["coco"].open("photos")`` opens one.
 ANNOTATION_FORMATS = _Formats(
@@ -221,13 +249,17 @@ _LOOK_AT = 2000  # files of a folder that are looked at
 
 def _looks_like(root: Path, but: str) -> str:
     """Which format a folder looks like, as the rest of a sentence; '' for none, or for the format `but`."""
-    found = next(filter(None, (_kind(path) for path in islice(_files(root), _LOOK_AT))), "")
-    if not found:
-        found = _masks_kind(root)
+    found = _found_in(root)
     if found in ANNOTATION_FORMATS:
         same = found == but or {found, but} == {"sun", "labelme"}
         return "" if same else f'looks like another format: format = "{found}" reads it'
     return dict(_CONVERTERS).get(found, "")
+
+
+def _found_in(root: Path) -> str:
+    """A key of `ANNOTATION_FORMATS` or of `_CONVERTERS`, by the files of a folder; '' for none."""
+    kinds = (_kind(path) for path in islice(_files(root), _LOOK_AT))
+    return next(filter(None, kinds), "") or _masks_kind(root)
 
 
 def _files(root: Path) -> Iterator[Path]:

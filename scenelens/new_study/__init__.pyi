@@ -1,0 +1,3 @@
+from .command import begin_study
+
+__all__ = ["begin_study"]
