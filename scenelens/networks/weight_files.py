@@ -193,6 +193,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> dict[str, dict[str, Tensor]]:
     try:
+        _check_records(path)
         data = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SceneLensError(f"{path} {_why_not(str(error))}") from error
@@ -206,6 +207,30 @@ def _read_torch(path: Path) -> dict[str, dict[str, Tensor]]:
         f"{path} has no state dict (name -> array), but {has.replace('allowed: ', 'only ')}; save "
         "module.state_dict()."
     )
+
+
+def _check_records(path: Path) -> None:
+    """Raise where a record of a torch file has another checksum than it says.
+
+    torch itself does not look: it would take damaged numbers for weights, and after a wrong length whatever
+    the memory holds. A file that was saved without checksums has no right one at all, and is read.
+    """
+    if not zipfile.is_zipfile(path):  # torch's earlier format has no checksums
+        return
+    with zipfile.ZipFile(path) as file:
+        wrong = [record.filename for record in file.infolist() if not _is_whole(file, record)]
+        if wrong and len(wrong) < len(file.infolist()):
+            raise zipfile.BadZipFile(f"the checksum of {wrong[0]} is wrong")
+
+
+def _is_whole(file: zipfile.ZipFile, record: zipfile.ZipInfo) -> bool:
+    try:
+        with file.open(record) as content:
+            while content.read(1 << 20):
+                pass
+    except zipfile.BadZipFile:
+        return False
+    return True
 
 
 def _why_not(said: str) -> str:

@@ -1,6 +1,8 @@
 import pickle
 import random
+import zipfile
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -179,6 +181,31 @@ def test_damaged_weights_are_one_sentence(tmp_path, name):
             said.append(str(error))
     assert said
     assert all(name in one for one in said)
+
+
+def test_a_flipped_bit_in_any_record_is_found(tmp_path):
+    """torch itself loads most of these files, with other numbers."""
+    path, rng = tmp_path / "w.pth", random.Random(0)
+    torch.save(net(1).state_dict(), path)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as file:
+        records = file.infolist()
+    for record in records:
+        lengths = whole[record.header_offset + 26 : record.header_offset + 30]  # of two fields
+        start = record.header_offset + 30 + sum(np.frombuffer(lengths, "<u2").tolist())
+        at = start + rng.randrange(record.file_size)
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << rng.randrange(8)]) + whole[at + 1 :])
+        with pytest.raises(SceneLensError, match=r"w\.pth"):
+            load_weights(net(), path)
+
+
+def test_a_file_that_was_saved_without_checksums_is_read(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(net(1).state_dict(), tmp_path / "w.pth")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert same(load_weights(net(), tmp_path / "w.pth"), net(1))
 
 
 def test_rename_takes_names_only(tmp_path):
