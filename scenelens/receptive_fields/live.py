@@ -77,7 +77,7 @@ class FieldExplorer(UnitBrowser):
         return list(self.atlas.parts)
 
     def layers(self, network: str | None = None) -> list[str]:
-        """A network's layers that have a map and a theoretical field, early ones first.
+        """A network's layers that have a map, early ones first.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class FieldExplorer(UnitBrowser):
             Names of layers.
         """
         found = self.atlas.part(network or self.network).network
-        return [str(layer) for layer in found.layers["layer"] if found.field(layer)]
+        return [str(layer) for layer in found.layers["layer"] if found.layer_shape(layer)[1:] != (1, 1)]
 
     def tops(self) -> list[TopImage]:
         """The unit's top images, best first."""

@@ -313,10 +313,10 @@ class NetworkAtlas:
 
 def _atlas_layers(network: Network) -> list[str]:
     """The layers whose units the atlas measures: Table 2's where the network has them, else four main layers
-    that have a map and a known theoretical field, early ones first."""
+    that have a map, early ones first."""
     if set(paper.RF_SIZES) <= set(network.layers.layer):
         return list(paper.RF_SIZES)
-    usable = [layer for layer in network.main_layers(6) if network.field(layer)]
+    usable = [layer for layer in network.main_layers(6) if network.layer_shape(layer)[1:] != (1, 1)]
     places = np.linspace(0, len(usable) - 1, min(4, len(usable))).round().astype(int)
     return [usable[k] for k in places]
 
