@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from scenelens import paper
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.exercises import check
-from scenelens.minimal_images import examples, sentences, study_retention
+from scenelens.minimal_images import examples, figures, sentences, study_retention
 from scenelens.minimal_images.retention_search import ImageRetention, Retention
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
@@ -186,3 +187,38 @@ def test_every_exercise_has_a_right_answer_and_a_wrong_one(study, favourite, mon
     for exercise, answer in right.items():
         assert check(exercise, study, answer).right, exercise
         assert not check(exercise, study, wrong[exercise]).right, exercise
+
+
+def test_scene_photographs_are_used_where_annotations_name_no_scene(tmp_path):
+    """Two kinds: masks in one flat folder, and outlines in folders that no class is called like."""
+    path = write_tiny_study(tmp_path)
+    masks = tmp_path / "masks"
+    for place in ("images", "labels"):
+        (masks / place).mkdir(parents=True)
+        Image.new("RGB", (80, 60), (9, 9, 9)).save(masks / place / "a.png")
+    table = '[annotations]\nroot = "masks"\nformat = "colour-mask"\n[annotations.colours]\nlamp = [9, 9, 9]\n'
+    path.write_text(path.read_text() + table)
+    study = open_study(path)
+    assert examples.choose_categories(study, n=None) == ["attic", "beach", "cave"]
+    example = examples.example_scene(study, "cave")
+    assert example.regions is None
+    assert list(example.cuts()) == ["edges and regions"]
+    with pytest.raises(CannotAnswerError, match="no annotation of this study names a scene"):
+        study_retention.compare_retention(study, ["cave"])
+    for folder in ("attic", "beach", "cave"):
+        (tmp_path / "photos" / "scene" / folder).rename(tmp_path / "photos" / "scene" / f"{folder} 1")
+    with pytest.raises(CannotAnswerError, match="no photograph of the study shows what its scene network"):
+        examples.choose_categories(open_study(path))
+
+
+def test_a_photograph_that_is_listed_and_annotated_is_cut_by_its_objects(study):
+    image = study.images["image"].iloc[0]
+    assert examples._regions(study, image).names == examples._regions(study, study.annotated(image)).names
+
+
+def test_no_other_network_is_compared_where_there_is_none(study, monkeypatch, favourite):
+    counted = study_retention.category_retention(study, favourite)
+    said = sentences.describe_retention({"scene": [counted]})
+    assert "No object network is compared" in said
+    assert "The scene network:" in said
+    assert "orange" not in figures.retention_bars({"scene": [counted]}).caption

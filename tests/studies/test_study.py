@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from scenelens.annotations import ANNOTATION_FORMATS
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.studies import study as study_module
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
@@ -213,3 +213,41 @@ def test_annotated_images_are_found_by_their_files(tmp_path, linked):
     assert study.annotated("scene/attic/0.png") == "scene/attic/0.png"
     assert study.annotated("object/apple/0.png") == ""
     assert open_study(write_tiny_study(tmp_path / "bare")).annotated("scene/attic/0.png") == ""
+
+
+@pytest.mark.parametrize(("folders", "categories"), [
+    (["a/abbey", "k/kitchen", "d/desert/sand"], ["abbey", "desert/sand", "kitchen"]),
+    (["A/abbey", "é/église"], ["abbey", "église"]),
+    (["a/abbey", "b/abbey"], ["a/abbey", "b/abbey"]),  # two sets, and not two letters
+    (["abbey", "k/kitchen"], ["abbey", "k/kitchen"]),
+    (["", "a/abbey"], ["", "abbey"]),
+    ([""], [""]),
+])  # fmt: skip
+def test_a_folder_of_the_first_letter_is_no_part_of_a_category(tmp_path, folders, categories):
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / folder / "x.png")
+    found = study_module._listed({"source": "scene-centric"}, tmp_path)
+    assert sorted(found["category"]) == sorted(categories)
+
+
+def test_categories_can_be_renamed_with_or_without_their_letter(tmp_path):
+    for folder in ("a/abbey", "d/desert"):
+        (tmp_path / folder).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / folder / "x.png")
+    for key in ("desert", "d/desert"):
+        entry = {"source": "scene-centric", "categories": {key: "desert/sand"}}
+        assert sorted(study_module._listed(entry, tmp_path)["category"]) == ["abbey", "desert/sand"]
+
+
+def test_a_study_is_called_by_its_title(tmp_path):
+    path = write_tiny_study(tmp_path)
+    assert open_study(path).title == "tiny"
+    path.write_text('title = "Two rooms"\n' + path.read_text())
+    assert open_study(path).title == "Two rooms"
+
+
+def test_images_of_a_source_that_the_study_lacks(tiny_study):
+    assert len(tiny_study.images_from("object-centric")) == 8
+    with pytest.raises(CannotAnswerError, match="has no street images: add"):
+        tiny_study.images_from("street")
