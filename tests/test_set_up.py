@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import tomllib
 from types import ModuleType
@@ -77,7 +78,7 @@ def test_every_name_of_the_readmes_table_exists():
         room = sl
         for name in re.findall(r"`([\w.]+)(?:\([^`]*)?`", row):
             if name.startswith("sl."):
-                value = getattr(sl, name.removeprefix("sl."))
+                value = functools.reduce(getattr, name.split(".")[1:], sl)
                 room = value if isinstance(value, ModuleType) else room
             elif not name.endswith("..."):  # which stands for several
                 assert hasattr(room, name), f"{name} of {room.__name__}"
