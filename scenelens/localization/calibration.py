@@ -30,7 +30,7 @@ import pandas as pd
 from sklearn.isotonic import IsotonicRegression
 
 from scenelens.annotations import Annotations
-from scenelens.errors import SceneLensError, close_names
+from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.truth import ImageConcepts
 from scenelens.unfinished import Packed, Unfinished
@@ -290,7 +290,11 @@ class _Observations:
         # A unit whose concept is on none of these images could only miss; this says nothing about the unit.
         kept = np.flatnonzero(self.present & (n > 0))
         if not len(kept):
-            raise SceneLensError("no image shows any labelled concept; give more images.")
+            raise CannotAnswerError(
+                f"no image shows any labelled concept where a unit of the {self.units.network.name} "
+                "network is "
+                "active, so no response can be turned into a confidence: annotate more images."
+            )
         curves = {int(row): Curve.fit(responses[rows == row], right[rows == row]) for row in kept}
         names = ("layer", "unit", "concept", "type", "kind", "threshold")
         columns = [name for name in names if name in self.units.table]

@@ -51,6 +51,10 @@ def describe_splits(study: Study, localizers: Mapping[str, StudyLocalizer]) -> S
         units = f"{n:,} unit{'' if n == 1 else 's'}"
         where = f" ({layers})" if n else ""
         rows.append(f"- {named(name)} network: {units} named and calibrated{where}.")
+    left = [name for name in study.networks if name not in localizers]
+    rows += [
+        f"- {named(name)} network: left out, because none of its units can be calibrated." for name in left
+    ]
     return Sentences("\n".join([first, "", *rows]))
 
 

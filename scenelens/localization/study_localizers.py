@@ -204,7 +204,7 @@ def open_localizers(study: Study, progress: bool = True) -> dict[str, StudyLocal
     Returns
     -------
     dict of str to StudyLocalizer
-        By network.
+        By network. One whose units cannot be named or calibrated is left out, unless it is the main one.
 
     Raises
     ------
@@ -218,11 +218,17 @@ def _open(study: Study, networks: Sequence[str], progress: bool) -> dict[str, St
     opened = _OPEN.setdefault(study, {})
     variants = {name: network_variant(study.networks[name], _folder(study)) for name in networks}
     missing = [name for name, variant in variants.items() if (name, variant) not in opened]
+    failed: dict[str, CannotAnswerError] = {}
     if missing:
         splits = _split_images(study)
         for name, automatic in _automatic_labels(study, missing, splits, progress).items():
-            opened[name, variants[name]] = _study_localizer(study, name, splits, automatic, progress)
-    return {name: opened[name, variant] for name, variant in variants.items()}
+            try:
+                opened[name, variants[name]] = _study_localizer(study, name, splits, automatic, progress)
+            except CannotAnswerError as why:  # the other networks can still be looked at
+                failed[name] = why
+    if failed and (study.networks.main in failed or len(failed) == len(networks)):
+        raise next(iter(failed.values()))
+    return {name: opened[name, variant] for name, variant in variants.items() if name not in failed}
 
 
 def _folder(study: Study) -> Path:

@@ -361,3 +361,27 @@ def test_exercises_tell_right_from_wrong(study, found):
     for exercise, answer in right.items():
         assert check(exercise, study, answer).right, exercise
         assert not check(exercise, study, wrong[exercise]).right, exercise
+
+
+@pytest.mark.parametrize("lost", ["object", "scene"])
+def test_a_network_that_cannot_be_calibrated(study, found, monkeypatch, lost):
+    """The object network is left out, and said to be; without the main network nothing is left."""
+    monkeypatch.setitem(module._OPEN, study, {})
+    whole = module._study_localizer
+
+    def sometimes(study, name, *rest):
+        if name == lost:
+            raise CannotAnswerError("no image shows any labelled concept")
+        return whole(study, name, *rest)
+
+    monkeypatch.setattr(module, "_study_localizer", sometimes)
+    with pytest.raises(CannotAnswerError, match="no image shows"):
+        StudyLocalizer.of(study, lost)
+    if lost == "scene":
+        with pytest.raises(CannotAnswerError, match="no image shows"):
+            open_localizers(study)
+        return
+    localizers = open_localizers(study)
+    assert list(localizers) == ["scene"]
+    assert "- object network: left out" in sentences.describe_splits(study, localizers)
+    assert "left out" not in sentences.describe_splits(study, found)
