@@ -10,8 +10,8 @@ object's frequency is its number of instances; its informativeness is the number
 its presence is the best predictor. Every share and correlation has a 95% interval.
 
 In goes an open study. Out comes an `Emergence`: tables (pandas), which the sentences (``describe_...``) and
-the figures (``figures``) take as they are. A study without annotations gives None, and the views of None are
-a sentence that says what is missing.
+the figures (``figures``) take as they are. A study without annotations,
+or with too few, raises `CannotAnswerError`, whose sentence a notebook shows.
 
 >>> import scenelens as sl
 >>> study = sl.open_study()  # doctest: +SKIP

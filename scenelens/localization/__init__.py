@@ -13,14 +13,15 @@ turns a layer's maps into boxes), then a `Calibration`, then a `Localizer`, then
 >>> import scenelens as sl
 >>> study = sl.open_study()                                                          # doctest: +SKIP
 >>> localizers = sl.localization.open_localizers(study)                              # doctest: +SKIP
->>> seen = localizers["scene"].localizer(image)  # uint8 RGB (h, w, 3)               # doctest: +SKIP
+>>> seen = localizers["scene"](image)            # uint8 RGB (h, w, 3)               # doctest: +SKIP
 >>> seen.scene, seen.boxes                       # two tables                        # doctest: +SKIP
 >>> sl.localization.compare_networks(localizers) # how well do they find objects?    # doctest: +SKIP
 
 In goes a study with annotations, or a network with a table of labels (`LabelledUnits.prepare`). Out come
 tables of scenes and boxes, scores with intervals, sentences (``describe_...``), the paper's Figures 10 and 11
-(``figures``), and a widget for any image (`localize_image`). For a study without annotations, tables and
-figures are a sentence that says so.
+(``figures``), and a widget for any image (`localize_image`). A study without annotations, or with too few,
+raises `CannotAnswerError`, whose sentence a notebook shows. Networks are compared over the objects that all
+of them have, and an object is judged only on images whose annotators know it.
 """
 
 import lazy_loader

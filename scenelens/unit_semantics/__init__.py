@@ -8,8 +8,8 @@ network.
 This room draws the paper's figures from three sources in the same way: the released answers of the workers,
 automatic labels (each unit's best match among the annotated concepts), and the answers of people who do the
 task here. A `LabelSet` has the labels of one source. The tables count units by type or level, with intervals;
-the sentences (``describe_...``) and the figures (``figures``) show them. An empty set is shown as the
-sentence that says how to fill it.
+the sentences (``describe_...``) and the figures (``figures``) show them. What is asked of an
+empty set raises `CannotAnswerError`, whose sentence says how to fill it.
 
 >>> import scenelens as sl
 >>> study = sl.open_study()  # doctest: +SKIP
