@@ -294,3 +294,58 @@ def test_a_token_mixing_layer_is_refused_and_the_block_around_it_is_read():
     assert table.loc["mixer", ["units", "map"]].tolist() == [6, (5, 5)]
     assert network.field("mixer").whole
     assert network.deepest_map() == "mixer"
+
+
+STEPS = {  # of a random network; each takes the network, its kth convolution and two channels
+    "conv": lambda net, m, x: m(x),
+    "pool": lambda net, m, x: F.avg_pool2d(x, 3, padding=1, ceil_mode=True),
+    "pad": lambda net, m, x: m(F.pad(x, (1, 1, 0, 2))),
+    "crop": lambda net, m, x: m(x[:, :, 1:, 1:-1]),
+    "channels last": lambda net, m, x: m(net.mix(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)),
+    "residual": lambda net, m, x: m(x + F.avg_pool2d(x, 3, 1, 1)),
+    "concatenation": lambda net, m, x: m(torch.cat([x, F.avg_pool2d(x, 3, 1, 1)], 1)[:, ::2]),
+    "flat and back": lambda net, m, x: m(
+        x.flatten(2).transpose(1, 2).contiguous().transpose(1, 2).view_as(x)
+    ),
+    "split": lambda net, m, x: m(torch.cat(x.split(1, 1)[::-1], 1)),
+}
+
+
+def test_random_networks_see_what_the_gradient_says():
+    compared = 0
+    for seed in range(60):
+        draw = torch.Generator().manual_seed(seed)
+
+        def pick(*options, draw=draw):
+            return options[int(torch.randint(len(options), (), generator=draw))]
+
+        names = [pick(*STEPS) for _ in range(pick(1, 2, 3))]
+        layers = {
+            f"c{k}": conv(2, 2, pick(1, 2, 3), stride=pick(1, 2), padding=pick(0, 1), dilation=pick(1, 2))
+            for k in range(len(names))
+        }
+
+        def forward(net, x, names=names):
+            x = net.first(x)
+            for k, name in enumerate(names):
+                x = STEPS[name](net, getattr(net, f"c{k}"), x)
+            return net.last(x)
+
+        mix = nn.Linear(2, 2, bias=False)
+        net = Open(
+            forward, first=conv(3, 2, 3, stride=pick(1, 2)), last=conv(2, 2, 1), mix=mix, **layers
+        ).eval()
+        field = theoretical_rf(net, "last", (SIDE, SIDE))
+        place = tuple(n // 2 for n in trace(net, IMAGES)["last"].shape[1:])
+        sizes = field.size if isinstance(field.size, tuple) else (field.size,) * 2
+        for side, center, (first, last) in zip(
+            sizes, field.center(*place), support(net, "last", place), strict=True
+        ):
+            low, high = center - (side - 1) / 2, center + (side - 1) / 2
+            assert low <= first <= last <= high, (seed, names)
+            if (
+                low > 0
+            ):  # inside the image; at the other end padding may stand in for pixels that strides miss
+                assert low == first, (seed, names)
+                compared += 1
+    assert compared > 40
