@@ -14,7 +14,7 @@ from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.image_folders import find_images
 from scenelens.new_study.draft import StudyDraft
-from scenelens.new_study.outlook import answers, photographs
+from scenelens.new_study.outlook import Outlook
 from scenelens.new_study.trial import PreparationTrial
 from scenelens.sentences import interval, percent
 from scenelens.studies import Study, StudyTrust, open_study
@@ -70,14 +70,14 @@ def _begin(options: argparse.Namespace) -> None:
         StudyTrust(study.file).require(options.trust)
         _find_categories(draft, study)
     with _opened(draft) as study:
-        print("\n".join(photographs(study)))
+        print("\n".join(Outlook(study).photographs()))
         for name in draft.networks:
             _try_preparation(draft, study, name)
     with _opened(draft) as study:  # as it will be written
         for name in study.networks:
             print("; ".join([str(study.networks[name]), *study.networks[name].notes]))
         print("\nWhat the notebooks will answer on this study:")
-        for can, sentence in answers(study):
+        for can, sentence in Outlook(study).answers():
             print(f"  {'yes' if can else 'no ':3}  {sentence}")
     replace_file(path, draft.text().encode())
     print(f"\nWritten: {path}\nNext: make workbook STUDY={path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -161,28 +161,3 @@ def _commented(text: str) -> str:
             lines.append("")
         lines[-1] += f" {word}"
     return "".join(f"#{line}\n" for line in lines)
-
-
-def counted(names: Iterable[str], most: int = 5) -> str:
-    """Name a few of many, as a part of a sentence.
-
-    Parameters
-    ----------
-    names : iterable of str
-        The names.
-    most : int, optional
-        How many are named (default 5).
-
-    Returns
-    -------
-    str
-        Such as ``"a, b and 3 more"``.
-
-    Examples
-    --------
-    >>> counted(["a", "b"]), counted("abcd", most=2)
-    ('a, b', 'a, b and 2 more')
-    """
-    known = [one_line(name) for name in names]
-    more = f" and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + more

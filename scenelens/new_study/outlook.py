@@ -2,34 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from scenelens.errors import SceneLensError
-from scenelens.new_study.draft import counted
+from scenelens.sentences import one_line
 from scenelens.studies import Study
 
 _FEW = 100  # photographs: the top 100 of section 2 are then all of them
+_PAIR = "a scene and an object network, and scene-centric and object-centric photographs"
+_SCENES = "a scene network, and photographs in folders that are named like its classes"
 
 
-def photographs(study: Study) -> list[str]:
-    """Say what photographs a study has, and which of their categories its networks know.
+class Outlook:
+    """What a study has, and what the notebooks can answer on it, in sentences.
 
     Parameters
     ----------
     study : Study
         The open study.
-
-    Returns
-    -------
-    list of str
-        Sentences.
     """
-    lines = []
-    for source, images in study.images.groupby("source", sort=False):
-        names = [name for name in images.category.unique() if name not in ("", ".")]
-        where = f"in {len(names)} categories ({counted(names)})" if names else "without categories"
-        lines.append(f"{len(images):,} {source} photographs {where}.")
-    for name in study.networks:
-        lines += _matched(study, name)
-    return lines
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    def photographs(self) -> list[str]:
+        """Say what photographs a study has, and which of their categories its networks know.
+
+        Returns
+        -------
+        list of str
+            Sentences.
+        """
+        lines = []
+        for source, images in self._study.images.groupby("source", sort=False):
+            names = [name for name in images.category.unique() if name not in ("", ".")]
+            where = f"in {len(names)} categories ({_counted(names)})" if names else "without categories"
+            lines.append(f"{len(images):,} {source} photographs {where}.")
+        for name in self._study.networks:
+            lines += _matched(self._study, name)
+        return lines
+
+    def answers(self) -> list[tuple[bool, str]]:
+        """Say for each notebook whether a study can answer its questions.
+
+        Returns
+        -------
+        list of tuple
+            (whether it can, a sentence), notebook after notebook.
+        """
+        n, kinds = len(self._study.images), set(self._study.images.source)
+        pair = {"scene", "object"} <= set(self._study.networks) and len(kinds) == 2
+        known = "scene" in self._study.networks and _knows_scenes(self._study)
+        notes, annotated = _annotated(self._study)
+        objects = "annotations of objects"
+        found = [
+            _said(pair, "02", "which images each network's layers prefer", _PAIR),
+            _said(known, "03_1", "minimal images", _SCENES),
+            (True, "03_2: receptive fields."),
+            (True, "03_3: what people name units."),
+            _said(annotated, "03_3", "automatic names of units", objects),
+            _said(annotated, "04_1", "which objects emerge", objects),
+            _said(annotated, "04_2", "finding objects in one pass", objects),
+        ]
+        if n < _FEW:
+            found.append(
+                (False, f"02: with {n} photographs the top 100 are all of them: shares equal chance.")
+            )
+        return [*found, *((False, note) for note in notes)]
 
 
 def _matched(study: Study, name: str) -> list[str]:
@@ -46,54 +85,12 @@ def _matched(study: Study, name: str) -> list[str]:
     said = [f"The {name} network has a class for {known} of these {len(names)} categories."]
     if unknown:
         said.append(
-            f"It has none for {counted(unknown)}; if a class means one of these, say so by the key "
-            f"categories of [[images]]. Its classes: {counted(classes)}."
+            f"It has none for {_counted(unknown)}; if a class means one of these, say so by the key "
+            f"categories of [[images]]. Its classes: {_counted(classes)}."
         )
     if shared:
-        said.append(f"Several of its classes have the name of {counted(shared)}; take the one you mean.")
+        said.append(f"Several of its classes have the name of {_counted(shared)}; take the one you mean.")
     return said
-
-
-def answers(study: Study) -> list[tuple[bool, str]]:
-    """Say for each notebook whether a study can answer its questions.
-
-    Parameters
-    ----------
-    study : Study
-        The open study.
-
-    Returns
-    -------
-    list of tuple
-        (whether it can, a sentence), notebook after notebook.
-    """
-    sources, n = set(study.images.source), len(study.images)
-    two = {"scene", "object"} <= set(study.networks)
-    both = len(sources) == 2
-    kinds = "scene-centric and object-centric photographs"
-    known = "scene" in study.networks and _knows_scenes(study)
-    notes, annotated = _annotated(study)
-    return [
-        _said(
-            two and both, "02", "which images each layer prefers, by network", "both networks and " + kinds
-        ),
-        *(
-            [(False, f"02: with {n} photographs the top 100 are all of them, so shares equal chance.")]
-            * (n < _FEW)
-        ),
-        _said(
-            known,
-            "03_1",
-            "minimal images",
-            "a scene network and photographs in folders named like its classes",
-        ),
-        (True, "03_2: receptive fields."),
-        (True, "03_3: what people name units" + (", and automatic names." if annotated else ".")),
-        *([] if annotated else [(False, "03_3: no automatic names, which need annotations of objects.")]),
-        _said(annotated, "04_1", "which objects emerge", "annotations of objects"),
-        _said(annotated, "04_2", "finding objects in one pass", "annotations of objects"),
-        *((False, note) for note in notes),
-    ]
 
 
 def _said(can: bool, notebook: str, question: str, needs: str) -> tuple[bool, str]:
@@ -117,3 +114,14 @@ def _annotated(study: Study) -> tuple[list[str], bool]:
     n = len(known.images)
     few = f"Only {n} photographs are annotated; below about 100, intervals are wide: conclude little."
     return ([few] if n < _FEW else []), True
+
+
+def _counted(names: Iterable[str], most: int = 5) -> str:
+    """Name a few of many, as a part of a sentence.
+
+    >>> _counted(["a", "b"]), _counted("abcd", most=2)
+    ('a, b', 'a, b and 2 more')
+    """
+    known = [one_line(name) for name in names]
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more
