@@ -2,12 +2,17 @@
 
 import re
 
+import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from nbformat.v4 import new_code_cell, new_notebook
 
 from scenelens.cells import answer_in_cells
 from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.workbook.running import Run
+from tests.requirements_gate import ROOT
+from tests.tiny_study import write_tiny_study
 
 WHY = "the study has one network."
 
@@ -117,3 +122,28 @@ def test_a_script_gets_the_exception():
     answer_in_cells()
     with pytest.raises(CannotAnswerError, match="one network"):
         refuse()
+
+
+def test_a_notebook_in_jupyter_goes_on(tmp_path, monkeypatch):
+    """The same in a kernel, as `make workbook` runs it: no problem, one sentence, the rest is there."""
+    path = write_tiny_study(tmp_path, per_category=1)
+    monkeypatch.setenv("SCENELENS_STUDY", str(path))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    cells = [
+        "import scenelens as sl\nstudy = sl.open_study()",
+        "presence = sl.object_presence(study)\nsl.object_table(presence)",
+        "sl.describe_presence(presence)",
+        "study.scene_images()",
+        "len(study.images)",
+    ]
+    notebook = new_notebook(cells=[new_code_cell(source) for source in cells])
+    nbformat.write(notebook, tmp_path / "small.ipynb")
+    run = Run.of(tmp_path / "small.ipynb")
+    assert run.problems == []
+    first, second, third, fourth, fifth = ([o.data for o in c.outputs] for c in run.notebook.cells)
+    assert first == third == fourth == []
+    assert [one["text/markdown"] for one in second] == [
+        "**This study cannot answer that:** it is not known where which object is, because the study has no "
+        "annotations: add an &#91;annotations&#93; table to study.toml."
+    ]
+    assert fifth[0]["text/plain"] == "5"
