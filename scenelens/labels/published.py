@@ -187,6 +187,8 @@ def _csv(path: Path) -> pd.DataFrame:
         raise SceneLensError(
             f"{path} is laid out differently: it lacks the columns {', '.join(missing[:4])} ..."
         )
+    if table.empty:
+        raise SceneLensError(f"{path} has no unit; fetch the file again.")
     return _with_numbers(path, table)
 
 

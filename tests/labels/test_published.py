@@ -214,6 +214,12 @@ def netdissect(**changed) -> pd.DataFrame:
     return table.assign(**changed)
 
 
+def test_a_table_without_units_is_one_sentence(tmp_path):
+    netdissect()[:0].to_csv(tmp_path / "a.csv")
+    with pytest.raises(SceneLensError, match=r"a\.csv has no unit"):
+        read_netdissect(tmp_path / "a.csv")
+
+
 def test_a_table_of_network_dissection_made_by_hand(tmp_path):
     netdissect().to_csv(tmp_path / "a.csv")
     labels = read_netdissect(tmp_path / "a.csv")
