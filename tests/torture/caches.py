@@ -47,34 +47,34 @@ class Cache(Kind):
 class CacheIndex(Cache):
     """The chunks, markers and lists of an activation index."""
 
-    name, of, share = "cache: index", "index", 3.0
+    name, of, share = "cache: index", "index", 6.0
 
 
 class CacheObjects(Cache):
     """The table of objects."""
 
-    name, of, share = "cache: objects", "objects", 1.0
+    name, of, share = "cache: objects", "objects", 3.0
 
 
 class CacheLabels(Cache):
     """The arrays of the automatic labels, and what they are made from."""
 
-    name, of, share = "cache: labels", "labels", 2.0
+    name, of, share = "cache: labels", "labels", 4.0
 
 
 class CacheAtlas(Cache):
     """The fields of an atlas, and the index that says whether they are valid."""
 
-    name, of, share = "cache: atlas", "atlas", 2.0
+    name, of, share = "cache: atlas", "atlas", 3.0
 
 
 class CacheLocalization(Cache):
     """The calibration of the localizer, and the labels and fields that it is made from."""
 
-    name, of, share = "cache: localization", "localization", 1.0
+    name, of, share = "cache: localization", "localization", 2.0
 
 
 class CacheMinimal(Cache):
     """The searches for minimal images."""
 
-    name, of, share = "cache: minimal images", "minimal images", 2.0
+    name, of, share = "cache: minimal images", "minimal images", 4.0
