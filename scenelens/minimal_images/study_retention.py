@@ -104,22 +104,28 @@ def category_retention(
     """
     network = network or study.networks.main
     net = study.networks[network] if isinstance(network, str) else network
-    annotations = _annotated_scenes(study)
+    annotations = _annotated_scenes(study, net)
     folder = study.cache / "minimal"
     # What comes with a study was searched with the network as it was when it came.
     known = {} if network_variant(net, folder) else _shipped(study).get(_shipped_key(net, category), {})
     return retention(net, annotations, category, n_images=n, cache=folder, known=known)
 
 
-def _annotated_scenes(study: Study) -> Annotations:
-    """Return the annotations, if they say which scenes they show."""
+def _annotated_scenes(study: Study, network: Network) -> Annotations:
+    """Return the annotations, if they name scenes that the network knows."""
     study.scene_images()  # raises where there are no annotations
     annotations = study.annotations
     assert annotations is not None
-    if not any(annotations.scene(image) for image in annotations.images):
+    scenes = {annotations.scene(image) for image in annotations.images} - {""}
+    if not scenes:
         raise CannotAnswerError(
             "which objects a scene keeps is counted on photographs whose scene and objects are annotated, "
             "and no annotation of this study names a scene: the formats 'sun' and 'ade20k' can."
+        )
+    if not any(network.class_names.find(scene) for scene in scenes):
+        raise CannotAnswerError(
+            "which objects a scene keeps is counted on annotated photographs of a class of the network, and "
+            f"the {network.name} network knows none of the scenes that are annotated here."
         )
     return annotations
 

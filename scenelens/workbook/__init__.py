@@ -14,9 +14,9 @@ network
 - *Notebook 00*: `describe_study`, `object_presence`, `tidiest_unit` (`tour`).
 
 A study may lack what a cell needs. Its call then raises `CannotAnswerError`, and the notebook shows that
-sentence once and goes on with the cells that can be answered (`scenelens.cells`). So a function that serves a cell
-shows what the study has, and raises where there is nothing to show: it returns no None, no empty table, and
-no text in place of a number.
+sentence once and goes on with the cells that can be answered (`scenelens.cells`). So a function that serves a
+cell shows what the study has, and raises where there is nothing to show: it returns no None, no empty table,
+and no text in place of a number.
 
 Figures and widgets take tables, arrays and a study with its index. They never run a network, so they are
 quick.

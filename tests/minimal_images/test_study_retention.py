@@ -222,3 +222,10 @@ def test_no_other_network_is_compared_where_there_is_none(study, monkeypatch, fa
     assert "No object network is compared" in said
     assert "The scene network:" in said
     assert "orange" not in figures.retention_bars({"scene": [counted]}).caption
+
+
+def test_annotated_scenes_that_the_network_does_not_know(study):
+    with pytest.raises(CannotAnswerError, match="the object network knows none of the scenes"):
+        study_retention.category_retention(study, "apple", "object")
+    with pytest.raises(SceneLensError, match="close names: attic"):  # a typing error is one
+        study_retention.category_retention(study, "atic")
