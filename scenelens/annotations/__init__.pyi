@@ -1,7 +1,8 @@
 from .ade20k import ADE20K
 from .colour_masks import ColourMasks
 from .formats import ANNOTATION_FORMATS
-from .interface import Annotations, Instance, InstanceAnnotations, LabelMap, Shape
+from .instances import InstanceAnnotations
+from .interface import Annotations, Instance, LabelMap, Shape
 from .joined import JoinedAnnotations
 from .labelme import parse_annotation
 from .names import Folding, normalise_name

@@ -320,7 +320,7 @@ def _outlines(
         read = _run_lengths(stated, size)
         if read is None:
             notes.append(Repair("bad mask", label))
-        elif not allowance.takes_mask(read.n_pixels):
+        elif not allowance.takes(n_pixels=read.n_pixels):
             return ()
         found = [] if read is None else mask_to_polygons(read.mask(), tolerance=0)
         found = [one + (read.left, 0) for one in found] if read else found

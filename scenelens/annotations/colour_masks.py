@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
+from scenelens.annotations.instances import InstanceAnnotations
+from scenelens.annotations.interface import Instance, LabelMap, Shape
 from scenelens.annotations.names import plain_text
-from scenelens.annotations.sources import SourceFile
+from scenelens.annotations.sources import MOST_CODE, SourceFile
 from scenelens.errors import SceneLensError
-from scenelens.images import ImageFrame
 
-_UNLABELLED = "unlabelled"  # the name of a colour that stands for nothing
+#: The name of a colour or a code that stands for nothing.
+UNLABELLED = "unlabelled"
 _MOST_UNKNOWN = 20  # unknown colours that the report names: a photograph in a mask's place has a million
-_MOST_CODES = 1 << 16  # of an index mask: PNG has at most 16 bits
-_EMPTY_CODES = (0, 255)  # what index masks use for pixels of no class, unless they are named
+#: What index masks use for pixels of no class, unless they are named.
+EMPTY_CODES = (0, 255)
 #: Folders in which masks are looked for, the first that is there.
 MASK_FOLDERS = ("labels", "annotations", "masks", "SegmentationClassPNG", "SegmentationClass", "gt")
 # Names for pixels of no class in lists of classes.
@@ -32,8 +33,8 @@ class _CodedMasks(InstanceAnnotations):
     """
 
     _what = "code"  # what stands for a class, for the report
-    _span = _MOST_CODES  # codes that there may be
-    _names: Mapping[int, str]  # of the codes; `_UNLABELLED` for pixels of no class
+    _span = MOST_CODE + 1  # codes that there may be
+    _names: Mapping[int, str]  # of the codes; `UNLABELLED` for pixels of no class
 
     def _open(
         self,
@@ -75,7 +76,7 @@ class _CodedMasks(InstanceAnnotations):
         instances : list of Instance
             One for each class, also for those that are not on the image.
         """
-        named = {code: name for code, name in self._names.items() if name != _UNLABELLED}
+        named = {code: name for code, name in self._names.items() if name != UNLABELLED}
         names = list(dict.fromkeys(named.values()))
         numbers = {name: number for number, name in enumerate(names, start=1)}
         # A table of all codes: its pages are only touched where the mask has these codes.
@@ -188,7 +189,7 @@ class ColourMasks(_CodedMasks):
         labels: str | Path | None = None,
     ) -> None:
         self.colours = _packed_colours(colours)
-        if not set(self.colours) - {_UNLABELLED}:
+        if not set(self.colours) - {UNLABELLED}:
             raise SceneLensError(f"the masks of {root} need colours: the name and (R, G, B) of each class.")
         self._open(Path(root), cache, images, labels, MASK_FOLDERS)
 
@@ -242,24 +243,14 @@ class _IndexMasks(_CodedMasks):
 
     @property
     def _names(self) -> Mapping[int, str]:  # type: ignore[override]
-        return dict.fromkeys(_EMPTY_CODES, _UNLABELLED) | self._given
+        return dict.fromkeys(EMPTY_CODES, UNLABELLED) | self._given
 
     def _settings(self) -> object:
         return sorted(self._given.items())
 
     def _packed(self, image: str) -> np.ndarray:
         self._check_image(image)
-        return _codes(self.sources[image], self._frame(image))
-
-
-def _codes(path: Path, frame: ImageFrame) -> np.ndarray:
-    """The values of an index mask, int32 in 0..65535."""
-    codes = SourceFile(path).mask(frame)
-    if codes.min(initial=0) < 0 or codes.max(initial=0) >= _MOST_CODES:
-        raise SceneLensError(
-            f"{path} has values outside 0..{_MOST_CODES - 1}; save it as a PNG of 8 or 16 bits."
-        )
-    return codes
+        return SourceFile(self.sources[image]).mask(self._frame(image))
 
 
 def _class_table(given: object, root: str | Path) -> dict[int, str]:
@@ -275,13 +266,13 @@ def _class_table(given: object, root: str | Path) -> dict[int, str]:
     pairs = _pairs(given, origin)
     table: dict[int, str] = {}
     for code, name in pairs:
-        name = _UNLABELLED if _NO_CLASS.fullmatch(name) else " ".join(name.split())
-        if not 0 <= code < _MOST_CODES or table.setdefault(code, name) != name or not name:
+        name = UNLABELLED if _NO_CLASS.fullmatch(name) else " ".join(name.split())
+        if not 0 <= code <= MOST_CODE or table.setdefault(code, name) != name or not name:
             raise SceneLensError(
-                f"{origin}: the class {name!r} has the value {code}, which is outside 0..{_MOST_CODES - 1} "
+                f"{origin}: the class {name!r} has the value {code}, which is outside 0..{MOST_CODE} "
                 "or has another name, too; give each value one name."
             )
-    if not set(table.values()) - {_UNLABELLED}:
+    if not set(table.values()) - {UNLABELLED}:
         raise SceneLensError(
             f"the masks of {root} need classes: a file, or a table such as "
             'classes = { 1 = "wall", 2 = "floor" }.'

@@ -66,39 +66,25 @@ class FileChecks:
     def __init__(self) -> None:
         self.points, self.pixels, self._refused = _MOST_POINTS, _MOST_OF_MASKS, 0
 
-    def takes(self, n_points: int) -> bool:
-        """Whether an object with so many points is read; it then counts.
+    def takes(self, n_points: int = 0, n_pixels: int = 0) -> bool:
+        """Whether an object is read; it then counts.
 
         Parameters
         ----------
-        n_points : int
+        n_points : int, optional
             The points of its outlines.
+        n_pixels : int, optional
+            The pixels of its mask, within the box that is read.
 
         Returns
         -------
         bool
-            False where the file has had more points than a photograph can show.
+            False where the file has had more than a photograph can show.
         """
-        fits = n_points <= self.points
-        self.points -= n_points if fits else 0
-        self._refused += not fits
-        return fits
-
-    def takes_mask(self, n_pixels: int) -> bool:
-        """Whether a mask of so many pixels is read; it then counts.
-
-        Parameters
-        ----------
-        n_pixels : int
-            The pixels of the box that is read.
-
-        Returns
-        -------
-        bool
-            False where reading all of the file's masks would take minutes.
-        """
-        fits = n_pixels <= self.pixels
-        self.pixels -= n_pixels if fits else 0
+        fits = n_points <= self.points and n_pixels <= self.pixels
+        if fits:
+            self.points -= n_points
+            self.pixels -= n_pixels
         self._refused += not fits
         return fits
 

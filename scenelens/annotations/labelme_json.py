@@ -206,7 +206,7 @@ def _mask_outlines(text: object, corners: np.ndarray, allowance: FileChecks) -> 
     try:
         content = base64.b64decode(text)
         size = ImageFrame.of("the mask", content).size
-        if size[0] * size[1] > _MOST_MASK or not allowance.takes_mask(size[0] * size[1]):
+        if size[0] * size[1] > _MOST_MASK or not allowance.takes(n_pixels=size[0] * size[1]):
             return []
         mask = load_mask("the mask", ImageFrame(size), content=content) > 0
     except (SceneLensError, binascii.Error):

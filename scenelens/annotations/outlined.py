@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from scenelens.annotations.file_checks import Repair
-from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap, Shape
+from scenelens.annotations.instances import InstanceAnnotations
+from scenelens.annotations.interface import Instance, LabelMap, Shape
 from scenelens.annotations.polygons import Polygon
 from scenelens.errors import SceneLensError
 from scenelens.images import ImageFrame

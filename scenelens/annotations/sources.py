@@ -46,6 +46,8 @@ _MARKS = (
 )
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _MOST_PIXELS = 50_000_000  # of a mask: reading it takes about 12 bytes for each
+#: The largest code of a mask or a label map: PNG has at most 16 bits.
+MOST_CODE = 65535
 
 
 class SourceFile:
@@ -322,10 +324,15 @@ class SourceFile:
         Raises
         ------
         SceneLensError
-            If it cannot be read or does not fit; see `mask_size`.
+            If it cannot be read or does not fit (see `mask_size`), or has codes outside 0..65535.
         """
         self.mask_size(photograph)  # before anything is decoded: a small file can have billions of pixels
-        return load_mask(self.path, photograph, colours)
+        found = load_mask(self.path, photograph, colours)
+        if not colours and (found.min(initial=0) < 0 or found.max(initial=0) > MOST_CODE):
+            raise SceneLensError(
+                f"{self.path} has codes outside 0..{MOST_CODE}; save it again as a PNG of 8 or 16 bits."
+            )
+        return found
 
 
 def _stem(image: str) -> str:

@@ -21,15 +21,12 @@ from scenelens.annotations.interface import LabelMap, Shape
 from scenelens.annotations.labelme import parse_annotation
 from scenelens.annotations.names import plain_text
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
-from scenelens.annotations.sources import SourceFile
+from scenelens.annotations.sources import MOST_CODE, SourceFile
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
-from scenelens.images import ImageFrame
 
-_MOST_CODES = 65535  # of a label map: 16 bits
-_MASK = re.compile(
-    r"(^|/)Masks/[^/]*$", re.I
-)  # objects' masks, which some programs store next to photographs
+# Objects' masks, which some programs store next to photographs.
+_MASK = re.compile(r"(^|/)Masks/[^/]*$", re.I)
 
 
 def write_annotation(
@@ -110,10 +107,8 @@ def write_label_map(root: str | Path, image: str, kind: str, codes: np.ndarray) 
         If the codes have another shape or range, or the file cannot be written.
     """
     codes = np.asarray(codes)
-    if codes.ndim != 2 or codes.min() < 0 or codes.max() > _MOST_CODES:
-        raise SceneLensError(
-            f"a label map is (H, W) with codes in 0..{_MOST_CODES}; {image}'s {kind} are not."
-        )
+    if codes.ndim != 2 or codes.min() < 0 or codes.max() > MOST_CODE:
+        raise SceneLensError(f"a label map is (H, W) with codes in 0..{MOST_CODE}; {image}'s {kind} are not.")
     png = cv2.imencode(".png", codes.astype(np.uint8 if codes.max() < 256 else np.uint16))[1]
     replace_file(_label_path(Path(root), image, kind), png.tobytes())
 
@@ -250,7 +245,8 @@ class AnnotatedImages(PolygonAnnotations):
             return super().label_map(image, kind, shape)
         self._check_image(image)
         frame = self._frame(image)
-        return LabelMap(self._codes(image, kind, frame), legend).resized(shape or frame.size)
+        codes = SourceFile(_label_path(self.root, image, kind)).mask(frame)
+        return LabelMap(codes, legend).resized(shape or frame.size)
 
     def label_files(self) -> list[Path]:
         """The legends and label maps in Labels/.
@@ -288,15 +284,6 @@ class AnnotatedImages(PolygonAnnotations):
         if size == frame.size:
             return None
         return "mask size", f"{path.name} has {size}, the photograph {frame.size}; it is resized"
-
-    def _codes(self, image: str, kind: str, frame: ImageFrame) -> np.ndarray:
-        path = _label_path(self.root, image, kind)
-        codes = SourceFile(path).mask(frame)
-        if codes.min(initial=0) < 0 or codes.max(initial=0) > _MOST_CODES:
-            raise SceneLensError(
-                f"{path} has codes outside 0..{_MOST_CODES}; write it again with write_label_map."
-            )
-        return codes
 
     def _legends(self) -> dict[str, dict[int, str] | str]:
         """The legend of each kind of label map; an error's sentence where it cannot be read."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from scenelens.annotations.colour_masks import _class_table, _codes
+from scenelens.annotations.colour_masks import EMPTY_CODES, UNLABELLED, _class_table
 from scenelens.annotations.interface import Instance, LabelMap, Shape
 from scenelens.annotations.outlined import Annotation
-from scenelens.annotations.sources import SourceFile
+from scenelens.annotations.sources import MOST_CODE, SourceFile
 from scenelens.annotations.sun import AnnotatedImages
 from scenelens.errors import SceneLensError
 from scenelens.images import ImageFrame
@@ -21,8 +21,6 @@ _CLASSES = (
     "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike "
     "person pottedplant sheep sofa train tvmonitor"
 )
-_MOST = 1 << 16  # values of a mask
-_NOT_AN_OBJECT = (0, 255)  # of the masks of objects: background, and pixels that are hard to tell
 
 
 class _Voc(AnnotatedImages):
@@ -110,12 +108,12 @@ class _Voc(AnnotatedImages):
         if image not in self._classes:
             return super().instances(image, shape)
         classes, numbers = self._masks(image)
-        named = [code for code, name in self._names.items() if name != "unlabelled"]
+        named = [code for code, name in self._names.items() if name != UNLABELLED]
         # One number for each pair of class and object. Pixels without a class have no object either.
-        pairs = classes.astype(np.int64) * _MOST + numbers + 1
+        pairs = classes.astype(np.int64) * (MOST_CODE + 1) + numbers + 1
         pairs[~np.isin(classes, named)] = 0
         found, ids = np.unique(pairs, return_inverse=True)
-        split = (divmod(pair - 1, _MOST) for pair in found.tolist() if pair)
+        split = (divmod(pair - 1, MOST_CODE + 1) for pair in found.tolist() if pair)
         instances = [Instance(self._names[code], number) for code, number in split]
         first = 0 if found[0] == 0 else 1  # of the numbers: 0 is for pixels of no object
         numbered = LabelMap((ids.reshape(pairs.shape) + first).astype(np.int32), {})
@@ -138,7 +136,7 @@ class _Voc(AnnotatedImages):
             return super().repairs(image)
         notes = [note for note in super().repairs(image) if note[0] != "box"]
         codes, counts = np.unique(self._masks(image)[0], return_counts=True)
-        known = {*self._names, 0, 255}
+        known = {*self._names, *EMPTY_CODES}
         strange = [(c, n) for c, n in zip(codes.tolist(), counts.tolist(), strict=True) if c not in known]
         notes += [("unknown code", f"{code} in {n} pixels") for code, n in strange[:20]]
         return notes + SourceFile(self._classes[image]).mask_repairs(self._frame(image))
@@ -173,18 +171,18 @@ class _Voc(AnnotatedImages):
             raise SceneLensError(
                 f"{self._classes[image]} and {self._objects[image]} have different sizes; make one anew."
             )
-        numbers[np.isin(numbers, _NOT_AN_OBJECT)] = 0
+        numbers[np.isin(numbers, EMPTY_CODES)] = 0
         return classes, numbers
 
 
 def _values(path: Path, frame: ImageFrame, colours: Mapping[int, int]) -> np.ndarray:
     """The values of a mask, int32; of a mask of colours, those that the colours stand for."""
     try:
-        return _codes(path, frame)
+        return SourceFile(path).mask(frame)
     except SceneLensError:
         mask = SourceFile(path).mask(frame, colours=True)  # raises, too, where colours are not the cause
     packed = mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-    values = np.full(1 << 24, _MOST - 1, np.int32)  # a code that has no name, for the report
+    values = np.full(1 << 24, MOST_CODE, np.int32)  # a code that has no name, for the report
     values[list(colours)] = list(colours.values())
     return values[packed]
 

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from scenelens import progress
-from scenelens.annotations.interface import Instance, InstanceAnnotations
+from scenelens.annotations.instances import InstanceAnnotations
+from scenelens.annotations.interface import Instance
 from scenelens.errors import SceneLensError
 from scenelens.labels import dissect, layer_maps, peaks
 from scenelens.labels.concept_maps import ConceptMaps

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import label
 
 from scenelens.annotations.ade20k import ADE20K
-from scenelens.annotations.interface import Instance, InstanceAnnotations, LabelMap
+from scenelens.annotations.instances import InstanceAnnotations
+from scenelens.annotations.interface import Instance, LabelMap
 from scenelens.errors import SceneLensError
 from scenelens.images import load_image
 from scenelens.minimal_images.segmentation import _joined, regions_from_annotation, segment_image

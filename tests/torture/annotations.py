@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scenelens.annotations.interface import InstanceAnnotations
+from scenelens.annotations.instances import InstanceAnnotations
 from scenelens.errors import SceneLensError
 from tests.torture.kind import Files, Kind, expect, expect_report, expect_sentence
 
