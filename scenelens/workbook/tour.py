@@ -6,17 +6,21 @@ Notebook 00 is made from these functions. `describe_*` return sentences, the oth
 from __future__ import annotations
 
 import glob
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from scenelens.errors import CannotAnswerError
 from scenelens.files import file_name
+from scenelens.intervals import wilson_interval
 from scenelens.metrics import all_equal
 from scenelens.networks import Network
 from scenelens.paper import CONTROL, PAIR
 from scenelens.sentences import Sentences, named, percent, words
 from scenelens.studies import Study
+
+_ANNOTATED = "annotated images"  # the key of a table's attrs
 
 
 def describe_study(study: Study) -> Sentences:
@@ -32,7 +36,8 @@ def describe_study(study: Study) -> Sentences:
     Sentences
         A title and a list.
     """
-    lines = [f"**{named(study.title)}**: study {named(study.name)}, {_count(len(study.images), 'image')}."]
+    name = f"study {named(study.name)}, " if study.title != study.name else ""
+    lines = [f"**{named(study.title)}**: {name}{_count(len(study.images), 'image')}."]
     for source, images in study.images.groupby("source", sort=False):
         kinds = images.loc[images["category"] != "", "category"].nunique()
         where = f"in {_count(kinds, 'category', 'categories')}" if kinds else "without categories"
@@ -117,7 +122,8 @@ def object_presence(study: Study, at_most: int = 56) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Shares in 0..1: one row per object, the most frequent ones and those first; one column per category of
-        scene.
+        scene. Where they were counted, ``attrs["annotated images"]`` is a dict from each category to how
+        many images they were counted in.
 
     Raises
     ------
@@ -150,7 +156,9 @@ def _counted_presence(study: Study) -> pd.DataFrame:
     found = found.assign(category=found["image"].map(scenes)).dropna(subset=["category"])
     counts = pd.crosstab(found["object"], found["category"])
     annotated = found.drop_duplicates("image").groupby("category").size()
-    return counts / annotated.reindex(counts.columns)
+    shares = counts / annotated.reindex(counts.columns)
+    shares.attrs[_ANNOTATED] = {category: int(annotated[category]) for category in counts.columns}
+    return shares
 
 
 def describe_presence(presence: pd.DataFrame) -> Sentences:
@@ -159,31 +167,62 @@ def describe_presence(presence: pd.DataFrame) -> Sentences:
     Parameters
     ----------
     presence : pandas.DataFrame
-        Shares in 0..1, one row per object, one column per category: see `object_presence`.
+        Shares in 0..1, one row per object, one column per category: see `object_presence`. Where its
+        ``attrs`` have no counts of images, the shares are taken for exact.
 
     Returns
     -------
     Sentences
-        Two sentences; the second one says so where no object tells the categories apart.
+        Two sentences; the second one says so where no object tells the categories apart, and where so few
+        images are annotated that nobody can know.
     """
-    mean = presence.mean(axis=1)
-    common = mean.idxmax()
+    return Sentences(f"{_most_frequent(presence)} {_most_telling(presence)}")
+
+
+def _most_frequent(presence: pd.DataFrame) -> str:
+    mean, images = presence.mean(axis=1), presence.attrs.get(_ANNOTATED)
+    # Of three images, many objects are in one; naming the first of them would say that it is special.
+    first = [named(words(one)) for one in mean.index[mean == mean.max()]]
     where = "an average category" if presence.shape[1] > 1 else named(words(presence.columns[0]))
-    text = (
-        f"The most frequent object is **{named(words(common))}**, in {percent(mean[common])} of the images "
-        f"of {where}. "
-    )
-    lift = presence.max(axis=1) - mean  # high where one category has what the others lack
-    rare = lift.idxmax()
+    counted = "" if images is None else f" (of {_count(sum(images.values()), 'annotated image')} in all)"
+    share = f"in {percent(mean.max())} of the images of {where}{counted}."
+    if len(first) == 1:
+        return f"The most frequent object is **{first[0]}**, {share}"
+    others = f" and {len(first) - 2} more" if first[2:] else ""
+    joined = f"**{first[0]}**, **{first[1]}**{others}" if others else f"**{first[0]}** and **{first[1]}**"
+    return f"The most frequent objects are {joined}, each {share}"
+
+
+def _most_telling(presence: pd.DataFrame) -> str:
     if presence.shape[1] < 2:
-        return Sentences(text + "There is one category only, so no object can tell scenes apart.")
+        return "There is one category only, so no object can tell scenes apart."
+    lift = presence.max(axis=1) - presence.mean(axis=1)  # high where one category has what the others lack
+    if lift.max() <= 0:
+        return "Every object is equally frequent in all categories: none tells them apart."
+    images = presence.attrs.get(_ANNOTATED)
+    if images is not None:  # an object in the only image of a category is no match for one in 40 of 50
+        lift = pd.Series({one: _surely_more(presence.loc[one], images) for one in presence.index})
+    rare = lift.idxmax()
     if lift[rare] <= 0:
-        return Sentences(text + "Every object is equally frequent in all categories: none tells them apart.")
-    names = [named(words(one)) for one in (rare, presence.loc[rare].idxmax())]
-    return Sentences(
-        f"{text}The one that tells most about a scene is **{names[0]}**: in "
-        f"{percent(presence.loc[rare].max())} of the images of {names[1]}, {percent(mean[rare])} on average."
+        return (
+            "Too few images are annotated to say which object tells most about a scene: for each object, the "
+            "95% intervals of its share in its most frequent category and in all others overlap."
+        )
+    most = presence.loc[rare].idxmax()
+    count = "" if images is None else f" (n = {images[most]:,})"
+    return (
+        f"The one that tells most about a scene is **{named(words(rare))}**: in "
+        f"{percent(presence.loc[rare].max())} of the images of {named(words(most))}{count}, "
+        f"{percent(presence.loc[rare].mean())} on average."
     )
+
+
+def _surely_more(shares: pd.Series, images: Mapping[str, int]) -> float:
+    """How far an object's interval in its most frequent category lies above that in all others together."""
+    most, n = shares.idxmax(), pd.Series(images)
+    shown = (shares * n).round().astype(int)
+    _, rest = wilson_interval(int(shown.drop(most).sum()), int(n.drop(most).sum()))
+    return wilson_interval(int(shown[most]), int(n[most]))[0] - rest
 
 
 def deepest_map_layer(network: Network) -> str:

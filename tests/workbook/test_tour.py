@@ -48,9 +48,43 @@ def test_presence_is_the_share_of_a_categorys_images():
 
 
 def test_presence_in_sentences():
-    text = tour.describe_presence(tour.object_presence(Annotated()))
-    assert "The most frequent object is **person**, in 75%" in text
+    table = tour.object_presence(Annotated())
+    table.attrs.clear()  # exact shares
+    text = tour.describe_presence(table)
+    assert "The most frequent object is **person**, in 75% of the images of an average category." in text
     assert "most about a scene is **bed**: in 100% of the images of bedroom, 50% on average" in text
+
+
+def _counted(n: dict[str, int], **shares: list[float]) -> pd.DataFrame:
+    table = pd.DataFrame(shares, index=list(n)).T
+    table.attrs["annotated images"] = n
+    return table
+
+
+@pytest.mark.parametrize("n", [{"sky": 1, "kitchen": 2}, {"a": 1, "b": 1}, {"a": 2, "b": 2, "c": 1}])
+def test_few_annotated_images_do_not_say_what_tells_scenes_apart(n):
+    others = [0.0] * (len(n) - 1)
+    text = tour.describe_presence(_counted(n, cloud=[1.0, *others], table=[*others, 1.0]))
+    assert "The most frequent objects are **cloud** and **table**, each in" in text
+    assert f"(of {sum(n.values())} annotated images in all)" in text
+    assert "Too few images are annotated to say which object" in text
+    assert "tells most about a scene is" not in text
+
+
+def test_the_object_that_tells_most_is_one_whose_intervals_leave_a_gap():
+    # All images of the sky show a vase, which is more than 80%, and they are one.
+    n = {"sky": 1, "kitchen": 40, "office": 40}
+    text = tour.describe_presence(_counted(n, vase=[1.0, 0, 0], stove=[0, 0.8, 0], wall=[1.0, 1.0, 1.0]))
+    assert "The most frequent object is **wall**, in 100%" in text
+    assert "(of 81 annotated images in all)" in text
+    assert "most about a scene is **stove**: in 80% of the images of kitchen (n = 40), 27% on average" in text
+
+
+def test_counts_of_images_come_with_the_shares():
+    assert tour.object_presence(Annotated(), at_most=1).attrs["annotated images"] == {
+        "bedroom": 2,
+        "street": 2,
+    }
 
 
 def test_sceneworlds_presence_is_the_table_it_was_drawn_from():
@@ -100,7 +134,7 @@ def test_annotated_photographs_are_known_by_their_files(tmp_path):
 
 def test_the_study_in_a_few_lines(study):
     text = tour.describe_study(study)
-    assert text.startswith("**tiny**: study tiny, 20 images.")
+    assert text.startswith("**tiny**: 20 images.")
     assert "- 12 scene-centric images in 3 categories." in text
     assert "- The object network: 11 layers, 227 × 227 pixels, 2 classes." in text
     assert "not annotated" in text
