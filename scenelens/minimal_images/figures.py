@@ -146,24 +146,31 @@ def figure_2_pairs(pairs: Sequence[tuple[str, MinimalImage]], columns: int = 2) 
     side = (WIDTH - 0.16 - _GAP * (2 * columns - 1) - 0.14 * (columns - 1)) / (2 * columns)
     rows = -(-len(pairs) // columns)
     height = rows * (side + _LABEL) - 0.02
-    plate = Plate("What is left when all else can go", height, _pairs_caption(), photo=True)
+    plate = Plate("What is left when all else can go", height, _pairs_caption(pairs), photo=True)
     for k, (way, found) in enumerate(pairs):
         left = 0.08 + k % columns * (2 * side + 2 * _GAP + 0.14)
         top = k // columns * (side + _LABEL)
         show_tile(plate.axes_at(left, top, side, side), found.original)
         show_tile(plate.axes_at(left + side + _GAP, top, side, side), found.image)
-        about = f"{words(found.target)}: {found.kept.sum()} of {len(found.kept)} segments, {found.share:.0%}"
+        about = f"{words(found.target)}: not recognised"
+        if not found.reason:
+            kept = f"{found.kept.sum()} of {len(found.kept)} segments"
+            about = f"{words(found.target)}: {kept}, {found.share:.0%}"
         for line, text in enumerate((about, way)):
             plate.words(left, top + side + 0.03 + 0.15 * line, fit(text, 2 * side + _GAP), size=SMALL,
                         color=INK if line == 0 else SOFT)  # fmt: skip
     return plate
 
 
-def _pairs_caption() -> str:
+def _pairs_caption(pairs: Sequence[tuple[str, MinimalImage]]) -> str:
+    whole = [bool(found.reason) for _, found in pairs]
+    if pairs and all(whole):
+        return "The network recognises none of these images, so nothing was removed. After Figure 2."
     return (
         "In each pair the image, and the last one that the network still recognised while segments were "
         "removed in the gradient domain. The percentage is the share of the pixels whose segments are left. "
-        "After Figure 2."
+        + ("From an image that it does not recognise, nothing was removed. " if any(whole) else "")
+        + "After Figure 2."
     )
 
 

@@ -225,13 +225,24 @@ def _unit_caption(study: Study, tops: list[TopImage]) -> str:
         text += "; the ring is its centre." if any(top.ring for top in tops) else "."
     elif tops[0].center is not None:
         text += " The ring is the centre of the position that peaked; it can see the whole frame."
-    if all_equal(np.array([top.peak for top in tops])):
-        text += " The unit responds equally to all of them: their order says nothing."
+    text += _about_ties([top.peak for top in tops])
     if not any(top.category for top in tops):
         return text
     if study.images["source"].nunique() < 2:
         return text + " The words are the images' categories."
     return text + " Blue names: scene-centric images; orange: object-centric."
+
+
+def _about_ties(peaks: list[float]) -> str:
+    """Which images stand where they do by chance; '' for none.
+
+    >>> _about_ties([3.0, 2.0, 1.0]), _about_ties([0.5, 0.0, 0.0])
+    ('', ' The last 2 have equal peaks: their order says nothing.')
+    """
+    last = sum(peak == peaks[-1] for peak in peaks)
+    if all_equal(np.array(peaks)):
+        return " The unit responds equally to all of them: their order says nothing."
+    return f" The last {last} have equal peaks: their order says nothing." if last > 1 else ""
 
 
 def _grid(count: int, columns: int, label: float) -> tuple[float, list[tuple[float, float]], float]:

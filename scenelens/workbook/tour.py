@@ -258,7 +258,8 @@ def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
     Returns
     -------
     pandas.Series
-        Fractions by unit; 0 for a unit that responds to no image.
+        Fractions by unit; 0 for a unit without top images: it responds to no image, or its n-th highest peak
+        is that of other images, too.
 
     Raises
     ------
@@ -268,7 +269,7 @@ def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
         If the study's images have fewer than two categories.
     """
     # Skipped images come last. A unit that is never active, or equally active in all images, has no top
-    # images, and counts as 0.
+    # images, and counts as 0. So does one that is active in fewer than n: the list's order fills its top.
     stored = study.index(network).peaks(layer)
     peaks = np.nan_to_num(stored, nan=-np.inf)
     categories = study.images["category"]
@@ -282,7 +283,10 @@ def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
     for unit in np.flatnonzero(peaks.max(axis=0) > 0):
         if all_equal(stored[:, unit]):
             continue
-        top = np.argsort(-peaks[:, unit], kind="stable")[:n]
+        order = np.argsort(-peaks[:, unit], kind="stable")
+        top, edge = order[:n], peaks[order[n - 1 : n + 1], unit]
+        if len(edge) == 2 and np.isfinite(edge[1]) and edge[0] == edge[1]:
+            continue
         named_codes = codes[top][categories.iloc[top].to_numpy() != ""]
         shares[unit] = np.bincount(named_codes, minlength=1).max() / len(top)
     return pd.Series(shares, index=pd.RangeIndex(len(shares), name="unit"), name="tidiness")

@@ -56,10 +56,15 @@ def test_the_removal_ends_with_the_minimal_image_and_the_one_too_many(cut):
     np.testing.assert_allclose(line.get_ydata(), found.steps.score)
 
 
-def test_nothing_to_remove_is_said():
+def _missed() -> CutImage:
+    """An image of a class that the network does not predict."""
     network = small_network()
     wrong = next(c for c in network.classes if c != network.predict(photograph(3), top=1).predicted[0])
-    cut = CutImage(network, photograph(3), grid(3, 4), wrong)
+    return CutImage(network, photograph(3), grid(3, 4), wrong)
+
+
+def test_nothing_to_remove_is_said():
+    cut = _missed()
     plate = figures.removal(cut, simplify(cut))
     assert "nothing to simplify" in plate.caption
 
@@ -70,6 +75,19 @@ def test_figure_2(cut):
     assert_well_set(plate)
     assert len(plate.axes) == 6
     assert sum("12 segments" in word for word, _ in words_of(plate)) == 3
+
+
+def test_figure_2_says_which_images_are_not_recognised(cut):
+    missed = simplify(_missed())
+    assert missed.reason
+    plate = figures.figure_2_pairs([("by hand", missed), ("by hand", missed)])
+    assert_well_set(plate)
+    assert sum(word == f"{missed.target}: not recognised" for word, _ in words_of(plate)) == 2
+    assert "recognises none of these images" in plate.caption
+    assert "still recognised" not in plate.caption
+    mixed = figures.figure_2_pairs([("by hand", missed), ("by hand", simplify(cut))]).caption
+    assert "still recognised" in mixed
+    assert "nothing was removed" in mixed
 
 
 def retention(category: str, kept: int) -> Retention:

@@ -1,5 +1,7 @@
 """The workbook's own figures: sheets of images, the table of objects, and the colours of networks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,3 +98,13 @@ def test_the_two_networks_differ_in_grey_and_to_a_colour_blind_eye():
     assert abs(lab[0][0] - lab[1][0]) > 7
     assert lab[0][2] < -20
     assert lab[1][2] > 20
+
+
+def test_images_of_equal_peaks_are_said_to_be_in_no_order():
+    tops = [
+        SimpleNamespace(peak=peak, box=None, ring=None, center=None, category="") for peak in (0.5, 0.0, 0.0)
+    ]
+    study = SimpleNamespace(images=range(30))
+    assert "The last 2 have equal peaks: their order says nothing." in tiles._unit_caption(study, tops)
+    assert "equal peaks" not in tiles._unit_caption(study, tops[:2])
+    assert "responds equally to all of them" in tiles._unit_caption(study, tops[1:])

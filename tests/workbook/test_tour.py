@@ -158,6 +158,17 @@ def test_tidiness_compared_with_a_plain_loop(study):
         assert shares[unit] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("active", [1, 3, 4, 5])
+def test_images_in_the_order_of_the_list_are_no_top_images(study, monkeypatch, active):
+    """A unit that is active in fewer than n images has no n top images, whatever their categories."""
+    peaks = np.zeros_like(study.index("scene").peaks("pool5"))
+    peaks[-active:, 3] = np.arange(active) + 1.0  # images of objects, which come last in the list
+    monkeypatch.setattr(type(study.index("scene")), "peaks", lambda self, layer: peaks)
+    shares = tour.tidiness(study, "scene", "pool5", n=4)
+    assert (shares.drop(3) == 0).all()
+    assert (shares[3] > 0) == (active >= 4)
+
+
 def test_the_tidiest_unit_is_in_the_deepest_layer_with_a_map(study):
     layer, unit = tour.tidiest_unit(study, "object")
     assert layer == "pool5"
