@@ -4,13 +4,16 @@ A figure of the workbook is a `Plate`. It is laid out in inches from its top lef
 caption. At 7.2 inches it is as wide as a notebook's text column, and its smallest type is legible there.
 
 Names come from outside. Whatever is written in a plate is drawn as it stands: a dollar sign begins no
-formula, and a character that the font lacks is drawn as a replacement character.
+formula. A character that the font lacks, of a script such as Chinese, is drawn in an installed font that has
+it. Where there is none, it is drawn as a replacement character, and a line on stderr says so once.
 """
 
 from __future__ import annotations
 
 import functools
 import io
+import re
+import unicodedata
 from typing import Any
 
 from matplotlib import font_manager
@@ -21,6 +24,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import Formatter, FuncFormatter, LogFormatter, NullFormatter, ScalarFormatter
 from PIL import ImageFont
 
+from scenelens.progress import say_on_stderr
 from scenelens.sentences import one_line
 
 WIDTH = 7.2  # inches; 720 CSS pixels in a notebook
@@ -34,6 +38,8 @@ SOURCE_COLORS = {"scene-centric": _NETWORK_COLORS["scene"], "object-centric": _N
 _TITLE, BODY, SMALL = 11.5, 9.0, 8.5  # points
 _MARGIN, _LINE = 0.08, 0.165  # inches
 _FONT = "DejaVu Sans"  # comes with matplotlib
+# Fonts that draw every character as a box or as a picture, or as nothing.
+_NO_LETTERS = re.compile(r"last ?resort|emoji|blank", re.IGNORECASE)
 # Formatters that write numbers. Their texts may be formulas, such as powers of ten, and hold no name.
 _NUMBERS = (ScalarFormatter, LogFormatter, NullFormatter)
 
@@ -171,7 +177,12 @@ class Plate(Figure):
                     axis.get_ticklabels()  # they are made only when they are wanted
         for text in self.findobj(Text):
             if text not in numbers:
-                text.set(text=_drawable(text.get_text(), _glyphs(text)), parse_math=False)
+                family = text.get_fontfamily()
+                path = font_manager.findfont(text.get_fontproperties())
+                glyphs, other = _glyphs(path, text.get_text())
+                if other and other not in family:
+                    text.set_fontfamily([*family, other])
+                text.set(text=_drawable(text.get_text(), glyphs), parse_math=False)
         super().draw(renderer)
 
     def encode(self, dpi: int = DPI) -> bytes:
@@ -230,7 +241,8 @@ class _PlainFormatter(FuncFormatter):
         super().__init__(formatter)
 
     def __call__(self, value: float, place: int | None = None) -> str:
-        return _drawable(super().__call__(value, place))
+        text = super().__call__(value, place)
+        return _drawable(text, _glyphs(font_manager.findfont(_FONT), text)[0])
 
 
 def _drawable(text: str, glyphs: frozenset[int] | None = None) -> str:
@@ -250,9 +262,51 @@ def _drawable(text: str, glyphs: frozenset[int] | None = None) -> str:
     return "\n".join("".join(c if ord(c) in glyphs else "\ufffd" for c in line) for line in lines)
 
 
-def _glyphs(text: Text) -> frozenset[int]:
-    """The characters that a text's own font has, as numbers."""
-    return _characters(font_manager.findfont(text.get_fontproperties()))
+def _glyphs(path: str, text: str) -> tuple[frozenset[int], str]:
+    """The characters that can be drawn of a text, as numbers, and the family of the other font that this
+    takes.
+
+    The first font is given by its file; the family is '' where the first font is enough, or no other helps.
+    """
+    own = _characters(path)
+    missing = frozenset(ord(c) for c in text if unicodedata.category(c)[0] in "LMN") - own  # not emoji
+    if not missing:
+        return own, ""
+    other = _other_font(missing)
+    return (own, "") if other is None else (own | _characters(other.fname), other.name)
+
+
+@functools.cache
+def _other_font(missing: frozenset[int]) -> font_manager.FontEntry | None:
+    """The installed font that has most of some characters, or None where no font has one of them."""
+    best, found = None, 0
+    for font in sorted(font_manager.fontManager.ttflist, key=_plain_first):
+        if _NO_LETTERS.search(font.name):
+            continue
+        try:
+            n = len(missing & _characters(font.fname))
+        except (OSError, RuntimeError):  # a font that is gone or damaged is no fault of the figure
+            continue
+        if n > found:
+            best, found = font, n
+        if n == len(missing):
+            break
+    if found < len(missing):
+        _say_what_lacks()
+    return best
+
+
+@functools.cache
+def _say_what_lacks() -> None:
+    """Once: the same names are in many figures."""
+    say_on_stderr(
+        "Figures show some letters of names as \ufffd, because no installed font has them. Install a font "
+        "for their script, such as Noto Sans CJK for Chinese, Japanese and Korean, and start again."
+    )
+
+
+def _plain_first(font: font_manager.FontEntry) -> tuple[bool, bool, str]:
+    return font.style != "normal", str(font.weight) not in ("400", "normal", "regular"), font.name
 
 
 @functools.cache

@@ -8,7 +8,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib import font_manager
+from matplotlib.text import Text
 
+from scenelens.workbook import style
 from scenelens.workbook.style import Plate, _drawable, _wrapped
 from scenelens.workbook.tiles import contact_sheet, fit
 from scenelens.workbook.world import object_table
@@ -89,3 +94,66 @@ def test_very_long_names_take_no_time():
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_table_of_objects_takes_any_name(name):
     assert object_table(pd.DataFrame({name: [0.5], "b": [1.0]}, index=[name])).encode(dpi=30)
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install a font of squares for some letters; the fonts of before are back afterwards."""
+
+    def install(letters: str, name: str = "Squares", file: str = "squares.ttf") -> None:
+        builder = FontBuilder(1000, isTTF=True)
+        glyphs = [".notdef", *(f"u{ord(c):X}" for c in letters)]
+        builder.setupGlyphOrder(glyphs)
+        builder.setupCharacterMap({ord(c): f"u{ord(c):X}" for c in letters})
+        pen = TTGlyphPen(None)
+        for step, point in enumerate([(0, 0), (0, 800), (800, 800), (800, 0)]):
+            (pen.lineTo if step else pen.moveTo)(point)
+        pen.closePath()
+        square = pen.glyph()
+        builder.setupGlyf(dict.fromkeys(glyphs, square))
+        builder.setupHorizontalMetrics(dict.fromkeys(glyphs, (1000, 0)))
+        builder.setupHorizontalHeader(ascent=900, descent=-100)
+        builder.setupNameTable({"familyName": name, "styleName": "Regular"})
+        builder.setupOS2()
+        builder.setupPost()
+        builder.save(tmp_path / file)
+        font_manager.fontManager.addfont(tmp_path / file)
+
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", list(font_manager.fontManager.ttflist))
+    style._other_font.cache_clear()
+    style._say_what_lacks.cache_clear()
+    yield install
+    style._other_font.cache_clear()
+
+
+def _drawn(plate: Plate) -> set[str]:
+    plate.encode(dpi=40)
+    return {text.get_text() for text in plate.findobj(Text)}
+
+
+@pytest.mark.parametrize("name", ["厨房", "a 厨 b", "ሀለ", "क़ि"])
+def test_letters_of_any_script_are_drawn_in_a_font_that_has_them(installed, capsys, name):
+    installed("厨房ሀለक़ि")
+    table = pd.DataFrame({name: [0.5], "sky": [1.0]}, index=[name])
+    plate = object_table(table, title=name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert name in _drawn(plate)
+    assert not any("\ufffd" in text for text in _drawn(plate))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_font_with_most_of_the_letters_is_taken(installed):
+    installed("厨", "A few", "few.ttf")
+    installed("厨房沙漠", "More", "more.ttf")
+    installed("厨房沙漠", "Last Resort", "boxes.ttf")
+    assert style._other_font(frozenset(map(ord, "厨房"))).name == "More"
+
+
+def test_letters_that_no_font_has_are_said_once(installed, capsys):
+    plate = contact_sheet([np.zeros((4, 4, 3), np.uint8)] * 2, ["厨房", "沙漠"])
+    assert "\ufffd\ufffd" in _drawn(plate)
+    assert _drawn(plate)
+    said = capsys.readouterr().err
+    assert said.count("no installed font has them") == 1
+    assert "Install a font for their script" in said
