@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
@@ -64,7 +65,8 @@ class _Coco(PolygonAnnotations):
         self._entries = _matched(content, photographs)
         if not self._entries:
             raise SceneLensError(
-                f"{self._file} describes no image of {base}; name their folder: images = '...'."
+                f"{self._file} describes no image of {base}{_first_name(content)}; name their folder: "
+                "images = '...'."
             )
         missing = len(content.images) - len(self._entries)
         if missing:
@@ -165,8 +167,7 @@ class _Coco(PolygonAnnotations):
             for one in stated if isinstance(stated, list) else ():
                 number = FileChecks.number(one.get("id"), 1 << 24) if isinstance(one, dict) else None
                 if number is not None:
-                    raw = content.names.get(_number(one.get("category_id")) or 0, "")
-                    found[number] = normalise_name(raw)[0] or "unnamed"
+                    found[number] = normalise_name(content.name_of(one))[0] or "unnamed"
         return found
 
     def _panoptic(self, image: str) -> tuple[np.ndarray, np.ndarray]:
@@ -199,6 +200,17 @@ class _Content(NamedTuple):
     objects: dict[int | str, list[dict[str, Any]]]
     names: dict[int | str, str]
     certain: bool
+
+    def name_of(self, item: Mapping[str, Any]) -> str:
+        """The name of an annotation's category; '' where it has none that the file knows."""
+        number = _number(item.get("category_id"))
+        return "" if number is None else self.names.get(number, "")
+
+
+def _first_name(content: _Content) -> str:
+    """The name of the first image of a file, as a part of a sentence; '' for none."""
+    name = next((plain_text(entry.get("file_name")) for entry in content.images.values()), "")
+    return f" (its first is {name!r})" if name else ""
 
 
 def _json_file(place: Path) -> Path:
@@ -236,8 +248,11 @@ def _read(path: Path, changed: tuple[int, int]) -> _Content:
 
 
 def _number(value: object) -> int | str | None:
-    """What an image or a category is known by: a number, or a text, as some programs write."""
-    return plain_text(value) if isinstance(value, str) else FileChecks.number(value, _MOST_NUMBER)
+    """What an image or a category is known by: a number, or a text. "7" is 7, as programs mix the two."""
+    if not isinstance(value, str):
+        return FileChecks.number(value, _MOST_NUMBER)
+    text = plain_text(value)
+    return int(text) if re.fullmatch(r"0|[1-9][0-9]{0,14}", text) else text
 
 
 def _numbered(items: Iterable[Any]) -> dict[int | str, dict[str, Any]]:
@@ -261,14 +276,20 @@ def _panoptic_masks(path: Path, content: _Content, entries: Mapping[str, int | s
 
 
 def _matched(content: _Content, photographs: Mapping[str, Path]) -> dict[str, int | str]:
-    """The number of each photograph in the file: by its path below the folder, or else by its name."""
+    """The number of each photograph in the file: by its path below the folder, or else by its name.
+
+    Letter case counts where two names differ in nothing else.
+    """
     names: dict[str, list[str]] = {}
     for image in photographs:
-        names.setdefault(image.rpartition("/")[2], []).append(image)
+        name = image.rpartition("/")[2]
+        for spelling in {name, name.lower()}:
+            names.setdefault(spelling, []).append(image)
     found: dict[str, int | str] = {}
     for number, entry in content.images.items():
         stated = PureWindowsPath(plain_text(entry.get("file_name"), 4096)).as_posix()
-        alike = [stated] if stated in photographs else names.get(stated.rpartition("/")[2], [])
+        name = stated.rpartition("/")[2]
+        alike = [stated] if stated in photographs else names.get(name) or names.get(name.lower(), [])
         if len(alike) == 1:
             found.setdefault(alike[0], number)
     return {image: found[image] for image in sorted(found)}
@@ -279,7 +300,7 @@ def _matched(content: _Content, photographs: Mapping[str, Path]) -> dict[str, in
 def _parsed(path: Path, changed: tuple[int, int], number: int | str) -> Annotation:
     """The annotation of one image of a file; `changed` is the file's stamp."""
     content = _read(path, changed)
-    entry, items, names = content.images.get(number), content.objects.get(number, []), content.names
+    entry, items = content.images.get(number), content.objects.get(number, [])
     if entry is None:
         raise SceneLensError(f"{path} no longer describes image {number}; open the annotations again.")
     notes: list[Repair] = []
@@ -290,7 +311,7 @@ def _parsed(path: Path, changed: tuple[int, int], number: int | str) -> Annotati
     for place, item in enumerate(items[:MOST_OBJECTS]):
         if isinstance(item.get("segments_info"), list):
             continue  # of a panoptic file
-        raw = names.get(_number(item.get("category_id")) or 0, "")
+        raw = content.name_of(item)
         label = f"annotation {plain_text(item.get('id')) or place} ({raw or 'no name'})"
         polygons = _outlines(item, size, label, notes, allowance)
         if not polygons:
@@ -328,6 +349,8 @@ def _outlines(
             return ()
     else:
         lists = stated if isinstance(stated, list) else []
+        if lists and not any(isinstance(one, list) for one in lists):
+            lists = [lists]  # a single outline without the list around it
         if not allowance.takes(sum(len(one) for one in lists if isinstance(one, list)) // 2):
             return ()
         pairs = (_pairs(one, label, notes) for one in lists)

@@ -296,7 +296,7 @@ def _pairs(given: object, origin: str) -> list[tuple[int, str]]:
             f"{origin}: nothing says whether {given[0]!r} is the value 0 or 1; write the value before each "
             f"name, such as '1 {given[0]}'."
         )
-    raise SceneLensError(f"{origin}: classes are a table of values and names, or a list of names.")
+    raise SceneLensError(f"{origin}: expected a table of values and names, or a list of names.")
 
 
 def _whole(value: object) -> int | None:

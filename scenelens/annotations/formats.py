@@ -43,6 +43,8 @@ class _Format(NamedTuple):
         Keys of the study's table besides root, format, name, images and labels.
     example : str, optional
         Such keys, as they are written in the file.
+    needs_keys : bool, optional
+        Whether `keys` must be given.
     """
 
     name: str
@@ -50,6 +52,7 @@ class _Format(NamedTuple):
     make: Callable[..., Annotations]
     keys: tuple[str, ...] = ()
     example: str = ""
+    needs_keys: bool = False
 
     def open(self, root: str | Path, cache: str | Path | None = None, **given: Any) -> Annotations:
         """Open a folder of this format.
@@ -73,12 +76,15 @@ class _Format(NamedTuple):
         ------
         SceneLensError
             If the folder is missing, has no annotations of this format (the sentence names the one that it
-            looks like), or a key is not one of this format's.
+            looks like), a key is not one of this format's, or one that it needs is not given.
         """
         root = Path(root)
         for key in given:
             if key not in (*_PLACES, *self.keys):
                 raise SceneLensError(f"the format {self.name!r} takes no {key!r}; remove it.")
+        for key in self.keys if self.needs_keys else ():
+            if not given.get(key):
+                raise SceneLensError(f"the format {self.name!r} needs {key}, such as {self.example}.")
         if not root.is_dir():
             what = "is a file and no folder" if root.exists() else "does not exist"
             unpack = "; unpack it first" if root.suffix.lower() in (".zip", ".gz", ".tar", ".tgz") else ""
@@ -219,6 +225,7 @@ ANNOTATION_FORMATS = _Formats(
             _IndexMasks,
             ("classes",),
             'classes = { 1 = "wall", 2 = "floor" }',
+            needs_keys=True,
         ),
         _Format(
             "colour-mask",
@@ -226,6 +233,7 @@ ANNOTATION_FORMATS = _Formats(
             ColourMasks,
             ("colours",),
             "colours = { sky = [0, 128, 128] }",
+            needs_keys=True,
         ),
     )
 )

@@ -27,8 +27,11 @@ _HEADER_WORDS = _NAME_COLUMNS | {
 _WNID = r"n\d{8}"
 # One line: ImageNet's number and the class's number in any order, the name, and perhaps a number behind it.
 _ID = rf"(?:({_WNID})(?:[\s,;:_]+|$))?"
-_BEFORE = re.compile(rf"{_ID}(?:(\d{{1,9}})(?:\s*[,;:=)|、：，．]\s*|\s+[-–]\s+|\.?\s+))?{_ID}(.*)")
-_BEHIND = re.compile(r"(.*?)(?:\s*[,;:=|，：]\s*|\s+[-–]\s+|\s+|\s*([(\[]))(\d{1,9})(?(2)[)\]])")
+_BETWEEN = r"\s*[-=]>\s*|\s*[→⇒]\s*|\s*[,;:=|，：]\s*|\s+[-–]\s+"  # what stands between number and name
+_BEFORE = re.compile(
+    rf"{_ID}(?:[(\[]?(\d{{1,9}})(?:\s*[)\]、．]\s*|{_BETWEEN}|\.(?=[^\W\d])|\.?\s+))?{_ID}(.*)"
+)
+_BEHIND = re.compile(rf"(.*?)(?:{_BETWEEN}|\s+|\s*([(\[]))(\d{{1,9}})(?(2)[)\]])")
 
 
 class _List(NamedTuple):
@@ -63,7 +66,7 @@ def _read_list(path: Path) -> _List:
         raise SceneLensError(f"{path} is {what}, and no list of class names: download the list itself.")
     card: dict[str, Any] = {}
     ending = path.suffix.lower()
-    if ending in (".json", ".py") or re.match(r"\s*(?:\w+\s*=\s*)?[{\[]", text):
+    if ending in (".json", ".py") or re.match(r"\s*(?:\w+\s*=\s*)?[{\[](?!\s*\d+\s*\])", text):
         read = {".json": _from_json, ".py": _from_assignment}.get(ending, _from_literal)
         data = read(text, path)
         card = data if isinstance(data, dict) and "classes" in data else {}
@@ -112,12 +115,12 @@ def _rows_of_lines(text: str, path: Path) -> list[_Row]:
     lines = [line for line in lines if line and not line.startswith(("#", "//"))]
     if any(re.fullmatch(r"(\w+\s*)?[{}]", line) for line in lines):
         raise SceneLensError(f"{path} is a label map with braces; write one name per line.")
-    for mark in ("- ", "|"):  # a list in YAML, a table in Markdown
-        if lines and all(line.startswith(mark) for line in lines):
-            lines = [line.removeprefix(mark).removesuffix(mark.strip()).strip() for line in lines]
+    lines = _without_markup(lines, path)
     table = _table(lines, path)
     if table:
         return table
+    if path.suffix.lower() in (".csv", ".tsv") and lines and lines[0].strip("\"'").lower() in _NAME_COLUMNS:
+        lines = lines[1:]  # a table of one column, with its title
     if len(lines) > 1 and len(words := re.split(r"[,;|\t]|\s+", lines[0].lower())) > 1:
         lines = lines[1:] if set(words) - {""} <= _HEADER_WORDS else lines
     ways = [[_behind(line) for line in lines], [_before(line) for line in lines]]
@@ -128,6 +131,23 @@ def _rows_of_lines(text: str, path: Path) -> list[_Row]:
     if not numbered:
         _refuse_half_numbered(lines, ways, path)
     return numbered[0] if numbered else [_plain(line) for line in lines]
+
+
+def _without_markup(lines: list[str], path: Path) -> list[str]:
+    """The lines of a list in YAML or Markdown, or of a table in Markdown, without what marks them so."""
+    if len(lines) > 1 and re.fullmatch(r"[A-Za-z_]\w*:", lines[0]):  # the key of the list in YAML
+        lines = lines[1:]
+    if path.suffix.lower() in (".yaml", ".yml"):
+        key = next((line for line in lines if re.match(r"[A-Za-z_]\w*:(\s|$)", line)), None)
+        if key:
+            raise SceneLensError(
+                f"{path} has more than a list of names ({key[:60]!r}); write one name per line."
+            )
+    lines = [line for line in lines if not re.fullmatch(r"[|:\s-]*-{3}[|:\s-]*", line)]
+    for mark in ("- ", "* ", "• ", "|"):
+        if lines and all(line.startswith(mark) for line in lines):
+            lines = [line.removeprefix(mark).removesuffix(mark.strip()).strip() for line in lines]
+    return lines
 
 
 def _are_numbered(rows: Sequence[_Row]) -> bool:
@@ -222,7 +242,9 @@ def _from_json(text: str, path: Path) -> Any:
     try:
         return json.loads(text, object_pairs_hook=pairs)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise SceneLensError(f"{path} is not a JSON file: {error}.") from error
+        raise SceneLensError(
+            f"{path} is not a JSON file ({error}); repair it, or write one name per line in a .txt file."
+        ) from error
 
 
 def _from_assignment(text: str, path: Path) -> Any:

@@ -142,8 +142,11 @@ def _load_network(file: StudyFile, name: str) -> Network:
         )
     network.notes += _assumed(table, network.preprocessing, source)
     network.notes += [f"classes: {names.note}"] if names is not None and names.note else []
-    for layer, units in table.get("silence", {}).items():
-        network.silence(layer, units)
+    try:
+        for layer, units in table.get("silence", {}).items():
+            network.silence(layer, units)
+    except SceneLensError as error:
+        raise file.error(section, str(error), "silence") from error
     unfit = NonFinite.note(network.module)
     if unfit:
         say_on_stderr(f"network {name!r} of {file.path}: {unfit}.")
@@ -177,9 +180,9 @@ def _module(
 
 
 def _built(file: StudyFile, section: str, n_classes: int, options: dict[str, Any]) -> torch.nn.Module:
-    architecture = file.data["networks"][section.partition(".")[2]]["architecture"]
+    table = file.data["networks"][section.partition(".")[2]]
+    architecture, given = table["architecture"], table.get("weights")
     try:
-        given = file.data["networks"][section.partition(".")[2]].get("weights")
         weights = file.resolve(given) if given else None
         return build_module(architecture, n_classes, weights, **options)
     except SceneLensError as error:

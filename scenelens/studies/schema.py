@@ -133,7 +133,7 @@ def _is_name(value: str) -> bool:
 
 def _are_classes(value: Any) -> bool:
     if isinstance(value, list):
-        return bool(value) and all(isinstance(one, str | int) and not isinstance(one, bool) for one in value)
+        return bool(value) and all(one.strip() if isinstance(one, str) else type(one) is int for one in value)
     return 1 <= value <= 100_000 if isinstance(value, int) else _is_path(value)
 
 
@@ -250,7 +250,7 @@ _NETWORK = _Table(
             "description of the study says what was assumed",
         ),
         "seed": _Key(
-            _whole(-(2**63), 2**63 - 1),  # what torch takes
+            _Rule((int,), "a whole number of at most 18 digits", lambda value: abs(value) < 10**18),
             "The random weights of an untrained network, in place of a file.",
             "0",
         ),

@@ -235,6 +235,39 @@ def test_coco_finds_photographs_by_path_or_name(tmp_path, image):
     assert areas(annotated, "a.jpg") == {"bed": 25}
 
 
+@pytest.mark.parametrize("image", [7, "7", 7.0])
+@pytest.mark.parametrize("category", [0, "0"])
+def test_coco_numbers_may_be_texts(tmp_path, image, category):
+    content = coco_file(coco_entry(1, 7, 0, corners(0, 0, 5, 5)))  # one outline without a list around it
+    content["images"][0]["id"] = image
+    content["categories"].append({"id": category, "name": "lamp"})
+    assert areas(coco(tmp_path, content), "a.jpg") == {"lamp": 25}
+
+
+def test_a_coco_annotation_without_a_category_has_no_name(tmp_path):
+    content = coco_file({"id": 1, "image_id": 7, "segmentation": [corners(0, 0, 5, 5)]})
+    content["categories"].append({"id": 0, "name": "lamp"})
+    assert areas(coco(tmp_path, content), "a.jpg") == {"unnamed": 25}
+
+
+def test_a_coco_photograph_is_found_in_another_letter_case(tmp_path):
+    content = coco_file(coco_entry(1, 7, 1, [corners(0, 0, 5, 5)]))
+    content["images"][0]["file_name"] = "p\\A.JPG"
+    assert areas(coco(tmp_path, content), "a.jpg") == {"bed": 25}
+    content["images"][0]["file_name"] = "b.jpg"
+    with pytest.raises(SceneLensError, match=r"describes no image of .*its first is 'b\.jpg'"):
+        coco(tmp_path, content)
+
+
+@pytest.mark.parametrize(("name", "key"), [("index-mask", "classes"), ("colour-mask", "colours")])
+def test_masks_need_the_names_of_their_codes(tmp_path, name, key):
+    photograph(tmp_path / "images/a.jpg")
+    png(tmp_path / "masks/a.png", np.ones((H, W), np.uint8))
+    for given in ({}, {key: {}}):
+        with pytest.raises(SceneLensError, match=f"needs {key}, such as {key} = "):
+            ANNOTATION_FORMATS[name].open(tmp_path, **given)
+
+
 def test_cocos_other_files_are_named(tmp_path):
     captions = [{"id": 1, "image_id": 7, "caption": "A bed."}]
     with pytest.raises(SceneLensError, match="captions, which name no objects"):

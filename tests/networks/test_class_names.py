@@ -41,7 +41,8 @@ def test_all_the_forms(tmp_path, name, text, names):
         ("c.txt", "", "no class names"),
         ("c.txt", "/a/abbey 0\n/b/bar 2\n", "gaps"),
         ("c.txt", "/a/abbey 0\n/b/bar 0\n", "gaps or twice"),
-        ("c.json", "{", "not a JSON file"),
+        ("c.json", "{", "not a JSON file .* one name per line"),
+        ("data.yaml", "nc: 2\nnames: [a, b]", "more than a list of names"),
         ("c.json", '{"a": "b"}', "no class names"),
     ],
 )
