@@ -41,7 +41,8 @@ def segmentations(frame: np.ndarray, ways: dict[str, Regions]) -> Plate:
     pictures = [frame, *(_outlined(frame, one) for one in ways.values())]
     side = min(2.3, (WIDTH - 0.16 - 2 * _GAP) / max(3, len(pictures)))
     caption = "White lines are the borders between segments. The gradients at a pixel belong to its segment."
-    plate = Plate("Two ways to cut an image", side + 0.22, caption, photo=True)
+    title = {1: "One way", 2: "Two ways"}.get(len(ways), f"{len(ways)} ways")
+    plate = Plate(f"{title} to cut an image", side + 0.22, caption, photo=True)
     for k, (picture, text) in enumerate(zip(pictures, texts, strict=True)):
         left = 0.08 + k * (side + _GAP)
         show_tile(plate.axes_at(left, 0, side, side), picture)

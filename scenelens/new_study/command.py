@@ -79,6 +79,8 @@ def _begin(options: argparse.Namespace) -> None:
         print("\nWhat the notebooks will answer on this study:")
         for can, sentence in Outlook(study).answers():
             print(f"  {'yes' if can else 'no ':3}  {sentence}")
+        for sentence in Outlook(study).cautions():
+            print(f"  but  {sentence}")
     replace_file(path, draft.text().encode())
     print(f"\nWritten: {path}\nNext: make workbook STUDY={path}")
 

@@ -66,11 +66,18 @@ class StudyDraft:
         for key in ("weights", "classes"):
             if isinstance(keys.get(key), Path):
                 keys[key] = self._relative(keys[key])
-        text = _table(f"[networks.{name}]", keys, _ROLES.get(name, ""))
+        text = _table(f"[networks.{name}]", keys, self._role(name, table))
         if name in self.preprocessing:
             how, why = self.preprocessing[name]
             text += "\n" + _table(f"[networks.{name}.preprocessing]", _changed(how), _commented(why))
         return text
+
+    def _role(self, name: str, table: Mapping[str, Any]) -> str:
+        """What a network is, as a comment; only what is known of it."""
+        compared = ", for comparison" if name == "object" and "scene" in self.networks else ""
+        if "seed" in table:
+            return f"# Random weights, in the place of a network that was trained on {name}s{compared}."
+        return f"# The network that was trained on {name}s{compared}."
 
     def _annotated(self, folder: Path, kind: str) -> str:
         header = "[[annotations]]" if len(self.annotations) > 1 else "[annotations]"
@@ -116,10 +123,6 @@ _HEAD = """# {file}: a study for scenelens.
 """
 _FOLDERS = "# A folder in it is a category, for example kitchen/1.jpg."
 _FILE_NAMES = "# The name of a file is its category, for example n01440764_tench.jpg."
-_ROLES = {
-    "scene": "# The network that was trained on scenes.",
-    "object": "# The network that was trained on objects, for comparison.",
-}
 _UNNAMED = {
     "colour-mask": "colours = { sky = [0, 128, 128], door = [128, 128, 0] }",
     "index-mask": 'classes = { 1 = "wall", 2 = "floor" }',

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scenelens.errors import SceneLensError
+from scenelens.minimal_images import choose_categories
 from scenelens.sentences import one_line
 from scenelens.studies import Study
 
 _FEW = 100  # photographs: the top 100 of section 2 are then all of them
 _PAIR = "a scene and an object network, and scene-centric and object-centric photographs"
-_SCENES = "a scene network, and photographs in folders that are named like its classes"
+_KNOWN = "photographs in folders that are named like the network's classes"
 
 
 class Outlook:
@@ -50,25 +51,30 @@ class Outlook:
         list of tuple
             (whether it can, a sentence), notebook after notebook.
         """
-        n, kinds = len(self._study.images), set(self._study.images.source)
-        pair = {"scene", "object"} <= set(self._study.networks) and len(kinds) == 2
-        known = "scene" in self._study.networks and _knows_scenes(self._study)
-        notes, annotated = _annotated(self._study)
+        pair = {"scene", "object"} <= set(self._study.networks) and self._study.images.source.nunique() == 2
+        _, annotated = _annotated(self._study)
         objects = "annotations of objects"
-        found = [
+        return [
             _said(pair, "02", "which images each network's layers prefer", _PAIR),
-            _said(known, "03_1", "minimal images", _SCENES),
+            _said(_knows_categories(self._study), "03_1", "minimal images", _KNOWN),
             (True, "03_2: receptive fields."),
             (True, "03_3: what people name units."),
             _said(annotated, "03_3", "automatic names of units", objects),
             _said(annotated, "04_1", "which objects emerge", objects),
             _said(annotated, "04_2", "finding objects in one pass", objects),
         ]
-        if n < _FEW:
-            found.append(
-                (False, f"02: with {n} photographs the top 100 are all of them: shares equal chance.")
-            )
-        return [*found, *((False, note) for note in notes)]
+
+    def cautions(self) -> list[str]:
+        """Say where answers will mean little, and which annotations cannot be read.
+
+        Returns
+        -------
+        list of str
+            Sentences; none where there is nothing to say.
+        """
+        n, (notes, _) = len(self._study.images), _annotated(self._study)
+        few = f"02: with {n} photographs the top 100 are all of them: shares equal chance."
+        return [*([few] if n < _FEW else []), *notes]
 
 
 def _matched(study: Study, name: str) -> list[str]:
@@ -97,10 +103,12 @@ def _said(can: bool, notebook: str, question: str, needs: str) -> tuple[bool, st
     return can, f"{notebook}: {question}." if can else f"{notebook}: not {question}, which needs {needs}."
 
 
-def _knows_scenes(study: Study) -> bool:
-    scenes = study.images.category[study.images.source == "scene-centric"].unique()
-    names = study.networks["scene"].class_names
-    return any(len(names.find(one)) == 1 for one in scenes)
+def _knows_categories(study: Study) -> bool:
+    """Whether section 3.1 finds a category to begin with, by its own rule."""
+    try:
+        return bool(choose_categories(study))
+    except SceneLensError:
+        return False  # no category, or annotations that cannot be read, which is said elsewhere
 
 
 def _annotated(study: Study) -> tuple[list[str], bool]:

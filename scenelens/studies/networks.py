@@ -59,6 +59,14 @@ class StudyNetworks(Mapping):
         """The network that is looked at where one is: the scene network, or else the first of `compared`."""
         return self.compared[0]
 
+    @property
+    def other(self) -> str:
+        """The network that the main one is compared with: the second of `compared`; raises without one."""
+        names = self.compared
+        if len(names) < 2:
+            raise self._unknown(next(name for name in PAIR if name != self.main))
+        return names[1]
+
     def control_text(self) -> str:
         """What the untrained network is, in words: it need not be of the main network's architecture.
 
@@ -170,6 +178,9 @@ def _module(
             torch.manual_seed(table.get("seed", 0))
             module = _built(file, section, n_classes, options)
         notes = [module.note] if getattr(module, "note", "") else []
+        # The control's name says that it was not trained; another network's name promises training.
+        if "weights" not in table and section != f"networks.{CONTROL}":
+            notes.append(f"weights: random (seed {table.get('seed', 0)}), so it has learnt nothing")
     if "weights" in table:
         load_weights(module, file.resolve(table["weights"]), table.get("rename"), notes)
     kinds = {value.dtype for value in module.state_dict().values() if value.is_floating_point()}

@@ -355,6 +355,6 @@ def people_set(study: Study) -> LabelSet:
     order = [(name, layer) for name in names for layer in study.networks[name].layers["layer"]]
     units = {key: study.networks[key[0]].layer_shape(key[1])[0] for key in order if key in answered}
     missing = (
-        f"There are no answers yet: they are stored in {named(store.path.name)} as soon as one is given."
+        f"there are no answers yet: they are stored in {named(store.path.name)} as soon as one is given."
     )
     return LabelSet("your answers", labels, units, missing="" if len(labels) else missing)

@@ -81,12 +81,12 @@ def _describe_splits(splits: pd.Series) -> str:
 
 
 def _describe_alone(study: Study) -> str:
-    """That there is nothing to compare a study's only trained network with, and how to change that."""
+    """That there is nothing to compare a study's only network with, and how to change that."""
     has = study.networks.main
     other = next(name for name in PAIR if name != has)
     return (
-        f"No other trained network, so nothing is compared with the {named(has)} network: a comparison needs "
-        f"a second network, trained on {other}s. Add a table [networks.{other}] to {study.file.path.name}."
+        f"Nothing is compared with the {named(has)} network: a comparison needs a second network, trained on "
+        f"{other}s. Add a table [networks.{other}] to {study.file.path.name}."
     )
 
 
@@ -266,17 +266,20 @@ def tidiness(study: Study, network: str, layer: str, n: int = 12) -> pd.Series:
     SceneLensError
         If there is no such network or layer.
     CannotAnswerError
-        If the study's images have fewer than two categories.
+        If no two of the study's images can agree: they have fewer than two categories, or each category has
+        a single image.
     """
     # Skipped images come last. A unit that is never active, or equally active in all images, has no top
     # images, and counts as 0. So does one that is active in fewer than n: the list's order fills its top.
     stored = study.index(network).peaks(layer)
     peaks = np.nan_to_num(stored, nan=-np.inf)
     categories = study.images["category"]
-    if categories[categories != ""].nunique() < 2:
+    counts = categories[categories != ""].value_counts()
+    if len(counts) < 2 or counts.max() < 2:
+        few = "fewer than two" if len(counts) < 2 else "a single image of each"
         raise CannotAnswerError(
             "whether a unit's top images agree on a category cannot be said, because the study's images have "
-            "fewer than two: put the images of each category into a folder of its own."
+            f"{few}: put several images of each category into a folder of its own."
         )
     codes, _ = pd.factorize(categories)
     shares = np.zeros(peaks.shape[1])
@@ -296,7 +299,7 @@ def tidiest_unit(study: Study, network: str | None = None) -> tuple[str, int]:
     """The unit whose top images agree best on a category, of the deepest layer with a map.
 
     It is chosen as a clear example, so it is not typical. Of ties, the first unit is taken. Where the images
-    have no categories to agree on, it is the unit with the highest peak of all.
+    have no categories to agree on (none, or one image of each), it is the unit with the highest peak of all.
 
     Parameters
     ----------

@@ -90,6 +90,13 @@ def test_figure_2_says_which_images_are_not_recognised(cut):
     assert "nothing was removed" in mixed
 
 
+@pytest.mark.parametrize(("n", "title"), [(1, "One way"), (2, "Two ways"), (3, "3 ways")])
+def test_the_title_counts_the_ways_that_are_drawn(cut, n, title):
+    plate = figures.segmentations(cut.frame, {f"way {k}": cut.regions for k in range(n)})
+    assert_well_set(plate)
+    assert f"{title} to cut an image" in said(plate)
+
+
 def retention(category: str, kept: int) -> Retention:
     """Ten images with a bed and a lamp; `kept` of them keep the bed, none the lamp."""
     images = [

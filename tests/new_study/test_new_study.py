@@ -15,6 +15,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
+from scenelens.errors import CannotAnswerError
+from scenelens.minimal_images import choose_categories
 from scenelens.networks import PRESETS, Preprocessing
 from scenelens.new_study import begin_study
 from scenelens.new_study.draft import StudyDraft, _quoted, _value
@@ -113,6 +115,36 @@ def test_an_untrained_network_is_not_tried(tmp_path, capsys):
     assert network.preprocessing == PRESETS["imagenet"]
 
 
+def test_only_what_is_known_of_a_network_is_written(tmp_path, capsys):
+    photographs(tmp_path / "photos")
+    object_words = ["--object-network", "squeezenet1_1", "--object-classes", "imagenet"]
+    flat = ["--objects", str(tmp_path / "photos")]
+    assert begin_study([str(tmp_path / "one.toml"), *object_words, *flat]) == 0
+    text = (tmp_path / "one.toml").read_text()
+    assert "# Random weights, in the place of a network that was trained on objects.\n" in text
+    assert "for comparison" not in text
+    assert "weights: random (seed 0), so it has learnt nothing" in capsys.readouterr().out
+    scene_words = ["--scene-network", "squeezenet1_1", "--scene-classes", "4"]
+    assert begin_study([str(tmp_path / "two.toml"), *scene_words, *object_words, *flat]) == 0
+    assert "trained on objects, for comparison.\n" in (tmp_path / "two.toml").read_text()
+
+
+def test_the_outlook_on_minimal_images_is_the_notebook_s_own_rule(tmp_path, capsys):
+    """An object network alone has minimal images of what its photographs show."""
+    for folder, answer in (("tench", "yes  03_1: minimal"), ("no such class", "no   03_1: not minimal")):
+        photos = photographs(tmp_path / folder / "photos", names=(folder, "another"))
+        words = ["--object-network", "squeezenet1_1", "--object-classes", "imagenet"]
+        words += ["--objects", str(photos)]
+        assert begin_study([str(tmp_path / folder / "mine.toml"), *words]) == 0
+        assert answer in capsys.readouterr().out
+        study = open_study(tmp_path / folder / "mine.toml")
+        if folder == "tench":
+            assert choose_categories(study) == ["tench"]
+        else:
+            with pytest.raises(CannotAnswerError):
+                choose_categories(study)
+
+
 def test_the_ways_differ_from_each_other_and_cover_the_usual_mistakes():
     ways = dict(_ways(PRESETS["imagenet"]))
     found = list(ways.values())
@@ -157,6 +189,8 @@ def test_annotations_are_recognised(tmp_path, capsys):
     assert "looks like annotations of the format sun" in said
     assert "Only 6 photographs are annotated" in said
     assert "yes  04_1: which objects emerge." in said
+    assert "but  Only 6 photographs" in said
+    assert "no   Only" not in said
 
 
 def test_masks_without_names_are_left_for_the_reader(colours, capsys):

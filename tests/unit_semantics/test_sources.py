@@ -145,7 +145,7 @@ def test_a_network_of_another_name_is_labelled_and_answered(tmp_path):
 def test_peoples_answers_of_a_study(study):
     nobody = people_set(study)
     assert not nobody
-    with pytest.raises(CannotAnswerError, match="There are no answers yet"):
+    with pytest.raises(CannotAnswerError, match="there are no answers yet"):
         nobody.describe()
     assert not study.answers.path.exists()
     store = study.answers

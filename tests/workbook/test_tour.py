@@ -177,6 +177,49 @@ def test_the_tidiest_unit_is_in_the_deepest_layer_with_a_map(study):
     assert unit == int(np.flatnonzero(shares == shares.max())[0])
 
 
+@pytest.mark.parametrize("in_scenes", [False, True])
+def test_categories_of_one_image_each_are_none_to_agree_on(tmp_path, in_scenes):
+    path = write_tiny_study(tmp_path, per_category=2)
+    for picture in sorted((tmp_path / "photos").rglob("*.png")):
+        if picture.parent.parent.name == "object" or not in_scenes:
+            folder = picture.with_suffix("")
+            folder.mkdir()
+            picture.rename(folder / picture.name)
+    study = open_study(path)
+    layer, unit = tour.tidiest_unit(study)
+    if in_scenes:  # the scenes' categories have two images each
+        assert unit == tour.tidiness(study, "scene", layer).idxmax()
+        return
+    with pytest.raises(CannotAnswerError, match="a single image of each"):
+        tour.tidiness(study, "scene", layer)
+    peaks = study.index("scene").peaks(layer)
+    assert peaks[:, unit].max() == peaks.max()
+
+
+def test_random_weights_are_said_where_a_name_promises_training(tmp_path):
+    path = write_tiny_study(tmp_path, per_category=1)
+    keys = 'architecture = "caffenet"\nwidth = 0.125\nfc = 16\nclasses = 3\nseed = 4\n'
+    path.write_text(path.read_text().replace("[[images]]", f"[networks.untrained]\n{keys}\n[[images]]", 1))
+    text = tour.describe_study(open_study(path))
+    for seed, name in ((1, "scene"), (2, "object")):
+        (line,) = (one for one in text.splitlines() if one.startswith(f"- The {name} network's files: "))
+        assert f"weights: random (seed {seed}), so it has learnt nothing" in line
+    assert "(seed 4)" not in text  # the control's name says it
+    assert "untrained network (a network with random weights, " in text
+
+
+def test_a_network_alone_is_not_said_to_be_trained(tmp_path):
+    path = write_tiny_study(tmp_path, per_category=1)
+    scene = path.read_text()[: path.read_text().index("[networks.object]")]
+    path.write_text(scene + path.read_text()[path.read_text().index("[[images]]") :])
+    study = open_study(path)
+    text = tour.describe_study(study)
+    assert "Nothing is compared with the scene network: a comparison needs a second network" in text
+    assert "No other trained" not in text
+    with pytest.raises(CannotAnswerError, match="no network 'object'"):
+        study.networks.other  # noqa: B018
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_without_categories_no_unit_is_said_to_agree_on_one(tmp_path, nested):
     path = write_tiny_study(tmp_path, per_category=2)
