@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from skimage.segmentation import find_boundaries
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.retention_search import Retention
@@ -193,12 +193,19 @@ def retention_bars(found: dict[str, list[Retention]]) -> Plate:
     ------
     SceneLensError
         If nothing was counted.
+    CannotAnswerError
+        If no object is in enough of the images that the first network recognises.
     """
     if not any(found.values()):
         raise SceneLensError(
             "no retention to draw: compare_retention returns some for a study with annotated images."
         )
     panels = [one.compare_with_paper() for one in next(iter(found.values()))]
+    if all(table.empty for table in panels):
+        raise CannotAnswerError(
+            f"the {next(iter(found))} network recognises too few of the annotated images to count which "
+            "objects their minimal images keep: it takes four of one category with the same object."
+        )
     width, between = (WIDTH - 0.25) / 2, 0.62
     pairs = [panels[k : k + 2] for k in range(0, len(panels), 2)]
     heights = [0.2 * max(1, *(len(one) for one in pair)) for pair in pairs]
@@ -221,6 +228,10 @@ def retention_bars(found: dict[str, list[Retention]]) -> Plate:
 
 def _panel(axes: Axes, table: pd.DataFrame, networks: dict[str, Retention]) -> None:
     """Draw one category: the objects of the first network's table, and all networks' shares of them."""
+    if table.empty:
+        axes.axis("off")
+        axes.text(0, 0.5, "no object in four of them", color=SOFT, size=SMALL, transform=axes.transAxes)
+        return
     places = np.arange(len(table))[::-1]
     axes.barh(places, table.area, height=0.72, color="#e4e7ea", zorder=1)
     axes.plot(table.by_chance, places, "|", ms=9, mew=1.2, color=SOFT, zorder=2)

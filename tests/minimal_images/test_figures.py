@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from scenelens import paper
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.minimal_images import figures
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.regions import Regions
@@ -120,6 +120,16 @@ def test_retention_bars(monkeypatch):
     assert shares == {network_color("scene"): [0.7, 0.0], network_color("object"): [0.5, 0.0]}
     (diamond,) = (line for line in panel.lines if line.get_marker() == "D")
     assert list(diamond.get_xdata()) == [0.4]
+
+
+def test_a_category_without_an_object_to_count_is_no_empty_panel():
+    none = Retention("cave", "cave", (ImageRetention("a", "not classified as cave", (), (), (), ()),), {})
+    plate = figures.retention_bars({"scene": [retention("attic", 7), none]})
+    assert_well_set(plate)
+    assert "no object in four of them" in said(plate) | {text.get_text() for text in plate.axes[1].texts}
+    assert not plate.axes[1].axison
+    with pytest.raises(CannotAnswerError, match="recognises too few of the annotated images"):
+        figures.retention_bars({"scene": [none, none]})
 
 
 def test_no_retention_to_draw():
