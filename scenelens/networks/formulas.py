@@ -52,7 +52,7 @@ class _Start:
         """Where the layer's value is complete: behind its activation function, else behind its BatchNorm."""
         for node in self.nodes:
             if node.kind == "bent" and id(node) not in self.apart and not self._rejoins(node):
-                return self._scaled(node)
+                return self._scaled(self._undone(node))
         norms = [node for node in self.nodes if node.kind in ("start", "norm")]
         return norms[-1]
 
@@ -66,6 +66,20 @@ class _Start:
             if any(inside):
                 below.add(id(one))
         return False
+
+    def _undone(self, node: _Node) -> _Node:
+        """With what undoes an exponential, as in log(1 + exp(x)) and 1 / (1 + exp(-x))."""
+        at = node
+        while _op_name(node.func) in ("exp", "expm1"):
+            then = [one for one in self.nodes if one.parents == [at]]
+            if len(then) != 1:
+                break
+            at = then[0]
+            if _op_name(at.func) in ("log", "log1p", "reciprocal"):
+                return at
+            if at.kind != "same":
+                break
+        return node
 
     def _scaled(self, node: _Node) -> _Node:
         """With the factor at the end of a formula, as in x * relu6(x + 3) / 6."""

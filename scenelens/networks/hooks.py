@@ -63,6 +63,7 @@ class _Recorder:
         self.calls: dict[str, int] = {}
         self.last: tuple[str, int] | None = None
         self.done = False
+        self.images: int | None = None  # of the pass that runs, where its input is one batch
 
     def begin(self, inputs: tuple, options: dict) -> None:
         shape = tuple(inputs[0].shape[1:]) if inputs and isinstance(inputs[0], Tensor) else ()
@@ -72,6 +73,7 @@ class _Recorder:
         if not self.handles:  # hooks are placed at the first pass, when the points are known, and then stay
             self._attach(self.points)
         self.calls, self.done = {}, False
+        self.images = int(inputs[0].shape[0]) if shape else None
         self.acts.clear()
 
     def _attach(self, points: dict[str, Point]) -> None:
@@ -96,6 +98,7 @@ class _Recorder:
             call = self.calls[path] = self.calls.get(path, -1) + 1
             for layer, point in self.wanted.get((path, call), []):
                 value = point.value(output.detach(), self.module)
+                self._check(layer, len(value))
                 units = NonFinite.rows(value, dim=1)
                 if units:
                     raise NonFinite.error(self.name, layer, units, self.module)
@@ -106,6 +109,13 @@ class _Recorder:
                     raise _Stop
 
         return hook
+
+    def _check(self, layer: str, rows: int) -> None:
+        if self.images is not None and rows != self.images:
+            raise SceneLensError(
+                f"layer {layer!r} gives {rows} rows for {self.images} images: network {self.name!r} runs its "
+                "images in pieces, or several together; take another layer, see network.layers."
+            )
 
     def remove(self) -> None:
         for handle in self.handles:

@@ -363,8 +363,8 @@ class Network:
 
     def _no_layers(self) -> str:
         return (
-            f"network {self.name!r} has no layers: none of the modules that run in its forward pass is a "
-            "convolution, a pooling or a fully connected layer."
+            f"network {self.name!r} has no layers: no convolution, pooling or fully connected layer runs in "
+            "its forward pass and gives one number for each image, unit and position."
         )
 
     # ---- images
@@ -553,7 +553,7 @@ class Network:
 def _as_written(module: nn.Module) -> nn.Module:
     """The module that torch.compile wraps, and the same for its parts: compiled code cannot be watched.
 
-    Weights in half precision are turned into float32, in which images are given.
+    Weights in another precision are turned into float32, in which images are given.
     """
     module = getattr(module, "_orig_mod", module)
     for one in list(module.modules()):
@@ -563,8 +563,8 @@ def _as_written(module: nn.Module) -> nn.Module:
                 one._modules[name] = inner
         if one.__dict__.get("_compiled_call_impl") is not None:
             one._compiled_call_impl = None
-    half = any(value.dtype in (torch.float16, torch.bfloat16) for value in module.parameters())
-    return module.float() if half else module
+    other = any(value.is_floating_point() and value.dtype != torch.float32 for value in module.parameters())
+    return module.float() if other else module
 
 
 def _stated_size(module: nn.Module) -> tuple[int, int] | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+_IMAGES = 2  # of a pass that is watched: what counts to this number counts images
 _BITS = 20  # of a mark, for each of image, row and column; 0 means none
 _MASK = (1 << _BITS) - 1
 _Dims = tuple[int | None, int | None, int | None]  # that count images, rows and columns
@@ -310,15 +311,17 @@ def _layout_of(places: _Places | None, shape: Sequence[int]) -> tuple[_Layout, t
     """How to read a tensor, and what its positions see; None where a unit has not one value per position."""
     if places is None:
         return None
-    if len(shape) == 2:
+    if len(shape) == 2 and shape[0] <= _IMAGES:
         all_rows, all_columns = (_Span.everything(one.pixels, one.why) for one in places.spans)
         return _Layout(tuple(shape[1:])), (all_rows, all_columns)
     if places.dims is None:
         return _tokens(places)
     batch, rows, columns = places.dims
+    if batch is None or shape[batch] > _IMAGES:  # as where tokens or windows count as images
+        return None
     rest = [d for d in range(len(shape)) if d not in places.dims]
     large = [d for d in rest if shape[d] > 1]
-    if batch is None or len(large) > 1:
+    if len(large) > 1:
         return None
     units = large[0] if large else (rest[0] if rest else None)
     small = [d for d in rest if d != units]
@@ -337,6 +340,8 @@ def _tokens(places: _Places) -> tuple[_Layout, tuple[_Span, _Span]] | None:
     if len(dims[0]) != 1 or len(together) != 1 or dims[0][0] in together:
         return None
     batch, dim = dims[0][0], together.pop()
+    if places.shape[batch] > _IMAGES:
+        return None
     rest = [d for d, n in enumerate(places.shape) if n > 1 and d not in (batch, dim)]
     at = tuple(slice(None) if d == dim else 0 for d in range(len(places.shape)))
     rows, columns = labels[1][at], labels[2][at]

@@ -33,7 +33,7 @@ from scenelens.networks.aten import (
     _places_after,
 )
 from scenelens.networks.formulas import _Formula, _Node, _Parameter, _Start
-from scenelens.networks.positions import _Layout, _layout_of, _Places, _Span
+from scenelens.networks.positions import _IMAGES, _Layout, _layout_of, _Places, _Span
 from scenelens.networks.undo import restoring
 
 # Functions of single numbers, behind which a convolution's response is read.
@@ -53,6 +53,7 @@ ACTIVATIONS += (nn.Hardswish, nn.Softplus, nn.Sigmoid, nn.Tanh)
 _WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 _LAYERS = (*_WEIGHTED, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 _STRAIGHT = {"add", "sub", "mul", "div", "neg", "rsub", *SAME}  # of one number and constants: a straight line
+_STRAIGHT |= {"round", "floor", "ceil", "trunc", "nan_to_num"}  # or nearly so, as in quantised networks
 _RANDOM = ("bernoulli", "native_dropout", "rand", "normal", "uniform", "multinomial")
 
 
@@ -70,7 +71,7 @@ class Point:
         When the value is there, counted in calls and operations of one forward pass.
     shape : tuple of int
         The shape of the value for one image, without N: (units, h, w) or (units,). Empty where the module's
-        output is not one value per unit and position; `raw` is its shape then.
+        output is not one value per image, unit and position; `raw` is its shape then.
     raw : tuple of int
         The shape of the module's output for one image.
     read : int
@@ -109,9 +110,11 @@ class Point:
         Returns
         -------
         torch.Tensor
-            (N, units, h, w) or (N, units).
+            (N, units, h, w) or (N, units), in single precision or more.
         """
         value = output if self.then is None else self.then.of(output, module)
+        if value.dtype in (torch.float16, torch.bfloat16):
+            value = value.float()
         return value if self.layout is None else self.layout.of(value)
 
     def refusal(self, layer: str) -> SceneLensError:
@@ -127,9 +130,10 @@ class Point:
         SceneLensError
             One sentence, for raising.
         """
+        shape = ", ".join(map(str, ("N", *self.raw)))
         return SceneLensError(
-            f"layer {layer!r} is not read: what it gives, of shape {self.raw} for one image, is not one "
-            "number for each unit and position; take another, see network.layers."
+            f"layer {layer!r} is not read: what it gives, of shape ({shape}), is not one number "
+            "for each image, unit and position; take another, see network.layers."
         )
 
 
@@ -196,14 +200,14 @@ class _Known:
     def __init__(
         self, tensor: Tensor, places: _Places | None, node: _Node | None, made: int, written: int = 0
     ) -> None:
-        self.tensor, self.version = weakref.ref(tensor), tensor._version + written
+        self.tensor, self.version = weakref.ref(tensor), _version(tensor) + written
         self.places, self.node, self.made = places, node, made  # made: by the how manieth operation
         self.random = False  # whether it is drawn anew in each pass
         self.behind: frozenset[_Node] = frozenset()  # activations that it comes from, up to the next layer
 
     def fresh(self, tensor: Tensor) -> bool:
         """Whether nobody has written into the tensor since."""
-        return tensor._version <= self.version
+        return _version(tensor) <= self.version
 
 
 class _Watch(TorchDispatchMode):
@@ -269,11 +273,16 @@ class _Watch(TorchDispatchMode):
         if id(value) in self.names:
             return _Parameter(self.names[id(value)])
         # What was made for the two images of this pass is kept for any number of them.
-        equal = value.ndim and len(value) == 2 and (value.is_meta or torch.equal(value[0], value[1]))
+        equal = value.ndim and len(value) == _IMAGES and (value.is_meta or torch.equal(value[0], value[1]))
         return value[:1] if equal else value
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
         """Run an operation, and note what it does."""
+        if torch.is_inference_mode_enabled():  # torch does not take operations apart there by itself
+            with self:
+                whole = func.decompose(*args, **(kwargs or {}))
+            if whole is not NotImplemented:
+                return whole
         options, self.order = kwargs or {}, self.order + 1
         tensors, name = list(_flat([*args, *options.values()])), _op_name(func)
         looked = {id(one): self.look(one) for one in tensors}
@@ -294,7 +303,7 @@ class _Watch(TorchDispatchMode):
                 own = own.lost(one.shape)
             own = own if isinstance(own, _Places) else None
             item = None if isinstance(out, Tensor) else k
-            node = None if random else self._node(func, name, kept, item, nodes, own, tuple(one.shape))
+            node = None if random else self._node(func, name, kept, item, nodes, own, one)
             if node is None or node.start is None:
                 self._meet(nodes, behind)
             self._note(func, one, tensors, own, node, random)
@@ -336,7 +345,7 @@ class _Watch(TorchDispatchMode):
         item: int | None,
         nodes: list[_Node | None],
         places: _Places | None,
-        shape: tuple,
+        out: Tensor,
     ) -> _Node | None:
         """The operation as a step of a layer's value, or as a constant; None for anything else."""
         args, options = kept
@@ -347,11 +356,12 @@ class _Watch(TorchDispatchMode):
             return None
         start = parents[0].start
         norm = name in BATCH_NORMS and item in (None, 0)
-        if any(one.start is not start for one in parents) or shape != start.shape:
+        if any(one.start is not start for one in parents) or tuple(out.shape) != start.shape:
             return None
         if not norm and (not _is_single(func, name) or item):
             return None
-        kind = "norm" if norm else "same" if name in _STRAIGHT and len(parents) == 1 else "bent"
+        same = not out.is_floating_point() or (name in _STRAIGHT and len(parents) == 1)
+        kind = "norm" if norm else "same" if same else "bent"
         if norm and any(one.kind == "bent" for one in parents):
             return None
         node = _Node(func, args, options, item, self.order, start, kind, parents, places=places)
@@ -411,6 +421,11 @@ class _Watch(TorchDispatchMode):
         return points
 
 
+def _version(tensor: Tensor) -> int:
+    """How often a tensor was written over; tensors of torch's inference mode do not count it."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def _later(func: Any, out: Tensor, inputs: list[Tensor], writes: bool) -> int:
     """By how much torch will count up the version of a result once the operation is over.
 
@@ -419,7 +434,7 @@ def _later(func: Any, out: Tensor, inputs: list[Tensor], writes: bool) -> int:
     if writes:
         return 1
     views = any(one.alias_info is not None for one in func._schema.returns)
-    return max(inputs[0]._version - out._version, 0) if views and inputs else 0
+    return max(_version(inputs[0]) - _version(out), 0) if views and inputs else 0
 
 
 def _flat(values: Any) -> Iterator[Tensor]:
@@ -543,7 +558,7 @@ def _watched(
 
 def _twice(value: Any) -> Any:
     """An image twice: the dimension that counts images is known by its two numbers."""
-    return torch.cat([value[:1], value[:1]]) if isinstance(value, Tensor) and value.ndim else value
+    return torch.cat([value[:1]] * _IMAGES) if isinstance(value, Tensor) and value.ndim else value
 
 
 def _before(watch: _Watch, path: str) -> Callable[..., None]:

@@ -25,6 +25,14 @@ class Swish(nn.Module):
         return x * self.gate(x)
 
 
+def _rounded_relu(x):
+    return F.relu((x * 8).round() / 8)
+
+
+def _half_relu(x):
+    return F.relu(x).bfloat16().float()
+
+
 FORMS = {  # each way of writing it, and the function itself
     "relu": (nn.ReLU(), F.relu),
     "relu, module in place": (nn.ReLU(inplace=True), F.relu),
@@ -56,6 +64,13 @@ FORMS = {  # each way of writing it, and the function itself
     "selu": (F.selu, nn.SELU()),
     "tanh": (torch.tanh, nn.Tanh()),
     "hardtanh": (F.hardtanh, nn.Hardtanh()),
+    "softplus by hand": (lambda x: torch.log(1 + torch.exp(x)), nn.Softplus()),
+    "softplus by log1p": (lambda x: torch.log1p(x.exp()), nn.Softplus()),
+    "sigmoid by hand": (lambda x: 1 / (1 + torch.exp(-x)), nn.Sigmoid()),
+    "relu behind a look for NaN": (lambda x: x if bool((x != x).any()) else F.relu(x), F.relu),
+    "relu behind nan_to_num": (lambda x: F.relu(torch.nan_to_num(x)), F.relu),
+    "relu of rounded numbers by a line": (lambda x: F.relu((x * 8).round() / 8), _rounded_relu),
+    "relu in half precision by a cast": (lambda x: F.relu(x.bfloat16()).float(), _half_relu),
     "threshold": (lambda x: F.threshold(x, 0.3, 0.0), nn.Threshold(0.3, 0.0)),
 }
 
@@ -166,6 +181,8 @@ class _After(nn.Module):
     lambda y, x: F.relu(F.dropout(y)),  # random in every pass
     lambda y, x: F.relu(F.group_norm(y, 3)),
     lambda y, x: F.max_pool2d(y, 2).relu(),
+    lambda y, x: x * (y > 0),  # it only decides about something else
+    lambda y, x: torch.where(y > 0, x, -x),
     lambda y, x: 2 * y + 1,  # a straight line
 ])  # fmt: skip
 def test_what_is_no_activation_of_the_layer_alone_does_not_belong_to_it(after):

@@ -7,6 +7,7 @@ from scenelens.errors import SceneLensError
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.hooks import record, responses, unit_maps
 from scenelens.networks.network import Network
+from scenelens.networks.preprocessing import Preprocessing
 
 
 class Counter(nn.Module):
@@ -205,3 +206,82 @@ def test_one_units_maps_are_those_of_the_whole_layer():
     np.testing.assert_allclose(maps[3], responses(network, "pool2", 5, frames[3]), atol=1e-5)
     assert unit_maps(network, "fc7", 0, frames[:2]).shape == (2, 1, 1)
     assert len(unit_maps(network, "pool2", 5, [])) == 0
+
+
+# ---- unusual passes
+
+
+class Pieces(nn.Module):
+    """Its convolution runs on pieces of the batch."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.size, self.conv, self.fc = size, nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x):
+        maps = torch.cat([self.conv(one) for one in x.split(self.size)])
+        return self.fc(maps.relu().mean((2, 3)))
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_layer_that_gets_a_piece_of_the_batch_is_refused_in_one_sentence(size):
+    net = Pieces(size).eval()
+    with record(net, "conv") as acts:
+        net(torch.ones(1, 3, 8, 8))
+        assert acts["conv"].shape == (1, 4, 6, 6)
+        with pytest.raises(SceneLensError, match=f"'conv' gives {size} rows for 5 images"):
+            net(torch.ones(5, 3, 8, 8))
+    with record(net, "fc") as acts:
+        net(torch.ones(5, 3, 8, 8))
+    assert acts["fc"].shape == (5, 2)
+
+
+class Merged(nn.Module):
+    """Tokens of all images stand in one long list for a while."""
+
+    def __init__(self, windows):
+        super().__init__()
+        self.windows = windows
+        self.conv, self.inner, self.fc = nn.Conv2d(3, 4, 4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        tokens = self.conv(x).flatten(2).transpose(1, 2)
+        rows = tokens.reshape(-1, 4, 4) if self.windows else tokens.reshape(-1, 4)
+        return self.fc(self.inner(rows).reshape(tokens.shape)).mean(1)
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_tokens_that_count_as_images_are_refused_and_found_again_behind(windows):
+    net = Merged(windows).eval()
+    refused = pytest.raises(SceneLensError, match="not one number for each image, unit and position")
+    with refused, record(net, "inner"):
+        net(torch.ones(1, 3, 16, 16))
+    x = torch.rand(3, 3, 16, 16)
+    with record(net, "fc") as acts:
+        net(x)
+    inner = net.inner(net.conv(x).permute(0, 2, 3, 1))
+    torch.testing.assert_close(acts["fc"], net.fc(inner).permute(0, 3, 1, 2))
+    assert list(Network(net, preprocessing=Preprocessing(size=(16, 16))).layers.layer) == ["conv", "fc"]
+
+
+class Inside(nn.Module):
+    """A convolution inside a context of torch."""
+
+    def __init__(self, context):
+        super().__init__()
+        self.context, self.conv = context, nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        with self.context():
+            return self.conv(x).relu()
+
+
+@pytest.mark.parametrize("context", [torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)])
+def test_layers_inside_contexts_of_torch_are_recorded_in_single_precision(context):
+    net, x = nn.Sequential(Inside(context), nn.AdaptiveAvgPool2d(1)).eval(), torch.rand(2, 3, 8, 8)
+    with record(net, "0.conv") as acts, torch.no_grad():
+        net(x)
+        expected = net[0](x)
+    assert acts["0.conv"].dtype == torch.float32
+    assert responses(net, "0.conv", 1, x[0]).dtype == np.float32
+    assert torch.equal(acts["0.conv"], expected.float())

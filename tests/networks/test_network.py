@@ -207,10 +207,10 @@ def test_a_network_without_layers_predicts_and_says_that_it_has_none():
             ask()
 
 
-def test_half_precision_runs_in_single_precision():
+def test_other_precisions_run_in_single_precision():
     module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    for half in (torch.float16, torch.bfloat16):
-        network = Network(module.to(half), preprocessing=Preprocessing(size=(8, 8)))
+    for other in (torch.float16, torch.bfloat16, torch.float64):
+        network = Network(module.to(other), preprocessing=Preprocessing(size=(8, 8)))
         assert network(IMAGES).dtype == torch.float32
 
 
