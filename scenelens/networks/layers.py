@@ -49,7 +49,7 @@ def _ancestors(key: str) -> list[str]:
     return [".".join(parts[:n]) for n in range(1, len(parts))]
 
 
-class LayerTable:
+class _LayerTable:
     """Makes the table of a module's layers, and chooses from it."""
 
     @staticmethod
@@ -106,8 +106,8 @@ class LayerTable:
         """
         if set(_MAIN) <= set(table.layer):
             return list(_MAIN)
-        layers = LayerTable._outer(table)
-        deepest = LayerTable.deepest_map(table)
+        layers = _LayerTable._outer(table)
+        deepest = _LayerTable.deepest_map(table)
         last = layers.index(deepest) if deepest else len(layers) - 1
         n = min(n, len(layers))
         places = [round(i * (len(layers) - 1) / max(1, n - 1)) for i in range(n)]
@@ -132,7 +132,7 @@ class LayerTable:
             The layer's name; None where no layer has a map.
         """
         sizes = dict(zip(table.layer, table["map"], strict=True))
-        return next((one for one in reversed(LayerTable._outer(table)) if tuple(sizes[one]) != (1, 1)), None)
+        return next((one for one in reversed(_LayerTable._outer(table)) if tuple(sizes[one]) != (1, 1)), None)
 
     @staticmethod
     def _outer(table: pd.DataFrame) -> list[str]:

@@ -20,7 +20,7 @@ from scenelens.networks.class_names import ClassNames
 from scenelens.networks.finite import NonFinite
 from scenelens.networks.grid import Axis, Grid
 from scenelens.networks.hooks import ACTIVE_RECORDERS
-from scenelens.networks.layers import LayerTable
+from scenelens.networks.layers import _LayerTable
 from scenelens.networks.preprocessing import Preprocessing
 from scenelens.networks.reach import RF, theoretical_rf
 from scenelens.networks.tracing import Point, trace
@@ -155,7 +155,7 @@ class Network:
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        return LayerTable.find(self.module, self.points)
+        return _LayerTable.find(self.module, self.points)
 
     @cached_property
     def layers(self) -> pd.DataFrame:
@@ -344,7 +344,7 @@ class Network:
         """
         if self._table.empty:
             raise SceneLensError(self._no_layers())
-        return LayerTable.spread(self._table, n)
+        return _LayerTable.spread(self._table, n)
 
     def deepest_map(self) -> str:
         """Return the deepest layer whose units have a map, so that a peak has a position.
@@ -359,7 +359,7 @@ class Network:
         SceneLensError
             If the network has no layers.
         """
-        return LayerTable.deepest_map(self._table) or self.main_layers()[-1]
+        return _LayerTable.deepest_map(self._table) or self.main_layers()[-1]
 
     def _no_layers(self) -> str:
         return (

@@ -75,7 +75,7 @@ def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4
     rows = ("image", "discrepancy", "re-centred")
     plate = Plate(
         f"How the receptive field of {field.layer}:{field.unit} ({network} network) is found",
-        len(rows) * (side + _GAP), _pipeline_caption(maps), photo=True,
+        len(rows) * (side + _GAP), _pipeline_caption(maps, field.theoretical.whole), photo=True,
     )  # fmt: skip
     for k, name in enumerate(rows):
         y = k * (side + _GAP) + side / 2
@@ -88,6 +88,8 @@ def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4
     middle = WIDTH - large / 2 - 0.08
     plate.words(middle, 0.0, f"average of {len(field.peaks)} images", ha="center", weight="bold")
     about = f"side {number(field.size)} px, of {np.mean(field.theoretical.size):.0f} possible"
+    if field.theoretical.whole:
+        about = f"side {number(field.size)} px; possible is the whole image"
     plate.words(middle, large + 0.3, about, ha="center", size=SMALL)
     return plate
 
@@ -130,15 +132,17 @@ def _draw_occluder(axes: Axes, evidence: DiscrepancyMaps, top: TopImage) -> None
     axes.set(xlim=(0, top.frame.shape[1]), ylim=(top.frame.shape[0], 0))
 
 
-def _pipeline_caption(evidence: DiscrepancyMaps) -> str:
+def _pipeline_caption(evidence: DiscrepancyMaps, whole: bool) -> str:
     height, width = evidence.occluder
     count = evidence.maps.shape[1] * evidence.maps.shape[2]
+    marks = "Ring and box: the peak's centre, and all that the peak could see."
+    if whole:
+        marks = "Ring: the peak's centre; the unit could see the whole image."
     return (
         f"A patch of noise, {width} × {height} pixels (red box, drawn where it mattered most), is placed "
         f"at {count:,} positions, {evidence.stride} pixels apart. The lighter, the more the unit's peak "
-        "changed. Ring and box: the peak's centre, and all that the peak could see. Below, each map is moved "
-        "until that centre lies in the middle; grey was never covered. The outline at the right encloses at "
-        "least half of the maximum. After Figure 3."
+        f"changed. {marks} Below, each map is moved until that centre lies in the middle; grey was never "
+        "covered. The outline at the right encloses at least half of the maximum. After Figure 3."
     )
 
 

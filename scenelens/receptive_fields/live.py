@@ -26,7 +26,7 @@ from scenelens.workbook import UnitBrowser
 _QUICK = 3.0  # seconds that a field may take without the reader's consent
 
 
-class FieldExplorer(UnitBrowser):
+class _FieldExplorer(UnitBrowser):
     """The unit being looked at, one of its top images, and what is known of its field.
 
     Parameters
@@ -171,4 +171,6 @@ class FieldExplorer(UnitBrowser):
         if field.reason:
             return f"{name} · {peak} · {field.reason}"
         size = f"side {number(field.size)} of {np.mean(field.theoretical.size):.0f} px possible"
+        if field.theoretical.whole:
+            size = f"side {number(field.size)} px, the whole image is possible"
         return f"{name} · {peak} · {size}, from {len(field.peaks)} images"

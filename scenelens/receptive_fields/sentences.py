@@ -72,9 +72,15 @@ def describe_table_2(table: pd.DataFrame) -> Sentences:
             "No layer here has the name and the geometry of one of the paper's. The paper found "
             f"{quoted} px at {names}."
         )
+    if "whole" in table:
+        names = ", ".join(_row_name(row) for row in table[table["whole"]].itertuples())
+        lines.append(
+            f"In {names} a unit can see the whole image from every position: the theoretical size is that of "
+            "the image."
+        )
     small = table[table["theoretical"] < SIZE]
     if len(small):
-        names = ", ".join(f"{named(r.layer)} ({named(r.network)} network)" for r in small.itertuples())
+        names = ", ".join(_row_name(row) for row in small.itertuples())
         lines.append(
             f"In {names} the theoretical size is less than the occluder's {SIZE} px: what is measured "
             "there is the occluder, not the unit."
@@ -83,6 +89,10 @@ def describe_table_2(table: pd.DataFrame) -> Sentences:
     if silent:
         lines.append(f"{silent} units measured respond to no image or to no occluder, so they have no field.")
     return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+def _row_name(row: Any) -> str:
+    return f"{named(row.layer)} ({named(row.network)} network)"
 
 
 def _describe_smaller(table: pd.DataFrame) -> str:
@@ -98,9 +108,7 @@ def _describe_smaller(table: pd.DataFrame) -> str:
         ("no", "larger than the theoretical size"),
         ("open", "not distinguishable from it with so few units"),
     ):
-        names = [
-            f"{named(r.layer)} ({named(r.network)} network)" for r in table[verdicts == verdict].itertuples()
-        ]
+        names = [_row_name(row) for row in table[verdicts == verdict].itertuples()]
         parts += [f"{words} in {', '.join(names)}"] if names else []
     return text + f"In {(verdicts == 'yes').sum()} of {len(table)} rows; {'; '.join(parts)}."
 

@@ -82,7 +82,8 @@ def table_2(atlas: Atlas) -> pd.DataFrame:
         One row per layer and network: ``network``, ``depth``, ``layer``, ``theoretical``, ``mean``, ``sd``,
         ``low``, ``high`` (pixels; 95% interval of the mean), ``n`` (units measured), ``units`` (of the
         layer), ``silent`` (units measured that have no field), ``share`` (mean / theoretical), ``n_images``
-        (K), ``paper`` (mean in the paper's scene network, for the layer of the same name and geometry).
+        (K), ``paper`` (mean in the paper's scene network, for the layer of the same name and geometry); only
+        where a layer's units see the whole image from every position, ``whole`` (bool: whether they do).
 
     Raises
     ------
@@ -103,6 +104,9 @@ def table_2(atlas: Atlas) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows)
     table["paper"] = [_papers(row) for row in table.to_dict("records")]
+    whole = [atlas.part(row.network).sample(row.layer)[0].theoretical.whole for row in table.itertuples()]
+    if any(whole):
+        table["whole"] = whole
     return table
 
 

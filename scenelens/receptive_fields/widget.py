@@ -1,7 +1,7 @@
 """A live view of any unit's receptive field: an image, what an occluder changes in it, the average, the
 region.
 
-The view draws what its model, a `FieldExplorer`, computes, and binds the controls to it.
+The view draws what its model, a `_FieldExplorer`, computes, and binds the controls to it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from scenelens.receptive_fields.atlas import Atlas, open_atlas
-from scenelens.receptive_fields.live import FieldExplorer
+from scenelens.receptive_fields.live import _FieldExplorer
 from scenelens.receptive_fields.occlusion.occlude import SIZE, STRIDE
 from scenelens.studies import Study
 from scenelens.workbook import (
@@ -51,7 +51,7 @@ def explore_fields(
     Returns
     -------
     UnitView
-        An ipywidgets.VBox that a notebook shows; ``.model`` is its `FieldExplorer`.
+        An ipywidgets.VBox that a notebook shows; ``.model`` is its `_FieldExplorer`.
 
     Raises
     ------
@@ -59,17 +59,17 @@ def explore_fields(
         If there is no such network, layer or unit.
     """
     atlas = study if isinstance(study, Atlas) else open_atlas(study)
-    return _FieldView(FieldExplorer(atlas, network, layer, unit))
+    return _FieldView(_FieldExplorer(atlas, network, layer, unit))
 
 
 class _FieldView(UnitView):
-    """The view of a `FieldExplorer`."""
+    """The view of a `_FieldExplorer`."""
 
     traits_shown = ("image", "threshold")
     rows = (("network", "layer", "image"), ("previous", "unit", "next"), ("threshold", "compute"))
     live = False  # a discrepancy map takes too long to follow a slider while it is dragged
 
-    def __init__(self, model: FieldExplorer) -> None:
+    def __init__(self, model: _FieldExplorer) -> None:
         super().__init__(model, "sl-explore-fields", "sl-field")
         self.controls["compute"].on_click(self.status.guarded(self._compute))
 
@@ -97,7 +97,7 @@ class _FieldView(UnitView):
         self.follow()
 
 
-def _panels(model: FieldExplorer) -> list[np.ndarray | None]:
+def _panels(model: _FieldExplorer) -> list[np.ndarray | None]:
     """The four pictures, uint8 RGB; None for the field and the region where there is no field."""
     top, found = model.top(), model.discrepancy()
     field = model.quick_field()

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from scenelens.networks.hooks import record
-from scenelens.networks.layers import LayerTable
+from scenelens.networks.layers import _LayerTable
 from scenelens.networks.tracing import trace
 
 IMAGES = torch.randn(3, 3, 12, 12, generator=torch.Generator().manual_seed(0))
@@ -101,7 +101,7 @@ def net_with(act) -> Net:
 def test_the_same_network_written_either_way_gives_the_same_layers_and_values(form):
     act, function = FORMS[form]
     net = net_with(act)
-    table = LayerTable.find(net, trace(net, IMAGES))
+    table = _LayerTable.find(net, trace(net, IMAGES))
     assert list(table.layer) == ["conv1", "pool", "conv2", "pool#2", "fc"]
     assert table["map"].tolist() == [(10, 10), (5, 5), (5, 5), (2, 2), (1, 1)]
     first = function(net.bn(net.conv1(IMAGES)))
@@ -156,7 +156,7 @@ def test_a_norm_wrapped_with_its_convolution_and_a_function_behind_it():
 
     net = Net().eval()
     nn.init.normal_(net.stem.bn.running_mean)
-    assert list(LayerTable.find(net, trace(net, IMAGES)).layer) == ["stem"]
+    assert list(_LayerTable.find(net, trace(net, IMAGES)).layer) == ["stem"]
     with record(net, ["stem", "stem.conv"]) as acts:
         net(IMAGES)
     assert torch.equal(acts["stem"], F.relu(net.stem(IMAGES)))

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from scenelens.networks import load_torchvision
-from scenelens.networks.layers import LayerTable
+from scenelens.networks.layers import _LayerTable
 from scenelens.networks.reach import theoretical_rf
 from scenelens.networks.tracing import trace
 
@@ -75,11 +75,11 @@ def module_of(name: str) -> torch.nn.Module:
 def test_the_deepest_layer_with_a_map(name):
     deepest, side, units, rows, reach = TABLES[name]
     network = Traced(module_of(name))
-    table = LayerTable.find(network.module, network.points)
-    assert LayerTable.deepest_map(table) == deepest
+    table = _LayerTable.find(network.module, network.points)
+    assert _LayerTable.deepest_map(table) == deepest
     found = table.set_index("layer").loc[deepest]
     assert (found["map"], found["units"], len(table)) == ((side, side), units, rows)
-    main = LayerTable.spread(table)
+    main = _LayerTable.spread(table)
     assert deepest in main
     assert main == sorted(main, key=list(table.layer).index)
     field = theoretical_rf(network, found["module"])

@@ -3,12 +3,12 @@ import torch
 from torch import nn
 
 from scenelens.networks.build import build_module
-from scenelens.networks.layers import LayerTable, _kind_of
+from scenelens.networks.layers import _kind_of, _LayerTable
 from scenelens.networks.tracing import trace
 
 
 def table_of(module: nn.Module, side: int = 64):
-    return LayerTable.find(module, trace(module.eval(), torch.zeros(1, 3, side, side)))
+    return _LayerTable.find(module, trace(module.eval(), torch.zeros(1, 3, side, side)))
 
 
 def test_caffenet_has_the_papers_names(tiny_network):
@@ -105,17 +105,17 @@ def test_kinds():
 @pytest.mark.parametrize("n", [1, 3, 6])
 def test_a_short_list_runs_through_the_depth_and_leaves_the_classes_out(name, n):
     table = table_of(build_module(name, 4))
-    chosen = LayerTable.spread(table, n)
+    chosen = _LayerTable.spread(table, n)
     places = [list(table.layer).index(layer) for layer in chosen]
     assert len(chosen) == n
     assert places == sorted(set(places))
     assert n == 1 or places[0] == 0
-    assert LayerTable.deepest_map(table) in chosen
+    assert _LayerTable.deepest_map(table) in chosen
     assert 4 not in table.set_index("layer").units[chosen].tolist()
 
 
 def test_a_short_list_of_a_network_with_one_layer():
-    assert LayerTable.spread(table_of(nn.Sequential(nn.Conv2d(3, 4, 1)))) == ["0"]
+    assert _LayerTable.spread(table_of(nn.Sequential(nn.Conv2d(3, 4, 1)))) == ["0"]
 
 
 def test_layers_of_somebodys_own_class_are_known_by_what_they_do():
@@ -146,11 +146,11 @@ def test_layers_of_somebodys_own_class_are_known_by_what_they_do():
 
     net = Net().eval()
     points = trace(net, torch.zeros(1, 3, 16, 16))
-    table = LayerTable.find(net, points)
+    table = _LayerTable.find(net, points)
     assert table[["layer", "kind", "units"]].values.tolist() == [
         ["a", "conv", 4],
         ["b", "conv", 5],
         ["fc", "fc", 2],
     ]
     assert points["b"].then.names == ["relu"]
-    assert LayerTable.deepest_map(table) == "b"
+    assert _LayerTable.deepest_map(table) == "b"

@@ -12,7 +12,7 @@ from torch import nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks import Network, Preprocessing, record, theoretical_rf
-from scenelens.networks.layers import LayerTable
+from scenelens.networks.layers import _LayerTable
 from scenelens.networks.tracing import trace
 
 SIDE = 40
@@ -234,10 +234,10 @@ def test_tokens_are_positions_and_class_tokens_are_left_out(n, first, batch_firs
     assert torch.allclose(acts["fc1"], by_hand.transpose(1, 2).unflatten(2, (5, 5)), atol=1e-6)
     assert acts["block"].shape == (3, 6, 5, 5)
     assert torch.equal(acts["head"], logits)
-    table = LayerTable.find(net, trace(net, IMAGES)).set_index("layer")
+    table = _LayerTable.find(net, trace(net, IMAGES)).set_index("layer")
     assert table.loc["fc1", ["units", "map"]].tolist() == [12, (5, 5)]
     assert table.loc["head", "map"] == (1, 1)
-    assert LayerTable.deepest_map(table.reset_index()) == "block"
+    assert _LayerTable.deepest_map(table.reset_index()) == "block"
     assert theoretical_rf(net, "fc1", (SIDE, SIDE)).size == 8
     assert theoretical_rf(net, "block", (SIDE, SIDE)).whole
 

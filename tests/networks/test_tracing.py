@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from scenelens.networks.hooks import record
-from scenelens.networks.layers import LayerTable
+from scenelens.networks.layers import _LayerTable
 from scenelens.networks.reach import theoretical_rf
 from scenelens.networks.torchvision_shim import load_torchvision
 from scenelens.networks.tracing import trace
@@ -76,12 +76,12 @@ def test_a_block_that_runs_twice_is_two_blocks_each_with_its_own_layers():
             return self.fc(self.pool(x).mean((2, 3)))
 
     net = Net().eval()
-    table = LayerTable.find(net, trace(net, IMAGES))
+    table = _LayerTable.find(net, trace(net, IMAGES))
     inner = [f"block.{layer}{call}" for call in ("", "#2", "#3") for layer in ("a", "b")]
     assert list(table.layer) == [
         "stem", *inner[:2], "block", *inner[2:4], "block#2", *inner[4:], "block#3", "pool", "fc",
     ]  # fmt: skip
-    assert LayerTable.spread(table, 4) == ["stem", "block", "block#3", "pool"]
+    assert _LayerTable.spread(table, 4) == ["stem", "block", "block#3", "pool"]
     with torch.no_grad(), record(net, ["block", "block#3", "block.a#2"]) as acts:
         net(IMAGES)
         first = net.block(net.stem(IMAGES))
@@ -103,7 +103,7 @@ def test_a_network_in_a_wrapper_has_the_layers_of_the_network():
 
     resnet = load_torchvision().models.resnet18(num_classes=4).eval()
     tables = [
-        LayerTable.find(net, trace(net, torch.zeros(1, 3, 64, 64))) for net in (resnet, Wrapper(resnet))
+        _LayerTable.find(net, trace(net, torch.zeros(1, 3, 64, 64))) for net in (resnet, Wrapper(resnet))
     ]
     assert list(tables[1].layer) == [f"backbone.{layer}" for layer in tables[0].layer]
-    assert LayerTable.deepest_map(tables[1]) == "backbone.layer4.1"
+    assert _LayerTable.deepest_map(tables[1]) == "backbone.layer4.1"

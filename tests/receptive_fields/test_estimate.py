@@ -308,6 +308,7 @@ def test_where_the_reach_is_not_known_the_field_is_measured_around_evenly_spread
         def forward(self, x):
             return self.conv(torch.fft.ifft2(torch.fft.fft2(x)).real).mean((2, 3))
 
+    torch.manual_seed(0)
     network = Network(Sorted(), preprocessing=Preprocessing(size=(32, 32)))
     assert network.layers.rf_size.isna().all()
     field = estimate_rf(network, "conv", 0, images_of(32), 2, **PATCH)

@@ -1,5 +1,7 @@
 """The figures of section 3.2: what is drawn where, and that no word leaves the page or runs into another."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,15 @@ def test_the_pipeline_shows_images_maps_and_their_average(study, field):
     assert (left, top) == (3 * peak[1], 3 * peak[0])
     assert "average of 6 images" in [text for text, _ in words_of(plate)]
     assert "5,329 positions" in plate.caption
+    assert_well_set(plate)
+
+
+def test_the_pipeline_of_a_unit_that_can_see_the_whole_image_says_so(study, field):
+    whole = replace(field, theoretical=replace(field.theoretical, size=227, whole=True))
+    plate = figures.figure_3_pipeline(study, "scene", whole, n=3)
+    assert any("px; possible is the whole image" in text for text, _ in words_of(plate))
+    assert "Ring: the peak's centre; the unit could see the whole image." in plate.caption
+    assert "all that the peak could see" not in plate.caption
     assert_well_set(plate)
 
 

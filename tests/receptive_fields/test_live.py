@@ -1,12 +1,15 @@
 """The explorer follows the network: what it remembers does not outlive a change of weights or hooks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from scenelens.receptive_fields.atlas import Atlas
-from scenelens.receptive_fields.live import FieldExplorer
+from scenelens.receptive_fields.live import _FieldExplorer
 from scenelens.receptive_fields.occlusion.occlude import discrepancy_map
+from tests.made_up_fields import blob_field
 
 
 def halve(network) -> None:
@@ -26,7 +29,7 @@ def replace_forward(network) -> None:
 
 def test_a_changed_network_is_looked_at_again(tiny_study):
     network = tiny_study.networks["scene"]
-    model = FieldExplorer(Atlas(tiny_study, 3), "scene", "pool2", 3, n=2)
+    model = _FieldExplorer(Atlas(tiny_study, 3), "scene", "pool2", 3, n=2)
     before = model.discrepancy()
     assert model.discrepancy() is before
     halve(network)
@@ -36,11 +39,20 @@ def test_a_changed_network_is_looked_at_again(tiny_study):
     assert not np.allclose(after.map, before.map, atol=1e-3 * np.abs(wanted).max())
 
 
+def test_a_unit_that_can_see_the_whole_image_is_described_so(tiny_study, monkeypatch):
+    model = _FieldExplorer(Atlas(tiny_study, 3), "scene", "pool2", 3, n=2)
+    found = blob_field(3)
+    monkeypatch.setattr(model, "field", lambda: found)
+    assert f"of {found.theoretical.size} px possible" in model.describe()
+    found = replace(found, theoretical=replace(found.theoretical, whole=True))
+    assert "px, the whole image is possible" in model.describe()
+
+
 @pytest.mark.parametrize("change", [halve, hook, replace_forward])
 def test_nothing_outlives_a_change(tiny_study, monkeypatch, change):
     made = []
-    monkeypatch.setattr(FieldExplorer, "_make_map", lambda self, *key: made.append(key))
-    model = FieldExplorer(Atlas(tiny_study, 3), "scene", "pool2", 3, n=2)
+    monkeypatch.setattr(_FieldExplorer, "_make_map", lambda self, *key: made.append(key))
+    model = _FieldExplorer(Atlas(tiny_study, 3), "scene", "pool2", 3, n=2)
     model.discrepancy()
     model.discrepancy()
     assert len(made) == 1

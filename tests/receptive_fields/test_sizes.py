@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from scenelens.errors import SceneLensError
+from scenelens.networks import RF
 from scenelens.receptive_fields import sentences, sizes
 from scenelens.receptive_fields.sizes import _mean_interval
 
@@ -96,15 +97,16 @@ def test_the_papers_numbers_stand_only_beside_the_papers_geometry():
 class Part:
     """Stands in for a network's atlas: the sizes given, the units counted."""
 
-    def __init__(self, sizes, units):
-        self.sizes, self._units = sizes, units
+    def __init__(self, sizes, units, whole=False):
+        self.sizes, self._units, self.reach = sizes, units, RF(67, 8, 17, whole)
 
     def units(self, layer):
         return self._units
 
     def sample(self, layer):
         return [
-            type("F", (), {"row": {"unit": k, "n_images": 25, "size": size, "low": size, "high": size,
+            type("F", (), {"theoretical": self.reach,
+                           "row": {"unit": k, "n_images": 25, "size": size, "low": size, "high": size,
                                    "theoretical": 67.0, "share": size / 67, "peak": 1.0,
                                    "reason": "" if size == size else "silent"}})
             for k, size in enumerate(self.sizes)
@@ -145,6 +147,17 @@ def test_the_table_is_worked_out_from_the_sizes():
     assert (other["mean"], other["n"], other["silent"]) == (52.0, 2, 1)
     assert (other["low"], other["high"]) == (52.0, 52.0)  # the third has no field: all that have one are in
     assert math.isnan(other["paper"])
+
+
+def test_where_units_can_see_the_whole_image_words_say_so():
+    stand = Stand([30.0, 40.0], [50.0, 54.0])
+    assert "whole" not in sizes.table_2(stand)
+    assert "whole image" not in sentences.describe_table_2(sizes.table_2(stand))
+    stand.parts["object"] = Part([50.0, 54.0], 3, whole=True)
+    rows = sizes.table_2(stand)
+    assert rows["whole"].tolist() == [False, True]
+    text = sentences.describe_table_2(rows)
+    assert "In pool2 (object network) a unit can see the whole image from every position" in text
 
 
 def test_an_empty_layer_tells_the_way_out():

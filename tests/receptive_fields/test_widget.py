@@ -10,7 +10,7 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.receptive_fields import live, widget
 from scenelens.receptive_fields.atlas import Atlas
-from scenelens.receptive_fields.live import FieldExplorer
+from scenelens.receptive_fields.live import _FieldExplorer
 from scenelens.receptive_fields.occlusion import records
 from scenelens.receptive_fields.unit_segmentation import segment_unit
 from scenelens.receptive_fields.widget import _GAP, _SIDE, _STRIP, _page, explore_fields
@@ -32,7 +32,7 @@ def atlas(study, monkeypatch, tmp_path):
     monkeypatch.setattr(study, "cache", tmp_path)
     monkeypatch.setattr(live, "_QUICK", -1.0)
     made = Atlas(study, 3)
-    monkeypatch.setattr(FieldExplorer, "_make_map", _made_up_map)
+    monkeypatch.setattr(_FieldExplorer, "_make_map", _made_up_map)
     return made
 
 

@@ -182,7 +182,7 @@ def _reads(step: Step, span: Span, axis: int) -> Span:
 
 
 @dataclass
-class AxisPlan:
+class _AxisPlan:
     """The windows along one axis for some neighbouring occluders.
 
     Attributes
@@ -295,7 +295,7 @@ class Axis:
         low, high = self.changed.get(geometry.target, (0 * self.offsets, 0 * self.offsets + 1))
         self.occluders = np.flatnonzero(high > low)
 
-    def plan(self, part: slice) -> AxisPlan:
+    def plan(self, part: slice) -> _AxisPlan:
         """The windows of some of `occluders`, as small as these allow.
 
         Parameters
@@ -306,11 +306,11 @@ class Axis:
 
         Returns
         -------
-        AxisPlan
+        _AxisPlan
             Their windows.
         """
         occluders = self.occluders[part]
-        plan = AxisPlan(self.axis, occluders)
+        plan = _AxisPlan(self.axis, occluders)
         for step in self.steps:
             if step.kind == "input":
                 plan.starts[step.name], plan.size[step.name] = self.offsets[occluders], self.length
@@ -356,7 +356,7 @@ def _hull(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.nd
     return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
-def _plan_step(plan: AxisPlan, step: Step, need: Span, low: np.ndarray, high: np.ndarray) -> None:
+def _plan_step(plan: _AxisPlan, step: Step, need: Span, low: np.ndarray, high: np.ndarray) -> None:
     """Add one step's windows to a plan whose earlier steps are there."""
     first, last = need
     size = int(max(1, (high - low).max()))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.networks import Slide, Step
-from scenelens.receptive_fields.occlusion.plan import Axis, AxisPlan, Geometry
+from scenelens.receptive_fields.occlusion.plan import Axis, Geometry, _AxisPlan
 from scenelens.receptive_fields.occlusion.records import (
     Discrepancy,
     Patches,
@@ -21,7 +21,7 @@ from scenelens.receptive_fields.occlusion.records import (
     Wanted,
 )
 from scenelens.receptive_fields.occlusion.steps import _window_steps
-from scenelens.receptive_fields.occlusion.windows import Original, Windows
+from scenelens.receptive_fields.occlusion.windows import Windows, _Original
 
 #: Floats that the windows of one batch of occluders may take, together. On a CPU little enough to stay in the
 #: caches near the cores; on a GPU as much as keeps it busy.
@@ -149,7 +149,7 @@ class _Watch:
         Returns
         -------
         dict
-            Step name -> `Original`, or a tensor (1, ...) where positions mean nothing.
+            Step name -> `_Original`, or a tensor (1, ...) where positions mean nothing.
         """
         spans = [self.geometry.needs(axis, None if place is None else place[axis]) for axis in (0, 1)]
         found: dict[str, Any] = {}
@@ -162,7 +162,7 @@ class _Watch:
                 values = image.permute(1, 2, 0)[slice(*rows), slice(*columns)]
             else:
                 values = self._original(step, found, rows, columns)
-            found[step.name] = Original.of(values, rows, columns)
+            found[step.name] = _Original.of(values, rows, columns)
         return found
 
     def _original(self, step: Step, found: dict[str, Any], rows: Any, columns: Any) -> Tensor:
@@ -192,7 +192,7 @@ class _Watch:
             without positions.
         """
         value = originals[self.target.name]
-        if isinstance(value, Original):
+        if isinstance(value, _Original):
             return value.map[..., self.own(value.map)].permute(2, 0, 1)
         value = value[0, _as_tensor(self.units, value)]
         return value.reshape(len(self.units), *(value.shape[1:] or (1, 1)))
@@ -200,7 +200,7 @@ class _Watch:
     def _peaks(self, originals: dict[str, Any], place: Place) -> Tensor:
         """(units,) the responses at a place without an occluder."""
         part = originals[self.target.name]
-        first = (part.rows[0], part.columns[0]) if isinstance(part, Original) else (0, 0)
+        first = (part.rows[0], part.columns[0]) if isinstance(part, _Original) else (0, 0)
         return self.response(originals)[:, place[0] - first[0], place[1] - first[1]]
 
     # ---- channels and counts, for the original and for windows -----------------------------------
@@ -283,7 +283,7 @@ class _Watch:
         extent, starts = tuple(patches.values.shape[:2]), patches.starts(self.input_size)
         down, across = self._parts(place, extent, starts, dense, device, threads)
 
-        def block(plans: tuple[AxisPlan, AxisPlan]) -> tuple[np.ndarray, np.ndarray, Tensor]:
+        def block(plans: tuple[_AxisPlan, _AxisPlan]) -> tuple[np.ndarray, np.ndarray, Tensor]:
             rows, columns = (plan.occluders for plan in plans)
             values = _Block(self, originals, plans).run(patches, place)
             return rows, columns, values.view(len(rows), len(columns), -1)
@@ -292,7 +292,7 @@ class _Watch:
 
     def _make_parts(
         self, place: Place, extent: tuple[int, ...], starts: Any, dense: int, device: str, threads: int
-    ) -> list[list[AxisPlan]]:
+    ) -> list[list[_AxisPlan]]:
         """Both axes cut into parts. A block, a part of the rows by one of the columns, is computed at once.
 
         Blocks are small for three reasons: they have to fit in memory; neighbours' windows are hardly larger
@@ -332,7 +332,7 @@ def _at_once(call: Callable[[Any], Any], blocks: list[Any], threads: int) -> Ite
         torch.set_num_threads(threads)
 
 
-def _cut(axis: Axis, side: int) -> list[AxisPlan]:
+def _cut(axis: Axis, side: int) -> list[_AxisPlan]:
     """Parts of about `side` occluders each."""
     n = len(axis.occluders)
     edges = np.linspace(0, n, -(-n // side) + 1).round().astype(int)
@@ -357,13 +357,13 @@ def _as_tensor(index: np.ndarray, like: Tensor) -> Tensor:
 
 
 def _dense(value: Any) -> Any:
-    return value.map.permute(2, 0, 1)[None] if isinstance(value, Original) else value
+    return value.map.permute(2, 0, 1)[None] if isinstance(value, _Original) else value
 
 
 class _Block:
     """The windows of one block of occluders, from the image up to the target."""
 
-    def __init__(self, watch: _Watch, originals: dict[str, Any], plans: tuple[AxisPlan, AxisPlan]) -> None:
+    def __init__(self, watch: _Watch, originals: dict[str, Any], plans: tuple[_AxisPlan, _AxisPlan]) -> None:
         self.watch, self.originals, self.plans = watch, originals, plans
         self.found: dict[str, Any] = {}
 

@@ -18,7 +18,7 @@ Span = tuple[int, int]
 
 
 @dataclass
-class Original:
+class _Original:
     """A map of the image without an occluder, or the part of it that can matter.
 
     Attributes
@@ -35,7 +35,7 @@ class Original:
     columns: Span
 
     @classmethod
-    def of(cls, values: Tensor, rows: Span, columns: Span) -> Original:
+    def of(cls, values: Tensor, rows: Span, columns: Span) -> _Original:
         """Make one from a map.
 
         Parameters
@@ -47,7 +47,7 @@ class Original:
 
         Returns
         -------
-        Original
+        _Original
             The map with the two rows for what is outside.
         """
         # two more rows, so that padding is a lookup like any other and needs no branch for each window
@@ -145,13 +145,13 @@ class Windows:
         )
 
     def values_at(
-        self, original: Original, rows: np.ndarray, columns: np.ndarray, pad: float = 0.0
+        self, original: _Original, rows: np.ndarray, columns: np.ndarray, pad: float = 0.0
     ) -> Tensor:
         """Values at some positions: from the windows where these cover them, else from the original.
 
         Parameters
         ----------
-        original : Original
+        original : _Original
             The same map without an occluder.
         rows, columns : numpy.ndarray
             Positions (n_y, h) and (n_x, w).
@@ -169,12 +169,12 @@ class Windows:
         values.index_copy_(0, into, self._flat().index_select(0, source))
         return values.view(-1, rows.shape[1], columns.shape[1], values.shape[-1])
 
-    def changes_at(self, original: Original, rows: np.ndarray, columns: np.ndarray) -> Tensor:
+    def changes_at(self, original: _Original, rows: np.ndarray, columns: np.ndarray) -> Tensor:
         """As `values_at`, but the difference to the original: zero wherever the occluder changed nothing.
 
         Parameters
         ----------
-        original : Original
+        original : _Original
             The same map without an occluder.
         rows, columns : numpy.ndarray
             Positions (n_y, h) and (n_x, w).
@@ -200,7 +200,7 @@ class Windows:
     def _flat(self) -> Tensor:
         return self.values.reshape(-1, self.values.shape[-1])
 
-    def _overlap(self, original: Original, rows: np.ndarray, columns: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _overlap(self, original: _Original, rows: np.ndarray, columns: np.ndarray) -> tuple[Tensor, Tensor]:
         """Where the wanted positions lie inside the windows: rows of the flat result, and rows of the flat
         windows."""
         height, width = self.values.shape[1:3]
