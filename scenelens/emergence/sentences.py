@@ -159,9 +159,15 @@ def describe_correlations(found: Emergence, network: str = "") -> Sentences:
     lines = []
     for name in ("frequency", "informativeness"):
         pearson, spearman = rows.loc[("pearson", name)], rows.loc[("spearman", name)]
+        if pearson.reason and pearson.reason == spearman.reason:
+            lines.append(f"**With {name}**: {_correlation(pearson)}.")
+            continue
         quoted = "" if pearson.paper != pearson.paper else f"; the paper: {pearson.paper:.2f}"
         lines.append(f"**With {name}**: {_correlation(pearson)}{quoted}; by ranks {_correlation(spearman)}.")
-    lines += [_difference(rows.loc[("pearson", DIFFERENCE)]), *_cautions(found)]
+    difference = rows.loc[("pearson", DIFFERENCE)]
+    # The reason why a correlation does not exist was said; that of their difference is the same.
+    lines += [] if difference.reason else [_difference(difference)]
+    lines += _cautions(found)
     lines.append(f"n counts {found.which}; labels were chosen among these only.")
     return Sentences("\n".join(f"- {line}" for line in lines))
 
@@ -175,8 +181,6 @@ def _correlation(row: pd.Series) -> str:
 
 
 def _difference(row: pd.Series) -> str:
-    if row.reason:
-        return f"**Their difference** does not exist: {row.reason}."
     between = f"95% interval {row.low:.2f} to {row.high:.2f}" if row.low == row.low else "no interval"
     text = f"**Their difference** is {row.r:.2f} ({between})"
     text += "" if row.paper != row.paper else f"; the paper's is {row.paper:.2f}"

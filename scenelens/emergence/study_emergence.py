@@ -115,7 +115,7 @@ class Emergence:
         Raises CannotAnswerError where no object can tell scenes apart.
         """
         if self.informative is None:
-            raise CannotAnswerError(f"no object can tell scenes apart here: {self.why_not}")
+            raise CannotAnswerError(self.why_not)
         return self.informative.categories
 
     @property
@@ -388,7 +388,8 @@ def rules_compared(found: Emergence) -> pd.DataFrame:
         One row per rule and network: ``rule``, ``network``, ``n`` (units of the layer), ``detectors``,
         ``none``, ``objects``; ``on_images`` (mean share, 0..1, of the scenes' images that show what a
         detector detects); ``frequency`` and ``informativeness`` (Pearson's correlations over all objects; NaN
-        where there is none). The rule by people only where people have answered.
+        where there is none). The rule by people only where people have answered. The rule by AP takes only
+        objects that at least 5 images do not show: whatever is on all images has an AP of 1 for every unit.
     """
     by_iou, by_ap = DetectorRule.by_measure("iou"), DetectorRule.by_measure("ap", 0.5)
     by_people = DetectorRule.by_people()
@@ -404,7 +405,10 @@ def rules_compared(found: Emergence) -> pd.DataFrame:
 
 def _labels_among_objects(found: Emergence, by: str) -> pd.DataFrame:
     """Each unit's best object, whatever other concepts fit it better."""
-    return pd.concat([one.labels(by, types=list(OBJECTS)) for one in found.automatic.values()])
+    # By AP, every unit would detect what all images show.
+    without = LEAST_IMAGES if by == "ap" else 0
+    chosen = [one.shown_often(0, least_without=without) for one in found.automatic.values()]
+    return pd.concat([one.labels(by, types=list(OBJECTS)) for one in chosen])
 
 
 def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRule) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from scenelens.intervals import middle, wilson_interval
 from scenelens.networks import Network
 
 DIFFERENCE = "difference"
+_SPELLED = {"ap": "AP"}
 _FEWEST = 3  # objects that a correlation needs
 
 
@@ -255,7 +256,7 @@ def _no_correlation(table: pd.DataFrame, of: str, name: str) -> str:
 
 
 def _words(column: str) -> str:
-    return "the number of units" if column.startswith("units_") else f"the {column}"
+    return "the number of units" if column.startswith("units_") else f"the {_SPELLED.get(column, column)}"
 
 
 def _r(pairs: np.ndarray, measure: str) -> np.ndarray:

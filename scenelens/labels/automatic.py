@@ -173,8 +173,8 @@ class AutomaticLabels:
         values = {name: value.ravel() for name, value in found.items()}
         return pairs[["layer", "unit", "concept", "kind", "type"]].assign(**values)
 
-    def shown_often(self, least_images: int) -> AutomaticLabels:
-        """The same labels without rare concepts.
+    def shown_often(self, least_images: int, least_without: int = 0) -> AutomaticLabels:
+        """The same labels without rare concepts, and perhaps without those that are nearly everywhere.
 
         A unit's overlap with a concept that hardly any image shows would be chance. In Network Dissection's
         data set Broden each concept is on at least 10 images.
@@ -183,13 +183,19 @@ class AutomaticLabels:
         ----------
         least_images : int
             A concept stays if at least this many images show it.
+        least_without : int, optional
+            And if at least this many images do not (default 0). The average precision of any unit, as a
+            detector of what every image shows, is 1.
 
         Returns
         -------
         AutomaticLabels
             With the concepts that stay.
         """
-        kept = (self.concepts.images >= least_images).to_numpy()
+        shown = self.concepts.images
+        kept = (shown >= least_images).to_numpy()
+        if least_without:
+            kept = kept & (self.n_images - shown >= least_without).to_numpy()
         counts = {
             layer: LayerCounts(
                 one.thresholds, one.active, one.shared[:, kept], one.fitting[:, kept], one.ap[:, kept]

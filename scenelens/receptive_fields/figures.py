@@ -38,6 +38,7 @@ from scenelens.workbook import (
 )
 
 _GAP, _SCALE = 0.06, 0.6  # inches between tiles, and for an axis with its name
+_BOLDER = 1.15  # how much wider bold type is, about
 _EDGE = "#7fe0ff"  # outlines on heat: light blue is on none of its colours
 
 
@@ -340,7 +341,9 @@ def figure_4_fields(study: Study, atlas: Atlas, network: str, n_units: int = 3, 
             y += side + _GAP
         middle = y - (side + _GAP) * len(fields) / 2
         style = {"ha": "center", "va": "center", "weight": "bold", "color": network_color(network)}
-        plate.words(0.2, middle, layer, rotation=90, **style)
+        # Beside a single unit there is no room for a long name, which the unit's own name begins with, too.
+        if Plate.text_width(layer, BODY) * _BOLDER < (side + _GAP) * len(fields):
+            plate.words(0.2, middle, layer, rotation=90, **style)
         y += 0.12
     return plate
 

@@ -123,6 +123,21 @@ def test_other_rules_are_compared(found):
     assert (wide.detectors.to_numpy() >= narrow.detectors.to_numpy()).all()
 
 
+def test_no_unit_detects_by_ap_what_every_image_shows(found):
+    """The lamp is on all 27 images, so that the AP of every unit is 1."""
+    automatic = found.automatic["scene"]
+    everywhere = automatic.concepts.concept[automatic.concepts.images == automatic.n_images].tolist()
+    assert "lamp" in everywhere
+    assert "lamp" in set(automatic.labels("ap").concept)
+    chosen = set(study_emergence._labels_among_objects(found, "ap").concept)
+    assert chosen
+    assert not chosen & set(everywhere)
+    by_iou = study_emergence._labels_among_objects(found, "iou")
+    assert len(by_iou) == len(
+        pd.concat([one.labels("iou", types=list(OBJECTS)) for one in found.automatic.values()])
+    )
+
+
 def test_what_detectors_detect_is_on_so_many_images(found):
     """By hand for one rule: each unit's object, and the share of the 27 images that show it."""
     row = rules_compared(found).query("network == 'scene'").iloc[1]

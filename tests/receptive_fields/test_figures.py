@@ -147,6 +147,16 @@ def test_figure_4_has_a_line_per_unit_with_patches_of_its_size(study, atlas):
     assert_well_set(plate)
 
 
+@pytest.mark.parametrize("n_units", [1, 2])
+def test_names_of_layers_do_not_run_into_each_other(study, atlas, n_units, monkeypatch):
+    """Names as long as those of squeezenet1_1: there is room for one beside two rows only."""
+    monkeypatch.setattr(figures, "_BOLDER", 2.2)  # as if conv1 were a name of ten letters
+    plate = figures.figure_4_fields(study, atlas, "object", n_units=n_units, n_patches=9)
+    along = [text for text in plate.texts if text.get_rotation() == 90]
+    assert bool(along) == (n_units > 1)
+    assert_well_set(plate)
+
+
 def test_figure_5_dims_what_lies_outside_of_the_region(study, atlas):
     plate = figures.figure_5_segmentations(segment_examples(atlas, n=2))
     part = atlas.part("scene")
