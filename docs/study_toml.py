@@ -33,7 +33,9 @@ def page() -> str:
             state = (
                 "It must be there." if key.required else f"Without it: {key.default}." if key.default else ""
             )
-            parts.append(f"\n**{name}**: {key.rule.words}. {key.meaning} {state}".rstrip() + "\n")
+            about = f"{key.rule.words}. {key.meaning} {state}".rstrip()
+            # Markdown takes <name> for a tag, and shows nothing.
+            parts.append(f"\n**{name}**: {about.replace('<', '&lt;')}\n")
             parts.append(f"\n    {name} = {key.example}\n")
     return "".join(parts)
 

@@ -135,9 +135,29 @@ class Announcer:
         Returns
         -------
         tqdm.tqdm
-            The bar, to be moved by ``update`` or by a `Pace`.
+            The bar, to be moved by ``update`` or by `pace`.
         """
         return tqdm(total=n, desc=what, unit=" images", disable=not self.progress, file=sys.stderr)
+
+    def pace(self, bar: tqdm, more: str = "") -> Callable[[int], None]:
+        """Return what moves a bar and says once how long the rest will take, where it takes over 5 seconds.
+
+        The first step does not count for the estimate, because it includes the start of everything. The line
+        comes after the fourth step.
+
+        Parameters
+        ----------
+        bar : tqdm.tqdm
+            The bar to move. Where it is disabled, nothing is said.
+        more : str, optional
+            Is added to the line, such as what happens when the reader interrupts.
+
+        Returns
+        -------
+        callable
+            To be called with the number of further images.
+        """
+        return _Pace(bar, more)
 
     def estimate(self, seconds: float, what: str) -> None:
         """Say how long something will take, where it takes more than 5 seconds.
@@ -153,19 +173,8 @@ class Announcer:
             say_on_stderr(f"{what} takes about {_spoken_time(seconds)}.")
 
 
-class Pace:
-    """Moves a bar over images, and says once how long the rest will take, where it takes over 5 seconds.
-
-    The first step does not count for the estimate, because it includes the start of everything. The line
-    comes after the fourth step.
-
-    Parameters
-    ----------
-    bar : tqdm.tqdm
-        The bar to move. Where it is disabled, nothing is said.
-    more : str, optional
-        Is added to the line, such as what happens when the reader interrupts.
-    """
+class _Pace:
+    """What `Announcer.pace` returns."""
 
     def __init__(self, bar: tqdm, more: str = "") -> None:
         self.bar = bar
@@ -174,13 +183,6 @@ class Pace:
         self._start = (0.0, 0)
 
     def __call__(self, n: int) -> None:
-        """Count more images.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        """
         self.bar.update(n)
         done = self.bar.n if not self.bar.disable else 0
         self._steps += 1

@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from scenelens import progress
 from scenelens.errors import SceneLensError
-from scenelens.progress import Announcer, Pace, _spoken_time, read_ahead, run_ahead, say_on_stderr
+from scenelens.progress import Announcer, _spoken_time, read_ahead, run_ahead, say_on_stderr
 
 
 def test_results_come_in_order_and_only_a_few_jobs_ahead():
@@ -55,7 +55,7 @@ def test_pace_says_once_how_long_the_rest_takes(capsys, monkeypatch):
     clock = iter([0.0, 30.0])
     monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
     with tqdm(total=1000, desc="index") as bar:
-        pace = Pace(bar, "You can interrupt it.")
+        pace = Announcer(True).pace(bar, "You can interrupt it.")
         for _ in range(6):
             pace(10)
     assert "index: 960 images to go, about 16 min. You can interrupt it.\n" in capsys.readouterr().err

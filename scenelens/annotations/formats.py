@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from scenelens.annotations.sun import AnnotatedImages
 from scenelens.annotations.voc import _Voc
 from scenelens.errors import SceneLensError, close_names
 
-_PLACES = ("images", "labels")  # folders that every format lets a study name
+_OF_EVERY_FORMAT = ("name", "root", "format", "images", "labels")  # keys of a table of any format
 
 
 class _Format(NamedTuple):
@@ -79,12 +79,7 @@ class _Format(NamedTuple):
             looks like), a key is not one of this format's, or one that it needs is not given.
         """
         root = Path(root)
-        for key in given:
-            if key not in (*_PLACES, *self.keys):
-                raise SceneLensError(f"the format {self.name!r} takes no {key!r}; remove it.")
-        for key in self.keys if self.needs_keys else ():
-            if not given.get(key):
-                raise SceneLensError(f"the format {self.name!r} needs {key}, such as {self.example}.")
+        self.check_keys(given)
         if not root.is_dir():
             what = "is a file and no folder" if root.exists() else "does not exist"
             unpack = "; unpack it first" if root.suffix.lower() in (".zip", ".gz", ".tar", ".tgz") else ""
@@ -100,6 +95,26 @@ class _Format(NamedTuple):
             if not hint:
                 raise
             raise SceneLensError(f"{error} {root} {hint}.") from error
+
+    def check_keys(self, given: Mapping[str, Any]) -> None:
+        """Raise if a key is not one of this format's, or one that it needs is missing.
+
+        Parameters
+        ----------
+        given : mapping of str to object
+            A study's table, or the arguments of `open`.
+
+        Raises
+        ------
+        SceneLensError
+            The sentence names the key.
+        """
+        for key in given:
+            if key not in (*_OF_EVERY_FORMAT, *self.keys):
+                raise SceneLensError(f"the format {self.name!r} takes no {key!r}; remove it.")
+        for key in self.keys if self.needs_keys else ():
+            if not given.get(key):
+                raise SceneLensError(f"the format {self.name!r} needs {key}, such as {self.example}.")
 
     def row(self) -> str:
         """Its row of the README's table.

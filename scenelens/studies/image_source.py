@@ -24,10 +24,6 @@ from scenelens.unfinished import Unfinished
 _TRIES = 3
 
 
-class ImageChangedError(Exception):
-    """An image is not the one in the key. No SceneLensError: it must not count as unreadable."""
-
-
 class ImageSource:
     """Loads images, and notices those that changed since their digests were taken.
 
@@ -40,6 +36,9 @@ class ImageSource:
     load : callable
         From an id to uint8 RGB, (H, W, 3).
     """
+
+    class ChangedError(Exception):
+        """An image is not the one in the key. No SceneLensError: it must not count as unreadable."""
 
     def __init__(
         self, ids: Iterable[str], paths: Iterable[str | Path], load: Callable[[str], np.ndarray]
@@ -98,7 +97,7 @@ class ImageSource:
             If the image cannot be read.
         OSError
             If the image cannot be read.
-        ImageChangedError
+        ImageSource.ChangedError
             If it is not the image whose digest was taken, and also not after a few tries.
         """
         for _ in range(_TRIES):
@@ -112,7 +111,7 @@ class ImageSource:
                 if failure is not None:
                     raise failure
                 return picture
-        raise ImageChangedError(image)
+        raise self.ChangedError(image)
 
     def _is_expected(self, image: str, before: tuple[int, ...], failure: Exception | None) -> bool:
         path = self._paths[image]

@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from scenelens.errors import SceneLensError
 from scenelens.networks import Network, record
-from scenelens.progress import Pace, run_ahead
-from scenelens.studies.image_source import ImageChangedError
+from scenelens.progress import Announcer, run_ahead
+from scenelens.studies.image_source import ImageSource
 from scenelens.studies.index_files import IndexFiles
 
 _Load = Callable[[str], np.ndarray]
@@ -121,8 +120,9 @@ def build_blocks(
     """
     numbers = list(blocks)
     n_images = sum(len(files.rows(number)) for number in numbers)
-    with tqdm(total=n_images, unit=" images", desc=f"index of {network.name}", disable=not progress) as bar:
-        pace = Pace(
+    announcer = Announcer(progress)
+    with announcer.bar(n_images, f"index of {network.name}") as bar:
+        pace = announcer.pace(
             bar, "You can interrupt it: finished blocks are kept, and the next call goes on from there."
         )
         batches = _batches(network, files, load, numbers)
@@ -131,7 +131,7 @@ def build_blocks(
                 began = time.perf_counter()
                 try:
                     values, note = _compute_block(network, files, layers, number, members, pace)
-                except ImageChangedError as error:
+                except ImageSource.ChangedError as error:
                     writer.wait()
                     raise SceneLensError(
                         f"The image {error} changed while the index was built. Finished blocks are kept; run "

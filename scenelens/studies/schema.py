@@ -151,13 +151,13 @@ def _is_path(value: str) -> bool:
 
 _NAME = _Rule(
     (str,),
-    "a text, a name and not a path: one line that does not begin with . / or ~ and has no .. between "
-    f"slashes, at most {_LONGEST_NAME} bytes",
+    f"a name in quotes, on one line, of at most {_LONGEST_NAME} bytes, and not a path (it does not begin "
+    "with . / or ~ and has no .. between slashes)",
     _is_name,
 )
 _TEXT = _Rule((str,), "a text in quotes")
 _TABLE, _TABLES = _Rule((dict,), "a table"), _Rule((list,), "a list of tables")
-_PATH = _Rule((str,), "a text, a path", _is_path)
+_PATH = _Rule((str,), "a path in quotes", _is_path)
 _SIDES = _Rule((int, list), "a whole number or [height, width], 1 to 10,000", _is_sides)
 _THREE = _Rule(
     (list,), "a list of three numbers", lambda value: len(value) == 3 and all(map(_is_number, value))
@@ -167,7 +167,7 @@ _POSITIVE = _Rule((int, float), "a number above 0", lambda value: _is_number(val
 
 _TOP = _Table(
     "",
-    "The top of the file. These keys stand before the first table.",
+    "These keys stand before the first table.",
     {
         "name": _Key(
             _NAME,
@@ -192,17 +192,25 @@ _TOP = _Table(
             _Rule((dict, list), "a table or a list of tables"),
             "What is where on photographs: [annotations], or [[annotations]] for several sets; see below.",
             '{ root = "annotated", format = "sun" }',
-            "none; the notebooks about objects need some",
+            "no annotations; the notebooks about objects need some",
         ),
-        "cache": _Key(_TABLE, "Where results are stored; see below.", '{ path = "cache" }', "see below"),
+        "cache": _Key(
+            _TABLE,
+            "Where results are stored; see below.",
+            '{ path = "cache" }',
+            "build/cache/<name>, next to the file",
+        ),
         "labels": _Key(
-            _TABLE, "Where people's answers are stored; see below.", '{ store = "mine.db" }', "see below"
+            _TABLE,
+            "Where people's answers are stored; see below.",
+            '{ store = "mine.db" }',
+            "answers/<name>.db, next to the file",
         ),
         "generator": _Key(
             _TABLE,
             "What makes the images, for studies of rendered worlds; see below.",
             '{ kind = "sceneworld", root = "world" }',
-            "none: the images are there",
+            "the images are there",
         ),
     },
 )
@@ -217,7 +225,7 @@ _NETWORK = _Table(
             "What is built: 'caffenet' (the paper's), 'caffe' (any network whose layers its .caffemodel "
             "states), the name of a classifier in torchvision, or 'timm:' and a name in timm.",
             '"resnet18"',
-            "none; give either this or a factory",
+            "give a factory",
         ),
         "factory": _Key(
             _PATH,
@@ -231,23 +239,23 @@ _NETWORK = _Table(
             "A file of weights: .safetensors, a torch file with a state dict (.pth, .pt, .pth.tar), or "
             ".caffemodel. Prefixes such as module. in its names are taken off where the rest fits.",
             '"resnet18_places365.pth.tar"',
-            "none; an architecture needs either weights or a seed",
+            "give a seed, where there is an architecture",
         ),
         "classes": _Key(
             _Rule((str, list, int), "a text, a list of names, or a whole number, 1 to 100,000", _are_classes),
             "The names of its outputs, in their order: a file (.txt, .csv or .json), a list, 'imagenet', or "
             "their number.",
             '"categories_places365.txt"',
-            "none; an architecture needs it",
+            "the number of outputs, for a factory; an architecture needs it",
         ),
         "preprocessing": _Key(
             _Rule((str, dict), "a name or a table", choices=(*PRESETS, "torchvision", "timm")),
             "How photographs are prepared: 'imagenet', 'caffe', 'torchvision' or 'timm' (as the network's "
             "published weights need it), or a table [networks.<name>.preprocessing].",
             '"imagenet"',
-            "that of torchvision's or timm's published weights, Caffe's for a .caffemodel file, else the "
-            "size that the network takes (227 x 227 pixels where it takes any), RGB, 0 to 1; the "
-            "description of the study says what was assumed",
+            "that of torchvision's or timm's published weights, or Caffe's for a .caffemodel file; of other "
+            "networks the size that they take (227 x 227 pixels where they take any), RGB, 0 to 1. "
+            "`sl.describe_study` says what was assumed",
         ),
         "seed": _Key(
             _Rule((int,), "a whole number of at most 18 digits", lambda value: abs(value) < 10**18),
@@ -397,18 +405,14 @@ _CACHE = _Table(
     "[cache]",
     "Where everything is stored that can be computed again.",
     {
-        "path": _Key(
-            _PATH, "The folder.", '"build/cache"', "build/cache/<name>, next to the file", required=True
-        )
+        "path": _Key(_PATH, "The folder.", '"build/cache"', required=True),
     },
 )
 _LABELS = _Table(
     "[labels]",
     "Where people's answers about units are stored. They cannot be computed again.",
     {
-        "store": _Key(
-            _PATH, "The file.", '"answers/ours.db"', "answers/<name>.db, next to the file", required=True
-        )
+        "store": _Key(_PATH, "The file.", '"answers/ours.db"', required=True),
     },
 )
 _GENERATOR = _Table(

@@ -93,7 +93,8 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
     scenelens.errors.SceneLensError: no study named 'sceenworld'; close names: sceneworld. A path ...
     """
     file = StudyFile.read(StudyFile.find(name_or_path))
-    _check_files(file)
+    file.check_paths()
+    StudyTrust(file).files()
     answer_in_cells()
     # Notebooks show names in tables, and JupyterLab takes what stands between two dollar signs for a formula.
     pd.set_option("display.html.use_mathjax", False, "styler.html.mathjax", False)
@@ -267,17 +268,17 @@ class Study:
             If a format is unknown (close names are given), a folder is missing or has no annotations, or two
             sets have the same name.
         """
-        if self.file.annotations:
+        if self.file.annotation_tables():
             self.prepare()
         file, opened = self.file, dict[str, Annotations]()
-        for section, entry in _annotation_tables(file):
+        for section, entry in file.annotation_tables():
             folder = file.existing(section, entry["root"], "root")
             name = entry.get("name") or Path(entry["root"]).name.lstrip(".") or folder.name
             file.check_name(section, name)
             if name in opened:
                 raise file.error(section, f"two sets are called {name!r}; give each its own name.")
             kind = ANNOTATION_FORMATS.named(entry["format"], folder)
-            opened[name] = kind.open(folder, self.cache / "annotations", **_given(file, section, entry))
+            opened[name] = kind.open(folder, self.cache / "annotations", **file.given(section, entry))
         return opened
 
     @cached_property
@@ -581,46 +582,6 @@ class Study:
         close_ups = {path.resolve() for path in table.path[table["source"] == "object-centric"]}
         known = self.annotations
         return [image for image in known.images if known.path(image).resolve() not in close_ups]
-
-
-def _check_files(file: StudyFile) -> None:
-    """Raise if a file that the study names is missing: now, and not after an hour's work.
-
-    Images and annotations that a generator will make may be missing.
-    """
-    for name, table in file.data["networks"].items():
-        section, how = f"networks.{name}", table.get("preprocessing")
-        for key in ("weights", "classes"):
-            if isinstance(table.get(key), str) and table[key] != "imagenet":
-                file.existing(section, table[key], key)
-        if isinstance(how, dict) and "mean_image" in how:
-            file.existing(f"{section}.preprocessing", how["mean_image"], "mean_image")
-    StudyTrust(file).files()
-    if "generator" not in file.data:
-        for number, entry in enumerate(file.data["images"], start=1):
-            file.existing(f"images, number {number}", entry["path"], "path", folder=True)
-        for section, entry in _annotation_tables(file):
-            file.existing(section, entry["root"], "root", folder=True)
-            _given(file, section, entry)
-    for section, entry in _annotation_tables(file):
-        try:
-            ANNOTATION_FORMATS.named(entry["format"], file.resolve(entry["root"]))
-        except SceneLensError as error:
-            raise file.error(section, str(error), "format") from None
-
-
-def _annotation_tables(file: StudyFile) -> list[tuple[str, dict[str, Any]]]:
-    """Each table of annotations, with the section that it is for errors."""
-    if isinstance(file.data.get("annotations"), list):
-        return [(f"annotations, number {n}", entry) for n, entry in enumerate(file.annotations, start=1)]
-    return [("annotations", entry) for entry in file.annotations]
-
-
-def _given(file: StudyFile, section: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """What an [annotations] table says besides name, root and format; its paths must exist."""
-    given = {key: value for key, value in entry.items() if key not in ("name", "root", "format")}
-    paths = {key: value for key, value in given.items() if isinstance(value, str)}
-    return given | {key: file.existing(section, value, key) for key, value in paths.items()}
 
 
 def _category_of(path: Path, folder: Path, by: str) -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scenelens.annotations import ANNOTATION_FORMATS
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import data_folder
-from scenelens.studies.schema import _NAME, _PATH, STUDY_SCHEMA, _is_name
+from scenelens.studies.schema import STUDY_SCHEMA
 from scenelens.studies.toml_text import _line_of, _read_toml, _shown
 
 
@@ -78,17 +79,42 @@ class StudyFile:
         """
         return self.data.get("title") or self.name
 
-    @property
-    def annotations(self) -> list[dict[str, Any]]:
+    def annotation_tables(self) -> list[tuple[str, dict[str, Any]]]:
         """The [annotations] table, or the [[annotations]] tables.
 
         Returns
         -------
-        list of dict
-            Empty for a study without annotations.
+        list of tuple
+            (section for errors, table) each; empty for a study without annotations.
         """
         given = self.data.get("annotations", [])
-        return [given] if isinstance(given, dict) else given
+        if isinstance(given, dict):
+            return [("annotations", given)]
+        return [(f"annotations, number {n}", entry) for n, entry in enumerate(given, start=1)]
+
+    def given(self, section: str, entry: dict[str, Any]) -> dict[str, Any]:
+        """What an [annotations] table says besides name, root and format.
+
+        Parameters
+        ----------
+        section : str
+            The table's section, for errors.
+        entry : dict
+            The table.
+
+        Returns
+        -------
+        dict
+            By key, with paths as absolute ones.
+
+        Raises
+        ------
+        SceneLensError
+            If a path does not exist.
+        """
+        given = {key: value for key, value in entry.items() if key not in ("name", "root", "format")}
+        paths = {key: value for key, value in given.items() if isinstance(value, str)}
+        return given | {key: self.existing(section, value, key) for key, value in paths.items()}
 
     def resolve(self, path: str) -> Path:
         """A path in the file as an absolute path.
@@ -165,6 +191,35 @@ class StudyFile:
             raise self.error(section, f"{_shown(given)} is no folder; name the folder that it lies in.", key)
         return path
 
+    def check_paths(self) -> None:
+        """Raise if a file that the study names is missing: now, and not after an hour's work.
+
+        Images and annotations that a generator will make may be missing.
+
+        Raises
+        ------
+        SceneLensError
+            If one is missing, or a format of annotations is unknown or lacks a key.
+        """
+        for name, table in self.data["networks"].items():
+            section, how = f"networks.{name}", table.get("preprocessing")
+            for key in ("weights", "classes"):
+                if isinstance(table.get(key), str) and table[key] != "imagenet":
+                    self.existing(section, table[key], key)
+            if isinstance(how, dict) and "mean_image" in how:
+                self.existing(f"{section}.preprocessing", how["mean_image"], "mean_image")
+        made = "generator" in self.data
+        for number, entry in enumerate(() if made else self.data["images"], start=1):
+            self.existing(f"images, number {number}", entry["path"], "path", folder=True)
+        for section, entry in self.annotation_tables():
+            if not made:
+                self.existing(section, entry["root"], "root", folder=True)
+                self.given(section, entry)
+            try:
+                ANNOTATION_FORMATS.named(entry["format"], self.resolve(entry["root"])).check_keys(entry)
+            except SceneLensError as error:
+                raise self.error(section, str(error), "format") from None
+
     def check_name(self, section: str, name: str) -> None:
         """Raise unless a name that is not the value of a key ``name`` can be part of a file's name.
 
@@ -180,10 +235,11 @@ class StudyFile:
         SceneLensError
             If it is a path, hidden, invisible or too long.
         """
-        if not _is_name(name):
+        rule = STUDY_SCHEMA[""].keys["name"].rule
+        if not rule.allows(name):
             kind = section or "study"
             raise self.error(
-                section, f"the name {_shown(repr(name))} ({kind}) is not allowed; expected {_NAME.words}."
+                section, f"the name {_shown(repr(name))} ({kind}) is not allowed; expected {rule.words}."
             )
 
     @classmethod
@@ -219,7 +275,7 @@ class StudyFile:
         file = cls(path, data, text)
         _check_brackets(file)
         _check(file, "", data, "")
-        if not _is_name(file.name):
+        if not STUDY_SCHEMA[""].keys["name"].rule.allows(file.name):
             raise file.error(
                 "", f"the file's place gives no name for the study ({file.name!r}): add name = '...'."
             )
@@ -228,9 +284,8 @@ class StudyFile:
             _check_network(file, f"networks.{name}", table)
         for number, entry in enumerate(data["images"], start=1):
             _check(file, f"images, number {number}", entry, "images")
-        for number, entry in enumerate(file.annotations, start=1):
-            several = isinstance(data["annotations"], list)
-            _check(file, f"annotations, number {number}" if several else "annotations", entry, "annotations")
+        for section, entry in file.annotation_tables():
+            _check(file, section, entry, "annotations")
         for section in ("generator", "cache", "labels"):
             if section in data:
                 _check(file, section, data[section], section)
@@ -352,7 +407,7 @@ def _wrong(key: str, value: Any, schema: str) -> str:
         return f"is of the wrong type; expected {rule.words}{quoted}"
     if isinstance(value, str) and rule.choices:
         return f"is unknown; {close_names(_shown(value), rule.choices)}"
-    if rule is _PATH and isinstance(value, str) and re.search(r"[\x07-\x0d]", value):
+    if isinstance(value, str) and key != "name" and re.search(r"[\x07-\x0d]", value):
         return (
             "is not allowed; in double quotes a backslash and a letter are one character: write the path in "
             "single quotes, or with / in place of \\"

@@ -127,7 +127,7 @@ def test_the_data_folder_can_be_moved(tmp_path, monkeypatch):
         (changed('path = "photos/scene"', r'path = "a\u0000b"'), "a path"),
         (STUDY + "[generator]\nkind = 'sceneworld'\nroot = 'x'\nn_scenes = -1", "0 to 1,000,000"),
         (changed("[cache]", "[cache.path]"), "wrong type"),
-        ("name = 1979-05-27", "wrong type; expected a text"),
+        ("name = 1979-05-27", "wrong type; expected a name in quotes"),
         ("a = " + "[" * 100_000, "too deep"),
         ("fc = " + "9" * 5000, "cannot be read"),
         ("x" * 5000 + " = 1", "unknown key 'xxx"),

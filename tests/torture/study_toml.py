@@ -54,7 +54,7 @@ def use(path: Path) -> None:
     for name, network in study.file.data["networks"].items():
         if network.get("width", 1) == 0.125 and network.get("fc") == 16:  # others may take long
             study.networks[name]
-    expect(study.annotation_sets or not study.file.annotations, "annotations are left out")
+    expect(study.annotation_sets or not study.file.annotation_tables(), "annotations are left out")
 
 
 class TOML(Kind):
