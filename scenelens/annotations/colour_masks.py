@@ -106,12 +106,13 @@ class _CodedMasks(InstanceAnnotations):
         packed, size = self._packed(image), self.size(image)
         known = np.zeros(self._span, bool)
         known[list(self._names)] = True
-        counts, any_unknown = np.zeros(self._span, np.int64), False
+        counts, found = np.zeros(self._span, np.int64), [np.zeros(0, np.int64)]
         for rows in self._strips(packed):
             strange = packed[rows][~known[packed[rows]]]
+            # The new codes of this strip; a search for them in `counts` would read 16 million numbers.
+            found.append(np.unique(strange[counts[strange] == 0]))
             np.add.at(counts, strange, 1)
-            any_unknown |= strange.size > 0
-        unknown = np.flatnonzero(counts) if any_unknown else np.zeros(0, np.int64)
+        unknown = np.sort(np.concatenate(found))
         most = np.sort(unknown[np.argsort(-counts[unknown], kind="stable")][:_MOST_UNKNOWN])
         notes = [(f"unknown {self._what}", f"{self._shown(v)} in {counts[v]} pixels") for v in most.tolist()]
         if len(unknown) > _MOST_UNKNOWN:

@@ -393,6 +393,23 @@ def test_a_photograph_in_a_masks_place_has_a_short_report(tmp_path):
     assert report.kind.iloc[-1] == "more unknown colours"
 
 
+def test_unknown_colours_are_counted_over_all_strips_of_a_mask(tmp_path, monkeypatch):
+    def by_row(array):
+        return [slice(row, row + 1) for row in range(len(array))]
+
+    mask = half_sky()
+    mask[:, :3] = (1, 2, 3)  # in every row, and two more colours in one row each
+    mask[H // 2, 5:7], mask[-1, 5:10] = (0, 0, 9), (0, 0, 8)
+    write_masks(tmp_path, mask)
+    monkeypatch.setattr(ColourMasks, "_strips", staticmethod(by_row))
+    report = ColourMasks(tmp_path, COLOURS).report()
+    assert report.detail.tolist() == [
+        "(0, 0, 8) in 5 pixels",
+        "(0, 0, 9) in 2 pixels",
+        f"(1, 2, 3) in {3 * H} pixels",
+    ]
+
+
 def test_a_mask_with_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
     png = write_masks(tmp_path, half_sky())
     Image.new("1", (20_000, 9_000)).save(png)
