@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import CannotAnswerError
-from scenelens.labels import SCENES, AnnotatedFrame, ConceptMaps
+from scenelens.labels import SCENES, AnnotatedFrame, AutomaticLabels, ConceptMaps
 from scenelens.networks import interpolate, responses
 from scenelens.studies import Study, TopImage, top_images
 from scenelens.unit_semantics.sources import LabelSet
@@ -97,16 +97,19 @@ def collect_evidence(
         raise CannotAnswerError(f"no unit of the {network} network has a label: look at its weights.")
     tables = [rows[rows.layer == layer] for layer in labels.layers(network)]
     chosen = [_choose_units(table, labels.measure, n_units) for table in tables if len(table)]
-    return [_evidence(study, row, n_images) for table in chosen for row in table.itertuples()]
+    # Once for all units: to see whether these are still valid, every annotated image is looked at.
+    found = study.automatic_labels(network)
+    maps = ConceptMaps(study.annotations, study.networks[network]) if study.annotations is not None else None
+    return [_evidence(study, found, maps, row, n_images) for table in chosen for row in table.itertuples()]
 
 
-def _evidence(study: Study, label: Any, n_images: int) -> UnitEvidence:
+def _evidence(
+    study: Study, found: AutomaticLabels, maps: ConceptMaps | None, label: Any, n_images: int
+) -> UnitEvidence:
     """A unit's top images with its active area, each judged by the concept of its automatic label."""
-    found = study.automatic_labels(label.network)
     network = study.networks[label.network]
     axes = network.axes(label.layer)
     threshold = float(found.counts[label.layer].thresholds[label.unit])
-    maps = ConceptMaps(study.annotations, network) if study.annotations is not None else None
     images = []
     for top in top_images(study, label.network, label.layer, int(label.unit), n_images):
         values = responses(network, label.layer, int(label.unit), study.load_image(top.image))

@@ -139,6 +139,16 @@ def test_units_show_where_they_are_active_and_whether_that_fits(study, live):
     assert_well_set(plate)
 
 
+def test_the_labels_of_all_units_are_looked_up_once(study, live, monkeypatch):
+    looked_up = []
+    look_up = type(study).automatic_labels
+    monkeypatch.setattr(
+        type(study), "automatic_labels", lambda self, name: looked_up.append(name) or look_up(self, name)
+    )
+    assert len(collect_evidence(live, study, "scene", n_units=2, n_images=1)) > 2
+    assert looked_up == ["scene"]
+
+
 def test_a_network_without_labels_gives_a_sentence(study, live):
     with pytest.raises(CannotAnswerError, match=r"no network 'untrained'.*\[networks\.untrained\]"):
         collect_evidence(live, study, "untrained")
