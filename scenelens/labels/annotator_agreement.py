@@ -8,7 +8,9 @@ Answers may be missing, and any number of people may have answered.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -171,7 +173,9 @@ def score_student(labels: pd.DataFrame, student: str, others: pd.DataFrame) -> p
     if own.empty:
         names = ", ".join(sorted(set(labels.annotator))) or "nobody"
         raise SceneLensError(f"no answers by {student!r}; there are answers by {names}.")
-    rest = dict(list(current(others).query("annotator != @student").groupby(UNIT)))
+    rest: dict[tuple[str, str, int], list[Any]] = {}
+    for answer in current(others).query("annotator != @student").itertuples():
+        rest.setdefault((answer.network, answer.layer, answer.unit), []).append(answer)
     answered = {(answer.network, answer.layer, answer.unit): answer for answer in own.itertuples()}
     rows = [_scored(answer, rest[unit]) for unit, answer in answered.items() if unit in rest]
     if not rows:
@@ -181,19 +185,20 @@ def score_student(labels: pd.DataFrame, student: str, others: pd.DataFrame) -> p
     return pd.DataFrame(rows)
 
 
-def _scored(own, others: pd.DataFrame) -> dict:
+def _scored(own: Any, others: Sequence[Any]) -> dict[str, Any]:
     """One row of `score_student`."""
-    counts = others.type.value_counts().to_numpy()
-    n = len(others)
+    counts, n = Counter(other.type for other in others), len(others)
     # Of all ordered pairs of two of the others, the share that agrees.
-    pairs = float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else math.nan
-    words = [bool(_words(own.concept) & _words(concept)) for concept in others.concept]
+    pairs = sum(count * (count - 1) for count in counts.values()) / (n * (n - 1)) if n > 1 else math.nan
+    words = _words(own.concept)
+    precisions = np.array([other.precision for other in others])
+    judged = np.count_nonzero(~np.isnan(precisions))
     return {
         **{name: getattr(own, name) for name in (*UNIT, "type", "concept", "precision")},
-        "shared": float((others.type == own.type).mean()),
+        "shared": counts[own.type] / n,
         "expected": pairs,
-        "same_concept": float(np.mean(words)),
-        "precision_difference": float(own.precision - others.precision.mean()),
+        "same_concept": sum(bool(words & _words(other.concept)) for other in others) / n,
+        "precision_difference": own.precision - np.nansum(precisions) / judged if judged else math.nan,
     }
 
 

@@ -11,6 +11,7 @@ and its numbers, or one array for each cell.
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -67,11 +68,11 @@ def _unpacked(element: _Element, order: str) -> Iterator[_Element]:
 
 
 def _elements(data: memoryview, order: str) -> Iterator[_Element]:
-    at = 0
+    words, at = struct.Struct(f"{order}II"), 0
     while at < len(data):
         if at + 8 > len(data):
             raise ValueError("an element is cut off")
-        first, second = (int(word) for word in np.frombuffer(data[at : at + 8], f"{order}u4"))
+        first, second = words.unpack_from(data, at)
         if first >> 16:  # a short element: its length stands before its type
             kind, length, start, end = first & 0xFFFF, first >> 16, at + 4, at + 8
         else:
