@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -140,7 +141,7 @@ def _existing(given: str, what: str) -> Path:
     path = Path(given).expanduser()
     if not path.is_file():
         raise SceneLensError(f"there is no file {given} for {what}; check the path.")
-    return path.resolve()
+    return Path(os.path.abspath(path))
 
 
 def _take_folders(draft: StudyDraft, options: argparse.Namespace) -> None:
@@ -166,7 +167,7 @@ def _folders(given: list[str] | None, question: str) -> list[Path]:
     for folder in folders:
         if not folder.is_dir():
             raise SceneLensError(f"there is no folder {folder}; check the path.")
-    return [folder.resolve() for folder in folders]
+    return [Path(os.path.abspath(folder)) for folder in folders]
 
 
 # ---- looking and trying

@@ -89,8 +89,12 @@ class StudyDraft:
         return note + "".join(f"# {line}\n" for line in [*text.splitlines()[1:], _UNNAMED[kind]])
 
     def _relative(self, path: Path) -> str:
-        full, home = path.expanduser().resolve(), self.path.expanduser().resolve().parent
-        return full.relative_to(home).as_posix() if full.is_relative_to(home) else str(full)
+        # A link keeps its name, as the reader wrote it; only where that leads nowhere the real folders count.
+        for real in (os.path.abspath, os.path.realpath):
+            full, home = (Path(real(one.expanduser())) for one in (path, self.path.expanduser().parent))
+            if full.is_relative_to(home):
+                return full.relative_to(home).as_posix()
+        return os.path.abspath(path.expanduser())
 
     def factory(self, name: str) -> str:
         """Check the name of a factory, and make its file relative to the study.

@@ -103,7 +103,7 @@ def _right(network: Network, how: Preprocessing, frames: np.ndarray, numbers: np
 
 def _ways(usual: Preprocessing) -> Iterator[tuple[str, Preprocessing]]:
     """Each way with its words: the architecture's own first, then channels x scale x mean."""
-    yield f"as is usual for this network ({usual.words()})", usual
+    yield f"the usual way for this network ({usual.words()})", usual
     for channels in ("RGB", "BGR"):
         for white in (1.0, 255.0):
             for words, mean, std in (

@@ -213,6 +213,31 @@ def test_paths_below_the_study_are_relative_and_others_absolute(tmp_path):
     assert draft._relative(tmp_path / "there") == str(tmp_path / "there")
 
 
+def test_links_keep_the_names_that_the_reader_gave(tmp_path):
+    """photos/scenes may be a link to a disk: the file says photos/scenes, so that it stays right."""
+    here, disk = tmp_path / "here", tmp_path / "disk"
+    disk.mkdir()
+    (here / "photos").mkdir(parents=True)
+    (here / "photos" / "scenes").symlink_to(disk)
+    (tmp_path / "also_here").symlink_to(here)
+    assert StudyDraft(here / "mine.toml")._relative(here / "photos" / "scenes") == "photos/scenes"
+    assert StudyDraft(here / "mine.toml")._relative(here / "photos" / ".." / "photos") == "photos"
+    # The study's folder by one name, the photographs' by another.
+    assert StudyDraft(tmp_path / "also_here" / "mine.toml")._relative(here / "photos") == "photos"
+
+
+def test_a_linked_folder_is_written_as_it_was_given(tmp_path):
+    photographs(tmp_path / "disk")
+    (tmp_path / "photos").symlink_to(tmp_path / "disk")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "photos").symlink_to(tmp_path / "disk")
+    words = ["--object-network", "squeezenet1_1", "--object-classes", "4"]
+    file = tmp_path / "study" / "mine.toml"
+    assert begin_study([str(file), *words, "--objects", str(tmp_path / "study" / "photos")]) == 0
+    assert 'path = "photos"' in file.read_text()
+    assert len(open_study(file).images) == 32
+
+
 @pytest.mark.parametrize("name", ['a "quoted" one', "C:\\photos\\new", "厨房 café", "tab\there", "\x7f'\"'"])
 def test_any_text_is_written_as_toml(name):
     import tomllib
