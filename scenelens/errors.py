@@ -9,13 +9,15 @@ from collections.abc import Iterable
 # Control characters and the separators of lines: in the name of a file, for example, they would make several
 # lines of one sentence, or change what a terminal shows.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# A foreign error may quote a whole file. Both ends are kept: what is wrong stands first, the way out last.
+_LONGEST = 1500  # characters
 
 
 class SceneLensError(ValueError):
     """Something that the reader gave (a name, a file, a value) cannot be used.
 
-    The message says what was wrong, what is allowed, and what to do. It is one line, whatever is in the names
-    that it holds.
+    The message says what was wrong, what is allowed, and what to do. It is one line of at most 1,500
+    characters, whatever is in the names and errors that it holds.
 
     Parameters
     ----------
@@ -33,7 +35,10 @@ class SceneLensError(ValueError):
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(_CONTROLS.sub(" ", message))
+        line = _CONTROLS.sub(" ", message)
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 3 :]}"
+        super().__init__(line)
 
 
 class CannotAnswerError(SceneLensError):

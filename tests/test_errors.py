@@ -20,6 +20,13 @@ def test_the_sentence_is_one_line_of_what_was_said(text):
         assert said == f"there is no {text}."
 
 
+def test_a_sentence_that_quotes_a_whole_file_keeps_both_its_ends():
+    said = str(SceneLensError(f"a.ipynb is no notebook: {'x' * 50_000}; save it again."))
+    assert len(said) < 1500
+    assert said.startswith("a.ipynb is no notebook: xxx")
+    assert said.endswith("xxx; save it again.")
+
+
 def test_case_does_not_hide_a_close_name():
     assert close_names("POOL5", ["conv1", "pool5"]) == "close names: pool5"
 

@@ -61,7 +61,11 @@ class Watched:
         self.pid = _started(kind, order, inlet)
         os.close(inlet)
         self.text, self.number, self.ended, self.hung = b"", order.first - 1, False, False
-        self.limit, self._since, self._delay = _PREPARATION, time.monotonic(), 0.0
+        self.limit, self._since = _PREPARATION, time.monotonic()
+        # By thread: its waits for a processor when the watch began, and the latest. A child that has ended
+        # stays in the second: what it waited is still no part of a hang.
+        self._before: dict[str, float] | None = {}
+        self._waits: dict[str, float] = {}
         self.began = time.monotonic()
 
     def read(self) -> bool:
@@ -83,16 +87,18 @@ class Watched:
         elif word == "peak":
             self.row.peak = max(self.row.peak, int(rest[0]))
         self.ended |= word == "end"
-        self._since, self._delay = time.monotonic(), -1.0
+        self._since, self._before, self._waits = time.monotonic(), None, {}
 
     def watch(self) -> None:
         """Kill the worker where its input hangs; time in which others had the processor does not count."""
         silent = time.monotonic() - self._since
         if silent < self.limit / 2:
             return
-        if self._delay < 0:  # from half of the limit on, so that millisecond inputs cost nothing
-            self._delay = _waiting(self.pid)
-        if silent - (_waiting(self.pid) - self._delay) > self.limit or silent > self.limit + _MOST_WAIT:
+        self._waits |= _waits(self.pid)
+        if self._before is None:  # from half of the limit on, so that millisecond inputs cost nothing
+            self._before = dict(self._waits)
+        waited = sum(self._waits[thread] - self._before.get(thread, 0.0) for thread in self._waits)
+        if silent - waited > self.limit or silent > self.limit + _MOST_WAIT:
             self.hung = True
             os.kill(self.pid, worker.SAY_WHERE)
             time.sleep(0.05)
@@ -142,17 +148,18 @@ def _in_memory() -> str | None:
     return _IN_MEMORY if there else None
 
 
-def _waiting(pid: int) -> float:
-    """Seconds that a process, its threads and its children waited for a processor so far."""
-    total = 0
+def _waits(pid: int) -> dict[str, float]:
+    """Seconds that each thread of a process and of its children waited for a processor so far."""
+    found: dict[str, float] = {}
     for task in Path(f"/proc/{pid}/task").glob("*"):
         try:
-            total += int((task / "schedstat").read_text().split()[1])
+            found[task.name] = int((task / "schedstat").read_text().split()[1]) / 1e9
             children = (task / "children").read_text().split()
         except (OSError, IndexError):
             continue
-        total += sum(int(1e9 * _waiting(int(child))) for child in children)
-    return total / 1e9
+        for child in children:
+            found |= _waits(int(child))
+    return found
 
 
 class Bench:
