@@ -34,11 +34,31 @@ class _Element(NamedTuple):
     data: memoryview
 
 
-def _read_mat(content: bytes) -> dict[str, Any]:
-    """The arrays of a MATLAB 5 file by name; a ValueError where it is none, or not whole.
+def read_mat(content: bytes) -> dict[str, Any]:
+    """Read the arrays of a MATLAB 5 file.
 
-    A cell array is an object array, a text an array of one str (of none, where it is empty). None stands for
-    an array of any other class, such as a struct.
+    Parameters
+    ----------
+    content : bytes
+        The file's content.
+
+    Returns
+    -------
+    dict of str to object
+        Each array by name. A cell array is an object array, a text an array of one str (of none, where it is
+        empty). None stands for an array of any other class, such as a struct.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or not whole.
+
+    Examples
+    --------
+    >>> read_mat(b"MATLAB")
+    Traceback (most recent call last):
+    ...
+    ValueError: it has no header of MATLAB 5
     """
     marks = {b"IM": "<", b"MI": ">"}
     order = marks.get(content[_HEADER - 2 : _HEADER])

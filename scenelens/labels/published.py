@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError
-from scenelens.labels.matlab import _read_mat
+from scenelens.labels.matlab import read_mat
 from scenelens.labels.table import CATEGORIES, TYPES, check_labels, concept_type
 
 #: Which network of a study each network with published labels is.
@@ -91,7 +91,7 @@ def _mat(path: Path) -> dict:
             f"there is no file {path} (the answers are in github.com/zhoubolei/cnnvisualizer)."
         )
     try:
-        return _read_mat(path.read_bytes())
+        return read_mat(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SceneLensError(f"{path} is not a readable MATLAB 5 file ({error}); fetch it again.") from None
 

@@ -57,10 +57,32 @@ _TORCH = b"l\xfc\x9cF\xf9 j\xa8P\x19"  # at the beginning of a pickle that torch
 _CODE = re.compile(r"GLOBAL ([\w.]+)|(?:instantiate|Unsupported class|build) .*?([\w.]+\.\w+)")
 
 
-def _read_weights(path: str | Path) -> dict[str, dict[str, Tensor]]:
-    """The arrays of a file, by name, as stored, for each of its entries that has named arrays.
+def read_weights(path: str | Path) -> dict[str, dict[str, Tensor]]:
+    """Read the arrays of a file of weights, as stored. Nothing in it is run.
 
-    The entry of a file without entries is called "".
+    Parameters
+    ----------
+    path : str or Path
+        A .safetensors or .caffemodel file, or one that torch.save wrote.
+
+    Returns
+    -------
+    dict of str to dict of str to torch.Tensor
+        The arrays by name, for each entry of the file that has named arrays; the entry of a file without
+        entries is called "".
+
+    Raises
+    ------
+    SceneLensError
+        If the file is missing, damaged, or something else: the sentence says what it is, and the way to
+        weights.
+
+    Examples
+    --------
+    >>> read_weights("nowhere.pth")
+    Traceback (most recent call last):
+    ...
+    scenelens.errors.SceneLensError: the weights nowhere.pth do not exist; check the path in the study.toml.
     """
     path = Path(path)
     _check_file(path)
