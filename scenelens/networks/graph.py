@@ -26,7 +26,8 @@ from scenelens.networks.overwriting import (
     _Tensors,
     _written_nodes,
 )
-from scenelens.networks.tracing import ACTIVATIONS, Point, Traced, trace
+from scenelens.networks.points import Point, Traced
+from scenelens.networks.tracing import ACTIVATIONS, trace
 
 _POINTWISE = (*ACTIVATIONS, nn.Identity, *DROPOUTS, nn.Hardtanh, nn.Hardsigmoid)
 _WHOLE = (nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.Softmax, nn.LogSoftmax)

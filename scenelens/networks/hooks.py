@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.finite import NonFinite
-from scenelens.networks.tracing import TRACED, Point, Traced, trace
+from scenelens.networks.points import Point, Traced
+from scenelens.networks.tracing import TRACED, trace
 
 _BATCH = 32  # frames of `unit_maps` that run together
 

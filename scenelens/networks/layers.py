@@ -12,7 +12,7 @@ from __future__ import annotations
 import pandas as pd
 from torch import nn
 
-from scenelens.networks.tracing import Point
+from scenelens.networks.points import Point
 
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 _PAPER = {  # the order of conv, pool and fully connected layers in the paper's networks -> their names

@@ -21,9 +21,10 @@ from scenelens.networks.finite import NonFinite
 from scenelens.networks.grid import Axis, Grid
 from scenelens.networks.hooks import ACTIVE_RECORDERS
 from scenelens.networks.layers import _LayerTable
+from scenelens.networks.points import Point
 from scenelens.networks.preprocessing import Preprocessing
 from scenelens.networks.reach import RF, theoretical_rf
-from scenelens.networks.tracing import Point, trace
+from scenelens.networks.tracing import trace
 from scenelens.networks.weights import weights_hash
 
 _PLACEMENTS = ("receptive field", "resize")

@@ -16,8 +16,9 @@ from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.grid import Grid
+from scenelens.networks.points import Point, Traced
 from scenelens.networks.positions import _Span
-from scenelens.networks.tracing import Point, Traced, _watched
+from scenelens.networks.tracing import _watched
 
 _Number = float | tuple[float, float]
 _Box = tuple[float, float, float, float]
