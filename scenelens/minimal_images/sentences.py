@@ -47,7 +47,8 @@ def _describe_category(found: Retention) -> str:
         return f"**{name}**: none of {len(images)} annotated images was classified correctly."
     used = images[images.reason == ""]
     text = (
-        f"**{name}**: {counted} of {len(images)} annotated images were classified correctly. A minimal image "
+        f"**{name}**: {counted} of {len(images)} annotated images {'was' if counted == 1 else 'were'} "
+        "classified correctly. A minimal image "
         f"keeps {used.kept_share.mean():.0%} of the pixels on average; removed in random order, "
         f"{used.random_share.mean():.0%}. "
     )

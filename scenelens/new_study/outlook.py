@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images import choose_categories
+from scenelens.new_study.draft import _quoted
 from scenelens.sentences import one_line
 from scenelens.studies import Study
 
@@ -95,7 +96,11 @@ def _matched(study: Study, name: str) -> list[str]:
             f"categories of [[images]]. Its classes: {_counted(classes)}."
         )
     if shared:
-        said.append(f"Several of its classes have the name of {_counted(shared)}; take the one you mean.")
+        meant = f"{_quoted(shared[0])} = {_quoted(classes[classes.find(shared[0])[0]])}"
+        said.append(
+            f"Several of its classes have the name of {_counted(shared)}. The key categories = {{ {meant} }} "
+            "of [[images]] says which is meant."
+        )
     return said
 
 

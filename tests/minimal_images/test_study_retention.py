@@ -138,7 +138,9 @@ def test_a_table_with_the_papers_shares(monkeypatch):
     assert "5 of 6 annotated images" in text
     assert "lamp 0%" in text
     assert "(the paper: 25%)" in text
+    assert "6 annotated images were classified correctly" in text
     few = Retention("cave", "cave", (one,), {})
+    assert "1 of 1 annotated images was classified correctly" in sentences.describe_retention(few)
     assert sentences.describe_retention(few).endswith("No object is in enough of them to be counted.")
 
 

@@ -97,6 +97,18 @@ def test_where_no_folder_is_a_class_nothing_is_concluded(colours, capsys):
     )
 
 
+def test_classes_of_one_name_are_told_apart_by_what_can_be_pasted(colours, capsys):
+    (colours / "classes.txt").write_text("red\ngreen\nblue\nred\n")
+    assert begin_study(given(colours)) == 0
+    said = capsys.readouterr().out
+    assert 'categories = { "red" = "red (0)" }' in said
+    with (colours / "mine.toml").open("a") as file:
+        file.write('categories = { "red" = "red (0)" }\n')
+    study = open_study(colours / "mine.toml")
+    meant = set(study.images.category) - {"green", "blue", "yellow"}
+    assert [study.networks["scene"].class_names.find(one) for one in meant] == [[0]]
+
+
 def test_no_better_than_chance_is_said(colours, capsys):
     # The classes in another order: whatever the preparation, the network is wrong.
     (colours / "classes.txt").write_text("green\nblue\nyellow\nred\n")
