@@ -141,7 +141,7 @@ def test_a_network_goes_on_without_units_that_its_file_names(tmp_path, capsys):
 def test_units_to_silence_that_make_no_sense_are_one_sentence(tmp_path, value):
     path = write_tiny_study(tmp_path)
     path.write_text(path.read_text().replace("seed = 1", f"seed = 1\nsilence = {value}"))
-    with pytest.raises(SceneLensError):
+    with pytest.raises(SceneLensError, match=r"line \d+, \[networks\.scene\]: "):
         open_study(path).networks["scene"]
 
 
