@@ -290,9 +290,9 @@ def _size_labels(plate: Plate, table: pd.DataFrame, shifts: dict, depths: int) -
         plate.words(x, 3.28, f"n={row['n']}{of_all}", **style | {"color": SOFT})
     for depth, rows in table.groupby("depth"):
         names = list(dict.fromkeys(rows["layer"]))
-        plate.words(
-            _SCALE + (depth + 0.5) * step, 2.95, " · ".join(names), ha="center", weight="bold", size=SMALL
-        )
+        room = (step - 0.06) / _BOLDER / len(names) - Plate.text_width(" · ") * (len(names) > 1)
+        text = " · ".join(Plate.layer_name(name, room) for name in names)
+        plate.words(_SCALE + (depth + 0.5) * step, 2.95, text, ha="center", weight="bold", size=SMALL)
     for k, network in enumerate(shifts):
         style = {"color": network_color(network), "weight": "bold", "size": BODY}
         plate.words(_SCALE + 0.12 + 1.3 * k, 0.0, f"{network} network", **style)

@@ -69,7 +69,8 @@ def _network_block(plate: Plate, study: Study, rows: pd.DataFrame, top: float, s
         frame = study.networks[name].show_input(study.load_image(found["image"]))
         show_tile(plate.axes_at(left, y, side, side), frame, frame=SOURCE_COLORS[found["source"]])
         if found["rank"] == 0:
-            plate.words(left + side / 2, top + _HEAD - 0.05, found["layer"], ha="center", va="bottom")
+            layer = Plate.layer_name(found["layer"], side, BODY)
+            plate.words(left + side / 2, top + _HEAD - 0.05, layer, ha="center", va="bottom")
 
 
 def _strongest_caption(study: Study, strongest: pd.DataFrame) -> str:
@@ -115,6 +116,8 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
         f"Each point: the share among the {n} images that drive the layer hardest, of {images:,}; bars are "
         "95% Wilson intervals. Dashed: chance, the share among all images."
     )
+    if n == images:
+        caption += " Here they are all images, so every share is chance."
     equal = preference[preference["share"].isna()]
     if len(equal):
         names_of_equal = ", ".join(f"{row.layer} of the {row.network} network" for row in equal.itertuples())
@@ -132,7 +135,8 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     shifts = dict(zip(preference["network"].unique(), itertools.cycle(_SHIFTS)))
     for network, rows in preference.groupby("network", sort=False):
         _network_line(axes, rows.sort_values("depth"), shifts[str(network)], network_color(str(network)))
-    _share_axis(axes, preference)
+    # The axis reaches a third of a step beyond the first and the last layer.
+    _share_axis(axes, preference, (WIDTH - 0.55 - margin) / (preference["depth"].max() + 0.7))
     _direct_labels(axes, preference)
     return plate
 
@@ -149,8 +153,11 @@ def _network_line(axes: Axes, rows: pd.DataFrame, shift: float, color: str) -> N
     axes.scatter((x + aside)[known], paper[known], edgecolors=color, **style)
 
 
-def _share_axis(axes: Axes, preference: pd.DataFrame) -> None:
-    """Draw per cent on the left, a layer's name at every depth (both networks' names where they differ)."""
+def _share_axis(axes: Axes, preference: pd.DataFrame, step: float) -> None:
+    """Draw per cent on the left, a layer's name at every depth (both networks' names where they differ).
+
+    `step` is how many inches lie between two depths.
+    """
     axes.set(ylim=(0, 1), xlim=(-0.35, preference["depth"].max() + 0.35))
     axes.set_yticks(np.linspace(0, 1, 5), ["0%", "25%", "50%", "75%", "100%"])
     axes.yaxis.grid(True, color=HAIR, lw=0.5, zorder=0)
@@ -164,7 +171,8 @@ def _share_axis(axes: Axes, preference: pd.DataFrame) -> None:
         color = INK if len(rows) == 1 else network_color(str(row.name))
         for depth, name in row.items():
             style: dict[str, Any] = {"ha": "center", "va": "top", "size": SMALL, "color": color}
-            axes.annotate(name, (depth, 0), (0, -8 - 12 * k), textcoords="offset points", **style)
+            short = Plate.layer_name(str(name), step - 0.06)
+            axes.annotate(short, (depth, 0), (0, -8 - 12 * k), textcoords="offset points", **style)
 
 
 def _direct_labels(axes: Axes, preference: pd.DataFrame) -> None:

@@ -65,6 +65,9 @@ def network_color(network: str) -> str:
     return _NETWORK_COLORS.get(network, "#009e73")
 
 
+_LONGEST_NAME = 100  # characters of a layer's name that could fit anywhere
+
+
 class Plate(Figure):
     """A figure with a title, a body laid out in inches, and a caption; it shows itself in a notebook.
 
@@ -232,6 +235,35 @@ class Plate(Figure):
         """
         # Of several lines the ruler would measure none.
         return _ruler().getlength(_drawable(text).replace("\n", " ")) / 100 * size / 72
+
+    @staticmethod
+    def layer_name(name: str, inches: float, size: float = SMALL) -> str:
+        """Cut a layer's name to a width, from its beginning: what tells layers apart is at the end.
+
+        Parameters
+        ----------
+        name : str
+            The layer's name, such as ``"encoder.layers.encoder_layer_11"``.
+        inches : float
+            The width.
+        size : float, optional
+            Type size in points (default 8.5).
+
+        Returns
+        -------
+        str
+            The name; where something is missing, it begins with an ellipsis.
+
+        Examples
+        --------
+        >>> Plate.layer_name("encoder.layers.encoder_layer_11", 0.8), Plate.layer_name("conv5", 0.8)
+        ('…r_layer_11', 'conv5')
+        """
+        cut = name[-_LONGEST_NAME:]
+        while len(cut) > 1 and Plate.text_width(cut, size) > inches:
+            # A whole part of the name goes first, and single characters only where one part is too long.
+            cut = "…" + (cut.partition(".")[2] or cut.lstrip("…")[1:])
+        return cut
 
 
 class _PlainFormatter(FuncFormatter):

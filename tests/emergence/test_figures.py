@@ -123,6 +123,12 @@ def test_detectors_by_layer(found):
     assert any(np.allclose(y, [1 - none / units]) for y in drawn)
 
 
+def test_detectors_by_layer_takes_long_names(found):
+    for own in ("", found.shares.network):
+        shares = found.shares.assign(layer="encoder.layers.encoder_layer_" + own + found.shares.layer)
+        assert_well_set(unit_figures.detectors_by_layer(replace(found, shares=shares)))
+
+
 def test_heights_that_come_too_near_move_apart():
     assert unit_figures._apart([1.0, 0.0, 0.05], 0.2) == [1.0, 0.0, 0.2]
 

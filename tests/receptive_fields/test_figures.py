@@ -130,6 +130,15 @@ def test_table_2_of_what_was_measured_is_well_set(atlas):
     assert_well_set(plate)
 
 
+@pytest.mark.parametrize("start", ["encoder.layers.encoder_layer_", "features.denseblock4.denselayer16."])
+def test_table_2_takes_long_names_of_layers(atlas, start):
+    rows, sizes = field_tables.table_2(atlas), field_tables.field_sizes(atlas)
+    plate = figures.table_2_sizes(rows.assign(layer=start + rows["layer"]), sizes)
+    assert_well_set(plate)
+    own = start + rows["layer"] + "." + rows["network"]  # every network has names of its own
+    assert_well_set(figures.table_2_sizes(rows.assign(layer=own), sizes))
+
+
 def test_a_network_without_the_papers_layers_has_no_diamonds(atlas):
     rows = table(AS_PAPER).assign(paper=np.nan)
     assert "diamond" not in figures.table_2_sizes(rows, field_tables.field_sizes(atlas)).caption

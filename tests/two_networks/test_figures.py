@@ -75,6 +75,25 @@ def test_lines_that_end_together_keep_their_names_apart():
     assert_well_set(figures.figure_1_preference(table))
 
 
+BLOCKS = tuple(f"encoder.layers.encoder_layer_{k}" for k in (0, 1, 4, 6, 9, 11))
+
+
+@pytest.mark.parametrize(
+    "other", [None, BLOCKS, tuple(f"features.denseblock{k}.denselayer16" for k in range(6))]
+)
+def test_long_names_of_layers_do_not_run_into_each_other(other):
+    plate = figures.figure_1_preference(preference(names=BLOCKS, other=other))
+    assert_well_set(plate)
+    drawn = [text for text, _ in words_of(plate)]
+    assert all(any(text.endswith(name[-8:]) for text in drawn) for name in BLOCKS)
+
+
+def test_where_all_images_are_ranked_the_caption_says_that_nothing_was_chosen():
+    table = preference()
+    assert "all images, so" not in figures.figure_1_preference(table).caption
+    assert "every share is chance" in figures.figure_1_preference(table.assign(n=80, images=80)).caption
+
+
 def test_without_namesakes_the_paper_is_not_drawn():
     plate = figures.figure_1_preference(preference(paper=False))
     assert "paper" not in plate.caption
@@ -88,6 +107,11 @@ def test_labels_are_moved_apart_and_stay_in_order(values):
     assert max(placed) < 1.02
     if np.diff(values).min() > 0.075:
         assert placed == values
+
+
+def test_figure_1_takes_long_names_of_layers(study):
+    strongest = tables.strongest_images(study, n=1)
+    assert_well_set(figures.figure_1_top_images(study, strongest.assign(layer=BLOCKS[-1])))
 
 
 def test_figure_1_shows_the_right_images_in_the_right_places(study):

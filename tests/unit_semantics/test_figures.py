@@ -200,6 +200,17 @@ def test_networks_with_other_layers_are_numbered(draw):
     assert_well_set(plate)
 
 
+@pytest.mark.parametrize("draw", [
+    answers.figure_7_precision, answers.figure_7_levels, answers.figure_8_types,
+])  # fmt: skip
+def test_long_names_of_layers_stay_on_the_page(draw):
+    labels, start = made_up_answers(), "encoder.layers.encoder_layer_0.features."
+    units = {(network, start + layer): n for (network, layer), n in labels.units.items()}
+    plate = draw(LabelSet("made up", labels.labels.assign(layer=start + labels.labels.layer), units))
+    assert_well_set(plate)
+    assert any("…" in text for text, _ in words_of(plate))
+
+
 def test_types_that_no_label_could_have_are_not_drawn_as_zero(live):
     assert "texture or material" in live.lacking
     plate = answers.figure_8_types(live)

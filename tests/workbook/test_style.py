@@ -79,6 +79,17 @@ def test_any_name_has_a_width_and_fits(name):
     assert Plate.text_width(fit(name, 1.0)) <= 1.0
 
 
+@pytest.mark.parametrize("room", [0.3, 0.7, 1.5])
+@pytest.mark.parametrize("name", [
+    "conv5", "encoder.layers.encoder_layer_11", "features.denseblock4.denselayer16.conv2", "x" * 99_999, ".",
+])  # fmt: skip
+def test_a_layers_name_keeps_its_end(name, room):
+    cut = Plate.layer_name(name, room)
+    assert Plate.text_width(cut) <= room
+    assert name.endswith(cut.lstrip("…")) or cut == name
+    assert cut == name if Plate.text_width(name[-200:]) <= room else cut.startswith("…")
+
+
 def test_a_word_wider_than_the_page_is_cut_and_loses_nothing():
     lines = _wrapped("a " + "W" * 500, 3.0)
     assert "".join(lines).replace(" ", "") == "a" + "W" * 500

@@ -313,7 +313,7 @@ def detectors_by_layer(found: Emergence) -> Plate:
     )
     top = max(0.65, found.shares.high.max() * 1.05)
     axes.set(ylim=(0, top), xlim=(-0.3, max(ticks) + 0.3), xticks=list(ticks))
-    axes.set_xticklabels([_tick(names) for names in ticks.values()])
+    axes.set_xticklabels([_tick(names, 5.2 / (max(ticks) + 0.6) - 0.06) for names in ticks.values()])
     axes.set_yticks(np.arange(0, top, 0.2))
     axes.set_yticklabels([f"{value:.0%}" for value in np.arange(0, top, 0.2)])
     axes.grid(axis="y", color=HAIR, lw=0.5)
@@ -323,9 +323,10 @@ def detectors_by_layer(found: Emergence) -> Plate:
     return plate
 
 
-def _tick(names: list[str]) -> str:
-    """The layer's name in every network, one line each where they differ."""
-    return "\n".join(dict.fromkeys(name.replace("features.", "f.") for name in names))
+def _tick(names: list[str], room: float) -> str:
+    """The layer's name in every network, one line each where they differ, at most `room` inches wide."""
+    short = (Plate.layer_name(name.replace("features.", "f."), room) for name in names)
+    return "\n".join(dict.fromkeys(short))
 
 
 def _apart(heights: list[float], least: float) -> list[float]:

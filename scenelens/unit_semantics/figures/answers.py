@@ -128,7 +128,8 @@ def _layer_axis(plate: Plate, axes: Axes, table: pd.DataFrame, at: tuple[float, 
     names = _layer_names(table) or [str(k + 1) for k in range(depths)]
     step = axes.get_position().width * plate.get_size_inches()[0] / (depths - 0.2)
     for k, name in enumerate(names):
-        plate.words(at[0] + step * (k + 0.4), at[1], name, size=SMALL, ha="center")
+        short = Plate.layer_name(name, 0.8 * step)  # the last layer lies 0.4 steps from the page's edge
+        plate.words(at[0] + step * (k + 0.4), at[1], short, size=SMALL, ha="center")
 
 
 def _network_key(plate: Plate, networks: Sequence[str], left: float, top: float) -> None:
@@ -254,7 +255,8 @@ def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: 
     )  # fmt: skip
     width, height = (WIDTH - 0.15) / 3, 1.2
     names = _layer_names(table)
-    foot = 0.52 if names else 0.25
+    names = names and [Plate.layer_name(one, 0.9) for one in names]
+    foot = max(0.52, 0.1 + max(map(Plate.text_width, names))) if names else 0.25
     title = "Six kinds of meaning, layer by layer"
     plate = Plate(title, 2 * (height + 0.32) + foot + 0.15, caption + _numbered(table) + "After Figure 8.")
     highest = min(1.0, 1.05 * float(table["high"].max()))
