@@ -469,7 +469,18 @@ def _over_all(
     return None if places is None else places.spread()
 
 
+def _halved(
+    func: Any, args: Sequence[Any], options: dict[str, Any], first: Tensor, look: Look, sized: bool
+) -> _Places | None:
+    """One half along a dimension is multiplied by a function of the other."""
+    places, dim = look(args[0]), _at(func, args, options, "dim")
+    if places is None or places.dims is None or dim % len(places.shape) in places.dims:
+        return None
+    return replace(places, shape=tuple(first.shape))
+
+
 _RULES: dict[str, Callable[..., _Places | None]] = {
+    "glu": _halved,
     "convolution": _convolution,
     "mkldnn_convolution": _convolution,
     "cudnn_convolution": _convolution,

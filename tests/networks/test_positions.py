@@ -92,6 +92,12 @@ EXACT = {
         a=conv(3, 2, 3),
         last=conv(2, 2, 1),
     ),
+    "gated by its other half": Open(
+        lambda net, x: net.last(F.glu(net.a(x), 1)), a=conv(3, 4, 3, stride=2), last=conv(2, 2, 3)
+    ),
+    "gated, channels last": Open(
+        lambda net, x: net.last(F.glu(net.a(x).permute(0, 2, 3, 1))), a=conv(3, 4, 5), last=nn.Linear(2, 3)
+    ),
     "pixel unshuffle": Open(
         lambda net, x: net.last(F.pixel_unshuffle(net.a(x), 2)),
         a=conv(3, 2, 3, padding=1),

@@ -369,6 +369,8 @@ def _intervention(module: nn.Module) -> str:
     if any(hooks) or any(one._forward_hooks or one._forward_pre_hooks for one in module.modules()):
         return "The network has hooks."
     for path, one in module.named_modules():
+        if isinstance(one, torch.jit.ScriptModule):
+            return f"The module {path} is TorchScript, whose steps cannot be seen."
         replaced = [name for name in one.__dict__ if callable(getattr(type(one), name, None))]
         if replaced:
             return f"The method {replaced[0]} of {path or 'the network'} was replaced."

@@ -690,3 +690,13 @@ def test_networks_are_followed_through_their_class_too() -> None:
     assert any(not np.allclose(one.map, other.map) for one, other in zip(before, after, strict=True))
     for one, other in zip(after, plain, strict=True):
         np.testing.assert_allclose(one.map, other.map, rtol=0, atol=1e-4 * max(other.peak, 1e-3))
+
+
+def test_a_part_of_torchscript_takes_whole_passes_and_one_sentence() -> None:
+    occlude._say_once.cache_clear()
+    part = torch.jit.trace(nn.Sequential(nn.ReLU(), nn.Conv2d(4, 2, 3)), torch.zeros(1, 4, 20, 20))
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), part, nn.Conv2d(2, 2, 3)).eval()
+    occlusion, image = Occlusion(net, "2", np.ones((5, 5, 3)), 5), torch.rand(3, 22, 22)
+    with pytest.warns(UserWarning, match="The module 1 is TorchScript, whose steps cannot be seen"):
+        found = occlusion.of(image, [1])[0]
+    np.testing.assert_allclose(found.map, occlusion.plainly(image, [1], [found.place])[0].map, atol=1e-6)
