@@ -16,6 +16,7 @@ from scenelens.sentences import Sentences, gap_text, named, percent, share_text,
 _FEW = 10  # with fewer scene categories, the informativeness depends on a few objects
 # Objects from which a correlation can be significant at all: of the 120 orders of five, two are perfect.
 _FEWEST_OBJECTS = 5
+_FEWEST_CATEGORIES = 3  # with fewer, one or two objects are informative, and any other two would do
 #: Annotated images from which networks are compared: an object is on some of them and missing from others.
 FEWEST = 2 * LEAST_IMAGES
 
@@ -58,7 +59,8 @@ def _vocabulary(found: Emergence) -> str:
     for name, one in found.study.annotation_sets.items():
         known = one.objects().object.nunique()
         objects = f"{known} object{'' if known == 1 else 's'}"
-        sets.append(f"{len(one):,} images with {objects} ({named(name)})")
+        images = f"{len(one):,} image{'' if len(one) == 1 else 's'}"
+        sets.append(f"{images} with {objects} ({named(name)})")
     text = f"Only what is annotated can be found: {'; '.join(sets)}. Labels were chosen among {found.which}."
     if len(sets) > 1:
         text += (
@@ -121,6 +123,10 @@ def describe_informative(found: Emergence) -> Sentences:
         "test).",
         f"Identified best: {_category(ordered.iloc[0])}. Identified worst: {_category(ordered.iloc[-1])}.",
     ]
+    unsure = counted[counted.low <= counted.base]
+    if len(unsure):
+        names = ", ".join(named(words(one)) for one in unsure.category)
+        lines.append(f"The interval contains chance, so other images may show no such object, for: {names}.")
     if len(unstable):
         names = ", ".join(named(words(one)) for one in unstable.category)
         lines.append(f"Another random split would mostly choose another object for: {names}.")
@@ -166,7 +172,7 @@ def describe_correlations(found: Emergence, network: str = "") -> Sentences:
         lines.append(f"**With {name}**: {_correlation(pearson)}{quoted}; by ranks {_correlation(spearman)}.")
     difference = rows.loc[("pearson", DIFFERENCE)]
     # The reason why a correlation does not exist was said; that of their difference is the same.
-    lines += [] if difference.reason else [_difference(difference)]
+    lines += [] if difference.reason else [_difference(difference, found)]
     lines += _cautions(found)
     lines.append(f"n counts {found.which}; labels were chosen among these only.")
     return Sentences("\n".join(f"- {line}" for line in lines))
@@ -180,13 +186,16 @@ def _correlation(row: pd.Series) -> str:
     return f"r = {row.r:.2f} ({between}p {p}, n = {row.n})"
 
 
-def _difference(row: pd.Series) -> str:
+def _difference(row: pd.Series, found: Emergence) -> str:
     between = f"95% interval {row.low:.2f} to {row.high:.2f}" if row.low == row.low else "no interval"
     text = f"**Their difference** is {row.r:.2f} ({between})"
     text += "" if row.paper != row.paper else f"; the paper's is {row.paper:.2f}"
     if row.n < _FEWEST_OBJECTS or row.low != row.low:
         few = f"{row.n} object{'' if row.n == 1 else 's'}"
         return f"{text}. From {few} nothing follows: at least {_FEWEST_OBJECTS} are needed, better dozens."
+    n = 0 if found.informative is None else len(found.informative.counted)
+    if n < _FEWEST_CATEGORIES:
+        return f"{text}. From {n} scene categor{'y' if n == 1 else 'ies'} nothing follows: more are needed."
     if row.low > 0:
         return text + ". The interval lies above 0: informativeness matters more here than frequency."
     if row.high < 0:

@@ -15,6 +15,7 @@ from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.labels.automatic import LEAST_IMAGES
 from scenelens.labels.store import LabelStore
 from scenelens.labels.table import check_labels
+from scenelens.sentences import words
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.tiny_study import write_tiny_study
@@ -119,7 +120,7 @@ def test_other_rules_are_compared(found):
     ]  # fmt: skip
     assert (table.detectors + table["none"] == table.n).all()
     starts = ("of all concepts", "of objects, IoU")
-    narrow, wide = (table[table.rule.str.startswith(words)] for words in starts)
+    narrow, wide = (table[table.rule.str.startswith(starting)] for starting in starts)
     assert (wide.detectors.to_numpy() >= narrow.detectors.to_numpy()).all()
 
 
@@ -337,6 +338,34 @@ def test_a_handful_of_objects_decides_nothing(found, n):
     text = sentences.describe_correlations(replace(found, correlations=table))
     assert ("informativeness matters more" in text) == (n == 5)
     assert (f"From {n} objects nothing follows" in text) == (n < 5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_one_or_two_scene_categories_decide_nothing(found, n):
+    table = found.correlations.copy()
+    table.loc[table.against == "difference", ["low", "high", "r", "reason"]] = (0.1, 0.5, 0.3, "")
+    categories = found.informative.categories.copy()
+    categories.loc[categories.index[n:], "reason"] = "left out"
+    few = replace(found, correlations=table, informative=replace(found.informative, categories=categories))
+    text = sentences.describe_correlations(few)
+    assert ("informativeness matters more" in text) == (n == 3)
+    assert ("nothing follows" in text) == (n < 3)
+    assert ("From 1 scene category nothing" in text) == (n == 1)
+
+
+def test_an_interval_that_contains_chance_is_said(found):
+    categories = found.informative.categories.assign(low=0.2, base=0.1)
+    sure = replace(found, informative=replace(found.informative, categories=categories))
+    assert "contains chance" not in sentences.describe_informative(sure)
+    categories.loc[categories.index[0], "base"] = 0.3
+    unsure = replace(found, informative=replace(found.informative, categories=categories))
+    name = words(categories.category.iloc[0])
+    assert f"may show no such object, for: {name}." in sentences.describe_informative(unsure)
+
+
+def test_a_set_of_one_image_is_one_image(found, monkeypatch):
+    monkeypatch.setattr(type(found.study.annotations), "__len__", lambda self: 1)
+    assert "1 image with 6 objects" in sentences.describe_units(found)
 
 
 def test_no_interval_is_no_sentence_about_one(found):
