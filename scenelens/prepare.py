@@ -56,8 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _prepare_study(study: Study, options: argparse.Namespace) -> None:
     """Make what the notebooks share, so that the first one does not seem slow.
 
-    These are the images, each network's activation index and, where images are annotated, the table of
-    objects, the labels of units and the calibration of the localizers.
+    These are the images, each network's activation index, the receptive field of one unit of each layer and,
+    where images are annotated, the table of objects, the labels of units and the calibration of the
+    localizers.
     """
     study.prepare()
     for name in study.networks:
@@ -67,6 +68,9 @@ def _prepare_study(study: Study, options: argparse.Namespace) -> None:
         with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and continue
             study.labels_of_networks(study.networks)
             open_localizers(study)
+    # Table 2 needs a unit of each layer. In a large network that takes minutes, longer than a cell may run.
+    with contextlib.suppress(SceneLensError):  # no layer with a map: the notebook says so
+        open_atlas(study).grow(1)
 
 
 def _prepare_atlas(study: Study, options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from scenelens.prepare import main
+from scenelens.receptive_fields import open_atlas
 from scenelens.studies import open_study
 from tests.annotated_study import annotated_study
 from tests.tiny_study import write_tiny_study
@@ -19,6 +20,13 @@ def test_study_builds_the_index_of_every_network(path):
     folders = {folder.name.partition("-")[0] for folder in (path.parent / "cache" / "index").glob("*-*")}
     assert folders == {"scene", "object"}
     assert not (path.parent / "cache" / "labels").exists()
+
+
+def test_study_measures_a_field_of_every_layer(path):
+    assert main(["study", "--study", str(path)]) == 0
+    table = open_atlas(open_study(path)).table()
+    assert (table.cached == 1).all()
+    assert open_atlas(open_study(path)).grow(1) == 0
 
 
 def test_study_labels_the_units_of_every_network_where_images_are_annotated(tmp_path):
