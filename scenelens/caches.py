@@ -149,6 +149,8 @@ def read_cached(
             f"If you trust them, stop and run `python -m scenelens.caches seal {path.parent}` first."
         )
         return None
+    # Left by a process that was killed after it had written the result.
+    shutil.rmtree(path.with_name(path.name + UNFINISHED), ignore_errors=True)
     return found
 
 

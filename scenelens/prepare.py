@@ -70,7 +70,7 @@ def _prepare_study(study: Study, options: argparse.Namespace) -> None:
             open_localizers(study)
     # Table 2 needs a unit of each layer. In a large network that takes minutes, longer than a cell may run.
     with contextlib.suppress(SceneLensError):  # no layer with a map: the notebook says so
-        open_atlas(study).grow(1)
+        open_atlas(study).grow(1, seconds=60)
 
 
 def _prepare_atlas(study: Study, options: argparse.Namespace) -> None:

@@ -136,7 +136,7 @@ def stand_ins(exercise, words):
         },
         "03_2.4": {"open_atlas": lambda study: None, "table_2": lambda atlas: table_of_shares(words)},
         "03_3.4": {
-            "automatic_set": lambda study: labels,
+            "automatic_set": lambda study, networks: labels,
             "type_shares": lambda labels: types,
             "TYPES": sorted(words),
         },
@@ -146,7 +146,7 @@ def stand_ins(exercise, words):
         },
         "04_2.4": {
             "StudyLocalizer": SimpleNamespace(
-                of=lambda study, network: SimpleNamespace(objects=lambda intervals: ranked(words))
+                of=lambda study: SimpleNamespace(objects=lambda intervals: ranked(words))
             ),
         },
     }.get(exercise, {})

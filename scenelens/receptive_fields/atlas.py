@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.network_atlas import NetworkAtlas
 from scenelens.studies import Study
 
+_LONGEST = 240.0  # seconds that one unit may take in a notebook, by estimate; a cell may run for ten minutes
 _LIVE_IMAGES = 5  # K where no atlas comes with the study: what a laptop can do while its reader waits
 
 
@@ -86,7 +88,7 @@ class Atlas:
         return table
 
     def example_layer(self, network: str) -> str:
-        """A layer to look at first: the second one compared, or the first where there is no second.
+        """A layer to look at first: the second one compared, or the first where that one would take long.
 
         Parameters
         ----------
@@ -103,8 +105,10 @@ class Atlas:
         SceneLensError
             If the atlas has no such network; CannotAnswerError, too, where the study could have it.
         """
-        _ = self.part(network)
-        return str(self.pairs()[network].iloc[:2].iloc[-1])
+        part = self.part(network)
+        first, *more = map(str, self.pairs()[network].iloc[:2])
+        quick = [layer for layer in more if part.estimate(layer, n_images=25) <= _LONGEST]
+        return quick[0] if quick else first
 
     def layers(self) -> list[tuple[int, str, str]]:
         """The layers that are compared, one by one.
@@ -152,7 +156,8 @@ class Atlas:
             Begin no unit that would end later than this, judged by the time of its layer's last unit; by
             default there is no limit. What was computed is cached.
         sure : int, optional
-            This many units of each layer are computed whatever the time (default 1).
+            This many units of each layer are computed whatever the time (default 1), unless a limit is given
+            and one unit would take longer than four minutes: such layers are left out, and named on stderr.
 
         Returns
         -------
@@ -161,6 +166,8 @@ class Atlas:
         """
         cached = {(name, layer): self.parts[name].cached(layer) for _, name, layer in self.layers()}
         todo = [one for one in self._rounds(n) if one[3] not in cached[one[1], one[2]]]
+        if seconds is not None:
+            todo = self._without_slow_layers(todo, cached)
         if not todo:
             return 0
         limit = "" if seconds is None else f", for {seconds:.0f} s at most once {sure} of each layer is there"
@@ -176,6 +183,19 @@ class Atlas:
             took[network, layer] = time.monotonic() - began
             done += 1
         return done
+
+    def _without_slow_layers(self, todo: list[Any], cached: dict[Any, Any]) -> list[Any]:
+        """Leave out layers of which no unit is there and one would take longer than a cell should."""
+        empty = {(network, layer) for _, network, layer, _ in todo if not cached[network, layer]}
+        slow = {
+            one: took for one in sorted(empty) if (took := self.parts[one[0]].estimate(one[1])) > _LONGEST
+        }
+        for (network, layer), took in slow.items():
+            say_on_stderr(
+                f"A unit of {layer} of the {network} network would take about {took / 60:.0f} minutes, so "
+                "this layer is left out; make atlas measures it."
+            )
+        return [one for one in todo if one[1:3] not in slow]
 
     def _rounds(self, n: int | None = None) -> Iterable[tuple[int, str, str, int]]:
         """(round, network, layer, unit): in each round the next unit of every layer of every network.

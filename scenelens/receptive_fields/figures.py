@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import DiscrepancyMaps, EmpiricalRF
 from scenelens.sentences import number
@@ -321,11 +321,22 @@ def figure_4_fields(study: Study, atlas: Atlas, network: str, n_units: int = 3, 
     Returns
     -------
     Plate
-        The figure.
+        The figure; layers without a measured unit are left out.
+
+    Raises
+    ------
+    CannotAnswerError
+        If no unit has been measured.
     """
     part = atlas.part(network)
-    chosen = {layer: [one for one in part.sample(layer) if not one.reason][:n_units] for layer in part.layers}
+    measured = {layer: [one for one in part.sample(layer) if not one.reason] for layer in part.layers}
+    chosen = {layer: fields[:n_units] for layer, fields in measured.items() if fields}
     lines = sum(len(fields) for fields in chosen.values())
+    if not lines:
+        raise CannotAnswerError(
+            f"no unit of the {network} network has a receptive field yet: call atlas.grow(2), or run "
+            "make atlas."
+        )
     side = (WIDTH - 0.5 - 1.0 - _GAP * (n_patches + 1)) / (n_patches + 1)
     height = lines * (side + _GAP) + 0.12 * len(chosen)
     caption = (

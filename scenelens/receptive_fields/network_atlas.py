@@ -22,7 +22,7 @@ from scenelens.networks import Network
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.estimate import estimate_rf
 from scenelens.receptive_fields.field import EmpiricalRF
-from scenelens.receptive_fields.occlusion.occlude import SIZE, STRIDE
+from scenelens.receptive_fields.occlusion.occlude import SIZE, STRIDE, Occlusion
 from scenelens.studies import Study, network_variant
 from scenelens.unfinished import Unfinished
 
@@ -218,6 +218,24 @@ class NetworkAtlas:
             # through the file's format, so that the first caller gets what all later ones get
             cached[unit] = EmpiricalRF.unpack(content)[0][0]
         return cached[unit]
+
+    def estimate(self, layer: str, n_images: int | None = None) -> float:
+        """About how long a unit's field takes.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name.
+        n_images : int, optional
+            How many images; by default as many as for the atlas.
+
+        Returns
+        -------
+        float
+            Seconds, judged by one forward pass.
+        """
+        image = self.study.load_image(self.study.index(self.name).layer_top_images(layer, 1)["image"].iloc[0])
+        return (n_images or self.n_images) * Occlusion(self.network, layer).estimate(image)
 
     def compute(
         self,

@@ -39,10 +39,13 @@ def describe_atlas(atlas: Atlas) -> Sentences:
         + ", ".join(f"{named(r.layer)} {r.cached} of {r.units}" for r in rows.itertuples())
         for network, rows in table.groupby("network", sort=False)
     )
+    left_out = " Layers with 0 are left out below, because one unit takes minutes." * int(
+        (table.cached == 0).any()
+    )
     return Sentences(
         f"The atlas holds **{table['cached'].sum():,} of {table['units'].sum():,} receptive fields**, {k}: "
         f"{counts}. The units were chosen at random: what follows is a sample, given with its n. "
-        "`make atlas` computes the others; it can be stopped, and goes on where it stopped."
+        f"`make atlas` computes the others; it can be stopped, and goes on where it stopped.{left_out}"
     )
 
 

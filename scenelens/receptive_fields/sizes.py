@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from scenelens import paper
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError
 from scenelens.receptive_fields.atlas import Atlas
 
 _SIZES = [
@@ -45,25 +45,25 @@ def field_sizes(atlas: Atlas) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per unit: ``network``, ``depth``, ``layer``, ``unit``, ``n_images`` (the images on which it
-        responds, K at most), ``size``, ``low``, ``high`` (pixels; 95% bootstrap interval over its images),
-        ``theoretical`` (pixels), ``share`` (size / theoretical), ``reason`` (why size is NaN; else empty).
+        One row per unit, of the layers of which some unit has been measured: ``network``, ``depth``,
+        ``layer``, ``unit``, ``n_images`` (the images on which it responds, K at most), ``size``, ``low``,
+        ``high`` (pixels; 95% bootstrap interval over its images), ``theoretical`` (pixels), ``share`` (size /
+        theoretical), ``reason`` (why size is NaN; else empty).
 
     Raises
     ------
-    SceneLensError
-        If no unit of a layer has been measured; ``atlas.grow(2, seconds=60)`` computes a sample.
+    CannotAnswerError
+        If no unit has been measured; ``atlas.grow(2, seconds=60)`` computes a sample.
     """
     rows = []
     for depth, network, layer in atlas.layers():
         fields = atlas.parts[network].sample(layer)
-        if not fields:
-            raise SceneLensError(
-                f"no receptive field of {layer} of the {network} network is there yet: call "
-                "atlas.grow(2, seconds=60) for a sample, or run make atlas for all."
-            )
         about = {"network": network, "depth": depth, "layer": layer}
         rows += [about | field.row for field in fields]
+    if not rows:
+        raise CannotAnswerError(
+            "no receptive field is there yet: call atlas.grow(2) for a sample, or run make atlas for all."
+        )
     return pd.DataFrame(rows)[_SIZES]
 
 
@@ -87,8 +87,8 @@ def table_2(atlas: Atlas) -> pd.DataFrame:
 
     Raises
     ------
-    SceneLensError
-        If no unit of a layer has been measured.
+    CannotAnswerError
+        If no unit has been measured.
 
     Notes
     -----

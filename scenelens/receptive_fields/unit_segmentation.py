@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from scenelens.errors import SceneLensError, close_names
+from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.networks import Network, interpolate, responses
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import EmpiricalRF
@@ -171,5 +171,5 @@ def segment_examples(atlas: Atlas, n: int = 4, threshold: float = 0.5) -> pd.Dat
                 more = {"image": top.image, "threshold": threshold, "frame": top.frame, "mask": mask}
                 rows.append(about | more)
     if not rows:
-        raise SceneLensError("no unit has a receptive field yet: call atlas.grow(2, seconds=60).")
+        raise CannotAnswerError("no unit has a receptive field yet: call atlas.grow(2), or run make atlas.")
     return pd.DataFrame(rows)

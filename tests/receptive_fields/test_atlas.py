@@ -234,3 +234,23 @@ def test_peaks_that_differ_in_the_last_digits_are_the_same(study, made_up, monke
     true = index.peaks
     monkeypatch.setattr(index, "peaks", lambda layer: true(layer) * (1 + off))
     assert len(Atlas(study, 3).parts["scene"].cached("pool2")) == cached
+
+
+def test_layers_of_which_one_unit_takes_long_are_left_out_of_a_limited_run(
+    study, made_up, monkeypatch, capsys
+):
+    atlas = Atlas(study, 9)
+    monkeypatch.setattr(atlas_module, "_LONGEST", 0.0)
+    assert atlas.grow(1, seconds=60) == 0
+    assert "minutes, so this layer is left out; make atlas measures it." in capsys.readouterr().err
+    assert atlas.example_layer("scene") == atlas.pairs()["scene"].iloc[0]
+    monkeypatch.setattr(atlas_module, "_LONGEST", 1e9)
+    assert atlas.grow(1, seconds=60) == len(atlas.layers())
+    assert atlas.example_layer("scene") == atlas.pairs()["scene"].iloc[1]
+
+
+def test_the_estimate_of_a_field_grows_with_its_images_and_depth(study):
+    part = Atlas(study, 2).part("scene")
+    first, last = part.layers[0], part.layers[-1]
+    part.estimate(last)  # kernels and caches are warm
+    assert 0 < part.estimate(first) < part.estimate(last, n_images=50)

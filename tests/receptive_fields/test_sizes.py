@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenelens.errors import SceneLensError
+from scenelens.errors import CannotAnswerError
 from scenelens.networks import RF
 from scenelens.receptive_fields import sentences, sizes
 from scenelens.receptive_fields.sizes import _mean_interval
@@ -160,9 +160,18 @@ def test_where_units_can_see_the_whole_image_words_say_so():
     assert "In pool2 (object network) a unit can see the whole image from every position" in text
 
 
-def test_an_empty_layer_tells_the_way_out():
-    with pytest.raises(SceneLensError, match=r"no receptive field of pool2 .* atlas\.grow"):
-        sizes.field_sizes(Stand([], [1.0]))
+def test_a_layer_without_a_measured_unit_is_left_out_and_said():
+    found = sizes.field_sizes(Stand([], [1.0]))
+    assert found.network.tolist() == ["object"]
+    assert sizes.table_2(Stand([], [1.0])).network.tolist() == ["object"]
+    assert sentences.describe_table_2(sizes.table_2(Stand([], [1.0])))
+    assert "Layers with 0 are left out below" in sentences.describe_atlas(Stand([], [1.0]))
+    assert "left out" not in sentences.describe_atlas(Stand([1.0], [1.0] * 3))
+
+
+def test_an_empty_atlas_tells_the_way_out():
+    with pytest.raises(CannotAnswerError, match=r"no receptive field is there yet: call atlas\.grow"):
+        sizes.field_sizes(Stand([], []))
 
 
 def test_the_atlas_says_how_much_it_holds():

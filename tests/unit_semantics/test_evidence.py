@@ -19,10 +19,17 @@ def study(tmp_path_factory):
     return annotated_study(tmp_path_factory.mktemp("annotated"), per_category=3)
 
 
+def evidence_of(study, label, n_images):
+    """The evidence for one label, with what `collect_evidence` looks up once for all."""
+    maps = ConceptMaps(study.annotations, study.networks[label.network])
+    return _evidence(study, study.automatic_labels(label.network), maps, label, n_images)
+
+
 def test_evidence_shows_the_units_top_images_and_judges_the_annotated_ones(study):
     labels = automatic_set(study).of("scene", "conv3")
     label = next(labels[labels.kind == "objects"].itertuples())
-    shown = _evidence(study, label, 6).images
+    whole = evidence_of(study, label, 6)
+    shown = whole.images
     top = study.index("scene").top_images("conv3", label.unit, 6)
     assert [one.top.image for one in shown] == top.image.tolist()
     network, known = study.networks["scene"], set(study.annotations.images)
@@ -37,7 +44,6 @@ def test_evidence_shows_the_units_top_images_and_judges_the_annotated_ones(study
             share = 0 if where is None else (where & area).sum() / area.sum()
             assert one.fits == (share > 0.5) or abs(share - 0.5) < 0.05  # resized by other means
     assert any(one.fits is not None for one in shown)
-    whole = _evidence(study, label, 6)
     assert whole.fitting <= whole.judged == sum(one.fits is not None for one in shown)
 
 
@@ -57,7 +63,7 @@ def test_a_scene_fits_its_whole_image(study):
 def test_images_without_annotations_are_not_judged(study):
     """Here only the scenes are annotated; a unit's top images come from everywhere."""
     label = next(automatic_set(study).of("object", "conv3").itertuples())
-    shown = _evidence(study, label, 15).images
+    shown = evidence_of(study, label, 15).images
     judged = {one.top.source for one in shown if one.fits is not None}
     assert judged == {"scene-centric"}
     assert {one.top.source for one in shown if one.fits is None} >= {"object-centric"}
