@@ -158,6 +158,11 @@ class ClassNames(Sequence):
         -------
         ClassNames
             In the order of the outputs of torchvision's and timm's networks.
+
+        Notes
+        -----
+        The numbers are WordNet's of 2012, in the order of the challenge's classes: the same list as timm's
+        (Apache License 2.0).
         """
         names = load_torchvision().models.SqueezeNet1_1_Weights.IMAGENET1K_V1.meta["categories"]
         wnids = Path(__file__).with_name("imagenet_wnids.txt").read_text("ascii").split()

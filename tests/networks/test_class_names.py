@@ -154,3 +154,8 @@ def test_imagenets_classes_have_their_numbers():
     assert classes.find("n03126707") == [517]
     assert classes.find("cardigan") == [264, 474]
     assert (classes[264], classes[474]) == ("Cardigan (264)", "cardigan (474)")
+
+
+def test_imagenets_numbers_are_those_of_timm():
+    timm = pytest.importorskip("timm.data")
+    assert ClassNames.imagenet().wnids == timm.ImageNetInfo("imagenet").label_names()
