@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.class_names import ClassNames
+from scenelens.networks.torchvision_shim import load_torchvision
 
 
 @pytest.mark.parametrize(
@@ -157,5 +158,6 @@ def test_imagenets_classes_have_their_numbers():
 
 
 def test_imagenets_numbers_are_those_of_timm():
+    load_torchvision()  # timm imports it
     timm = pytest.importorskip("timm.data")
-    assert ClassNames.imagenet().wnids == timm.ImageNetInfo("imagenet").label_names()
+    assert ClassNames.imagenet().wnids == timm.ImageNetInfo("imagenet-1k").label_names()
