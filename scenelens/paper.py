@@ -7,6 +7,8 @@ Zhou, Khosla, Lapedriza, Oliva and Torralba, *Object Detectors Emerge in Deep Sc
 from __future__ import annotations
 
 PAIR = ("scene", "object")  # the two networks it compares, the scene network first
+#: The kind of images that each of the two was trained on.
+SOURCES = {"scene": "scene-centric", "object": "object-centric"}
 CONTROL = "untrained"  # not in the paper: a network with random weights, which some studies have besides
 
 # Table 1: layer, number of units, (rows, columns) of its map, which is (1, 1) for fully connected layers.

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.annotations import Folding
+from scenelens.emergence import ObjectPresence
 from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.images import load_image
 from scenelens.studies import ActivationIndex, Study
@@ -39,20 +40,18 @@ class AnnotatedPeaks:
     """
 
     def __init__(self, study: Study, network: str) -> None:
-        known = study.scene_images()  # raises where nothing is annotated
+        self._annotations = study.need_annotations()
         self.study, self.network = study, network
-        self._fold = Folding.read()
+        self.images, self._fold = study.scene_images(), Folding.read()
         listed = {annotated: image for image in study.images.image if (annotated := study.annotated(image))}
-        self.images = known
-        self._listed = [listed.get(image, "") for image in known]
+        self._listed = [listed.get(image, "") for image in self.images]
 
     @cached_property
     def index(self) -> ActivationIndex:
         """The index that holds the annotated images: the study's, or one of their own."""
         if all(self._listed):
             return self.study.index(self.network)
-        annotations = self.study.annotations
-        assert annotations is not None  # __init__ raised otherwise
+        annotations = self._annotations
         table = pd.DataFrame({"image": self.images, "path": [annotations.path(one) for one in self.images]})
         return ActivationIndex.build(
             self.study.networks[self.network],
@@ -84,19 +83,8 @@ class AnnotatedPeaks:
         return self.index.peaks(layer)[self.rows]
 
     @cached_property
-    def _objects(self) -> pd.DataFrame:
-        annotations = self.study.annotations
-        assert annotations is not None
-        table = annotations.objects()
-        folded = {name: self._fold(name) for name in table.object.unique()}
-        return pd.DataFrame({"image": table.image, "concept": table.object.map(folded)})
-
-    @cached_property
-    def _sets(self) -> pd.Series:
-        """Image -> the set of annotations that it belongs to; all in one set where there is one."""
-        several = len(self.study.annotation_sets) > 1
-        names = [image.partition("/")[0] if several else "" for image in self.images]
-        return pd.Series(names, index=self.images)
+    def _shown(self) -> ObjectPresence:
+        return ObjectPresence.of(self._annotations, self.images, self._fold)
 
     def presence(self, concept: str) -> tuple[np.ndarray, np.ndarray]:
         """Which annotated images show a concept, and on which its absence is known.
@@ -119,15 +107,11 @@ class AnnotatedPeaks:
         SceneLensError
             If no annotation names the concept; close names are given.
         """
-        name, objects = self._fold(concept), self._objects
-        holding = set(objects.image[objects.concept == name])
-        if not holding:
-            raise SceneLensError(
-                f"no annotated image shows {concept!r}; {close_names(name, sorted(set(objects.concept)))}."
-            )
-        present = np.array([image in holding for image in self.images])
-        sets = self._sets.to_numpy()
-        return present, np.isin(sets, sets[present])
+        name, shown = self._fold(concept), self._shown
+        if name not in shown.objects:
+            raise SceneLensError(f"no annotated image shows {concept!r}; {close_names(name, shown.objects)}.")
+        column = shown.objects.index(name)
+        return shown.present[:, column], shown.judged[:, column]
 
     def halves(self, concept: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Split the images on which a concept's presence is known into two random halves.

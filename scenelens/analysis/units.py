@@ -69,11 +69,6 @@ class UnitAnalysis:
         self.study.layer_row(self.name, found)
         return found
 
-    def _unit(self, layer: str, unit: int) -> None:
-        units = self.study.layer_row(self.name, layer)["units"]
-        if not 0 <= unit < units:
-            raise SceneLensError(f"{layer} has the units 0 to {units - 1}, not {unit}.")
-
     # ---- looking for units
 
     def best_units(self, concept: str, layer: str | None = None, n: int = 10, seed: int = 0) -> pd.DataFrame:
@@ -200,7 +195,7 @@ class UnitAnalysis:
         SceneLensError
             If there is no such layer, unit or network, or the unit responds equally to all images.
         """
-        self._unit(layer, unit)
+        self.study.layer_row(self.name, layer, unit)
         own = self.study.index(self.name).peaks(layer)[:, unit].astype(float)
         if all_equal(own):
             raise SceneLensError(f"{layer}:{unit} responds equally to all images: nothing is similar to it.")
@@ -256,10 +251,9 @@ class UnitAnalysis:
         SceneLensError
             If there is no such layer or unit.
         """
-        self._unit(layer, unit)
+        self.study.layer_row(self.name, layer, unit)
         peaks, images = self._annotated.of(layer)[:, unit], self._annotated.images
-        annotations = self.study.annotations
-        assert annotations is not None  # the peaks would not be there without it
+        annotations = self.study.need_annotations()
         objects = (
             annotations.objects().groupby("image")["object"].agg(lambda names: ", ".join(sorted(set(names))))
         )
@@ -352,7 +346,7 @@ class UnitAnalysis:
         SceneLensError
             If there is no such layer, unit or image, or the layer has no map.
         """
-        self._unit(layer, unit)
+        self.study.layer_row(self.name, layer, unit)
         if self.network.layer_shape(layer)[1:] == (1, 1):
             raise SceneLensError(
                 f"units of {layer} have no map to lay over an image; take a layer that has one."

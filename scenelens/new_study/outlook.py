@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images import choose_categories
 from scenelens.new_study.draft import _quoted
+from scenelens.paper import SOURCES
 from scenelens.sentences import one_line
 from scenelens.studies import Study
 
@@ -80,7 +81,7 @@ class Outlook:
 
 def _matched(study: Study, name: str) -> list[str]:
     """Which categories of its own kind of photographs a network has a class for."""
-    own = study.images.source == {"scene": "scene-centric", "object": "object-centric"}.get(name, "")
+    own = study.images.source == SOURCES.get(name, "")
     images = study.images[own]
     names = [one for one in images.category.unique() if one not in ("", ".")]
     classes = study.networks[name].class_names

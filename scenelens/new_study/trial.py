@@ -12,6 +12,7 @@ import torch
 from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
 from scenelens.networks import PRESETS, Network, Preprocessing
+from scenelens.paper import SOURCES
 from scenelens.studies import Study
 
 _PHOTOGRAPHS = 60  # enough to tell a right way from a wrong one
@@ -152,7 +153,7 @@ def _photographs(study: Study, name: str, usual: Preprocessing) -> tuple[np.ndar
     found = {category: names.find(category) for category in images.category.unique()}
     known = images[[len(found[category]) == 1 for category in images.category]]
     # A network of scenes is tried on scenes: a photograph of a lamp may stand in a folder "bedroom".
-    own = known[known.source == {"scene": "scene-centric", "object": "object-centric"}.get(name, "")]
+    own = known[known.source == SOURCES.get(name, "")]
     known = known if own.empty else own
     turn = known.groupby("category").cumcount()  # categories in turn, so that each has a part
     frames, numbers = [], []

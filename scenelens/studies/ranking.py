@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from scenelens.errors import SceneLensError
 from scenelens.studies.study import Study
 
 #: A box with sides below this share of the frame marks the position by itself.
@@ -96,11 +95,7 @@ def top_images(study: Study, network: str, layer: str, unit: int, n: int = 12) -
     SceneLensError
         If there is no such network, layer or unit.
     """
-    row = study.layer_row(network, layer)
-    if not 0 <= unit < row["units"]:
-        raise SceneLensError(
-            f"{layer} of the {network} network has units 0 to {row['units'] - 1}, not {unit}."
-        )
+    study.layer_row(network, layer, unit)  # raises where there is no such layer or unit
     table = study.index(network).top_images(layer, unit, n)
     about = study.images.set_index("image")
     return [_view(study, network, layer, found, about) for found in table.to_dict("records")]

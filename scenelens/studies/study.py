@@ -498,7 +498,7 @@ class Study:
         """data/<name>/atlas, the results that come with a study of the package; None for other studies."""
         return data_folder().resolve() / file_name(self.name) / "atlas" if self._is_shipped else None
 
-    def layer_row(self, network: str, layer: str) -> dict[str, Any]:
+    def layer_row(self, network: str, layer: str, unit: int | None = None) -> dict[str, Any]:
         """One row of a network's table of layers.
 
         Parameters
@@ -507,6 +507,8 @@ class Study:
             A name in `networks`.
         layer : str
             A layer of that network.
+        unit : int, optional
+            A unit that the layer must have.
 
         Returns
         -------
@@ -516,7 +518,7 @@ class Study:
         Raises
         ------
         SceneLensError
-            If there is no such network or layer; close names are given.
+            If there is no such network or layer (close names are given), or no such unit.
         """
         table = self.networks[network].layers
         rows = table[table["layer"] == layer]
@@ -525,7 +527,12 @@ class Study:
             raise SceneLensError(
                 f"the {network} network has no layer {layer!r}; {close}. See network.layers."
             )
-        return rows.iloc[0].to_dict()
+        row = rows.iloc[0].to_dict()
+        if unit is not None and not 0 <= unit < row["units"]:
+            raise SceneLensError(
+                f"{layer} of the {network} network has units 0 to {row['units'] - 1}, not {unit}."
+            )
+        return row
 
     def scene_categories(self) -> dict[str, str]:
         """Which scene each annotated photograph of a scene shows.

@@ -11,10 +11,9 @@ from typing import Any
 import pandas as pd
 
 from scenelens import paper
-from scenelens.paper import CONTROL, PAIR
+from scenelens.paper import CONTROL, PAIR, SOURCES
 from scenelens.sentences import Sentences, gap_text, named, percent, share_text
 from scenelens.two_networks.svm_transfer import MIN_IMAGES
-from scenelens.two_networks.tables import SOURCES
 
 
 def describe_table_1(table: pd.DataFrame) -> Sentences:

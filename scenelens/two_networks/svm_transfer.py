@@ -20,9 +20,9 @@ import pandas as pd
 from scenelens import paper
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.intervals import wilson_interval
-from scenelens.paper import PAIR
+from scenelens.paper import PAIR, SOURCES
 from scenelens.studies import Study
-from scenelens.two_networks.tables import SOURCES, layer_features, layer_pairs
+from scenelens.two_networks.tables import layer_features, layer_pairs
 
 MIN_IMAGES = 8  # of a category, so that both halves have some
 _COSTS = (1e-4, 1e-3, 1e-2)  # tried by cross-validation; small, because features are standardised

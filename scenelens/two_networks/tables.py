@@ -16,10 +16,8 @@ from scenelens import paper
 from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import wilson_interval
 from scenelens.networks import Network
-from scenelens.paper import CONTROL
+from scenelens.paper import CONTROL, SOURCES
 from scenelens.studies import Study
-
-SOURCES = {"scene": "scene-centric", "object": "object-centric"}  # what each network was trained for
 
 
 def compare_with_table_1(network: Network) -> pd.DataFrame:

@@ -206,7 +206,7 @@ def test_an_overlay_needs_a_map_and_a_known_ending(units, tmp_path):
         units.overlay("fc7", 0)
     with pytest.raises(sl.SceneLensError, match=r"unit\.tiff should end in \.png"):
         units.write_overlay(tmp_path / "unit.tiff", "pool5", 3)
-    with pytest.raises(sl.SceneLensError, match=r"pool5 has the units 0 to \d+, not 999"):
+    with pytest.raises(sl.SceneLensError, match=r"pool5 of the scene network has units 0 to \d+, not 999"):
         units.overlay("pool5", 999)
     assert not list(tmp_path.iterdir())
 
