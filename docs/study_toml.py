@@ -15,7 +15,8 @@ HEAD = """# Every key of a study.toml
 A study is one file in [TOML](https://toml.io). It has tables, written `[cache]`, and lines of
 `key = value`. Texts stand in straight quotes: `"one"` or `'one'`. Where a path has backslashes, as on
 Windows, write it in single quotes, `'C:\\Users\\ada\\photos'`, or with slashes. Paths start from the folder
-of the file; `~` is your home folder.
+of the file; `~` is your home folder, and `{build}/` begins a path in the folder where scenelens keeps what
+it makes.
 
 When a study is opened, every key and every value is checked, and whether its files and folders exist. A
 mistake is named with its line.

@@ -21,7 +21,8 @@ from functools import cache
 from pathlib import Path
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import Drafts, data_folder, digest
+from scenelens.files import Drafts, digest
+from scenelens.installation import HERE
 
 _TIMEOUT = 20  # seconds without an answer, after which the next host is tried
 
@@ -40,14 +41,14 @@ class _Asset:
 
     @property
     def folder(self) -> Path:
-        """Where `_fetch` puts the files: data/downloads/<name>, which git ignores."""
-        return data_folder() / "downloads" / self.name
+        """Where `_fetch` puts the files; in a checkout data/downloads/<name>, which git ignores."""
+        return HERE.downloads / self.name
 
 
 @cache
 def _register(file: Path | None = None) -> dict[str, _Asset]:
     """All assets by their names, from data/assets.toml or another file of that form."""
-    tables = tomllib.loads((file or data_folder() / "assets.toml").read_text(encoding="utf-8"))
+    tables = tomllib.loads((file or HERE.data / "assets.toml").read_text(encoding="utf-8"))
     return {name: _asset(name, table) for name, table in tables.items()}
 
 
@@ -61,7 +62,7 @@ def _asset(name: str, table: dict) -> _Asset:
 def find(name: str) -> Path | None:
     """Return the folder of an asset, or None where it is not installed; nothing is downloaded.
 
-    The places are data/downloads, then ../shared/real next to the checkout.
+    The places are the folder of downloads, then ../shared/real next to a checkout.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def find(name: str) -> Path | None:
     scenelens.errors.SceneLensError: no asset named 'unit_annotations'; close names: unit_annotation.
     """
     asset = _known(name)
-    places = (asset.folder, data_folder().parent.parent / "shared" / "real" / name)
+    places = (asset.folder, HERE.data.parent.parent / "shared" / "real" / name)
     return next((place for place in places if all((place / file).is_file() for file in asset.files)), None)
 
 

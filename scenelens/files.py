@@ -412,18 +412,6 @@ def read_text(path: str | Path) -> str:
         raise ValueError(f"line {line} is not in UTF-8; save it again with the encoding UTF-8") from error
 
 
-def data_folder() -> Path:
-    """Return the folder with the workbook's data.
-
-    Returns
-    -------
-    Path
-        The folder named by the environment variable SCENELENS_DATA; by default data/ next to the package.
-    """
-    given = os.environ.get("SCENELENS_DATA")
-    return Path(given) if given else Path(__file__).resolve().parents[1] / "data"
-
-
 def digest(content: str | bytes) -> str:
     """Return the SHA-256 of a text (as UTF-8) or of bytes.
 

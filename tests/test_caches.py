@@ -14,7 +14,8 @@ import pytest
 
 from scenelens import caches
 from scenelens.caches import cached, read_cached
-from scenelens.files import ArrayFile, Drafts, data_folder
+from scenelens.files import ArrayFile, Drafts
+from scenelens.installation import HERE
 from tests.torture.mutate import DAMAGE, damaged
 
 JSON = {"pack": lambda value: json.dumps(value).encode(), "unpack": json.loads}
@@ -169,9 +170,7 @@ def test_data_that_come_with_a_study_need_a_checksum_where_the_caller_says_so(tm
 
 
 def test_the_packages_own_results_have_checksums():
-    files = [
-        path for path in data_folder().rglob("*") if path.suffix == ".npz" or path.name == "retention.json"
-    ]
+    files = [path for path in HERE.data.rglob("*") if path.suffix == ".npz" or path.name == "retention.json"]
     assert len(files) >= 9
     for path in files:
         content = path.read_bytes()

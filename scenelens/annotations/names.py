@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from scenelens.errors import SceneLensError
-from scenelens.files import data_folder
+from scenelens.installation import HERE
 
 # Words at a name's end that say how an object is seen, not what it is.
 _STATES = frozenset(
@@ -199,7 +199,7 @@ class Folding:
         >>> Folding.read()("windowpane")
         'window'
         """
-        file = Path(path) if path is not None else data_folder() / "object_names.toml"
+        file = Path(path) if path is not None else HERE.data / "object_names.toml"
         try:
             table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8-sig"))
         except OSError as error:

@@ -27,7 +27,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from scenelens.files import data_folder, replace_file
+from scenelens.files import replace_file
+from scenelens.installation import HERE
 from scenelens.intervals import wilson_interval
 from scenelens.networks import CaffeNet, fold_batch_norm, weights_hash
 from scenelens.sceneworld.objects import object_classes
@@ -278,7 +279,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("kinds", nargs="*", default=["scene", "object"])
     parser.add_argument("--work", type=Path, default=Path("build/train"))
-    parser.add_argument("--out", type=Path, default=data_folder() / "sceneworld")
+    parser.add_argument("--out", type=Path, default=HERE.data / "sceneworld")
     for name, value in asdict(Recipe()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     args = vars(parser.parse_args())

@@ -41,8 +41,9 @@ from scenelens import sceneworld
 from scenelens.annotations import ANNOTATION_FORMATS, Annotations, JoinedAnnotations
 from scenelens.cells import answer_in_cells
 from scenelens.errors import CannotAnswerError, SceneLensError, close_names
-from scenelens.files import cache_key, data_folder, file_name
+from scenelens.files import cache_key, file_name
 from scenelens.images import find_images, load_image
+from scenelens.installation import HERE
 from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
@@ -122,7 +123,7 @@ class Study:
         it is first used.
     cache : pathlib.Path
         Folder for everything that can be computed again. The environment variable SCENELENS_CACHE replaces
-        the folder that the file names.
+        the folder that the file names; where the file names none, SCENELENS_HOME has it.
     """
 
     def __init__(self, file: StudyFile) -> None:
@@ -141,7 +142,11 @@ class Study:
         if os.environ.get("SCENELENS_CACHE"):
             return Path(os.environ["SCENELENS_CACHE"]).expanduser() / file_name(self.name)
         given = self.file.data.get("cache", {}).get("path")
-        return self.file.resolve(given if given else f"build/cache/{file_name(self.name)}")
+        if given:
+            return self.file.resolve(given)
+        if os.environ.get("SCENELENS_HOME"):
+            return HERE.build / "cache" / file_name(self.name)
+        return self.file.resolve(f"build/cache/{file_name(self.name)}")
 
     # ---- images and annotations
 
@@ -433,8 +438,8 @@ class Study:
         """Where people's answers about the study's units are stored.
 
         Answers cannot be computed again, so they lie outside the cache: in the file that the study's [labels]
-        table names; otherwise in a folder answers/, next to data/ for a study of the package and next to the
-        study.toml for any other.
+        table names; otherwise in a folder answers/, next to the study.toml. For a study of the package that
+        is the folder answers/ of a checkout, or else one of the user's (see `scenelens.installation`).
 
         Returns
         -------
@@ -444,8 +449,8 @@ class Study:
         given = self.file.data.get("labels", {}).get("store")
         if given:
             return LabelStore(self.file.resolve(given))
-        folder = data_folder().resolve().parent if self._is_shipped else self.file.path.parent
-        return LabelStore(folder / "answers" / f"{file_name(self.name)}.db")
+        folder = HERE.answers if self._is_shipped else self.file.path.parent / "answers"
+        return LabelStore(folder / f"{file_name(self.name)}.db")
 
     @property
     def labels(self) -> pd.DataFrame:
@@ -491,12 +496,12 @@ class Study:
     @property
     def _is_shipped(self) -> bool:
         """Whether the study comes with the package: its file lies in data/studies."""
-        return self.file.path.resolve().parent == data_folder().resolve() / "studies"
+        return self.file.path.resolve().parent == HERE.data.resolve() / "studies"
 
     @property
     def shipped_folder(self) -> Path | None:
         """data/<name>/atlas, the results that come with a study of the package; None for other studies."""
-        return data_folder().resolve() / file_name(self.name) / "atlas" if self._is_shipped else None
+        return HERE.data.resolve() / file_name(self.name) / "atlas" if self._is_shipped else None
 
     def layer_row(self, network: str, layer: str, unit: int | None = None) -> dict[str, Any]:
         """One row of a network's table of layers.

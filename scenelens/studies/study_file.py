@@ -11,14 +11,21 @@ from typing import Any
 
 from scenelens.annotations import ANNOTATION_FORMATS
 from scenelens.errors import SceneLensError, close_names
-from scenelens.files import data_folder
+from scenelens.installation import HERE
 from scenelens.studies.schema import STUDY_SCHEMA
 from scenelens.studies.toml_text import _line_of, _read_toml, _shown
+
+_BUILD = "{build}/"  # begins the paths of a study of the package, wherever that is installed
 
 
 def _study_names() -> list[str]:
     """The studies that come with the package: the files in data/studies."""
-    return sorted(path.stem for path in (data_folder() / "studies").glob("*.toml"))
+    return sorted(path.stem for path in (HERE.data / "studies").glob("*.toml"))
+
+
+def _placed(path: str) -> Path:
+    """The path with ``{build}`` at its beginning as the installation's folder for what can be made again."""
+    return HERE.build / path[len(_BUILD) :] if path.startswith(_BUILD) else _at_home(Path(path))
 
 
 def _at_home(path: Path) -> Path:
@@ -122,7 +129,8 @@ class StudyFile:
         Parameters
         ----------
         path : str
-            A path, relative to the file's folder or absolute; ``~`` is the home folder.
+            A path, relative to the file's folder or absolute; ``~`` is the home folder, ``{build}`` the
+            folder in which the package keeps what it makes.
 
         Returns
         -------
@@ -135,7 +143,7 @@ class StudyFile:
             If the system takes no such path.
         """
         try:
-            return (self.path.parent / _at_home(Path(path))).resolve()
+            return (self.path.parent / _placed(path)).resolve()
         except (OSError, ValueError, RuntimeError) as error:
             raise self.error("", f"{_shown(path)} is no path ({error}).") from error
 
@@ -325,7 +333,7 @@ class StudyFile:
                 f"no study named {given!r}; {close_names(given, _study_names())}. "
                 "A path to a study.toml works too."
             )
-        return data_folder() / "studies" / f"{given}.toml"
+        return HERE.data / "studies" / f"{given}.toml"
 
 
 def _place(section: str) -> tuple[str | int, ...]:
@@ -341,7 +349,7 @@ def _place(section: str) -> tuple[str | int, ...]:
 def _nearest(path: Path, given: str) -> str:
     """What is there in place of a path that is missing."""
     if "sceneworld" in path.parts:
-        return f"`make train` makes {_shown(path)}"
+        return f"`{HERE.call('train')}` makes {_shown(path)}"
     if "\\" in given and os.sep == "/":
         return f"write / in place of \\, as in {given.replace(chr(92), '/')!r}"
     for folder in path.parents:

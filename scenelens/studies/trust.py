@@ -6,7 +6,7 @@ content of the file, wherever it lies; a changed file is asked about again. The 
 reader's own settings, never in the study. Without a terminal, as in a notebook, nobody can be asked, and the
 code does not run: a command then says yes.
 
-The studies of this checkout, those in data/studies and below tests/, come with the package and are trusted
+The studies that come with the package, those in data/studies and below tests/ of a checkout, are trusted
 with it.
 """
 
@@ -15,17 +15,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shlex
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
+from scenelens.installation import HERE, Installation
 from scenelens.networks import Factory
 from scenelens.studies.study_file import StudyFile
 
@@ -52,15 +50,15 @@ class StudyTrust:
         Returns
         -------
         pathlib.Path or None
-            The study's folder; None (anywhere) for a study of this checkout.
+            The study's folder; None (anywhere) for a study that comes with the package.
         """
-        return None if self._is_of_checkout() else self.file.path.resolve().parent
+        return None if self._came_along() else self.file.path.resolve().parent
 
-    def _is_of_checkout(self) -> bool:
+    def _came_along(self) -> bool:
         """Whether a study comes with the package. The variable SCENELENS_DATA has no effect here."""
-        root, path = Path(__file__).resolve().parents[2], self.file.path.resolve()
-        return (root / "pyproject.toml").is_file() and (
-            path.parent == root / "data" / "studies" or path.is_relative_to(root / "tests")
+        own, path = Installation(Path(__file__).resolve().parents[1]), self.file.path.resolve()
+        return path.parent == own.root / "data" / "studies" or (
+            own.is_checkout and path.is_relative_to(own.root / "tests")
         )
 
     def files(self) -> list[Path]:
@@ -102,12 +100,7 @@ class StudyTrust:
             says yes.
         """
         digest = hashlib.sha256(content).hexdigest()
-        if (
-            self._is_of_checkout()
-            or digest in _given()
-            or digest in _remembered()
-            or self._asked(path, digest)
-        ):
+        if self._came_along() or digest in _given() or digest in _remembered() or self._asked(path, digest):
             return
         raise SceneLensError(
             f"the study {self.file.path} wants to run the code of {path} (sha256 {digest}), which you have "
@@ -177,8 +170,7 @@ class StudyTrust:
         return yes
 
     def _command(self) -> str:
-        study = shlex.quote(str(self.file.path))
-        return f"{shlex.quote(sys.executable)} -m scenelens.prepare trust --study {study}"
+        return HERE.call("trust", study=self.file.path)
 
 
 def _given() -> set[str]:
@@ -191,10 +183,7 @@ def _digest(path: Path) -> str:
 
 def _settings() -> Path:
     given = os.environ.get(_CONFIG)
-    folder = (
-        Path(given).expanduser() if given else platformdirs.user_config_path("scenelens", appauthor=False)
-    )
-    return folder / "trusted.json"
+    return (Path(given).expanduser() if given else HERE.settings) / "trusted.json"
 
 
 def _remembered() -> dict[str, Any]:

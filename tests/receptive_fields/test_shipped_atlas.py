@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scenelens import paper
-from scenelens.files import data_folder
+from scenelens.installation import HERE
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.reach import theoretical_rf
 from scenelens.receptive_fields.field import EmpiricalRF
@@ -16,7 +16,7 @@ UNITS = {"pool1": 48, "pool2": 128, "conv4": 192, "pool5": 128}
 
 @pytest.fixture(scope="module", params=["scene", "object"])
 def fields(request):
-    folder = data_folder() / "sceneworld" / "atlas"
+    folder = HERE.data / "sceneworld" / "atlas"
     paths = {layer: folder / f"{request.param}-{layer}.npz" for layer in paper.RF_SIZES}
     return {layer: EmpiricalRF.unpack(path.read_bytes())[0] for layer, path in paths.items()}
 

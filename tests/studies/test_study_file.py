@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
-from scenelens.files import data_folder
+from scenelens.installation import HERE
 from scenelens.studies.study_file import StudyFile, _study_names
 from tests.tiny_study import STUDY, write_tiny_study
 from tests.torture.mutate import NASTY, places, replaced, toml_file
@@ -75,7 +75,7 @@ def test_finding_a_study(tmp_path, monkeypatch):
     path = tmp_path / "study.toml"
     path.write_text(STUDY)
     assert StudyFile.find(path) == StudyFile.find(str(path)) == StudyFile.find(tmp_path) == path
-    embedded = data_folder() / "studies" / "sceneworld.toml"
+    embedded = HERE.data / "studies" / "sceneworld.toml"
     assert StudyFile.find("sceneworld") == StudyFile.find(None) == embedded
     monkeypatch.setenv("SCENELENS_STUDY", str(path))
     assert StudyFile.find(None) == path

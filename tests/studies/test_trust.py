@@ -74,7 +74,7 @@ def test_opening_runs_no_code_and_without_a_terminal_the_answer_is_no(path, ran)
     with pytest.raises(SceneLensError) as caught:
         study.networks["scene"]
     code = path.parent / "net.py"
-    for said in (str(code), digest(code), f"-m scenelens.prepare trust --study {path}"):
+    for said in (str(code), digest(code), f"scenelens trust --study {path}"):
         assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not ran.exists()
@@ -279,7 +279,7 @@ def test_in_a_notebook_the_code_does_not_run_and_the_sentence_says_how(path, ran
     nbformat.write(notebook, tmp_path / "asks.ipynb")
     (problem,) = Run.of(tmp_path / "asks.ipynb").problems
     assert digest(path.parent / "net.py") in problem
-    assert f"-m scenelens.prepare trust --study {path}" in problem
+    assert f"scenelens trust --study {path}" in problem
     assert not ran.exists()
     StudyTrust(StudyFile.read(path)).remember()
     assert Run.of(tmp_path / "asks.ipynb").problems == []

@@ -1,0 +1,31 @@
+"""What pyproject.toml cannot say: a wheel has data/ and notebooks/ inside the package.
+
+In the repository both are folders of their own. An editable installation and a checkout use them there.
+"""
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ADDED = ("data", "notebooks")
+LEFT_OUT = shutil.ignore_patterns("downloads", ".*", "__pycache__", "*.damaged")
+
+
+class BuildWithData(build_py):
+    """Copies the folders of the repository into the package that is built."""
+
+    def run(self):
+        """Copy the modules, and then the folders."""
+        if self.editable_mode:
+            super().run()
+            return
+        package = Path(self.build_lib, "scenelens")
+        shutil.rmtree(package, ignore_errors=True)  # an earlier build may have left modules that are gone
+        super().run()
+        for name in ADDED:
+            shutil.copytree(name, package / name, ignore=LEFT_OUT)
+
+
+setup(cmdclass={"build_py": BuildWithData})
