@@ -59,7 +59,7 @@ torture: $(READY)  ## damaged input, kills, races, hostile names: a table of fau
 bench: $(READY)  ## measure the speed against other libraries, results in build/bench
 	for file in benchmarks/[a-z]*.py; do $(PY) -m benchmarks.$$(basename $$file .py) $(ARGS); done
 
-train: $(READY)  ## train SceneWorld's two networks (up to an hour on two cores)
+train: $(READY)  ## train SceneWorld's two networks: an hour on two cores (ARGS="--long": as shipped, hours)
 	$(PY) -m scenelens.sceneworld.training $(ARGS)
 
 atlas: $(READY)  ## measure all receptive fields and minimal images (STUDY=path, ARGS="--minutes 30")

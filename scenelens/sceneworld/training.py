@@ -4,10 +4,15 @@
 measures them on images that neither has seen, and writes weights and model cards to ``data/sceneworld/``.  Both
 networks see the same number of images, the same number of times, with the same recipe: the paper's comparison, small.
 
+A renderer never runs out of pictures, but a disk is full soon. So the pictures are rendered in groups. The network is
+trained on a window of the newest groups, the window moves on by one group after each pass, and a group that has left
+it is removed. Each picture is seen exactly ``passes`` times. A run that was stopped continues after its last window.
+
 Two choices make it fit on two CPU cores.  BatchNorm speeds the training up and is folded into the weights before they
 are written.  Local response normalisation is left out during training: after BatchNorm its factor is 1 to within a
-few parts in ten thousand, but it costs half of the time.  The accuracy in the card is that of the written network,
-with LRN, in the half precision in which it is shipped.
+few parts in ten thousand, but it costs half of the time.  What is written is the running average of the weights over
+the last thousand steps or so, which is less noisy than the weights of one step.  The accuracy in the card is that of
+the written network, with LRN, in the half precision in which it is shipped.
 """
 
 from __future__ import annotations
@@ -15,16 +20,19 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from scenelens.files import replace_file
@@ -37,12 +45,15 @@ from scenelens.sceneworld.studio import render_object
 from scenelens.sceneworld.truth import scene_categories
 from scenelens.sceneworld.workers import cores, render_pool
 
-__all__ = ["HELD_OUT_SEEDS", "TRAIN_SEEDS", "Recipe", "main", "train"]
+__all__ = ["HELD_OUT_SEEDS", "LONG", "SHORT", "TRAIN_SEEDS", "Recipe", "main", "train"]
 
 _SIZE = 227
 _MEAN = (123.0, 117.0, 104.0)  # subtracted from R, G, B on a 0..255 scale, as Caffe's networks do
+_SHIFT = 8  # pixels by which a training image is moved at most
 # First seeds. Those of the images in the workbook stay below 10 million (see `dataset`), so the three sets never meet.
 TRAIN_SEEDS, HELD_OUT_SEEDS = 10_000_000, 20_000_000
+#: The network is written when it has seen these shares of all presentations, for the curves over pictures seen.
+_MILESTONES = tuple(0.5**k for k in range(7, 0, -1))
 
 
 @dataclass(frozen=True)
@@ -51,35 +62,99 @@ class Recipe:
 
     Attributes
     ----------
-    n_images, n_held_out : int
-        Number of images for training and for measuring the accuracy.
-    epochs : int
-        Number of passes over the training images.
+    n_images : int
+        Number of images for training.
+    n_held_out : int
+        Number of images for measuring the accuracy.
+    group : int
+        Number of images that are rendered together; the last group may be smaller.
+    passes : int
+        How often each image is seen.
     batch : int
         Images per step.
     peak_lr : float
         Greatest learning rate of the one-cycle schedule.
-    weight_decay, label_smoothing, dropout : float
-        The usual regularisers.
+    weight_decay : float
+        Factor on the weights' squares in the loss.
+    label_smoothing : float
+        Share of the target that all classes have in common, 0..1.
+    dropout : float
+        Share of the units of fc6 and fc7 that are switched off in a step, 0..1.
+    average : float
+        How much of the running average of the weights stays at each step, 0..1.
     width : float
         Factor on the number of convolution channels of CaffeNet.
     fc : int
         Number of units in the fully connected layers.
     seed : int
-        Seed of the weights, the order of the images, their shifts and dropout.
+        Seed of the weights, the order of the images, their shifts and dropout. The images do not depend on it.
     """
 
-    n_images: int = 16_000
+    n_images: int = 153_600
     n_held_out: int = 2_000
-    epochs: int = 7
+    group: int = 2_400
+    passes: int = 3
     batch: int = 64
     peak_lr: float = 0.05
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     dropout: float = 0.2
+    average: float = 0.999
     width: float = 0.5
     fc: int = 512
     seed: int = 0
+
+    @property
+    def n_groups(self) -> int:
+        """The number of groups of images."""
+        return -(-self.n_images // self.group)
+
+    @property
+    def windows(self) -> list[range]:
+        """The numbers of the groups that each pass shows.
+
+        >>> Recipe(n_images=30, group=10, passes=2).windows
+        [range(0, 1), range(0, 2), range(1, 3), range(2, 3)]
+        """
+        last = self.n_groups
+        return [range(max(0, t - self.passes + 1), min(t + 1, last)) for t in range(last + self.passes - 1)]
+
+    def steps(self, window: range) -> int:
+        """The number of whole batches in a window.
+
+        Parameters
+        ----------
+        window : range
+            The numbers of its groups.
+
+        Returns
+        -------
+        int
+            Steps of the optimizer; the images of an incomplete batch are left out.
+        """
+        n = sum(len(self.images(group)) for group in window)
+        return n // self.batch
+
+    def images(self, group: int) -> range:
+        """The numbers of the images of a group.
+
+        Parameters
+        ----------
+        group : int
+            The number of the group, from 0.
+
+        Returns
+        -------
+        range
+            Numbers of images, from 0. Image ``i`` is of class ``i`` modulo the number of classes.
+        """
+        return range(group * self.group, min((group + 1) * self.group, self.n_images))
+
+
+#: What made the shipped weights: 460,800 presentations of 153,600 images, each seen three times.
+LONG = Recipe()
+#: What a laptop does in an hour: 112,000 presentations of 16,000 images, each seen seven times.
+SHORT = Recipe(n_images=16_000, group=16_000, passes=7)
 
 
 def _class_names(kind: str) -> list[str]:
@@ -94,53 +169,93 @@ def _render(kind: str, names: list[str], first_seed: int, i: int) -> np.ndarray:
     return image
 
 
-def _rendered_images(path: Path, kind: str, n: int, first_seed: int, workers: int | None = None) -> np.ndarray:
-    """Images of one kind, (n, 227, 227, 3) uint8, rendered once and then read from the file ``path``.
+def _begin_rendering(path: Path, kind: str, numbers: range, first_seed: int, pool: Executor) -> Callable[[], np.ndarray]:
+    """Start to render images of one kind, and return how to get them: (n, 227, 227, 3) uint8, mapped from the file ``path``.
 
-    16,000 images take 2.5 GB, so they are mapped into memory and read from disk as needed. The file gets its name when
-    it is complete: a run that was stopped renders again.
+    They are rendered once, and then read from the file. The file gets its name when it is complete: a run that was stopped
+    renders them again.
     """
     if path.exists():
-        return np.load(path, mmap_mode="r")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part.npy")
-    images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(n, _SIZE, _SIZE, 3))
+        return partial(np.load, path, mmap_mode="r")
     draw = partial(_render, kind, _class_names(kind), first_seed)
-    with render_pool(workers or cores()) as pool:
-        rendered = pool.map(draw, range(n), chunksize=50)
-        for i, image in enumerate(tqdm(rendered, total=n, desc=f"rendering {path.stem}", mininterval=2)):
+    rendered = pool.map(draw, numbers, chunksize=50)
+
+    def finish() -> np.ndarray:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part.npy")
+        images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(len(numbers), _SIZE, _SIZE, 3))
+        for i, image in enumerate(rendered):
             images[i] = image
-    images.flush()
-    unfinished.replace(path)
-    return np.load(path, mmap_mode="r")
+        images.flush()
+        unfinished.replace(path)
+        return np.load(path, mmap_mode="r")
+
+    return finish
 
 
-def _prepared(images: np.ndarray) -> Tensor:
+class _Pictures:
+    """The training images of one kind, one group after another; groups that are no longer needed leave the disk."""
+
+    def __init__(self, kind: str, recipe: Recipe, work: Path, pool: Executor, keep: bool) -> None:
+        self._kind, self._recipe, self._work, self._pool, self._keep = kind, recipe, work, pool, keep
+        self._begun: dict[int, Callable[[], np.ndarray]] = {}
+        self._groups: dict[int, np.ndarray] = {}
+
+    def _path(self, group: int) -> Path:
+        return self._work / "pictures" / f"{self._kind}_{self._recipe.group}_{group:05d}.npy"
+
+    def begin(self, window: range) -> None:
+        """Start to render what a window needs."""
+        for group in window:
+            if group not in self._begun:
+                numbers = self._recipe.images(group)
+                self._begun[group] = _begin_rendering(self._path(group), self._kind, numbers, TRAIN_SEEDS, self._pool)
+
+    def of(self, window: range) -> list[np.ndarray]:
+        """The images of each group of a window, and forget those of the groups before it."""
+        self.begin(window)
+        for group in [number for number in self._groups if number < window.start]:
+            del self._groups[group]
+            if not self._keep:
+                self._path(group).unlink(missing_ok=True)
+        for group in window:
+            if group not in self._groups:
+                self._groups[group] = self._begun[group]()
+        return [self._groups[group] for group in window]
+
+
+def _prepared(images: Tensor) -> Tensor:
     """uint8 (N, 227, 227, 3) -> float32 (N, 3, 227, 227), mean subtracted; channels last in memory is faster on CPUs."""
-    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float()
-    return (x - torch.tensor(_MEAN).view(1, 3, 1, 1)).contiguous(memory_format=torch.channels_last)
+    x = images.permute(0, 3, 1, 2).float()
+    return (x - torch.tensor(_MEAN, device=x.device).view(1, 3, 1, 1)).contiguous(memory_format=torch.channels_last)
 
 
-def _augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _augment(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Mirror half of the images and shift each by up to 8 pixels, edges repeated."""
-    out = np.empty_like(images)
-    for i, image in enumerate(images):
-        dy, dx = rng.integers(-8, 9, 2)
-        rows = np.clip(np.arange(_SIZE) + dy, 0, _SIZE - 1)
-        columns = np.clip(np.arange(_SIZE) + dx, 0, _SIZE - 1)
-        if rng.random() < 0.5:
-            columns = columns[::-1]
-        out[i] = image[rows][:, columns]
-    return out
+    shifts = rng.integers(-_SHIFT, _SHIFT + 1, (2, len(images), 1))
+    rows, columns = np.clip(np.arange(_SIZE) + shifts, 0, _SIZE - 1)
+    mirrored = rng.random(len(images)) < 0.5
+    columns[mirrored] = columns[mirrored, ::-1]
+    at, row, column = (torch.from_numpy(part).to(images.device) for part in (np.arange(len(images)), rows, columns))
+    return images[at[:, None, None], row[:, :, None], column[:, None, :]]
 
 
-def _batches(images: np.ndarray, n_classes: int, recipe: Recipe, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch in random order, without the incomplete last batch; image ``i`` is of class ``i % n_classes``."""
-    order = rng.permutation(len(images))
+def _batches(
+    groups: list[np.ndarray], first: int, n_classes: int, recipe: Recipe, rng: np.random.Generator, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One pass over some groups in random order, without the incomplete last batch.
+
+    ``first`` is the number of the first group's first image; image ``i`` is of class ``i % n_classes``.
+    """
+    of_group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    in_group = np.concatenate([np.arange(len(group)) for group in groups])
+    order = rng.permutation(len(of_group))
     for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
-        # Sorted within the batch, so that the mapped file is read forwards.
+        # Sorted within the batch, so that the mapped files are read forwards.
         chosen = np.sort(order[start : start + recipe.batch])
-        yield _prepared(_augment(images[chosen], rng)), torch.from_numpy(chosen % n_classes)
+        images = np.stack([groups[of_group[i]][in_group[i]] for i in chosen])
+        truth = torch.from_numpy((first + chosen) % n_classes).to(device)
+        yield _prepared(_augment(torch.from_numpy(images).to(device), rng)), truth
 
 
 def _network_in_training(n_classes: int, recipe: Recipe) -> CaffeNet:
@@ -152,60 +267,108 @@ def _network_in_training(n_classes: int, recipe: Recipe) -> CaffeNet:
     return model
 
 
-def _finished_network(model: CaffeNet, n_classes: int, recipe: Recipe) -> CaffeNet:
+def _finished_network(model: nn.Module, n_classes: int, recipe: Recipe) -> CaffeNet:
     """The network as it is shipped: BatchNorm folded into the weights, LRN back in its place, weights rounded to half."""
+    trained = _network_in_training(n_classes, recipe)
+    trained.load_state_dict({name: value.cpu() for name, value in model.state_dict().items()})
     shipped = CaffeNet(n_classes, width=recipe.width, fc=recipe.fc)
-    shipped.load_state_dict(fold_batch_norm(model).state_dict())
+    shipped.load_state_dict(fold_batch_norm(trained).state_dict())
     return shipped.half().float().eval()
 
 
-def _fit(images: np.ndarray, n_classes: int, recipe: Recipe, checkpoint: Path) -> CaffeNet:
-    """Train on ``images``; a run that was stopped continues after the last epoch written to ``checkpoint``."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = _network_in_training(n_classes, recipe).to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.peak_lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.peak_lr, epochs=recipe.epochs, steps_per_epoch=len(images) // recipe.batch
-    )
-    parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
-    done = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
-        done = state.pop("epoch")
-        for name, part in parts.items():
+class _Training:
+    """A network in training: its weights, their running average, the optimizer and the schedule.
+
+    Attributes
+    ----------
+    done : int
+        How many windows it has seen.
+    """
+
+    def __init__(self, n_classes: int, recipe: Recipe) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.recipe, self.n_classes, self.done = recipe, n_classes, 0
+        self.model = _network_in_training(n_classes, recipe).to(self.device, memory_format=torch.channels_last)
+        keep = get_ema_multi_avg_fn(recipe.average)
+        self.average = AveragedModel(self.model, multi_avg_fn=keep, use_buffers=True)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=recipe.peak_lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
+        )
+        steps = sum(map(recipe.steps, recipe.windows))
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, recipe.peak_lr, total_steps=steps)
+
+    @property
+    def seen(self) -> int:
+        """The number of presentations so far."""
+        return self.recipe.batch * sum(map(self.recipe.steps, self.recipe.windows[: self.done]))
+
+    def finished(self) -> CaffeNet:
+        """The network as it would be shipped now."""
+        return _finished_network(self.average.module, self.n_classes, self.recipe)
+
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "average": self.average, "optimizer": self.optimizer, "schedule": self.schedule}
+
+    def load(self, checkpoint: Path) -> None:
+        """Continue after the last window written to ``checkpoint``, if there is one."""
+        if not checkpoint.exists():
+            return
+        state = torch.load(checkpoint, weights_only=True, map_location=self.device)
+        for name, part in self._parts().items():
             part.load_state_dict(state[name])
-    for epoch in range(done, recipe.epochs):
-        _train_epoch(model, images, n_classes, recipe, epoch, optimizer, schedule)
-        # Written under another name first, so that a stop while writing leaves the previous checkpoint intact.
-        state = {name: part.state_dict() for name, part in parts.items()} | {"epoch": epoch + 1}
+        self.done = state["done"]
+
+    def save(self, checkpoint: Path) -> None:
+        """Write ``checkpoint``. It is written under another name first, so that a stop leaves the previous one intact."""
+        state = {name: part.state_dict() for name, part in self._parts().items()} | {"done": self.done}
         torch.save(state, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").replace(checkpoint)
-    return _finished_network(model.cpu(), n_classes, recipe)
 
+    def see(self, groups: list[np.ndarray], window: range) -> None:
+        """One pass over a window."""
+        recipe = self.recipe
+        # Seeds depend on the window alone, so that a continued run sees the same numbers as one that was never stopped.
+        rng = np.random.default_rng([recipe.seed, self.done])
+        torch.manual_seed(recipe.seed * 100_000 + self.done)  # dropout
+        batches = _batches(groups, recipe.images(window.start).start, self.n_classes, recipe, rng, self.device)
+        title = f"window {self.done + 1}/{len(recipe.windows)}"
+        right, loss = torch.zeros((), dtype=torch.long, device=self.device), torch.zeros(())
+        self.model.train()
+        for x, y in (bar := tqdm(batches, total=recipe.steps(window), desc=title, mininterval=10)):
+            loss, hits = self._step(x, y)
+            right += hits
+        self.done += 1
+        share = right.item() / max(1, recipe.batch * recipe.steps(window))
+        bar.write(f"{title}: {self.seen:,} presentations, loss {loss.item():.2f}, right in training {share:.3f}")
 
-def _train_epoch(model, images, n_classes, recipe, epoch, optimizer, schedule) -> None:
-    device = next(model.parameters()).device
-    # Seeds depend on the epoch alone, so that a continued run sees the same numbers as one that was never stopped.
-    rng = np.random.default_rng([recipe.seed, epoch])
-    torch.manual_seed(recipe.seed * 1000 + epoch)  # dropout
-    right = seen = 0
-    bar = tqdm(
-        _batches(images, n_classes, recipe, rng),
-        total=len(images) // recipe.batch,
-        desc=f"epoch {epoch + 1}/{recipe.epochs}",
-        mininterval=5,
-    )
-    model.train()
-    for x, y in bar:
-        logits = model(x.to(device))
-        loss = nn.functional.cross_entropy(logits, y.to(device), label_smoothing=recipe.label_smoothing)
-        optimizer.zero_grad()
+    def _step(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.model(x)
+        loss = nn.functional.cross_entropy(logits, y, label_smoothing=self.recipe.label_smoothing)
+        self.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
-        schedule.step()
-        right += int((logits.argmax(1).cpu() == y).sum())
-        seen += len(y)
-        bar.set_postfix(loss=f"{loss.item():.2f}", top1=f"{right / seen:.3f}", refresh=False)
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.update_parameters(self.model)
+        return loss.detach(), (logits.argmax(1) == y).sum()
+
+
+def _fit(training: _Training, pictures: _Pictures, checkpoint: Path, milestone: Callable[[], object]) -> None:
+    """Train to the end; a run that was stopped continues after the last window written to ``checkpoint``.
+
+    ``milestone`` is called after each window in which the network has reached one of `_MILESTONES`.
+    """
+    training.load(checkpoint)
+    windows = training.recipe.windows
+    total = training.recipe.batch * sum(map(training.recipe.steps, windows))
+    for number in range(training.done, len(windows)):
+        groups = pictures.of(windows[number])
+        for following in windows[number + 1 : number + 2]:
+            pictures.begin(following)  # rendered while the network is trained
+        before = training.seen
+        training.see(groups, windows[number])
+        training.save(checkpoint)
+        if any(before < share * total <= training.seen for share in _MILESTONES):
+            milestone()
 
 
 @torch.inference_mode()
@@ -215,11 +378,11 @@ def _correct_answers(model: CaffeNet, images: np.ndarray, n_classes: int) -> int
     for start in range(0, len(images), 64):
         block = images[start : start + 64]
         truth = (start + np.arange(len(block))) % n_classes
-        right += int((model(_prepared(block)).argmax(1).numpy() == truth).sum())
+        right += int((model(_prepared(torch.from_numpy(np.array(block)))).argmax(1).numpy() == truth).sum())
     return right
 
 
-def _model_card(kind: str, model: CaffeNet, recipe: Recipe, right: int, seconds: float) -> dict:
+def _model_card(kind: str, model: CaffeNet, recipe: Recipe, seen: int, right: int, seconds: float) -> dict:
     """The model card, written next to the weights: where they come from and how good they are."""
     low, high = wilson_interval(right, recipe.n_held_out)
     return {
@@ -230,19 +393,30 @@ def _model_card(kind: str, model: CaffeNet, recipe: Recipe, right: int, seconds:
             "top1": right / recipe.n_held_out,
             "interval_95": [round(low, 4), round(high, 4)],
         },
+        "presentations": seen,
         "recipe": asdict(recipe),
         "data": {"world": "sceneworld", "train_seeds": TRAIN_SEEDS, "held_out_seeds": HELD_OUT_SEEDS},
         "preprocessing": {"order": "RGB", "range": "0..255", "mean": list(_MEAN), "size": _SIZE},
         "weights_hash": weights_hash(model),
         "date": date.today().isoformat(),
-        "minutes_on_two_cores": round(seconds / 60, 1),
+        "minutes": round(seconds / 60, 1),
         "command": "make train",
         "licence": "MIT, as the project",
     }
 
 
-def train(kind: str, recipe: Recipe, work: Path, out: Path) -> dict:
+def _write(path: Path, model: CaffeNet, card: dict) -> None:
+    """Write the weights in half precision, and the card next to them."""
+    half = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
+    weights = save(half, metadata={"weights_hash": card["weights_hash"]})
+    replace_file(path.with_suffix(".safetensors"), weights, durable=True)
+    replace_file(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+
+
+def train(kind: str, recipe: Recipe, work: Path, out: Path, *, keep_pictures: bool = False, name: str | None = None) -> dict:
     """Render, train, measure and write one network.
+
+    The network is also written at `_MILESTONES` on the way, into ``work``, as ``<name>_seen_<presentations>``.
 
     Parameters
     ----------
@@ -251,27 +425,37 @@ def train(kind: str, recipe: Recipe, work: Path, out: Path) -> dict:
     recipe : Recipe
         How it is trained.
     work : pathlib.Path
-        Folder for rendered images and checkpoints; both are used again by a later run.
+        Folder for rendered images, checkpoints and the networks on the way; a later run continues from it.
     out : pathlib.Path
-        Folder for ``<kind>.safetensors`` and the model card ``<kind>.json``.
+        Folder for ``<name>.safetensors`` and the model card ``<name>.json``.
+    keep_pictures : bool, optional
+        Whether rendered images stay on disk for the next network, 155 kB each.
+    name : str, optional
+        The name of the files, by default `kind`.
 
     Returns
     -------
     dict
         The model card.
     """
-    start, n_classes = time.perf_counter(), len(_class_names(kind))
-    train_images = _rendered_images(work / f"{kind}_train.npy", kind, recipe.n_images, TRAIN_SEEDS)
-    held_out = _rendered_images(work / f"{kind}_held_out.npy", kind, recipe.n_held_out, HELD_OUT_SEEDS)
-    model = _fit(train_images, n_classes, recipe, work / f"{kind}.checkpoint")
-    right = _correct_answers(model, held_out, n_classes)
-    card = _model_card(kind, model, recipe, right, time.perf_counter() - start)
-    half = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    weights = save(half, metadata={"weights_hash": card["weights_hash"]})
-    replace_file(out / f"{kind}.safetensors", weights, durable=True)
-    replace_file(out / f"{kind}.json", (json.dumps(card, indent=2) + "\n").encode())
-    print(f"{kind}: top-1 {card['held_out']['top1']:.3f} on {recipe.n_held_out} held-out images")
-    return card
+    start, name, n_classes = time.perf_counter(), name or kind, len(_class_names(kind))
+    work.mkdir(parents=True, exist_ok=True)
+    with render_pool(cores()) as pool:
+        numbers = range(recipe.n_held_out)
+        held_out = _begin_rendering(work / "pictures" / f"{kind}_held_out.npy", kind, numbers, HELD_OUT_SEEDS, pool)()
+        training = _Training(n_classes, recipe)
+
+        def write(path: Path) -> dict:
+            model = training.finished()
+            right = _correct_answers(model, held_out, n_classes)
+            card = _model_card(kind, model, recipe, training.seen, right, time.perf_counter() - start)
+            _write(path, model, card)
+            print(f"{path.stem}: top-1 {card['held_out']['top1']:.3f} on {recipe.n_held_out} held-out images", flush=True)
+            return card
+
+        pictures = _Pictures(kind, recipe, work, pool, keep_pictures)
+        _fit(training, pictures, work / f"{name}.checkpoint", lambda: write(work / f"{name}_seen_{training.seen:07d}"))
+        return write(out / name)
 
 
 def main() -> None:
@@ -280,12 +464,18 @@ def main() -> None:
     parser.add_argument("kinds", nargs="*", default=["scene", "object"])
     parser.add_argument("--work", type=Path, default=Path("build/train"))
     parser.add_argument("--out", type=Path, default=HERE.data / "sceneworld")
-    for name, value in asdict(Recipe()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    args = vars(parser.parse_args())
-    kinds, work, out = args.pop("kinds"), args.pop("work"), args.pop("out")
-    for kind in kinds:
-        train(kind, Recipe(**args), work, out)
+    parser.add_argument("--long", action="store_true", help="the recipe of the shipped weights: hours on two cores")
+    parser.add_argument("--seeds", type=int, nargs="+", help="train one network for each seed, <kind>_<seed>")
+    parser.add_argument("--keep-pictures", action="store_true", help="keep rendered images for the next network")
+    for field, value in asdict(SHORT).items():
+        parser.add_argument(f"--{field.replace('_', '-')}", type=type(value))
+    args = parser.parse_args()
+    given = {field: getattr(args, field) for field in asdict(SHORT) if getattr(args, field) is not None}
+    recipe = replace(LONG if args.long else SHORT, **given)
+    for kind in args.kinds:
+        for seed in args.seeds or [None]:
+            one, name = (recipe, kind) if seed is None else (replace(recipe, seed=seed), f"{kind}_{seed}")
+            train(kind, one, args.work, args.out, keep_pictures=args.keep_pictures, name=name)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,139 @@
+"""Training in windows of pictures: how often each is seen, and that a stopped run ends in the same place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenelens.sceneworld import training
+from scenelens.sceneworld.training import LONG, SHORT, Recipe
+
+_TINY = Recipe(n_images=40, n_held_out=8, group=16, passes=2, batch=8, width=0.0625, fc=8)
+
+
+@given(st.integers(1, 200), st.integers(1, 60), st.integers(1, 9))
+def test_each_image_is_seen_as_often_as_the_recipe_says(n, group, passes):
+    recipe = Recipe(n_images=n, group=group, passes=passes)
+    seen = Counter(i for window in recipe.windows for number in window for i in recipe.images(number))
+    assert seen == dict.fromkeys(range(n), passes)
+    for window in recipe.windows:  # a window is in one piece, and no longer than the passes
+        assert 1 <= len(window) <= passes
+
+
+def test_the_recipes_reach_the_presentations_that_they_name():
+    for recipe, wanted in ((LONG, 460_800), (SHORT, 112_000)):
+        shown = recipe.batch * sum(map(recipe.steps, recipe.windows))
+        assert wanted - recipe.batch * len(recipe.windows) < shown <= wanted
+
+
+def _shifted(image: np.ndarray, dy: int, dx: int, mirrored: bool) -> np.ndarray:
+    """By hand: pad with repeated edges, cut, mirror."""
+    padded = np.pad(image, ((8, 8), (8, 8), (0, 0)), mode="edge")
+    cut = padded[8 + dy : 8 + dy + 227, 8 + dx : 8 + dx + 227]
+    return cut[:, ::-1] if mirrored else cut
+
+
+def test_images_are_shifted_and_mirrored_as_by_hand():
+    images = np.random.default_rng(0).integers(0, 256, (6, 227, 227, 3), dtype=np.uint8)
+    found = training._augment(torch.from_numpy(images), np.random.default_rng(3)).numpy()
+    rng = np.random.default_rng(3)
+    (dy, dx), mirrored = rng.integers(-8, 9, (2, 6)), rng.random(6) < 0.5
+    assert mirrored.any()
+    assert not mirrored.all()
+    for i in range(6):
+        np.testing.assert_array_equal(found[i], _shifted(images[i], dy[i], dx[i], mirrored[i]))
+
+
+def test_each_image_has_the_label_of_its_number():
+    groups = [np.full((n, 227, 227, 3), 0, dtype=np.uint8) for n in (5, 7)]
+    for part, first in zip(groups, (10, 15), strict=True):
+        part[:] = (first + np.arange(len(part)))[:, None, None, None]
+    recipe = replace(_TINY, batch=4)
+    device = torch.device("cpu")
+    shown = Counter()
+    for x, y in training._batches(groups, 10, 3, recipe, np.random.default_rng(0), device):
+        numbers = (x[:, 0, 0, 0] + training._MEAN[0]).round().long()
+        assert torch.equal(numbers % 3, y)
+        shown.update(numbers.tolist())
+    assert shown == dict.fromkeys(range(10, 22), 1)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Random pictures instead of rendered ones; the numbers of those that were drawn."""
+    numbers: list[int] = []
+
+    def draw(kind, names, first_seed, i):
+        numbers.append(first_seed + i)
+        return np.random.default_rng(first_seed + i).integers(0, 256, (227, 227, 3), dtype=np.uint8)
+
+    class _Here:
+        """A pool without processes."""
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def map(self, function, items, chunksize=1):
+            return map(function, items)
+
+    monkeypatch.setattr(training, "_render", draw)
+    monkeypatch.setattr(training, "render_pool", lambda workers: _Here())
+    return numbers
+
+
+def test_a_stopped_run_ends_in_the_same_weights(drawn, tmp_path, monkeypatch):
+    whole = training.train("scene", _TINY, tmp_path / "whole", tmp_path / "whole")
+    see, calls = training._Training.see, []
+
+    def stops(self, groups, window):
+        calls.append(window)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        see(self, groups, window)
+
+    monkeypatch.setattr(training._Training, "see", stops)
+    with pytest.raises(KeyboardInterrupt):
+        training.train("scene", _TINY, tmp_path / "parts", tmp_path / "parts")
+    monkeypatch.setattr(training._Training, "see", see)
+    parts = training.train("scene", _TINY, tmp_path / "parts", tmp_path / "parts")
+    assert parts["weights_hash"] == whole["weights_hash"]
+    assert parts["presentations"] == whole["presentations"] == 80
+
+
+def test_every_picture_is_drawn_once_and_none_of_another_set(drawn, tmp_path):
+    training.train("scene", _TINY, tmp_path, tmp_path)
+    assert sorted(drawn) == [*range(10_000_000, 10_000_040), *range(20_000_000, 20_000_008)]
+
+
+def test_groups_leave_the_disk_unless_they_are_kept(drawn, tmp_path):
+    training.train("scene", _TINY, tmp_path / "a", tmp_path)
+    training.train("scene", _TINY, tmp_path / "b", tmp_path, keep_pictures=True)
+    assert len(list((tmp_path / "a/pictures").glob("scene_16_*.npy"))) == 1  # the last group
+    assert len(list((tmp_path / "b/pictures").glob("scene_16_*.npy"))) == 3
+
+
+def test_networks_on_the_way_are_written_with_what_they_have_seen(drawn, tmp_path):
+    training.train("scene", _TINY, tmp_path, tmp_path / "out", name="scene_4")
+    assert (tmp_path / "out/scene_4.safetensors").exists()
+    on_the_way = sorted(path.stem for path in tmp_path.glob("scene_4_seen_*.safetensors"))
+    # Windows of 16, 32, 24 and 8 images: 40 presentations, half of 80, lie in the second.
+    assert on_the_way == ["scene_4_seen_0000016", "scene_4_seen_0000048"]
+
+
+def test_another_seed_sees_the_same_pictures_and_ends_elsewhere(drawn, tmp_path):
+    one = training.train("scene", _TINY, tmp_path, tmp_path, keep_pictures=True, name="scene_0")
+    before = len(drawn)
+    two = training.train(
+        "scene", replace(_TINY, seed=1), tmp_path, tmp_path, keep_pictures=True, name="scene_1"
+    )
+    assert len(drawn) == before
+    assert one["weights_hash"] != two["weights_hash"]
