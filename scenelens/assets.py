@@ -11,7 +11,6 @@ was published about the paper's own networks. ``data/assets.toml`` lists all ass
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tomllib
@@ -147,7 +146,7 @@ def _download(asset: _Asset, file: str, sha256: str) -> None:
         for host in asset.hosts:
             try:
                 pooch.retrieve(f"{host}/{file}", f"sha256:{sha256}", file, draft, downloader=downloader)
-                os.replace(draft / file, asset.folder / file)
+                Drafts.move(draft / file, asset.folder / file)
                 return
             # requests' errors are OSErrors; a wrong hash is a ValueError
             except (OSError, ValueError) as error:

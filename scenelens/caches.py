@@ -316,8 +316,10 @@ def one_writer(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Removed while it is locked: there would be as many empty files as results.
-        Path(lock.lock_file).unlink(missing_ok=True)
+        # Removed while it is locked: there would be as many empty files as results. Windows does not let an
+        # open file be removed; there filelock removes it when it is released.
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()
         lock.release()
 
 

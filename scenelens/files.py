@@ -41,7 +41,10 @@ _DAY = 24 * 60 * 60  # seconds
 _LONGEST_NAME = 100  # bytes of a file's name that come from a name; most file systems allow 255 in all
 # What some file system does not allow in a name, or takes for something else than a name.
 _NOT_IN_FILES = re.compile(r'[/\\:*?"<>|]')
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices of Windows
+# Devices of Windows: also with an ending, and with a small raised digit.
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])\s*(\..*)?", re.IGNORECASE)
+#: Seconds between tries to move a file. Windows refuses while another program reads the old one.
+_TRIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _FORMULA = "=+-@\t\r\n"  # a spreadsheet takes a text that begins with one of these for a formula
 
 # What reading a file that is missing, damaged, or of another kind raises: the file system (OSError), JSON and
@@ -92,6 +95,8 @@ def file_name(name: str) -> str:
     plain = plain.encode()[:_LONGEST_NAME].decode(errors="ignore")
     if plain == name and name.strip(".") and not name.endswith(".") and not _RESERVED.fullmatch(name):
         return name
+    if _RESERVED.fullmatch(plain):  # an ending does not make a device a file
+        plain = plain.replace(".", "-", 1)
     return f"{plain}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
@@ -269,7 +274,7 @@ def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(draft, path)
+        Drafts.move(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -297,6 +302,33 @@ class Drafts:
         """
         # A name of the greatest length that file systems allow (255 bytes) leaves no room for more.
         return path.with_name(f".{path.name[:120]}.{os.getpid()}-{_machine()}-{secrets.token_hex(6)}")
+
+    @staticmethod
+    def move(draft: Path, path: Path) -> None:
+        """Give a draft its name, in one step.
+
+        Windows refuses to replace a file while another program reads it, such as a second notebook or a virus
+        scanner. That takes a moment, so the move is tried again for about a second.
+
+        Parameters
+        ----------
+        draft : Path
+            The file or folder that was prepared.
+        path : Path
+            Its name. A file that has the name is replaced.
+
+        Raises
+        ------
+        OSError
+            If it cannot be moved.
+        """
+        for seconds in _TRIES:
+            try:
+                os.replace(draft, path)
+                return
+            except PermissionError:
+                time.sleep(seconds)
+        os.replace(draft, path)
 
     @staticmethod
     def sweep(folder: Path) -> None:
@@ -337,16 +369,13 @@ def _is_left_over(draft: Path) -> bool:
 
 
 def _runs(process: int) -> bool:
-    # On Windows os.kill would end the process; there a draft is left over when its writer closed it.
-    if os.name == "nt":
-        return False
+    # It takes long to import, and there is rarely a draft. On Windows os.kill would end the process.
+    import psutil
+
     try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
+        return psutil.pid_exists(process)
+    except OverflowError:
         return False
-    except OSError:
-        pass  # it runs, and belongs to somebody else
-    return True
 
 
 def replace_file(path: str | Path, content: bytes, durable: bool = False) -> None:

@@ -187,6 +187,7 @@ def _begin_rendering(path: Path, kind: str, numbers: range, first_seed: int, poo
         for i, image in enumerate(rendered):
             images[i] = image
         images.flush()
+        del images  # Windows moves no file that is in use
         unfinished.replace(path)
         return np.load(path, mmap_mode="r")
 

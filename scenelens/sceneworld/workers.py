@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 import cv2
 
 __all__ = ["cores", "render_pool"]
-
-_LOOK_EVERY = 0.5  # seconds between two looks at whether the parent is still there
 
 
 def cores() -> int:
@@ -37,16 +34,17 @@ def render_pool(workers: int) -> ProcessPoolExecutor:
     """
     # Forked processes inherit the compiled kernels.
     context = get_context("fork" if sys.platform == "linux" else "spawn")
-    return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(),))
+    return ProcessPoolExecutor(workers, context, initializer=_begin)
 
 
-def _begin(parent: int) -> None:
+def _begin() -> None:
     cv2.setNumThreads(0)  # OpenCV's own threads would only compete with the other processes
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
-    # A process whose parent has died gets another parent. This holds on Linux and macOS, unlike signals of the kernel.
-    while os.getppid() == parent:
-        time.sleep(_LOOK_EVERY)
-    os._exit(1)
+def _end_with_parent() -> None:
+    # This waits for the end of the parent on any system, unlike signals of the kernel or a look at the parent's number.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

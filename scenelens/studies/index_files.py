@@ -20,7 +20,6 @@ import contextlib
 import errno
 import functools
 import json
-import os
 import shutil
 import tempfile
 import zlib
@@ -76,8 +75,8 @@ class IndexFiles:
 
     def __init__(self, folder: str | Path) -> None:
         try:
-            inputs = json.loads((Path(folder) / "inputs.json").read_text())
-            rows = json.loads((Path(folder) / "images.json").read_text())
+            inputs = json.loads((Path(folder) / "inputs.json").read_text("utf-8"))
+            rows = json.loads((Path(folder) / "images.json").read_text("utf-8"))
             self._know(Path(folder), inputs, [image for image, _ in rows], _read_layout(Path(folder)))
         except UNREADABLE as error:
             raise SceneLensError(f"{folder} contains no index; study.index(...) builds one.") from error
@@ -139,7 +138,7 @@ class IndexFiles:
                 write_whole(draft / name, content, durable=True)
             _write_layout(draft / "arrays", arrays)
             with contextlib.suppress(OSError):  # another process was faster: its folder has the same content
-                os.replace(draft, folder)
+                Drafts.move(draft, folder)
             shutil.rmtree(draft, ignore_errors=True)
         # All of this is known, so nothing that the disk may have damaged is read.
         files = cls.__new__(cls)

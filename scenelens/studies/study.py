@@ -29,7 +29,7 @@ import importlib
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -196,10 +196,7 @@ class Study:
         folders = [self.file.resolve(entry["path"]) for entry in entries]
         tables = [_listed(entry, folder) for entry, folder in zip(entries, folders, strict=True)]
         table = pd.concat(tables, ignore_index=True)
-        # Ids are relative to the folder that all [[images]] share: a study that is copied to another machine
-        # keeps its ids, and with them its cached results.
-        base = Path(os.path.commonpath(folders))
-        table.insert(0, "image", [path.relative_to(base).as_posix() for path in table.path])
+        table.insert(0, "image", _ids(table.path, folders))
         if table.image.duplicated().any():
             twice = table.image[table.image.duplicated()].iloc[0]
             raise self.file.error("images", f"the image {twice} is listed twice; make the folders disjoint.")
@@ -614,6 +611,21 @@ def _category_of(path: Path, folder: Path, by: str) -> str:
         found = re.fullmatch(r"(n\d{8})_(?:\d+(?:_n\d{8})?|(.+))", path.stem)
         return (found[2] or found[1]) if found else path.stem
     return "/".join(path.relative_to(folder).parts[:-1])
+
+
+def _ids(paths: Iterable[Path], folders: Sequence[Path]) -> list[str]:
+    """The ids of images: their paths below the folder that all [[images]] share.
+
+    A study that is copied to another machine keeps its ids, and with them its cached results.
+
+    >>> _ids([Path("photos/a/1.jpg")], [Path("photos/a"), Path("photos/b")])
+    ['a/1.jpg']
+    """
+    try:
+        base = Path(os.path.commonpath(folders))
+    except ValueError:  # on several drives of Windows
+        return [path.as_posix().replace(":", "", 1) for path in paths]
+    return [path.relative_to(base).as_posix() for path in paths]
 
 
 def _without_splits(categories: list[str]) -> tuple[list[str] | None, list[str]]:

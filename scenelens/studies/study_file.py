@@ -323,7 +323,7 @@ class StudyFile:
         """
         given = str(name_or_path or os.environ.get("SCENELENS_STUDY") or "sceneworld")
         path = _at_home(Path(given))
-        if path.suffix == ".toml" or os.sep in given:
+        if path.suffix == ".toml" or any(one in given for one in (os.sep, os.altsep) if one):
             path = path / "study.toml" if _is_kind(path.is_dir) else path
             if not _is_kind(path.is_file):
                 raise SceneLensError(f"there is no study file {path}; give the path of a study.toml.")

@@ -265,7 +265,7 @@ class _AnnotationWidget(WidgetRoot):
 
 def _style() -> ipywidgets.HTML:
     """The style sheet, as a part of the widget, so that it is there wherever the widget is shown."""
-    return ipywidgets.HTML(f"<style>{_STYLE.read_text()}</style>", layout={"display": "none"})
+    return ipywidgets.HTML(f"<style>{_STYLE.read_text('utf-8')}</style>", layout={"display": "none"})
 
 
 def _controls() -> dict[str, Any]:
