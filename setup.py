@@ -1,6 +1,6 @@
-"""What pyproject.toml cannot say: a wheel has data/ and notebooks/ inside the package.
+"""What pyproject.toml cannot say: a wheel has data/, notebooks/ and the pages of docs/ inside the package.
 
-In the repository both are folders of their own. An editable installation and a checkout use them there.
+In the repository they are folders of their own. An editable installation and a checkout use them there.
 """
 
 import shutil
@@ -9,8 +9,8 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-ADDED = ("data", "notebooks")
-LEFT_OUT = shutil.ignore_patterns("downloads", ".*", "__pycache__", "*.damaged")
+ADDED = ("data", "notebooks", "docs")
+LEFT_OUT = shutil.ignore_patterns("downloads", ".*", "__pycache__", "*.damaged", "*.jpg", "*.png", "*.py")
 
 
 class BuildWithData(build_py):

@@ -1,21 +1,205 @@
-"""``python -m scenelens COMMAND``: the commands that do not need a checkout."""
+"""The command ``scenelens``, which is also ``python -m scenelens``: every command in one place.
+
+A command loads what it needs when it is called, so that the help comes at once. The exit status is 0; 1 where
+the work found a problem, such as a notebook that failed; 2 where nothing could be done, such as for a wrong
+word; 130 after Ctrl-C.
+"""
 
 from __future__ import annotations
 
+import argparse
+import os
+import pkgutil
+import runpy
+import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from scenelens.new_study import begin_study
+import scenelens
+from scenelens.errors import SceneLensError, close_names
+from scenelens.installation import HERE
 
-_COMMANDS = {"new-study": begin_study}
+_ABOUT = 'The workbook on "Object Detectors Emerge in Deep Scene CNNs": its notebooks, studies and caches.'
+_EXAMPLES = """examples:
+  scenelens lab                        open the workbook
+  scenelens workbook                   run every notebook, and write the workbook as pages
+  scenelens notebooks my-workbook      copy the notebooks, to change them
+  scenelens new-study my_study.toml    begin a study of your own networks and photographs
+  scenelens lab --study my_study.toml  open the workbook on it
+  scenelens caches prune --days 90     remove cached results that were not used for long
+
+scenelens COMMAND --help says more. The exit status is 1 where a problem was found, 2 where nothing could be
+done, 130 after Ctrl-C."""
 
 
-def _main(words: list[str]) -> int:
-    if not words or words[0] not in _COMMANDS:
-        wrong = f"There is no command {words[0]!r}. " if words and not words[0].startswith("-") else ""
-        print(f"{wrong}Commands: {', '.join(_COMMANDS)}. python -m scenelens new-study --help says more.")
-        return 2 if wrong else 0
-    return _COMMANDS[words[0]](words[1:])
+class _Command(NamedTuple):
+    """A command: the function that runs it, as ``module:name``, its first words, and what it does."""
+
+    function: str
+    words: tuple[str, ...]
+    does: str
+    checkout: bool = False
+
+
+_COMMANDS = {
+    "lab": _Command("__main__:_lab", (), "open the notebooks in JupyterLab"),
+    "workbook": _Command("__main__:_workbook", (), "run the notebooks, and write them as pages"),
+    "notebooks": _Command("__main__:_notebooks", (), "copy the notebooks into a folder"),
+    "new-study": _Command("new_study:begin_study", (), "begin a study of your own"),
+    "trust": _Command("prepare:main", ("trust",), "let the Python code of a study run, for good"),
+    "prepare": _Command("prepare:main", ("study",), "make in advance what the notebooks share"),
+    "atlas": _Command("prepare:main", ("atlas",), "measure all receptive fields (hours)"),
+    "retention": _Command("prepare:main", ("retention",), "search for all minimal images"),
+    "train": _Command("sceneworld.training:main", (), "train SceneWorld's two networks (an hour)"),
+    "data": _Command("__main__:_data", (), "say where files are; download published results"),
+    "caches": _Command("caches:_main", (), "list, verify, prune or seal cached results"),
+    "bench": _Command("__main__:_bench", (), "measure the speed against other libraries", checkout=True),
+}
+
+
+def _main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, by default that of the process; return the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0].startswith("-"):
+        _parser().parse_args(words)
+        _parser().print_help()
+        return 2
+    name, *rest = words
+    known = [one for one, command in _COMMANDS.items() if HERE.is_checkout or not command.checkout]
+    if name not in known:
+        print(f"scenelens: there is no command {name!r}; {close_names(name, known)}.", file=sys.stderr)
+        return 2
+    _name_study(None)
+    try:
+        return _loaded(_COMMANDS[name].function)([*_COMMANDS[name].words, *rest])
+    except SceneLensError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{name}: stopped. What was finished is kept.", file=sys.stderr)
+        return 130
+
+
+def _loaded(function: str) -> Callable[..., Any]:
+    """A function of the package, as ``module:name``; its module is imported now."""
+    return pkgutil.resolve_name(f"{__package__}.{function}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    known = {name: one for name, one in _COMMANDS.items() if HERE.is_checkout or not one.checkout}
+    lines = "\n".join(f"  {name:<11}{command.does}" for name, command in known.items())
+    parser = argparse.ArgumentParser(
+        prog="scenelens",
+        usage="scenelens COMMAND [...]",
+        description=f"{_ABOUT}\n\ncommands:\n{lines}",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"scenelens {scenelens.__version__}")
+    return parser
+
+
+# ---- the commands that only call others
+
+
+def _workbook(words: list[str]) -> int:
+    """Prepare a study in a process of its own, whose memory is then free; then run the notebooks."""
+    options = _loaded("workbook.__main__:_parser")().parse_args(words)
+    _name_study(options.study)
+    trust = ["--trust"] if options.trust else []
+    status = _run_python("-m", "scenelens", "prepare", *trust)
+    if status:
+        return status
+    study = os.environ.get("SCENELENS_STUDY")
+    named = ["--study", study] if study else []
+    return _loaded("workbook.__main__:main")([*words, *named])
+
+
+def _lab(words: list[str]) -> int:
+    parser = _sub_parser("lab", "Open the notebooks in JupyterLab. Other options are JupyterLab's own.")
+    parser.add_argument(
+        "notebooks", nargs="?", type=Path, help="a notebook or folder (default: the workbook)"
+    )
+    parser.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
+    options, others = parser.parse_known_args(words)
+    _name_study(options.study)
+    place = options.notebooks or _loaded("notebook_files:_own_notebooks")() / "00_start_here.ipynb"
+    if not place.exists():
+        raise SceneLensError(f"there is no notebook or folder {place}.")
+    if getattr(os, "getuid", lambda: 1)() == 0:
+        print(
+            "Warning: you are root, so any code in a notebook can change or delete everything on this "
+            "machine; JupyterLab starts with --allow-root. Better: use an ordinary account.",
+            file=sys.stderr,
+        )
+        others.append("--allow-root")
+    sys.argv = ["jupyter-lab", str(place), *others]
+    runpy.run_module("jupyterlab", run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _notebooks(words: list[str]) -> int:
+    parser = _sub_parser(
+        "notebooks", "Copy the notebooks into a folder. Notebooks that you have changed stay."
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("notebooks"), help="default: notebooks")
+    parser.add_argument("--force", action="store_true", help="replace changed notebooks, too")
+    options = parser.parse_args(words)
+    copied = _loaded("notebook_files:_copy_notebooks")(options.folder, options.force)
+    print("\n".join(copied))
+    return 0
+
+
+def _data(words: list[str]) -> int:
+    parser = _sub_parser("data", "Say where files are and how large, and which published results there are.")
+    parser.add_argument("--fetch", nargs="+", metavar="NAME", help="published results to download")
+    fetched = parser.parse_args(words).fetch or []
+    if not fetched:
+        for name in ("data", "notebooks", "build", "answers", "downloads", "settings"):
+            folder = getattr(HERE, name)
+            print(f"{name:<10}{_size(folder) / 1e6:9.1f} MB  {folder}")
+        print("\nSCENELENS_HOME names another folder for build, answers, downloads and settings.\n")
+    return _loaded("assets:_main")(fetched)
+
+
+def _bench(words: list[str]) -> int:
+    """Run every benchmark of the checkout, each in a process of its own."""
+    parser = _sub_parser("bench", "Run every benchmark, or those that are named; results are in build/bench.")
+    files = sorted((HERE.root / "benchmarks").glob("[a-z]*.py"))
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[path.stem for path in files])
+    options, others = parser.parse_known_args(words)
+    chosen = options.only or [path.stem for path in files]
+    return max(_run_python("-m", f"benchmarks.{name}", *others, folder=HERE.root) for name in chosen)
+
+
+def _sub_parser(name: str, about: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=f"scenelens {name}", description=about)
+
+
+def _name_study(given: str | None) -> None:
+    """Hand a study on to the processes that are started. A path starts here; they run in other folders."""
+    study = given or os.environ.get("SCENELENS_STUDY", "")
+    path = Path(study)
+    is_path = path.suffix == ".toml" or len(path.parts) > 1 or (path / "study.toml").exists()
+    if study:
+        os.environ["SCENELENS_STUDY"] = os.path.abspath(study) if is_path and study[0] != "~" else study
+
+
+def _run_python(*words: str, folder: Path | None = None) -> int:
+    """Run this Python in another process; that process says itself that Ctrl-C has stopped it."""
+    with subprocess.Popen([sys.executable, *words], cwd=folder) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.wait()
+            return 130
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    sys.exit(_main())

@@ -2,7 +2,7 @@
 
 The workbook works without them. Where an asset is installed, some figures are drawn a second time, from what
 was published about the paper's own networks. ``data/assets.toml`` lists all assets.
-``python -m scenelens.assets`` shows the list, ``python -m scenelens.assets netdissect`` downloads one.
+``scenelens data`` shows the list, ``scenelens data --fetch netdissect`` downloads one.
 
 >>> sorted(_register())
 ['netdissect', 'unit_annotation']
@@ -106,12 +106,12 @@ def advice(name: str) -> str:
     Examples
     --------
     >>> advice("netdissect")
-    "Not installed: Network Dissection's published labels ... To get it: `python -m scenelens.assets
+    "Not installed: Network Dissection's published labels ... To get it: `...scenelens data --fetch
     netdissect` downloads 278 kB (MIT licence) from https://..."
     """
     asset = _known(name)
     return (
-        f"Not installed: {asset.what}. To get it: `python -m scenelens.assets {name}` downloads "
+        f"Not installed: {asset.what}. To get it: `{HERE.call('data', '--fetch', name)}` downloads "
         f"{asset.bytes / 1e3:.0f} kB ({asset.licence} licence) from {asset.page}."
     )
 
@@ -174,7 +174,7 @@ def _known(name: str) -> _Asset:
 
 def _main(arguments: Sequence[str] | None = None) -> int:
     """List the assets, or download those named; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m scenelens.assets", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="scenelens data --fetch", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="which to download (default: list them all)")
     try:
         for name in (names := parser.parse_args(arguments).names):

@@ -11,7 +11,7 @@ reader of JSON and of .npz files ignores such a line, so earlier versions of thi
 too. Files of earlier versions have no such line. They are not used, because nobody can say whether they are
 whole, and their results are computed again.
 
-``python -m scenelens.caches`` lists, verifies and prunes the files below a folder. ``seal`` adds checksums to
+``scenelens caches`` lists, verifies and prunes the files below a folder. ``seal`` adds checksums to
 files of earlier versions, for a reader who trusts them.
 
 >>> import tempfile
@@ -43,6 +43,7 @@ import filelock
 import numpy as np
 
 from scenelens.files import Drafts, digest, write_whole
+from scenelens.installation import HERE
 from scenelens.progress import say_on_stderr
 
 T = TypeVar("T")
@@ -146,7 +147,7 @@ def read_cached(
     if len(body) == len(content) and (aside if checksum is None else checksum):
         _say_once(
             f"{path.parent} has results of an earlier version, without checksums; they are computed again. "
-            f"If you trust them, stop and run `python -m scenelens.caches seal {path.parent}` first."
+            f"If you trust them, stop and run `{HERE.call('caches', 'seal', path.parent)}` first."
         )
         return None
     # Left by a process that was killed after it had written the result.
@@ -331,15 +332,21 @@ def _lock_folder() -> Path:
     return Path(tempfile.gettempdir(), f"scenelens-locks-{digest(user)[:8]}")
 
 
-# ---- python -m scenelens.caches
+# ---- scenelens caches
 
 
 def _main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m scenelens.caches", description="Look after the files of cached results."
+        prog="scenelens caches", description="Look after the files of cached results."
     )
     parser.add_argument("what", choices=["list", "verify", "prune", "seal"], help="what to do")
-    parser.add_argument("folder", type=Path, help="a study's cache folder, such as build/cache/sceneworld")
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=HERE.build / "cache",
+        help="a study's cache folder, such as build/cache/sceneworld (default: %(default)s)",
+    )
     parser.add_argument("--days", type=float, help="prune: also what was not used for so many days")
     given = parser.parse_args(arguments)
     if not given.folder.is_dir():

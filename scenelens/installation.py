@@ -14,8 +14,9 @@ answers     answers/         answers/ in the user's data folder
 downloads   data/downloads/  downloads/ in the user's data folder
 ==========  ===============  =================================
 
-The environment variable SCENELENS_HOME names one folder for the last three, below which they are called
-build/, answers/ and downloads/. SCENELENS_DATA names another folder of data.
+The environment variable SCENELENS_HOME names one folder for the last three and for the reader's settings,
+below which they are called build/, answers/, downloads/ and settings/. SCENELENS_DATA names another folder of
+data, SCENELENS_CONFIG one of settings.
 
 >>> Installation(Path("no such folder/scenelens")).is_checkout
 False
@@ -96,7 +97,8 @@ class Installation:
     def settings(self) -> Path:
         """The folder for what this reader has allowed."""
         home = _given(_HOME)
-        return home / "settings" if home else platformdirs.user_config_path("scenelens", appauthor=False)
+        given = _given("SCENELENS_CONFIG") or (home / "settings" if home else None)
+        return given or platformdirs.user_config_path("scenelens", appauthor=False)
 
     @property
     def _is_beside_data(self) -> bool:

@@ -1,7 +1,7 @@
-"""Long work before the notebooks: ``python -m scenelens.prepare study | atlas | retention | trust``.
+"""Long work before the notebooks: ``scenelens prepare``, ``atlas``, ``retention`` and ``trust``.
 
 Three kinds of work take minutes or hours, and several notebooks use their results. So they are done in
-advance on the command line, and may be stopped and continued. ``study`` makes what notebooks share: the
+advance on the command line, and may be stopped and continued. ``prepare`` makes what notebooks share: the
 images, each network's activation index, the labels and the calibration of the localizers. ``atlas`` measures
 the empirical receptive fields of all units (section 3.2 of the paper). ``retention`` searches for the minimal
 images of all scene categories (section 3.1). ``trust`` is short: it allows the Python code of a study to run.
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from scenelens.errors import SceneLensError
+from scenelens.installation import HERE
 from scenelens.localization import open_localizers
 from scenelens.minimal_images import (
     category_retention,
@@ -26,6 +27,8 @@ from scenelens.minimal_images import (
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields import N_IMAGES, Atlas, open_atlas
 from scenelens.studies import Study, StudyTrust, open_study
+
+_SHOWN = {"study": "prepare"}  # a command's name on the command line, where it is another
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,8 +79,8 @@ def _prepare_study(study: Study, options: argparse.Namespace) -> None:
 def _prepare_atlas(study: Study, options: argparse.Namespace) -> None:
     """Measure the receptive fields of the units in random order, and print the table of their sizes.
 
-    The fields of a study of the package are written next to its data, those of any other study stay in its
-    cache.
+    In a checkout, the fields of a study of the package are written next to its data; otherwise they stay in
+    the cache of the study.
     """
     atlas = open_atlas(study, options.images, default=N_IMAGES)
     _announce(atlas, options.units)
@@ -86,7 +89,7 @@ def _prepare_atlas(study: Study, options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         say_on_stderr("stopped; finished units are stored, and the next run continues after them.")
     print(atlas.table().to_string(index=False))
-    if study.shipped_folder is None:
+    if study.shipped_folder is None or not HERE.writes_data:
         print(f"stored in {study.cache / 'atlas'}")
         return
     paths = atlas.ship()
@@ -112,10 +115,10 @@ def _announce(atlas: Atlas, n: int | None) -> None:
 def _prepare_retention(study: Study, options: argparse.Namespace) -> None:
     """Search for the minimal images of every category that the scene network knows, and store the results.
 
-    The results of a study of the package are written next to its data, those of any other study into its
-    cache.
+    In a checkout, the results of a study of the package are written next to its data; otherwise they stay in
+    the cache of the study.
     """
-    path = ship_retention(study)
+    path = ship_retention(study) if HERE.writes_data else None
     if path is not None:
         print(path)
         return
@@ -133,12 +136,14 @@ def _trust(study: Study, options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scenelens.prepare", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scenelens", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="study | atlas | retention | trust")
 
     def add(name: str, run: Callable[..., None]) -> argparse.ArgumentParser:
         text = (run.__doc__ or "").partition("\n")[0]
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(
+            name, help=text, description=text, prog=f"scenelens {_SHOWN.get(name, name)}"
+        )
         command.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
         if run is not _trust:
             command.add_argument(

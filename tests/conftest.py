@@ -19,7 +19,7 @@ from tests.tiny_study import write_tiny_study
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No variable or setting of the person who runs the tests may choose a study or a cache for them."""
-    for name in ("SCENELENS_STUDY", "SCENELENS_CACHE", "SCENELENS_DATA", "SCENELENS_TRUST"):
+    for name in ("SCENELENS_STUDY", "SCENELENS_CACHE", "SCENELENS_DATA", "SCENELENS_HOME", "SCENELENS_TRUST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SCENELENS_CONFIG", str(tmp_path_factory.getbasetemp() / "no settings"))
 

@@ -136,7 +136,7 @@ def test_files_of_earlier_versions_have_no_checksum_and_are_not_used(tmp_path, c
         assert read_cached(tmp_path / kind, unpack) is None
     said = capsys.readouterr().err
     assert said.count("without checksums") == 1  # once for a folder
-    assert f"scenelens.caches seal {tmp_path}" in said
+    assert f"scenelens caches seal {tmp_path}" in said
     path = tmp_path / "text"
     assert cached(path, lambda: 13, lambda n: b"%d" % n, int) == 13
     assert read_cached(path, int) == 13
@@ -242,7 +242,7 @@ def test_drafts_of_killed_processes_are_removed(tmp_path, monkeypatch):
     assert sorted(tmp_path.iterdir()) == sorted(others)
 
 
-# ---- python -m scenelens.caches
+# ---- scenelens caches
 
 
 def test_the_command_lists_verifies_and_prunes(tmp_path, capsys):

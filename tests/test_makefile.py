@@ -1,4 +1,4 @@
-"""`make` hands a study's path on as it is, and says what it means to run as root."""
+"""`make` hands a study's path and the words of ARGS on to the command `scenelens`, as they are."""
 
 import os
 import shutil
@@ -6,16 +6,8 @@ import subprocess
 
 import pytest
 
+from tests.hostile_paths import PATHS
 from tests.requirements_gate import ROOT
-
-PATHS = [
-    "my study.toml",
-    'it\'s "mine".toml',
-    "a$b $(id) `id`.toml",
-    "Häuser/日本 é.toml",
-    "a;b & c #1.toml",
-    "[1]*?.toml",
-]
 
 
 @pytest.fixture
@@ -28,7 +20,8 @@ def checkout(tmp_path):
     python = folder / ".venv/bin/python"
     python.write_text('#!/bin/bash\nprintf "%s\\n" "$SCENELENS_STUDY" "$@" ---\n')
     python.chmod(0o755)
-    (folder / ".venv/scenelens-ready").touch()
+    for stamp in ("scenelens-ready", "scenelens-dev-ready"):
+        (folder / ".venv" / stamp).touch()
     return folder
 
 
@@ -42,24 +35,19 @@ def make(checkout, *words, **variables):
     return [call.splitlines() for call in done.stdout.split("---\n") if call], done.stderr
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, "sceneworld", ""])
 @pytest.mark.parametrize("target", ["workbook", "lab", "atlas"])
 def test_any_path_of_a_study_reaches_the_commands(checkout, target, path):
-    (checkout / path).parent.mkdir(exist_ok=True)
-    (checkout / path).touch()
     for words, variables in ([f"STUDY={path}"], {}), ([], {"SCENELENS_STUDY": path}):
         calls, _ = make(checkout, target, *words, **variables)
-        assert {call[0] for call in calls} == {str(checkout / path)}
-        assert target == "lab" or all(call[-2:] == ["--study", str(checkout / path)] for call in calls)
-        assert len(calls) == (1 if target == "lab" else 2)
+        assert {call[0] for call in calls} == {path}
+        assert [call[3] for call in calls] == (["atlas", "retention"] if target == "atlas" else [target])
 
 
-def test_an_absolute_path_and_a_name_stay_as_they_are(checkout, tmp_path):
-    for study in (str(tmp_path / "no such.toml"), "sceneworld", ""):
-        calls, _ = make(checkout, "atlas", f"STUDY={study}", "ARGS=--minutes 30")
-        assert all("--study" in call for call in calls) == bool(study)
-        assert [call[0] for call in calls] == [study] * 2
-    assert calls[0][1:] == ["-m", "scenelens.prepare", "atlas", "--minutes", "30"]
+def test_words_are_handed_on(checkout):
+    calls, _ = make(checkout, "atlas", "ARGS=--minutes 30")
+    assert calls[0][1:] == ["-m", "scenelens", "atlas", "--minutes", "30"]
+    assert make(checkout, "train", "ARGS=scene --epochs 2")[0][0][3:] == ["train", "scene", "--epochs", "2"]
 
 
 def test_trust_is_handed_on(checkout):
@@ -68,12 +56,12 @@ def test_trust_is_handed_on(checkout):
         assert not any("--trust" in call for call in make(checkout, target)[0])
 
 
-@pytest.mark.parametrize(("uid", "warned"), [("0", True), ("1000", False)])
-def test_root_is_warned(checkout, tmp_path, uid, warned):
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "id").write_text(f"#!/bin/sh\necho {uid}\n")
-    (tools / "id").chmod(0o755)
-    calls, said = make(checkout, "lab", PATH=f"{tools}:{os.environ['PATH']}")
-    assert ("--allow-root" in calls[0]) == warned
-    assert ("Warning: you are root" in said) == warned
+def test_readers_do_not_wait_for_what_tests_need(checkout):
+    for stamp in (".venv/scenelens-ready", ".venv/scenelens-dev-ready"):
+        (checkout / stamp).unlink()
+    (checkout / ".venv/bin/pip").write_text("")
+    (checkout / ".venv/bin/pip").chmod(0o755)
+    installed, _ = make(checkout, "workbook")
+    assert not any(".[dev]" in word for call in installed for word in call)
+    checks, _ = make(checkout, "bench")
+    assert [call[-1] for call in checks] == [".[dev]", "bench"]

@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.installation import HERE
 from scenelens.networks.caffe_network import _caffe_network, _states_its_layers
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.torchvision_shim import load_torchvision
@@ -103,7 +104,7 @@ def _timm_module(name: str, n_classes: int, options: dict[str, Any]) -> nn.Modul
     except ImportError as error:
         raise SceneLensError(
             f"the architecture timm:{name} needs timm, which is not installed ({error}): run "
-            ".venv/bin/python -m pip install -c constraints.txt -e '.[timm]'"
+            f"{HERE.install('timm')}"
         ) from error
     known = timm.list_models()
     if name.partition(".")[0] not in known:  # a name of a hub would be looked for in the internet

@@ -1,4 +1,4 @@
-"""A study of your own, begun by one command: ``python -m scenelens new-study my_study.toml``.
+"""A study of your own, begun by one command: ``scenelens new-study my_study.toml``.
 
 A study.toml is short, and two things in it are easily wrong without a word: which folder means which class,
 and how photographs are prepared. A network that was trained on BGR pixels from 0 to 255 gives answers for RGB

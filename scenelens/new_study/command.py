@@ -1,4 +1,4 @@
-"""The command ``python -m scenelens new-study``: asks, looks, tries, writes."""
+"""The command ``scenelens new-study``: asks, looks, tries, writes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scenelens.annotations import ANNOTATION_FORMATS
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.image_folders import find_images
+from scenelens.installation import HERE
 from scenelens.new_study.draft import StudyDraft
 from scenelens.new_study.outlook import Outlook
 from scenelens.new_study.trial import PreparationTrial
@@ -23,7 +24,7 @@ from scenelens.studies import Study, StudyTrust, open_study
 _ROLES = ("scene", "object")
 _NETWORK = "a name of torchvision, timm:<name>, caffenet, caffe, or file.py:function"
 _EXAMPLE = """example:
-  python -m scenelens new-study my_study.toml \\
+  scenelens new-study my_study.toml \\
       --scene-network resnet18 --scene-weights resnet18_places365.pth.tar \\
       --scene-classes categories_places365.txt --scenes photos/scenes \\
       --object-network resnet18 --object-weights resnet18-f37072fd.pth --object-classes imagenet \\
@@ -83,7 +84,7 @@ def _begin(options: argparse.Namespace) -> None:
         for sentence in Outlook(study).cautions():
             print(f"  but  {sentence}")
     replace_file(path, draft.text().encode())
-    print(f"\nWritten: {path}\nNext: make workbook STUDY={path}")
+    print(f"\nWritten: {path}\nNext: {HERE.call('workbook', study=path)}")
 
 
 def _target(options: argparse.Namespace) -> Path:
@@ -237,9 +238,9 @@ def _said(trial: PreparationTrial) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scenelens new-study",
+        prog="scenelens new-study",
         description="Write a study.toml for networks and photographs of your own.",
-        epilog=_EXAMPLE,
+        epilog=f"{_EXAMPLE}\n{HERE.root / 'docs' / 'study_toml.md'} explains every key of the file.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", help="the study.toml to write, such as my_study.toml")

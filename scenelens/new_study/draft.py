@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scenelens.errors import SceneLensError
+from scenelens.installation import HERE
 from scenelens.networks import Preprocessing
 from scenelens.sentences import one_line
 
@@ -49,7 +50,7 @@ class StudyDraft:
         str
             TOML with comments. Paths below the file's folder are relative to it, others absolute.
         """
-        parts = [_HEAD.format(file=one_line(self.path.name)), f"name = {_quoted(self.path.stem)}\n"]
+        parts = [_head(one_line(self.path.name)), f"name = {_quoted(self.path.stem)}\n"]
         for name, table in self.networks.items():
             parts.append(self._network(name, table))
         for folder, source in self.images:
@@ -122,9 +123,14 @@ class StudyDraft:
         return f"{self._relative(Path(file))}:{function}"
 
 
-_HEAD = """# {file}: a study for scenelens.
-# make workbook STUDY={file} runs the notebooks on it; docs/study_toml.md explains every key.
-"""
+def _head(file: str) -> str:
+    return (
+        f"# {file}: a study for scenelens.\n"
+        f"# {one_line(HERE.call('workbook', study=file), longest=1000)} runs the notebooks on it; "
+        "docs/study_toml.md explains every key.\n"
+    )
+
+
 _FOLDERS = "# A folder in it is a category, for example kitchen/1.jpg."
 _FILE_NAMES = "# The name of a file is its category, for example n01440764_tench.jpg."
 _UNNAMED = {

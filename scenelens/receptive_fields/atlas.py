@@ -1,7 +1,7 @@
 """The atlas: the empirical receptive fields of a study's units, each computed once and cached.
 
 A unit's field takes thousands of occluded images, so the workbook never computes one twice. ``make atlas``
-(``python -m scenelens.prepare atlas``) measures the units of both networks in random order and can be stopped
+(``scenelens atlas``) measures the units of both networks in random order and can be stopped
 at any time: the units measured by then are a fair sample of their layer. What is cached is used; what is not
 is computed when it is needed, with a progress bar. A cached field is valid only if everything it depends on
 is unchanged: weights, preprocessing, images, and the way it was estimated.
@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError, close_names
+from scenelens.installation import HERE
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.network_atlas import NetworkAtlas
@@ -193,7 +194,7 @@ class Atlas:
         for (network, layer), took in slow.items():
             say_on_stderr(
                 f"A unit of {layer} of the {network} network would take about {took / 60:.0f} minutes, so "
-                "this layer is left out; make atlas measures it."
+                f"this layer is left out; {HERE.call('atlas')} measures it."
             )
         return [one for one in todo if one[1:3] not in slow]
 

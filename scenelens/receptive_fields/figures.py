@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.installation import HERE
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import DiscrepancyMaps, EmpiricalRF
 from scenelens.sentences import number
@@ -335,7 +336,7 @@ def figure_4_fields(study: Study, atlas: Atlas, network: str, n_units: int = 3, 
     if not lines:
         raise CannotAnswerError(
             f"no unit of the {network} network has a receptive field yet: call atlas.grow(2), or run "
-            "make atlas."
+            f"{HERE.call('atlas')}."
         )
     side = (WIDTH - 0.5 - 1.0 - _GAP * (n_patches + 1)) / (n_patches + 1)
     height = lines * (side + _GAP) + 0.12 * len(chosen)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens import paper
+from scenelens.installation import HERE
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.occlusion.occlude import SIZE
 from scenelens.sentences import Sentences, named, number, percent
@@ -45,7 +46,8 @@ def describe_atlas(atlas: Atlas) -> Sentences:
     return Sentences(
         f"The atlas holds **{table['cached'].sum():,} of {table['units'].sum():,} receptive fields**, {k}: "
         f"{counts}. The units were chosen at random: what follows is a sample, given with its n. "
-        f"`make atlas` computes the others; it can be stopped, and goes on where it stopped.{left_out}"
+        f"`{HERE.call('atlas')}` computes the others; it can be stopped, and goes on where it stopped."
+        f"{left_out}"
     )
 
 

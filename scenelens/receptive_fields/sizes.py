@@ -15,6 +15,7 @@ from scipy import stats
 
 from scenelens import paper
 from scenelens.errors import CannotAnswerError
+from scenelens.installation import HERE
 from scenelens.receptive_fields.atlas import Atlas
 
 _SIZES = [
@@ -62,7 +63,8 @@ def field_sizes(atlas: Atlas) -> pd.DataFrame:
         rows += [about | field.row for field in fields]
     if not rows:
         raise CannotAnswerError(
-            "no receptive field is there yet: call atlas.grow(2) for a sample, or run make atlas for all."
+            "no receptive field is there yet: call atlas.grow(2) for a sample, or run "
+            f"{HERE.call('atlas')} for all."
         )
     return pd.DataFrame(rows)[_SIZES]
 

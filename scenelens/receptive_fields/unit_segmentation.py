@@ -16,6 +16,7 @@ import pandas as pd
 from torch import nn
 
 from scenelens.errors import CannotAnswerError, SceneLensError, close_names
+from scenelens.installation import HERE
 from scenelens.networks import Network, interpolate, responses
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import EmpiricalRF
@@ -171,5 +172,7 @@ def segment_examples(atlas: Atlas, n: int = 4, threshold: float = 0.5) -> pd.Dat
                 more = {"image": top.image, "threshold": threshold, "frame": top.frame, "mask": mask}
                 rows.append(about | more)
     if not rows:
-        raise CannotAnswerError("no unit has a receptive field yet: call atlas.grow(2), or run make atlas.")
+        raise CannotAnswerError(
+            f"no unit has a receptive field yet: call atlas.grow(2), or run {HERE.call('atlas')}."
+        )
     return pd.DataFrame(rows)

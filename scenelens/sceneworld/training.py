@@ -1,6 +1,6 @@
 """Train the two embedded networks: one on scenes, one on objects, alike in everything but the training set.
 
-``python -m scenelens.sceneworld.training`` (or ``make train``) renders the training images, trains both networks,
+``scenelens train`` (or ``make train``) renders the training images, trains both networks,
 measures them on images that neither has seen, and writes weights and model cards to ``data/sceneworld/``.  Both
 networks see the same number of images, the same number of times, with the same recipe: the paper's comparison, small.
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -459,24 +459,25 @@ def train(kind: str, recipe: Recipe, work: Path, out: Path, *, keep_pictures: bo
         return write(out / name)
 
 
-def main() -> None:
-    """Train the networks that are named on the command line, with the recipe given there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train the networks that are named on the command line, with the recipe given there; return the exit status, 0."""
+    parser = argparse.ArgumentParser(prog="scenelens train", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("kinds", nargs="*", default=["scene", "object"])
-    parser.add_argument("--work", type=Path, default=Path("build/train"))
-    parser.add_argument("--out", type=Path, default=HERE.data / "sceneworld")
+    parser.add_argument("--work", type=Path, default=HERE.build / "train")
+    parser.add_argument("--out", type=Path, default=HERE.data / "sceneworld" if HERE.writes_data else Path("sceneworld-networks"))
     parser.add_argument("--long", action="store_true", help="the recipe of the shipped weights: hours on two cores")
     parser.add_argument("--seeds", type=int, nargs="+", help="train one network for each seed, <kind>_<seed>")
     parser.add_argument("--keep-pictures", action="store_true", help="keep rendered images for the next network")
     for field, value in asdict(SHORT).items():
         parser.add_argument(f"--{field.replace('_', '-')}", type=type(value))
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     given = {field: getattr(args, field) for field in asdict(SHORT) if getattr(args, field) is not None}
     recipe = replace(LONG if args.long else SHORT, **given)
     for kind in args.kinds:
         for seed in args.seeds or [None]:
             one, name = (recipe, kind) if seed is None else (replace(recipe, seed=seed), f"{kind}_{seed}")
             train(kind, one, args.work, args.out, keep_pictures=args.keep_pictures, name=name)
+    return 0
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ from scenelens.installation import HERE, Installation
 from scenelens.networks import Factory
 from scenelens.studies.study_file import StudyFile
 
-#: Environment variable -> its use: SHA-256s of files that may run, separated by commas; the settings' folder.
-_TRUST, _CONFIG = "SCENELENS_TRUST", "SCENELENS_CONFIG"
+#: Environment variable with the SHA-256s of files that may run, separated by commas.
+_TRUST = "SCENELENS_TRUST"
 
 
 class StudyTrust:
@@ -182,8 +182,7 @@ def _digest(path: Path) -> str:
 
 
 def _settings() -> Path:
-    given = os.environ.get(_CONFIG)
-    return (Path(given).expanduser() if given else HERE.settings) / "trusted.json"
+    return HERE.settings / "trusted.json"
 
 
 def _remembered() -> dict[str, Any]:

@@ -17,7 +17,7 @@ empty set raises `CannotAnswerError`, whose sentence says how to fill it.
 >>> sl.unit_semantics.figures.figure_8_types(live)  # doctest: +SKIP
 >>> sl.unit_semantics.annotate_units(study)  # doctest: +SKIP
 
-In go a study and, for the paper's own figures, the released answers (``python -m scenelens.assets``). Out
+In go a study and, for the paper's own figures, the released answers (``scenelens data``). Out
 come tables (pandas), figures, sentences, and a widget whose answers are stored on disk one by one.
 """
 

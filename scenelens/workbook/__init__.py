@@ -29,7 +29,7 @@ The three calls that you will use:
 >>> check_number("12", 12)
 '✅ Right: 12.'
 
-``python -m scenelens.workbook notebooks`` (which `make workbook` calls) runs every notebook and writes it as
+``scenelens workbook`` (or `make workbook`) runs every notebook and writes it as
 a web page with an index. The page runner consists of `running` (executes a notebook and says what went
 wrong in it), `snapshots` (its widgets as still HTML) and `pages` (the pages, and an index from each
 notebook's title, section, minutes and goals).

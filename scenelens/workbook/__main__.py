@@ -1,4 +1,4 @@
-"""``python -m scenelens.workbook notebooks``: run every notebook and write the workbook's pages."""
+"""``scenelens workbook``: run every notebook and write the workbook's pages."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from tqdm import tqdm
 from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
 from scenelens.files import file_name, replace_file
+from scenelens.installation import HERE
+from scenelens.notebook_files import _own_notebooks
 from scenelens.studies import StudyFile, StudyTrust
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run
 
+_ABOUT = "Run every notebook of the workbook, and write each as a page."
 _DEFAULT_STUDY = "sceneworld"
 _TIMES = "times.json"
 _SECONDS_EACH = 90  # a notebook may not take more on two cores
@@ -39,13 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        paths = _find_notebooks(options.notebooks)
+        paths = _find_notebooks(options.notebooks or [_own_notebooks()])
         study = StudyFile.read(StudyFile.find(options.study))
         # Asked here, because nobody can be asked in a notebook.
         StudyTrust(study).require(options.trust)
-        folder = options.out or Path(
-            "build", "workbook" if study.name == _DEFAULT_STUDY else f"workbook-{file_name(study.name)}"
-        )
+        folder = options.out or _pages(paths[0].parent, study.name)
         _check_folder(folder, paths, chosen=options.out is not None)
         os.environ["SCENELENS_STUDY"] = str(
             study.path
@@ -56,6 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     index = write_pages(runs, folder, study.title)
     return _report(runs, index)
+
+
+def _pages(notebooks: Path, study: str) -> Path:
+    """The folder for the pages of a study: in a checkout below build/, else beside the notebooks."""
+    where, name = (HERE.build, "workbook") if HERE.is_checkout else (notebooks, "pages")
+    return where / (name if study == _DEFAULT_STUDY else f"{name}-{file_name(study)}")
 
 
 def _check_folder(folder: Path, paths: Sequence[Path], chosen: bool) -> None:
@@ -165,11 +172,11 @@ def _report(runs: Sequence[Run], index: Path) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scenelens.workbook", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scenelens workbook", description=_ABOUT)
+    parser.add_argument("notebooks", nargs="*", type=Path, help="files or folders (default: the workbook)")
     parser.add_argument(
-        "notebooks", nargs="*", type=Path, default=[Path("notebooks")], help="files or folders"
+        "--out", type=Path, help="folder for the pages (default: build/workbook[-STUDY], or pages[-STUDY])"
     )
-    parser.add_argument("--out", type=Path, help="folder for the pages (default: build/workbook[-STUDY])")
     parser.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
     parser.add_argument("--trust", action="store_true", help="the study's own code may run, this time")
     parser.add_argument(

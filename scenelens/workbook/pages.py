@@ -25,6 +25,7 @@ from PIL import Image
 from pygments.formatters import HtmlFormatter
 
 from scenelens.files import replace_file
+from scenelens.installation import HERE
 from scenelens.sentences import one_line
 from scenelens.workbook.running import Run
 from scenelens.workbook.snapshots import snapshot
@@ -84,7 +85,7 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
         )
         replace_file(folder / f"{run.name}.html", page.encode(errors="replace"))
     total = sum(run.seconds for run in runs)
-    index = _TEMPLATES.get_template("index.html.j2").render(shared, total=total)
+    index = _TEMPLATES.get_template("index.html.j2").render(shared, total=total, lab=HERE.call("lab"))
     replace_file(folder / "index.html", index.encode(errors="replace"))
     return folder / "index.html"
 

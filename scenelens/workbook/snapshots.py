@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
+from scenelens.installation import HERE
+
 _Models = Mapping[str, Mapping[str, Any]]
-_LIVE = '<p class="live">A still picture of the widget; it is live in JupyterLab: <code>make lab</code></p>'
+_LIVE = '<p class="live">A still picture of the widget; it is live in JupyterLab: <code>{}</code></p>'
 _BOXES = {"HBoxModel": "row", "VBoxModel": "column", "BoxModel": "row", "GridBoxModel": "row"}
 _STACKS = {"TabModel", "AccordionModel", "StackModel"}
 
@@ -40,7 +42,8 @@ def snapshot(model_id: str, models: _Models) -> str:
     >>> snapshot("a", models).partition('<p class="live">')[0]
     '<div class="widget"><div class="column"><span>conv5 &lt; pool5</span></div>'
     """
-    return f'<div class="widget">{_view(model_id, models)}{_LIVE}</div>'
+    live = _LIVE.format(escape(HERE.call("lab")))
+    return f'<div class="widget">{_view(model_id, models)}{live}</div>'
 
 
 def _view(model_id: str, models: _Models) -> str:

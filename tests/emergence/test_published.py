@@ -40,8 +40,8 @@ def test_what_is_not_installed_is_said_with_the_way_to_get_it(monkeypatch):
     units = units_of()
     assert _published_shares(units).empty
     text = describe_published(units)
-    assert "python -m scenelens.assets unit_annotation" in text
-    assert "python -m scenelens.assets netdissect" in text
+    assert "scenelens data --fetch unit_annotation" in text
+    assert "scenelens data --fetch netdissect" in text
     assert "downloads" in published_counts(units, "released answers")
 
 
@@ -49,9 +49,7 @@ def test_what_is_not_installed_is_said_with_the_way_to_get_it(monkeypatch):
 def labels():
     found = _published_labels()
     if len(found) < 2:
-        pytest.skip(
-            "needs the released answers and Network Dissection's labels: python -m scenelens.assets --help"
-        )
+        pytest.skip("needs the released answers and Network Dissection's labels: scenelens data")
     return found
 
 

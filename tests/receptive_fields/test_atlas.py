@@ -6,6 +6,7 @@ from PIL import Image
 
 from scenelens import prepare
 from scenelens.errors import SceneLensError
+from scenelens.installation import HERE
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.network import Network
 from scenelens.receptive_fields import atlas as atlas_module
@@ -242,7 +243,7 @@ def test_layers_of_which_one_unit_takes_long_are_left_out_of_a_limited_run(
     atlas = Atlas(study, 9)
     monkeypatch.setattr(atlas_module, "_LONGEST", 0.0)
     assert atlas.grow(1, seconds=60) == 0
-    assert "minutes, so this layer is left out; make atlas measures it." in capsys.readouterr().err
+    assert f"minutes, so this layer is left out; {HERE.call('atlas')} measures it." in capsys.readouterr().err
     assert atlas.example_layer("scene") == atlas.pairs()["scene"].iloc[0]
     monkeypatch.setattr(atlas_module, "_LONGEST", 1e9)
     assert atlas.grow(1, seconds=60) == len(atlas.layers())

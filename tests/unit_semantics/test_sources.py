@@ -40,7 +40,7 @@ def test_published_labels_are_found_as_an_asset_or_said_to_be_missing(monkeypatc
     for read, command in ((released_answers, "unit_annotation"), (dissected_labels, "netdissect")):
         found = read()
         assert not found
-        with pytest.raises(CannotAnswerError, match=f"python -m scenelens.assets {command}"):
+        with pytest.raises(CannotAnswerError, match=f"scenelens data --fetch {command}"):
             found.describe()
         assert tuple(found.labels.columns) == COLUMNS
     folders = {name: require_real(name) for name in ("unit_annotation", "netdissect")}
