@@ -460,7 +460,18 @@ def train(kind: str, recipe: Recipe, work: Path, out: Path, *, keep_pictures: bo
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train the networks that are named on the command line, with the recipe given there; return the exit status, 0."""
+    """Train the networks that are named on the command line, with the recipe given there.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words of the command line; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status, 0.
+    """
     parser = argparse.ArgumentParser(prog="scenelens train", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("kinds", nargs="*", default=["scene", "object"])
     parser.add_argument("--work", type=Path, default=HERE.build / "train")
