@@ -54,6 +54,8 @@ _PROGRAMS = {
     ".msgpack": "Flax", ".mlmodel": "Core ML", ".mlpackage": "Core ML", ".engine": "TensorRT",
 }  # fmt: skip
 _TORCH = b"l\xfc\x9cF\xf9 j\xa8P\x19"  # at the beginning of a pickle that torch.save wrote, in all versions
+#: The attribute of a record of a zip archive that says that it is a folder, as in DOS.
+_FOLDER = 0x10
 _CODE = re.compile(r"GLOBAL ([\w.]+)|(?:instantiate|Unsupported class|build) .*?([\w.]+\.\w+)")
 
 
@@ -235,7 +237,8 @@ def _check_records(path: Path) -> None:
     """Raise where a record of a torch file has another checksum than it says.
 
     torch itself does not look: it would take damaged numbers for weights, and after a wrong length whatever
-    the memory holds. A file that was saved without checksums has no right one at all, and is read.
+    the memory holds. A record that is marked as a folder it does not read at all, and gives again what the
+    memory holds. A file that was saved without checksums has no right one at all, and is read.
     """
     if not zipfile.is_zipfile(path):  # torch's earlier format has no checksums
         return
@@ -243,6 +246,13 @@ def _check_records(path: Path) -> None:
         wrong = [record.filename for record in file.infolist() if not _is_whole(file, record)]
         if wrong and len(wrong) < len(file.infolist()):
             raise zipfile.BadZipFile(f"the checksum of {wrong[0]} is wrong")
+        folders = [record.filename for record in file.infolist() if _is_folder_with_content(record)]
+        if folders:
+            raise zipfile.BadZipFile(f"{folders[0]} is marked as a folder")
+
+
+def _is_folder_with_content(record: zipfile.ZipInfo) -> bool:
+    return record.file_size > 0 and bool(record.external_attr & _FOLDER)
 
 
 def _is_whole(file: zipfile.ZipFile, record: zipfile.ZipInfo) -> bool:

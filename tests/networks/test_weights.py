@@ -199,6 +199,31 @@ def test_a_flipped_bit_in_any_record_is_found(tmp_path):
             load_weights(net(), path)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_table_of_records_never_gives_other_numbers(tmp_path):
+    """torch takes a record that is marked as a folder for numbers, and gives what the memory holds."""
+    path, rng = tmp_path / "w.pth", random.Random(0)
+    torch.save(net(1).state_dict(), path)
+    whole, refused = path.read_bytes(), 0
+    for at in range(whole.index(b"PK\x01\x02") + rng.randrange(3), len(whole), 3):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << rng.randrange(8)]) + whole[at + 1 :])
+        try:
+            assert same(load_weights(net(), path), net(1))
+        except SceneLensError as error:
+            refused += "w.pth" in str(error)
+    assert refused
+
+
+def test_a_record_that_is_marked_as_a_folder_is_refused(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save(net(1).state_dict(), path)
+    with zipfile.ZipFile(path, "a") as file:
+        file.getinfo("w/data/0").external_attr = 0x10
+        file.comment = b"changed, so that the table of records is written again"
+    with pytest.raises(SceneLensError, match=r"w\.pth is not a whole torch file"):
+        load_weights(net(), path)
+
+
 def test_a_file_that_was_saved_without_checksums_is_read(tmp_path):
     torch.serialization.set_crc32_options(False)
     try:
