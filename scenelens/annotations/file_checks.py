@@ -156,6 +156,8 @@ class FileChecks:
         if array.ndim != 2 or array.shape[1] != 2:
             return np.zeros((0, 2))
         good = np.isfinite(array).all(axis=1)
+        if good.all():
+            return array
         notes.extend([Repair("bad point", label)] * int((~good).sum()))
         return array[good]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -172,7 +173,8 @@ class InstanceAnnotations:
         return self._frame(image).size
 
     def _frame(self, image: str) -> ImageFrame:
-        return ImageFrame.of(self.path(image))
+        path = self.path(image)
+        return _frame_of(path, Unfinished.stamp(path))
 
     def masks(self, image: str, shape: Shape | None = None) -> dict[str, np.ndarray]:
         """The visible pixels of each object. Instances of one name are joined.
@@ -396,6 +398,13 @@ class InstanceAnnotations:
         """
         step = max(1, (4 << 20) // max(1, array.shape[1]))
         yield from (slice(start, start + step) for start in range(0, len(array), step))
+
+
+# An image's size is asked for several times in a row. `changed`, its stamp, makes sure that an edited file is
+# read again.
+@lru_cache(maxsize=4096)
+def _frame_of(path: Path, changed: object) -> ImageFrame:
+    return ImageFrame.of(path)
 
 
 def _pack_tables(tables: _Tables, sizes: _Sizes) -> bytes:

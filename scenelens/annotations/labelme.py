@@ -11,21 +11,23 @@ from 1 and include the last one.
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
-import defusedxml.ElementTree as ElementTree
 import numpy as np
-from defusedxml import DefusedXmlException
 from numba import njit
 
 from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
 from scenelens.annotations.names import normalise_name, plain_text
 from scenelens.annotations.outlined import AnnotatedObject, Annotation
+from scenelens.annotations.polygons import extent
 from scenelens.annotations.sources import SourceFile
+from scenelens.annotations.xml_door import xml_root
 from scenelens.errors import SceneLensError
 
 # Characters that XML forbids, as they are or written as &#x1; or &#1;.
@@ -34,7 +36,9 @@ _FORBIDDEN = re.compile(
     "|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\\d|3[01]));",
     re.I,
 )
+_FORBIDDEN_ASCII = bytes(code for code in range(32) if code not in b"\t\n\r")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
+_DECLARATION = re.compile(r"\s*<\?xml.*?\?>")
 _ARCHIVE = "users/antonio/static_sun_database/"  # the SUN database's folder on LabelMe's server
 
 
@@ -67,8 +71,30 @@ def parse_annotation(source: str | Path | bytes) -> Annotation:
     ['imagesize']
     """
     where = "the annotation" if isinstance(source, bytes) else str(source)
+    content = source if isinstance(source, bytes) else SourceFile(source).read()
+    with _no_collections():
+        return _annotation(content, where)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Python's search for garbage is off meanwhile.
+
+    A tree has thousands of elements and no cycles. The search begins again and again while they are made, and
+    takes three times as long as making them.
+    """
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
+def _annotation(content: bytes, where: str) -> Annotation:
     notes: list[Repair] = []
-    root = _root(source if isinstance(source, bytes) else SourceFile(source).read(), where, notes)
+    root = _root(content, where, notes)
     size = _size(root, notes)
     objects = _without_duplicates(list(_objects(root, size, notes)), notes)
     folder = unquote(plain_text(_text(root, "folder"))).replace("\\", "/").strip("/")
@@ -81,16 +107,18 @@ def _root(data: bytes, where: str, notes: list[Repair]) -> Element:
     text, certain = SourceFile.decoded(data)
     if not certain:
         notes.append(Repair("text encoding", where))
-    # Python's parser takes no text that declares an encoding.
-    text = re.sub(r"^\s*<\?xml.*?\?>", "", text)
-    for pattern, to, kind in (
-        (_FORBIDDEN, "", "control characters"),
-        (_BARE_AMPERSAND, "&amp;", "bare ampersand"),
-    ):
-        text, found = pattern.subn(to, text)
-        if found:
-            notes.append(Repair(kind, f"{found} times"))
-    root = _parsed(text, where)
+    # The text is decoded already, whatever encoding it declares.
+    declared = _DECLARATION.match(text)
+    text = text[declared.end() :] if declared else text
+    if not _is_plain(text):
+        for pattern, to, kind in (
+            (_FORBIDDEN, "", "control characters"),
+            (_BARE_AMPERSAND, "&amp;", "bare ampersand"),
+        ):
+            text, found = pattern.subn(to, text)
+            if found:
+                notes.append(Repair(kind, f"{found} times"))
+    root = xml_root(text, where)
     if root.tag != "annotation":
         raise SceneLensError(
             f"{where} is not a LabelMe annotation: it begins with <{root.tag}>, not <annotation>."
@@ -98,19 +126,12 @@ def _root(data: bytes, where: str, notes: list[Repair]) -> Element:
     return root
 
 
-def _parsed(text: str, where: str) -> Element:
-    try:
-        return ElementTree.fromstring(text, forbid_dtd=True)
-    except ParseError as error:
-        raise SceneLensError(
-            f"{where} is not readable XML ({error}); repair the file or leave it out."
-        ) from None
-    except (RecursionError, MemoryError):
-        raise SceneLensError(f"{where} is nested too deeply for an annotation; leave it out.") from None
-    except DefusedXmlException:  # entities that expand to gigabytes, or that read files of this machine
-        raise SceneLensError(
-            f"{where} declares its own XML entities, which annotations never need; leave it out."
-        ) from None
+def _is_plain(text: str) -> bool:
+    """Whether a text surely needs no repair: a quick test, which nearly all files pass."""
+    if "&" in text or not text.isascii():
+        return False
+    content = text.encode("ascii")
+    return len(content.translate(None, _FORBIDDEN_ASCII)) == len(content)
 
 
 def _text(element: Element, tag: str) -> str:
@@ -180,23 +201,36 @@ def _without_duplicates(objects: list[AnnotatedObject], notes: list[Repair]) -> 
     Two objects are the same if they have one name and their boxes and lengths of outline differ by at most
     2% of the larger side.
     """
-    summaries, margins = np.zeros((len(objects), 5)), np.zeros(len(objects))
-    for k, one in enumerate(objects):
-        points = np.concatenate(one.polygons)
-        length = sum(np.hypot(*(p - np.concatenate([p[-1:], p[:-1]])).T).sum() for p in one.polygons)
-        # A quarter of the outline's length is about a side, so one margin fits all five numbers.
-        summaries[k] = *points.min(0), *points.max(0), length / 4
-        margins[k] = 0.02 * (points.max(0) - points.min(0)).max()
     codes = {name: code for code, name in enumerate(dict.fromkeys(one.name for one in objects))}
+    if len(codes) == len(objects):
+        return objects
     names = np.array([codes[one.name] for one in objects], np.int64)
+    alone = np.bincount(names) == 1
+    summaries = np.array([_summary(one, bool(alone[codes[one.name]])) for one in objects])
+    margins = 0.02 * (summaries[:, 2:4] - summaries[:, :2]).max(axis=1)
     order = np.lexsort((summaries[:, 0], names))
-    twice = _repeated(names, summaries, margins, order) if objects else np.zeros(0, bool)
+    twice = _repeated(names, summaries, margins, order)
     for k in np.flatnonzero(twice).tolist():
         notes.append(Repair("duplicate", f"{objects[k].raw_name} at {summaries[k, :2].round().tolist()}"))
     return [one for one, again in zip(objects, twice.tolist(), strict=True) if not again]
 
 
-@njit(cache=True)
+def _summary(one: AnnotatedObject, alone: bool) -> tuple[float, ...]:
+    """The object's box (left, top, right, bottom), and a quarter of its outlines' length, about a side.
+
+    So one margin fits all five numbers. An object of a name that is `alone` is compared with no other.
+    """
+    boxes = [extent(polygon) for polygon in one.polygons]
+    lows, highs = ([box[side : side + 2] for box in boxes] for side in (0, 2))
+    length = 0 if alone else sum(_length(polygon) for polygon in one.polygons)
+    return *map(min, zip(*lows, strict=True)), *map(max, zip(*highs, strict=True)), length / 4
+
+
+def _length(p: np.ndarray) -> float:
+    return np.hypot(*(p - np.concatenate([p[-1:], p[:-1]])).T).sum()
+
+
+@njit(cache=True, nogil=True)
 def _repeated(names: np.ndarray, summaries: np.ndarray, margins: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Which objects are the same as an earlier one that is not itself a repetition.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -70,7 +70,12 @@ def normalise_name(raw: str) -> tuple[str, tuple[str, ...]]:
     >>> normalise_name(" Person sitting%20CROP "), normalise_name("wall 2"), normalise_name("!@#")
     (('person', ('sitting', 'crop')), ('wall', ('2',)), ('', ()))
     """
-    words = _MARKS.sub(" ", unquote(plain_text(raw))).strip(" .,;:-").lower().split()
+    return _normalised(plain_text(raw))
+
+
+@lru_cache(maxsize=4096)  # a set of annotations has far more objects than names
+def _normalised(raw: str) -> tuple[str, tuple[str, ...]]:
+    words = _MARKS.sub(" ", unquote(raw)).strip(" .,;:-").lower().split()
     end = len(words)
     while end > 1 and _is_state(words[end - 1]):
         end -= 1

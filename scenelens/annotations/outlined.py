@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from scenelens.annotations.file_checks import Repair
+from scenelens.annotations.filling import FilledOutlines
 from scenelens.annotations.instances import InstanceAnnotations
 from scenelens.annotations.interface import Instance, LabelMap, Shape
-from scenelens.annotations.polygons import Polygon
+from scenelens.annotations.polygons import Polygon, extent
 from scenelens.errors import SceneLensError
 from scenelens.images import ImageFrame
 
 _MOST_PAINTED = 1_000_000_000  # pixels that the boxes of one photograph's outlines may have in all
-_MOST_KEPT = 200_000_000  # bytes of painted outlines that are kept in memory
 
 # Painted before everything else: annotators let these outlines continue behind the objects in front of them.
 _BACKGROUND = frozenset(
@@ -90,11 +90,14 @@ class AnnotatedObject:
         crossing = [Polygon(polygon).crosses_itself() for polygon in self.polygons]
         kinds = ["crosses itself"] if any(crossing) else ["not searched"] if None in crossing else []
         # A point on the very edge is no fault: half a pixel, or one pixel in files that count from 1.
-        if size and any(
-            (polygon < -1).any() or (polygon > np.array(size[::-1]) + 0.5).any() for polygon in self.polygons
-        ):
+        if size and any(_is_outside(polygon, size) for polygon in self.polygons):
             kinds.append("outside")
         return kinds
+
+
+def _is_outside(polygon: np.ndarray, size: Shape) -> bool:
+    left, top, right, bottom = extent(np.ascontiguousarray(polygon, np.float64))
+    return min(left, top) < -1 or right > size[1] + 0.5 or bottom > size[0] + 0.5
 
 
 @dataclass(frozen=True)
@@ -189,21 +192,26 @@ class Annotation:
         SceneLensError
             If the outlines have so many pixels in all that painting them would take minutes.
         """
-        kept: dict[int, list[_Patch]] = {}
-        areas, n_pixels = [], 0
-        for k, one in enumerate(objects):
-            pieces = self._patches(one, shape)
-            areas.append(sum(int(inside.sum()) for _, inside in pieces))
-            n_pixels += sum(inside.size for _, inside in pieces)
-            self._check_painted(n_pixels)
-            # Nearly always all of them; what does not fit in memory is computed a second time below.
-            if n_pixels <= _MOST_KEPT:
-                kept[k] = pieces
-        ids = np.zeros(shape, np.int32)
-        for k in _paint_order([one.name for one in objects], areas):
-            for box, inside in kept.pop(k, None) or self._patches(objects[k], shape):
-                ids[box][inside] = k + 1
-        return ids
+        return self._painted(objects, range(1, len(objects) + 1), shape)
+
+    def _painted(self, objects: Sequence[AnnotatedObject], values: Sequence[int], shape: Shape) -> np.ndarray:
+        """As `paint`, with a value for each object."""
+        owners = [k for k, one in enumerate(objects) for _ in one.polygons]
+        filled = FilledOutlines(
+            [
+                Polygon(polygon).placed(shape, self.size or shape)
+                for one in objects
+                for polygon in one.polygons
+            ],
+            shape,
+        )
+        self._check_painted(filled.n_pixels)
+        areas = [0] * len(objects)
+        for k, area in zip(owners, filled.areas().tolist(), strict=True):
+            areas[k] += area
+        place = {k: place for place, k in enumerate(_paint_order([one.name for one in objects], areas))}
+        order = sorted(range(len(owners)), key=lambda outline: place[owners[outline]])
+        return filled.paint(order, [values[k] for k in owners])
 
     def _check_painted(self, n_pixels: int) -> None:
         if n_pixels > _MOST_PAINTED:
@@ -367,7 +375,7 @@ class PolygonAnnotations(InstanceAnnotations):
 
         Outlines of a photograph that the camera's tag turns are turned too; `scenelens.images` says when.
         """
-        frame = ImageFrame.of(self.path(image))
+        frame = self._frame(image)
         if frame.orientation == 1:
             return annotation.drawn_on(frame.size)
         of_stored, certain = self._belongs_to_stored(annotation, frame)
@@ -402,8 +410,6 @@ def _paint_instances(
     annotation: Annotation, objects: list[AnnotatedObject], shape: Shape
 ) -> tuple[np.ndarray, list[Instance]]:
     """Painted objects, with the pieces of one instance under one number."""
-    ids = annotation.paint(objects, shape)
     found = [Instance(one.name, k if one.instance is None else one.instance) for k, one in enumerate(objects)]
     distinct = {one: code for code, one in enumerate(dict.fromkeys(found), start=1)}
-    codes = np.array([0, *(distinct[one] for one in found)], dtype=np.int32)
-    return codes[ids], list(distinct)
+    return annotation._painted(objects, [distinct[one] for one in found], shape), list(distinct)

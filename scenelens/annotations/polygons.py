@@ -19,14 +19,14 @@ import cv2
 import numpy as np
 from numba import njit
 
+from scenelens.annotations.crossings import has_crossing
+from scenelens.annotations.filling import FilledOutlines
 from scenelens.errors import SceneLensError
 
 _SAME_SHAPE = 0.97  # least IoU of a simplified outline with the exact one
 # Coordinates, in pixels, beyond which an outline is cut off. No photograph is as large, and the whole numbers
 # of the kernels cannot overflow within it.
 _REACH = 1e7
-_SHORT = 100  # edges up to which all pairs cost less than choosing an axis
-_PAIRS_PER_EDGE = 2000  # how many pairs of edges the search for crossings may compare, for each edge
 
 
 class Polygon:
@@ -69,24 +69,29 @@ class Polygon:
         >>> box, inside.astype(int).tolist()
         ((slice(1, 4, None), slice(1, 5, None)), [[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
         """
+        filled = FilledOutlines([self.placed(shape, drawn_on)], shape)
+        filled.areas()
+        top, bottom, left, right = filled.boxes[0].tolist()
+        return (slice(top, bottom), slice(left, right)), filled.patch(0)
+
+    def placed(self, shape: tuple[int, int], drawn_on: tuple[int, int] | None = None) -> np.ndarray:
+        """The points on a frame, as `FilledOutlines` takes them.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (H, W) of the frame.
+        drawn_on : tuple of int, optional
+            (H, W) of the image that the polygon was drawn on; see `patch`.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, 2) float64, C-contiguous and within reach.
+        """
         if drawn_on is None:
-            points = _as_polygon(self.points)
-        else:
-            points = Polygon(_rescale(self.points, drawn_on, shape)).within_reach()
-        if not len(points):
-            return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
-        low = np.clip(np.ceil(points.min(0)), 0, (shape[1], shape[0])).astype(int)
-        high = np.clip(np.floor(points.max(0)) + 1, low, (shape[1], shape[0])).astype(int)
-        box = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
-        height, width = high[1] - low[1], high[0] - low[0]
-        if height == 0 or width == 0:
-            return box, np.zeros((height, width), bool)
-        # A column more than the box has, so that crossings right of all pixel centres have a place.
-        flips = np.zeros((height, width + 1), np.uint8)
-        _flip_at_crossings(points - low, flips)
-        # Along a row the running XOR is 1 between an odd and the next even crossing: the even-odd rule.
-        odd = np.bitwise_xor.accumulate(flips, axis=1)[:, :width].view(bool)
-        return box, odd
+            return _as_polygon(self.points)
+        return Polygon(_rescale(self.points, drawn_on, shape)).within_reach()
 
     def within_reach(self) -> np.ndarray:
         """The part that lies within 10 million pixels of the frame's corner. The points must be finite.
@@ -101,8 +106,8 @@ class Polygon:
         >>> Polygon([(0, 0), (4e20, 2e20), (0, 5)]).within_reach().tolist()
         [[0.0, 0.0], [10000000.0, 5000000.0], [10000000.0, 5000005.0], [0.0, 5.0]]
         """
-        points = np.asarray(self.points, np.float64)
-        if np.abs(points).max(initial=0) <= _REACH:
+        points = np.ascontiguousarray(self.points, np.float64)
+        if _largest(points) <= _REACH:
             return points
         points = np.clip(points, -1e150, 1e150)  # so that differences and products stay finite
         # Sutherland and Hodgman: cut at one side of the window after the other.
@@ -124,13 +129,7 @@ class Polygon:
         >>> Polygon([(0, 0), (4, 4), (9, 9)]).has_area(), Polygon([(0, 0), (4, 4), (9, 0)]).has_area()
         (False, True)
         """
-        points = _as_polygon(self.points)
-        if not len(points):
-            return False
-        away = points - points[0]
-        # Twice the area of the triangle of the first point, the point farthest from it, and each other point.
-        far = away[np.argmax((away**2).sum(1))]
-        return bool((np.abs(away[:, 0] * far[1] - away[:, 1] * far[0]) > 1e-9).any())
+        return _has_area(_as_polygon(self.points))
 
     def crosses_itself(self) -> bool | None:
         """Whether two edges properly cross. Edges that only touch do not.
@@ -147,42 +146,7 @@ class Polygon:
         >>> Polygon([(0, 0), (4, 4), (4, 0), (0, 4)]).crosses_itself()
         True
         """
-        a = _as_polygon(self.points)
-        edges = np.concatenate([a, np.concatenate([a[1:], a[:1]])], axis=1)
-        # An edge whose reverse is there too is a slit to a hole: rounding would let it seem to cross.
-        known = {tuple(edge) for edge in edges.tolist()}
-        edges = edges[[(x1, y1, x0, y0) not in known for x0, y0, x1, y1 in edges.tolist()]]
-        # Only edges whose extents overlap can cross. Edges sorted along x or y have them next to each other;
-        # of a long outline the axis with fewer overlaps is taken, so that its cost grows with its length and
-        # not with the square of it.
-        chosen, axis = _by_start(edges, 0), 0
-        if len(edges) > _SHORT:
-            other = _by_start(edges, 1)
-            if _overlaps(other, 1) < _overlaps(chosen, 0):
-                chosen, axis = other, 1
-        found = _any_crossing(chosen, axis, _PAIRS_PER_EDGE * len(edges))
-        return None if found < 0 else bool(found)
-
-
-@njit(cache=True)
-def _flip_at_crossings(points: np.ndarray, flips: np.ndarray) -> None:
-    """Flip, where an edge crosses a row of pixel centres, the first column at or right of the crossing."""
-    height, width = flips.shape
-    for i in range(len(points)):
-        x0, y0 = points[i]
-        x1, y1 = points[(i + 1) % len(points)]
-        # Every edge runs downwards. So an edge that is passed in both directions (the slit to a hole) is
-        # computed the same way twice, and its two crossings cancel exactly.
-        if y0 > y1:
-            x0, y0, x1, y1 = x1, y1, x0, y0
-        # The upper end belongs to the edge and the lower does not: a vertex on a row of centres, which two
-        # edges share, then counts once.
-        # np.ceil stays a float here; math.ceil is a whole number of 64 bits, which large values overflow.
-        top = max(0.0, np.ceil(y0))
-        bottom = min(float(height), np.ceil(y1))
-        for row in range(int(top), int(bottom)):
-            column = np.ceil(x0 + (row - y0) * (x1 - x0) / (y1 - y0))
-            flips[row, int(min(max(column, 0.0), width - 1.0))] ^= 1
+        return has_crossing(_as_polygon(self.points))
 
 
 def _polygon_mask(polygon: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -203,11 +167,63 @@ def _as_polygon(polygon: Sequence | np.ndarray) -> np.ndarray:
         points = np.asarray(polygon, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         raise SceneLensError("a polygon is a list of finite (x, y) points; got other values.") from None
-    if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0 or not np.isfinite(points).all():
+    largest = _largest(np.ascontiguousarray(points)) if points.ndim == 2 and points.shape[1] == 2 else np.nan
+    if len(points) == 0 or not np.isfinite(largest):
         raise SceneLensError(
             f"a polygon is a list of finite (x, y) points; got an array of shape {points.shape}."
         )
     return Polygon(points).within_reach()
+
+
+@njit(cache=True, nogil=True)
+def _largest(points: np.ndarray) -> float:
+    """The largest distance of a coordinate from 0; NaN where one is NaN, and 0 without points."""
+    largest = 0.0
+    for i in range(len(points)):
+        for axis in range(2):
+            distance = abs(points[i, axis])
+            if distance != distance:
+                return distance
+            largest = max(largest, distance)
+    return largest
+
+
+@njit(cache=True, nogil=True)
+def extent(points: np.ndarray) -> tuple[float, float, float, float]:
+    """The smallest x and y and the largest x and y of an outline.
+
+    Parameters
+    ----------
+    points : numpy.ndarray
+        (n, 2) float64, finite, at least one point.
+
+    Returns
+    -------
+    tuple of float
+        Left, top, right, bottom, in pixels.
+    """
+    left, top = points[0]
+    right, bottom = left, top
+    for i in range(1, len(points)):
+        left, right = min(left, points[i, 0]), max(right, points[i, 0])
+        top, bottom = min(top, points[i, 1]), max(bottom, points[i, 1])
+    return left, top, right, bottom
+
+
+@njit(cache=True, nogil=True)
+def _has_area(points: np.ndarray) -> bool:
+    """Whether some triangle of the first point, the point farthest from it, and another one has an area."""
+    far, farthest = 0, -1.0
+    for i in range(len(points)):
+        dx, dy = points[i, 0] - points[0, 0], points[i, 1] - points[0, 1]
+        if dx * dx + dy * dy > farthest:
+            far, farthest = i, dx * dx + dy * dy
+    far_x, far_y = points[far, 0] - points[0, 0], points[far, 1] - points[0, 1]
+    for i in range(len(points)):
+        dx, dy = points[i, 0] - points[0, 0], points[i, 1] - points[0, 1]
+        if abs(dx * far_y - dy * far_x) > 1e-9:
+            return True
+    return False
 
 
 def _cut(points: np.ndarray, axis: int, side: float) -> np.ndarray:
@@ -225,46 +241,6 @@ def _cut(points: np.ndarray, axis: int, side: float) -> np.ndarray:
     crossing[:, axis] = side * _REACH
     both = np.stack([points, crossing], axis=1)
     return both[np.stack([inside, leaves], axis=1)]
-
-
-def _by_start(edges: np.ndarray, axis: int) -> np.ndarray:
-    return edges[np.argsort(np.minimum(edges[:, axis], edges[:, axis + 2]), kind="stable")]
-
-
-def _overlaps(edges: np.ndarray, axis: int) -> int:
-    """How many pairs of edges, sorted by their start along an axis, overlap along it."""
-    ends = edges[:, axis], edges[:, axis + 2]
-    return int(np.searchsorted(np.minimum(*ends), np.maximum(*ends), side="right").sum())
-
-
-@njit(cache=True)
-def _any_crossing(edges: np.ndarray, axis: int, at_most: int) -> int:
-    """Whether any two edges (x0, y0, x1, y1) have each other's ends strictly on both sides: 1 or 0.
-
-    The edges are sorted by their start along the axis. After `at_most` pairs the answer is -1.
-    """
-    other = 1 - axis
-    for i in range(len(edges)):
-        x0, y0, x1, y1 = edges[i]
-        end = max(edges[i, axis], edges[i, axis + 2])
-        low, high = min(edges[i, other], edges[i, other + 2]), max(edges[i, other], edges[i, other + 2])
-        for j in range(i + 1, len(edges)):
-            u0, v0, u1, v1 = edges[j]
-            if min(edges[j, axis], edges[j, axis + 2]) > end:
-                break
-            at_most -= 1
-            if at_most < 0:
-                return -1
-            if min(edges[j, other], edges[j, other + 2]) > high:
-                continue
-            if max(edges[j, other], edges[j, other + 2]) < low:
-                continue
-            a, b, c, d = x1 - x0, y1 - y0, u1 - u0, v1 - v0
-            # The cross products of one edge with the two ends of the other have opposite signs.
-            across = (a * (v0 - y0) - b * (u0 - x0)) * (a * (v1 - y0) - b * (u1 - x0)) < 0
-            if across and (c * (y0 - v0) - d * (x0 - u0)) * (c * (y1 - v0) - d * (x1 - u0)) < 0:
-                return 1
-    return 0
 
 
 def _rescale(polygon: Sequence | np.ndarray, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:

@@ -498,7 +498,7 @@ def test_objects_and_points_of_one_file_are_counted(monkeypatch):
 
 def test_outlines_over_outlines_are_limited(monkeypatch):
     annotation = parse_annotation(annotation_xml(*[object_xml(f"w{k}", BOX) for k in range(3)]).encode())
-    monkeypatch.setattr("scenelens.annotations.outlined._MOST_KEPT", 2500)
+    monkeypatch.setattr("scenelens.annotations.filling._MOST_KEPT", 2500)
     assert sum(mask.sum() for mask in rasterise(annotation).values()) == 2000
     monkeypatch.setattr("scenelens.annotations.outlined._MOST_PAINTED", 5000)
     with pytest.raises(SceneLensError, match="pixels in all"):
