@@ -8,6 +8,7 @@ word; 130 after Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import pkgutil
 import runpy
@@ -62,6 +63,7 @@ _COMMANDS = {
 def _main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _print_any_name()
     if not words or words[0].startswith("-"):
         _parser().parse_args(words)
         _parser().print_help()
@@ -80,6 +82,13 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\n{name}: stopped. What was finished is kept.", file=sys.stderr)
         return 130
+
+
+def _print_any_name() -> None:
+    """Let names be printed where the terminal or file has no such character, as it is usual on Windows."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _loaded(function: str) -> Callable[..., Any]:

@@ -265,3 +265,17 @@ def test_a_study_file_of_a_windows_editor_is_read(tmp_path, line_end, encoding):
     path.write_bytes(text.replace("\n", line_end).encode(encoding))
     (tmp_path / "photos/scene/attic").rename(tmp_path / "photos/scene/café")
     assert open_study(path).networks["scene"].classes[0] == "café"
+
+
+def test_names_are_printed_where_the_console_has_no_such_characters(tmp_path):
+    """A file or pipe on Windows takes the country's characters only, and a name of Linux may be no text."""
+    for name in ("漢字 é", "half \udcff"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.json").write_bytes(b"")
+    for command in (["caches", "list", str(tmp_path)], ["caches", "list", str(tmp_path / "no 漢字")]):
+        for encoding in ("cp1252", "ascii", "utf-8"):
+            env = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
+            words = [sys.executable, "-m", "scenelens", *command]
+            done = subprocess.run(words, env=env, capture_output=True, timeout=120)
+            assert b"Traceback" not in done.stderr, done.stderr
+            assert b"\\u6f22" in done.stdout + done.stderr or encoding == "utf-8"

@@ -7,19 +7,26 @@ that a shell, a pattern, a URL or another system takes for something else, under
 from __future__ import annotations
 
 import hashlib
+import html
+import re
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
+from scenelens.__main__ import _main as command_line
 from scenelens.analysis import UnitAnalysis
 from scenelens.files import file_name
 from scenelens.labels import LabelStore
 from scenelens.studies import Study, open_study
 from scenelens.unit_semantics.session import AnnotationSession
+from scenelens.workbook.__main__ import main as workbook
 from tests.annotated_study import annotated_study
+from tests.requirements_gate import ROOT
 from tests.windows_rules import collisions, illegal, windows_rules
 
 #: Letters with a mark, composed and decomposed: macOS hands out the second form.
@@ -121,3 +128,47 @@ def test_every_file_has_a_name_of_its_own_on_any_system(used):
     names = {one for path in folder.rglob("*") for one in path.relative_to(folder).parts}
     assert not [one for one in names if illegal(one)]
     assert file_name("aux") != "aux"
+
+
+# ---- commands
+
+
+def test_a_notebook_in_an_odd_folder_becomes_a_page(used, tmp_path, monkeypatch):
+    study, place = used[1].study.file.path, tmp_path / ODD
+    place.mkdir()
+    names = ["01 it's 50%25 #1 [a] é.ipynb", '02 ?q=a&b;c <b> "x".ipynb']
+    for name in names:
+        shutil.copy(ROOT / "tests/notebooks/good.ipynb", place / name)
+    monkeypatch.setenv("SCENELENS_STUDY", str(study))
+    pages = place / "the pages"
+    assert workbook([str(place), "--out", str(pages), "--study", str(study)]) == 0
+    for page in pages.glob("*.html"):
+        links = re.findall(r'href="([^"#][^"]*)"', page.read_text("utf-8"))
+        files = [unquote(html.unescape(link).partition("#")[0]) for link in links if "://" not in link]
+        # The notebook itself names one that is not among these.
+        assert {file for file in files if not (pages / file).is_file()} <= {"fails_in_cell.html"}
+        assert len(files) > 1
+    assert len(list(pages.glob("*.html"))) == len(names) + 1
+
+
+def test_the_notebooks_are_copied_into_an_odd_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert command_line(["notebooks", f"./{ODD}"]) == 0
+    assert {path.name for path in (tmp_path / ODD).glob("*.ipynb")} == {
+        path.name for path in (ROOT / "notebooks").glob("*.ipynb")
+    }
+
+
+def test_a_study_of_odd_photographs_is_begun(tmp_path, capsys):
+    place = tmp_path / ODD
+    path = annotated_study(place / "old", 2).file.path
+    odd_photographs(path.parent)
+    words = ["--scene-network", "caffenet", "--scene-classes", str(place / "classes #1.txt")]
+    (place / "classes #1.txt").write_text("attic\nbeach\ncave\n", encoding="utf-8")
+    photographs = path.parent / "world" / "Images" / "scene"
+    new = place / "a new, 'one'.toml"
+    status = command_line(["new-study", str(new), *words, "--scenes", str(photographs)])
+    assert status == 0, capsys.readouterr().err
+    found = open_study(new).images
+    assert len(found) == 6
+    assert set(found.category) == {"attic", "beach", "cave"}
