@@ -148,9 +148,7 @@ class InstanceAnnotations:
             The category, such as 'church/outdoor'; '' for an image without a folder.
         """
         self._check_image(image)
-        folders = list(Path(image).parts[:-1])
-        has_prefix = len(folders) > 1 and (len(folders[0]) == 1 or folders[0] in ("scene", "object"))
-        return "/".join(folders[has_prefix:])
+        return _scene_of(image)
 
     def size(self, image: str) -> Shape:
         """The photograph's size, from the header of its file alone.
@@ -405,6 +403,18 @@ class InstanceAnnotations:
 @lru_cache(maxsize=4096)
 def _frame_of(path: Path, changed: object) -> ImageFrame:
     return ImageFrame.of(path)
+
+
+@lru_cache(maxsize=1 << 17)  # asked for all images again and again
+def _scene_of(image: str) -> str:
+    """The scene that an image's id names.
+
+    >>> _scene_of("c/church/outdoor/1.jpg"), _scene_of("1.jpg")
+    ('church/outdoor', '')
+    """
+    folders = list(Path(image).parts[:-1])
+    has_prefix = len(folders) > 1 and (len(folders[0]) == 1 or folders[0] in ("scene", "object"))
+    return "/".join(folders[has_prefix:])
 
 
 def _pack_tables(tables: _Tables, sizes: _Sizes) -> bytes:

@@ -136,12 +136,9 @@ def _network_with_head(study: Study, counted: list[Retention]) -> Network | None
     The layer is never trained on the counted images. It would recognise more of them than of other images,
     and the comparison with the scene network would not be fair.
     """
-    annotations = study.annotations
-    if annotations is None or _PROBED not in study.networks or study.networks.main == _PROBED:
+    if study.annotations is None or _PROBED not in study.networks or study.networks.main == _PROBED:
         return None
-    tested = {annotations.path(one.image).resolve() for each in counted for one in each.per_image}
-    table = study.images
-    ids = [image for image, path in zip(table.image, table.path, strict=True) if path.resolve() in tested]
+    ids = study.images_of(one.image for each in counted for one in each.per_image)
     try:
         probe = _scene_probe(study, _PROBED, without=ids)
     except SceneLensError:  # too few other images
