@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from tqdm import tqdm
@@ -18,6 +24,7 @@ from scenelens.files import file_name, replace_file
 from scenelens.installation import HERE
 from scenelens.notebook_files import _own_notebooks
 from scenelens.studies import StudyFile, StudyTrust
+from scenelens.workbook.kernels import NotebookKernel
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import Run
 
@@ -25,6 +32,8 @@ _ABOUT = "Run every notebook of the workbook, and write each as a page."
 _DEFAULT_STUDY = "sceneworld"
 _TIMES = "times.json"
 _SECONDS_EACH = 90  # a notebook may not take more on two cores
+_AT_ONCE = 2  # notebooks; each holds its images and networks in memory, about 1 GB
+_SHOWN = 0.2  # seconds: --times shows the cells that took longer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,12 +60,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["SCENELENS_STUDY"] = str(
             study.path
         )  # kernels inherit it, so sl.open_study() opens this study
-        runs = _run_all(paths, folder, options.timeout)
+        with _ended_by_sigterm():
+            runs, seconds = _run_all(paths, folder, options.timeout, min(options.jobs, len(paths)))
     except SceneLensError as error:
         print(f"workbook: {error}", file=sys.stderr)
         return 2
     index = write_pages(runs, folder, study.title)
-    return _report(runs, index)
+    if options.times:
+        _print_cells(runs)
+    return _report(runs, seconds, index)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """A block that SIGTERM ends as Ctrl-C does, so that what the block opened is closed."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _pages(notebooks: Path, study: str) -> Path:
@@ -125,23 +154,74 @@ def _find_notebooks(places: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _run_all(paths: Sequence[Path], folder: Path, timeout: float) -> list[Run]:
-    """Run each notebook, write the executed copies and ``times.json`` into `folder`, and print the times."""
+def _run_all(paths: Sequence[Path], folder: Path, timeout: float, jobs: int) -> tuple[list[Run], float]:
+    """Run the notebooks, `jobs` at a time, print how long each took, and write ``times.json``.
+
+    Returns
+    -------
+    list of Run
+        In the order of `paths`.
+    float
+        Seconds until all were done.
+    """
     print(f"Running {len(paths)} notebook{'s' * (len(paths) != 1)}; {_estimate(paths, folder)}.", flush=True)
-    runs = []
-    for path in tqdm(paths, desc="notebooks", unit="notebook", disable=None):
-        run = Run.of(path, timeout)
-        # Written at once, so that an interrupted run leaves the notebooks that are done.
-        replace_file(folder / path.name, nbformat.writes(run.notebook).encode())
-        slow = f" (more than {_SECONDS_EACH} s)" if run.seconds > _SECONDS_EACH else ""
-        tqdm.write(f"  {run.name:<32} {run.seconds:6.1f} s{slow}{'  FAILED' * bool(run.problems)}")
-        runs.append(run)
+    started, done = time.perf_counter(), {}
+    with _running(_longest_first(paths, folder), timeout, jobs) as waiting:
+        for one in tqdm(
+            as_completed(waiting), total=len(paths), desc="notebooks", unit="notebook", disable=None
+        ):
+            path, run = waiting[one], one.result()
+            # Written at once, so that an interrupted run leaves the notebooks that are done.
+            replace_file(folder / path.name, nbformat.writes(run.notebook).encode())
+            slow = f" (more than {_SECONDS_EACH} s)" if run.seconds > _SECONDS_EACH else ""
+            tqdm.write(f"  {run.name:<32} {run.seconds:6.1f} s{slow}{'  FAILED' * bool(run.problems)}")
+            done[path] = run
+    runs, elapsed = [done[path] for path in paths], time.perf_counter() - started
     times = {run.name: round(run.seconds, 1) for run in runs}
     total = round(sum(run.seconds for run in runs), 1)
-    replace_file(
-        folder / _TIMES, (json.dumps({"notebooks": times, "total": total}, indent=1) + "\n").encode()
-    )
-    return runs
+    found = {"notebooks": times, "total": total, "elapsed": round(elapsed, 1)}
+    replace_file(folder / _TIMES, (json.dumps(found, indent=1) + "\n").encode())
+    return runs, elapsed
+
+
+@contextmanager
+def _running(paths: Sequence[Path], timeout: float, jobs: int) -> Iterator[dict[Future[Run], Path]]:
+    """Notebooks that run in `jobs` threads, in this order. Leaving the block by an error ends all of them."""
+    # Kernels inherit these. With more threads than cores, the kernels would wait for each other.
+    threads = str(max(1, _cores() // jobs))
+    for library in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(library, threads)
+    NotebookKernel.prepare()
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(Run.of, path, timeout): path for path in paths}
+        try:
+            yield waiting
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not all(one.done() for one in waiting):
+                NotebookKernel.kill_all()
+                time.sleep(0.1)
+            raise
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _longest_first(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """The notebooks in the order in which they are done soonest, by their times in the last run.
+
+    Those without a time come first, the larger file before the smaller one.
+
+    Examples
+    --------
+    >>> _longest_first([Path("a.ipynb"), Path("b.ipynb")], Path("no_such_folder"))
+    [PosixPath('a.ipynb'), PosixPath('b.ipynb')]
+    """
+    last = _last_times(folder) or {}
+    size = {path: path.stat().st_size if path.exists() else 0 for path in paths}
+    return sorted(paths, key=lambda path: (path.stem in last, -last.get(path.stem, 0), -size[path]))
 
 
 def _estimate(paths: Sequence[Path], folder: Path) -> str:
@@ -152,23 +232,41 @@ def _estimate(paths: Sequence[Path], folder: Path) -> str:
     >>> _estimate([Path("a.ipynb"), Path("b.ipynb")], Path("no_such_folder"))
     'at most about 3 minutes once the networks and images are in place'
     """
+    last: Any = read_cached(folder / _TIMES, json.loads, aside=False)
     try:
-        last = _last_times(folder) or {}
-        return f"last time this took {sum(last[path.stem] for path in paths):.0f} s"
-    except (KeyError, TypeError):
-        minutes = len(paths) * _SECONDS_EACH / 60
-        return f"at most about {minutes:.0f} minutes once the networks and images are in place"
+        if set(last["notebooks"]) == {path.stem for path in paths}:
+            return f"last time this took {last['elapsed']:.0f} s"
+    except (KeyError, TypeError, ValueError):
+        pass
+    minutes = len(paths) * _SECONDS_EACH / 60
+    return f"at most about {minutes:.0f} minutes once the networks and images are in place"
 
 
-def _report(runs: Sequence[Run], index: Path) -> int:
+def _print_cells(runs: Sequence[Run]) -> None:
+    """Print which cells of the notebooks took long."""
+    print("\nSeconds of cells:")
+    for run in runs:
+        for number, seconds, line in run.cell_seconds():
+            if seconds > _SHOWN:
+                print(f"  {run.name:<24} cell {number:>2} {seconds:6.1f} s  {line[:60]}")
+
+
+def _report(runs: Sequence[Run], seconds: float, index: Path) -> int:
     """Print the total time, the problems of all runs, and where the pages are; return the exit status."""
     failed = [run for run in runs if run.problems]
-    print(f"  {'all':<32} {sum(run.seconds for run in runs):6.1f} s")
+    print(f"  {'all':<32} {seconds:6.1f} s")
     for run in failed:
         for problem in run.problems:
             print(f"workbook: {run.name}: {problem}", file=sys.stderr)
     print(f"The workbook is in {index.resolve()}")
     return 1 if failed else 0
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -179,6 +277,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
     parser.add_argument("--trust", action="store_true", help="the study's own code may run, this time")
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        default=min(_AT_ONCE, _cores()),
+        help="notebooks that run at the same time (default: %(default)s)",
+    )
+    parser.add_argument("--times", action="store_true", help="also print how long the slow cells took")
     parser.add_argument(
         "--timeout", type=float, default=600, help="seconds a cell may take (default: %(default)s)"
     )

@@ -9,25 +9,25 @@ from __future__ import annotations
 import html
 import os
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 from scenelens.errors import SceneLensError
+from scenelens.workbook.kernels import NotebookKernel
 from scenelens.workbook.widgets.status import ERROR_CLASS
 
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+_BUSY, _IDLE = "iopub.status.busy", "iopub.status.idle"  # nbclient's notes of when a cell began and ended
 _TRACEBACK = "Traceback (most recent call last)"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _TAGS = re.compile(r"<[^>]+>")
@@ -84,6 +84,27 @@ class Run:
         seconds = time.perf_counter() - started
         return cls(path.stem, notebook, seconds, unfinished + _find_problems(notebook))
 
+    def cell_seconds(self) -> list[tuple[int, float, str]]:
+        """How long each code cell took.
+
+        Returns
+        -------
+        list of (int, float, str)
+            The cell's number in the notebook, from 1; seconds; its first line.
+
+        Examples
+        --------
+        >>> Run("empty", nbformat.v4.new_notebook(), 0.0).cell_seconds()
+        []
+        """
+        found = []
+        for number, cell in enumerate(self.notebook.cells, start=1):
+            noted = cell.metadata.get("execution", {})
+            if {_BUSY, _IDLE} <= set(noted):
+                seconds = datetime.fromisoformat(noted[_IDLE]) - datetime.fromisoformat(noted[_BUSY])
+                found.append((number, seconds.total_seconds(), cell.source.partition("\n")[0]))
+        return found
+
     @staticmethod
     def widget_models(notebook: NotebookNode) -> dict[str, dict[str, Any]]:
         """The saved widget models of a notebook.
@@ -106,18 +127,6 @@ class Run:
         {}
         """
         return notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
-
-
-class _OwnPython(KernelSpecManager):
-    """Offers one kernel, this process's Python, and not the kernels that the user has registered.
-
-    A registered "python3" may be another environment, without this package or with another version of it.
-    """
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """The spec of a kernel run by ``sys.executable``; `kernel_name` has no effect."""
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
-        return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
 
 
 def _read_notebook(path: Path) -> NotebookNode:
@@ -144,14 +153,13 @@ def _read_notebook(path: Path) -> NotebookNode:
 
 def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:
     """Execute in place; return the problems that the outputs do not show."""
-    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_OwnPython())
-    client = NotebookClient(notebook, km=kernel, timeout=timeout, store_widget_state=True)
+    client = NotebookClient(notebook, km=NotebookKernel(), timeout=timeout, store_widget_state=True)
     # An empty profile: start-up files of the user's own could change what a notebook shows. The other
     # variable switches off a debugger's warning, which would be printed into the first cell.
     with tempfile.TemporaryDirectory(prefix="scenelens-profile-") as profile:
         env = {**os.environ, "IPYTHONDIR": profile, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
         try:
-            client.execute(cwd=str(folder), env=env)
+            client.execute(cwd=str(folder), env=env, cleanup_kc=True)
         except CellExecutionError:
             return []  # the error is among the cell's outputs, where _find_problems finds it
         except CellTimeoutError:
