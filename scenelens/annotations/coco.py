@@ -278,18 +278,20 @@ def _panoptic_masks(path: Path, content: _Content, entries: Mapping[str, int | s
 def _matched(content: _Content, photographs: Mapping[str, Path]) -> dict[str, int | str]:
     """The number of each photograph in the file: by its path below the folder, or else by its name.
 
-    Letter case counts where two names differ in nothing else.
+    The spelling counts where two names differ in nothing else.
     """
     names: dict[str, list[str]] = {}
     for image in photographs:
         name = image.rpartition("/")[2]
-        for spelling in {name, name.lower()}:
+        for spelling in {name, SourceFile.spelling(name)}:
             names.setdefault(spelling, []).append(image)
     found: dict[str, int | str] = {}
     for number, entry in content.images.items():
         stated = PureWindowsPath(plain_text(entry.get("file_name"), 4096)).as_posix()
         name = stated.rpartition("/")[2]
-        alike = [stated] if stated in photographs else names.get(name) or names.get(name.lower(), [])
+        alike = (
+            [stated] if stated in photographs else names.get(name) or names.get(SourceFile.spelling(name), [])
+        )
         if len(alike) == 1:
             found.setdefault(alike[0], number)
     return {image: found[image] for image in sorted(found)}

@@ -96,14 +96,14 @@ def _by_path_inside(
         return found
     names: dict[str, list[str]] = {}
     for image in photographs:
-        names.setdefault(image.rpartition("/")[2].lower(), []).append(image)
+        names.setdefault(SourceFile.spelling(image.rpartition("/")[2]), []).append(image)
     for path in (path for place in places for path in sorted(place.rglob("*.json")) if path not in taken):
         try:
             content, _ = SourceFile(path).json("a labelme annotation", _MOST_BYTES)
         except SceneLensError:
             continue  # a file beside the annotations; nothing says that it is one
         stated = content.get("imagePath") if isinstance(content, dict) else None
-        name = PureWindowsPath(plain_text(stated)).name.lower()  # knows / and \
+        name = SourceFile.spelling(PureWindowsPath(plain_text(stated)).name)  # knows / and \
         images = [image for image in names.get(name, ()) if image not in known and image not in found]
         if len(images) == 1:
             found[images[0]] = path

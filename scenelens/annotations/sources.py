@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -189,8 +190,31 @@ class SourceFile:
         return next((path for path in there if path.is_dir()), None)
 
     @staticmethod
+    def spelling(name: str) -> str:
+        """A file's name in the spelling by which names are compared that differ in spelling only.
+
+        Some systems change the letter case of names, and macOS writes é as e and an accent.
+
+        Parameters
+        ----------
+        name : str
+            The name, or a path.
+
+        Returns
+        -------
+        str
+            It in lower case, each letter with its accent as one character where there is one.
+
+        Examples
+        --------
+        >>> SourceFile.spelling("Cafe\N{COMBINING ACUTE ACCENT}.JPG")
+        'café.jpg'
+        """
+        return unicodedata.normalize("NFC", name.lower())
+
+    @staticmethod
     def pairs(photographs: Mapping[str, Path], folders: Sequence[Path], ending: str) -> dict[str, Path]:
-        """The file of each photograph's annotation: of the same name, with another ending in any letter case.
+        """The file of each photograph's annotation: of the same name, in any spelling, with another ending.
 
         Parameters
         ----------
@@ -214,8 +238,8 @@ class SourceFile:
                 path = folder / name
                 if not path.exists():
                     if folder not in listed:
-                        listed[folder] = _by_lower_name(folder, ending)
-                    path = listed[folder].get(name.lower(), path)
+                        listed[folder] = _by_spelling(folder, ending)
+                    path = listed[folder].get(SourceFile.spelling(name), path)
                 if path.exists() and path != photograph:
                     found[image] = path
                     break
@@ -341,10 +365,10 @@ def _stem(image: str) -> str:
     return stem if dot and f".{ending.lower()}" in ENDINGS else image
 
 
-def _by_lower_name(folder: Path, ending: str) -> dict[str, Path]:
-    """The files below a folder that have an ending, by their path in lower case."""
+def _by_spelling(folder: Path, ending: str) -> dict[str, Path]:
+    """The files below a folder that have an ending, by their path in the spelling for comparisons."""
     paths = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() == ending)
-    return {path.relative_to(folder).as_posix().lower(): path for path in paths}
+    return {SourceFile.spelling(path.relative_to(folder).as_posix()): path for path in paths}
 
 
 def _encodings(content: bytes) -> list[str]:

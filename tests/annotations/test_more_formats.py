@@ -826,3 +826,37 @@ def test_ade20k_in_any_letter_case_and_with_missing_parts(tmp_path, name, ending
     )
     assert list(annotated.masks(name)) == ["bed"]
     assert annotated.report().empty
+
+
+# ---- names from another system
+
+
+@pytest.mark.parametrize(("disk", "stated"), [("caf\u00e9", "cafe\u0301"), ("cafe\u0301", "caf\u00e9")])
+@pytest.mark.parametrize(
+    "kind", ["coco", "labelme-json", "labelme-json by its path", "voc", "labelme", "sun"]
+)
+def test_an_accent_may_be_written_in_another_way(tmp_path, kind, disk, stated):
+    """macOS writes é as e and an accent; a data set may have both, made on two systems."""
+    place = {"coco": "images", "voc": "JPEGImages", "sun": "Images/bedroom"}.get(kind, ".")
+    photograph(tmp_path / place / f"{disk}.jpg")
+    square = shape("rectangle", [[0, 0], [5, 5]])
+    if kind == "coco":
+        content = coco_file(coco_entry(1, 7, 1, [corners(0, 0, 5, 5)]))
+        content["images"][0]["file_name"] = f"{stated}.jpg"
+        write(tmp_path / "annotations/instances.json", content)
+    elif kind.startswith("labelme-json"):
+        name = "one" if kind.endswith("path") else stated
+        write(tmp_path / f"{name}.json", labelme(square, image=f"{stated}.jpg"))
+    elif kind == "voc":
+        box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox>"
+        text = f"<annotation><object><name>bed</name>{box}</object></annotation>"
+        write(tmp_path / "Annotations" / f"{stated}.xml", text)
+    else:
+        corner = [(0, 0), (5, 0), (5, 5), (0, 5)]
+        text = annotation_xml(object_xml("bed", corner), filename=f"{stated}.jpg", size=(str(H), str(W)))
+        where = "Annotations/bedroom" if kind == "sun" else "."
+        write(tmp_path / where / f"{stated}.xml", text)
+    annotated = ANNOTATION_FORMATS[kind.partition(" ")[0]].open(tmp_path)
+    (image,) = annotated.images
+    assert image.endswith(f"{disk}.jpg")
+    assert set(areas(annotated, image)) == {"bed"}
