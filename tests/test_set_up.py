@@ -66,8 +66,9 @@ def test_conda_gets_what_make_installs():
     packages = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     by_pip = next(entry["pip"] for entry in packages if isinstance(entry, dict))
     torch_pin = re.search(r"^torch==.*$", (ROOT / "constraints.txt").read_text("utf-8"), flags=re.MULTILINE)
-    assert by_pip == [torch_pin[0], "-c constraints.txt", "-e .[dev]"]
-    assert "-c constraints.txt -e '.[dev]'" in MAKEFILE
+    assert by_pip == [torch_pin[0], "-c constraints.txt", "-e ."]
+    assert "-c constraints.txt -e .\n" in MAKEFILE
+    assert "-c constraints.txt -e '.[dev]'\n" in MAKEFILE
 
 
 def test_every_name_of_the_readmes_table_exists():
