@@ -26,8 +26,10 @@ unexport STUDY
 TRUSTED = $(if $(TRUST),--trust)
 # One thread per test process: otherwise two processes share two cores with four threads.
 ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+# Two processes, each with one file at a time, in the order that tests/conftest.py gives them.
+TESTS = $(ONE_THREAD) $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help workbook lab test check torture bench train atlas readme-pictures study-page clean
+.PHONY: help workbook lab test check style types forms torture bench train atlas readme-pictures study-page clean
 
 help:  ## list these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
@@ -38,17 +40,25 @@ workbook: $(READY)  ## run all notebooks, write build/workbook/index.html (STUDY
 lab: $(READY)  ## open the notebooks in JupyterLab (STUDY=path for your study)
 	$(SCENELENS) lab $(ARGS)
 
-test: check  ## run all checks, then all tests (ARGS="-k sun" for some tests)
-	$(ONE_THREAD) $(PY) -m pytest -n 2 --dist loadfile --durations 8 $(ARGS)
+test: style  ## run all checks, then all tests and examples (ARGS="-k sun" for some tests)
+	$(TESTS) --doctest-modules --durations 8 $(ARGS)
 
-check: $(DEV)  ## check style, types, import order, docstrings and their examples, empty notebooks
+check: style  ## check style, types, import order, docstrings and their examples, empty notebooks
+	$(TESTS) --doctest-modules -q scenelens
+
+# Two at a time: the types take longer than all the rest.
+style: $(DEV)
+	@$(MAKE) --no-print-directory -j 2 types forms
+
+types: $(DEV)
+	$(PY) -m mypy
+
+forms: $(DEV)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m nbstripout --keep-id --verify $(NOTEBOOKS) tests/notebooks/*.ipynb
-	$(PY) -m mypy
 	.venv/bin/lint-imports --no-logo
 	$(PY) -m numpydoc lint $$(find scenelens -name '*.py')
-	$(ONE_THREAD) $(PY) -m pytest -q -n 2 --doctest-modules scenelens
 
 torture: $(DEV)  ## damaged input, kills, races, hostile names: a table of faults (MINUTES=10)
 	$(ONE_THREAD) $(PY) -m tests.torture --minutes $(MINUTES) $(ARGS)

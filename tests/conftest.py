@@ -1,19 +1,44 @@
-"""Fixtures that any test may ask for: a tiny network, a tiny study, and the real study where it is at
-hand."""
+"""How the tests are run: in which order, in an environment of their own, with little waste."""
 
 from __future__ import annotations
 
+import gc
+import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from scenelens.networks.caffenet import CaffeNet
-from scenelens.networks.network import Network
-from scenelens.studies.study import Study, open_study
-from scenelens.unit_semantics.sources import LabelSet, dissected_labels, released_answers
-from tests.requirements_gate import require_real
-from tests.tiny_study import write_tiny_study
+ROOT = Path(__file__).resolve().parent.parent
+#: The files that take longest, which start first: then two processes end at about the same time. The first
+#: one compiles SceneWorld's renderer where that was not done yet; no other process should do it meanwhile.
+LONGEST = (
+    "scenelens/sceneworld/scenes.py",
+    "tests/matrix/test_first_half.py",
+    "tests/matrix/test_second_half.py",
+    "tests/browser/test_hostile_pages.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures, and with them torch, but not where other processes run the tests."""
+    if config.getoption("dist", "no") == "no" or hasattr(config, "workerinput"):
+        # jsonschema, which reads notebooks, would take a second to build grammars for a format of addresses.
+        sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+        config.pluginmanager.import_plugin("tests.fixtures")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {ROOT / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays. Looking through it for garbage again and again took a tenth of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
@@ -22,43 +47,3 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
     for name in ("SCENELENS_STUDY", "SCENELENS_CACHE", "SCENELENS_DATA", "SCENELENS_HOME", "SCENELENS_TRUST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SCENELENS_CONFIG", str(tmp_path_factory.getbasetemp() / "no settings"))
-
-
-@pytest.fixture(scope="session")
-def tiny_network() -> Network:
-    """A CaffeNet with an eighth of the channels, seeded random weights and three classes; do not change
-    it."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return Network(CaffeNet(3, width=1 / 8, fc=16), "scene", ["attic", "beach", "cave"])
-
-
-@pytest.fixture
-def tiny_study(tmp_path: Path) -> Study:
-    """Two tiny networks ('scene', 'object'), 12 scene-centric and 8 object-centric pictures, a cache of its
-    own."""
-    return open_study(write_tiny_study(tmp_path / "tiny"))
-
-
-@pytest.fixture(scope="session")
-def real() -> Path:
-    """The folder of real photographs and networks beside the checkout; skips where it is missing."""
-    return require_real()
-
-
-@pytest.fixture(scope="session")
-def real_study(real: Path) -> Study:
-    """tests/real/study.toml, opened."""
-    return open_study(Path(__file__).parent / "real" / "study.toml")
-
-
-@pytest.fixture(scope="session")
-def released() -> LabelSet:
-    """The paper's released answers; skips where they are missing."""
-    return released_answers(require_real("unit_annotation"))
-
-
-@pytest.fixture(scope="session")
-def dissected() -> LabelSet:
-    """Network Dissection's labels of the paper's units; skips where they are missing."""
-    return dissected_labels(require_real("netdissect"))
