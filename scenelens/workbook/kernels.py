@@ -77,7 +77,8 @@ class NotebookKernel(AsyncKernelManager):
     def prepare() -> None:
         """Begin the imports that all kernels share, where they can be shared; return before they are done."""
         if _COPIES:
-            _start(int)
+            with contextlib.suppress(OSError):  # kernels are new processes then
+                _start(int)
 
     @staticmethod
     def kill_all() -> None:
@@ -126,13 +127,24 @@ class _Provisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> KernelConnectionInfo:
         """Start the kernel that `cmd` describes, with the folder and environment in `options`."""
-        if _COPIES:
-            self.process = _Copy(cmd[cmd.index("-f") :], str(options["cwd"]), options["env"])
-            self.pid = self.process.pid
-        else:
+        self.process = _copied(cmd, options) if _COPIES else None
+        if self.process is None:
             await super().launch_kernel(cmd, **options)
+        else:
+            self.pid = self.process.pid
         _STARTED.add(self.process)
         return self.connection_info
+
+
+def _copied(cmd: list[str], options: dict[str, Any]) -> _Copy | None:
+    """The kernel that `cmd` describes as a copy; None where the system makes none.
+
+    It makes none where the path of TMPDIR is longer than a socket's may be, which is about 75 characters.
+    """
+    try:
+        return _Copy(cmd[cmd.index("-f") :], str(options["cwd"]), options["env"])
+    except OSError:
+        return None
 
 
 class _Copy:

@@ -35,6 +35,18 @@ def texts(run: Run) -> list[str]:
     return [output.text.strip() for cell in run.notebook.cells for output in cell.outputs if "text" in output]
 
 
+def test_where_no_copy_can_be_made_a_kernel_is_a_new_process(tmp_path, monkeypatch):
+    """As with a TMPDIR whose path is longer than a socket's may be."""
+
+    def refused(*_):
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr(kernels, "_start", refused)
+    kernels.NotebookKernel.prepare()
+    cells = ["import os\nprint(os.getppid())"]
+    assert texts(Run.of(written(tmp_path / "a.ipynb", *cells))) == [str(os.getpid())]
+
+
 @only_copies
 def test_a_copy_is_a_clean_process_that_has_imported_torch(tmp_path):
     cells = [
