@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-import time
 from collections.abc import Callable, Sequence
 
 from scenelens.errors import SceneLensError
@@ -103,11 +102,8 @@ def _announce(atlas: Atlas, n: int | None) -> None:
     for _, name, layer in atlas.layers():
         part = atlas.parts[name]
         cached = part.cached(layer)
-        missing = [unit for unit in part.order(layer)[:n] if int(unit) not in cached]
-        if missing:
-            began = time.perf_counter()
-            part.compute(layer, int(missing[0]), progress=False, n_images=1)
-            seconds += (time.perf_counter() - began) * atlas.n_images * len(missing)
+        missing = [int(unit) for unit in part.order(layer)[:n] if int(unit) not in cached]
+        seconds += part.predict(layer, missing)
     if seconds:
         say_on_stderr(f"All fields that are missing will take about {seconds / 60:.0f} minutes.")
 

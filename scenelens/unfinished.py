@@ -138,6 +138,11 @@ class Unfinished:
         content = ArrayFile.pack(value, arrays, default=lambda number: number.item(), compressed=False)
         return keep(self._file(name), content)
 
+    def remove(self) -> None:
+        """Remove the state where no single file is the result; `scenelens.caches.keep` does it otherwise."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
     def check_files(self) -> None:
         """Check that no file was touched since the key was made; call it before a result is returned.
 

@@ -175,15 +175,25 @@ class Atlas:
         say_on_stderr(f"{len(todo)} receptive fields to compute on {self.n_images} images each{limit}.")
         ends = time.monotonic() + (float("inf") if seconds is None else seconds)
         took: dict[tuple[str, str], float] = {}  # of each layer's last unit, in seconds
+        together = self._together(todo)
         done = 0
         for k, network, layer, unit in tqdm(todo, desc="receptive fields", unit="unit", smoothing=0.05):
             began = time.monotonic()
             if k >= sure and began + took.get((network, layer), 0.0) > ends:
                 continue  # no break: another layer's unit is faster, and may still fit in
-            self.parts[network].field(layer, unit, progress=False)
+            self.parts[network].field(layer, unit, progress=False, together=together[network, layer])
             took[network, layer] = time.monotonic() - began
             done += 1
         return done
+
+    def _together(self, todo: list[Any]) -> dict[tuple[str, str], Any]:
+        """The units of each layer, to be measured together."""
+        units: dict[tuple[str, str], list[int]] = {}
+        for _, network, layer, unit in todo:
+            units.setdefault((network, layer), []).append(unit)
+        return {
+            (name, layer): self.parts[name].together(layer, some) for (name, layer), some in units.items()
+        }
 
     def _without_slow_layers(self, todo: list[Any], cached: dict[Any, Any]) -> list[Any]:
         """Leave out layers of which no unit is there and one would take longer than a cell should."""

@@ -9,7 +9,7 @@ computed by `scenelens.networks.theoretical_rf`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from torch import nn
@@ -38,6 +38,7 @@ def estimate_rf(
     seed: int = 0,
     progress: bool = False,
     work: Unfinished | None = None,
+    measured: Callable[[int], Discrepancy] | None = None,
 ) -> EmpiricalRF:
     """Measure a unit's empirical receptive field (Figure 3; Table 2 lists its size).
 
@@ -67,6 +68,9 @@ def estimate_rf(
         Whether to show a progress bar.
     work : Unfinished, optional
         Keeps the images' maps so far, and has those that an earlier process measured of the same images.
+    measured : callable, optional
+        Gives the map of the image of a number, where several units are measured together. By default each is
+        measured now.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def estimate_rf(
     kept = len(maps)
     for number in tqdm(chosen[kept:], desc=f"{layer}:{unit}", unit="image", disable=not progress):
         place = None if places is None else places[number]
-        maps.append(occlusion.of(images[number], [unit], [place])[0])
+        one = measured(number) if measured else occlusion.of(images[number], [unit], [place])[0]
+        maps.append(one)
         if work.due:
             work.save(len(maps), (None, {}), _packed(maps[kept:]))
             kept = len(maps)

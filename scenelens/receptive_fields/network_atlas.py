@@ -8,6 +8,7 @@ is checked by the unit's peaks: other pixels give other peaks.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.estimate import estimate_rf
 from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import SIZE, STRIDE, Occlusion
+from scenelens.receptive_fields.occlusion.records import Discrepancy, Place
+from scenelens.receptive_fields.together import _Together
 from scenelens.studies import Study, network_variant
 from scenelens.unfinished import Unfinished
 
@@ -187,7 +190,9 @@ class NetworkAtlas:
             fields.append(cached[int(unit)])
         return fields
 
-    def field(self, layer: str, unit: int, progress: bool = True) -> EmpiricalRF:
+    def field(
+        self, layer: str, unit: int, progress: bool = True, together: _Together | None = None
+    ) -> EmpiricalRF:
         """A unit's field: the cached one, or else computed now and cached.
 
         Parameters
@@ -198,6 +203,8 @@ class NetworkAtlas:
             The unit's number.
         progress : bool, optional
             Whether to show a progress bar.
+        together : _Together, optional
+            Units that are measured together, this one among them; see `together`.
 
         Returns
         -------
@@ -212,12 +219,73 @@ class NetworkAtlas:
         cached = self.cached(layer)
         if unit not in cached:
             path = self.folder / file_name(layer) / f"{unit}.npz"
-            found = self.compute(layer, unit, progress, keep_at=path)
+            found = self.compute(layer, unit, progress, keep_at=path, together=together)
             content = EmpiricalRF.pack([found], {"inputs": self.inputs})
+            if together is not None:
+                together.save()
             keep(path, content)
             # through the file's format, so that the first caller gets what all later ones get
             cached[unit] = EmpiricalRF.unpack(content)[0][0]
+        if together is not None:
+            together.finished(unit)
         return cached[unit]
+
+    def together(self, layer: str, units: Sequence[int]) -> _Together | None:
+        """Units of a layer that will be measured together, which takes about half of the time.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name.
+        units : sequence of int
+            Unit numbers.
+
+        Returns
+        -------
+        _Together or None
+            What `field` takes; None for a single unit.
+        """
+        if len(units) < 2:
+            return None
+        tops = {unit: self._tops(layer, unit, self.n_images) for unit in units}
+        return _Together(Occlusion(self.network, layer), tops, self.folder / file_name(layer) / "together")
+
+    def predict(self, layer: str, units: Sequence[int]) -> float:
+        """About how long some units of a layer take together, measured on two images.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name.
+        units : sequence of int
+            Unit numbers.
+
+        Returns
+        -------
+        float
+            Seconds; 0 where there is nothing to measure.
+        """
+        together = self.together(layer, units)
+        if together is None:
+            return sum(self.estimate(layer) for _ in units)
+        images = together.images
+        if not images:
+            return 0.0
+        # the first time compares both ways on a few occluders, and is no measure
+        some = np.random.default_rng(0).choice(images, 2)
+        times = [together.seconds(name, self.study.load_image(name)) for name in map(str, some)]
+        return times[-1] * len(images)
+
+    def _tops(self, layer: str, unit: int, n_images: int) -> list[tuple[str, Place]]:
+        """A unit's top images, and the places of its peaks there."""
+        top = self.study.index(self.name).top_images(layer, unit, n_images)
+        # images on which the unit is silent would be left out anyway; a unit silent on all keeps one, so that
+        # its field can say so
+        top = top[top["peak"] != 0] if (top["peak"] != 0).any() else top[:1]
+        return [
+            (str(image), (int(row), int(column)))
+            for image, row, column in zip(top["image"], top["row"], top["col"], strict=True)
+        ]
 
     def estimate(self, layer: str, n_images: int | None = None) -> float:
         """About how long a unit's field takes.
@@ -244,6 +312,7 @@ class NetworkAtlas:
         progress: bool = True,
         n_images: int | None = None,
         keep_at: Path | None = None,
+        together: _Together | None = None,
     ) -> EmpiricalRF:
         """Compute a unit's field, with the single images' maps; the field is not cached.
 
@@ -260,21 +329,23 @@ class NetworkAtlas:
         keep_at : pathlib.Path, optional
             The file that the field will be cached in. The maps so far are kept next to it every few seconds,
             and a call after a killed one goes on from there.
+        together : _Together, optional
+            Units that are measured together, this one among them; it keeps the maps.
 
         Returns
         -------
         EmpiricalRF
             The field, with `EmpiricalRF.evidence`.
         """
-        top = self.study.index(self.name).top_images(layer, unit, n_images or self.n_images)
-        # images on which the unit is silent would be left out anyway; a unit silent on all keeps one, so that
-        # its field can say so
-        top = top[top["peak"] != 0] if (top["peak"] != 0).any() else top[:1]
-        images = [self.study.load_image(image) for image in top["image"]]
-        places = [(int(row), int(col)) for row, col in zip(top["row"], top["col"], strict=True)]
+        tops = self._tops(layer, unit, n_images or self.n_images)
+        images = [self.study.load_image(name) for name, _ in tops]
+        places = [place for _, place in tops]
         about = digest(b"".join(image.tobytes() for image in images) + repr(places).encode())
-        work, n = Unfinished(keep_at, "maps", about), len(images)
-        return estimate_rf(self.network, layer, unit, images, n, places=places, progress=progress, work=work)
+        shared = functools.partial(_one, together, unit, tops, images) if together is not None else None
+        work, n = Unfinished(None if shared else keep_at, "maps", about), len(images)
+        return estimate_rf(
+            self.network, layer, unit, images, n, places=places, progress=progress, work=work, measured=shared
+        )
 
     def ship(self, folder: Path) -> list[Path]:
         """Write each layer's cached fields to one file.
@@ -327,6 +398,18 @@ class NetworkAtlas:
             text = f"{len(fields) - len(valid)} fields of {layer} of the {self.name} network are not used: "
             say_on_stderr(text + "the units' peaks have changed since, so the images must have.")
         return valid
+
+
+def _one(
+    together: _Together,
+    unit: int,
+    tops: Sequence[tuple[str, Place]],
+    images: Sequence[np.ndarray],
+    number: int,
+) -> Discrepancy:
+    """The map of one of a unit's images."""
+    name, place = tops[number]
+    return together.of(name, images[number], unit, place)
 
 
 def _atlas_layers(network: Network) -> list[str]:

@@ -9,8 +9,9 @@ simple, and it is slow: hours for one layer. Two facts make it fast without chan
 * A unit at one position depends only on a small window of each layer's map. What happens outside of that
   window cannot matter.
 
-So only the overlap of these two windows has to be computed, for many patches in one batch. The engine does it
-in four stages, each in a file of its own:
+So only the overlap of these two windows has to be computed, for many patches in one batch. Several units that
+look at different places of one image share the early maps. The engine does it in stages, each in a file of
+its own:
 
 1. ``plan`` (geometry, no numbers of the image): for each step of the network, patch and axis, which interval
    of the step's map has to be computed.
@@ -18,8 +19,10 @@ in four stages, each in a file of its own:
    depend on, as a function of windows.
 3. ``windows`` (reading): a value inside a window comes from the window; any other value comes from the map of
    the image without a patch.
-4. ``run`` (the loop): one pass without a patch, then blocks of neighbouring patches, step by step from the
-   image up to the watched layer.
+4. ``watch`` (an image without a patch): the maps that the watched units depend on.
+5. ``shared`` (an order of work): which patches are computed together, and which steps several places share.
+6. ``block`` (some neighbouring patches): step by step from the image up to the watched layer.
+7. ``run`` (the loop): one pass without a patch, then all blocks.
 
 ``records`` has what both ways share: the patches and the result. ``whole`` is the plain way. It has two uses:
 it judges the fast way, and it serves networks whose steps cannot be followed. ``check`` compares both ways on

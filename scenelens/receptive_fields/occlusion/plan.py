@@ -14,6 +14,7 @@ inside the backward cone, and nothing reads the rest.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -46,6 +47,8 @@ class Geometry:
         and all that follows from them) have to be computed from whole maps.
     channels : dict
         Step name -> channels of its map, for the same steps.
+    axis : callable
+        As `Axis`, without its first argument; what it made is kept.
     """
 
     def __init__(self, steps: list[Step], target: str, shape: tuple[int, ...]) -> None:
@@ -53,6 +56,8 @@ class Geometry:
         shapes = _map_shapes(steps, (shape[0], shape[1], shape[2]))
         self.sizes = {name: (height, width) for name, (_, height, width) in shapes.items()}
         self.channels = {name: channels for name, (channels, _, _) in shapes.items()}
+        # positions come back, image after image
+        self.axis = functools.lru_cache(maxsize=512)(functools.partial(Axis, self))
 
     def seen(self, axis: int, place: int) -> Span:
         """Which pixels a position of the target depends on.
@@ -69,17 +74,19 @@ class Geometry:
         tuple of int
             [low, high).
         """
-        return self.needs(axis, place)[next(step.name for step in self.steps if step.kind == "input")]
+        return self.needs(axis, (place, place + 1))[
+            next(step.name for step in self.steps if step.kind == "input")
+        ]
 
-    def needs(self, axis: int, place: int | None) -> dict[str, Span]:
-        """The backward cone: what of each map a position of the target depends on.
+    def needs(self, axis: int, span: Span | None) -> dict[str, Span]:
+        """The backward cone: what of each map some positions of the target depend on.
 
         Parameters
         ----------
         axis : int
             0 for rows, 1 for columns.
-        place : int or None
-            The position along this axis; None for the target's whole map.
+        span : tuple of int or None
+            [low, high) of the positions along this axis; None for the target's whole map.
 
         Returns
         -------
@@ -87,7 +94,7 @@ class Geometry:
             Step name -> [low, high).
         """
         lengths = self.lengths(axis)
-        need = {self.target: (0, lengths.get(self.target, 1)) if place is None else (place, place + 1)}
+        need = {self.target: span or (0, lengths.get(self.target, 1))}
         # from the target back to the image: a step's need is known once all its readers have been seen
         for step in reversed(self.steps):
             for before in step.inputs:
@@ -206,6 +213,23 @@ class _AxisPlan:
     size: dict[str, int] = field(default_factory=dict)
     spread: set[str] = field(default_factory=set)
 
+    def only(self, steps: frozenset[str]) -> _AxisPlan:
+        """The plan of some steps.
+
+        Parameters
+        ----------
+        steps : frozenset of str
+            Their names.
+
+        Returns
+        -------
+        _AxisPlan
+            Without the others.
+        """
+        starts = {name: value for name, value in self.starts.items() if name in steps}
+        size = {name: value for name, value in self.size.items() if name in steps}
+        return _AxisPlan(self.axis, self.occluders, starts, size, self.spread & steps)
+
     def covered(self, step: Step) -> np.ndarray:
         """The positions of a step's map that its windows cover.
 
@@ -267,8 +291,8 @@ class Axis:
         The maps of the watched step and of all it depends on.
     axis : int
         0 for rows, 1 for columns.
-    place : int
-        The watched position along this axis; 0 for a target without positions.
+    span : tuple of int
+        [low, high) of the watched positions along this axis; (0, 1) for a target without positions.
     length : int
         Pixels of an occluder along this axis.
     starts : sequence of int
@@ -282,36 +306,46 @@ class Axis:
         Step name -> (low, high), both (occluders,): the interval of its map that each occluder changes and
         the target depends on; empty where high <= low.
     occluders : numpy.ndarray
-        (n,) the occluders that can change the target at the place. All others change nothing.
+        (n,) the occluders that can change the target at these positions. All others change nothing.
     """
 
-    def __init__(self, geometry: Geometry, axis: int, place: int, length: int, starts: Sequence[int]) -> None:
+    def __init__(self, geometry: Geometry, axis: int, span: Span, length: int, starts: Sequence[int]) -> None:
         self.axis, self.length = axis, length
         self.steps = [step for step in geometry.steps if step.name in geometry.sizes]
-        self.need = geometry.needs(axis, place)
+        self.need = geometry.needs(axis, span)
         self.offsets = np.array(starts)
         self.changed = _changed(self.steps, axis, self.need, self.offsets, length)
         # a target without positions (a fully connected layer) may be changed by every occluder
         low, high = self.changed.get(geometry.target, (0 * self.offsets, 0 * self.offsets + 1))
         self.occluders = np.flatnonzero(high > low)
 
-    def plan(self, part: slice) -> _AxisPlan:
+    @functools.cached_property
+    def widths(self) -> np.ndarray:
+        """int (steps, occluders), the length of the interval that each occluder changes."""
+        return np.array([np.maximum(0, np.subtract(*self.changed[step.name][::-1])) for step in self.steps])
+
+    def plan(self, occluders: np.ndarray, begun: _AxisPlan | None = None) -> _AxisPlan:
         """The windows of some of `occluders`, as small as these allow.
 
         Parameters
         ----------
-        part : slice
-            Which of `occluders`. Neighbours have windows of nearly the same length, so a short part wastes
+        occluders : numpy.ndarray
+            Some of `occluders`. Neighbours have windows of nearly the same length, so a few of them waste
             little.
+        begun : _AxisPlan, optional
+            A plan of the same occluders, whose steps are taken as they are.
 
         Returns
         -------
         _AxisPlan
             Their windows.
         """
-        occluders = self.occluders[part]
         plan = _AxisPlan(self.axis, occluders)
+        if begun is not None:
+            plan.starts, plan.size, plan.spread = dict(begun.starts), dict(begun.size), set(begun.spread)
         for step in self.steps:
+            if step.name in plan.starts:
+                continue
             if step.kind == "input":
                 plan.starts[step.name], plan.size[step.name] = self.offsets[occluders], self.length
             else:

@@ -9,6 +9,7 @@ position's channels lie next to each other in memory and are copied at once.
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from scenelens.networks import Step
 from scenelens.receptive_fields.occlusion.plan import Geometry
 
 _Counts = tuple[Tensor, Tensor]
+#: Outputs and positions of a window from which oneDNN's convolution is faster than a matrix product.
+_LANES, _POSITIONS = 16, 4
 
 
 class _WindowStep:
@@ -44,6 +47,8 @@ class _WindowStep:
         Whether it maps differences to the original to differences (up to its constant, which is left out).
     pad_value : float
         The value outside of the map.
+    work : int
+        Multiply-adds for one position; 0 where they are few.
     """
 
     linear = False
@@ -52,6 +57,7 @@ class _WindowStep:
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
         self.step, self.channels = step, wanted
         self.takes = [wanted] * len(step.inputs)
+        self.work = 0
         # an adaptive pooling is here only where it changes nothing
         self.module = None if step.kind == "whole" else _careful(step.module)
 
@@ -107,12 +113,25 @@ class _Convolve(_WindowStep):
         self.channels = (groups[:, None] * n_out + within).ravel()
         self.takes = [(groups[:, None] * n_in + np.arange(n_in)).ravel()]
         self.groups, self.dilation, self.stride = len(groups), conv.dilation, conv.stride
-        chosen = torch.from_numpy(self.channels).to(conv.weight.device)
-        everything = len(self.channels) == conv.out_channels
-        weight = conv.weight.detach() if everything else conv.weight.detach()[chosen]
-        self.weight = weight.contiguous(memory_format=torch.channels_last)
-        self.matrix = self.weight.permute(2, 3, 1, 0).reshape(-1, len(self.channels))
-        self.bias = None if conv.bias is None else conv.bias.detach()[chosen]
+        self.bias = None if conv.bias is None else conv.bias.detach()[self._chosen]
+        self.work = len(self.channels) * n_in * conv.kernel_size[0] * conv.kernel_size[1]
+
+    @property
+    def _chosen(self) -> Tensor:
+        weight: Any = self.step.module.weight  # type: ignore[union-attr]
+        return torch.from_numpy(self.channels).to(weight.device)
+
+    @functools.cached_property
+    def weight(self) -> Tensor:
+        """Float (outputs, inputs of a group, height, width), the wanted outputs' kernels."""
+        weight: Any = self.step.module.weight.detach()  # type: ignore[union-attr, operator]
+        weight = weight if len(self.channels) == len(weight) else weight[self._chosen]
+        return weight.contiguous(memory_format=torch.channels_last)
+
+    @functools.cached_property
+    def matrix(self) -> Tensor:
+        """The same kernels, (height * width * inputs, outputs)."""
+        return self.weight.permute(2, 3, 1, 0).reshape(-1, len(self.channels))
 
     def __call__(
         self, windows: list[Tensor], spread: tuple[int, int] = (0, 0), bias: bool = False, **_: Any
@@ -120,21 +139,36 @@ class _Convolve(_WindowStep):
         """As in the base class, with `spread` zeros around the windows; `bias` only for values: differences
         have none."""
         constant = self.bias if bias else None
-        if self.groups == 1 and not any(spread):
+        if self.groups == 1 and not any(spread) and not self._suits_the_library(windows[0]):
             return self._multiply(windows[0], constant)
         x = windows[0].permute(0, 3, 1, 2)
         y = F.conv2d(x, self.weight, constant, self.stride, spread, self.dilation, self.groups)
         return y.permute(0, 2, 3, 1).contiguous()
 
-    def _multiply(self, x: Tensor, constant: Tensor | None) -> Tensor:
-        """The same as one matrix product: on windows this small twice as fast as the library's
-        convolution."""
-        # as_strided shows the overlapping kernels' inputs without a copy; the reshape makes the only one
-        (n, height, width, _), (n_out, n_in, *kernel) = x.shape, self.weight.shape
-        size = [
+    def _suits_the_library(self, x: Tensor) -> bool:
+        """Whether the library's convolution is faster than one matrix product.
+
+        oneDNN reads the windows where they lie, and is up to twice as fast as the matrix product, which needs
+        a copy. It wants 16 outputs and a few positions; with fewer most of its work is on padding.
+        """
+        if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+            return False
+        height, width = self._size(x)
+        return len(self.channels) >= _LANES and height * width >= _POSITIONS
+
+    def _size(self, x: Tensor) -> list[int]:
+        """Height and width of the outputs of windows (B, h, w, channels) without padding."""
+        return [
             (length - d * (k - 1) - 1) // s + 1
-            for length, k, s, d in zip((height, width), kernel, self.stride, self.dilation, strict=True)
+            for length, k, s, d in zip(
+                x.shape[1:3], self.weight.shape[2:], self.stride, self.dilation, strict=True
+            )
         ]
+
+    def _multiply(self, x: Tensor, constant: Tensor | None) -> Tensor:
+        """The same as one matrix product."""
+        # as_strided shows the overlapping kernels' inputs without a copy; the reshape makes the only one
+        n, size, (n_out, n_in, *kernel) = len(x), self._size(x), self.weight.shape
         each, row, column, channel = x.stride()
         steps: tuple[int, ...] = (each, row * self.stride[0], column * self.stride[1])
         steps += (row * self.dilation[0], column * self.dilation[1], channel)
@@ -157,12 +191,29 @@ class _Pool(_WindowStep):
         x = windows[0].permute(0, 3, 1, 2)
         # the windows hold the padding already (see `Windows.values_at`), so the library adds none
         if not self.average:
-            highest = F.max_pool2d(x, slide.kernel, slide.stride, 0, slide.dilation)
-            return highest.permute(0, 2, 3, 1).contiguous()
+            return _highest(_highest(windows[0], 1, slide), 2, slide)
         sums = F.avg_pool2d(x, slide.kernel, slide.stride, divisor_override=1).permute(0, 2, 3, 1)
         rows, columns = counts  # type: ignore[misc]
         divisor: int | None = self.step.module.divisor_override  # type: ignore[union-attr, assignment]
         return sums / (divisor or (rows[:, :, None] * columns[:, None, :])[..., None])
+
+
+def _highest(x: Tensor, axis: int, slide: Any) -> Tensor:
+    """The maxima of sliding windows along an axis of (B, h, w, channels).
+
+    Maxima of rows, and then of columns, take fewer comparisons than those of squares, and the library would
+    note where each maximum is, too.
+    """
+    kernel, stride, dilation = (of[axis - 1] for of in (slide.kernel, slide.stride, slide.dilation))
+    n = (x.shape[axis] - dilation * (kernel - 1) - 1) // stride + 1
+    every = [slice(None)] * axis
+    parts = [
+        x[*every, slice(k, k + (n - 1) * stride + 1, stride)] for k in range(0, kernel * dilation, dilation)
+    ]
+    found = parts[0].contiguous() if kernel == 1 else torch.maximum(*parts[:2])
+    for part in parts[2:]:
+        torch.maximum(found, part, out=found)
+    return found
 
 
 class _Scale(_WindowStep):

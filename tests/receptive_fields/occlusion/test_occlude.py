@@ -17,7 +17,7 @@ from scenelens.errors import SceneLensError
 from scenelens.networks import load_torchvision
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
-from scenelens.receptive_fields.occlusion import occlude, run
+from scenelens.receptive_fields.occlusion import occlude, shared
 from scenelens.receptive_fields.occlusion.occlude import Occlusion, _noise_occluder, discrepancy_map
 from scenelens.receptive_fields.occlusion.records import Discrepancy
 
@@ -234,7 +234,7 @@ def test_neither_batch_size_nor_threads_change_the_result(tiny_network: Network,
     assert expected.max() > 0
     threads = torch.get_num_threads()
     for floats, n in ((20_000, 1), (1_000_000_000, 3)):
-        monkeypatch.setitem(run._FLOATS, "cpu", floats)
+        monkeypatch.setitem(shared._FLOATS, "cpu", floats)
         torch.set_num_threads(n)
         try:
             found = discrepancy_map(tiny_network, "conv4", 3, image)
