@@ -41,7 +41,7 @@ from torch import nn
 
 from scenelens.networks import CaffeNet, layer_step, load_torchvision
 from scenelens.receptive_fields.occlusion.occlude import Occlusion
-from scenelens.receptive_fields.occlusion.plan import Geometry
+from scenelens.receptive_fields.occlusion.plan import _Geometry
 from scenelens.receptive_fields.occlusion.watch import _Watch
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
@@ -154,7 +154,7 @@ def library_speed(device: str) -> Seconds:
 def needed(net: nn.Module, layer: str, image: torch.Tensor, where: Where, size: int, stride: int) -> float:
     """Multiply-adds that a map needs at least: exact windows, and channels that the unit depends on."""
     target = layer_step(net, layer, image[None])
-    geometry = Geometry(target.ancestors(), target.name, tuple(image.shape))
+    geometry = _Geometry(target.ancestors(), target.name, tuple(image.shape))
     watch = _Watch(target, np.array([where.unit]), geometry, tuple(image.shape))
     starts = [tuple(range(0, image.shape[axis + 1] - size + 1, stride)) for axis in (0, 1)]
     axes = [geometry.axis(axis, (at, at + 1), size, starts[axis]) for axis, at in enumerate(where.place)]

@@ -11,7 +11,7 @@ from scenelens.networks import Step
 from scenelens.receptive_fields.occlusion.plan import _AxisPlan
 from scenelens.receptive_fields.occlusion.records import Patches, Place
 from scenelens.receptive_fields.occlusion.watch import _as_index, _Watch
-from scenelens.receptive_fields.occlusion.windows import Windows
+from scenelens.receptive_fields.occlusion.windows import _Windows
 
 
 class _Block:
@@ -64,7 +64,7 @@ class _Block:
     def _step(self, step: Step, patches: Patches) -> Any:
         if step.kind == "input":
             starts = [plan.starts[step.name] for plan in self.plans]
-            return Windows(patches.at(*starts), *starts)
+            return _Windows(patches.at(*starts), *starts)
         if step.name in self.watch.sizes:
             return self._windows(step)
         return step.call(*[self._whole(before) for before in step.inputs])
@@ -78,7 +78,7 @@ class _Block:
         windows, original = self.found[before.name], self.originals[before.name]
         return windows.values_at(original, *everywhere).permute(0, 3, 1, 2)
 
-    def _windows(self, step: Step) -> Windows:
+    def _windows(self, step: Step) -> _Windows:
         made = self.watch.made[step.name]
         own = [plan.covered(step) for plan in self.plans]
         values = made(
@@ -90,7 +90,7 @@ class _Block:
         if made.linear:  # a convolution was given differences to the original, and gave differences
             original = self.originals[step.name]
             values.view(-1, values.shape[-1]).add_(original.table.index_select(0, original.index(*own)))
-        return Windows(values, *[plan.starts[step.name] for plan in self.plans])
+        return _Windows(values, *[plan.starts[step.name] for plan in self.plans])
 
     def _alone(self, step: Step) -> bool:
         """Whether a step may overwrite its input: it is the last reader, and the input's values are its own.

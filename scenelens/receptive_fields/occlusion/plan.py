@@ -27,7 +27,7 @@ Span = tuple[int, int]
 _Shape = tuple[int, int, int]
 
 
-class Geometry:
+class _Geometry:
     """The maps of a layer and of all steps it depends on, for one size of image.
 
     Parameters
@@ -48,7 +48,7 @@ class Geometry:
     channels : dict
         Step name -> channels of its map, for the same steps.
     axis : callable
-        As `Axis`, without its first argument; what it made is kept.
+        As `_Axis`, without its first argument; what it made is kept.
     """
 
     def __init__(self, steps: list[Step], target: str, shape: tuple[int, ...]) -> None:
@@ -57,7 +57,7 @@ class Geometry:
         self.sizes = {name: (height, width) for name, (_, height, width) in shapes.items()}
         self.channels = {name: channels for name, (channels, _, _) in shapes.items()}
         # positions come back, image after image
-        self.axis = functools.lru_cache(maxsize=512)(functools.partial(Axis, self))
+        self.axis = functools.lru_cache(maxsize=512)(functools.partial(_Axis, self))
 
     def seen(self, axis: int, place: int) -> Span:
         """Which pixels a position of the target depends on.
@@ -282,12 +282,12 @@ class _AxisPlan:
         return (start * stride + low)[:, None] + np.arange(high - low)
 
 
-class Axis:
+class _Axis:
     """Both cones along one axis, for all occluders.
 
     Parameters
     ----------
-    geometry : Geometry
+    geometry : _Geometry
         The maps of the watched step and of all it depends on.
     axis : int
         0 for rows, 1 for columns.
@@ -309,7 +309,9 @@ class Axis:
         (n,) the occluders that can change the target at these positions. All others change nothing.
     """
 
-    def __init__(self, geometry: Geometry, axis: int, span: Span, length: int, starts: Sequence[int]) -> None:
+    def __init__(
+        self, geometry: _Geometry, axis: int, span: Span, length: int, starts: Sequence[int]
+    ) -> None:
         self.axis, self.length = axis, length
         self.steps = [step for step in geometry.steps if step.name in geometry.sizes]
         self.need = geometry.needs(axis, span)
@@ -404,7 +406,7 @@ def _plan_step(plan: _AxisPlan, step: Step, need: Span, low: np.ndarray, high: n
         return
     if step.slide is None and len(step.inputs) == 1:
         # A ReLU or a normalisation moves nothing. With the very same windows it can work in place, and
-        # `Windows.cover` sees that nothing has to be copied.
+        # `_Windows.cover` sees that nothing has to be copied.
         plan.starts[step.name], plan.size[step.name] = plan.starts[before], plan.size[before]
         return
     # An occluder that changes nothing here still needs a window, to be in the batch: anywhere inside the

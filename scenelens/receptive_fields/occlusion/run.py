@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scenelens.networks import Step
 from scenelens.receptive_fields.occlusion.block import _Block
-from scenelens.receptive_fields.occlusion.plan import Geometry
+from scenelens.receptive_fields.occlusion.plan import _Geometry
 from scenelens.receptive_fields.occlusion.records import (
     Discrepancy,
     Patches,
@@ -37,7 +37,7 @@ class _WindowedLayer:
     """
 
     def __init__(self, target: Step, shape: tuple[int, ...]) -> None:
-        self.geometry = Geometry(target.ancestors(), target.name, shape)
+        self.geometry = _Geometry(target.ancestors(), target.name, shape)
         # a watch depends on units and not on the image: images that follow each other share it
         self._watch = functools.lru_cache(maxsize=4)(
             lambda units: _Watch(target, np.array(units), self.geometry, shape)

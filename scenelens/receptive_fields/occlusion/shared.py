@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenelens.receptive_fields.occlusion.plan import Axis, Geometry, Span, _AxisPlan
+from scenelens.receptive_fields.occlusion.plan import Span, _Axis, _AxisPlan, _Geometry
 from scenelens.receptive_fields.occlusion.records import Place
 from scenelens.receptive_fields.occlusion.watch import _Watch
 
@@ -56,7 +56,7 @@ class _Layout:
 
     Parameters
     ----------
-    geometry : Geometry
+    geometry : _Geometry
         The maps of the target and of all it depends on.
     watches : tuple of (tuple of int, _Watch)
         The places, and the units that are watched there.
@@ -81,7 +81,7 @@ class _Layout:
 
     def __init__(
         self,
-        geometry: Geometry,
+        geometry: _Geometry,
         watches: tuple[tuple[Place, _Watch], ...],
         everyone: _Watch,
         extent: tuple[int, ...],
@@ -108,7 +108,7 @@ class _Layout:
             across = self._parts(1, columns, width, places)
             self.blocks += [(one, other) for one in down for other in across]
 
-    def _axis(self, axis: int, places: Iterable[Place]) -> Axis:
+    def _axis(self, axis: int, places: Iterable[Place]) -> _Axis:
         return self.geometry.axis(axis, _spans(places)[axis], self._extent[axis], self._starts[axis])
 
     def _area(self, device: str) -> int:
@@ -199,7 +199,7 @@ def _work(steps: list, watch: _Watch) -> np.ndarray:
     )
 
 
-def _positions(axes: list[Axis], occluders: list[np.ndarray]) -> np.ndarray:
+def _positions(axes: list[_Axis], occluders: list[np.ndarray]) -> np.ndarray:
     """How many positions of each step's map some occluders change, together."""
     down, across = (axis.widths[:, some].sum(axis=1) for axis, some in zip(axes, occluders, strict=True))
     return down * across.astype(float)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scenelens.networks import Step
-from scenelens.receptive_fields.occlusion.plan import Geometry
+from scenelens.receptive_fields.occlusion.plan import _Geometry
 
 _Counts = tuple[Tensor, Tensor]
 #: Outputs and positions of a window from which oneDNN's convolution is faster than a matrix product.
@@ -189,7 +189,7 @@ class _Pool(_WindowStep):
         """As in the base class; `counts` (B or 1, h') and (B or 1, w') for average pooling."""
         slide: Any = self.step.slide
         x = windows[0].permute(0, 3, 1, 2)
-        # the windows hold the padding already (see `Windows.values_at`), so the library adds none
+        # the windows hold the padding already (see `_Windows.values_at`), so the library adds none
         if not self.average:
             return _highest(_highest(windows[0], 1, slide), 2, slide)
         sums = F.avg_pool2d(x, slide.kernel, slide.stride, divisor_override=1).permute(0, 2, 3, 1)
@@ -315,12 +315,12 @@ def _window_step(step: Step, wanted: np.ndarray, n_inputs: list[int]) -> _Window
     return (found[0] if found else _WindowStep)(step, wanted, n_inputs)
 
 
-def _window_steps(geometry: Geometry, units: np.ndarray) -> dict[str, _WindowStep]:
+def _window_steps(geometry: _Geometry, units: np.ndarray) -> dict[str, _WindowStep]:
     """Reduce steps to what some units of the target depend on.
 
     Parameters
     ----------
-    geometry : Geometry
+    geometry : _Geometry
         The watched step and all it depends on; steps that are not in its ``sizes`` are run whole.
     units : numpy.ndarray
         Sorted numbers of the watched units.

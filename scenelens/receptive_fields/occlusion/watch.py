@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.networks import Slide, Step
-from scenelens.receptive_fields.occlusion.plan import Geometry, Span
+from scenelens.receptive_fields.occlusion.plan import Span, _Geometry
 from scenelens.receptive_fields.occlusion.records import Place
 from scenelens.receptive_fields.occlusion.steps import _window_steps
 from scenelens.receptive_fields.occlusion.windows import _Original
@@ -25,13 +25,13 @@ class _Watch:
         The step at which the layer's response is read.
     units : numpy.ndarray
         (n,) sorted unit numbers.
-    geometry : Geometry
+    geometry : _Geometry
         The maps of the target and of all it depends on.
     shape : tuple of int
         (channels, H, W) of the image.
     """
 
-    def __init__(self, target: Step, units: np.ndarray, geometry: Geometry, shape: tuple[int, ...]) -> None:
+    def __init__(self, target: Step, units: np.ndarray, geometry: _Geometry, shape: tuple[int, ...]) -> None:
         self.target, self.units, self.input_size = target, units, (shape[1], shape[2])
         self.steps, self.geometry, self.sizes = geometry.steps, geometry, geometry.sizes
         self.made = _window_steps(geometry, units)

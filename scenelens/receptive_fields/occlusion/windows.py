@@ -109,7 +109,7 @@ class _Original:
 
 
 @dataclass
-class Windows:
+class _Windows:
     """What the occluders of one block changed in one map: n_y rows of n_x occluders each.
 
     Attributes
