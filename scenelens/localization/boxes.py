@@ -317,6 +317,10 @@ def _field_squares(
 # maps, most of which have no active position at all (0.05 against 1.4 ms for 128 maps of 6x6, 0.09 against 10
 # ms for 192 of 13x13).
 
+# For what only kernels call: without the wrappers for calls from Python and C it is compiled sooner. Kernels
+# read and write single numbers, because numba takes seconds to compile what works on rows or sorts.
+_inner = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
 
 @njit(cache=True, nogil=True)
 def _find_boxes(maps, chosen, thresholds, squares, start, stride, frame):
@@ -335,8 +339,8 @@ def _find_boxes(maps, chosen, thresholds, squares, start, stride, frame):
         for i in range(h):
             for j in range(w):
                 if free[i, j]:
-                    owner[n], places[n] = k, _group(values, free, i, j, stack, span)
-                    response[n] = values[places[n, 0], places[n, 1]]
+                    row, column = _group(values, free, i, j, stack, span)
+                    owner[n], places[n, 0], places[n, 1], response[n] = k, row, column, values[row, column]
                     for edge in range(4):  # rows, columns, rows, columns
                         # + 0.5: a centre is a pixel's number, a box has pixel edges
                         at = start[edge % 2] + stride[edge % 2] * span[edge] + 0.5 + squares[k, edge]
@@ -347,7 +351,7 @@ def _find_boxes(maps, chosen, thresholds, squares, start, stride, frame):
     return owner[:n], response[:n], places[:n], boxes[:n]
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _mark(values, threshold, free):
     """Mark in `free` where a map is above a threshold; return how many positions are."""
     n = 0
@@ -358,7 +362,7 @@ def _mark(values, threshold, free):
     return n
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _group(values, free, i, j, stack, span):
     """Take the group of touching free positions around (i, j); return its highest place.
 
@@ -366,40 +370,49 @@ def _group(values, free, i, j, stack, span):
     recursion, which Numba compiles badly; a position leaves `free` when it is put on the stack, so that no
     position is put there twice and the stack never holds more than all of them.
     """
-    best = np.array((i, j))
+    row, column = i, j
     span[0], span[1], span[2], span[3] = i, j, i, j
-    stack[0], free[i, j], n = (i, j), False, 1
+    stack[0, 0], stack[0, 1], free[i, j], n = i, j, False, 1
     while n:
         n -= 1
-        y, x = stack[n]
+        y, x = stack[n, 0], stack[n, 1]
         span[0], span[1] = min(span[0], y), min(span[1], x)
         span[2], span[3] = max(span[2], y), max(span[3], x)
-        if values[y, x] > values[best[0], best[1]]:
-            best[0], best[1] = y, x
+        if values[y, x] > values[row, column]:
+            row, column = y, x
         for b in range(max(0, y - 1), min(len(free), y + 2)):
             for a in range(max(0, x - 1), min(free.shape[1], x + 2)):
                 if free[b, a]:
-                    stack[n], free[b, a] = (b, a), False
+                    stack[n, 0], stack[n, 1], free[b, a] = b, a, False
                     n += 1
-    return best
+    return row, column
+
+
+def _merge_boxes(boxes, concepts, confidence, overlap):
+    """See `LabelledUnits.merge`; boxes merge only within one number of `concepts`, (n,) int64."""
+    # Two stable sorts: concept by concept, and within a concept the most confident first. Of ties the box
+    # that was found first leads, so the result does not depend on the machine.
+    order = np.argsort(-confidence, kind="stable")
+    order = order[np.argsort(concepts[order], kind="stable")]
+    leader, merged = np.full(len(boxes), -1, np.int64), boxes.copy()
+    _merge_in_order(order, boxes, concepts, confidence, overlap, leader, merged)
+    return leader, merged
 
 
 @njit(cache=True, nogil=True)
-def _merge_boxes(boxes, concepts, confidence, overlap):
-    """See `LabelledUnits.merge`; boxes merge only within one number of `concepts`, (n,) int64."""
-    n = len(boxes)
-    leader, merged = np.full(n, -1, np.int64), boxes.copy()
-    # Two stable sorts (mergesort): concept by concept, and within a concept the most confident first. Of ties
-    # the box that was found first leads, so the result does not depend on the machine.
-    order = np.argsort(-confidence, kind="mergesort")
-    order = order[np.argsort(concepts[order], kind="mergesort")]
+def _merge_in_order(order, boxes, concepts, confidence, overlap, leader, merged):
+    """Fill in the number of each box's leader and the merged edges of leaders."""
+    n = len(order)
     for place in range(n):
         first = order[place]
         if leader[first] >= 0:
             continue
         weight = max(confidence[first], 1e-6)  # a box of no confidence still has edges
-        leader[first], merged[first] = first, weight * boxes[first]
-        for k in order[place + 1 :]:  # more confident boxes have been taken, or lead
+        leader[first] = first
+        for edge in range(4):
+            merged[first, edge] = weight * boxes[first, edge]
+        for after in range(place + 1, n):  # more confident boxes have been taken, or lead
+            k = order[after]
             if concepts[k] != concepts[first]:
                 break
             # Overlap is measured with the leader's own edges, not the merged ones: a chain of boxes, each of
@@ -410,11 +423,11 @@ def _merge_boxes(boxes, concepts, confidence, overlap):
                 weight += share
                 for edge in range(4):
                     merged[first, edge] += share * boxes[k, edge]
-        merged[first] /= weight
-    return leader, merged
+        for edge in range(4):
+            merged[first, edge] /= weight
 
 
-@njit(cache=True, nogil=True)
+@_inner
 def _shared(one, other):
     """The part of the smaller box that lies on the other one, 0..1."""
     height = min(one[2], other[2]) - max(one[0], other[0])
