@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from scenelens.labels.automatic import AutomaticLabels, _pack
 from scenelens.labels.dissect import label_networks
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
+from tests.copies import run_in_copy
 from tests.labels.test_dissect import SIZE, Reds, Squares
 
 NAMES = ("scene", "object", "wide")
@@ -129,8 +128,7 @@ note(f"kills {kills}")
 
 def test_killed_at_any_moment_and_started_again(tmp_path, whole):
     """SIGKILL at random moments: the same bits in the end, and what was saved is not counted again."""
-    command = [sys.executable, "-c", KILLED, str(tmp_path)]
-    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, timeout=100)
+    assert run_in_copy(KILLED, str(tmp_path)) == 0
     *text, end, kills = (tmp_path / "log").read_text().splitlines()
     assert end == "end"
     assert int(kills.removeprefix("kills ")) >= 3

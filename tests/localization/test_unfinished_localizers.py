@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +13,7 @@ from scenelens.localization import calibration, truth
 from scenelens.localization.study_localizers import open_localizers
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
+from tests.copies import run_in_copy
 
 KILLED = """
 import os, signal, sys
@@ -51,17 +49,15 @@ def results(study) -> dict[str, bytes]:
 
 
 def test_killed_at_several_moments_and_started_again(study):
-    file = study.file.path
+    file = str(study.file.path)
     open_localizers(study, progress=False)
     whole, folder = results(study), study.cache / "localization"
     for path in folder.glob("*[0-9a-f].npz"):
         path.unlink()
     for saves in (1, 3, 2, 4):
-        command = [sys.executable, "-c", KILLED, str(file), str(saves)]
-        done = subprocess.run(command, cwd=Path(__file__).parents[2], timeout=100)
-        assert done.returncode == -signal.SIGKILL
+        assert run_in_copy(KILLED, file, str(saves)) == -signal.SIGKILL
         assert list(folder.glob("*.npz.unfinished"))
-    subprocess.run([*command[:-1], "999"], cwd=Path(__file__).parents[2], timeout=100, check=True)
+    assert run_in_copy(KILLED, file, "999") == 0
     assert results(study) == whole
     assert not list(folder.glob("*.unfinished"))
 

@@ -24,6 +24,7 @@ from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 from scenelens.studies import index_build, index_files
 from scenelens.studies.index import ActivationIndex
+from tests.copies import run_in_copy
 from tests.torture.mutate import flip
 
 SIZE = (12, 12)
@@ -523,8 +524,7 @@ def test_killed_at_any_moment_and_started_again(tmp_path):
     """SIGKILL at random moments: bit-identical arrays in the end, and no finished block computed twice."""
     pictures = picture_folder(tmp_path / "pictures", 161)
     pictures.to_csv(tmp_path / "pictures.csv", index=False)
-    command = [sys.executable, "-c", KILLED, str(tmp_path)]
-    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, timeout=100)
+    assert run_in_copy(KILLED, str(tmp_path)) == 0
     *text, end, kills = (tmp_path / "log").read_text().splitlines()
     assert end == "end"
     assert int(kills.removeprefix("kills ")) >= 3

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -19,6 +15,7 @@ from scenelens.labels.store import VERSION, LabelStore
 from scenelens.studies.study import open_study
 from scenelens.unit_semantics.queue import _default_queue, active_units
 from scenelens.unit_semantics.session import AnnotationSession
+from tests.copies import run_in_copy
 from tests.tiny_study import write_tiny_study
 
 UNITS = [("scene", "pool5", 4), ("object", "pool5", 1), ("scene", "conv4", 7)]
@@ -393,11 +390,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_a_killed_kernel_loses_nothing_that_was_begun(study, store):
     assert len(study.index("scene").images) == 20  # built once, here
-    done = subprocess.run(
-        [sys.executable, "-c", BEGINNER, str(study.file.path), str(store.path)],
-        cwd=Path(__file__).parents[2], env=os.environ, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == -signal.SIGKILL
+    assert run_in_copy(BEGINNER, str(study.file.path), str(store.path)) == -signal.SIGKILL
     again = AnnotationSession(study, UNITS, "Ada", store)
     assert (again.concept, again.marked) == ("half a la", (5,))
 
@@ -434,11 +427,7 @@ session.accept()
 
 def test_a_kernel_killed_as_the_next_unit_shows_has_lost_nothing(study, store):
     assert len(study.index("scene").images) == 20  # built once, here
-    done = subprocess.run(
-        [sys.executable, "-c", WORKER, str(study.file.path), str(store.path)],
-        cwd=Path(__file__).parents[2], env=os.environ, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == -signal.SIGKILL
+    assert run_in_copy(WORKER, str(study.file.path), str(store.path)) == -signal.SIGKILL
     again = AnnotationSession(study, UNITS, "Ada", store)
     assert store.labels().concept.tolist() == ["lamp"]
     assert again.place == 1
