@@ -12,8 +12,10 @@ import io
 import os
 import pkgutil
 import runpy
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,6 +62,9 @@ _COMMANDS = {
 }
 
 
+_INTERRUPTIONS: list[int] = []
+
+
 def _main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -74,14 +79,30 @@ def _main(arguments: Sequence[str] | None = None) -> int:
         print(f"scenelens: there is no command {name!r}; {close_names(name, known)}.", file=sys.stderr)
         return 2
     _name_study(None)
+    _note_interruptions()
     try:
         return _loaded(_COMMANDS[name].function)([*_COMMANDS[name].words, *rest])
     except SceneLensError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:
+        if not _INTERRUPTIONS and not isinstance(error, KeyboardInterrupt):
+            raise
         print(f"\n{name}: stopped. What was finished is kept.", file=sys.stderr)
         return 130
+
+
+def _note_interruptions() -> None:
+    """Note a Ctrl-C: a library that it reaches may turn the KeyboardInterrupt into an error of its own."""
+    _INTERRUPTIONS.clear()
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    _INTERRUPTIONS.append(number)
+    raise KeyboardInterrupt
 
 
 def _print_any_name() -> None:

@@ -1,6 +1,7 @@
 """The command `scenelens`: its help, its errors, its exit status, and what it calls."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,26 @@ def test_an_error_and_an_interruption_are_one_line(monkeypatch, capsys, error, s
     monkeypatch.setattr(command, "_loaded", lambda function: fails)
     assert command._main(["atlas"]) == status
     assert capsys.readouterr().err == said
+
+
+def test_an_error_that_a_library_makes_of_an_interruption_is_one(monkeypatch, capsys):
+    def fails(words):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("no compiled object yet") from None
+
+    monkeypatch.setattr(command, "_loaded", lambda function: fails)
+    monkeypatch.setenv("SCENELENS_STUDY", "")
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert command._main(["atlas"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "\natlas: stopped. What was finished is kept.\n"
+    monkeypatch.setattr(command, "_loaded", lambda function: lambda words: 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # a fault of ours is no interruption
+        command._main(["atlas"])
 
 
 # ---- a study's path
