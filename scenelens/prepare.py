@@ -63,13 +63,16 @@ def _prepare_study(study: Study, options: argparse.Namespace) -> None:
     localizers.
     """
     study.prepare()
-    for name in study.networks:
-        study.index(name)
-    if study.annotations is not None:
-        study.annotations.objects()
-        with contextlib.suppress(SceneLensError):  # too few annotations: the notebooks say so, and continue
-            study.labels_of_networks(study.networks)
-            open_localizers(study)
+    with study.maps_kept():  # all of this needs the same forward passes
+        for name in study.networks:
+            study.index(name)
+        if study.annotations is not None:
+            study.annotations.objects()
+            with contextlib.suppress(
+                SceneLensError
+            ):  # too few annotations: the notebooks say so, and continue
+                study.labels_of_networks(study.networks)
+                open_localizers(study)
     # Table 2 needs a unit of each layer. In a large network that takes minutes, longer than a cell may run.
     with contextlib.suppress(SceneLensError):  # no layer with a map: the notebook says so
         open_atlas(study).grow(1, seconds=60)

@@ -33,7 +33,7 @@ from scenelens.labels.automatic import AutomaticLabels, LayerCounts
 from scenelens.labels.concept_maps import AnnotatedFrame, ConceptMaps
 from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
 from scenelens.labels.peaks import Peaks
-from scenelens.labels.tally import Tally
+from scenelens.labels.tally import Combinations, Tally
 from scenelens.networks import Network
 from scenelens.progress import BATCH, Announcer, read_ahead, say_on_stderr
 from scenelens.unfinished import Packed, Unfinished
@@ -323,18 +323,26 @@ class _UnitCounts:
         self._fresh = []
         return skipped, arrays | {"peaks": np.stack(fresh) if fresh else np.zeros((0, 0), np.float32)}
 
-    def count(self, names: Sequence[str], images: Sequence[AnnotatedFrame], concepts: ConceptMaps) -> None:
-        """Add some images."""
+    def count(
+        self,
+        names: Sequence[str],
+        images: Sequence[AnnotatedFrame],
+        shown: Sequence[Combinations],
+        concepts: ConceptMaps,
+    ) -> None:
+        """Add some images, with the combinations of concepts that their pixels show."""
         n = len(concepts)
         slots = concepts.slots(n)
         for tally in self.tallies.values():
             tally.make_room(n)
         frames = [one.frame for one in images]
-        for one, maps in zip(images, self.forward.take(names, frames), strict=True):
+        taken = self.forward.take(names, frames, self.job.annotations)
+        for one, codes, maps in zip(images, shown, taken, strict=True):
+            highest = {layer: values.reshape(len(values), -1).max(1) for layer, values in maps.items()}
             for layer, tally in self.tallies.items():
                 levels, axes = self.thresholds[layer], self.axes[layer]
-                tally.count(maps[layer], levels, one.codes, one.scene, slots, axes)
-            peaks = np.concatenate([values.max((1, 2)) for values in maps.values()])
+                tally.count(maps[layer], levels, codes, one.scene, slots, axes, peaks=highest[layer])
+            peaks = np.concatenate(list(highest.values()))
             self.peaks.add(peaks)
             self._fresh.append(peaks)
 
@@ -377,8 +385,9 @@ def _count_all(counts: Sequence[_UnitCounts], shown: _ShownConcepts, images: lis
             shown.skipped += skipped
             for image in annotated:
                 shown.add(image)
+            combinations = [Combinations.of(image.codes) for image in annotated]
             for one in counts:
-                one.count(names, annotated, shown.concepts)
+                one.count(names, annotated, combinations, shown.concepts)
             done += len(names) + len(skipped)
             bar.update(len(names) + len(skipped))
             if counts[0].job.counts.due:  # all together, so that all can go on together

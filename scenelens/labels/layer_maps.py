@@ -7,6 +7,7 @@ maps of the first images are cached in memory, as far as they fit, and the netwo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,11 +15,14 @@ import torch
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError
 from scenelens.images import load_image
+from scenelens.labels.kept_maps import KeptMaps
 from scenelens.networks import Network, record
 from scenelens.progress import Announcer, read_ahead
 from scenelens.unfinished import Packed, Unfinished
 
 KEPT_BYTES = 256 << 20  # of maps in memory
+
+_NOT_READ = np.zeros((0, 0, 3), np.uint8)
 
 #: An array for each layer.
 Maps = dict[str, np.ndarray]
@@ -71,7 +75,45 @@ class LayerMaps:
             self.network(np.stack(frames), framed=True)
         return dict(acts)
 
-    def take(self, images: Sequence[str], frames: Sequence[np.ndarray]) -> Iterator[Maps]:
+    def of(self, paths: Sequence[Path], frames: Sequence[np.ndarray]) -> Maps:
+        """Give images' maps: those that are kept, and others from the network; see `KeptMaps`.
+
+        Parameters
+        ----------
+        paths : sequence of pathlib.Path
+            The images' files.
+        frames : sequence of numpy.ndarray
+            See `maps`. Those of images whose maps are kept are not looked at.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            (N, units, h, w) float32 for each layer.
+        """
+        kept = KeptMaps.of(self.network)
+        if kept is None:
+            return self.maps(frames)
+        n = len(paths)
+        found = {layer: np.empty((n, *shape), np.float32) for layer, shape in self.shapes.items()}
+        missing = [
+            k
+            for k, path in enumerate(paths)
+            if not kept.read(path, {layer: values[k] for layer, values in found.items()})
+        ]
+        if missing:
+            fresh = self.maps([self._frame(paths[k], frames[k]) for k in missing])
+            for layer, values in fresh.items():
+                kept.add(layer, torch.from_numpy(values), [paths[k] for k in missing])
+                found[layer][missing] = values
+        return found
+
+    def _frame(self, path: Path, frame: np.ndarray) -> np.ndarray:
+        """The frame, also where it was not read because the maps were kept, until the file changed."""
+        return frame if frame.size else self.network.show_input(load_image(path))
+
+    def take(
+        self, images: Sequence[str], frames: Sequence[np.ndarray], annotations: Annotations
+    ) -> Iterator[Maps]:
         """Give each image's maps, and remove those that were cached.
 
         Parameters
@@ -80,6 +122,8 @@ class LayerMaps:
             The images' ids.
         frames : sequence of numpy.ndarray
             Their frames, for those whose maps are not cached.
+        annotations : Annotations
+            Where the photographs are.
 
         Yields
         ------
@@ -87,7 +131,8 @@ class LayerMaps:
             (units, h, w) float32 for each layer.
         """
         missing = [k for k, image in enumerate(images) if image not in self._cached]
-        found = self.maps([frames[k] for k in missing]) if missing else {}
+        paths = [annotations.path(images[k]) for k in missing]
+        found = self.of(paths, [frames[k] for k in missing]) if missing else {}
         for k, image in enumerate(images):
             cached = self._cached.pop(image, None)
             yield cached or {layer: values[missing.index(k)] for layer, values in found.items()}
@@ -131,10 +176,11 @@ class LayerMaps:
         with self.say.bar(len(images), f"thresholds of {self.network.name}") as bar:
             bar.update(done)
             for names, frames, skipped in self._read(annotations, images[done:]):
-                found = self.maps(frames) if names else {}
+                found = self.of([annotations.path(name) for name in names], frames) if names else {}
                 for layer, values in found.items():
                     highest[layer].add(values)
-                self._cache(names, found)
+                if KeptMaps.of(self.network) is None:
+                    self._cache(names, found)
                 n_read += len(names)
                 done += len(names) + len(skipped)
                 bar.update(len(names) + len(skipped))
@@ -167,7 +213,7 @@ class LayerMaps:
             The images that `activation_thresholds` had, from the start of a batch on.
         """
         missing = set(self.chosen) - self._cached.keys()
-        if missing.isdisjoint(images):
+        if missing.isdisjoint(images) or KeptMaps.of(self.network) is not None:
             return
         for names, frames, _ in self._read(annotations, images):
             chosen = [k for k, name in enumerate(names) if name in missing]
@@ -178,8 +224,16 @@ class LayerMaps:
     def _read(
         self, annotations: Annotations, images: list[str]
     ) -> Iterator[tuple[list[str], list[np.ndarray], list[tuple[str, str]]]]:
-        """The images' frames in batches; see `progress.read_ahead`."""
-        return read_ahead(lambda image: self.network.show_input(load_image(annotations.path(image))), images)
+        """The images' frames in batches; see `progress.read_ahead`. Those of kept maps are not read."""
+        kept = KeptMaps.of(self.network)
+
+        def frame(image: str) -> np.ndarray:
+            path = annotations.path(image)
+            if kept is not None and kept.has(path, self.layers):
+                return _NOT_READ
+            return self.network.show_input(load_image(path))
+
+        return read_ahead(frame, images)
 
     def _cache(self, names: list[str], found: Maps) -> None:
         """Cache a batch's maps as far as there is room."""

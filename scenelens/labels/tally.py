@@ -6,16 +6,83 @@ Both are nearly empty, because a unit is active at one pixel in two hundred, so 
 where both are not zero. Between four neighbouring positions of the map no pixel exceeds the largest of the
 four, so one comparison excludes a whole cell. The other cells are interpolated and counted pixel by pixel,
 with the arithmetic of an image that is resized in 32-bit floats.
+
+A pixel shows several concepts at once, one of each kind, but an image has few different combinations of them.
+So an active pixel is counted once, for its combination, and the concepts get their counts at the end.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from scenelens.networks import Axis
+
+_MOST_PAIRS = 1 << 24  # entries of a table of pairs
+
+
+class Combinations(NamedTuple):
+    """The combinations of concepts that pixels of one image show.
+
+    Attributes
+    ----------
+    places : numpy.ndarray
+        (H, W) int32, the number of each pixel's combination.
+    members : numpy.ndarray
+        (combinations, kinds) int32, the concept of each kind, 0 for none.
+    """
+
+    places: np.ndarray
+    members: np.ndarray
+
+    @classmethod
+    def of(cls, codes: np.ndarray) -> Combinations:
+        """Number the combinations in the order in which pixels show them.
+
+        Parameters
+        ----------
+        codes : numpy.ndarray
+            (H, W, kinds) int32, numbers of concepts, 0 for none.
+
+        Returns
+        -------
+        Combinations
+            Of these pixels.
+
+        Examples
+        --------
+        >>> Combinations.of(np.array([[[7, 0], [7, 2], [7, 0]]], np.int32)).places.tolist()
+        [[0, 1, 0]]
+        """
+        flat = np.ascontiguousarray(codes, np.int32).reshape(-1, codes.shape[2])
+        places, first, n = np.zeros(len(flat), np.int32), np.zeros(len(flat), np.int32), min(1, len(flat))
+        for column in flat.T:
+            n_codes = int(column.max(initial=0)) + 1
+            if n * n_codes > _MOST_PAIRS:
+                pairs = places * np.int64(n_codes) + column
+                _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
+                places, n = inverse.astype(np.int32), len(first)
+                first = np.resize(first, len(flat)).astype(np.int32)
+            else:
+                n = _join(places, first, column, np.full(n * n_codes, -1, np.int32), n_codes)
+        return cls(places.reshape(codes.shape[:2]), flat[first[:n]])
+
+
+@njit(cache=True, nogil=True)
+def _join(places, first, codes, numbers, n_codes):
+    """Number the pairs of a place and a code, in place; note each pair's first pixel; return how many."""
+    n = 0
+    for pixel in range(len(places)):
+        pair = places[pixel] * n_codes + codes[pixel]
+        if numbers[pair] < 0:
+            numbers[pair] = n
+            first[n] = pixel
+            n += 1
+        places[pixel] = numbers[pair]
+    return n
 
 
 @dataclass
@@ -83,11 +150,12 @@ class Tally:
         self,
         maps: np.ndarray,
         thresholds: np.ndarray,
-        codes: np.ndarray,
+        codes: np.ndarray | Combinations,
         scene: int,
         slots: np.ndarray,
         axes: tuple[Axis, Axis],
         fits: float = 0.5,
+        peaks: np.ndarray | None = None,
     ) -> None:
         """Add one image.
 
@@ -97,8 +165,9 @@ class Tally:
             (units, h, w) float32, the layer's maps.
         thresholds : numpy.ndarray
             (units,) float32; a pixel is active above the threshold, not at it.
-        codes : numpy.ndarray
-            (H, W, kinds) int32, numbers of concepts, 0 for none. `make_room` must have been called for them.
+        codes : numpy.ndarray or Combinations
+            (H, W, kinds) int32, numbers of concepts, 0 for none; or what was made of them, where several
+            layers are counted. `make_room` must have been called for them.
         scene : int
             The number of the image's scene, 0 for none; all active pixels lie on it.
         slots : numpy.ndarray
@@ -108,6 +177,8 @@ class Tally:
         fits : float, optional
             A concept fits the image if more than this share of its active pixels lies on it (default 0.5).
             It must be at least 0.5, so that at most one concept of a kind fits.
+        peaks : numpy.ndarray, optional
+            (units,) float32, the highest value of each map, where it is known.
 
         Examples
         --------
@@ -121,10 +192,14 @@ class Tally:
         (2, 1)
         """
         rows, columns = axes
+        shown = codes if isinstance(codes, Combinations) else Combinations.of(codes)
+        maps = np.ascontiguousarray(maps, np.float32)
         _count(
-            np.ascontiguousarray(maps, np.float32),
+            maps,
+            maps.reshape(len(maps), -1).max(1) if peaks is None else peaks,
             thresholds,
-            codes,
+            shown.places,
+            shown.members,
             scene,
             slots,
             rows.first,
@@ -142,8 +217,10 @@ class Tally:
 @njit(cache=True, nogil=True)
 def _count(
     maps,
+    maxima,
     thresholds,
-    codes,
+    places,
+    members,
     scene,
     slots,
     first_y,
@@ -157,77 +234,165 @@ def _count(
     fits,
 ):
     """Count all units in one image; the arguments are those of `Tally.count` and the tally's arrays."""
-    found = np.zeros(shared.shape[1], np.int64)  # one unit's pixels by concept in this image
-    upper, lower = np.empty(codes.shape[1], np.float32), np.empty(codes.shape[1], np.float32)
+    found = np.zeros(len(members), np.int64)  # one unit's pixels by combination in this image
+    touched = np.empty(len(members), np.int64)  # the combinations among them
+    by_concept, seen = np.zeros(shared.shape[1], np.int64), np.empty(shared.shape[1], np.int64)
+    upper, lower = np.empty(places.shape[1], np.float32), np.empty(places.shape[1], np.float32)
+    above = np.empty(places.shape[1], np.bool_)
     for unit in range(len(maps)):
-        peak = maps[unit].max()
-        n = 0
+        peak = maxima[unit]
+        n = m = 0
         if peak > thresholds[unit]:
-            n = _region(
+            n, m = _region(
                 maps[unit],
                 thresholds[unit],
-                codes,
+                places,
                 first_y,
                 share_y,
                 first_x,
                 share_x,
                 upper,
                 lower,
+                above,
                 found,
+                touched,
             )
-            found[0] = 0
-            if scene:
-                found[scene] += n
             active[unit] += n
         # The lowest of the highest peaks so far makes room. An equal peak does not replace it, so of ties the
         # earlier image stays, and the result does not depend on how images are cut into batches.
-        slot = peaks[unit].argmin()
+        slot = _lowest(peaks[unit])
         enters = peak > peaks[unit, slot]
         if enters:
             peaks[unit, slot] = peak
             top_fits[unit, slot] = 0
         if n:
-            _settle(n, found, shared[unit], slots, enters, top_fits[unit, slot], fits)
+            k = _by_concept(found, touched, m, members, scene, n, by_concept, seen)
+            _settle(n, by_concept, seen, k, shared[unit], slots, enters, top_fits[unit, slot], fits)
 
 
 @njit(cache=True, nogil=True)
-def _region(values, threshold, codes, first_y, share_y, first_x, share_x, upper, lower, found):
-    """Count one unit's active pixels by concept, cell after cell of its map; return their number.
+def _lowest(values):
+    """The place of the lowest value, the first of several."""
+    place = 0
+    for k in range(1, len(values)):
+        if values[k] < values[place]:
+            place = k
+    return place
+
+
+@njit(cache=True, nogil=True)
+def _region(
+    values, threshold, places, first_y, share_y, first_x, share_x, upper, lower, above, found, touched
+):
+    """Count one unit's active pixels by combination; return their number, and that of the combinations.
 
     The last row and column of cells lie beyond the last position, where its value continues.
     """
     h, w = values.shape
-    kinds = codes.shape[2]
-    n = 0
+    n = m = 0
     for i in range(h):
         below = min(i + 1, h - 1)
-        for j in range(w):
-            right = min(j + 1, w - 1)
-            a, b, c, d = values[i, j], values[i, right], values[below, j], values[below, right]
+        j = 0
+        while j < w:
             # Bilinear interpolation never exceeds the four corners, so most cells end here.
-            if not (a > threshold or b > threshold or c > threshold or d > threshold):
+            if not _exceeds(values, threshold, i, below, j, w):
+                j += 1
                 continue
-            start, end = first_x[j], first_x[j + 1]
-            # Along x first, for the cell's upper and lower edge, then along y: as images are resized.
-            for x in range(start, end):
-                upper[x] = a * (1 - share_x[x]) + b * share_x[x]
-                lower[x] = c * (1 - share_x[x]) + d * share_x[x]
+            first = j
+            while j < w and _exceeds(values, threshold, i, below, j, w):
+                right = min(j + 1, w - 1)
+                # Along x first, for the cell's upper and lower edge, then along y: as images are resized.
+                start, end = first_x[j], first_x[j + 1]
+                _along(upper[start:end], values[i, j], values[i, right], share_x[start:end])
+                _along(lower[start:end], values[below, j], values[below, right], share_x[start:end])
+                j += 1
+            start, end = first_x[first], first_x[j]
             for y in range(first_y[i], first_y[i + 1]):
-                down = share_y[y]
-                for x in range(start, end):
-                    if np.float32(upper[x] * (1 - down) + lower[x] * down) > threshold:
-                        n += 1
-                        for kind in range(kinds):
-                            found[codes[y, x, kind]] += 1
-    return n
+                active = above[start:end]
+                _compare(active, upper[start:end], lower[start:end], share_y[y], threshold)
+                more, m = _add(active, places[y, start:end], found, touched, m)
+                n += more
+    return n, m
+
+
+# These loops begin at 0, so that the compiler knows that no index is negative. It then turns them into
+# instructions for several pixels at once.
 
 
 @njit(cache=True, nogil=True)
-def _settle(n, found, shared, slots, enters, fitting, fits):
-    """Add one unit's counts of one image to the totals, note which concepts fit, and clear `found`."""
-    for concept in range(1, len(slots)):
-        if found[concept]:
-            shared[concept] += found[concept]
-            if enters and found[concept] > fits * n:
-                fitting[slots[concept]] = concept
-            found[concept] = 0
+def _along(edge, left, right, share):
+    for x in range(len(edge)):
+        edge[x] = left * (1 - share[x]) + right * share[x]
+
+
+@njit(cache=True, nogil=True)
+def _compare(above, upper, lower, down, threshold):
+    for x in range(len(above)):
+        above[x] = np.float32(upper[x] * (1 - down) + lower[x] * down) > threshold
+
+
+@njit(cache=True, nogil=True)
+def _add(above, places, found, touched, m):
+    """Add a row of pixels, neighbours of one combination together."""
+    n = x = 0
+    length = len(above)
+    while x < length:
+        if not above[x]:
+            x += 1
+            continue
+        place, start = places[x], x
+        while x < length and above[x] and places[x] == place:
+            x += 1
+        if found[place] == 0:
+            touched[m] = place
+            m += 1
+        found[place] += x - start
+        n += x - start
+    return n, m
+
+
+@njit(cache=True, nogil=True)
+def _exceeds(values, threshold, i, below, j, w):
+    """Whether a corner of a cell exceeds the threshold."""
+    right = min(j + 1, w - 1)
+    return (
+        values[i, j] > threshold
+        or values[i, right] > threshold
+        or values[below, j] > threshold
+        or values[below, right] > threshold
+    )
+
+
+@njit(cache=True, nogil=True)
+def _by_concept(found, touched, m, members, scene, n, by_concept, seen):
+    """Give the counts of the combinations to their concepts, and clear `found`; return how many concepts.
+
+    All active pixels lie on the image's scene.
+    """
+    k = 0
+    if scene:
+        by_concept[scene] = n
+        seen[0] = scene
+        k = 1
+    for t in range(m):
+        place = touched[t]
+        for kind in range(members.shape[1]):
+            concept = members[place, kind]
+            if concept:
+                if by_concept[concept] == 0:
+                    seen[k] = concept
+                    k += 1
+                by_concept[concept] += found[place]
+        found[place] = 0
+    return k
+
+
+@njit(cache=True, nogil=True)
+def _settle(n, by_concept, seen, k, shared, slots, enters, fitting, fits):
+    """Add one unit's counts of one image to the totals, note which concepts fit, and clear `by_concept`."""
+    for t in range(k):
+        concept = seen[t]
+        shared[concept] += by_concept[concept]
+        if enters and by_concept[concept] > fits * n:
+            fitting[slots[concept]] = concept
+        by_concept[concept] = 0

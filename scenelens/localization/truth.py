@@ -179,7 +179,7 @@ class ImageConcepts:
                     found = [
                         cls(one, numbers, words.of(name)) for name, one in zip(names, annotated, strict=True)
                     ]
-                    yield names, found, forward.maps(frames)
+                    yield names, found, forward.of([annotations.path(name) for name in names], frames)
                 bar.update(len(names) + len(skipped))
                 done += len(names) + len(skipped)
                 if work.due and state is not None:

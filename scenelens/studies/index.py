@@ -174,7 +174,10 @@ class ActivationIndex:
             files = IndexFiles.open_or_borrow(folder, inputs, digests, shapes)
 
         def rebuild() -> None:
-            files.build_where_writable(lambda: _build(network, files, source.load, names, progress, say))
+            paths = dict(zip(files.images, map(Path, images["path"]), strict=True))
+            files.build_where_writable(
+                lambda: _build(network, files, source.load, names, progress, say, paths)
+            )
 
         files.rebuild = rebuild
         if files.missing():
@@ -503,12 +506,18 @@ def _check_request(images: pd.DataFrame, batch: int, block: int) -> None:
 
 
 def _build(
-    network: Network, files: IndexFiles, load: Any, layers: list[str], progress: bool, say: Any
+    network: Network,
+    files: IndexFiles,
+    load: Any,
+    layers: list[str],
+    progress: bool,
+    say: Any,
+    paths: Mapping[str, Path],
 ) -> None:
     with files.lock(say):
         files.sweep()
         # Another process may have finished blocks while this one waited for the lock: look again.
-        build_blocks(network, files, load, layers, files.missing(), progress)
+        build_blocks(network, files, load, layers, files.missing(), progress, paths)
 
 
 def _folder(cache: Path, network: Network, inputs: dict[str, Any], say: Any) -> Path:

@@ -9,16 +9,18 @@ exactly the same bits.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from scenelens.errors import SceneLensError
+from scenelens.labels import KeptMaps
 from scenelens.networks import Network, record
 from scenelens.progress import Announcer, run_ahead
 from scenelens.studies.image_source import ImageSource
@@ -94,6 +96,7 @@ def build_blocks(
     layers: Sequence[str],
     blocks: Iterable[int],
     progress: bool = True,
+    paths: Mapping[str, Path] | None = None,
 ) -> None:
     """Compute some blocks, and write each to disk as soon as it is complete.
 
@@ -112,6 +115,8 @@ def build_blocks(
         Numbers of the blocks to compute, none of them finished.
     progress : bool, optional
         Whether to show a progress bar on stderr, and to say early about how long the rest will take.
+    paths : mapping of str to pathlib.Path, optional
+        The images' files, by id: their maps are kept while `KeptMaps` are open.
 
     Raises
     ------
@@ -130,7 +135,7 @@ def build_blocks(
             for number, members in groupby(batches, key=lambda batch: batch.block):
                 began = time.perf_counter()
                 try:
-                    values, note = _compute_block(network, files, layers, number, members, pace)
+                    values, note = _compute_block(network, files, layers, number, members, pace, paths or {})
                 except ImageSource.ChangedError as error:
                     writer.wait()
                     raise SceneLensError(
@@ -180,14 +185,23 @@ def _compute_block(
     number: int,
     batches: Iterable[_Batch],
     advance: Callable[[int], Any],
+    paths: Mapping[str, Path],
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """One block's rows of every array, and the note about the images that could not be read."""
-    values = files.empty_block(number)
+    values, kept = files.empty_block(number), KeptMaps.of(network)
     skipped: list[tuple[str, str]] = []
     for batch in batches:
         skipped += batch.skipped
         if batch.inputs is not None:
-            with record(network, layers, keep=lambda _, value: _summarise(value)) as found, torch.no_grad():
+            start = number * files.block
+            images = [paths[files.images[start + row]] for row in batch.rows] if kept and paths else []
+
+            def keep(layer: str, value: torch.Tensor, images: list[Path] = images) -> dict[str, np.ndarray]:
+                if kept is not None and images:
+                    kept.add(layer, value, images)
+                return _summarise(value)
+
+            with record(network, layers, keep=keep) as found, torch.no_grad():
                 network.module(batch.inputs.to(_device(network)))
             for layer in layers:
                 for kind, numbers in found[layer].items():

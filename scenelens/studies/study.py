@@ -25,11 +25,13 @@ computed again, so they are stored elsewhere: see `Study.answers`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import platform
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,7 @@ from scenelens.installation import HERE
 from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
+    KeptMaps,
     LabelStore,
     label_networks,
     merge,
@@ -368,6 +371,22 @@ class Study:
         return dict(zip(known.images, _real_paths(map(known.path, known.images)), strict=True))
 
     # ---- results that are computed once
+
+    def maps_kept(self) -> AbstractContextManager[None]:
+        """Keep layers' maps of annotated images during a ``with`` block.
+
+        The index, the labels and the localizers of a network then share one forward pass over each image.
+
+        Returns
+        -------
+        context manager
+            See `KeptMaps.open`. Nothing is kept in a study without annotations.
+        """
+        known = self.annotations
+        if known is None:
+            return contextlib.nullcontext()
+        paths = [known.path(image) for image in known.images]
+        return KeptMaps.open([self.networks[name] for name in self.networks], paths, self.cache)
 
     def index(self, network: str = "scene") -> ActivationIndex:
         """The activation index of one network over all images.

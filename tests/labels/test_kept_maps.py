@@ -1,0 +1,142 @@
+"""Maps that are kept: the same labels as without, and each image goes through a network once."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from scenelens.labels import kept_maps
+from scenelens.labels.kept_maps import KeptMaps
+from scenelens.labels.layer_maps import LayerMaps
+from scenelens.localization.study_localizers import open_localizers
+from scenelens.networks import CaffeNet, Network, record
+from scenelens.studies import open_study
+from tests.annotated_study import annotated_study
+
+LAYERS = ["pool1", "pool2", "conv3", "conv4", "pool5"]
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return Network(CaffeNet(3, width=1 / 8, fc=16))
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / f"{k}.jpg" for k in range(4)]
+    for path in paths:
+        path.write_bytes(b"photograph")
+    return paths
+
+
+def run(network, n=4, layers=LAYERS):
+    with torch.no_grad(), record(network, layers) as found:
+        network.module(torch.randn(n, 3, 227, 227))
+    return found
+
+
+def read(kept, network, path, layers):
+    into = {layer: np.full(network.layer_shape(layer), np.nan, np.float32) for layer in layers}
+    return into if kept.read(path, into) else None
+
+
+def fill(network, files, values):
+    kept = KeptMaps.of(network)
+    for layer in LAYERS:
+        kept.add(layer, values[layer], files)
+    return kept
+
+
+def test_what_was_added_is_read_bit_by_bit(network, files, tmp_path):
+    values = run(network)
+    with KeptMaps.open([network], files, tmp_path):
+        kept = fill(network, files, values)
+        kept.add("fc7", torch.zeros(4, 16), files)  # has no map
+        for k, path in enumerate(files):
+            found = read(kept, network, path, LAYERS)
+            assert all(np.array_equal(found[layer], values[layer][k].numpy()) for layer in LAYERS)
+        assert not kept.has(files[0], ["fc7"])
+    assert KeptMaps.of(network) is None
+
+
+def test_a_file_has_several_names_and_others_are_not_kept(network, files, tmp_path):
+    os.symlink(files[1], tmp_path / "link.jpg")
+    values = run(network, 2)
+    with KeptMaps.open([network], files[1:], tmp_path):
+        kept = fill(network, [files[0], tmp_path / "link.jpg"], values)
+        assert not kept.has(files[0], LAYERS)
+        found = read(kept, network, files[1], ["conv3"])
+        assert np.array_equal(found["conv3"], values["conv3"][1].numpy())
+
+
+def test_a_changed_file_or_network_is_computed_again(network, files, tmp_path):
+    with KeptMaps.open([network], files, tmp_path):
+        kept = fill(network, files, run(network))
+        files[2].write_bytes(b"another photograph")
+        assert [kept.has(path, LAYERS) for path in files] == [True, True, False, True]
+        network.silence("conv1", [0])
+        assert KeptMaps.of(network) is None
+
+
+def test_there_is_a_largest_size(network, files, tmp_path, monkeypatch):
+    size = 4 * sum(int(np.prod(network.layer_shape(layer))) for layer in LAYERS)
+    monkeypatch.setattr(kept_maps, "_MOST", 5 * size)
+    with KeptMaps.open([network], files, tmp_path):
+        kept = fill(network, files, run(network))
+        fill(network, files, run(network))  # there is room for one more image, and not for four
+        assert all(kept.has(path, LAYERS) for path in files)
+    monkeypatch.setattr(kept_maps, "_MOST", size)
+    with KeptMaps.open([network], files, tmp_path):
+        assert not any(fill(network, files, run(network)).has(path, LAYERS) for path in files)
+
+
+def test_a_full_disk_is_said_and_does_no_harm(network, files, tmp_path, monkeypatch, capsys):
+    with KeptMaps.open([network], files, tmp_path):
+        kept = KeptMaps.of(network)
+
+        class Full:
+            seek = kept._file.seek
+            close = kept._file.close
+
+            def write(self, content):
+                raise OSError(28, "No space left on device")
+
+        kept._file = Full()
+        assert not fill(network, files, run(network)).has(files[0], ["pool1"])
+    assert capsys.readouterr().err.count("computed again instead of kept") == 1
+
+
+def never(*_):
+    raise AssertionError("the network ran a second time")
+
+
+def everything(study):
+    """All numbers of the labels and the localizers, by name."""
+    found = {}
+    for name, one in study.labels_of_networks(study.networks).items():
+        for layer, counts in one.counts.items():
+            found |= {f"{name} {layer} {key}": value for key, value in vars(counts).items()}
+    for name, one in open_localizers(study, progress=False).items():
+        found |= {f"{name} {key}": getattr(one.scores, key) for key in ("peaks", "pixels", "bins")}
+        found[f"{name} curves"] = np.concatenate(
+            [np.stack(curve) for curve in one.localizer.calibration.curves], 1
+        )
+    return found
+
+
+def test_index_labels_and_localizers_share_one_pass(tmp_path, monkeypatch):
+    alone = everything(annotated_study(tmp_path / "alone", per_category=4))
+    study = annotated_study(tmp_path / "shared", per_category=4)
+    monkeypatch.setattr(LayerMaps, "maps", never)
+    with study.maps_kept():
+        for name in study.networks:
+            study.index(name)
+        shared = everything(study)
+    assert shared.keys() == alone.keys()
+    assert all(np.array_equal(shared[name], alone[name], equal_nan=True) for name in alone)
+    assert not list((tmp_path / "shared").rglob("tmp*"))
+    assert open_study(study.file.path).maps_kept() is not None
