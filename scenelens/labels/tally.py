@@ -300,54 +300,59 @@ def _region(
                 continue
             first = j
             while j < w and _exceeds(values, threshold, i, below, j, w):
-                right = min(j + 1, w - 1)
-                # Along x first, for the cell's upper and lower edge, then along y: as images are resized.
-                start, end = first_x[j], first_x[j + 1]
-                _along(upper[start:end], values[i, j], values[i, right], share_x[start:end])
-                _along(lower[start:end], values[below, j], values[below, right], share_x[start:end])
                 j += 1
-            start, end = first_x[first], first_x[j]
+            # Neighbouring cells together. Along x first, for their upper and lower edge, then along y: as
+            # images are resized.
+            high = _along(values, i, first, j, first_x, share_x, upper)
+            low = _along(values, below, first, j, first_x, share_x, lower)
             for y in range(first_y[i], first_y[i + 1]):
-                active = above[start:end]
-                _compare(active, upper[start:end], lower[start:end], share_y[y], threshold)
-                more, m = _add(active, places[y, start:end], found, touched, m)
-                n += more
+                down = share_y[y]
+                if np.float32(high * (1 - down) + low * down) > threshold:  # else no pixel of the row does
+                    _compare(upper, lower, down, threshold, first_x[first], first_x[j], above)
+                    more, m = _add(above, places, y, first_x[first], first_x[j], found, touched, m)
+                    n += more
     return n, m
 
 
-# These loops begin at 0, so that the compiler knows that no index is negative. It then turns them into
-# instructions for several pixels at once.
+# Unsigned numbers of pixels: the compiler then knows that no index counts from the end of an array, and turns
+# the loops into instructions for several pixels at once.
 
 
 @njit(cache=True, nogil=True)
-def _along(edge, left, right, share):
-    for x in range(len(edge)):
-        edge[x] = left * (1 - share[x]) + right * share[x]
+def _along(values, i, first, last, first_x, share_x, edge):
+    """Interpolate a row of positions, cells `first` to `last`; return the highest of them."""
+    high = values[i, first]
+    for j in range(first, last):
+        left, right = values[i, j], values[i, min(j + 1, values.shape[1] - 1)]
+        high = max(high, left, right)
+        for x in range(np.uintp(first_x[j]), np.uintp(first_x[j + 1])):
+            edge[x] = left * (1 - share_x[x]) + right * share_x[x]
+    return high
 
 
 @njit(cache=True, nogil=True)
-def _compare(above, upper, lower, down, threshold):
-    for x in range(len(above)):
+def _compare(upper, lower, down, threshold, start, end, above):
+    for x in range(np.uintp(start), np.uintp(end)):
         above[x] = np.float32(upper[x] * (1 - down) + lower[x] * down) > threshold
 
 
 @njit(cache=True, nogil=True)
-def _add(above, places, found, touched, m):
+def _add(above, places, y, start, end, found, touched, m):
     """Add a row of pixels, neighbours of one combination together."""
-    n = x = 0
-    length = len(above)
-    while x < length:
+    n, x, last = np.int64(0), np.uintp(start), np.uintp(end)
+    one, row = np.uintp(1), np.uintp(y)
+    while x < last:
         if not above[x]:
-            x += 1
+            x += one
             continue
-        place, start = places[x], x
-        while x < length and above[x] and places[x] == place:
-            x += 1
+        place, begun = np.uintp(places[row, x]), x
+        while x < last and above[x] and places[row, x] == place:
+            x += one
         if found[place] == 0:
             touched[m] = place
             m += 1
-        found[place] += x - start
-        n += x - start
+        found[place] += np.int64(x - begun)
+        n += np.int64(x - begun)
     return n, m
 
 
