@@ -9,7 +9,6 @@ from .automatic import (
 from .colours_and_elements import MEASURED_MAPS
 from .concept_maps import SCENES, AnnotatedFrame, ConceptMaps
 from .dissect import label_networks
-from .kept_maps import KeptMaps
 from .layer_maps import LayerMaps, Maps
 from .published import ROLES, read_amt, read_netdissect
 from .rules import RULES, UNIT, Rule
@@ -42,7 +41,6 @@ __all__ = [
     "AnnotatedFrame",
     "AutomaticLabels",
     "ConceptMaps",
-    "KeptMaps",
     "LabelStore",
     "LayerCounts",
     "LayerMaps",

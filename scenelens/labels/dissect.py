@@ -33,7 +33,7 @@ from scenelens.labels.automatic import AutomaticLabels, LayerCounts
 from scenelens.labels.concept_maps import AnnotatedFrame, ConceptMaps
 from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
 from scenelens.labels.peaks import Peaks
-from scenelens.labels.tally import Combinations, Tally
+from scenelens.labels.tally import Tally, _Combinations
 from scenelens.networks import Network
 from scenelens.progress import BATCH, Announcer, read_ahead, say_on_stderr
 from scenelens.unfinished import Packed, Unfinished
@@ -327,7 +327,7 @@ class _UnitCounts:
         self,
         names: Sequence[str],
         images: Sequence[AnnotatedFrame],
-        shown: Sequence[Combinations],
+        shown: Sequence[_Combinations],
         concepts: ConceptMaps,
     ) -> None:
         """Add some images, with the combinations of concepts that their pixels show."""
@@ -385,7 +385,7 @@ def _count_all(counts: Sequence[_UnitCounts], shown: _ShownConcepts, images: lis
             shown.skipped += skipped
             for image in annotated:
                 shown.add(image)
-            combinations = [Combinations.of(image.codes) for image in annotated]
+            combinations = [_Combinations.of(image.codes) for image in annotated]
             for one in counts:
                 one.count(names, annotated, combinations, shown.concepts)
             done += len(names) + len(skipped)

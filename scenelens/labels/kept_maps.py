@@ -1,7 +1,7 @@
 """Layers' maps in a scratch file, so that images go through a network once for all that is made of them.
 
 The activation index, the labels of units and the calibration of the localizers all need what a network makes
-of the same images. While maps are kept (`KeptMaps.open`), whoever runs the network first leaves the maps of
+of the same images. While maps are kept (`_KeptMaps.open`), whoever runs the network first leaves the maps of
 its main layers in a file without a name, and the others read them there. Reading a map takes a twentieth of
 the time of computing it.
 
@@ -32,7 +32,7 @@ _MOST = 8 << 30  # bytes of all files together
 _LEAST_FREE = 2  # times as many bytes as are used must be free on the disk
 
 
-class KeptMaps:
+class _KeptMaps:
     """The maps of one network's main layers, of some images.
 
     Parameters
@@ -71,7 +71,7 @@ class KeptMaps:
         return self._real[text]
 
     @staticmethod
-    def of(network: Network) -> KeptMaps | None:
+    def of(network: Network) -> _KeptMaps | None:
         """Return the maps that are kept of a network at the moment.
 
         Parameters
@@ -81,7 +81,7 @@ class KeptMaps:
 
         Returns
         -------
-        KeptMaps or None
+        _KeptMaps or None
             None where no maps are kept, or where the weights have changed since.
         """
         kept = _OPEN.get(network)
@@ -104,7 +104,7 @@ class KeptMaps:
         Yields
         ------
         None
-            Meanwhile `KeptMaps.of` finds them.
+            Meanwhile `_KeptMaps.of` finds them.
         """
         chosen = list(networks)
         with contextlib.ExitStack() as stack:
@@ -112,7 +112,7 @@ class KeptMaps:
                 folder.mkdir(parents=True, exist_ok=True)
                 most = min(_MOST, shutil.disk_usage(folder).free // _LEAST_FREE) // max(1, len(chosen))
                 for network in chosen:
-                    _OPEN[network] = KeptMaps(network, images, folder, most)
+                    _OPEN[network] = _KeptMaps(network, images, folder, most)
                     stack.callback(_close, network)
             yield
 
@@ -194,7 +194,7 @@ class KeptMaps:
 
 
 #: The maps that are kept at the moment.
-_OPEN: weakref.WeakKeyDictionary[Network, KeptMaps] = weakref.WeakKeyDictionary()
+_OPEN: weakref.WeakKeyDictionary[Network, _KeptMaps] = weakref.WeakKeyDictionary()
 
 
 def _close(network: Network) -> None:

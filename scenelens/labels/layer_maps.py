@@ -15,7 +15,7 @@ import torch
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError
 from scenelens.images import load_image
-from scenelens.labels.kept_maps import KeptMaps
+from scenelens.labels.kept_maps import _KeptMaps
 from scenelens.networks import Network, record
 from scenelens.progress import Announcer, read_ahead
 from scenelens.unfinished import Packed, Unfinished
@@ -58,6 +58,9 @@ class LayerMaps:
         per_image = 4 * sum(int(np.prod(shape)) for shape in self.shapes.values())
         self._most = room // per_image
 
+    #: Keep the maps of networks during a ``with`` block; the maps that are kept of a network.
+    keep, kept = staticmethod(_KeptMaps.open), staticmethod(_KeptMaps.of)
+
     def maps(self, frames: Sequence[np.ndarray]) -> Maps:
         """Run the network.
 
@@ -76,7 +79,7 @@ class LayerMaps:
         return dict(acts)
 
     def of(self, paths: Sequence[Path], frames: Sequence[np.ndarray]) -> Maps:
-        """Give images' maps: those that are kept, and others from the network; see `KeptMaps`.
+        """Give images' maps: those that are kept, and others from the network; see `_KeptMaps`.
 
         Parameters
         ----------
@@ -90,7 +93,7 @@ class LayerMaps:
         dict of str to numpy.ndarray
             (N, units, h, w) float32 for each layer.
         """
-        kept = KeptMaps.of(self.network)
+        kept = _KeptMaps.of(self.network)
         if kept is None:
             return self.maps(frames)
         n = len(paths)
@@ -179,7 +182,7 @@ class LayerMaps:
                 found = self.of([annotations.path(name) for name in names], frames) if names else {}
                 for layer, values in found.items():
                     highest[layer].add(values)
-                if KeptMaps.of(self.network) is None:
+                if _KeptMaps.of(self.network) is None:
                     self._cache(names, found)
                 n_read += len(names)
                 done += len(names) + len(skipped)
@@ -213,7 +216,7 @@ class LayerMaps:
             The images that `activation_thresholds` had, from the start of a batch on.
         """
         missing = set(self.chosen) - self._cached.keys()
-        if missing.isdisjoint(images) or KeptMaps.of(self.network) is not None:
+        if missing.isdisjoint(images) or _KeptMaps.of(self.network) is not None:
             return
         for names, frames, _ in self._read(annotations, images):
             chosen = [k for k, name in enumerate(names) if name in missing]
@@ -225,7 +228,7 @@ class LayerMaps:
         self, annotations: Annotations, images: list[str]
     ) -> Iterator[tuple[list[str], list[np.ndarray], list[tuple[str, str]]]]:
         """The images' frames in batches; see `progress.read_ahead`. Those of kept maps are not read."""
-        kept = KeptMaps.of(self.network)
+        kept = _KeptMaps.of(self.network)
 
         def frame(image: str) -> np.ndarray:
             path = annotations.path(image)

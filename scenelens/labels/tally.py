@@ -24,7 +24,7 @@ from scenelens.networks import Axis
 _MOST_PAIRS = 1 << 24  # entries of a table of pairs
 
 
-class Combinations(NamedTuple):
+class _Combinations(NamedTuple):
     """The combinations of concepts that pixels of one image show.
 
     Attributes
@@ -39,7 +39,7 @@ class Combinations(NamedTuple):
     members: np.ndarray
 
     @classmethod
-    def of(cls, codes: np.ndarray) -> Combinations:
+    def of(cls, codes: np.ndarray) -> _Combinations:
         """Number the combinations in the order in which pixels show them.
 
         Parameters
@@ -49,12 +49,12 @@ class Combinations(NamedTuple):
 
         Returns
         -------
-        Combinations
+        _Combinations
             Of these pixels.
 
         Examples
         --------
-        >>> Combinations.of(np.array([[[7, 0], [7, 2], [7, 0]]], np.int32)).places.tolist()
+        >>> _Combinations.of(np.array([[[7, 0], [7, 2], [7, 0]]], np.int32)).places.tolist()
         [[0, 1, 0]]
         """
         flat = np.ascontiguousarray(codes, np.int32).reshape(-1, codes.shape[2])
@@ -150,7 +150,7 @@ class Tally:
         self,
         maps: np.ndarray,
         thresholds: np.ndarray,
-        codes: np.ndarray | Combinations,
+        codes: np.ndarray | _Combinations,
         scene: int,
         slots: np.ndarray,
         axes: tuple[Axis, Axis],
@@ -165,7 +165,7 @@ class Tally:
             (units, h, w) float32, the layer's maps.
         thresholds : numpy.ndarray
             (units,) float32; a pixel is active above the threshold, not at it.
-        codes : numpy.ndarray or Combinations
+        codes : numpy.ndarray or _Combinations
             (H, W, kinds) int32, numbers of concepts, 0 for none; or what was made of them, where several
             layers are counted. `make_room` must have been called for them.
         scene : int
@@ -192,7 +192,7 @@ class Tally:
         (2, 1)
         """
         rows, columns = axes
-        shown = codes if isinstance(codes, Combinations) else Combinations.of(codes)
+        shown = codes if isinstance(codes, _Combinations) else _Combinations.of(codes)
         maps = np.ascontiguousarray(maps, np.float32)
         _count(
             maps,

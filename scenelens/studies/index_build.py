@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from scenelens.errors import SceneLensError
-from scenelens.labels import KeptMaps
+from scenelens.labels import LayerMaps
 from scenelens.networks import Network, record
 from scenelens.progress import Announcer, run_ahead
 from scenelens.studies.image_source import ImageSource
@@ -116,7 +116,7 @@ def build_blocks(
     progress : bool, optional
         Whether to show a progress bar on stderr, and to say early about how long the rest will take.
     paths : mapping of str to pathlib.Path, optional
-        The images' files, by id: their maps are kept while `KeptMaps` are open.
+        The images' files, by id: their maps are kept while layers' maps are kept.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def _compute_block(
     paths: Mapping[str, Path],
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """One block's rows of every array, and the note about the images that could not be read."""
-    values, kept = files.empty_block(number), KeptMaps.of(network)
+    values, kept = files.empty_block(number), LayerMaps.kept(network)
     skipped: list[tuple[str, str]] = []
     for batch in batches:
         skipped += batch.skipped

@@ -49,8 +49,8 @@ from scenelens.installation import HERE
 from scenelens.labels import (
     LABELS_VERSION,
     AutomaticLabels,
-    KeptMaps,
     LabelStore,
+    LayerMaps,
     label_networks,
     merge,
 )
@@ -380,13 +380,13 @@ class Study:
         Returns
         -------
         context manager
-            See `KeptMaps.open`. Nothing is kept in a study without annotations.
+            See `LayerMaps.keep`. Nothing is kept in a study without annotations.
         """
         known = self.annotations
         if known is None:
             return contextlib.nullcontext()
         paths = [known.path(image) for image in known.images]
-        return KeptMaps.open([self.networks[name] for name in self.networks], paths, self.cache)
+        return LayerMaps.keep([self.networks[name] for name in self.networks], paths, self.cache)
 
     def index(self, network: str = "scene") -> ActivationIndex:
         """The activation index of one network over all images.

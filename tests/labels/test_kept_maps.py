@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from scenelens.labels import kept_maps
-from scenelens.labels.kept_maps import KeptMaps
+from scenelens.labels.kept_maps import _KeptMaps
 from scenelens.labels.layer_maps import LayerMaps
 from scenelens.localization.study_localizers import open_localizers
 from scenelens.networks import CaffeNet, Network, record
@@ -45,7 +45,7 @@ def read(kept, network, path, layers):
 
 
 def fill(network, files, values):
-    kept = KeptMaps.of(network)
+    kept = _KeptMaps.of(network)
     for layer in LAYERS:
         kept.add(layer, values[layer], files)
     return kept
@@ -53,20 +53,20 @@ def fill(network, files, values):
 
 def test_what_was_added_is_read_bit_by_bit(network, files, tmp_path):
     values = run(network)
-    with KeptMaps.open([network], files, tmp_path):
+    with _KeptMaps.open([network], files, tmp_path):
         kept = fill(network, files, values)
         kept.add("fc7", torch.zeros(4, 16), files)  # has no map
         for k, path in enumerate(files):
             found = read(kept, network, path, LAYERS)
             assert all(np.array_equal(found[layer], values[layer][k].numpy()) for layer in LAYERS)
         assert not kept.has(files[0], ["fc7"])
-    assert KeptMaps.of(network) is None
+    assert _KeptMaps.of(network) is None
 
 
 def test_a_file_has_several_names_and_others_are_not_kept(network, files, tmp_path):
     os.symlink(files[1], tmp_path / "link.jpg")
     values = run(network, 2)
-    with KeptMaps.open([network], files[1:], tmp_path):
+    with _KeptMaps.open([network], files[1:], tmp_path):
         kept = fill(network, [files[0], tmp_path / "link.jpg"], values)
         assert not kept.has(files[0], LAYERS)
         found = read(kept, network, files[1], ["conv3"])
@@ -74,29 +74,29 @@ def test_a_file_has_several_names_and_others_are_not_kept(network, files, tmp_pa
 
 
 def test_a_changed_file_or_network_is_computed_again(network, files, tmp_path):
-    with KeptMaps.open([network], files, tmp_path):
+    with _KeptMaps.open([network], files, tmp_path):
         kept = fill(network, files, run(network))
         files[2].write_bytes(b"another photograph")
         assert [kept.has(path, LAYERS) for path in files] == [True, True, False, True]
         network.silence("conv1", [0])
-        assert KeptMaps.of(network) is None
+        assert _KeptMaps.of(network) is None
 
 
 def test_there_is_a_largest_size(network, files, tmp_path, monkeypatch):
     size = 4 * sum(int(np.prod(network.layer_shape(layer))) for layer in LAYERS)
     monkeypatch.setattr(kept_maps, "_MOST", 5 * size)
-    with KeptMaps.open([network], files, tmp_path):
+    with _KeptMaps.open([network], files, tmp_path):
         kept = fill(network, files, run(network))
         fill(network, files, run(network))  # there is room for one more image, and not for four
         assert all(kept.has(path, LAYERS) for path in files)
     monkeypatch.setattr(kept_maps, "_MOST", size)
-    with KeptMaps.open([network], files, tmp_path):
+    with _KeptMaps.open([network], files, tmp_path):
         assert not any(fill(network, files, run(network)).has(path, LAYERS) for path in files)
 
 
 def test_a_full_disk_is_said_and_does_no_harm(network, files, tmp_path, monkeypatch, capsys):
-    with KeptMaps.open([network], files, tmp_path):
-        kept = KeptMaps.of(network)
+    with _KeptMaps.open([network], files, tmp_path):
+        kept = _KeptMaps.of(network)
 
         class Full:
             seek = kept._file.seek
