@@ -32,6 +32,8 @@ class _CodedMasks(InstanceAnnotations):
     Pixels of a code without a name are unlabelled, and counted in the report.
     """
 
+    _reads_beside = True
+
     _what = "code"  # what stands for a class, for the report
     _span = MOST_CODE + 1  # codes that there may be
     _names: Mapping[int, str]  # of the codes; `UNLABELLED` for pixels of no class

@@ -9,7 +9,7 @@ _SHORT = 250  # edges up to which all pairs cost less than sorting
 _PAIRS_PER_EDGE = 2000  # how many pairs of edges the search may compare, for each edge
 
 
-def has_crossing(points: np.ndarray) -> bool | None:
+def _has_crossing(points: np.ndarray) -> bool | None:
     """Whether two edges of a closed outline properly cross.
 
     Parameters
@@ -24,7 +24,7 @@ def has_crossing(points: np.ndarray) -> bool | None:
 
     Examples
     --------
-    >>> has_crossing(np.array([(0.0, 0.0), (4.0, 4.0), (4.0, 0.0), (0.0, 4.0)]))
+    >>> _has_crossing(np.array([(0.0, 0.0), (4.0, 4.0), (4.0, 0.0), (0.0, 4.0)]))
     True
     """
     edges = _edges_passed_once(points)

@@ -15,7 +15,7 @@ from numba import njit
 _MOST_KEPT = 200_000_000  # bytes of filled outlines that are kept in memory
 
 
-class FilledOutlines:
+class _FilledOutlines:
     """The pixels inside each of several outlines, each within its bounding box.
 
     Parameters
@@ -35,7 +35,7 @@ class FilledOutlines:
     Examples
     --------
     >>> square = np.array([(0.5, 0.5), (2.5, 0.5), (2.5, 2.5), (0.5, 2.5)])
-    >>> filled = FilledOutlines([square, square + 1], (4, 4))
+    >>> filled = _FilledOutlines([square, square + 1], (4, 4))
     >>> filled.areas().tolist()
     [4, 4]
     >>> filled.paint([0, 1], [7, 8]).tolist()

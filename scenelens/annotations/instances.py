@@ -7,8 +7,8 @@ masks of thousands of photographs would not fit. The table is cached: making it 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from scenelens.annotations.beside import START, _helpers_for, _shared_out
 from scenelens.annotations.interface import Instance, LabelMap, Shape
 from scenelens.annotations.sources import SourceFile
 from scenelens.caches import cached
@@ -29,6 +30,7 @@ from scenelens.unfinished import Unfinished
 _TABLE = ["image", "category", "object", "instance", "area", "share"]
 _REPORT = ["image", "kind", "detail"]
 _VERSION = 1  # of the table on disk: raise it when a rule of reading or painting changes
+_PART = 16  # images that a helper reads at a time
 _MANY = 100  # images from which reading is long enough for an estimate and a bar
 
 _Tables = tuple[pd.DataFrame, pd.DataFrame]  # the table of objects, and the report
@@ -344,20 +346,49 @@ class InstanceAnnotations:
     def _read_all(self, work: Unfinished) -> _Tables:
         rows = [tuple(row) for (some, _), _ in work.parts for row in some]
         notes = [tuple(note) for (_, some), _ in work.parts for note in some]
-        kept = len(rows), len(notes)
+        kept, done = (len(rows), len(notes)), work.done
         many = len(self) >= _MANY
-        if many:
-            print(f"Reading {len(self)} annotations takes about {self._seconds():.0f} s.", flush=True)
+        helpers = self._announced() if many else 0
         with tqdm(total=len(self), desc="reading annotations", unit="image", disable=not many) as bar:
-            bar.update(work.done)
-            for done, image in enumerate(self.images[work.done :], start=work.done + 1):
-                self._read_one(image, rows, notes)
-                bar.update(1)
-                if work.due:
-                    work.save(done, (None, {}), ([rows[kept[0] :], notes[kept[1] :]], {}))
-                    kept = len(rows), len(notes)
+            bar.update(done)
+            size = _PART if helpers else 1
+            parts = [self.images[start : start + size] for start in range(done, len(self), size)]
+            with closing(_shared_out(self._read_part, parts, helpers)) as read:
+                for part, (some_rows, some_notes) in zip(parts, read, strict=True):
+                    rows += some_rows
+                    notes += some_notes
+                    done += len(part)
+                    bar.update(len(part))
+                    if work.due:
+                        work.save(done, (None, {}), ([rows[kept[0] :], notes[kept[1] :]], {}))
+                        kept = len(rows), len(notes)
         work.check_files()
         return pd.DataFrame(rows, columns=_TABLE), pd.DataFrame(notes, columns=_REPORT)
+
+    def _announced(self) -> int:
+        """Say how long reading all annotations will take; the number of further processes that help."""
+        seconds = self._seconds()
+        # A reader's own format may depend on what only this process has.
+        own = not type(self).__module__.startswith("scenelens.")
+        helpers = _helpers_for(seconds) if self._reads_beside and not own else 0
+        # Until the helpers have begun, this process works alone.
+        total = (seconds + helpers * START) / (helpers + 1)
+        print(f"Reading {len(self)} annotations takes about {total:.0f} s.", flush=True)
+        return helpers
+
+    #: Whether other processes may read images: what the object holds is little, and tells all.
+    _reads_beside = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to read images."""
+        return self.__dict__ | {"_tables": None, "_read_at": None, "_notes": []}
+
+    def _read_part(self, images: Sequence[str]) -> tuple[list[Any], list[Any]]:
+        """Rows of the table and of the report about some images."""
+        rows, notes = list[Any](), list[Any]()
+        for image in images:
+            self._read_one(image, rows, notes)
+        return rows, notes
 
     def _read_one(self, image: str, rows: list[Any], notes: list[Any]) -> None:
         """Add an image's rows of the table and of the report."""
@@ -369,13 +400,13 @@ class InstanceAnnotations:
         except Exception as error:  # readers write formats too, and one file must not stop the set
             notes.append((image, "unreadable", f"{type(error).__name__}: {error}"))
 
-    def _seconds(self, sample: int = 5) -> float:
-        """How long reading all annotations will take, estimated from a few that are spread over the list."""
+    def _seconds(self, sample: int = 20) -> float:
+        """How long reading all annotations takes one process, from a few that are spread over the list."""
+        spread = self.images[:: max(1, len(self) // sample)][:sample]
+        self._read_part(spread[:1])  # the first one loads kernels
         start = perf_counter()
-        for image in self.images[:: max(1, len(self) // sample)][:sample]:
-            with suppress(Exception):  # `_read_all` meets and reports them
-                self.instances(image)
-        return (perf_counter() - start) / sample * len(self)
+        self._read_part(spread[1:])
+        return (perf_counter() - start) / len(spread[1:]) * len(self)
 
     def _rows(self, image: str) -> list[tuple[Any, ...]]:
         ids, instances = self.instances(image)

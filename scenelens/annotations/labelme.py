@@ -25,9 +25,9 @@ from numba import njit
 from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
 from scenelens.annotations.names import normalise_name, plain_text
 from scenelens.annotations.outlined import AnnotatedObject, Annotation
-from scenelens.annotations.polygons import extent
+from scenelens.annotations.polygons import _extent
 from scenelens.annotations.sources import SourceFile
-from scenelens.annotations.xml_door import xml_root
+from scenelens.annotations.xml_door import _xml_root
 from scenelens.errors import SceneLensError
 
 # Characters that XML forbids, as they are or written as &#x1; or &#1;.
@@ -118,7 +118,7 @@ def _root(data: bytes, where: str, notes: list[Repair]) -> Element:
             text, found = pattern.subn(to, text)
             if found:
                 notes.append(Repair(kind, f"{found} times"))
-    root = xml_root(text, where)
+    root = _xml_root(text, where)
     if root.tag != "annotation":
         raise SceneLensError(
             f"{where} is not a LabelMe annotation: it begins with <{root.tag}>, not <annotation>."
@@ -220,7 +220,7 @@ def _summary(one: AnnotatedObject, alone: bool) -> tuple[float, ...]:
 
     So one margin fits all five numbers. An object of a name that is `alone` is compared with no other.
     """
-    boxes = [extent(polygon) for polygon in one.polygons]
+    boxes = [_extent(polygon) for polygon in one.polygons]
     lows, highs = ([box[side : side + 2] for box in boxes] for side in (0, 2))
     length = 0 if alone else sum(_length(polygon) for polygon in one.polygons)
     return *map(min, zip(*lows, strict=True)), *map(max, zip(*highs, strict=True)), length / 4

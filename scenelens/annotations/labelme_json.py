@@ -40,6 +40,8 @@ class _LabelmeJson(PolygonAnnotations):
         As for `AnnotatedImages`.
     """
 
+    _reads_beside = True
+
     # The program turns a photograph as the camera's tag says, before anything is drawn on it.
     _turns_photographs = True
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from scenelens.annotations.file_checks import Repair
-from scenelens.annotations.filling import FilledOutlines
+from scenelens.annotations.filling import _FilledOutlines
 from scenelens.annotations.instances import InstanceAnnotations
 from scenelens.annotations.interface import Instance, LabelMap, Shape
-from scenelens.annotations.polygons import Polygon, extent
+from scenelens.annotations.polygons import Polygon, _extent
 from scenelens.errors import SceneLensError
 from scenelens.images import ImageFrame
 
@@ -96,7 +96,7 @@ class AnnotatedObject:
 
 
 def _is_outside(polygon: np.ndarray, size: Shape) -> bool:
-    left, top, right, bottom = extent(np.ascontiguousarray(polygon, np.float64))
+    left, top, right, bottom = _extent(np.ascontiguousarray(polygon, np.float64))
     return min(left, top) < -1 or right > size[1] + 0.5 or bottom > size[0] + 0.5
 
 
@@ -197,7 +197,7 @@ class Annotation:
     def _painted(self, objects: Sequence[AnnotatedObject], values: Sequence[int], shape: Shape) -> np.ndarray:
         """As `paint`, with a value for each object."""
         owners = [k for k, one in enumerate(objects) for _ in one.polygons]
-        filled = FilledOutlines(
+        filled = _FilledOutlines(
             [
                 Polygon(polygon).placed(shape, self.size or shape)
                 for one in objects

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numba import njit
 
-from scenelens.annotations.crossings import has_crossing
-from scenelens.annotations.filling import FilledOutlines
+from scenelens.annotations.crossings import _has_crossing
+from scenelens.annotations.filling import _FilledOutlines
 from scenelens.errors import SceneLensError
 
 _SAME_SHAPE = 0.97  # least IoU of a simplified outline with the exact one
@@ -69,13 +69,13 @@ class Polygon:
         >>> box, inside.astype(int).tolist()
         ((slice(1, 4, None), slice(1, 5, None)), [[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
         """
-        filled = FilledOutlines([self.placed(shape, drawn_on)], shape)
+        filled = _FilledOutlines([self.placed(shape, drawn_on)], shape)
         filled.areas()
         top, bottom, left, right = filled.boxes[0].tolist()
         return (slice(top, bottom), slice(left, right)), filled.patch(0)
 
     def placed(self, shape: tuple[int, int], drawn_on: tuple[int, int] | None = None) -> np.ndarray:
-        """The points on a frame, as `FilledOutlines` takes them.
+        """The points on a frame, as `_FilledOutlines` takes them.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Polygon:
         >>> Polygon([(0, 0), (4, 4), (4, 0), (0, 4)]).crosses_itself()
         True
         """
-        return has_crossing(_as_polygon(self.points))
+        return _has_crossing(_as_polygon(self.points))
 
 
 def _polygon_mask(polygon: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -189,7 +189,7 @@ def _largest(points: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True)
-def extent(points: np.ndarray) -> tuple[float, float, float, float]:
+def _extent(points: np.ndarray) -> tuple[float, float, float, float]:
     """The smallest x and y and the largest x and y of an outline.
 
     Parameters

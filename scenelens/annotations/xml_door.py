@@ -20,7 +20,7 @@ class _Refused(Exception):
     """The text declares a document type."""
 
 
-def xml_root(text: str, where: str) -> ElementTree.Element:
+def _xml_root(text: str, where: str) -> ElementTree.Element:
     """The root of an XML file.
 
     Parameters
@@ -42,9 +42,9 @@ def xml_root(text: str, where: str) -> ElementTree.Element:
 
     Examples
     --------
-    >>> xml_root("<a><b>1</b></a>", "a.xml").findtext("b")
+    >>> _xml_root("<a><b>1</b></a>", "a.xml").findtext("b")
     '1'
-    >>> xml_root("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "a.xml")
+    >>> _xml_root("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "a.xml")
     Traceback (most recent call last):
     ...
     scenelens.errors.SceneLensError: a.xml declares its own XML entities, which annotations never need; ...

@@ -12,7 +12,7 @@ import pytest
 from defusedxml import DefusedXmlException
 
 from scenelens.annotations import parse_annotation
-from scenelens.annotations.xml_door import xml_root
+from scenelens.annotations.xml_door import _xml_root
 from scenelens.errors import SceneLensError
 from tests.labelme_xml import TRIANGLE, annotation_xml, object_xml
 from tests.torture.mutate import edited_text
@@ -63,7 +63,7 @@ def judged(text: str) -> object:
 def same_as_judged(text: str) -> bool:
     expected = judged(text)
     try:
-        return plain(xml_root(text, "a.xml")) == expected
+        return plain(_xml_root(text, "a.xml")) == expected
     except SceneLensError as error:
         return isinstance(expected, str) and expected in str(error)
 
@@ -72,7 +72,7 @@ def same_as_judged(text: str) -> bool:
 def test_harmful_files_are_refused_as_defusedxml_refuses_them(text):
     assert isinstance(judged(text), str)
     with pytest.raises(SceneLensError):
-        xml_root(text, "a.xml")
+        _xml_root(text, "a.xml")
     assert same_as_judged(text)
 
 
