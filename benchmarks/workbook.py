@@ -1,8 +1,8 @@
 """Where the time of `make workbook` goes, from empty caches: python -m benchmarks.workbook
 
 The files of this checkout are copied into a temporary folder, without any cache: nothing is rendered, indexed
-or compiled. There the two commands of `make workbook` run as they are. A table then says for each stage the
-seconds by the clock and of processor time, how much of the cores it used, how much of it was compilation by
+or compiled. There the command of `make workbook` runs as it is. A table then says for each stage the seconds
+by the clock and of processor time, how much of the cores it used, how much of it was compilation by
 numba, and the largest memory. `hooks/sitecustomize.py` notes when a stage begins and ends; processor time and
 memory are read from outside, of all processes together.
 
@@ -31,7 +31,8 @@ import psutil
 
 HERE = Path(__file__).parents[1]
 OUT = HERE / "build" / "bench"
-COMMANDS = (["scenelens.prepare", "study"], ["scenelens.workbook", "notebooks"])
+COMMANDS = (["scenelens", "workbook"],)
+OLDER_COMMANDS = (["scenelens.prepare", "study"], ["scenelens.workbook", "notebooks"])  # before there was one
 #: Module, function, and what the table calls it; {names} are the function's arguments.
 STAGES = (
     ("scenelens.sceneworld.dataset", "ensure_world", "rendering"),
@@ -44,7 +45,7 @@ STAGES = (
     ("scenelens.workbook.running", "Run.of", "notebook {path.stem}"),
     ("scenelens.workbook.pages", "write_pages", "pages"),
 )
-BEFORE, BETWEEN = "start and imports", "between stages"
+STARTING, OTHER = "start and imports", "other"
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", "build", "answers", "__pycache__", "*_cache", ".ipynb_checkpoints", "*.egg-info"
 )
@@ -100,7 +101,8 @@ def run_workbook(checkout: Path, study: str, numba_cache: Path | None) -> pd.Dat
         log.touch()
         environment = _environment(copy, log, numba_cache)
         chosen = ["--study", study] if study else []
-        parts = [_run_command(copy, [*command, *chosen], environment, log) for command in COMMANDS]
+        commands = COMMANDS if (copy / "scenelens" / "installation.py").exists() else OLDER_COMMANDS
+        parts = [_run_command(copy, [*command, *chosen], environment, log) for command in commands]
         _complain_of_missing_stages(log)
         kernels = [row for row in _read(log) if row["kind"] == "kernel"]
     table = _with_total(pd.concat(parts, ignore_index=True), sum(part.attrs["clock"] for part in parts))
@@ -142,7 +144,7 @@ def _run_command(copy: Path, command: list[str], environment: dict[str, str], lo
     # Its last moment is known exactly: the system counts the time of a process that has ended for its parent.
     total = sum(getattr(after, one) - getattr(before, one) for one in ("children_user", "children_system"))
     looks = np.array([(begin, 0, 0), *watch.rows, (end, total, 0)])
-    rows = [row for row in _read(log) if begin <= row.get("end", 0) <= end]
+    rows = [row for row in _read(log) if begin <= row.get("end", row.get("begin", 0)) <= end]
     table = _table(rows, looks, begin, end)
     table.attrs["clock"] = end - begin
     return table
@@ -165,13 +167,12 @@ def _table(rows: list[dict], looks: np.ndarray, begin: float, end: float) -> pd.
 
     A moment belongs to the stage that began last, or is shared by the notebooks that ran then.
     """
-    stages = [row for row in rows if row["kind"] == "stage"]
+    stages = [row for row in rows if row["kind"] == "stage"] + _starts(rows, end)
     marks = sorted({begin, end, *(row[side] for row in stages for side in ("begin", "end")), *looks[:, 0]})
     processor = np.interp(marks, looks[:, 0], looks[:, 1])
     found: dict[str, dict[str, float]] = {}
-    first = min((row["begin"] for row in stages), default=end)
     for at, start, stop in zip(range(len(marks)), marks, marks[1:], strict=False):
-        names = _open_stages(stages, (start + stop) / 2, first)
+        names = _open_stages(stages, (start + stop) / 2)
         memory = looks[max(0, np.searchsorted(looks[:, 0], stop) - 1), 2]
         for name in names:
             row = found.setdefault(name, {"clock": 0, "processor": 0, "compiling": 0, "memory": 0})
@@ -180,20 +181,29 @@ def _table(rows: list[dict], looks: np.ndarray, begin: float, end: float) -> pd.
             row["memory"] = max(row["memory"], memory)
     for row in rows:
         if row["kind"] == "kernel" and not row["inner"]:
-            names = _open_stages(stages, row["end"], first)
+            names = _open_stages(stages, row["end"])
             for name in names:
                 found[name]["compiling"] += row["seconds"] / len(names)
     return pd.DataFrame([{"stage": name, **row} for name, row in found.items()])
 
 
-def _open_stages(stages: list[dict], moment: float, first: float) -> list[str]:
+def _starts(rows: list[dict], end: float) -> list[dict]:
+    """The time from the start of each process that has stages to its first stage."""
+    found = []
+    for one in (row for row in rows if row["kind"] == "start"):
+        own = [row["begin"] for row in rows if row["kind"] == "stage" and row["process"] == one["process"]]
+        found.append({"name": STARTING, "begin": one["begin"], "end": min(own, default=end)})
+    return found
+
+
+def _open_stages(stages: list[dict], moment: float) -> list[str]:
     running = [row for row in stages if row["begin"] <= moment <= row["end"]]
     notebooks = [row["name"] for row in running if row["name"].startswith("notebook ")]
     if notebooks:
         return notebooks
     if running:
         return [max(running, key=lambda row: row["begin"])["name"]]
-    return [BEFORE if moment < first else BETWEEN]
+    return [OTHER]
 
 
 def shown(table: pd.DataFrame, cores: int) -> str:

@@ -16,9 +16,10 @@ import sys
 import time
 
 _LOG = os.environ.get("SCENELENS_STAGE_LOG", "")
-# Only the process that was started with it has stages. Its children, such as kernels, call the same functions
-# for results that exist by then.
-_STAGES = json.loads(os.environ.pop("SCENELENS_STAGES", "[]"))
+# Only commands of scenelens have stages. Other processes, such as kernels, call the same functions for
+# results that exist by then.
+_IS_COMMAND = sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2].startswith("scenelens")
+_STAGES = json.loads(os.environ.get("SCENELENS_STAGES", "[]")) if _IS_COMMAND else []
 _PROCESS = os.getpid()
 
 
@@ -94,5 +95,7 @@ class _Finder:
         return spec
 
 
+if _LOG and _IS_COMMAND:
+    _note(kind="start", begin=time.monotonic())
 if _LOG:
     sys.meta_path.insert(0, _Finder())
