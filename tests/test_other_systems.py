@@ -109,16 +109,11 @@ def test_processes_start_in_a_way_that_the_code_chose():
                 assert "fork" not in str(chosen) or 'sys.platform == "linux"' in path.read_text("utf-8"), path
 
 
-#: Read by SceneWorld's own code, whose every change asks whether pictures are still the same; all in ASCII.
-IN_ASCII = {"scenelens/sceneworld/dataset.py", "scenelens/sceneworld/truth.py"}
-
-
 def test_text_has_an_encoding():
     """Where none is given, Windows takes the one of its country."""
     for path in SOURCES:
-        if path.relative_to(ROOT).as_posix() not in IN_ASCII:
-            lines = [call.lineno for name, call in calls(parsed(path)) if lacks_encoding(name, call)]
-            assert not lines, path
+        lines = [call.lineno for name, call in calls(parsed(path)) if lacks_encoding(name, call)]
+        assert not lines, path
 
 
 def lacks_encoding(name: str, call: ast.Call) -> bool:
@@ -148,11 +143,6 @@ def lacks_encoding(name: str, call: ast.Call) -> bool:
 def test_the_search_finds_text_without_an_encoding(code, lacks):
     ((name, call),) = calls(ast.parse(code))
     assert lacks_encoding(name, call) == lacks
-
-
-def test_sceneworlds_files_are_in_ascii():
-    for path in (ROOT / "scenelens/sceneworld").rglob("*"):
-        assert path.suffix not in (".py", ".toml") or path.read_bytes().isascii(), path
 
 
 # ---- files

@@ -53,8 +53,9 @@ _SMALLEST = 8  # pixels; what covers fewer is not annotated
 _JPEG_QUALITY = 95
 _NOT_PICTURES = ("training.py", "preview.py", "check.py", "own_files.py", "workers.py")  # their code changes no picture
 #: Code keys of earlier versions that drew the same pictures bit for bit: their images are used, not rendered again.
-#: Clear the set in the same change in which the renderer moves a single pixel.
-SAME_PICTURES = frozenset({"bd58a8e333a6eda7"})
+#: Clear the set in the same change in which the renderer moves a single pixel. The last three are one version's, whose
+#: key depended on Python (3.11, 3.12, newer).
+SAME_PICTURES = frozenset({"bd58a8e333a6eda7", "0cd8b3a0f2b55ae7", "c71af2961e5c406f", "88333d59af3e0654"})
 
 
 class Job(NamedTuple):
@@ -204,7 +205,7 @@ def _read_state(root: Path) -> dict:
         If the folder has images of another origin, or the file is damaged.
     """
     try:
-        state = json.loads((root / _STATE).read_text())
+        state = json.loads((root / _STATE).read_text("utf-8"))
         _checked_numbers(**state["made"])
         str.lower(state["code"])
         return state
@@ -265,7 +266,7 @@ def _code_key() -> str:
     """Key of what SceneWorld's source files do: comments and docstrings do not change it, names and numbers do."""
     digest = hashlib.sha256()
     for path in _sources():
-        digest.update(_meaning(path.read_text(), path.suffix).encode())
+        digest.update(_meaning(path.read_text("utf-8"), path.suffix).encode())
     return digest.hexdigest()[:16]
 
 
@@ -279,7 +280,18 @@ def _without_words(source: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             node.body = [one for one in node.body if not _is_text(one)]
-    return ast.dump(tree)
+    return _written_out(tree)
+
+
+def _written_out(node: object) -> str:
+    """A tree as one line of text, the same in every version of Python; `ast.dump` leaves out more and more."""
+    if isinstance(node, list):
+        return f"[{', '.join(map(_written_out, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    values = {name: getattr(node, name, None) for name in node._fields if name != "type_params"}  # since Python 3.12
+    said = (f"{name}={_written_out(value)}" for name, value in values.items() if value is not None)
+    return f"{type(node).__name__}({', '.join(said)})"
 
 
 def _is_text(statement: ast.stmt) -> bool:
@@ -318,7 +330,7 @@ def _parts_path(root: Path, job: Job) -> Path:
 
 def _known_parts(root: Path) -> dict[str, int]:
     try:
-        legend = json.loads((root / "Labels" / "parts.json").read_text())
+        legend = json.loads((root / "Labels" / "parts.json").read_text("utf-8"))
     except FileNotFoundError:
         return {}
     return {name: int(code) for code, name in legend.items()}

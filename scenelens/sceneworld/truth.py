@@ -114,13 +114,13 @@ def common_objects(setting: str) -> frozenset[str]:
     >>> "person" in common_objects("indoor"), "bed" in common_objects("indoor")
     (True, False)
     """
-    return frozenset(tomllib.loads(TABLE.read_text())["everywhere"][setting])
+    return frozenset(tomllib.loads(TABLE.read_text("utf-8"))["everywhere"][setting])
 
 
 @cache
 def _table() -> tuple[dict[str, str], dict[str, dict[str, Chance]]]:
     """Read ({category: setting}, {category: {object: Chance}}), common objects included."""
-    raw = tomllib.loads(TABLE.read_text())
+    raw = tomllib.loads(TABLE.read_text("utf-8"))
     settings, contents = {}, {}
     for category, lines in raw["scenes"].items():
         setting = lines.pop("setting")

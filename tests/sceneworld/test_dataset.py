@@ -171,6 +171,14 @@ def test_code_changes_the_key_and_comments_do_not():
     assert same != dataset._without_words("def f():\n    return 2\n")
 
 
+def test_the_key_is_the_same_in_every_version_of_python():
+    nothing = "posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]"
+    function = f"FunctionDef(name='f', args=arguments({nothing}), body=[Pass()], decorator_list=[])"
+    kept = f"ClassDef(name='A', bases=[], keywords=[], body=[{function}], decorator_list=[])"
+    found = dataset._without_words("class A:\n    def f():\n        pass\n")
+    assert found == f"Module(body=[{kept}], type_ignores=[])"
+
+
 def test_numbers_of_the_table_change_the_key_and_its_comments_do_not():
     same = dataset._meaning('# why\nbed = "94%"\n', ".toml")
     assert same == dataset._meaning('bed = "94%"\n', ".toml")
