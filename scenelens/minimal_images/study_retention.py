@@ -113,9 +113,7 @@ def category_retention(
 
 def _annotated_scenes(study: Study, network: Network) -> Annotations:
     """Return the annotations, if they name scenes that the network knows."""
-    study.scene_images()  # raises where there are no annotations
-    annotations = study.annotations
-    assert annotations is not None
+    annotations = study.need_annotations()
     scenes = {annotations.scene(image) for image in annotations.images} - {""}
     if not scenes:
         raise CannotAnswerError(
