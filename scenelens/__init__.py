@@ -34,6 +34,10 @@ Importing the package is cheap: a name loads its module, and with it torch and o
 
 import lazy_loader
 
+from scenelens.installation import HERE
+
 __version__ = "0.1.0"
+
+HERE.place_compiled_code()  # before anything imports numba
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

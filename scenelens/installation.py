@@ -100,6 +100,16 @@ class Installation:
         given = _given("SCENELENS_CONFIG") or (home / "settings" if home else None)
         return given or platformdirs.user_config_path("scenelens", appauthor=False)
 
+    def place_compiled_code(self) -> None:
+        """Let numba keep what it compiles in `build`, unless a variable of its own names another folder.
+
+        By default it writes next to the source, which cannot be written in many installations of a wheel, or
+        into the home folder, which a container may not have. Without either, numba refuses to compile. In a
+        checkout nothing changes.
+        """
+        if not self.is_checkout:
+            os.environ.setdefault("NUMBA_CACHE_DIR", str(self.build / "compiled"))
+
     @property
     def _is_beside_data(self) -> bool:
         return not _given(_HOME) and self.writes_data

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             StudyTrust(study.file).require(options.trust)
         options.run(study, options)
     except SceneLensError as error:
-        print(f"prepare: {error}", file=sys.stderr)
+        print(f"{options.name}: {error}", file=sys.stderr)
         return 2
     return 0
 
@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--trust", action="store_true", help="the study's own code may run, this time"
             )
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, name=_SHOWN.get(name, name))
         return command
 
     add("study", _prepare_study)

@@ -1,6 +1,7 @@
 """Where things lie, in a checkout and from a wheel, and how the commands are called there."""
 
 import ast
+import os
 import re
 import shlex
 import sys
@@ -86,6 +87,17 @@ def test_a_folder_of_data_has_the_rest_beside_it(wheel, monkeypatch, tmp_path):
     assert wheel.writes_data
     assert (wheel.build, wheel.answers) == (tmp_path / "other/build", tmp_path / "other/answers")
     assert wheel.downloads == tmp_path / "other/data/downloads"
+
+
+@pytest.mark.parametrize("given", [None, "elsewhere"])
+def test_a_wheel_keeps_compiled_code_with_its_caches(wheel, checkout, monkeypatch, given):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", given or "")
+    if given is None:
+        monkeypatch.delenv("NUMBA_CACHE_DIR")
+    checkout.place_compiled_code()
+    assert os.environ.get("NUMBA_CACHE_DIR") == given
+    wheel.place_compiled_code()
+    assert os.environ["NUMBA_CACHE_DIR"] == (given or str(wheel.build / "compiled"))
 
 
 # ---- how commands are called

@@ -69,7 +69,8 @@ def test_an_unknown_study_is_one_sentence(command, capsys):
     assert main([command, "--study", "sceneword"]) == 2
     printed, said = capsys.readouterr()
     assert printed == ""
-    assert said.startswith("prepare: no study named 'sceneword'; close names: sceneworld.")
+    name = "prepare" if command == "study" else command
+    assert said.startswith(f"{name}: no study named 'sceneword'; close names: sceneworld.")
     assert len(said.splitlines()) == 1
 
 

@@ -161,7 +161,7 @@ def test_a_study_elsewhere_keeps_its_atlas_in_its_cache(study, made_up, capsys):
 
 def test_a_study_that_is_not_there_is_one_sentence(capsys):
     assert prepare.main(["atlas", "--study", "tinny"]) == 2
-    assert capsys.readouterr().err.startswith("prepare: no study named 'tinny'")
+    assert capsys.readouterr().err.startswith("atlas: no study named 'tinny'")
 
 
 @pytest.mark.parametrize(("ask", "words"), [
