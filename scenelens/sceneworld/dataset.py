@@ -32,6 +32,7 @@ from tqdm.auto import tqdm
 from scenelens.annotations import AnnotatedObject, mask_to_polygons, write_annotation, write_label_map, write_legend
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
+from scenelens.sceneworld.compiling import compile_kernels
 from scenelens.sceneworld.materials import MATERIAL_NAMES
 from scenelens.sceneworld.objects import object_classes
 from scenelens.sceneworld.own_files import check_folder_is_free, record_files, remove_files, set_files_aside, sweep_drafts
@@ -51,7 +52,7 @@ _MOST = 1_000_000  # images of one kind: the seeds of the next set begin there
 _LEGENDS = ("Labels/materials.json", "Labels/parts.json")
 _SMALLEST = 8  # pixels; what covers fewer is not annotated
 _JPEG_QUALITY = 95
-_NOT_PICTURES = ("training.py", "preview.py", "check.py", "own_files.py", "workers.py")  # their code changes no picture
+_NOT_PICTURES = ("training.py", "preview.py", "check.py", "own_files.py", "workers.py", "compiling.py")  # their code changes no picture
 #: Code keys of earlier versions that drew the same pictures bit for bit: their images are used, not rendered again.
 #: Clear the set in the same change in which the renderer moves a single pixel. The last three are one version's, whose
 #: key depended on Python (3.11, 3.12, newer).
@@ -338,7 +339,8 @@ def _known_parts(root: Path) -> dict[str, int]:
 
 def _announce(root: Path, jobs: list[Job], workers: int) -> None:
     """Print an estimate of the time, measured on a few of the pictures."""
-    _picture(jobs[0])  # compiles the renderer, which must not count
+    compile_kernels(workers)  # which must not count
+    _picture(jobs[0])  # compiles what is left
     start = perf_counter()
     for job in jobs[:: len(jobs) // 6][:6]:
         _picture(job)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from scenelens.sceneworld.render.brushwork import broad_spots, near_edge, patches
-from scenelens.sceneworld.render.noise import kernel
+from scenelens.sceneworld.render.noise import inlined, inner, kernel
 from scenelens.sceneworld.render.painting import EDGE, MIXED
 from scenelens.sceneworld.render.sky import sky_at
 from scenelens.sceneworld.render.surfaces import corners_at, light_on, place_of, surface_at
@@ -22,7 +22,7 @@ _QUARTER, _NOUGHT = np.float32(0.25), np.float32(0)
 _NOTHING = -3  # a block outside the picture
 
 
-@kernel
+@inner
 def gather(x, y, ids, keys, middles, tri, key, at_x, at_y):
     """The four samples of a pixel: triangles, surfaces and places; True if all show the same surface.
 
@@ -46,7 +46,7 @@ def gather(x, y, ids, keys, middles, tri, key, at_x, at_y):
     return False
 
 
-@kernel
+@inner
 def _same_row(y, ids, other):
     """Into other: 0 at each column where six rows of samples show a single triangle, in this column and the next.
 
@@ -66,14 +66,14 @@ def _same_row(y, ids, other):
             other[i] |= (left[i] ^ right[i]) | (left[i] ^ below[i])
 
 
-@kernel
+@inner
 def _one_triangle(x, other):
     """Whether all samples that a block's pixels may take, wherever their middles are shifted, show the same triangle."""
     k = 4 * x - 1
     return k >= 0 and k + 6 <= other.shape[0] and (other[k] | other[k + 1] | other[k + 2] | other[k + 3] | other[k + 4]) == 0
 
 
-@kernel
+@inner
 def _block_surface(x, y, size, plain, ids, keys, middles, tri, key, at_x, at_y, shown):
     """The surface that all pixels of a block show, or MIXED; shown (S, S): the triangle of each pixel.
 
@@ -112,7 +112,7 @@ def find_blocks(size, ids, keys, middles, other, scratch_i, scratch_f, shown, bl
             )  # fmt: skip
 
 
-@kernel
+@inner
 def _mean_light(x, y, blocks, lights, strength):
     """Give an odd block the mean light of the even blocks around it, if they show its surface and are lit alike.
 
@@ -139,7 +139,7 @@ def _mean_light(x, y, blocks, lights, strength):
     return 2
 
 
-@kernel
+@inner
 def _texture_block(t, x, y, drawn, meshes, traits, focal, out):
     """The brush texture in the middle of a block, into out 6 and 7; its light is known already."""
     i, _, _, corners, w, near = corners_at(t, 4.0 * x + 2.0, 4.0 * y + 2.0, drawn, meshes)
@@ -148,7 +148,7 @@ def _texture_block(t, x, y, drawn, meshes, traits, focal, out):
     out[6], out[7] = patches(row, prim, m), broad_spots(row, prim, traits[int(row[13])], m, 2.0 / (near * focal))
 
 
-@kernel
+@inlined
 def _light_block(t, x, y, drawn, meshes, traits, lens, sun, open_, lit):
     """Light in the middle of a block of one surface into lit (8,), 6 and 7: its texture; False where light changes fast."""
     view, focal, centre = lens

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from scenelens.sceneworld.render.noise import hash01, kernel, noise2, noise3
+from scenelens.sceneworld.render.noise import hash01, inner, noise2, noise3
 from scenelens.sceneworld.render.patterns import pattern_value
 
 __all__ = ["FINE", "bent", "broad_spots", "near_edge", "patches", "pattern_at", "spots", "tint"]
@@ -18,7 +18,7 @@ __all__ = ["FINE", "bent", "broad_spots", "near_edge", "patches", "pattern_at", 
 FINE = 0.33  # spots of brush texture per pixel; finer texture (spots under three pixels) is computed for every pixel
 
 
-@kernel
+@inner
 def _layout(kind, n, m, uvw, extent):
     """Where a point lies on its face: p right and q up in metres, u and v in 0..1, and the face's width and height.
 
@@ -35,7 +35,7 @@ def _layout(kind, n, m, uvw, extent):
     return m[0], m[1], uvw[0], uvw[1], extent[0], extent[1]
 
 
-@kernel
+@inner
 def _bend(m, half, limit):
     """Tilt of the normal near a box edge: m from -half to half. Edges catch light without any triangles of their own."""
     r = min(limit, 0.4 * half)  # thin boards keep a flat middle
@@ -46,7 +46,7 @@ def _bend(m, half, limit):
     return (0.75 if m > 0 else -0.75) * t * t
 
 
-@kernel
+@inner
 def near_edge(row, prim, group, m, px):
     """Whether a point of a box lies so near an edge of its face that the normal changes within a pixel or so.
 
@@ -60,7 +60,7 @@ def near_edge(row, prim, group, m, px):
     )
 
 
-@kernel
+@inner
 def bent(row, prim, kind, group, n, m, uvw, px):
     """The normal n, bent near the edges of a box and by the ripples of water."""
     n0, n1, n2 = n
@@ -82,7 +82,7 @@ def bent(row, prim, kind, group, n, m, uvw, px):
     return n0, n1, n2
 
 
-@kernel
+@inner
 def patches(row, prim, m):
     """The broad part of the brush texture, in [-1, 1].
 
@@ -93,7 +93,7 @@ def patches(row, prim, m):
     return noise3(m[0] * prim[18] * 0.31 + 7, m[1] * prim[19] * 0.31 + offset, m[2] * prim[20] * 0.31)
 
 
-@kernel
+@inner
 def spots(row, prim, traits, m, px):
     """The small part of the brush texture, in [-1, 1]; 0 where it would change no pixel by a grey level."""
     fine = px * prim[21]
@@ -102,13 +102,13 @@ def spots(row, prim, traits, m, px):
     return noise3(m[0] * prim[18] + (int(row[26]) & 1023) * 0.37, m[1] * prim[19], m[2] * prim[20])
 
 
-@kernel
+@inner
 def broad_spots(row, prim, traits, m, px):
     """`spots` where they are so broad that they can be interpolated between blocks of pixels, with room to spare; else 0."""
     return spots(row, prim, traits, m, px) if px * prim[21] < 1.5 * FINE else 0.0
 
 
-@kernel
+@inner
 def pattern_at(row, prim, kind, n, m, uvw, px):
     """Share of the second colour and factor on lightness of the pattern at a point."""
     pattern = int(row[14])
@@ -118,7 +118,7 @@ def pattern_at(row, prim, kind, n, m, uvw, px):
     return pattern_value(pattern, p, q, u, v, row[24], px, int(row[26]))
 
 
-@kernel
+@inner
 def tint(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small):
     """Share of the second colour, factor on lightness, and drift towards warm or cool; broad, small: `patches` and `spots`.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from scenelens.sceneworld.render.blocks import gather
 from scenelens.sceneworld.render.brushwork import FINE, broad_spots, near_edge, patches, spots
 from scenelens.sceneworld.render.nearness import openness_at
-from scenelens.sceneworld.render.noise import kernel
+from scenelens.sceneworld.render.noise import inlined, inner, kernel
 from scenelens.sceneworld.render.painting import EDGE, MIXED, paint_at
 from scenelens.sceneworld.render.sky import sky_at
 from scenelens.sceneworld.render.surfaces import corners_at, light_on, normal_of, place_of
@@ -22,7 +22,7 @@ __all__ = ["shade_mixed"]
 _SHARE, _OPEN, _LIT, _PAINTED, _COLOUR = 8, 9, 10, 11, 12
 
 
-@kernel
+@inner
 def _neighbour_light(x, y, key, blocks, lights, out):
     """Take the light of a block next to block (x, y) that is lit and shows the surface; False if there is none.
 
@@ -37,7 +37,7 @@ def _neighbour_light(x, y, key, blocks, lights, out):
     return False
 
 
-@kernel
+@inner
 def _slot_of(key, known, lights):
     """Which of the four slots of this block belongs to a surface; a new surface gets an empty slot, or else the last.
 
@@ -53,7 +53,7 @@ def _slot_of(key, known, lights):
     return slot
 
 
-@kernel
+@inner
 def _light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, traits, lens, sun, open_, depth, lit):
     """Light on a sample, into lit; what changes slowly (openness, shadow, broad texture) stays there for the next sample.
 
@@ -74,7 +74,7 @@ def _light_sample(i, kind, group, bevel, p, n, m, uvw, sx, sy, near, drawn, trai
     lit[_LIT] = 0.0 if bevel else 1.0
 
 
-@kernel
+@inner
 def _shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, lit, lights, blocks):
     """Colour of triangle t at sample position (sx, sy), into lit[_COLOUR:]. lit: the slot of its surface.
 
@@ -98,7 +98,7 @@ def _shade_sample(t, key, sx, sy, drawn, meshes, traits, lens, sun, open_, depth
     paint_at(row, prim, trait, kind % 10, n, m, uvw, px, sx, sy, lit[6], small, lit, lit[_COLOUR:])
 
 
-@kernel
+@inner
 def _shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, depth, known, slots, lights, blocks, out):
     """Add the colour of `count` samples of a pixel to out, shaded at their mean place.
 
@@ -115,7 +115,7 @@ def _shade_part(t, key, count, sx, sy, drawn, meshes, traits, lens, sun, open_, 
         out[c] += 0.25 * count * lit[_COLOUR + c]
 
 
-@kernel
+@inner
 def _find_parts(tri, key, at_x, at_y, parts, at):
     """Group the samples of a pixel by surface: triangle, surface and number into parts, mean place into at; their number."""
     # At most four samples, so a linear search is the fastest.
@@ -136,7 +136,7 @@ def _find_parts(tri, key, at_x, at_y, parts, at):
     return n
 
 
-@kernel
+@inner
 def _nearness_of(t, sx, sy, drawn):
     """1 / depth of a triangle at a sample position, 0 for the sky."""
     # For the sky, t = -1, this reads the weights of some triangle; the result is discarded below.
@@ -145,7 +145,7 @@ def _nearness_of(t, sx, sy, drawn):
     return max(1e-6, near) if t >= 0 else 0.0
 
 
-@kernel
+@inner
 def _largest(n, parts, at, drawn):
     """The triangle of the part with most samples, of ties the nearest: it names the pixel in the label maps."""
     best = 0
@@ -158,7 +158,7 @@ def _largest(n, parts, at, drawn):
     return parts[0, best]
 
 
-@kernel
+@inner
 def _part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, fine):
     """Find the parts of a pixel in a mixed block; note its samples' objects and the triangle that shows most; the number of parts."""
     tri, key, parts, at_x, at_y, at = ints[0], ints[1], ints[3:], floats[0], floats[1], floats[2:]
@@ -174,7 +174,7 @@ def _part_pixel(px, py, ids, keys, names, middles, ints, floats, drawn, shown, f
     return n
 
 
-@kernel
+@inner
 def _whole_pixel(px, py, keys, middles, ints, floats, shown):
     """As `_part_pixel`, for a pixel of an EDGE block: one surface, and its samples' objects are noted already."""
     t = shown[py, px]
@@ -182,7 +182,7 @@ def _whole_pixel(px, py, keys, middles, ints, floats, shown):
     return 1
 
 
-@kernel
+@inlined
 def _shade_block(
     x, y, ids, keys, names, middles, ints, floats, slots, drawn, meshes, traits, lens, sun, open_, depth, lights, blocks, shown, fine,
     image,

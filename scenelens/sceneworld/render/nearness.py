@@ -165,7 +165,7 @@ def openness(depth, focal, centre, reach, raw, near, out, work, at):
             total[i] /= weight[i]
 
 
-@kernel
+@inner
 def openness_at(open_, depth, sx, sy, near):
     """Openness at a sample position, interpolated between those of the four cells around it that lie at a like depth."""
     size, last = open_.shape[0], depth.shape[0] - 1

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["NOISE", "fbm2", "hash01", "inner", "kernel", "noise2", "noise2_row", "noise3", "noise3_row"]
+__all__ = ["NOISE", "fbm2", "hash01", "inlined", "inner", "kernel", "noise2", "noise2_row", "noise3", "noise3_row"]
 
 # Fast mathematics without "reassoc": sums keep their order. With it, the compiler would read table entries by gather
 # instructions, which many processors execute slowly since their security fixes (Downfall, 2023). There are no NaNs or
@@ -24,6 +24,9 @@ kernel = njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", _nrt=
 # The same for functions that only kernels call. Without the wrapper for calls from Python they are compiled sooner, and they
 # need no file of their own in the cache.
 inner = njit(nogil=True, fastmath=_FAST, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# The same for large functions that are called in one place. LLVM optimises a function again in each kernel that calls it, and
+# again in what calls that; numba itself inlines these before, so that there is one level less. It takes a third of the time.
+inlined = njit(nogil=True, fastmath=_FAST, error_model="numpy", _nrt=False, inline="always", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 NOISE = np.random.default_rng(20150507).random((32, 32, 32)).astype(np.float32) * 2 - 1
 # The table again, with its first entries repeated at the far ends, and flat. The neighbours of an entry then lie at fixed
 # distances, also across the border, and no index needs a modulus.
@@ -34,7 +37,7 @@ _NEXT, _DOWN, _AWAY = np.uint64(1), np.uint64(_SIDE), np.uint64(_SIDE * _SIDE)
 _TWO, _THREE, _PERIOD, _WIDE = np.float32(2), np.float32(3), np.float32(32), np.float32(_SIDE)
 
 
-@kernel
+@inner
 def hash01(a: int, b: int, c: int) -> float:
     """A pseudo-random number in [0, 1) that depends on three integers only.
 
@@ -48,7 +51,7 @@ def hash01(a: int, b: int, c: int) -> float:
     return (h & 0xFFFFF) / 1048576.0
 
 
-@kernel
+@inner
 def _corner(i, j, k):
     """The place of entry (i, j, k) in the table; whole numbers of any size, taken modulo 32.
 
@@ -57,7 +60,7 @@ def _corner(i, j, k):
     return np.uint64((int(i) & 31) * _SIDE * _SIDE + (int(j) & 31) * _SIDE + (int(k) & 31))
 
 
-@kernel
+@inner
 def _between(o, x, y, z):
     """The table between entry o and its seven neighbours, at smoothed fractions of float32: along z, then y, then x."""
     a, b = _TABLE[o], _TABLE[o + _DOWN]
@@ -71,20 +74,20 @@ def _between(o, x, y, z):
     return a + (c - a) * x
 
 
-@kernel
+@inner
 def _smooth(x):
     """A smoothed fraction in 0..1, float32: level at both ends, so that no cell border can be seen."""
     return x * x * (_THREE - _TWO * x)
 
 
-@kernel
+@inner
 def noise3(x, y, z):
     """Value noise in [-1, 1] with period 32, trilinear on smoothed fractions."""
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
     return _between(_corner(fx, fy, fz), _smooth(np.float32(x - fx)), _smooth(np.float32(y - fy)), _smooth(np.float32(z - fz)))
 
 
-@kernel
+@inner
 def noise3_row(x, stop, work):
     """`noise3` of the places in work 5 to 7, into work 0, from x to stop; work (9, n) float32, rows 5 to 8 are overwritten.
 
@@ -102,7 +105,7 @@ def noise3_row(x, stop, work):
         out[i] = _between(np.uint64(np.int64(index[i])), u[i], v[i], w[i])
 
 
-@kernel
+@inner
 def _between_two(o, x, y):
     """`_between` on one slice of the table."""
     a, b = _TABLE[o], _TABLE[o + _DOWN]
@@ -111,14 +114,14 @@ def _between_two(o, x, y):
     return a + (b - a) * x
 
 
-@kernel
+@inner
 def noise2(x, y, slice_):
     """Value noise in [-1, 1] on one slice of the table."""
     fx, fy = np.floor(x), np.floor(y)
     return _between_two(_corner(slice_, fx, fy), _smooth(np.float32(x - fx)), _smooth(np.float32(y - fy)))
 
 
-@kernel
+@inner
 def noise2_row(x, stop, u, v, slice_, places, out):
     """`noise2` of the places (u, v), which are overwritten, into out, from x to stop; places: working space, integers."""
     for i in range(np.uint64(x), np.uint64(stop)):
@@ -129,7 +132,7 @@ def noise2_row(x, stop, u, v, slice_, places, out):
         out[i] = _between_two(np.uint64(places[i]), np.float32(u[i]), np.float32(v[i]))
 
 
-@kernel
+@inner
 def fbm2(x, y, slice_):
     """Four octaves of 2-D noise, about [-1, 1]: each twice as fine and half as strong as the one before.
 

@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from scenelens.sceneworld.render.brushwork import FINE, pattern_at, tint
-from scenelens.sceneworld.render.noise import hash01, kernel, noise3_row
+from scenelens.sceneworld.render.noise import hash01, inlined, inner, kernel, noise3_row
 from scenelens.sceneworld.render.patterns import WOVEN, pattern_row
 from scenelens.sceneworld.render.surfaces import along, flat_map, surface_at
 
@@ -31,7 +31,7 @@ _NINE, _THREE, _ONE, _NONE = np.float32(9), np.float32(3), np.float32(1), np.flo
 _HALF, _FAINT, _TINY = np.float32(0.5), np.float32(0.02), np.float32(1e-6)
 
 
-@kernel
+@inner
 def paint_at(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small, lit, out):
     """Colour of a surface point under the light `lit` (strength, gleam), into out (3,)."""
     # Drift makes a tone warmer (more red, less blue) or cooler: brush strokes of one colour are never mixed quite alike.
@@ -41,7 +41,7 @@ def paint_at(row, prim, traits, kind, n, m, uvw, px, sx, sy, broad, small, lit, 
         out[c] = colour * lit[c] + lit[3 + c]
 
 
-@kernel
+@inner
 def _weigh(mine, next_to, above, corner, out):
     """Weights (4, blocks) for the light of blocks, those next to them, above them and across the corner.
 
@@ -57,7 +57,7 @@ def _weigh(mine, next_to, above, corner, out):
         own[i], side[i], over[i], across[i] = _NINE * k, a * k, b * k, c * k
 
 
-@kernel
+@inner
 def _blend(here, there, left, right, out):
     """One number of the light of a row of pixels from two rows of blocks; left, right: weights for even and odd pixels."""
     n = here.shape[0]
@@ -69,7 +69,7 @@ def _blend(here, there, left, right, out):
         out[2 * i + 1] = b[i] * r0[i] + c[i] * r1[i] + e[i] * r2[i] + f[i] * r3[i]
 
 
-@kernel
+@inner
 def _light_row(y, lights, blocks, weights, lit):
     """Light of a row of pixels, interpolated between the middles of the blocks around that show the same surface.
 
@@ -85,14 +85,14 @@ def _light_row(y, lights, blocks, weights, lit):
         _blend(lights[k, j], lights[k, v], weights[:4], weights[4:], lit[k])
 
 
-@kernel
+@inner
 def _copy_row(x, stop, row, out):
     """Copy a stretch of a row."""
     for k in range(np.uint64(x), np.uint64(stop)):
         out[k] = row[k]
 
 
-@kernel
+@inner
 def _place_row(y, x, stop, t, drawn, meshes, middles, work):
     """Places m along a stretch of one triangle into work 1 to 3, their distance into work 4.
 
@@ -114,7 +114,7 @@ def _place_row(y, x, stop, t, drawn, meshes, middles, work):
         away[o] = far
 
 
-@kernel
+@inner
 def _grain_row(x, stop, row, prim, work):
     """The small part of the brush texture, in [-1, 1], at the places of a stretch, into work 0."""
     m0, m1, m2, a, b, c = work[1], work[2], work[3], work[5], work[6], work[7]
@@ -124,7 +124,7 @@ def _grain_row(x, stop, row, prim, work):
     noise3_row(x, stop, work)
 
 
-@kernel
+@inner
 def _small_row(y, x, stop, t, faint, broad, drawn, meshes, middles, lit, work):
     """The small part of the brush texture along a stretch, into work 0.
 
@@ -140,7 +140,7 @@ def _small_row(y, x, stop, t, faint, broad, drawn, meshes, middles, lit, work):
         _grain_row(x, stop, drawn[3][i], drawn[4][i], work)
 
 
-@kernel
+@inner
 def _lay_plain(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work):
     """Lightness and drift of colour along a stretch of one triangle that has no pattern, into work 1 and 0."""
     e, prim, small, tone, wide = drawn[0][t], drawn[4][drawn[1][t]], work[0], work[1], lit[6]
@@ -155,7 +155,7 @@ def _lay_plain(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work):
         small[k] = drift * wide[k] + _FAINT * small[k]
 
 
-@kernel
+@inner
 def _colour_plain(y, x, stop, row, trait, middles, lit, work, image):
     """Colour of a run of pixels, of what `_lay_plain` has laid there."""
     seed, small, tone = int(row[26]), work[0], work[1]
@@ -172,7 +172,7 @@ def _colour_plain(y, x, stop, row, trait, middles, lit, work, image):
         blue[k] = b * tone[k] * (_ONE - small[k]) * l2[k] + l5[k]
 
 
-@kernel
+@inner
 def _cells_row(x, stop, row, prim, kind, n, work, rows):
     """Places along a stretch in cells of its pattern, into rows 0 and 1; the same rules as `brushwork._layout`."""
     ax, ay, az, size, pattern = abs(n[0]), abs(n[1]), abs(n[2]), row[24], int(row[14])
@@ -193,7 +193,7 @@ def _cells_row(x, stop, row, prim, kind, n, work, rows):
             a[k], b[k] = p[k] / size, q[k] / size
 
 
-@kernel
+@inner
 def _fade_row(x, stop, size, focal, away, rows):
     """Size of pixels in cells, and how much of the pattern's contrast is left, into rows 2 and 3."""
     f, fade = rows[2], rows[3]
@@ -202,7 +202,7 @@ def _fade_row(x, stop, size, focal, away, rows):
         fade[k] = 1.0 / (1.0 + 3 * f[k] * f[k])
 
 
-@kernel
+@inner
 def _figure_row(x, stop, row, prim, kind, low, per, n, focal, work, rows):
     """An ornament along a stretch, pixel by pixel, into rows 4 and 5: too many branches for vector instructions."""
     for k in range(x, stop):
@@ -211,7 +211,7 @@ def _figure_row(x, stop, row, prim, kind, low, per, n, focal, work, rows):
         rows[4, k], rows[5, k] = pattern_at(row, prim, kind, n, m, uvw, 2.0 * work[4, k] / focal)
 
 
-@kernel
+@inner
 def _colour_pattern(y, x, stop, row, cells, trait, focal, middles, lit, work, rows, image):
     """Colour of a run of pixels whose pattern lies in rows 4 and 5; rows[9] is overwritten."""
     small, wide, away, share, tone, drift = work[0], lit[6], work[4], rows[4], rows[5], rows[9]
@@ -230,7 +230,7 @@ def _colour_pattern(y, x, stop, row, cells, trait, focal, middles, lit, work, ro
             out[k] = (one + other * share[k]) * tone[k] * (1.0 + drift[k] * (1 - c)) * light[k] + shine[k]
 
 
-@kernel
+@inner
 def _lay_pattern(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work, rows):
     """Brush texture along a stretch of one triangle into work 0, and its places in the pattern into rows 0 and 1.
 
@@ -252,7 +252,7 @@ def _lay_pattern(y, x, stop, t, drawn, meshes, trait, focal, middles, lit, work,
         _figure_row(x, stop, row, prim, kind % 10, meshes[1][mesh], meshes[2][mesh], n, focal, work, rows)
 
 
-@kernel
+@inlined
 def _paint_run(y, x, end, shown, drawn, meshes, traits, focal, middles, lit, work, rows, places, image):
     """Colour of a run of pixels of one surface: laid out triangle by triangle, then coloured at once."""
     i = drawn[1][shown[y, x]]
@@ -276,7 +276,7 @@ def _paint_run(y, x, end, shown, drawn, meshes, traits, focal, middles, lit, wor
         _colour_pattern(y, first, end, row, prim[21], trait, focal, middles, lit, work, rows, image)
 
 
-@kernel
+@inlined
 def _paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, work, rows, places, image):
     """Colour of the pixels of a row that lie in blocks of one surface."""
     x, size, here = np.int64(0), shown.shape[0], blocks[y >> 1, 1:]
@@ -295,7 +295,7 @@ def _paint_row(y, shown, blocks, middles, drawn, meshes, traits, focal, lit, wor
         x = end
 
 
-@kernel
+@inner
 def _spread(lights, planes):
     """Lights (rows, columns, 8) as eight planes (8, rows, columns).
 

@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from scenelens.sceneworld.render.noise import hash01, kernel, noise2, noise2_row
+from scenelens.sceneworld.render.noise import hash01, inner, kernel, noise2, noise2_row
 
 __all__ = ["ROWS", "WOVEN", "pattern_row", "pattern_value"]
 
@@ -27,7 +27,7 @@ ROWS = 10
 WOVEN = 12  # patterns up to this one are repeated in cells, and `pattern_row` knows them; the others are ornaments
 
 
-@kernel
+@inner
 def _line(x, width, px):
     """How much of a pixel lies on a line of the given width at every integer x; px: size of the pixel in the same unit."""
     d = abs(x - math.floor(x + 0.5))
@@ -37,7 +37,7 @@ def _line(x, width, px):
     return cover * min(1.0, width / soft + 0.2)  # a line thinner than a pixel covers a part of it at most
 
 
-@kernel
+@inner
 def _square(x, px):
     """A square wave of period 1, blurred by the size of a pixel, px; 0.5 where it is too fine to see."""
     d = abs(x - math.floor(x) - 0.5) - 0.25
@@ -110,7 +110,7 @@ def pattern_value(pattern, p, q, u, v, size, px, seed):
     return _ornament(pattern, x, y, u, v, f, seed)
 
 
-@kernel
+@inner
 def _ornament(pattern, x, y, u, v, f, seed):
     """Patterns that fill one face, or whose cells carry a figure."""
     if pattern == 13:  # a picture: horizon, sun, hills
@@ -149,7 +149,7 @@ def _ornament(pattern, x, y, u, v, f, seed):
     return 0.0, 1.0
 
 
-@kernel
+@inner
 def _fill_row(x, stop, value, out):
     """The same value along a stretch, from x to stop.
 
@@ -160,7 +160,7 @@ def _fill_row(x, stop, value, out):
         out[k] = value
 
 
-@kernel
+@inner
 def _noise_row(x, stop, wide, high, along, slice_, rows, places, out):
     """Noise at (wide * x + along, high * y) cells, into out."""
     a, b, u, v = rows[0], rows[1], rows[6], rows[7]
@@ -169,7 +169,7 @@ def _noise_row(x, stop, wide, high, along, slice_, rows, places, out):
     noise2_row(x, stop, u, v, slice_, places, out)
 
 
-@kernel
+@inner
 def _checks_row(x, stop, rows):
     """Pattern 3, checks, along a stretch."""
     a, b, f, share = rows[0], rows[1], rows[2], rows[4]
@@ -178,14 +178,14 @@ def _checks_row(x, stop, rows):
         share[k] = u * (1 - v) + v * (1 - u)
 
 
-@kernel
+@inner
 def _waves_row(x, stop, a, f, share):
     """Patterns 1 and 2, stripes and bands, along a stretch; a: the place across them."""
     for k in range(np.uint64(x), np.uint64(stop)):
         share[k] = _square(a[k], f[k])
 
 
-@kernel
+@inner
 def _dots_row(x, stop, rows):
     """Pattern 4, dots, along a stretch."""
     a, b, f, fade, share = rows[0], rows[1], rows[2], rows[3], rows[4]
@@ -197,7 +197,7 @@ def _dots_row(x, stop, rows):
         share[k] = min(1.0, max(0.0, (0.28 - d) / (f[k] + 0.02) + 0.5)) * fade[k]
 
 
-@kernel
+@inner
 def _grain_pattern_row(x, stop, seed, rows, places):
     """Pattern 5, grain, along a stretch."""
     a, fade, tone, found, turn = rows[0], rows[3], rows[5], rows[8], hash01(seed, 1, 2)
@@ -206,7 +206,7 @@ def _grain_pattern_row(x, stop, seed, rows, places):
         tone[k] = 1.0 - 0.13 * fade[k] * (0.5 + 0.5 * math.sin(6.283 * (a[k] * 1.6 + 0.9 * found[k] + turn))) ** 3
 
 
-@kernel
+@inner
 def _planks_row(x, stop, seed, rows, places):
     """Pattern 6, planks, along a stretch."""
     a, b, f, fade, gap, tone, u, v, streak, shift = (
@@ -225,7 +225,7 @@ def _planks_row(x, stop, seed, rows, places):
         tone[k] = (one + streak[k] * 0.06 * fade[k]) * (1 - 0.5 * gap[k])
 
 
-@kernel
+@inner
 def _bricks_row(x, stop, seed, rows):
     """Pattern 7, bricks, along a stretch."""
     a, b, f, fade, share, tone = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
@@ -238,7 +238,7 @@ def _bricks_row(x, stop, seed, rows):
         share[k] = 0.8 * max(_line(a[k] + shift, 0.06, f[k]), _line(b[k] * 2.6, 0.15, f[k] * 2.6))
 
 
-@kernel
+@inner
 def _tiles_row(x, stop, seed, rows):
     """Pattern 8, tiles, along a stretch."""
     a, b, f, fade, share, tone = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
@@ -248,7 +248,7 @@ def _tiles_row(x, stop, seed, rows):
         share[k] = 0.75 * max(_line(a[k], 0.045, f[k]), _line(b[k], 0.045, f[k]))
 
 
-@kernel
+@inner
 def _shingles_row(x, stop, seed, rows):
     """Pattern 9, shingles, along a stretch."""
     a, b, f, fade, tone = rows[0], rows[1], rows[2], rows[3], rows[5]
@@ -260,7 +260,7 @@ def _shingles_row(x, stop, seed, rows):
         tone[k] = one * under * (1 - 0.3 * _line(a[k] + shift, 0.07, f[k]))
 
 
-@kernel
+@inner
 def _dapple_row(x, stop, seed, rows, places):
     """Pattern 10, dapple, along a stretch."""
     fade, tone, found = rows[3], rows[5], rows[8]
@@ -270,7 +270,7 @@ def _dapple_row(x, stop, seed, rows, places):
         tone[k] = 1.0 + fade[k] * 0.36 * min(1.0, max(-1.0, 2.2 * (tone[k] + 0.6 * found[k])))
 
 
-@kernel
+@inner
 def _blades_row(x, stop, seed, rows, places):
     """Pattern 11, blades, along a stretch."""
     fade, tone, found = rows[3], rows[5], rows[8]
@@ -282,7 +282,7 @@ def _blades_row(x, stop, seed, rows, places):
         tone[k] += 0.10 * found[k]
 
 
-@kernel
+@inner
 def _ripples_row(x, stop, seed, rows, places):
     """Pattern 12, ripples, along a stretch."""
     fade, share, tone, found = rows[3], rows[4], rows[5], rows[8]

@@ -347,7 +347,7 @@ def _shade_row(row, first, stop, far, slope):
             row[x] = min(row[x], np.float32(far + slope * np.int64(x)))
 
 
-@kernel
+@inner
 def to_light(light, p):
     """A world point in the light's frame: texel x, texel y, distance along the light in metres."""
     return (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from scenelens.sceneworld.render.noise import fbm2, kernel, noise2
+from scenelens.sceneworld.render.noise import fbm2, inner, noise2
 
 __all__ = ["sky_at"]
 
 
-@kernel
+@inner
 def _sky_colour(env, dx, dy, dz, out):
     """A gradient from horizon to zenith with soft painted clouds."""
     up = dy / math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -31,7 +31,7 @@ def _sky_colour(env, dx, dy, dz, out):
         out[c] = base + (white * 1.12 - base) * cover * 0.85
 
 
-@kernel
+@inner
 def sky_at(sx, sy, lens, env, out):
     """Colour of the sky at a sample position."""
     view, focal, centre = lens

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from scenelens.sceneworld.render.brushwork import bent
-from scenelens.sceneworld.render.noise import kernel
+from scenelens.sceneworld.render.noise import inner, kernel
 from scenelens.sceneworld.render.raster import to_light
 
 __all__ = ["along", "corners_at", "flat_map", "light_on", "normal_of", "place_of", "primitive_frames", "surface_at"]
@@ -35,7 +35,7 @@ def primitive_frames(table, extents, traits, out):
         prim[21] = cells
 
 
-@kernel
+@inner
 def _light_share(shadow, light, p, n, bias):
     """Share of the light that reaches a point, 0..1; 1 outside the shadow map.
 
@@ -75,7 +75,7 @@ def _light_share(shadow, light, p, n, bias):
     return total / 9.0
 
 
-@kernel
+@inner
 def _weights_at(e, sx, sy):
     """Barycentric weights of a sample position in a triangle, correct in perspective, and 1 / depth (see `raster`)."""
     w0, w1, w2 = e[0] * sx + e[1] * sy + e[2], e[3] * sx + e[4] * sy + e[5], e[6] * sx + e[7] * sy + e[8]
@@ -84,7 +84,7 @@ def _weights_at(e, sx, sy):
     return w0 * far, w1 * far, w2 * far, near
 
 
-@kernel
+@inner
 def place_of(w, corners, prim, low, inverse_extent, vertices):
     """The place that weights w give: p in the mesh's own frame, m in metres, uvw in 0..1 of the box round the mesh.
 
@@ -101,7 +101,7 @@ def place_of(w, corners, prim, low, inverse_extent, vertices):
     return p, m, ((p[0] - low[0]) * inverse_extent[0], (p[1] - low[1]) * inverse_extent[1], (p[2] - low[2]) * inverse_extent[2])
 
 
-@kernel
+@inner
 def normal_of(w, corners, prim, normals):
     """Unit normal that weights w give, in the mesh's own frame.
 
@@ -116,7 +116,7 @@ def normal_of(w, corners, prim, normals):
     return n0 * k, n1 * k, n2 * k
 
 
-@kernel
+@inner
 def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, share, env, shadow, light, view, out):
     """Into out: strength of the light on the paint (0..2) and the gleam added to it (3..5), linear RGB.
 
@@ -161,7 +161,7 @@ def light_on(row, prim, kind, group, traits, p, n, m, uvw, ray, near, px, ao, sh
     return share
 
 
-@kernel
+@inner
 def _moved(row, p):
     """Where a primitive's frame puts a point of its mesh: its place in the world."""
     return (
@@ -171,7 +171,7 @@ def _moved(row, p):
     )
 
 
-@kernel
+@inner
 def _gleam(shine, gloss, env, n, v, facing, direct, ao, out):
     """What a shining surface mirrors: the light (a highlight) and the surroundings (sky above, ground below)."""
     hx, hy, hz = env[0] + v[0], env[1] + v[1], env[2] + v[2]
@@ -192,7 +192,7 @@ def _gleam(shine, gloss, env, n, v, facing, direct, ao, out):
         out[3 + c] = around * through + high_light * env[3 + c]
 
 
-@kernel
+@inner
 def flat_map(t, drawn, meshes):
     """m / depth and 1 / depth of triangle t, each as (per column, per row, constant) over sample positions.
 
@@ -215,13 +215,13 @@ def flat_map(t, drawn, meshes):
     )  # fmt: skip
 
 
-@kernel
+@inner
 def along(line, x, y):
     """A value of `flat_map` at a sample position."""
     return line[0] * x + line[1] * y + line[2]
 
 
-@kernel
+@inner
 def corners_at(t, sx, sy, drawn, meshes):
     """Primitive, mesh kind, smoothing group, corners and weights of triangle t at a sample position, and 1 / depth."""
     w0, w1, w2, near = _weights_at(drawn[0][t], sx, sy)
@@ -232,7 +232,7 @@ def corners_at(t, sx, sy, drawn, meshes):
     return i, meshes[0][mesh], meshes[7][f], corners, (w0, w1, w2), near
 
 
-@kernel
+@inner
 def surface_at(t, sx, sy, drawn, meshes):
     """The point of triangle t at a sample position: primitive, mesh kind, smoothing group, p, m, uvw, normal, 1 / depth."""
     i, kind, group, corners, w, near = corners_at(t, sx, sy, drawn, meshes)
