@@ -72,8 +72,8 @@ class Rendered:
         dict of str to numpy.ndarray
             For each region that can be seen, bool (227, 227).
         """
-        masks = {name: self.object_ids == region_id(name) for name in REGIONS}
-        return {name: mask for name, mask in masks.items() if mask.any()}
+        seen = set(np.unique(self.object_ids).tolist())
+        return {name: self.object_ids == region_id(name) for name in REGIONS if region_id(name) in seen}
 
     def material_masks(self) -> dict[str, np.ndarray]:
         """Where each material is visible.
