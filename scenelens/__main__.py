@@ -2,7 +2,7 @@
 
 A command loads what it needs when it is called, so that the help comes at once. The exit status is 0; 1 where
 the work found a problem, such as a notebook that failed; 2 where nothing could be done, such as for a wrong
-word; 130 after Ctrl-C.
+word; 130 after Ctrl-C; 141 where the program that reads the output has ended.
 """
 
 from __future__ import annotations
@@ -81,10 +81,16 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     _name_study(None)
     _note_interruptions()
     try:
-        return _loaded(_COMMANDS[name].function)([*_COMMANDS[name].words, *rest])
+        status = _loaded(_COMMANDS[name].function)([*_COMMANDS[name].words, *rest])
+        sys.stdout.flush()
+        return status
     except SceneLensError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        if not _reader_has_left():
+            raise
+        return 141
     except (KeyboardInterrupt, Exception) as error:
         if not _INTERRUPTIONS and not isinstance(error, KeyboardInterrupt):
             raise
@@ -110,6 +116,16 @@ def _print_any_name() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _reader_has_left() -> bool:
+    """Whether the program that reads the output has ended, as ``head`` does; then nothing more is printed."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _loaded(function: str) -> Callable[..., Any]:

@@ -124,6 +124,16 @@ def test_an_error_that_a_library_makes_of_an_interruption_is_one(monkeypatch, ca
         command._main(["atlas"])
 
 
+def test_a_reader_that_leaves_is_no_error():
+    code = "import sys; from scenelens.__main__ import _main; sys.exit(_main(['data']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as one:
+        one.stdout.close()
+        assert one.wait(60) == 141
+        assert one.stderr.read() == ""
+
+
 # ---- a study's path
 
 
