@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import copy
 import json
 import re
 import traceback
@@ -70,14 +73,58 @@ def run_notebook(path: Path) -> list[Cell]:
     shell = InteractiveShell.instance(user_ns={"__name__": "__main__"})
     shell.history_manager.enabled = False
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = {
+        number: _quicker("".join(cell["source"]))
+        for number, cell in enumerate(cells)
+        if cell["cell_type"] == "code"
+    }
+    same = same_for_all(code)
     try:
         return [
-            _run(shell, Cell(number, _quicker("".join(cell["source"]))))
-            for number, cell in enumerate(cells)
-            if cell["cell_type"] == "code"
+            (_run_once if number in same else _run)(shell, Cell(number, source))
+            for number, source in code.items()
         ]
     finally:
         InteractiveShell.clear_instance()
+
+
+def same_for_all(code: dict[int, str]) -> set[int]:
+    """Which cells read neither the study nor anything that was made from one: they are the same for all.
+
+    Examples
+    --------
+    >>> sorted(same_for_all({1: "study = sl.open_study()", 2: "answers = sl.released()", 3: "f(study)"}))
+    [2]
+    """
+    same, own, others = set(), {"sl", *dir(builtins)}, set()  # names without and with a study behind them
+    for number, source in code.items():
+        names = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Name)]
+        added = [one.target for one in ast.walk(ast.parse(source)) if isinstance(one, ast.AugAssign)]
+        stored = {one.id for one in names if isinstance(one.ctx, ast.Store)}
+        read = {one.id for one in [*names, *added] if isinstance(one, ast.Name)} - (stored - others)
+        if read <= own and "open_study" not in source:
+            same.add(number)
+            own |= stored
+        else:
+            others |= stored
+            own -= stored
+    return same
+
+
+#: A cell's number and code, of those that are the same for all studies -> the cell, and what it named.
+_ONCE: dict[tuple[int, str], tuple[Cell, dict[str, Any]]] = {}
+
+
+def _run_once(shell: InteractiveShell, cell: Cell) -> Cell:
+    """Run a cell that is the same for all studies, once in this process."""
+    if (cell.number, cell.source) not in _ONCE:
+        before = dict(shell.user_ns)
+        _run(shell, cell)
+        made = {name: value for name, value in shell.user_ns.items() if before.get(name) is not value}
+        _ONCE[cell.number, cell.source] = cell, {k: v for k, v in made.items() if not k.startswith("_")}
+    done, made = _ONCE[cell.number, cell.source]
+    shell.user_ns.update(made)
+    return copy.copy(done)
 
 
 def _quicker(source: str) -> str:
