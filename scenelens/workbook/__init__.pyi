@@ -1,5 +1,7 @@
 from .checks import Verdict, check_choice, check_number
+from .pages import write_pages
 from .pictures import dimmed, heat, map_in_frame
+from .running import Run
 from .style import BODY, HAIR, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, network_color
 from .tiles import category_sheet, contact_sheet, fit, mark_peak, show_tile, unit_sheet
 from .tour import (
@@ -31,6 +33,7 @@ __all__ = [
     "WIDE",
     "WIDTH",
     "Plate",
+    "Run",
     "Status",
     "UnitBrowser",
     "UnitView",
@@ -59,4 +62,5 @@ __all__ = [
     "tidiness",
     "tile",
     "unit_sheet",
+    "write_pages",
 ]

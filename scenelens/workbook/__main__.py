@@ -15,18 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from tqdm import tqdm
 
+from scenelens import studies, workbook
 from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
 from scenelens.files import file_name, replace_file
 from scenelens.installation import HERE
 from scenelens.notebook_files import _own_notebooks
-from scenelens.studies import StudyFile, StudyTrust
 from scenelens.workbook.kernels import NotebookKernel
-from scenelens.workbook.pages import write_pages
-from scenelens.workbook.running import Run
 
 _ABOUT = "Run every notebook of the workbook, and write each as a page."
 _DEFAULT_STUDY = "sceneworld"
@@ -52,20 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         paths = _find_notebooks(options.notebooks or [_own_notebooks()])
-        study = StudyFile.read(StudyFile.find(options.study))
+        jobs = min(options.jobs, len(paths))
+        # Before this process imports torch and nbformat, which it does at the first name of `studies` and
+        # `workbook`: so the two import at the same time.
+        _prepare_kernels(jobs)
+        study = studies.StudyFile.read(studies.StudyFile.find(options.study))
         # Asked here, because nobody can be asked in a notebook.
-        StudyTrust(study).require(options.trust)
+        studies.StudyTrust(study).require(options.trust)
         folder = options.out or _pages(paths[0].parent, study.name)
         _check_folder(folder, paths, chosen=options.out is not None)
         os.environ["SCENELENS_STUDY"] = str(
             study.path
         )  # kernels inherit it, so sl.open_study() opens this study
         with _ended_by_sigterm():
-            runs, seconds = _run_all(paths, folder, options.timeout, min(options.jobs, len(paths)))
+            runs, seconds = _run_all(paths, folder, options.timeout, jobs)
     except SceneLensError as error:
         print(f"workbook: {error}", file=sys.stderr)
         return 2
-    index = write_pages(runs, folder, study.title)
+    index = workbook.write_pages(runs, folder, study.title)
     if options.times:
         _print_cells(runs)
     return _report(runs, seconds, index)
@@ -154,7 +155,9 @@ def _find_notebooks(places: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _run_all(paths: Sequence[Path], folder: Path, timeout: float, jobs: int) -> tuple[list[Run], float]:
+def _run_all(
+    paths: Sequence[Path], folder: Path, timeout: float, jobs: int
+) -> tuple[list[workbook.Run], float]:
     """Run the notebooks, `jobs` at a time, print how long each took, and write ``times.json``.
 
     Returns
@@ -172,7 +175,7 @@ def _run_all(paths: Sequence[Path], folder: Path, timeout: float, jobs: int) -> 
         ):
             path, run = waiting[one], one.result()
             # Written at once, so that an interrupted run leaves the notebooks that are done.
-            replace_file(folder / path.name, nbformat.writes(run.notebook).encode())
+            replace_file(folder / path.name, run.file())
             slow = f" (more than {_SECONDS_EACH} s)" if run.seconds > _SECONDS_EACH else ""
             tqdm.write(f"  {run.name:<32} {run.seconds:6.1f} s{slow}{'  FAILED' * bool(run.problems)}")
             done[path] = run
@@ -185,15 +188,10 @@ def _run_all(paths: Sequence[Path], folder: Path, timeout: float, jobs: int) -> 
 
 
 @contextmanager
-def _running(paths: Sequence[Path], timeout: float, jobs: int) -> Iterator[dict[Future[Run], Path]]:
+def _running(paths: Sequence[Path], timeout: float, jobs: int) -> Iterator[dict[Future[workbook.Run], Path]]:
     """Notebooks that run in `jobs` threads, in this order. Leaving the block by an error ends all of them."""
-    # Kernels inherit these. With more threads than cores, the kernels would wait for each other.
-    threads = str(max(1, _cores() // jobs))
-    for library in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(library, threads)
-    NotebookKernel.prepare()
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(Run.of, path, timeout): path for path in paths}
+        waiting = {pool.submit(workbook.Run.of, path, timeout): path for path in paths}
         try:
             yield waiting
         except BaseException:
@@ -202,6 +200,15 @@ def _running(paths: Sequence[Path], timeout: float, jobs: int) -> Iterator[dict[
                 NotebookKernel.kill_all()
                 time.sleep(0.1)
             raise
+
+
+def _prepare_kernels(jobs: int) -> None:
+    """Begin the imports of kernels, of which `jobs` will run at a time."""
+    # Kernels inherit these. With more threads than cores, they would wait for each other.
+    threads = str(max(1, _cores() // jobs))
+    for library in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(library, threads)
+    NotebookKernel.prepare()
 
 
 def _cores() -> int:
@@ -242,7 +249,7 @@ def _estimate(paths: Sequence[Path], folder: Path) -> str:
     return f"at most about {minutes:.0f} minutes once the networks and images are in place"
 
 
-def _print_cells(runs: Sequence[Run]) -> None:
+def _print_cells(runs: Sequence[workbook.Run]) -> None:
     """Print which cells of the notebooks took long."""
     print("\nSeconds of cells:")
     for run in runs:
@@ -251,7 +258,7 @@ def _print_cells(runs: Sequence[Run]) -> None:
                 print(f"  {run.name:<24} cell {number:>2} {seconds:6.1f} s  {line[:60]}")
 
 
-def _report(runs: Sequence[Run], seconds: float, index: Path) -> int:
+def _report(runs: Sequence[workbook.Run], seconds: float, index: Path) -> int:
     """Print the total time, the problems of all runs, and where the pages are; return the exit status."""
     failed = [run for run in runs if run.problems]
     print(f"  {'all':<32} {seconds:6.1f} s")

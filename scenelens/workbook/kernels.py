@@ -22,7 +22,7 @@ import time
 import types
 import weakref
 from collections.abc import Callable, Sequence
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from queue import Empty
 from typing import Any
 
@@ -77,8 +77,11 @@ class NotebookKernel(AsyncKernelManager):
     def prepare() -> None:
         """Begin the imports that all kernels share, where they can be shared; return before they are done."""
         if _COPIES:
+            from multiprocessing import forkserver  # Windows has none
+
+            _copying()
             with contextlib.suppress(OSError):  # kernels are new processes then
-                _start(int)
+                forkserver.ensure_running()
 
     @staticmethod
     def kill_all() -> None:
@@ -190,11 +193,16 @@ _STARTED: weakref.WeakSet[Any] = weakref.WeakSet()
 _STARTING = threading.Lock()
 
 
-def _start(task: Callable[..., object], *arguments: Any) -> ForkServerProcess:
-    """Call `task` in a new copy of the preloaded process, which is made first if there is none."""
+def _copying() -> Any:
+    """What starts processes as copies of the preloaded one."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_PRELOADED])
-    process = context.Process(target=task, args=arguments)
+    return context
+
+
+def _start(task: Callable[..., object], *arguments: Any) -> BaseProcess:
+    """Call `task` in a new copy of the preloaded process, which is made first if there is none."""
+    process: BaseProcess = _copying().Process(target=task, args=arguments)
     with _STARTING:
         # A new process imports the program that is running, if multiprocessing finds it. A kernel must not.
         program = sys.modules["__main__"]

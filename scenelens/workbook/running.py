@@ -84,6 +84,16 @@ class Run:
         seconds = time.perf_counter() - started
         return cls(path.stem, notebook, seconds, unfinished + _find_problems(notebook))
 
+    def file(self) -> bytes:
+        """The executed notebook as a file.
+
+        Returns
+        -------
+        bytes
+            What an .ipynb file holds.
+        """
+        return nbformat.writes(self.notebook).encode()
+
     def cell_seconds(self) -> list[tuple[int, float, str]]:
         """How long each code cell took.
 

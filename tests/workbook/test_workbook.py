@@ -16,7 +16,6 @@ from PIL import Image
 
 from scenelens.errors import SceneLensError
 from scenelens.studies.study_file import StudyFile
-from scenelens.workbook import __main__ as workbook
 from scenelens.workbook.__main__ import _estimate, main
 from scenelens.workbook.pages import _WIDGET_VIEW, _body, _read_front, _style_sheet, write_pages
 from scenelens.workbook.running import _WIDGET_STATE, Run, _find_problems, _read_notebook
@@ -363,7 +362,7 @@ def test_pages_never_replace_notebooks_or_a_readers_files(tmp_path, capsys):
 
 def test_pages_replace_those_of_an_earlier_run_even_of_an_interrupted_one(tmp_path, monkeypatch):
     words = [str(FIXTURES / "good.ipynb"), "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(workbook.Run, "of", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Run, "of", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         main(words)
     (tmp_path / "out/index.html").write_text("of the interrupted run")
