@@ -424,6 +424,7 @@ def _say_once(text: str) -> None:
 def _exactly() -> Iterator[None]:
     """No gradients, and full float32 precision on GPUs, for the length of a with block."""
     cudnn = torch.backends.cudnn
-    # the last flag: TF32, which keeps 10 bits, would drown small differences
-    with torch.inference_mode(), cudnn.flags(cudnn.enabled, cudnn.benchmark, cudnn.deterministic, False):
+    same = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "deterministic")}
+    # TF32, which keeps 10 bits, would drown small differences. None leaves the limit as it is.
+    with torch.inference_mode(), cudnn.flags(**same, benchmark_limit=None, allow_tf32=False):
         yield
