@@ -1,5 +1,7 @@
 """The atlas: nothing is computed twice, nothing invalid is used, and what is cached is a fair sample."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -127,6 +129,13 @@ def shipped(tmp_path, monkeypatch):
     file.rename(file.with_name("tiny.toml"))
     monkeypatch.setenv("SCENELENS_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
+
+
+def test_a_wheel_keeps_a_new_atlas_in_the_cache(shipped, made_up, monkeypatch, capsys):
+    monkeypatch.setattr(prepare, "HERE", SimpleNamespace(writes_data=False))
+    assert prepare.main(["atlas", "--study", "tiny", "--images", "2", "--units", "1"]) == 0
+    assert not (shipped / "tiny").exists()
+    assert f"stored in {open_study('tiny').cache / 'atlas'}" in capsys.readouterr().out
 
 
 def test_an_atlas_that_comes_with_a_study_is_used_without_its_cache(shipped, made_up, monkeypatch, tmp_path):

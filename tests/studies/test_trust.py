@@ -255,6 +255,21 @@ def test_studies_of_the_checkout_are_trusted_and_others_are_not(tmp_path, monkey
         open_study(checkout / "elsewhere").networks["scene"]
 
 
+def test_studies_of_a_wheel_are_trusted_and_what_lies_beside_it_is_not(tmp_path, monkeypatch):
+    package, ran = tmp_path / "site-packages/scenelens", tmp_path / "ran"
+    monkeypatch.setattr(trust, "__file__", str(package / "studies/trust.py"))
+    path = with_factory(package / "data/studies", ran)
+    open_study(path).networks["scene"]
+    assert ran.exists()
+    ran.unlink()
+    (package.parent / "pyproject.toml").write_text("")  # makes no checkout of it
+    for place in ("tests/mine", "data/studies"):
+        path = with_factory(package.parent / place, ran)
+        with pytest.raises(SceneLensError, match="not allowed"):
+            open_study(path).networks["scene"]
+        assert not ran.exists()
+
+
 def test_damaged_settings_trust_nothing(path, tmp_path):
     StudyTrust(StudyFile.read(path)).remember()
     settings = tmp_path / "settings/trusted.json"
