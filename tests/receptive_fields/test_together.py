@@ -148,3 +148,12 @@ def test_the_atlas_measures_a_layers_units_together(tiny_study, monkeypatch, pas
         assert (alone.size, alone.reason) == (pytest.approx(kept.size, nan_ok=True), kept.reason)
         np.testing.assert_allclose(alone.peaks, kept.peaks, rtol=1e-5)
         np.testing.assert_array_equal(alone.mask, kept.mask)
+
+
+def test_a_layers_time_is_predicted_without_keeping_anything(tiny_study):
+    part = Atlas(tiny_study, 3).part("scene")
+    assert part.predict("pool1", []) == 0
+    assert part.predict("pool1", [3]) > 0
+    assert part.predict("pool1", [3, 4, 9]) > 0
+    assert part.cached("pool1") == {}
+    assert not (part.folder / "pool1").exists()

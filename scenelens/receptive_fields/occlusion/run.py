@@ -145,7 +145,8 @@ class _Run:
         self.begun = begun
         self.watches = {place: watch.after(early, everyone) for place, watch in watches.items()}
         self.originals = {
-            place: whole.get(watches[place]) or watch.originals(x, _spans([place]), begun)
+            # what is there already has its own units' channels only
+            place: (not early and whole.get(watches[place])) or watch.originals(x, _spans([place]), begun)
             for place, watch in self.watches.items()
         }
 

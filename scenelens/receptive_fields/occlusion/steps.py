@@ -240,7 +240,7 @@ class _LocalResponse(_WindowStep):
     """Local response normalisation across channels.
 
     The sum of squares over neighbouring channels is a product with a band matrix, which takes any subset of
-    the channels; torch's own module needs all of them.
+    the channels; torch's own module needs all of them. Where all are wanted, a few additions are faster.
     """
 
     def __init__(self, step: Step, wanted: np.ndarray, n_inputs: list[int]) -> None:
@@ -255,13 +255,24 @@ class _LocalResponse(_WindowStep):
         band = ((apart >= -low) & (apart <= high)) * (norm.alpha / norm.size)
         self.band = torch.from_numpy(band.astype(np.float32))
         self.own = torch.from_numpy(np.searchsorted(taken, wanted))
-        self.same = len(taken) == len(wanted)
+        self.same, self.whole = len(taken) == len(wanted), len(wanted) == n_inputs[0]
+
+    def _squares(self, x: Tensor) -> Tensor:
+        """The sums of squares, times alpha / size."""
+        size, n = self.norm.size, x.shape[-1]
+        if not self.whole or size < 2:
+            return (x * x) @ self.band.to(x)
+        squares = F.pad(x * x, (size // 2, (size - 1) // 2))
+        sums = squares[..., :n] + squares[..., 1 : n + 1]
+        for k in range(2, size):
+            sums += squares[..., k : k + n]
+        return sums.mul_(self.norm.alpha / size)
 
     def __call__(self, windows: list[Tensor], **_: Any) -> Tensor:
         """As in the base class."""
         x, norm = windows[0], self.norm
-        band, own = self.band.to(x), self.own.to(x.device)
-        sums = ((x * x) @ band).add_(norm.k)
+        own = self.own.to(x.device)
+        sums = self._squares(x).add_(norm.k)
         if norm.beta == 0.75:  # the usual choice, x^-3/4: two roots are ten times faster than a power
             factor = sums.rsqrt_()
             factor *= factor.sqrt()

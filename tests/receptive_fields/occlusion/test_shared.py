@@ -118,6 +118,22 @@ def test_maps_are_those_of_each_unit_alone(name, which, monkeypatch) -> None:
     assert sum(one.map.max() > 0 for one in alone) >= 4
 
 
+def test_peaks_and_given_places_go_together(monkeypatch) -> None:
+    """Two units peak at one place, and a third one is read elsewhere: all three share steps."""
+    net = whole_numbers(plain())  # units 0 and 1 see half of the channels, unit 2 the other half
+    with torch.no_grad():
+        net[8].weight[1], net[8].bias[1] = net[8].weight[0], net[8].bias[0]
+    occlusion = Occlusion(net, "8", PATCH, 3)
+    alone = [occlusion.of(IMAGE, [unit], [at])[0] for unit, at in ((0, None), (1, None), (2, (0, 0)))]
+    assert alone[0].place == alone[1].place != (0, 0)
+    taken = sharing(monkeypatch, 8)
+    together = occlusion.of(IMAGE, [0, 1, 2], [None, None, (0, 0)])
+    assert taken
+    for one, other in zip(together, alone, strict=True):
+        assert one.place == other.place
+        np.testing.assert_array_equal(one.map, other.map)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_maps_are_those_of_whole_passes(name) -> None:
     net = whole_numbers(NETWORKS[name]())
