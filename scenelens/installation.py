@@ -27,6 +27,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,8 +182,8 @@ class Installation:
             own = Path(sys.executable)
             if Path(sys.prefix) == self.root / ".venv":
                 own = own.relative_to(self.root)
-            return f"{_line(own)} -m pip install -c constraints.txt -e '.[{extra}]'"
-        return f"{_line(sys.executable)} -m pip install 'scenelens[{extra}]'"
+            return _line(own, "-m", "pip", "install", "-c", "constraints.txt", "-e", f".[{extra}]")
+        return _line(sys.executable, "-m", "pip", "install", f"scenelens[{extra}]")
 
 
 def _given(variable: str) -> Path | None:
@@ -192,7 +193,10 @@ def _given(variable: str) -> Path | None:
 
 
 def _line(*words: str | Path) -> str:
-    return shlex.join(str(word) for word in words)
+    """Words as one line, quoted for the shells of this system."""
+    texts = [str(word) for word in words]
+    # Double quotes, which cmd.exe and PowerShell both understand.
+    return subprocess.list2cmdline(texts) if sys.platform == "win32" else shlex.join(texts)
 
 
 #: The installation that this process uses.

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from scenelens import caches, files
+from scenelens import caches, files, installation
 from scenelens.caches import cached, read_cached
 from scenelens.files import Drafts, file_name, write_whole
+from scenelens.installation import Installation
 from scenelens.studies import open_study
 from tests.hostile_names import HOSTILE, mixtures
 from tests.requirements_gate import ROOT
@@ -271,3 +272,11 @@ def test_names_are_printed_where_the_console_has_no_such_characters(tmp_path):
             done = subprocess.run(words, env=env, capture_output=True, timeout=120)
             assert b"Traceback" not in done.stderr, done.stderr
             assert b"\\u6f22" in done.stdout + done.stderr or encoding == "utf-8"
+
+
+def test_commands_are_quoted_for_the_shells_of_windows(tmp_path, monkeypatch):
+    monkeypatch.setattr(installation.sys, "platform", "win32")
+    monkeypatch.setattr(installation.sys, "executable", "C:\\my python\\python.exe")
+    here = Installation(tmp_path / "scenelens")
+    assert here.call("trust", study="my study.toml").endswith(' -m scenelens trust --study "my study.toml"')
+    assert here.install("timm") == '"C:\\my python\\python.exe" -m pip install scenelens[timm]'
