@@ -18,6 +18,7 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
 from scenelens.labels.colours_and_elements import MEASURED_MAPS
 from scenelens.labels.table import concept_type
+from scenelens.labels.tally import _Combinations
 from scenelens.networks import Network, Preprocessing
 
 #: The kind of concept that stands for whole images.
@@ -36,15 +37,20 @@ class AnnotatedFrame(NamedTuple):
     ----------
     frame : numpy.ndarray
         (H, W, 3) uint8 RGB, what the network sees.
-    codes : numpy.ndarray
-        (H, W, kinds) int32, numbers of concepts, 0 for none.
+    shown : _Combinations
+        Which combination of concepts each pixel shows, as numbers of concepts, 0 for none.
     scene : int
         The number of the concept that the whole image shows, 0 for none.
     """
 
     frame: np.ndarray
-    codes: np.ndarray
+    shown: _Combinations
     scene: int
+
+    @property
+    def codes(self) -> np.ndarray:
+        """(H, W, kinds) int32, numbers of concepts, 0 for none."""
+        return np.asarray(self.shown.members[self.shown.places])
 
 
 class ConceptMaps:
@@ -132,10 +138,14 @@ class ConceptMaps:
         photograph = load_image(self.annotations.path(image))
         frame = self.network.show_input(photograph)
         size = self.network.preprocessing.resized(photograph.shape[:2])
-        maps = [self._numbered(kind, self._map(kind, image, frame, size)) for kind in self.kinds]
-        codes = np.stack(maps, -1) if maps else np.zeros((*frame.shape[:2], 0), np.int32)
+        maps = [self._map(kind, image, frame, size) for kind in self.kinds]
+        places, codes = _Combinations.of_maps([one.codes for one in maps], frame.shape[:2])
+        # There are few combinations and many pixels, so the combinations' codes are numbered.
+        for k, (kind, found) in enumerate(zip(self.kinds, maps, strict=True)):
+            codes[:, k] = self._numbered(kind, codes[:, k], found)
         scene = self.annotations.scene(image) if self.scenes and _is_scene_image(image) else ""
-        return AnnotatedFrame(frame, np.ascontiguousarray(codes), self._number(SCENES, scene) if scene else 0)
+        number = self._number(SCENES, scene) if scene else 0
+        return AnnotatedFrame(frame, _Combinations(places, codes), number)
 
     def _map(self, kind: str, image: str, frame: np.ndarray, size: Shape) -> LabelMap:
         """One kind's label map, with the codes that its source gives."""
@@ -146,14 +156,13 @@ class ConceptMaps:
         codes = Preprocessing.crop_centre(found.resized(size).codes, frame.shape[:2])
         return LabelMap(codes, found.names)
 
-    def _numbered(self, kind: str, found: LabelMap) -> np.ndarray:
-        """The map with numbers of concepts for codes. A name without a pixel in the frame gets no number."""
-        present = np.flatnonzero(np.bincount(found.codes.ravel()))
-        table = np.zeros(int(found.codes.max(initial=0)) + 1, np.int32)
-        for code in present.tolist():
+    def _numbered(self, kind: str, codes: np.ndarray, found: LabelMap) -> np.ndarray:
+        """Numbers of concepts for the codes in the frame. A name without a pixel there gets no number."""
+        table = np.zeros(int(codes.max(initial=0)) + 1, np.int32)
+        for code in np.unique(codes).tolist():
             if code in found.names:
                 table[code] = self._number(kind, found.names[code])
-        return table[found.codes]
+        return table[codes]
 
     def _number(self, kind: str, name: str) -> int:
         if (kind, name) not in self._numbers:

@@ -33,7 +33,7 @@ from scenelens.labels.automatic import AutomaticLabels, LayerCounts
 from scenelens.labels.concept_maps import AnnotatedFrame, ConceptMaps
 from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
 from scenelens.labels.peaks import Peaks
-from scenelens.labels.tally import Tally, _Combinations
+from scenelens.labels.tally import Tally
 from scenelens.networks import Network
 from scenelens.progress import BATCH, Announcer, read_ahead, say_on_stderr
 from scenelens.unfinished import Packed, Unfinished
@@ -231,8 +231,8 @@ class _ShownConcepts:
 
     def add(self, image: AnnotatedFrame) -> None:
         """Add one image."""
-        n, (height, width) = len(self.concepts), image.codes.shape[:2]
-        areas = np.bincount(image.codes.ravel(), minlength=n + 1)
+        n, (height, width) = len(self.concepts), image.frame.shape[:2]
+        areas = image.shown.areas(n)
         areas[image.scene] += height * width
         areas[0] = 0
         # New concepts may have turned up since the last image.
@@ -323,25 +323,19 @@ class _UnitCounts:
         self._fresh = []
         return skipped, arrays | {"peaks": np.stack(fresh) if fresh else np.zeros((0, 0), np.float32)}
 
-    def count(
-        self,
-        names: Sequence[str],
-        images: Sequence[AnnotatedFrame],
-        shown: Sequence[_Combinations],
-        concepts: ConceptMaps,
-    ) -> None:
-        """Add some images, with the combinations of concepts that their pixels show."""
+    def count(self, names: Sequence[str], images: Sequence[AnnotatedFrame], concepts: ConceptMaps) -> None:
+        """Add some images."""
         n = len(concepts)
         slots = concepts.slots(n)
         for tally in self.tallies.values():
             tally.make_room(n)
         frames = [one.frame for one in images]
         taken = self.forward.take(names, frames, self.job.annotations)
-        for one, codes, maps in zip(images, shown, taken, strict=True):
+        for one, maps in zip(images, taken, strict=True):
             highest = {layer: values.reshape(len(values), -1).max(1) for layer, values in maps.items()}
             for layer, tally in self.tallies.items():
                 levels, axes = self.thresholds[layer], self.axes[layer]
-                tally.count(maps[layer], levels, codes, one.scene, slots, axes, peaks=highest[layer])
+                tally.count(maps[layer], levels, one.shown, one.scene, slots, axes, peaks=highest[layer])
             peaks = np.concatenate(list(highest.values()))
             self.peaks.add(peaks)
             self._fresh.append(peaks)
@@ -385,9 +379,8 @@ def _count_all(counts: Sequence[_UnitCounts], shown: _ShownConcepts, images: lis
             shown.skipped += skipped
             for image in annotated:
                 shown.add(image)
-            combinations = [_Combinations.of(image.codes) for image in annotated]
             for one in counts:
-                one.count(names, annotated, combinations, shown.concepts)
+                one.count(names, annotated, shown.concepts)
             done += len(names) + len(skipped)
             bar.update(len(names) + len(skipped))
             if counts[0].job.counts.due:  # all together, so that all can go on together

@@ -13,6 +13,7 @@ So an active pixel is counted once, for its combination, and the concepts get th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,18 +58,55 @@ class _Combinations(NamedTuple):
         >>> _Combinations.of(np.array([[[7, 0], [7, 2], [7, 0]]], np.int32)).places.tolist()
         [[0, 1, 0]]
         """
-        flat = np.ascontiguousarray(codes, np.int32).reshape(-1, codes.shape[2])
-        places, first, n = np.zeros(len(flat), np.int32), np.zeros(len(flat), np.int32), min(1, len(flat))
-        for column in flat.T:
+        return cls.of_maps(np.moveaxis(codes, 2, 0), codes.shape[:2])
+
+    @classmethod
+    def of_maps(cls, maps: Sequence[np.ndarray] | np.ndarray, shape: tuple[int, ...]) -> _Combinations:
+        """Number the combinations of several maps.
+
+        Parameters
+        ----------
+        maps : sequence of numpy.ndarray
+            (H, W) int32 for each kind.
+        shape : tuple of int
+            (H, W).
+
+        Returns
+        -------
+        _Combinations
+            Of these pixels.
+        """
+        columns = [np.ascontiguousarray(one, np.int32).ravel() for one in maps]
+        pixels = int(np.prod(shape))
+        places, first, n = np.zeros(pixels, np.int32), np.zeros(pixels, np.int32), min(1, pixels)
+        for column in columns:
             n_codes = int(column.max(initial=0)) + 1
             if n * n_codes > _MOST_PAIRS:
                 pairs = places * np.int64(n_codes) + column
-                _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
-                places, n = inverse.astype(np.int32), len(first)
-                first = np.resize(first, len(flat)).astype(np.int32)
+                _, rows, inverse = np.unique(pairs, return_index=True, return_inverse=True)
+                places, n = inverse.astype(np.int32), len(rows)
+                first[:n] = rows
             else:
                 n = _join(places, first, column, np.full(n * n_codes, -1, np.int32), n_codes)
-        return cls(places.reshape(codes.shape[:2]), flat[first[:n]])
+        members = [column[first[:n]] for column in columns]
+        return cls(places.reshape(shape), np.stack(members, 1) if members else np.zeros((n, 0), np.int32))
+
+    def areas(self, n: int) -> np.ndarray:
+        """How many pixels show each concept.
+
+        Parameters
+        ----------
+        n : int
+            The highest number of a concept.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n + 1,) int64; entry 0 stands for no concept.
+        """
+        found = np.zeros(n + 1, np.int64)
+        np.add.at(found, self.members, np.bincount(self.places.ravel(), minlength=len(self.members))[:, None])
+        return found
 
 
 @njit(cache=True, nogil=True)

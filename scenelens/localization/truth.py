@@ -74,7 +74,7 @@ class ImageConcepts:
 
     @cached_property
     def _present(self) -> set[int]:
-        return set(np.flatnonzero(np.bincount(self.annotated.codes.ravel())).tolist())
+        return set(np.unique(self.annotated.shown.members).tolist())
 
     def _numbers_here(self, concept: str, kind: str) -> list[int]:
         """The numbers under which a concept is on this image."""
@@ -102,8 +102,7 @@ class ImageConcepts:
         numbers = self._numbers_here(concept, kind)
         if where is None or not numbers:
             return bool(numbers)
-        part = self.annotated.codes[where]
-        return any(bool((part == number).any()) for number in numbers)
+        return bool(self._shows(numbers)[self.annotated.shown.places[where]].any())
 
     def mask(self, concept: str, kind: str = "") -> np.ndarray:
         """Return the pixels of the frame that show a concept.
@@ -120,10 +119,11 @@ class ImageConcepts:
         numpy.ndarray
             (H, W) bool.
         """
-        found = np.zeros(self.annotated.codes.shape[:2], bool)
-        for number in self._numbers_here(concept, kind):
-            found |= (self.annotated.codes == number).any(2)
-        return found
+        return np.asarray(self._shows(self._numbers_here(concept, kind))[self.annotated.shown.places])
+
+    def _shows(self, numbers: list[int]) -> np.ndarray:
+        """Which of the image's combinations have one of these concepts, (combinations,) bool."""
+        return np.asarray(np.isin(self.annotated.shown.members, numbers).any(1))
 
     @classmethod
     def batches(

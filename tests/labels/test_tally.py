@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from scenelens.labels.tally import Tally
+from scenelens.labels import tally as tally_module
+from scenelens.labels.tally import Tally, _Combinations
 from scenelens.networks.grid import Grid, interpolate
 
 
@@ -128,3 +129,14 @@ def test_the_area_is_what_labelling_counts(shape):
     area = interpolate(values, axes) > np.float32(0.6)
     assert area.shape == (40, 50)
     assert abs(int(area.sum()) - int(tally.active[0])) <= 1  # 64 bits here, 32 there
+
+
+@pytest.mark.parametrize("most", [1 << 24, 10])  # with tables of pairs, and by sorting where they are large
+@pytest.mark.parametrize("kinds", [0, 1, 3])
+def test_combinations_are_those_that_pixels_show(kinds, most, monkeypatch):
+    monkeypatch.setattr(tally_module, "_MOST_PAIRS", most)
+    codes = np.random.default_rng(kinds).integers(0, 5, (7, 9, kinds)).astype(np.int32)
+    found = _Combinations.of(codes)
+    assert np.array_equal(found.members[found.places], codes)
+    assert len(found.members) == len({tuple(one) for one in codes.reshape(63, kinds).tolist()})
+    assert found.areas(6)[1:].tolist() == np.bincount(codes.ravel(), minlength=7)[1:].tolist()
