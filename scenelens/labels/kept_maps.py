@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from scenelens.errors import SceneLensError
 from scenelens.networks import Network
 from scenelens.progress import say_on_stderr
 from scenelens.unfinished import Unfinished
@@ -112,8 +113,10 @@ class _KeptMaps:
                 folder.mkdir(parents=True, exist_ok=True)
                 most = min(_MOST, shutil.disk_usage(folder).free // _LEAST_FREE) // max(1, len(chosen))
                 for network in chosen:
-                    _OPEN[network] = _KeptMaps(network, images, folder, most)
-                    stack.callback(_close, network)
+                    # A network without a map: whoever needs one says so.
+                    with contextlib.suppress(SceneLensError):
+                        _OPEN[network] = _KeptMaps(network, images, folder, most)
+                        stack.callback(_close, network)
             yield
 
     def add(self, layer: str, values: torch.Tensor, images: Sequence[Path]) -> None:

@@ -7,12 +7,13 @@ import os
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from scenelens.labels import kept_maps
 from scenelens.labels.kept_maps import _KeptMaps
 from scenelens.labels.layer_maps import LayerMaps
 from scenelens.localization.study_localizers import open_localizers
-from scenelens.networks import CaffeNet, Network, record
+from scenelens.networks import CaffeNet, Network, Preprocessing, record
 from scenelens.studies import open_study
 from tests.annotated_study import annotated_study
 
@@ -112,6 +113,13 @@ def test_a_full_disk_is_said_and_does_no_harm(network, files, tmp_path, monkeypa
 
 def never(*_):
     raise AssertionError("the network ran a second time")
+
+
+def test_a_network_without_maps_or_a_folder_that_is_none_does_no_harm(files, tmp_path):
+    flat = Network(nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2)), preprocessing=Preprocessing((8, 8)))
+    with _KeptMaps.open([flat], files, tmp_path), _KeptMaps.open([flat], files, files[0] / "inside"):
+        kept = _KeptMaps.of(flat)
+        assert kept is None or not kept.has(files[0], ["1"])
 
 
 def everything(study):
