@@ -20,12 +20,11 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from numba import njit
 
+from scenelens.annotations.duplicates import _without_duplicates
 from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
 from scenelens.annotations.names import normalise_name, plain_text
 from scenelens.annotations.outlined import AnnotatedObject, Annotation
-from scenelens.annotations.polygons import _extent
 from scenelens.annotations.sources import SourceFile
 from scenelens.annotations.xml_door import _xml_root
 from scenelens.errors import SceneLensError
@@ -193,73 +192,6 @@ def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -
                 yield AnnotatedObject(kind, (outline,), _text(part, "name"), free, instance)
                 free += 1
     notes += allowance.notes(len(elements))
-
-
-def _without_duplicates(objects: list[AnnotatedObject], notes: list[Repair]) -> list[AnnotatedObject]:
-    """Each object once. Annotators drew some objects twice, so outlines need not be equal point by point.
-
-    Two objects are the same if they have one name and their boxes and lengths of outline differ by at most
-    2% of the larger side.
-    """
-    codes = {name: code for code, name in enumerate(dict.fromkeys(one.name for one in objects))}
-    if len(codes) == len(objects):
-        return objects
-    names = np.array([codes[one.name] for one in objects], np.int64)
-    alone = np.bincount(names) == 1
-    summaries = np.array([_summary(one, bool(alone[codes[one.name]])) for one in objects])
-    margins = 0.02 * (summaries[:, 2:4] - summaries[:, :2]).max(axis=1)
-    order = np.lexsort((summaries[:, 0], names))
-    twice = _repeated(names, summaries, margins, order)
-    for k in np.flatnonzero(twice).tolist():
-        notes.append(Repair("duplicate", f"{objects[k].raw_name} at {summaries[k, :2].round().tolist()}"))
-    return [one for one, again in zip(objects, twice.tolist(), strict=True) if not again]
-
-
-def _summary(one: AnnotatedObject, alone: bool) -> tuple[float, ...]:
-    """The object's box (left, top, right, bottom), and a quarter of its outlines' length, about a side.
-
-    So one margin fits all five numbers. An object of a name that is `alone` is compared with no other.
-    """
-    boxes = [_extent(polygon) for polygon in one.polygons]
-    lows, highs = ([box[side : side + 2] for box in boxes] for side in (0, 2))
-    length = 0 if alone else sum(_length(polygon) for polygon in one.polygons)
-    return *map(min, zip(*lows, strict=True)), *map(max, zip(*highs, strict=True)), length / 4
-
-
-def _length(p: np.ndarray) -> float:
-    return np.hypot(*(p - np.concatenate([p[-1:], p[:-1]])).T).sum()
-
-
-@njit(cache=True, nogil=True)
-def _repeated(names: np.ndarray, summaries: np.ndarray, margins: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Which objects are the same as an earlier one that is not itself a repetition.
-
-    Only objects of the same name that begin at about the same x are compared: in `order`, by name and then by
-    the first number of the summary, they lie next to each other.
-    """
-    n = len(order)
-    twice = np.zeros(n, np.bool_)
-    place = np.empty(n, np.int64)
-    for at in range(n):
-        place[order[at]] = at
-    for k in range(n):
-        for step in (-1, 1):
-            at = place[k] + step
-            while 0 <= at < n and not twice[k]:
-                other = order[at]
-                if names[other] != names[k]:
-                    break
-                if abs(summaries[other, 0] - summaries[k, 0]) > margins[k]:
-                    break
-                if other < k and not twice[other]:
-                    same = True
-                    for part in range(summaries.shape[1]):
-                        if abs(summaries[other, part] - summaries[k, part]) > margins[k]:
-                            same = False
-                            break
-                    twice[k] = same
-                at += step
-    return twice
 
 
 def _instances(elements: list[Element]) -> list[tuple[int, int | None]]:
