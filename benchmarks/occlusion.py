@@ -12,9 +12,10 @@ work on the machine hardly touches: of the two, believe that one where the load 
 
 --vgg16 measures one class score of VGG16 under 16x16 px patches, beside whole passes. Nakandala, Kumar and
 Papakonstantinou (Incremental and Approximate Inference for Faster Occlusion-based Deep CNN Explanations,
-SIGMOD 2019; their tool is Krypton) report up to about 5x for their exact way, and 5.4x for VGG16 on a CPU.
-What differs: their processor and version of torch; and trained weights and photographs, on which time does
-not depend. With --stride 4 there are 2,809 patches; a larger stride has fewer, of about the same cost each.
+SIGMOD 2019; their tool is Krypton) say in their abstract that their exact way is up to 5 times faster; 5.4x
+is the number for VGG16 and a CPU that this is held against. What differs: their processor and version of
+torch, and perhaps the size and stride of patches; and trained weights and photographs, on which time does not
+depend. With --stride 4 there are 2,809 patches; a larger stride has fewer, of about the same cost each.
 
 Writes build/bench/occlusion-<device>.json.
 """
