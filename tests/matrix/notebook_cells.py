@@ -67,14 +67,17 @@ class _Hook(DisplayHook):
             self.taken.append(value)
 
 
-def run_notebook(path: Path) -> list[Cell]:
-    """Run all code cells of a notebook; the environment says on which study, as for a reader."""
+def run_notebook(path: Path, units: int = 2) -> list[Cell]:
+    """Run all code cells of a notebook; the environment says on which study, as for a reader.
+
+    At most `units` receptive fields are measured in each layer.
+    """
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance(user_ns={"__name__": "__main__"})
     shell.history_manager.enabled = False
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = {
-        number: _quicker("".join(cell["source"]))
+        number: _quicker("".join(cell["source"]), units)
         for number, cell in enumerate(cells)
         if cell["cell_type"] == "code"
     }
@@ -127,9 +130,9 @@ def _run_once(shell: InteractiveShell, cell: Cell) -> Cell:
     return copy.copy(done)
 
 
-def _quicker(source: str) -> str:
+def _quicker(source: str, units: int) -> str:
     """A cell that measures receptive fields for half a minute measures a few."""
-    return source.replace("atlas.grow(8, seconds=30)", "atlas.grow(2, seconds=0.5)").replace(
+    return source.replace("atlas.grow(8, seconds=30)", f"atlas.grow({units}, seconds=0.5)").replace(
         "n_images=25", "n_images=3"
     )
 
@@ -146,16 +149,29 @@ def _run(shell: InteractiveShell, cell: Cell) -> Cell:
     if error is not None:
         cell.error = "".join(traceback.format_exception(error))
         return cell  # what it shows is the traceback
+    for plate in [value for value in cell.shown if isinstance(value, Plate)]:
+        _draw(plate, in_full=cell.source not in _DRAWN)
+    _DRAWN.add(cell.source)
     cell.texts = [text for value in cell.shown for text in _texts(value)]
     cell.texts += [unescape(_TAGS.sub(" ", one.data.get("text/markdown", ""))) for one in captured.outputs]
     cell.texts += [captured.stdout] if captured.stdout.strip() else []
     return cell
 
 
+#: The code of cells whose figures this process has drawn in full, on one study.
+_DRAWN: set[str] = set()
+
+
+def _draw(plate: Plate, in_full: bool) -> None:
+    """A figure that cannot be drawn is an error of its cell. On later studies, all but the pixels is made."""
+    plate.set_dpi(30)
+    if in_full:
+        plate.canvas.draw()
+    else:
+        plate.draw_without_rendering()
+
+
 def _texts(value: Any) -> list[str]:
-    if isinstance(value, Plate):
-        value.set_dpi(30)
-        value.canvas.draw()  # a figure that cannot be drawn is an error of its cell
     if isinstance(value, Figure):
         return [getattr(value, "caption", ""), *(text.get_text() for text in value.findobj(Text))]
     if isinstance(value, pd.DataFrame | pd.Series | Styler):
