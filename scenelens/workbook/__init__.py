@@ -29,9 +29,10 @@ The three calls that you will use:
 >>> check_number("12", 12)
 '✅ Right: 12.'
 
-``scenelens workbook`` (or `make workbook`) runs every notebook and writes it as
-a web page with an index. The page runner consists of `running` (executes a notebook and says what went
-wrong in it), `snapshots` (its widgets as still HTML) and `pages` (the pages, and an index from each
+``scenelens workbook`` (or `make workbook`) runs every notebook, two at a time, and writes it as a web page
+with an index; ``--times`` prints which cells took long. The page runner consists of `kernels` (a clean
+process for each notebook, which on Linux has the imports already), `running` (executes a notebook and says
+what went wrong in it), `snapshots` (its widgets as still HTML) and `pages` (the pages, and an index from each
 notebook's title, section, minutes and goals).
 """
 

@@ -28,6 +28,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
@@ -231,10 +232,12 @@ def _run_kernel(words: Sequence[str], folder: str, env: dict[str, str]) -> None:
         os.setsid()  # so that a signal to the kernel reaches the processes that it starts, and no others
     os.chdir(folder)
     os.environ.clear()
-    os.environ.update(env)
+    os.environ.update(getattr(sys.modules.get(_PRELOADED), "ENVIRONMENT", {}) | env)
+    sys.argv[1:] = words
     atexit._clear()  # what was registered belongs to the process that was copied
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # matplotlib reads this variable when it is imported, which was before.
+    # These two look for a notebook when they are imported, which was before there was one.
+    pandas.set_option("display.max_columns", 20)
     matplotlib.rcParams["backend"] = env.get("MPLBACKEND") or _INLINE
     np.random.seed()  # otherwise all copies would draw the same numbers
     try:

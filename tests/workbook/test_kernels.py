@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -69,6 +70,25 @@ def test_a_copy_is_a_clean_process_that_has_imported_torch(tmp_path):
     assert one[2].split()[1:] == other[2].split()[1:] == ["__main__", "True"]
     assert one[2] != other[2]
     assert (one[3], other[3]) == ("a True", "b False")
+
+
+@only_copies
+def test_a_copy_has_the_settings_of_a_new_process(tmp_path, monkeypatch):
+    """Libraries choose some of them when they are imported, by whether a notebook runs."""
+    cell = (
+        "import json, os, cv2, matplotlib, numpy, pandas, sklearn, warnings, scenelens as sl\n"
+        "warnings.simplefilter('ignore')  # some options are deprecated\n"
+        "sl.open_study\n"
+        "options = pandas._config.config._registered_options\n"
+        "print(json.dumps([{name: str(pandas.get_option(name)).lower() for name in options},\n"
+        "    {name: str(value) for name, value in matplotlib.rcParams.items()}, numpy.get_printoptions(),\n"
+        "    sorted(set(os.environ) - {'JPY_PARENT_PID'})], default=str))"
+    )
+    path = written(tmp_path / "a.ipynb", cell)
+    copy = json.loads("".join(texts(Run.of(path))))
+    monkeypatch.setattr(kernels, "_COPIES", False)
+    for one, new in zip(copy, json.loads("".join(texts(Run.of(path)))), strict=True):
+        assert one == new
 
 
 def test_figures_of_pyplot_are_shown(tmp_path):
