@@ -165,7 +165,7 @@ def _lead(shared: _Shared, work: Callable, jobs: Sequence[Any]) -> None:
 def _started() -> subprocess.Popen:
     flags = sum(getattr(subprocess, name, 0) for name in ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP"))
     return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM],
+        [sys.executable, "-P", "-c", _PROGRAM],  # -P: a pickle.py that lies in this folder is not imported
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

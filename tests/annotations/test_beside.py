@@ -168,3 +168,13 @@ def test_a_readers_own_format_is_read_in_this_process(many, monkeypatch):
     own = Own(many)
     own.objects()
     assert set(own.seen) == set(own.images)
+
+
+def test_a_helper_imports_nothing_that_lies_in_the_readers_folder(tmp_path, monkeypatch):
+    (tmp_path / "pickle.py").write_text("open('run', 'w').close()", encoding="utf-8")
+    (tmp_path / "begun").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    work = partial(doubled, tmp_path / "begun", os.getpid())
+    assert list(_shared_out(work, JOBS, helpers=1)) == [2 * job for job in JOBS]
+    assert not (tmp_path / "run").exists()
