@@ -1,7 +1,7 @@
 """The kernel handles what a reader does to a widget in the order in which it was done, one thing at a time.
 
 JupyterLab sends the messages of widgets to a separate thread in the kernel (a subshell), so that they are
-handled while a cell runs. From version 7 on, ipykernel passes each control's messages to the thread from
+handled while a cell runs. From version 7.4 on, ipykernel passes each control's messages to the thread from
 which that control was last changed. Then two threads serve the controls of one view at once: a click on a
 button overtakes the text that was written just before it, and two callbacks run the same network at the same
 time. In a form, what is saved would not always be what is on screen. So all messages of our views go to the
@@ -31,7 +31,7 @@ def handle_in_order(view: ipywidgets.Widget) -> None:
     >>> handle_in_order(ipywidgets.VBox([ipywidgets.Text()]))
     """
     for widget in _parts(view):
-        if hasattr(widget.comm, "_reply_subshell_for"):  # ipykernel's, from 7 on
+        if hasattr(widget.comm, "_reply_subshell_for"):  # ipykernel's, from 7.4 on
             widget.comm._reply_subshell_for = _main_thread
 
 
