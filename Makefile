@@ -88,7 +88,7 @@ $(READY): pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then echo "scenelens needs Python 3.11 or newer, and found none." \
 		"Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; fi
 	@if ! [ -x .venv/bin/pip ]; then echo "Setting up .venv: two to ten minutes, most of it torch"; \
-		$(PYTHON) -m venv .venv; fi
+		"$(PYTHON)" -m venv .venv; fi
 	$(PY) -m pip install --quiet $$(grep '^torch==' constraints.txt)
 	$(PY) -m pip install --quiet -c constraints.txt -e .
 	@touch $@

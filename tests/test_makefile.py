@@ -13,7 +13,7 @@ from tests.requirements_gate import ROOT
 @pytest.fixture
 def checkout(tmp_path):
     """A folder with the Makefile, and a Python that only says how it was called."""
-    folder = tmp_path / "check out's"
+    folder = tmp_path / """check out's 50%25 "[m*i?n!e]" #1 q=a&b;c é {x} $HOME `id` <b> a\\b"""
     (folder / ".venv/bin").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
@@ -65,3 +65,13 @@ def test_readers_do_not_wait_for_what_tests_need(checkout):
     assert not any(".[dev]" in word for call in installed for word in call)
     checks, _ = make(checkout, "bench")
     assert [call[-1] for call in checks] == [".[dev]", "bench"]
+
+
+def test_python_may_lie_in_a_folder_with_spaces(checkout, tmp_path):
+    (checkout / ".venv/scenelens-ready").unlink()
+    python = tmp_path / "Program Files" / "python"
+    python.parent.mkdir()
+    python.write_text('#!/bin/bash\nprintf "%s " "$@" > .venv/made\n')
+    python.chmod(0o755)
+    make(checkout, "lab", f"PYTHON={python}")
+    assert (checkout / ".venv/made").read_text() == "-m venv .venv "
