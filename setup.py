@@ -10,7 +10,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ADDED = ("data", "notebooks", "docs")
-LEFT_OUT = shutil.ignore_patterns("downloads", ".*", "__pycache__", "*.damaged", "*.jpg", "*.png", "*.py")
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.damaged", "*.jpg", "*.png", "*.py")
 
 
 class BuildWithData(build_py):

@@ -56,7 +56,7 @@ _COMMANDS = {
     "atlas": _Command("prepare:main", ("atlas",), "measure all receptive fields (hours)"),
     "retention": _Command("prepare:main", ("retention",), "search for all minimal images"),
     "train": _Command("sceneworld.training:main", (), "train SceneWorld's two networks (an hour)"),
-    "data": _Command("__main__:_data", (), "say where files are; download published results"),
+    "data": _Command("__main__:_data", (), "say where files are, and how large"),
     "caches": _Command("caches:_main", (), "list, verify, prune or seal cached results"),
     "bench": _Command("__main__:_bench", (), "measure the speed against other libraries", checkout=True),
 }
@@ -199,15 +199,12 @@ def _notebooks(words: list[str]) -> int:
 
 
 def _data(words: list[str]) -> int:
-    parser = _sub_parser("data", "Say where files are and how large, and which published results there are.")
-    parser.add_argument("--fetch", nargs="+", metavar="NAME", help="published results to download")
-    fetched = parser.parse_args(words).fetch or []
-    if not fetched:
-        for name in ("data", "notebooks", "build", "answers", "downloads", "settings"):
-            folder = getattr(HERE, name)
-            print(f"{name:<10}{_size(folder) / 1e6:9.1f} MB  {folder}")
-        print("\nSCENELENS_HOME names another folder for build, answers, downloads and settings.\n")
-    return _loaded("assets:_main")(fetched)
+    _sub_parser("data", "Say where files are and how large.").parse_args(words)
+    for name in ("data", "notebooks", "build", "answers", "settings"):
+        folder = getattr(HERE, name)
+        print(f"{name:<10}{_size(folder) / 1e6:9.1f} MB  {folder}")
+    print("\nSCENELENS_HOME names another folder for build, answers and settings.")
+    return 0
 
 
 def _bench(words: list[str]) -> int:

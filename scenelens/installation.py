@@ -11,11 +11,10 @@ data        data/            scenelens/data/
 notebooks   notebooks/       scenelens/notebooks/
 build       build/           the user's cache folder
 answers     answers/         answers/ in the user's data folder
-downloads   data/downloads/  downloads/ in the user's data folder
 ==========  ===============  =================================
 
-The environment variable SCENELENS_HOME names one folder for the last three and for the reader's settings,
-below which they are called build/, answers/, downloads/ and settings/. SCENELENS_DATA names another folder of
+The environment variable SCENELENS_HOME names one folder for the last two and for the reader's settings,
+below which they are called build/, answers/ and settings/. SCENELENS_DATA names another folder of
 data, SCENELENS_CONFIG one of settings.
 
 >>> Installation(Path("no such folder/scenelens")).is_checkout
@@ -88,11 +87,9 @@ class Installation:
         return (self._home or self._user) / "answers"
 
     @property
-    def downloads(self) -> Path:
-        """The folder for published results that were downloaded."""
-        if self._is_beside_data:
-            return self.data / "downloads"
-        return (self._home or self._user) / "downloads"
+    def published(self) -> Path:
+        """The folder with what others have published about the paper's own networks, as it came along."""
+        return self.root / "data" / "published"
 
     @property
     def settings(self) -> Path:

@@ -49,10 +49,10 @@ def real_study(real: Path) -> Study:
 @pytest.fixture(scope="session")
 def released() -> LabelSet:
     """The paper's released answers; skips where they are missing."""
-    return released_answers(require_real("unit_annotation"))
+    return released_answers()
 
 
 @pytest.fixture(scope="session")
 def dissected() -> LabelSet:
     """Network Dissection's labels of the paper's units; skips where they are missing."""
-    return dissected_labels(require_real("netdissect"))
+    return dissected_labels()

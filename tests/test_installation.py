@@ -51,7 +51,7 @@ def test_a_checkout_has_everything_below_its_root(checkout):
     assert checkout.notebooks == root / "notebooks"
     assert checkout.build == root / "build"
     assert checkout.answers == root / "answers"
-    assert checkout.downloads == root / "data" / "downloads"
+    assert checkout.published == root / "data" / "published"
 
 
 def test_a_wheel_writes_to_the_users_folders(wheel):
@@ -61,7 +61,7 @@ def test_a_wheel_writes_to_the_users_folders(wheel):
     assert wheel.notebooks == wheel.package / "notebooks"
     assert wheel.build == user("cache")
     assert wheel.answers == user("data") / "answers"
-    assert wheel.downloads == user("data") / "downloads"
+    assert wheel.published == wheel.package / "data" / "published"
     assert wheel.settings == user("config")
 
 
@@ -78,7 +78,7 @@ def test_one_variable_moves_all_that_is_written(request, monkeypatch, tmp_path, 
     monkeypatch.setenv("SCENELENS_HOME", "my home")  # absolute, because notebooks run in another folder
     home = tmp_path / "my home"
     assert (here.build, here.answers) == (home / "build", home / "answers")
-    assert (here.downloads, here.settings) == (home / "downloads", home / "settings")
+    assert here.settings == home / "settings"
     assert here.data == data
 
 
@@ -86,7 +86,7 @@ def test_a_folder_of_data_has_the_rest_beside_it(wheel, monkeypatch, tmp_path):
     monkeypatch.setenv("SCENELENS_DATA", str(tmp_path / "other/data"))
     assert wheel.writes_data
     assert (wheel.build, wheel.answers) == (tmp_path / "other/build", tmp_path / "other/answers")
-    assert wheel.downloads == tmp_path / "other/data/downloads"
+    assert wheel.published == wheel.package / "data" / "published"  # what came along
 
 
 @pytest.mark.parametrize("given", [None, "elsewhere"])

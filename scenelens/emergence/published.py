@@ -1,6 +1,6 @@
 """The paper's own networks, by what was published about their units: people's answers and measured labels.
 
-The networks' weights are not needed for this. Neither file comes with this package; see `scenelens.assets`.
+The networks' weights are not needed for this. Both files come with this package, in data/published/.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import pandas as pd
 
 from scenelens import paper
-from scenelens.assets import advice
 from scenelens.emergence.detectors import DetectorRule, object_units
 from scenelens.intervals import wilson_interval
 from scenelens.paper import PAIR
@@ -16,22 +15,19 @@ from scenelens.sentences import Sentences, gap_text, share_text
 from scenelens.unit_semantics import dissected_labels, released_answers
 
 _UNITS = 256  # of pool5, and of conv5 whose channels they are
-#: Source of labels -> the asset that contains it.
-ASSETS = {"released answers": "unit_annotation", "Network Dissection": "netdissect"}
 
 
 def _published_labels() -> dict[str, pd.DataFrame]:
-    """The published labels that are installed, by source; a source that is not installed is left out.
+    """The published labels, by source.
 
     'released answers' are people's labels of pool5, 'Network Dissection' are measured labels of conv5, whose
     channels are pool5's. The networks are called 'scene' and 'object'.
     """
     answers, measured = released_answers().labels, dissected_labels(layer="conv5").labels
-    found = {
+    return {
         "released answers": answers[answers.layer == "pool5"].reset_index(drop=True),
         "Network Dissection": measured,
     }
-    return {source: table for source, table in found.items() if len(table)}
 
 
 def _rules() -> dict[str, DetectorRule]:
@@ -52,14 +48,14 @@ def published_units(labels: dict[str, pd.DataFrame] | None = None) -> pd.DataFra
     Parameters
     ----------
     labels : dict of str to pandas.DataFrame, optional
-        Labels by source, with the columns of `scenelens.labels.COLUMNS`. By default those that are installed:
-        'released answers' (people's, of pool5) and 'Network Dissection' (measured, of conv5).
+        Labels by source, with the columns of `scenelens.labels.COLUMNS`. By default those that come with the
+        package: 'released answers' (people's, of pool5) and 'Network Dissection' (measured, of conv5).
 
     Returns
     -------
     pandas.DataFrame
         One row per source and unit: ``source``, ``rule`` (in words), ``network`` ('scene' or 'object'),
-        ``layer``, ``unit``, ``object``, ``score``. Empty where nothing is installed.
+        ``layer``, ``unit``, ``object``, ``score``.
     """
     labels = _published_labels() if labels is None else labels
     parts = []
@@ -89,7 +85,7 @@ def _published_shares(units: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_published(units: pd.DataFrame) -> Sentences:
-    """What the published labels say about the claim, source by source; what is missing and how to get it.
+    """What the published labels say about the claim, source by source.
 
     Parameters
     ----------
@@ -109,7 +105,6 @@ def describe_published(units: pd.DataFrame) -> Sentences:
         )
         text += f"{_share_words(other)}. {gap_text((scene.low, scene.high), (other.low, other.high))}."
         lines.append(text + _published_counts(source))
-    lines += [advice(name) for source, name in ASSETS.items() if source not in set(units.source)]
     return Sentences("\n".join(f"- {line}" for line in lines))
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenelens.assets import advice, find
 from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.installation import HERE
 from scenelens.labels import (
     COLUMNS,
     LEAST_IMAGES,
@@ -30,7 +30,8 @@ from scenelens.paper import CONTROL, PAIR, PRECISION_WANTED
 from scenelens.sentences import Sentences, named
 from scenelens.studies import Study
 
-_AMT, _DISSECTION = "unit_annotation", "netdissect"  # names of assets
+#: Where the paper's authors published its human answers.
+_AMT_PAGE = "https://github.com/zhoubolei/cnnvisualizer"
 #: From which value of a measure a label counts, by default; 0.5 for any other measure.
 _LEAST = {"iou": LEAST_IOU, "precision": PRECISION_WANTED}
 #: Least number of images that show a concept, as in Network Dissection; a tenth of all where these are few.
@@ -180,18 +181,18 @@ class LabelSet:
 
 
 def released_answers(folder: str | Path | None = None) -> LabelSet:
-    """The paper's own human answers about both of its networks, where they are installed.
+    """The paper's own human answers about both of its networks.
 
     Parameters
     ----------
     folder : str or pathlib.Path, optional
         The folder with unitAnnotation_places205-alexnet.mat and unitAnnotation_imagenet-alexnet.mat (default
-        where `scenelens.assets.find` finds them). Nothing is downloaded.
+        those that come with the package, in data/published/).
 
     Returns
     -------
     LabelSet
-        Empty, with the way to get them, where they are not installed.
+        Its labels.
 
     Raises
     ------
@@ -202,12 +203,10 @@ def released_answers(folder: str | Path | None = None) -> LabelSet:
     -----
     Section 3.3. The networks are called by their role: the file's 'places205-alexnet' is 'scene'.
     """
-    place = Path(folder) if folder is not None else find(_AMT)
-    if place is None:
-        return LabelSet("the paper's released answers", missing=advice(_AMT))
+    place = Path(folder) if folder is not None else HERE.published / "unit_annotation"
     files = sorted(place.glob("unitAnnotation_*.mat"), key=lambda file: PAIR.index(_role(file)))
     if not files:
-        raise SceneLensError(f"{place} holds no unitAnnotation_*.mat; {advice(_AMT)}")
+        raise SceneLensError(f"{place} holds no unitAnnotation_*.mat; {_AMT_PAGE} has these files.")
     labels = pd.concat([read_amt(file, _role(file)) for file in files], ignore_index=True)
     counts = labels.groupby(["network", "layer"], sort=False).unit.nunique()
     return LabelSet("the paper's released answers", labels, counts.to_dict())
@@ -226,24 +225,22 @@ def dissected_labels(folder: str | Path | None = None, layer: str = "pool5") -> 
     Parameters
     ----------
     folder : str or pathlib.Path, optional
-        The folder with caffe_reference_places205.csv and caffe_reference_imagenet.csv (default where
-        `scenelens.assets.find` finds them). Nothing is downloaded.
+        The folder with caffe_reference_places205.csv and caffe_reference_imagenet.csv (default those that
+        come with the package, in data/published/).
     layer : str, optional
         The name to give to their layer, see `scenelens.labels.read_netdissect` (default 'pool5').
 
     Returns
     -------
     LabelSet
-        Empty, with the way to get them, where they are not installed.
+        Its labels.
 
     Raises
     ------
     SceneLensError
         If a file in `folder` is missing or has another layout.
     """
-    place = Path(folder) if folder is not None else find(_DISSECTION)
-    if place is None:
-        return LabelSet("Network Dissection's labels", missing=advice(_DISSECTION))
+    place = Path(folder) if folder is not None else HERE.published / "netdissect"
     files = {"scene": "caffe_reference_places205.csv", "object": "caffe_reference_imagenet.csv"}
     labels = [read_netdissect(place / file, role, layer) for role, file in files.items()]
     units = {(role, layer): len(table) for role, table in zip(files, labels, strict=True)}

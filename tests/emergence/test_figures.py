@@ -15,7 +15,7 @@ from scenelens.emergence.figures.published import published_counts
 from scenelens.emergence.frequency import Zipf
 from scenelens.emergence.study_emergence import _correlations, measure_emergence
 from scenelens.emergence.views import detector_views
-from scenelens.errors import CannotAnswerError
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.workbook.style import network_color
 from tests.annotated_study import annotated_study
 from tests.emergence.test_study_emergence import EASY
@@ -187,9 +187,10 @@ def test_published_counts():
     assert "30 more objects" in plate.caption
 
 
-def test_nothing_published_is_installed():
+def test_a_source_that_the_table_does_not_have():
     units = pd.DataFrame(columns=["source", "rule", "network", "object"])
-    assert "downloads" in published_counts(units, "Network Dissection")
+    with pytest.raises(SceneLensError, match="no units of 'Network Dissection'; sources: none"):
+        published_counts(units, "Network Dissection")
 
 
 @pytest.mark.parametrize("names", [("scene",), ("scene", "object", "untrained"), ("a", "b", "c", "d")])

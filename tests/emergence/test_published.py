@@ -1,4 +1,4 @@
-"""What was published about the units of the paper's own networks, and what is said where it is missing."""
+"""What was published about the units of the paper's own networks, which comes with the package."""
 
 import pandas as pd
 import pytest
@@ -7,7 +7,6 @@ from scenelens.emergence.figures.published import published_counts
 from scenelens.emergence.published import _published_labels, _published_shares, describe_published
 from scenelens.emergence.published import published_units as units_of
 from scenelens.labels.table import check_labels
-from scenelens.unit_semantics import sources
 from tests.figure_checks import assert_well_set
 
 
@@ -34,23 +33,9 @@ def test_whichever_way_it_falls():
     assert "The intervals overlap" in describe_published(units_of(made_up(64, 60)))
 
 
-def test_what_is_not_installed_is_said_with_the_way_to_get_it(monkeypatch):
-    monkeypatch.setattr(sources, "find", lambda name: None)
-    assert _published_labels() == {}
-    units = units_of()
-    assert _published_shares(units).empty
-    text = describe_published(units)
-    assert "scenelens data --fetch unit_annotation" in text
-    assert "scenelens data --fetch netdissect" in text
-    assert "downloads" in published_counts(units, "released answers")
-
-
 @pytest.fixture(scope="module")
 def labels():
-    found = _published_labels()
-    if len(found) < 2:
-        pytest.skip("needs the released answers and Network Dissection's labels: scenelens data")
-    return found
+    return _published_labels()
 
 
 def test_the_published_counts(labels):

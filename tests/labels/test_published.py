@@ -13,13 +13,13 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from scenelens.errors import SceneLensError
+from scenelens.installation import HERE
 from scenelens.labels.annotator_agreement import Agreement
 from scenelens.labels.matlab import read_mat
 from scenelens.labels.published import ROLES, read_amt, read_netdissect
 from scenelens.labels.table import TYPES, concept_type, unit_types
 from scenelens.unit_semantics.sentences import _side_by_side
 from scenelens.unit_semantics.tables import _type_counts
-from tests.requirements_gate import require_real
 from tests.torture.mutate import damaged, scattered
 
 NETWORKS = ("places205-alexnet", "imagenet-alexnet")
@@ -31,13 +31,14 @@ POOL5 = {  # answers per type; agreement of all three; mean precision
 
 @lru_cache
 def released(network: str) -> pd.DataFrame:
-    return read_amt(require_real("unit_annotation", f"unitAnnotation_{network}.mat"))
+    return read_amt(HERE.published / "unit_annotation" / f"unitAnnotation_{network}.mat")
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_released_answers_count_as_published(network):
     labels = released(network)
-    shares = loadmat(require_real("unit_annotation", f"unitAnnotation_{network}.mat"))["layerAverageCount"]
+    file = HERE.published / "unit_annotation" / f"unitAnnotation_{network}.mat"
+    shares = loadmat(file)["layerAverageCount"]
     assert len(labels) == 3 * (96 + 256 + 384 + 384 + 256)
     counts = _type_counts(labels)
     assert [layer for _, layer in counts.index] == ["pool1", "pool2", "conv3", "conv4", "pool5"]
@@ -75,7 +76,7 @@ def test_people_and_network_dissection_number_units_alike():
 
 
 def dissected(name: str):
-    return require_real("netdissect", f"caffe_reference_{name}.csv")
+    return HERE.published / "netdissect" / f"caffe_reference_{name}.csv"
 
 
 def test_network_dissections_numbers():
@@ -166,7 +167,7 @@ def test_arrays_of_every_kind_are_read_as_by_scipy(tmp_path, packed):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_released_files_are_read_as_by_scipy(network):
-    path = require_real("unit_annotation", f"unitAnnotation_{network}.mat")
+    path = HERE.published / "unit_annotation" / f"unitAnnotation_{network}.mat"
     ours, scipys = read_mat(path.read_bytes()), loadmat(path)
     for name in ours:
         assert same(ours[name], scipys[name]), name

@@ -9,10 +9,8 @@ import shutil
 import time
 from pathlib import Path
 
-from scenelens import assets
 from scenelens.files import Drafts
 from scenelens.labels.store import LabelStore
-from tests.torture.downloads import Host
 from tests.torture.kind import Files, Kind, expect
 from tests.torture.processes import Fork
 from tests.torture.results import described, result, snapshot
@@ -177,23 +175,4 @@ class KillWorld(Killed):
         return snapshot(self.folder / "world")
 
 
-class KillDownloads(Killed):
-    """Downloads from a host on this machine."""
-
-    name = "kill: downloads"
-
-    def prepare(self) -> None:
-        self.host = Host(self.folder)
-
-    def clean(self) -> None:
-        shutil.rmtree(self.host.target, ignore_errors=True)
-
-    def work(self) -> None:
-        assets._fetch(self.host.name)
-
-    def outcome(self) -> object:
-        self.work()
-        return {path.name: path.read_bytes() for path in self.host.target.iterdir()}
-
-
-__all__ = ["KillAnswers", "KillAtlas", "KillDownloads", "KillIndex", "KillLabels", "KillMinimal", "KillWorld"]
+__all__ = ["KillAnswers", "KillAtlas", "KillIndex", "KillLabels", "KillMinimal", "KillWorld"]

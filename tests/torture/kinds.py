@@ -25,7 +25,6 @@ from tests.torture.images import Images
 from tests.torture.kills import (
     KillAnswers,
     KillAtlas,
-    KillDownloads,
     KillIndex,
     KillLabels,
     KillLocalization,
@@ -36,7 +35,7 @@ from tests.torture.kind import Kind
 from tests.torture.label_maps import LabelMaps
 from tests.torture.names import Figures, Pages, Text
 from tests.torture.notebooks import Notebooks
-from tests.torture.races import RaceAnswers, RaceCache, RaceDownloads, RaceWorld
+from tests.torture.races import RaceAnswers, RaceCache, RaceWorld
 from tests.torture.study_toml import TOML
 from tests.torture.tables import Lists, Published
 from tests.torture.weights import Safetensors, Torch
@@ -44,8 +43,8 @@ from tests.torture.weights import Safetensors, Torch
 KINDS: list[type[Kind]] = [
     XML, JSON, Masks, LabelMaps, Images, TOML, Lists, Published, Safetensors, Torch, Caffe,
     CacheIndex, CacheObjects, CacheLabels, CacheAtlas, CacheMinimal, CacheLocalization, Answers,
-    KillIndex, KillLabels, KillAtlas, KillMinimal, KillLocalization, KillAnswers, KillWorld, KillDownloads,
-    RaceCache, RaceWorld, RaceAnswers, RaceDownloads,
+    KillIndex, KillLabels, KillAtlas, KillMinimal, KillLocalization, KillAnswers, KillWorld,
+    RaceCache, RaceWorld, RaceAnswers,
     Text, Pages, Figures, Notebooks,
     CheckedXML, CheckedJSON, CheckedResults,
 ]  # fmt: skip

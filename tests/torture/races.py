@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from scenelens import assets
 from scenelens.labels.store import LabelStore
-from tests.torture.downloads import CONTENT, Host
 from tests.torture.kills import ANSWER
 from tests.torture.kind import Files, Kind, expect
 from tests.torture.processes import Fork
@@ -112,21 +110,3 @@ class RaceAnswers(Race):
         counts = LabelStore(self.path).labels().annotator.value_counts()
         for number, lost in enumerate(killed):
             expect(lost or counts.get(f"writer {number}", 0) == 3, "an answer was lost in a race")
-
-
-class RaceDownloads(Race):
-    """Processes that fetch one asset."""
-
-    name = "race: downloads"
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.host = Host(folder)
-        assets._fetch(self.host.name)
-
-    def check(self, files: Files) -> None:
-        shutil.rmtree(self.host.target, ignore_errors=True)
-        self.run(files, lambda _: assets._fetch(self.host.name))
-        assets._fetch(self.host.name)
-        found = {path.name: path.read_bytes() for path in self.host.target.iterdir()}
-        expect(found == CONTENT, "a race made other files")

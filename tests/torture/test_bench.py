@@ -103,7 +103,8 @@ def counts(row):
     [(Raises, "foreign"), (Sentence, "foreign"), (Differs, "wrong"), (Hangs, "hangs"), (Crashes, "crashes")],
 )
 def test_each_fault_is_counted_and_can_be_repeated(tmp_path, monkeypatch, kind, fault):
-    monkeypatch.setattr(driver, "HANG", 0.2)
+    if kind is Hangs:  # a crash is not to be taken for a hang on a busy machine
+        monkeypatch.setattr(driver, "HANG", 0.2)
     row = rows([kind], tmp_path)[kind.name]
     assert counts(row) == {name: name == fault for name in ("foreign", "wrong", "hangs", "crashes")}
     assert row.bad

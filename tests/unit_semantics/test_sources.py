@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from scenelens.errors import CannotAnswerError, SceneLensError
-from scenelens.labels.table import COLUMNS
+from scenelens.installation import HERE
 from scenelens.studies.study import open_study
 from scenelens.unit_semantics import sources
 from scenelens.unit_semantics.sentences import describe_counts_by_rule, describe_levels
 from scenelens.unit_semantics.sources import automatic_set, dissected_labels, people_set, released_answers
 from tests.annotated_study import annotated_study
 from tests.made_up_labels import made_up_answers
-from tests.requirements_gate import require_real
 from tests.tiny_study import write_tiny_study
 
 
@@ -26,7 +25,7 @@ def study(tmp_path_factory):
 
 
 def test_released_answers_are_named_by_their_networks_roles():
-    found = released_answers(require_real("unit_annotation"))
+    found = released_answers()
     assert found.networks == ["scene", "object"]
     assert found.layers("scene") == ["pool1", "pool2", "conv3", "conv4", "pool5"]
     assert found.units["object", "conv3"] == 384
@@ -35,16 +34,7 @@ def test_released_answers_are_named_by_their_networks_roles():
     assert "8,256 labels of 2,752 units, by 3 annotators" in found.describe()
 
 
-def test_published_labels_are_found_as_an_asset_or_said_to_be_missing(monkeypatch, tmp_path):
-    monkeypatch.setattr(sources, "find", lambda name: None)
-    for read, command in ((released_answers, "unit_annotation"), (dissected_labels, "netdissect")):
-        found = read()
-        assert not found
-        with pytest.raises(CannotAnswerError, match=f"scenelens data --fetch {command}"):
-            found.describe()
-        assert tuple(found.labels.columns) == COLUMNS
-    folders = {name: require_real(name) for name in ("unit_annotation", "netdissect")}
-    monkeypatch.setattr(sources, "find", folders.get)
+def test_published_labels_come_with_the_package():
     assert len(released_answers().labels) == 8256
     own = dissected_labels()
     assert len(own.labels) == 512
@@ -57,7 +47,7 @@ def test_a_folder_without_the_files_or_with_others_is_named(tmp_path):
         released_answers(tmp_path)
     with pytest.raises(SceneLensError, match="there is no file"):
         dissected_labels(tmp_path)
-    file = require_real("unit_annotation", "unitAnnotation_imagenet-alexnet.mat")
+    file = HERE.published / "unit_annotation" / "unitAnnotation_imagenet-alexnet.mat"
     shutil.copy(file, tmp_path / "unitAnnotation_vgg.mat")
     with pytest.raises(SceneLensError, match=r"the network 'vgg' is not known"):
         released_answers(tmp_path)

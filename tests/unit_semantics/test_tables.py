@@ -8,13 +8,13 @@ import pytest
 from scipy.io import loadmat
 
 from scenelens.errors import SceneLensError
+from scenelens.installation import HERE
 from scenelens.intervals import wilson_interval
 from scenelens.labels.table import TYPES
 from scenelens.unit_semantics import tables
 from scenelens.unit_semantics.figures.answers import _layer_precision
 from scenelens.unit_semantics.sources import LabelSet, released_answers
 from tests.made_up_labels import made_up_answers
-from tests.requirements_gate import require_real
 
 #: unit: three types and precisions, as (first letter of the type, precision)
 BY_HAND = {
@@ -106,7 +106,7 @@ def test_depths_follow_the_order_of_the_layers():
 
 @pytest.fixture(scope="module")
 def released():
-    return released_answers(require_real("unit_annotation"))
+    return released_answers()
 
 
 def deepest(table, network, **where):
@@ -121,7 +121,7 @@ def test_the_released_types_are_the_published_averages(released):
     assert deepest(table, "scene", type="object").n == 293
     assert deepest(table, "object", type="object").n == 265
     for network, file in (("scene", "places205"), ("object", "imagenet")):
-        path = require_real("unit_annotation", f"unitAnnotation_{file}-alexnet.mat")
+        path = HERE.published / "unit_annotation" / f"unitAnnotation_{file}-alexnet.mat"
         shares = table[table.network == network].pivot(index="depth", columns="type", values="share")
         np.testing.assert_allclose(shares[list(TYPES)], loadmat(path)["layerAverageCount"], atol=1e-12)
 

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from scenelens import paper
-from scenelens.assets import advice
-from scenelens.emergence.published import ASSETS
+from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
-from scenelens.sentences import Sentences, share_text
+from scenelens.sentences import share_text
 from scenelens.workbook import SMALL, SOFT, Plate, fit, network_color
 
 _ROW = 0.17  # inches, a line of a bar chart
@@ -21,7 +20,7 @@ _NETWORKS = {
 }
 
 
-def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate | Sentences:
+def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate:
     """Units per object in the paper's own two networks, from what was published about them.
 
     Parameters
@@ -35,12 +34,18 @@ def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate | S
 
     Returns
     -------
-    Plate or Sentences
-        The figure; where the source is not installed, a sentence that says how to get it.
+    Plate
+        The figure.
+
+    Raises
+    ------
+    SceneLensError
+        If the table has no unit of the source.
     """
     own = units[units.source == source]
     if own.empty:
-        return Sentences(advice(ASSETS.get(source, "netdissect")))
+        known = ", ".join(units.source.unique()) or "none"
+        raise SceneLensError(f"the table has no units of {source!r}; sources: {known}.")
     table = own.groupby(["object", "network"]).size().unstack(fill_value=0).rename_axis(index="name")
     table = table.reindex(columns=["scene", "object"], fill_value=0)
     table = table.sort_values(["scene", "object"], ascending=False, kind="stable")
