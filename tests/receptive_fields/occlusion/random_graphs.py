@@ -353,11 +353,25 @@ def map_by_whole_passes(
     stride: int,
     unit: int,
     place: tuple[int, int],
+    only_tensors: bool = False,
 ) -> np.ndarray:
-    """A discrepancy map by the definition: every pass takes one image, and a network as it was before."""
+    """A discrepancy map by the definition: every pass takes one image, and a network as it was before.
+
+    A network of which a pass can change `only_tensors` is copied again only when a pass has changed one.
+    """
+    copies = []
 
     def response(x: Tensor) -> float:
-        found, fresh = [], copy.deepcopy(net)
+        state = net.state_dict()
+        if not only_tensors or any(
+            not torch.equal(state[name], value)
+            for last in copies[-1:]
+            for name, value in last.state_dict().items()
+        ):
+            copies.clear()
+        if not copies:
+            copies.append(copy.deepcopy(net))
+        found, fresh = [], copies[-1]
         hook = fresh.get_submodule(layer).register_forward_hook(lambda _, __, out: found.append(out.clone()))
         with torch.no_grad():
             fresh(x[None].clone())
