@@ -6,9 +6,10 @@ masks of thousands of photographs would not fit. The table is cached: making it 
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
@@ -353,7 +354,7 @@ class InstanceAnnotations:
             bar.update(done)
             size = _PART if helpers else 1
             parts = [self.images[start : start + size] for start in range(done, len(self), size)]
-            with closing(_shared_out(self._read_part, parts, helpers)) as read:
+            with _frozen(), closing(_shared_out(self._read_part, parts, helpers)) as read:
                 for part, (some_rows, some_notes) in zip(parts, read, strict=True):
                     rows += some_rows
                     notes += some_notes
@@ -427,6 +428,19 @@ class InstanceAnnotations:
         """
         step = max(1, (4 << 20) // max(1, array.shape[1]))
         yield from (slice(start, start + step) for start in range(0, len(array), step))
+
+
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Python's search for garbage passes over what is in memory already, such as the packages in use.
+
+    Reading makes so many objects that it would look through all of it again and again.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 # An image's size is asked for several times in a row. `changed`, its stamp, makes sure that an edited file is
