@@ -632,7 +632,8 @@ class Study:
             If the study has no annotations.
         """
         files = self._annotated_files  # raises where there are no annotations
-        close_ups = {self._files[image] for image in self.images_from("object-centric").image}
+        table = self.images  # the study may have no object-centric images
+        close_ups = {self._files[image] for image in table.image[table["source"] == "object-centric"]}
         return [image for image, file in files.items() if file not in close_ups]
 
 
