@@ -58,7 +58,9 @@ def _edges_passed_once(points: np.ndarray) -> np.ndarray:
     n = len(points)
     edges, kept, n_kept = np.empty((n, 4)), np.empty((n, 4)), 0
     for i in range(n):
-        edges[i, :2], edges[i, 2:] = points[i], points[i + 1 if i + 1 < n else 0]
+        after = i + 1 if i + 1 < n else 0
+        for k in range(2):  # number by number: numba takes a second to compile what copies rows
+            edges[i, k], edges[i, 2 + k] = points[i, k], points[after, k]
     # A hash table of all edges, each once: it takes time in proportion to their number.
     places, table = _places(edges), np.full(4 * n, -1, np.int64)
     for i in range(n):
@@ -66,7 +68,8 @@ def _edges_passed_once(points: np.ndarray) -> np.ndarray:
     for i in range(n):
         reverse = _place_of(edges, table, places[i], edges[i, 2], edges[i, 3], edges[i, 0], edges[i, 1])
         if table[reverse] < 0:
-            kept[n_kept] = edges[i]
+            for k in range(4):
+                kept[n_kept, k] = edges[i, k]
             n_kept += 1
     return kept[:n_kept]
 
