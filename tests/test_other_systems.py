@@ -146,6 +146,12 @@ def test_the_search_finds_text_without_an_encoding(code, lacks):
     assert lacks_encoding(name, call) == lacks
 
 
+def test_doors_are_in_ascii():
+    """lazy_loader reads them in the encoding of the country on Windows."""
+    for path in (ROOT / "scenelens").rglob("*.pyi"):
+        assert path.read_bytes().isascii(), path
+
+
 # ---- files
 
 
