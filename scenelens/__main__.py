@@ -164,14 +164,16 @@ def _workbook(words: list[str]) -> int:
 
 
 def _lab(words: list[str]) -> int:
-    parser = _sub_parser("lab", "Open the notebooks in JupyterLab. Other options are JupyterLab's own.")
-    parser.add_argument(
-        "notebooks", nargs="?", type=Path, help="a notebook or folder (default: the workbook)"
+    # A first word without a dash is ours; a later one may belong to an option of JupyterLab.
+    named, words = (words[:1], words[1:]) if words and not words[0].startswith("-") else ([], words)
+    parser = _sub_parser(
+        "lab", "Open the workbook, or a notebook or folder that is named first, in JupyterLab."
     )
+    parser.usage = "scenelens lab [PLACE] [--study STUDY] [options of JupyterLab]"
     parser.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
     options, others = parser.parse_known_args(words)
     _name_study(options.study)
-    place = options.notebooks or _loaded("notebook_files:_own_notebooks")() / "00_start_here.ipynb"
+    place = Path(*named) if named else _loaded("notebook_files:_own_notebooks")() / "00_start_here.ipynb"
     if not place.exists():
         raise SceneLensError(f"there is no notebook or folder {place}.")
     if getattr(os, "getuid", lambda: 1)() == 0:
@@ -218,7 +220,7 @@ def _bench(words: list[str]) -> int:
 
 
 def _sub_parser(name: str, about: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(prog=f"scenelens {name}", description=about)
+    return argparse.ArgumentParser(prog=f"scenelens {name}", description=about, allow_abbrev=False)
 
 
 def _name_study(given: str | None) -> None:

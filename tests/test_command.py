@@ -171,12 +171,23 @@ def test_root_is_warned(monkeypatch, capsys, uid, warned):
     monkeypatch.setattr(command.os, "getuid", lambda: uid, raising=False)
     monkeypatch.setenv("SCENELENS_STUDY", "")
     monkeypatch.setattr(sys, "argv", [])
-    assert command._main(["lab", "--study", "sceneworld", "--no-browser"]) == 0
+    assert command._main(["lab", "--port", "9999", "--study", "sceneworld", "--no-browser"]) == 0
     ((name, notebook, *others),) = started
-    assert (name, others[0]) == ("jupyterlab", "--no-browser")
+    assert (name, *others[:3]) == ("jupyterlab", "--port", "9999", "--no-browser")
     assert Path(notebook) == ROOT / "notebooks" / "00_start_here.ipynb"
     assert ("--allow-root" in others) == ("Warning: you are root" in capsys.readouterr().err) == warned
     assert os.environ["SCENELENS_STUDY"] == "sceneworld"
+
+
+def test_a_notebook_or_folder_can_be_named(monkeypatch, tmp_path, capsys):
+    started = []
+    monkeypatch.setattr(command.runpy, "run_module", lambda name, **more: started.append(sys.argv[1:]))
+    monkeypatch.setattr(command.os, "getuid", lambda: 1000, raising=False)
+    monkeypatch.setattr(sys, "argv", [])
+    assert command._main(["lab", str(tmp_path), "--port", "9999"]) == 0
+    assert started == [[str(tmp_path), "--port", "9999"]]
+    assert command._main(["lab", str(tmp_path / "none.ipynb")]) == 2
+    assert "there is no notebook or folder" in capsys.readouterr().err
 
 
 # ---- files
