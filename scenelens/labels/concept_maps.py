@@ -6,6 +6,7 @@ cloth, red and a horizontal edge. Within a kind a pixel shows one concept, so ea
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from scenelens.annotations import Annotations, LabelMap, Shape
 from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
 from scenelens.labels.colours_and_elements import MEASURED_MAPS
+from scenelens.labels.kept_maps import _KeptMaps
 from scenelens.labels.table import concept_type
 from scenelens.labels.tally import _Combinations
 from scenelens.networks import Network, Preprocessing
@@ -135,9 +137,13 @@ class ConceptMaps:
         SceneLensError
             If the image or its annotation cannot be read.
         """
-        photograph = load_image(self.annotations.path(image))
-        frame = self.network.show_input(photograph)
-        size = self.network.preprocessing.resized(photograph.shape[:2])
+        path, kept = self.annotations.path(image), _KeptMaps.of(self.network)
+        if kept is not None:
+            frame, shape = kept.frame(path, functools.partial(load_image, path))
+        else:
+            photograph = load_image(path)
+            frame, shape = self.network.show_input(photograph), photograph.shape[:2]
+        size = self.network.preprocessing.resized(shape)
         maps = [self._map(kind, image, frame, size) for kind in self.kinds]
         places, codes = _Combinations.of_maps([one.codes for one in maps], frame.shape[:2])
         # There are few combinations and many pixels, so the combinations' codes are numbered.

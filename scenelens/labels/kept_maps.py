@@ -17,8 +17,9 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,8 @@ class _KeptMaps:
         Where the scratch file is made.
     most : int, optional
         The file's largest size in bytes.
+    frames : _KeptFrames, optional
+        The frames of the same images, shared by the networks that see the same frame.
 
     Raises
     ------
@@ -53,7 +56,14 @@ class _KeptMaps:
         If no file can be made there.
     """
 
-    def __init__(self, network: Network, images: Iterable[Path], folder: Path, most: int = _MOST) -> None:
+    def __init__(
+        self,
+        network: Network,
+        images: Iterable[Path],
+        folder: Path,
+        most: int = _MOST,
+        frames: _KeptFrames | None = None,
+    ) -> None:
         shapes = {layer: network.layer_shape(layer) for layer in network.main_layers()}
         self._shapes = {layer: shape for layer, shape in shapes.items() if shape[1:] != (1, 1)}
         self._about = network.weights_hash
@@ -63,6 +73,36 @@ class _KeptMaps:
         self._places: dict[tuple[str, str], int] = {}
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  `_close` does
         self._end, self._most = 0, most
+        self._frames, self._network = frames, weakref.ref(network)
+
+    def frame(self, image: Path, load: Callable[[], np.ndarray]) -> tuple[np.ndarray, tuple[int, int]]:
+        """Return an image's frame, which is cut from the photograph once for all networks that see the same.
+
+        Parameters
+        ----------
+        image : pathlib.Path
+            The image's file.
+        load : callable
+            Reads the photograph, uint8 RGB (h, w, 3), where its frame is not kept.
+
+        Returns
+        -------
+        frame : numpy.ndarray
+            uint8 RGB (H, W, 3).
+        shape : tuple of int
+            (h, w) of the photograph.
+        """
+        name, network = self._name(image), self._network()
+        assert network is not None  # it was needed to find this object
+        frames = self._frames if name in self._stamps else None
+        unchanged = frames is not None and Unfinished.stamp(image) == self._stamps[name]
+        found = frames.read(name) if frames is not None and unchanged else None
+        if found is None:
+            photograph = load()
+            found = network.show_input(photograph), (photograph.shape[0], photograph.shape[1])
+            if frames is not None and unchanged:
+                frames.add(name, *found)
+        return found
 
     def _name(self, path: Path) -> str:
         """The file that a path means: the study and its annotations may name one file differently."""
@@ -111,11 +151,16 @@ class _KeptMaps:
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):
                 folder.mkdir(parents=True, exist_ok=True)
-                most = min(_MOST, shutil.disk_usage(folder).free // _LEAST_FREE) // max(1, len(chosen))
+                most = min(_MOST, shutil.disk_usage(folder).free // _LEAST_FREE) // (len(chosen) + 1)
+                frames: dict[object, _KeptFrames] = {}
                 for network in chosen:
+                    seen = network.preprocessing.framing
+                    if seen not in frames:
+                        frames[seen] = _KeptFrames(folder, most)
+                        stack.callback(frames[seen].close)
                     # A network without a map: whoever needs one says so.
                     with contextlib.suppress(SceneLensError):
-                        _OPEN[network] = _KeptMaps(network, images, folder, most)
+                        _OPEN[network] = _KeptMaps(network, images, folder, most, frames[seen])
                         stack.callback(_close, network)
             yield
 
@@ -194,6 +239,46 @@ class _KeptMaps:
             if self._file.readinto(values.data.cast("B")) != values.nbytes:
                 return False
         return True
+
+
+class _KeptFrames:
+    """Frames of images in a scratch file, for all networks that see the same frame.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the file is made.
+    most : int
+        The file's largest size in bytes.
+    """
+
+    def __init__(self, folder: Path, most: int) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  see `close`
+        self._places: dict[str, tuple[int, tuple[int, ...], tuple[int, int]]] = {}
+        self._end, self._most = 0, most
+        self._lock = threading.Lock()  # images are read ahead in threads
+        self.close = self._file.close
+
+    def add(self, name: str, frame: np.ndarray, shape: tuple[int, int]) -> None:
+        """Keep a frame, where there is room."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._end + frame.nbytes > self._most:
+                return
+            self._file.seek(self._end)
+            if self._file.write(np.ascontiguousarray(frame).data.cast("B")) == frame.nbytes:
+                self._places[name] = self._end, frame.shape, shape
+                self._end += frame.nbytes
+
+    def read(self, name: str) -> tuple[np.ndarray, tuple[int, int]] | None:
+        """A frame and its photograph's size; None where they are not kept."""
+        if name not in self._places:
+            return None
+        place, frame_shape, shape = self._places[name]
+        frame = np.empty(frame_shape, np.uint8)
+        with self._lock:
+            self._file.seek(place)
+            whole = self._file.readinto(frame.data.cast("B")) == frame.nbytes
+        return (frame, shape) if whole else None
 
 
 #: The maps that are kept at the moment.

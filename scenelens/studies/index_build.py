@@ -8,6 +8,7 @@ exactly the same bits.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -130,7 +131,7 @@ def build_blocks(
         pace = announcer.pace(
             bar, "You can interrupt it: finished blocks are kept, and the next call goes on from there."
         )
-        batches = _batches(network, files, load, numbers)
+        batches = _batches(network, files, load, numbers, paths or {})
         with _Writer(files) as writer:
             for number, members in groupby(batches, key=lambda batch: batch.block):
                 began = time.perf_counter()
@@ -215,7 +216,9 @@ def _device(network: Network) -> torch.device:
     return torch.device("cpu") if weights is None else weights.device
 
 
-def _batches(network: Network, files: IndexFiles, load: _Load, numbers: Sequence[int]) -> Iterator[_Batch]:
+def _batches(
+    network: Network, files: IndexFiles, load: _Load, numbers: Sequence[int], paths: Mapping[str, Path]
+) -> Iterator[_Batch]:
     """The batches of these blocks in order, decoded a little before they are used."""
     size = files.inputs["blocks"][1]
     # A batch never spans two blocks: a block's numbers then do not depend on which blocks were there before.
@@ -225,18 +228,24 @@ def _batches(network: Network, files: IndexFiles, load: _Load, numbers: Sequence
         for rows in [files.rows(number)]
         for start in range(0, len(rows), size)
     )
-    return run_ahead(lambda job: _read_batch(network, files, load, *job), jobs)
+    return run_ahead(lambda job: _read_batch(network, files, load, paths, *job), jobs)
 
 
-def _read_batch(network: Network, files: IndexFiles, load: _Load, number: int, rows: range) -> _Batch:
-    batch = _Batch(number, len(rows))
+def _read_batch(
+    network: Network, files: IndexFiles, load: _Load, paths: Mapping[str, Path], number: int, rows: range
+) -> _Batch:
+    batch, kept = _Batch(number, len(rows)), LayerMaps.kept(network)
     images = []
     for row in rows:
+        name = files.images[row]
         try:
-            images.append(load(files.images[row]))
+            if kept is not None and paths:
+                images.append(kept.frame(paths[name], functools.partial(load, name))[0])
+            else:
+                images.append(load(name))
             batch.rows.append(row - number * files.block)
         except (SceneLensError, OSError) as error:
             batch.skipped.append((files.images[row], str(error)))
     if images:
-        batch.inputs = network.prepare(images)
+        batch.inputs = network.prepare(images, framed=kept is not None and bool(paths))
     return batch

@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from scenelens.labels import kept_maps
+from scenelens.images import load_image
+from scenelens.labels import concept_maps, kept_maps, layer_maps
 from scenelens.labels.kept_maps import _KeptMaps
 from scenelens.labels.layer_maps import LayerMaps
 from scenelens.localization.study_localizers import open_localizers
 from scenelens.networks import CaffeNet, Network, Preprocessing, record
 from scenelens.studies import open_study
+from scenelens.studies import study as study_module
 from tests.annotated_study import annotated_study
 
 LAYERS = ["pool1", "pool2", "conv3", "conv4", "pool5"]
@@ -85,7 +87,7 @@ def test_a_changed_file_or_network_is_computed_again(network, files, tmp_path):
 
 def test_there_is_a_largest_size(network, files, tmp_path, monkeypatch):
     size = 4 * sum(int(np.prod(network.layer_shape(layer))) for layer in LAYERS)
-    monkeypatch.setattr(kept_maps, "_MOST", 5 * size)
+    monkeypatch.setattr(kept_maps, "_MOST", 2 * 5 * size)  # half of it is for frames
     with _KeptMaps.open([network], files, tmp_path):
         kept = fill(network, files, run(network))
         fill(network, files, run(network))  # there is room for one more image, and not for four
@@ -140,10 +142,15 @@ def test_index_labels_and_localizers_share_one_pass(tmp_path, monkeypatch):
     alone = everything(annotated_study(tmp_path / "alone", per_category=4))
     study = annotated_study(tmp_path / "shared", per_category=4)
     monkeypatch.setattr(LayerMaps, "maps", never)
+    loaded = []
+    for module in (concept_maps, layer_maps, study_module):
+        monkeypatch.setattr(module, "load_image", lambda path: loaded.append(str(path)) or load_image(path))
     with study.maps_kept():
         for name in study.networks:
             study.index(name)
         shared = everything(study)
+    annotated = [str(study.annotations.path(image)) for image in study.annotations]
+    assert all(loaded.count(path) == 1 for path in annotated)
     assert shared.keys() == alone.keys()
     assert all(np.array_equal(shared[name], alone[name], equal_nan=True) for name in alone)
     assert not list((tmp_path / "shared").rglob("tmp*"))
