@@ -33,12 +33,15 @@ PREFERENCE = {
     ("scene", "fc7"): 0.24,
 }
 PREFERENCE_TOP = 100
+PARTS_FROM = "conv4"  # the layer from which on the two networks differ significantly
 
 # Section 2: top-1 accuracy on the 205 scene categories: the scene network itself, and a linear SVM
 # on the features of the object network.
 SCENE_ACCURACY = {"scene": 0.500, "object": 0.408}
-# Section 2: top-1 accuracy of the object network on its own 1,000 classes.
+# Section 2: top-1 accuracy of the object network on its own 1,000 classes, in the published version and the
+# slides; another version of the text says 63%.
 OBJECT_ACCURACY = {"object": 0.574}
+OBJECT_ACCURACY_IN_TEXT = 0.63
 
 # Table 2: mean side of the scene network's empirical receptive fields, in pixels of its 227-pixel input.
 RF_SIZES = {"pool1": 17.8, "pool2": 37.4, "conv4": 60.0, "pool5": 72.0}

@@ -17,6 +17,9 @@ The scene network: 40% (95% interval 31–50%, n = 100). The intervals leave a g
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from scenelens.paper import PAIR
 
 _LONGEST = 160  # characters of a name that are shown: all of any name that people would write
 # Control characters and the separators of lines and paragraphs. They would end a line or a list.
@@ -296,3 +299,36 @@ def gap_text(
     """
     verb, meaning = ("leave a gap", gap) if apart(*one, *other) else ("overlap", overlap)
     return f"{subject} {verb}" + (f": {meaning}" if meaning else "")
+
+
+def networks_text(names: Iterable[str], of: str = "images") -> str:
+    """Say how many scene and object networks are compared, and what their number leaves open.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The networks' names in the study; "scene_2" is a second scene network.
+    of : str, optional
+        What the intervals are over, such as "images" (default) or "units".
+
+    Returns
+    -------
+    str
+        Sentences; empty without a network of both kinds.
+
+    Examples
+    --------
+    >>> networks_text(["scene", "object", "untrained"]).split(" The ")[0]
+    '**Networks compared: 1 scene network, 1 object network.**'
+    >>> networks_text(["scene", "untrained"])
+    ''
+    """
+    names = list(names)
+    kinds = {kind: sum(bool(re.match(f"{kind}(?![a-z])", name)) for name in names) for kind in PAIR}
+    if not all(kinds.values()):
+        return ""
+    listed = ", ".join(f"{n} {kind} network{'s' * (n > 1)}" for kind, n in kinds.items())
+    text = f"**Networks compared: {listed}.** The intervals are over {of}, not over networks"
+    if max(kinds.values()) > 1:
+        return f"{text}: how far networks of one kind differ from each other is the spread to compare with."
+    return f"{text}: another training of the same kind, from another start, could differ by more."

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.exercises import check
 from scenelens.studies.study import open_study
-from scenelens.two_networks import exercises, tables
+from scenelens.two_networks import tables
 from scenelens.workbook.checks import _plain, check_choice, check_number
 from tests.tiny_study import write_tiny_study
 
@@ -121,13 +121,12 @@ def test_an_unknown_exercise_is_told():
 @pytest.mark.parametrize(("gaps", "expected"), [
     ([False, True, True], 1), ([True, False, True], 2), ([True, True, True], 0), ([True, True, False], None),
 ])  # fmt: skip
-def test_a_gap_must_last_to_the_end(monkeypatch, gaps, expected):
+def test_a_gap_must_last_to_the_end(gaps, expected):
     rows = []
     for depth, gap in enumerate(gaps):
         rows += [("scene", depth, 0.2, 0.3), ("object", depth, *((0.4, 0.5) if gap else (0.25, 0.35)))]
     table = pd.DataFrame(rows, columns=["network", "depth", "low", "high"])
-    monkeypatch.setattr(exercises, "layer_preference", lambda study: table)
-    assert exercises._first_lasting_gap(None) == expected
+    assert tables._lasting_gap(table) == expected
 
 
 @pytest.mark.parametrize("expected", [math.nan, math.inf])

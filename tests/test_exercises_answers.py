@@ -128,7 +128,8 @@ def stand_ins(exercise, words):
     return {
         "02.4": {
             "layer_pairs": lambda study: pd.DataFrame({"scene": sorted(words)}),
-            "_first_lasting_gap": lambda study: sorted(words).index(words[0]),
+            "layer_preference": lambda study: None,
+            "_lasting_gap": lambda table: sorted(words).index(words[0]),
         },
         "03_1.2": {
             "choose_categories": lambda study: ["attic"],

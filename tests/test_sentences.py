@@ -8,6 +8,7 @@ from scenelens.sentences import (
     gap_text,
     interval,
     named,
+    networks_text,
     one_line,
     percent,
     share_text,
@@ -99,3 +100,16 @@ def test_a_name_is_one_visible_line_of_bounded_length(name):
 def test_a_dollar_begins_no_formula_anywhere():
     # In an element of its own it is no delimiter for MathJax, which looks at runs of text.
     assert Sentences("$x$")._repr_markdown_() == "<span>&#36;</span>x<span>&#36;</span>"
+
+
+@pytest.mark.parametrize(("names", "said"), [
+    (["scene", "object"], "1 scene network, 1 object network.** The intervals are over units, not over "
+     "networks: another training"),
+    (["scene", "scene_2", "scene-3", "object", "scenery"], "3 scene networks, 1 object network.** The "
+     "intervals are over units, not over networks: how far networks of one kind differ"),
+    (["scene", "untrained"], ""), (["mine", "yours"], ""), ([], ""),
+])  # fmt: skip
+def test_the_number_of_networks_is_said(names, said):
+    text = networks_text(names, "units")
+    assert said in text
+    assert bool(text) == bool(said)

@@ -28,7 +28,7 @@ def _most_kept(study: Study, answer: object) -> Verdict:
 
 
 def _random_keeps_more(study: Study, answer: object) -> Verdict:
-    """03_1.3: why removal in random order keeps nearly everything."""
+    """03_1.3: why removal in random order keeps more than the search."""
     hint = "Both orders stop at the same event. How soon does a random removal meet a segment that matters?"
     choices = ["it stops early", "it is wiser", "it removes less area"]
     return check_choice(answer, choices[0], choices, hint)

@@ -10,9 +10,12 @@ import numpy as np
 from scenelens.minimal_images.retention_search import Retention
 from scenelens.sentences import Sentences, named, share_text, words
 
+_NONE = "No object is in enough of them to be counted."
+_LEAST = 4  # images from which on an object counts, as in the figure and in the exercise
+
 
 def describe_retention(found: Retention | Mapping[str, list[Retention]]) -> Sentences:
-    """Describe which objects minimal images keep most often, compared with removal in random order.
+    """Describe which objects minimal images keep most often, compared with a random choice of segments.
 
     Parameters
     ----------
@@ -52,13 +55,18 @@ def _describe_category(found: Retention) -> str:
         f"keeps {used.kept_share.mean():.0%} of the pixels on average; removed in random order, "
         f"{used.random_share.mean():.0%}. "
     )
-    objects = [_describe_object(row) for row in found.compare_with_paper().head(3).itertuples()]
-    if not objects:
-        return text + "No object is in enough of them to be counted."
-    return text + "Kept most often: " + "; ".join(objects) + "."
+    table = found.compare_with_paper(least=_LEAST)
+    first = table[table.n >= _LEAST].head(3)
+    objects = [_describe_object(row) for row in first.itertuples()]
+    text += f"Kept most often: {'; '.join(objects)}." if objects else _NONE
+    others = table[table.paper.notna() & ~table.index.isin(first.index)]
+    others = [_describe_object(row) for row in others.itertuples()]
+    return text + (f" The paper names as well: {'; '.join(others)}." if others else "")
 
 
 def _describe_object(row: Any) -> str:
     quoted = "" if np.isnan(row.paper) else f" (the paper: {row.paper:.0%})"
+    if row.n < _LEAST:
+        return f"{named(words(row.object))} in {row.kept} of {row.n} images{quoted}"
     share = share_text(row.share, row.low, row.high, row.n)
-    return f"{named(words(row.object))} {share}, at random {row.random:.0%}{quoted}"
+    return f"{named(words(row.object))} {share}, by a random choice {row.by_chance:.0%}{quoted}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenelens.studies import Study
-from scenelens.two_networks.tables import layer_pairs, layer_preference
+from scenelens.two_networks.tables import _lasting_gap, layer_pairs, layer_preference
 from scenelens.workbook import Verdict, check_choice, check_number
 
 
@@ -29,22 +29,13 @@ def _wider_interval(study: Study, answer: object) -> Verdict:
     return check_choice(answer, "wider", ["wider", "narrower", "equally wide"], hint)
 
 
-def _lasting_gap(study: Study, answer: object) -> Verdict:
+def _where_they_part(study: Study, answer: object) -> Verdict:
     """02.4: the first layer from which on the two networks' intervals leave a gap to the end, or 'never'."""
     _ = study.networks["object"], study.networks["scene"]  # raises where one is missing
-    expected = _first_lasting_gap(study)
+    expected = _lasting_gap(layer_preference(study))
     layers = layer_pairs(study)["scene"].tolist()
     hint = "Start at the deepest layer and go back, as long as the two bars do not touch."
     return check_choice(answer, "never" if expected is None else layers[expected], [*layers, "never"], hint)
 
 
-def _first_lasting_gap(study: Study) -> int | None:
-    """Return the smallest depth from which on the object network's interval lies above the other's."""
-    table = layer_preference(study)
-    wide = table.pivot(index="depth", columns="network", values=["low", "high"]).sort_index()
-    gap = (wide["low", "object"] > wide["high", "scene"]).to_numpy()
-    depths = [depth for depth in range(len(gap)) if gap[depth:].all()]
-    return depths[0] if depths else None
-
-
-CHECKS = {"02.1": _chance_level, "02.2": _top_ten, "02.3": _wider_interval, "02.4": _lasting_gap}
+CHECKS = {"02.1": _chance_level, "02.2": _top_ten, "02.3": _wider_interval, "02.4": _where_they_part}

@@ -12,8 +12,9 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.paper import CONTROL, PAIR, SOURCES
-from scenelens.sentences import Sentences, gap_text, named, percent, share_text
+from scenelens.sentences import Sentences, gap_text, named, networks_text, percent, share_text
 from scenelens.two_networks.svm_transfer import MIN_IMAGES
+from scenelens.two_networks.tables import _lasting_gap
 
 
 def describe_table_1(table: pd.DataFrame) -> Sentences:
@@ -34,18 +35,19 @@ def describe_table_1(table: pd.DataFrame) -> Sentences:
         return Sentences(text + "The workbook treats it in the same way, early layers first.")
     known = table.dropna(subset=["paper_units"])
     maps = sum(tuple(a) == tuple(b) for a, b in zip(known["map"], known["paper_map"], strict=True))
-    ratios = sorted({float(r) for r in (known["units"] / known["paper_units"]).round(4)})
+    ratios = (known["units"] / known["paper_units"]).astype(float).round(4)
     text = f"**{maps} of {len(known)}** layers have exactly the paper's map size. "
-    if ratios == [1.0]:
+    if (ratios == 1).all():
         return Sentences(text + "Every layer has the paper's number of units.")
-    parts = ", ".join(f"{ratio:g}" for ratio in ratios)
-    return Sentences(
-        text + f"The number of units is {parts} times the paper's: a slimmer network, the same geometry."
-    )
+    parts = [
+        f"{ratio:g} times the paper's number in {', '.join(map(named, layers))}"
+        for ratio, layers in known["layer"].groupby(ratios, sort=False)
+    ]
+    return Sentences(f"{text}Units: {'; '.join(parts)}.")
 
 
 def describe_preference(table: pd.DataFrame) -> Sentences:
-    """Describe which images the first and the deepest layer prefer, and compare with the paper.
+    """Describe which images the layers prefer, and compare with the paper, what differs from it first.
 
     Parameters
     ----------
@@ -55,12 +57,14 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
     Returns
     -------
     Sentences
-        A list: both layers, the untrained network where there is one, and the layers that the paper names.
+        A list: where two networks part and where their order is not the paper's, the first and the deepest
+        layer, the untrained network where there is one, and the layers that the paper names.
     """
     deepest = table["depth"].max()
     lines = _describe_range(table)
     if table["n"].min() >= table["images"].min():
         return _listed(lines)
+    lines += _describe_order(table)
     for depth in dict.fromkeys((0, deepest)):
         lines.append(_describe_depth(table[table["depth"] == depth], depth == deepest))
     control = table[(table["network"] == CONTROL) & (table["depth"] == deepest)]
@@ -75,7 +79,38 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
             "against 47% (scene network) at its second pooling layer, pool2, and 78% against 24% at fc7, the "
             "last hidden layer."
         )
-    return _listed(lines)
+    limit = networks_text(table["network"].unique())
+    return _listed([*lines, limit] if limit else lines)
+
+
+def _describe_order(table: pd.DataFrame) -> list[str]:
+    """From which layer on two networks differ, and in which layers their order is not the paper's."""
+    if not set(PAIR) <= set(table["network"]):
+        return []
+    rows = table[table["network"].isin(PAIR)].set_index(["network", "depth"]).sort_index()
+    names, start = rows.loc["scene"]["layer"], _lasting_gap(table)
+    text = "in no run of layers that lasts to the deepest" if start is None else _from_on(names, start)
+    lines = [
+        "**Where do they part?** The object network's interval lies above the scene network's, without "
+        f"touching it, {text}; in the paper the two differ from {paper.PARTS_FROM} on."
+    ]
+    both = rows["share"].unstack("network")
+    reversed_order = [
+        f"{named(names[depth])} (object network {percent(row.object)}, scene network {percent(row.scene)}"
+        f"{', the intervals leave a gap' * int(rows.low['scene', depth] > rows.high['object', depth])})"
+        for depth, row in both[both["scene"] > both["object"]].iterrows()
+    ]
+    if reversed_order:
+        lines.append(
+            "**Not the paper's order**: the scene network's share is the larger one in "
+            f"{', '.join(reversed_order)}."
+        )
+    return lines
+
+
+def _from_on(names: pd.Series, start: int) -> str:
+    layer = named(names[start])
+    return f"only at {layer}, the deepest layer" if start == names.index.max() else f"from {layer} on"
 
 
 def _other_architecture(table: pd.DataFrame) -> str:
@@ -181,7 +216,10 @@ def _describe_accuracy_row(row: dict[str, Any]) -> str:
     text = f"{name}; on this study's images of {row['categories']} of them it is right in {_share(row)}."
     quoted = {"scene": paper.SCENE_ACCURACY["scene"], "object": paper.OBJECT_ACCURACY["object"]}
     if row["network"] in quoted:
-        text += f" The paper's, on its own test images: {percent(quoted[row['network']])}."
+        text += f" The paper's, on its own test images: {100 * quoted[row['network']]:.1f}%."
+    if row["network"] == "object":
+        other = percent(paper.OBJECT_ACCURACY_IN_TEXT)
+        text += f" So the published version and the slides; another version of the text says {other}."
     return text + _not_counted(row)
 
 
@@ -222,9 +260,20 @@ def describe_transfer(table: pd.DataFrame) -> Sentences:
     scene, other = (f"{100 * paper.SCENE_ACCURACY[name]:.1f}%" for name in PAIR)
     lines.append(
         f"**The paper**, on 205 scene categories: {scene} for the scene network itself, "
-        f"{other} for a linear SVM on the object network's features."
+        f"{other} for a linear SVM on the object network's features{_relative_loss(table)}."
     )
     return _listed(lines)
+
+
+def _relative_loss(table: pd.DataFrame) -> str:
+    """How much of the scene network's accuracy is lost with the object network's features, there and here."""
+    theirs = 1 - paper.SCENE_ACCURACY["object"] / paper.SCENE_ACCURACY["scene"]
+    text = f", a loss of {percent(theirs)} of the accuracy"
+    shares = table[table["task"] == "scene"].set_index("features")["share"]
+    if not set(PAIR) <= set(shares.index) or not shares["scene"] > 0:
+        return text
+    lost = 1 - shares["object"] / shares["scene"]
+    return f"{text}; here {percent(abs(lost))} are {'lost' if lost >= 0 else 'gained'}"
 
 
 def _describe_task(rows: pd.DataFrame, task: str) -> str:

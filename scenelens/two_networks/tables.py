@@ -82,6 +82,17 @@ def layer_pairs(
     return table
 
 
+def _lasting_gap(table: pd.DataFrame) -> int | None:
+    """The depth from which on the object network's interval lies above the scene network's to the end.
+
+    ``table`` is that of `layer_preference`; None where the deepest layer leaves no such gap.
+    """
+    wide = table.pivot(index="depth", columns="network", values=["low", "high"]).sort_index()
+    gap = (wide["low", "object"] > wide["high", "scene"]).to_numpy()
+    lasting = [depth for depth in range(len(gap)) if gap[depth:].all()]
+    return lasting[0] if lasting else None
+
+
 def strongest_images(study: Study, n: int = 3, layers: list[str] | None = None) -> pd.DataFrame:
     """Return the images with the largest response, summed over a layer's units and positions (Figure 1).
 

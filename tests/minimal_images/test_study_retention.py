@@ -144,6 +144,48 @@ def test_a_table_with_the_papers_shares(monkeypatch):
     assert sentences.describe_retention(few).endswith("No object is in enough of them to be counted.")
 
 
+def counted(category, *objects):
+    """A category's counts: each object given as (name, images it is on, images that keep it)."""
+    images = []
+    for k in range(max(n for _, n, _ in objects)):
+        names = [name for name, n, _ in objects if k < n]
+        kept = tuple(k < n_kept for _, n, n_kept in objects if k < n)
+        images.append(ImageRetention(str(k), "", tuple(names), (0.1,) * len(kept), kept, (True,) * len(kept)))
+    return Retention(category, category, tuple(images), {})
+
+
+def test_what_the_paper_names_is_said_even_where_little_is_kept(monkeypatch):
+    quoted = {"carousel": 0.75, "tent": 0.9, "ride": 0.64, "roller coaster": 0.5}
+    monkeypatch.setitem(paper.RETENTION, "fair", quoted)
+    kept = [
+        ("tent", 8, 8),
+        ("wheel", 8, 7),
+        ("booth", 8, 6),
+        ("tree", 8, 5),
+        ("carousel", 8, 2),
+        ("ride", 3, 3),
+    ]
+    found = counted("fair", *kept)
+    text = sentences.describe_retention(found)
+    first, others = text.split("The paper names as well: ")
+    assert "tent 100%" in first
+    assert "(the paper: 90%)" in first
+    assert "carousel" not in first
+    assert "tree" not in text
+    assert "carousel 25%" in others
+    assert "(the paper: 75%)" in others
+    assert "ride in 3 of 3 images (the paper: 64%)" in others
+    assert "roller coaster" not in text  # on none of the images
+    assert "tent" not in others
+
+
+def test_the_baseline_in_the_text_is_the_random_choice_of_as_many_segments():
+    """Two of three segments are kept, removal in random order keeps all: chance is two thirds, not 100%."""
+    one = ImageRetention("a", "", ("tent", "wheel", ""), (0.1, 0.2, 0.7), (True, False, True), (True,) * 3)
+    text = sentences.describe_retention(Retention("fair", "fair", (one,) * 4, {}))
+    assert "tent 100% (95% interval 51–100%, n = 4), by a random choice 67%" in text
+
+
 def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favourite, tmp_path, monkeypatch):
     path = tmp_path / "retention.json"
     monkeypatch.setattr(study_retention, "_shipped_file", lambda _: path)

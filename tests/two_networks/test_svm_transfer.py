@@ -136,3 +136,14 @@ def test_the_sentence_follows_the_numbers(scene, other, words):
     assert words in text
     assert "4 of them, chance 25%" in text
     assert "50.0% for the scene network itself, 40.8% for a linear SVM" in text
+
+
+@pytest.mark.parametrize(("scene", "other", "said"), [
+    (0.8, 0.4, "a loss of 18% of the accuracy; here 50% are lost."),
+    (0.5, 0.6, "a loss of 18% of the accuracy; here 20% are gained."),
+    (0.0, 0.1, "a loss of 18% of the accuracy."),
+    (np.nan, np.nan, "a loss of 18% of the accuracy."),
+])  # fmt: skip
+def test_the_loss_stands_beside_the_papers(scene, other, said):
+    table = table_of((scene, 0.0, 1.0), (other, 0.0, 1.0))
+    assert sentences._relative_loss(table) == f", {said.removesuffix('.')}"

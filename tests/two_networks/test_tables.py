@@ -39,7 +39,8 @@ def test_table_1_of_the_full_width_net_is_the_papers(paper_net):
 def test_a_slimmer_net_is_called_slimmer(tiny_network):
     text = sentences.describe_table_1(tables.compare_with_table_1(tiny_network))
     assert "**10 of 10**" in text
-    assert "0.125 times the paper's" in text
+    assert "Units: 0.125 times the paper's number in conv1, pool1, conv2, pool2" in text
+    assert "0.0039 times the paper's number in fc6, fc7." in text
 
 
 def test_another_architecture_is_not_compared_with_the_paper():
@@ -214,6 +215,49 @@ def test_a_gap_is_called_a_gap_and_an_overlap_an_overlap():
     assert close.count("The intervals overlap") == 2
     turned = sentences.describe_preference(preference((0.8, 0.7, 0.9), (0.2, 0.1, 0.3)))
     assert "the scene network prefers object-centric" in turned
+
+
+def by_layer(**shares):
+    """A table of layers with the two networks' shares, (scene, object), within 5 points either way."""
+    rows = [
+        (network, depth, layer, share, share - 0.05, share + 0.05, 100, 400, 0.5, np.nan)
+        for depth, (layer, both) in enumerate(shares.items())
+        for network, share in zip(("scene", "object"), both, strict=True)
+    ]
+    names = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
+    return pd.DataFrame(rows, columns=names)
+
+
+@pytest.mark.parametrize(("shares", "said"), [
+    ({"pool2": (0.4, 0.3), "conv4": (0.1, 0.5), "pool5": (0.2, 0.21), "fc7": (0.1, 0.9)},
+     "without touching it, only at fc7, the deepest layer; in the paper the two differ from conv4 on."),
+    ({"pool2": (0.32, 0.4), "conv4": (0.3, 0.5), "fc7": (0.1, 0.9)}, "touching it, from conv4 on; in"),
+    ({"pool2": (0.1, 0.9), "fc7": (0.5, 0.5)}, "in no run of layers that lasts to the deepest; in the paper"),
+])  # fmt: skip
+def test_the_layer_from_which_on_they_differ_is_said_first(shares, said):
+    text = sentences.describe_preference(by_layer(**shares))
+    assert said in text.splitlines()[0]
+
+
+def test_a_reversed_order_is_said_and_the_papers_order_is_not():
+    text = sentences.describe_preference(by_layer(pool2=(0.42, 0.3), pool5=(0.08, 0.04), fc7=(0.1, 0.9)))
+    said = next(line for line in text.splitlines() if "Not the paper's order" in line)
+    assert "pool2 (object network 30%, scene network 42%, the intervals leave a gap)" in said
+    assert "pool5 (object network 4%, scene network 8%)" in said
+    assert "fc7" not in said
+    assert "order" not in sentences.describe_preference(by_layer(pool2=(0.3, 0.3), fc7=(0.1, 0.9)))
+
+
+def test_one_network_of_each_kind_is_named_as_a_limit():
+    text = sentences.describe_preference(by_layer(pool2=(0.3, 0.4), fc7=(0.1, 0.9)))
+    assert text.splitlines()[-1].startswith("- **Networks compared: 1 scene network, 1 object network.**")
+    assert "another training of the same kind" in text
+
+
+def test_both_versions_of_the_object_networks_accuracy_are_said(study):
+    text = sentences.describe_accuracy(tables.own_accuracy(study))
+    assert "The paper's, on its own test images: 50.0%." in text
+    assert "57.4%. So the published version and the slides; another version of the text says 63%." in text
 
 
 def test_the_papers_value_is_placed_against_our_interval():
