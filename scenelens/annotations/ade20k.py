@@ -48,7 +48,7 @@ class ADE20K(PolygonAnnotations):
     and the rank in as few as 65%.
     """
 
-    _reads_beside = True
+    _reads_in_processes = True
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class _CodedMasks(InstanceAnnotations):
     Pixels of a code without a name are unlabelled, and counted in the report.
     """
 
-    _reads_beside = True
+    _reads_in_processes = True
 
     _what = "code"  # what stands for a class, for the report
     _span = MOST_CODE + 1  # codes that there may be

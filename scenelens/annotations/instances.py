@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from scenelens.annotations.beside import START, _helpers_for, _shared_out
 from scenelens.annotations.interface import Instance, LabelMap, Shape
+from scenelens.annotations.reader_processes import START, _helpers_for, _shared_out
 from scenelens.annotations.sources import SourceFile
 from scenelens.caches import cached
 from scenelens.errors import SceneLensError, close_names
@@ -371,14 +371,14 @@ class InstanceAnnotations:
         seconds = self._seconds()
         # A reader's own format may depend on what only this process has.
         own = not type(self).__module__.startswith("scenelens.")
-        helpers = _helpers_for(seconds) if self._reads_beside and not own else 0
+        helpers = _helpers_for(seconds) if self._reads_in_processes and not own else 0
         # Until the helpers have begun, this process works alone.
         total = (seconds + helpers * START) / (helpers + 1)
         print(f"Reading {len(self)} annotations takes about {total:.0f} s.", flush=True)
         return helpers
 
     #: Whether other processes may read images: what the object holds is little, and tells all.
-    _reads_beside = False
+    _reads_in_processes = False
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs to read images."""

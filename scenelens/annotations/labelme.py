@@ -25,8 +25,8 @@ from scenelens.annotations.duplicates import _without_duplicates
 from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
 from scenelens.annotations.names import normalise_name, plain_text
 from scenelens.annotations.outlined import AnnotatedObject, Annotation
+from scenelens.annotations.safe_xml import _xml_root
 from scenelens.annotations.sources import SourceFile
-from scenelens.annotations.xml_door import _xml_root
 from scenelens.errors import SceneLensError
 
 # Characters that XML forbids, as they are or written as &#x1; or &#1;.

@@ -40,7 +40,7 @@ class _LabelmeJson(PolygonAnnotations):
         As for `AnnotatedImages`.
     """
 
-    _reads_beside = True
+    _reads_in_processes = True
 
     # The program turns a photograph as the camera's tag says, before anything is drawn on it.
     _turns_photographs = True

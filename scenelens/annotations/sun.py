@@ -163,7 +163,7 @@ class AnnotatedImages(PolygonAnnotations):
         If no photograph has an annotation.
     """
 
-    _reads_beside = True
+    _reads_in_processes = True
     # Folders of photographs and of XML files, the first that is there.
     _folders: tuple[tuple[str, ...], tuple[str, ...]] = (("Images",), ("Annotations",))
 

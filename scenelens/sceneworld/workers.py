@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 
 import cv2
+
+from scenelens.processes import _cores, _end_with_parent
 
 __all__ = ["cores", "render_pool"]
 
 
-def cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+cores = _cores
 
 
 def render_pool(workers: int) -> ProcessPoolExecutor:
@@ -39,12 +37,4 @@ def render_pool(workers: int) -> ProcessPoolExecutor:
 
 def _begin() -> None:
     cv2.setNumThreads(0)  # OpenCV's own threads would only compete with the other processes
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # This waits for the end of the parent on any system, unlike signals of the kernel or a look at the parent's number.
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    _end_with_parent()

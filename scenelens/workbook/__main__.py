@@ -23,6 +23,7 @@ from scenelens.errors import SceneLensError
 from scenelens.files import file_name, replace_file
 from scenelens.installation import HERE
 from scenelens.notebook_files import _own_notebooks
+from scenelens.processes import _cores
 from scenelens.workbook.kernels import NotebookKernel
 
 _ABOUT = "Run every notebook of the workbook, and write each as a page."
@@ -209,11 +210,6 @@ def _prepare_kernels(jobs: int) -> None:
     for library in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(library, threads)
     NotebookKernel.prepare()
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _longest_first(paths: Sequence[Path], folder: Path) -> list[Path]:

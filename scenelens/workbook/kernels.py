@@ -37,6 +37,8 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from scenelens.processes import _end_with_parent
+
 _COPIES = sys.platform == "linux"  # whether a kernel is a copy of a process that has imported everything
 _PRELOADED = "scenelens.workbook.preloaded"
 _INLINE = "module://matplotlib_inline.backend_inline"  # ipykernel's choice for the figures of pyplot
@@ -235,7 +237,7 @@ def _run_kernel(words: Sequence[str], folder: str, env: dict[str, str]) -> None:
     os.environ.update(getattr(sys.modules.get(_PRELOADED), "ENVIRONMENT", {}) | env)
     sys.argv[1:] = words
     atexit._clear()  # what was registered belongs to the process that was copied
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _end_with_parent()
     # These two look for a notebook when they are imported, which was before there was one.
     pandas.set_option("display.max_columns", 20)
     matplotlib.rcParams["backend"] = env.get("MPLBACKEND") or _INLINE
@@ -244,10 +246,3 @@ def _run_kernel(words: Sequence[str], folder: str, env: dict[str, str]) -> None:
         IPKernelApp.launch_instance(list(words), parent_handle=os.getppid())
     finally:
         atexit._run_exitfuncs()  # multiprocessing does not call them in a copy
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -1,4 +1,4 @@
-"""The door for XML of strangers: dangerous files are refused, the others are read by the parser in C.
+"""XML files of others: dangerous ones are refused, the rest are read by Python's parser in C.
 
 A file that declares a document type can define entities that expand to gigabytes, or that read files of this
 machine and of others. Annotations never need one. So every such file is refused before a tree is made, and

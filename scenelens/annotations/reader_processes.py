@@ -1,9 +1,9 @@
-"""Work on a long list that further processes do beside this one.
+"""Further processes that help this one with a long list of jobs, such as annotations to read.
 
-A process that helps is a fresh Python: it needs a second to begin, the same on every system, and does not run
-the reader's program again, as the processes of `multiprocessing` may. It gets jobs through a pipe, and ends
-when that pipe closes, so it never outlives this process, even one that is killed. Meanwhile this process does
-jobs, too. What a helper that fails had begun, this process does again.
+A helper is a new process of Python. It needs about a second to begin. It works in the same way on every
+system, and does not run the reader's program again, as the processes of `multiprocessing` may. It gets jobs
+through a pipe, and ends when that pipe closes, so it never outlives this process, even one that is killed.
+Meanwhile this process does jobs, too. If a helper fails, this process does the job that the helper had begun.
 
 >>> list(_shared_out(sum, [[1, 2], [3, 4]], helpers=0))
 [3, 7]
@@ -22,6 +22,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from scenelens.processes import _cores
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -31,7 +33,7 @@ _MOST_HELPERS = 3
 # What the helper runs; it finds packages where this process does.
 _PROGRAM = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
-    "from scenelens.annotations.beside import _help; _help(sys.stdin.buffer, sys.stdout.buffer)"
+    "from scenelens.annotations.reader_processes import _help; _help(sys.stdin.buffer, sys.stdout.buffer)"
 )
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 
@@ -54,9 +56,7 @@ def _helpers_for(seconds: float) -> int:
     >>> _helpers_for(1.5)
     0
     """
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return min(cores - 1, int(seconds / (2 * START)), _MOST_HELPERS)
+    return min(_cores() - 1, int(seconds / (2 * START)), _MOST_HELPERS)
 
 
 def _shared_out(

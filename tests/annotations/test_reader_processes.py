@@ -1,4 +1,4 @@
-"""Helpers beside this process: results in order whatever happens to a helper, and none outlives it."""
+"""Processes that help this one: results stay in order if one fails, and none outlives this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from scenelens.annotations import AnnotatedImages, JoinedAnnotations, instances
-from scenelens.annotations.beside import _helpers_for, _shared_out
+from scenelens.annotations.reader_processes import _helpers_for, _shared_out
 from tests.labelme_xml import annotation_xml, object_xml
 
 JOBS = list(range(12))
@@ -101,8 +101,8 @@ KILLED = """
 import sys
 from functools import partial
 from pathlib import Path
-from scenelens.annotations.beside import _shared_out
-from tests.annotations.test_beside import endless
+from scenelens.annotations.reader_processes import _shared_out
+from tests.annotations.test_reader_processes import endless
 list(_shared_out(partial(endless, Path(sys.argv[1])), range(10), 1))
 """
 

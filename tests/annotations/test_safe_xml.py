@@ -1,4 +1,4 @@
-"""The door for XML against the package defusedxml: both refuse the same files, and give the same trees."""
+"""Reading XML, compared with the package defusedxml: both refuse the same files, and give the same trees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from defusedxml import DefusedXmlException
 
 from scenelens.annotations import parse_annotation
-from scenelens.annotations.xml_door import _xml_root
+from scenelens.annotations.safe_xml import _xml_root
 from scenelens.errors import SceneLensError
 from tests.labelme_xml import TRIANGLE, annotation_xml, object_xml
 from tests.torture.mutate import edited_text
