@@ -48,11 +48,11 @@ def real_study(real: Path) -> Study:
 
 @pytest.fixture(scope="session")
 def released() -> LabelSet:
-    """The paper's released answers; skips where they are missing."""
+    """The paper's released answers, which come with the package."""
     return released_answers()
 
 
 @pytest.fixture(scope="session")
 def dissected() -> LabelSet:
-    """Network Dissection's labels of the paper's units; skips where they are missing."""
+    """Network Dissection's labels of the paper's units, which come with the package."""
     return dissected_labels()

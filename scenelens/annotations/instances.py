@@ -377,7 +377,8 @@ class InstanceAnnotations:
         print(f"Reading {len(self)} annotations takes about {total:.0f} s.", flush=True)
         return helpers
 
-    #: Whether other processes may read images: what the object holds is little, and tells all.
+    #: Whether other processes may read images. They get a copy of the object: it must be small, and all
+    #: that reading needs.
     _reads_in_processes = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -432,7 +433,7 @@ class InstanceAnnotations:
 
 @contextmanager
 def _frozen() -> Iterator[None]:
-    """Python's search for garbage passes over what is in memory already, such as the packages in use.
+    """A block in which Python's search for garbage passes over what was in memory before.
 
     Reading makes so many objects that it would look through all of it again and again.
     """

@@ -147,7 +147,7 @@ class _Shared:
 def _lead(shared: _Shared, work: Callable, jobs: Sequence[Any]) -> None:
     """Give jobs to one helper, in a thread, until none is left or the helper fails."""
     number = None
-    # Whatever goes wrong, this process does the job itself, and meets what there is to meet.
+    # Whatever goes wrong, this process does the job itself; an error in the job is raised here then.
     with suppress(Exception), _started() as process:
         shared.add(process)
         assert process.stdin is not None

@@ -158,7 +158,7 @@ class _KeptMaps:
                     if seen not in frames:
                         frames[seen] = _KeptFrames(folder, most)
                         stack.callback(frames[seen].close)
-                    # A network without a map: whoever needs one says so.
+                    # A network without a map has nothing to keep; where a map is needed, that is said there.
                     with contextlib.suppress(SceneLensError):
                         _OPEN[network] = _KeptMaps(network, images, folder, most, frames[seen])
                         stack.callback(_close, network)
@@ -230,7 +230,7 @@ class _KeptMaps:
         Returns
         -------
         bool
-            Whether all of them were there. If not, the arrays hold no meaning.
+            Whether all of them were there. If not, what the arrays contain means nothing.
         """
         if not self.has(image, into):
             return False

@@ -10,6 +10,7 @@ from PIL import Image
 
 from scenelens.annotations import ANNOTATION_FORMATS
 from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.studies import image_lists
 from scenelens.studies import study as study_module
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
@@ -173,7 +174,7 @@ def test_a_limit_takes_from_all_categories_in_turn(tmp_path):
     paths = [tmp_path / category / f"{n}.png" for category in "ab" for n in range(5)] + [
         tmp_path / "c" / "0.png"
     ]
-    kept = study_module._spread(paths, tmp_path, "folder", 6)
+    kept = image_lists._spread(paths, tmp_path, "folder", 6)
     assert sorted(path.parent.name for path in kept) == list("aaabbc")
 
 
@@ -227,7 +228,7 @@ def test_a_folder_of_the_first_letter_is_no_part_of_a_category(tmp_path, folders
     for folder in folders:
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8)).save(tmp_path / folder / "x.png")
-    found = study_module._listed({"source": "scene-centric"}, tmp_path)
+    found = image_lists._listed({"source": "scene-centric"}, tmp_path)
     assert sorted(found["category"]) == sorted(categories)
 
 
@@ -237,7 +238,7 @@ def test_categories_can_be_renamed_with_or_without_their_letter(tmp_path):
         Image.new("RGB", (8, 8)).save(tmp_path / folder / "x.png")
     for key in ("desert", "d/desert"):
         entry = {"source": "scene-centric", "categories": {key: "desert/sand"}}
-        assert sorted(study_module._listed(entry, tmp_path)["category"]) == ["abbey", "desert/sand"]
+        assert sorted(image_lists._listed(entry, tmp_path)["category"]) == ["abbey", "desert/sand"]
 
 
 def test_a_study_is_called_by_its_title(tmp_path):

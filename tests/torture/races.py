@@ -1,4 +1,4 @@
-"""Several processes at once on one cache, one folder of a world, one file of answers, one download."""
+"""Several processes at once on one cache, one folder of a world, one file of answers."""
 
 from __future__ import annotations
 
