@@ -289,7 +289,8 @@ HEAD = (
 )
 
 
-def main() -> None:
+def options() -> argparse.Namespace:
+    """The words of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("layers", nargs="*", help="only these layers, e.g. pool2 conv4")
     parser.add_argument(
@@ -302,7 +303,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5, help="images; the median counts")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = options()
     torch.set_num_threads(args.threads)
     speed = library_speed(args.device)
     print(
