@@ -45,6 +45,8 @@ OBJECT_ACCURACY_IN_TEXT = 0.63
 
 # Table 2: mean side of the scene network's empirical receptive fields, in pixels of its 227-pixel input.
 RF_SIZES = {"pool1": 17.8, "pool2": 37.4, "conv4": 60.0, "pool5": 72.0}
+# The same for the object network.
+RF_SIZES_OBJECT = {"pool1": 17.9, "pool2": 36.7, "conv4": 60.4, "pool5": 70.3}
 
 # Section 3.1: of the annotated images of a scene category, the share whose minimal image keeps an object
 # (the paper writes some of them in the plural).
@@ -62,6 +64,11 @@ NO_OBJECT = {"pool5": (115, 256)}
 # Network Dissection (Bau et al., CVPR 2017): conv5 units whose best concept is an object with IoU above .04,
 # and the classes of object among them.
 DISSECTED_OBJECTS = {"places205-alexnet": (64, 30), "imagenet-alexnet": (32, 17)}
+# Units of pool5 that detect an object by the majority of the released answers, precision at least 75%; these
+# are counted by this package, tests/emergence/test_published.py.
+MAJORITY_OBJECTS = {"scene": (81, 256), "object": (36, 256)}
+# Section 4.1: units of pool5 that detect one kind of thing.
+UNITS_FOR = {("scene", "lamp"): 6, ("scene", "person"): 9, ("object", "dog"): 23}
 
 # Section 4.2, Figure 11a: Jaccard index and average precision of the scene network's pool5 units on SUN.
 SEGMENTATIONS = {

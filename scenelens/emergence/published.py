@@ -14,6 +14,12 @@ from scenelens.paper import PAIR
 from scenelens.sentences import Sentences, gap_text, share_text
 from scenelens.unit_semantics import dissected_labels, released_answers
 
+#: The words that people have for the paper's examples, as patterns.
+_WORDS = {
+    "lamp": r"\b(?:lamp|light)s?\b",
+    "person": r"\b(?:person|people|man|men|woman|women|human|face)s?\b",
+    "dog": r"\bdogs?\b",
+}
 _UNITS = 256  # of pool5, and of conv5 whose channels they are
 
 
@@ -105,7 +111,25 @@ def describe_published(units: pd.DataFrame) -> Sentences:
         )
         text += f"{_share_words(other)}. {gap_text((scene.low, scene.high), (other.low, other.high))}."
         lines.append(text + _published_counts(source))
+        lines += [_single_objects()] if source == "released answers" else []
     return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+def _single_objects() -> str:
+    """How many units people named by a word of the paper's three examples, beside the paper's counts."""
+    answers = released_answers().labels
+    answers = answers[answers.layer == "pool5"]
+    parts = []
+    for (network, name), theirs in paper.UNITS_FOR.items():
+        said = answers[(answers.network == network) & answers.concept.str.contains(_WORDS[name], case=False)]
+        people = said.groupby("unit").annotator.nunique()
+        parts.append(
+            f"{name} {(people >= 2).sum()} and {len(people)} in the {network} network (the paper: {theirs})"
+        )
+    return (
+        "**Units for one object**, by the word in the released answers, two people or more and one or more: "
+        f"{', '.join(parts)}."
+    )
 
 
 def _share_words(row: pd.Series) -> str:

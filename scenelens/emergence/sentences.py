@@ -11,11 +11,13 @@ from scenelens import paper
 from scenelens.emergence.study_emergence import Emergence
 from scenelens.emergence.tables import DIFFERENCE
 from scenelens.labels import LEAST_IMAGES
-from scenelens.sentences import Sentences, gap_text, named, percent, share_text, words
+from scenelens.sentences import Sentences, gap_text, named, networks_text, percent, share_text, words
 
 _FEW = 10  # with fewer scene categories, the informativeness depends on a few objects
 # Objects from which a correlation can be significant at all: of the 120 orders of five, two are perfect.
 _FEWEST_OBJECTS = 5
+# What the interval of a difference is about: it draws the objects anew, never the network.
+_HERE = " for the units of this one network"
 _FEWEST_CATEGORIES = 3  # with fewer, one or two objects are informative, and any other two would do
 #: Annotated images from which networks are compared: an object is on some of them and missing from others.
 FEWEST = 2 * LEAST_IMAGES
@@ -44,13 +46,24 @@ def describe_units(found: Emergence) -> Sentences:
         )
     if len(found.networks) > 1:
         lines.append(_compared(found, rows))
-    none, units = paper.NO_OBJECT["pool5"]
-    lines.append(
-        f"The paper: {none} of the {units} units of its scene network's pool5 detect none, so "
-        f"{percent(1 - none / units)} do. There, people named the units; the rule here is: {found.rule}."
-    )
+    lines.append(_papers_share(found))
+    limit = networks_text(found.networks, "units")
+    lines += [limit] if limit else []
     lines.append(_vocabulary(found))
     return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+def _papers_share(found: Emergence) -> str:
+    """The paper's count of detectors, and what other rules count for the same network."""
+    none, units = paper.NO_OBJECT["pool5"]
+    dissected, majority = paper.DISSECTED_OBJECTS["places205-alexnet"][0], paper.MAJORITY_OBJECTS["scene"][0]
+    return (
+        f"The paper: {none} of the {units} units of its scene network's pool5 detect none, so "
+        f"{percent(1 - none / units)} do. There, people named the units; the rule here is: {found.rule}. Two "
+        "rules do not compare. For the paper's own network, an IoU above 0.04 (Network Dissection) counts "
+        f"{dissected} of {units} units ({percent(dissected / units)}), and the majority of the three people "
+        f"whose answers were released {majority} ({percent(majority / units)})."
+    )
 
 
 def _vocabulary(found: Emergence) -> str:
@@ -168,13 +181,15 @@ def describe_correlations(found: Emergence, network: str = "") -> Sentences:
         if pearson.reason and pearson.reason == spearman.reason:
             lines.append(f"**With {name}**: {_correlation(pearson)}.")
             continue
-        quoted = "" if pearson.paper != pearson.paper else f"; the paper: {pearson.paper:.2f}"
-        lines.append(f"**With {name}**: {_correlation(pearson)}{quoted}; by ranks {_correlation(spearman)}.")
+        lines.append(
+            f"**With {name}**: {_correlation(pearson)}{_beside_paper(pearson)}; by ranks "
+            f"{_correlation(spearman)}.{_unsure(pearson)}"
+        )
     difference = rows.loc[("pearson", DIFFERENCE)]
     # The reason why a correlation does not exist was said; that of their difference is the same.
     lines += [] if difference.reason else [_difference(difference, found)]
-    lines += _cautions(found)
-    lines.append(f"n counts {found.which}; labels were chosen among these only.")
+    lines += [*_informative_detectors(found, network), *_cautions(found)]
+    lines.append(f"n counts {found.which}; labels were chosen among these only.{_populations(found)}")
     return Sentences("\n".join(f"- {line}" for line in lines))
 
 
@@ -184,6 +199,51 @@ def _correlation(row: pd.Series) -> str:
     p = f"= {row.p:.3f}" if row.p >= 0.001 else "< 0.001"
     between = f"95% interval {row.low:.2f} to {row.high:.2f}, " if row.low == row.low else "no interval, "
     return f"r = {row.r:.2f} ({between}p {p}, n = {row.n})"
+
+
+def _beside_paper(row: pd.Series) -> str:
+    """The paper's correlation, and whether ours has the other sign."""
+    if row.paper != row.paper:
+        return ""
+    other = ", **of the opposite sign**" if row.r * row.paper < 0 else ""
+    return f"; the paper: {row.paper:.2f}{other}"
+
+
+def _unsure(row: pd.Series) -> str:
+    """A warning where an interval excludes 0 and the permutation test does not."""
+    if row.reason or row.low != row.low or row.low <= 0 <= row.high or row.p < 0.05:
+        return ""
+    return (
+        " The interval excludes 0, but as large a correlation is not rare when the units are shuffled among "
+        "the objects (p): the sign is not certain."
+    )
+
+
+def _informative_detectors(found: Emergence, network: str) -> list[str]:
+    """What a correlation hides: informative objects without a unit, and units for the other objects."""
+    name = network or found.study.networks.main
+    table = found.table.dropna(subset=["informativeness"])
+    units, telling = table[f"units_{name}"], table["informativeness"] > 0
+    if found.informative is None or not telling.any():
+        return []
+    missed, needless = int((units[telling] == 0).sum()), table[~telling & (units > 0)]
+    text = (
+        f"**Only informative objects?** Of the {telling.sum()} objects that identify a scene best, {missed} "
+        f"have no unit in the {named(name)} network. Of the {(~telling).sum()} others, {len(needless)} have "
+        "one"
+    )
+    if len(needless):
+        first = needless.sort_values(f"units_{name}", ascending=False, kind="stable").head(4)
+        listed = (f"{named(row.object)} {row.units}" for row in first.assign(units=units).itertuples())
+        text += f" or more; most units: {', '.join(listed)}"
+    lines = [f"{text}."]
+    if table["informativeness"].max() == 1:
+        lines.append(
+            "No object here identifies more than one scene best, so informativeness is 0 or 1. A count of "
+            "units cannot follow such a measure closely: r stays below 1, and its size does not compare with "
+            "the paper's."
+        )
+    return lines
 
 
 def _difference(row: pd.Series, found: Emergence) -> str:
@@ -197,10 +257,21 @@ def _difference(row: pd.Series, found: Emergence) -> str:
     if n < _FEWEST_CATEGORIES:
         return f"{text}. From {n} scene categor{'y' if n == 1 else 'ies'} nothing follows: more are needed."
     if row.low > 0:
-        return text + ". The interval lies above 0: informativeness matters more here than frequency."
+        return f"{text}. The interval lies above 0: informativeness matters more than frequency{_HERE}."
     if row.high < 0:
-        return text + ". The interval lies below 0: frequency matters more here than informativeness."
+        return f"{text}. The interval lies below 0: frequency matters more than informativeness{_HERE}."
     return text + ". The interval contains 0: these objects do not decide between the two."
+
+
+def _populations(found: Emergence) -> str:
+    """A sentence where units are labelled on other images than those on which objects are counted."""
+    scenes = len(found.seen.images)
+    if scenes == found.n_annotated:
+        return ""
+    return (
+        f" Units are labelled on all {found.n_annotated:,} annotated images, while frequency and "
+        f"informativeness are counted on the {scenes:,} scenes among them."
+    )
 
 
 def _cautions(found: Emergence) -> list[str]:

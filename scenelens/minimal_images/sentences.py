@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from scenelens import paper
+from scenelens.annotations import normalise_name
 from scenelens.minimal_images.retention_search import Retention
 from scenelens.sentences import Sentences, named, share_text, words
 
@@ -61,7 +63,10 @@ def _describe_category(found: Retention) -> str:
     text += f"Kept most often: {'; '.join(objects)}." if objects else _NONE
     others = table[table.paper.notna() & ~table.index.isin(first.index)]
     others = [_describe_object(row) for row in others.itertuples()]
-    return text + (f" The paper names as well: {'; '.join(others)}." if others else "")
+    text += f" The paper names as well: {'; '.join(others)}." if others else ""
+    known = {normalise_name(name)[0] for name in found.table.object}
+    missing = [named(name) for name in paper.RETENTION.get(found.category, {}) if name not in known]
+    return text + (f" Not annotated on these images: the paper's {', '.join(missing)}." if missing else "")
 
 
 def _describe_object(row: Any) -> str:

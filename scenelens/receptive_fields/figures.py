@@ -238,7 +238,7 @@ def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
         "deviation, and how many of the layer's units were measured. Short black lines: the theoretical size."
     )
     if table["paper"].notna().any():
-        caption += " Open diamonds: the mean that the paper found in its scene network."
+        caption += " Open diamonds: the mean that the paper found in its network of the same kind."
     depths = table["depth"].nunique()
     plate = Plate("How large a field is, and how large it could be", 3.45, caption)
     axes = plate.axes_at(_SCALE, 0.2, WIDTH - _SCALE - 0.1, 2.7)

@@ -64,7 +64,7 @@ def describe_table_2(table: pd.DataFrame) -> Sentences:
     Sentences
         Markdown text, one item per claim and per layer that compares.
     """
-    lines = [_describe_smaller(table), _describe_falls(table)]
+    lines = [_describe_smaller(table), _describe_falls(table), *_describe_networks(table)]
     for row in table.dropna(subset=["paper"]).to_dict("records"):
         lines.append(
             f"{named(row['layer'])}, {named(row['network'])} network: {_mean_text(row)}; the paper: "
@@ -134,6 +134,23 @@ def _describe_falls(table: pd.DataFrame) -> str:
         }[row.ends]
         parts.append(f"in the {named(row.network)} network it {steps} ({shares}), and {ends}")
     return "**Does the share of the possible size fall with depth?** As measured, " + "; ".join(parts) + "."
+
+
+def _describe_networks(table: pd.DataFrame) -> list[str]:
+    """How the two networks' fields compare in the deepest layer of both, and how the paper's did."""
+    both = table[table["network"].isin(paper.PAIR)].pivot(index="depth", columns="network", values="mean")
+    if not set(paper.PAIR) <= set(both) or both.dropna().empty:
+        return []
+    depth = both.dropna().index.max()
+    found = table[table["depth"] == depth].set_index("network")
+    parts = [
+        f"{number(found.loc[name, 'mean'])} px in the {name} network ({named(found.loc[name, 'layer'])})"
+        for name in paper.PAIR
+    ]
+    text = f"**Do the networks differ?** In the deepest layer that both have here: {' and '.join(parts)}."
+    if found.loc[list(paper.PAIR), "paper"].notna().all():
+        text += f" The paper: {found.loc['scene', 'paper']:.1f} and {found.loc['object', 'paper']:.1f} px."
+    return [text]
 
 
 def _mean_text(row: dict[Any, Any]) -> str:

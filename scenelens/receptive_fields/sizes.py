@@ -84,7 +84,7 @@ def table_2(atlas: Atlas) -> pd.DataFrame:
         One row per layer and network: ``network``, ``depth``, ``layer``, ``theoretical``, ``mean``, ``sd``,
         ``low``, ``high`` (pixels; 95% interval of the mean), ``n`` (units measured), ``units`` (of the
         layer), ``silent`` (units measured that have no field), ``share`` (mean / theoretical), ``n_images``
-        (K), ``paper`` (mean in the paper's scene network, for the layer of the same name and geometry); only
+        (K), ``paper`` (mean in the paper's network of that name, for the same layer and geometry); only
         where a layer's units see the whole image from every position, ``whole`` (bool: whether they do).
 
     Raises
@@ -153,6 +153,7 @@ def _summary(found: pd.DataFrame, units: int) -> dict[str, Any]:
 
 
 def _papers(row: dict[Any, Any]) -> float:
-    """The paper's mean, where layer and theoretical size are the paper's; it gave the scene network's."""
-    same = _PAPER_THEORETICAL.get(row["layer"]) == row["theoretical"] and row["network"] == "scene"
-    return paper.RF_SIZES[row["layer"]] if same else math.nan
+    """The paper's mean in its network of the same kind, where layer and theoretical size are the paper's."""
+    known = {"scene": paper.RF_SIZES, "object": paper.RF_SIZES_OBJECT}.get(row["network"], {})
+    same = _PAPER_THEORETICAL.get(row["layer"]) == row["theoretical"]
+    return known.get(row["layer"], math.nan) if same else math.nan

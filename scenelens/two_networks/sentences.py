@@ -90,6 +90,10 @@ def _describe_order(table: pd.DataFrame) -> list[str]:
     rows = table[table["network"].isin(PAIR)].set_index(["network", "depth"]).sort_index()
     names, start = rows.loc["scene"]["layer"], _lasting_gap(table)
     text = "in no run of layers that lasts to the deepest" if start is None else _from_on(names, start)
+    end = len(names) if start is None else start
+    above = rows["low"]["object"] > rows["high"]["scene"]
+    single = [named(names[depth]) for depth in names.index[:end] if above[depth]]
+    text += f" (and in {', '.join(single)}, but not in all layers after)" if single else ""
     lines = [
         "**Where do they part?** The object network's interval lies above the scene network's, without "
         f"touching it, {text}; in the paper the two differ from {paper.PARTS_FROM} on."

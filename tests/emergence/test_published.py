@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from scenelens import paper
 from scenelens.emergence.figures.published import published_counts
 from scenelens.emergence.published import _published_labels, _published_shares, describe_published
 from scenelens.emergence.published import published_units as units_of
@@ -47,6 +48,20 @@ def test_the_published_counts(labels):
     text = describe_published(units)
     assert text.count("The intervals leave a gap") == 2
     assert "64 units over 30 classes, and 32 over 17" in text
+
+
+def test_two_rules_for_the_same_network_are_the_papers_numbers_here(labels):
+    table = _published_shares(units_of(labels)).set_index(["source", "network"])
+    for name, (detectors, n) in paper.MAJORITY_OBJECTS.items():
+        row = table.loc["released answers", name]
+        assert (row.detectors, row.n) == (detectors, n)
+
+
+def test_single_objects_stand_beside_the_papers_counts(labels):
+    text = describe_published(units_of(labels))
+    assert "lamp 3 and 7 in the scene network (the paper: 6), person 5 and 12 in the scene" in text
+    assert "dog 20 and 29 in the object network (the paper: 23)." in text
+    assert "Units for one object" not in describe_published(units_of(made_up(64, 60)))
 
 
 def test_the_published_figures(labels):

@@ -216,13 +216,73 @@ def test_whichever_way_it_falls(found, shares, said):
 
 
 @pytest.mark.parametrize(("low", "high", "said"), [
-    (0.1, 0.5, "informativeness matters more"), (-0.5, -0.1, "frequency matters more"),
+    (0.1, 0.5, "informativeness matters more than frequency for the units of this one network."),
+    (-0.5, -0.1, "frequency matters more than informativeness for the units of this one network."),
     (-0.1, 0.1, "do not decide"),
 ])  # fmt: skip
 def test_the_difference_decides(found, low, high, said):
     table = found.correlations.copy()
     table.loc[table.against == "difference", ["low", "high", "r", "reason"]] = (low, high, 0.0, "")
     assert said in sentences.describe_correlations(replace(found, correlations=table))
+
+
+@pytest.mark.parametrize(("r", "paper", "said"), [
+    (-0.13, 0.54, True), (0.13, 0.54, False), (0.13, -0.54, True), (0.0, 0.54, False),
+])  # fmt: skip
+def test_the_opposite_sign_is_said(found, r, paper, said):
+    table = found.correlations.copy()
+    one = (table.against == "frequency") & (table.measure == "pearson")
+    table.loc[one, ["r", "paper", "reason"]] = (r, paper, "")
+    text = sentences.describe_correlations(replace(found, correlations=table)).splitlines()[0]
+    assert f"the paper: {paper:.2f}" in text
+    assert ("**of the opposite sign**" in text) == said
+
+
+@pytest.mark.parametrize(("low", "high", "p", "said"), [
+    (-0.21, -0.05, 0.156, True), (-0.21, -0.05, 0.01, False), (-0.21, 0.05, 0.156, False),
+    (np.nan, np.nan, 0.156, False),
+])  # fmt: skip
+def test_an_interval_that_the_permutation_test_contradicts_is_said(found, low, high, p, said):
+    table = found.correlations.copy()
+    one = (table.against == "frequency") & (table.measure == "pearson")
+    table.loc[one, ["r", "low", "high", "p", "reason"]] = (-0.13, low, high, p, "")
+    text = sentences.describe_correlations(replace(found, correlations=table))
+    assert ("the sign is not certain" in text) == said
+
+
+def with_objects(found, units, informativeness):
+    table = found.table.assign(units_scene=units, informativeness=np.asarray(informativeness, float))
+    return sentences.describe_correlations(replace(found, table=table))
+
+
+def test_what_speaks_against_only_informative_objects_is_said(found):
+    """Six objects: three tell a scene, of which two have no unit; of the other three, two have one."""
+    text = with_objects(found, [0, 2, 0, 5, 1, 0], [1, 1, 1, 0, 0, 0])
+    names = found.table.object.tolist()
+    assert "Of the 3 objects that identify a scene best, 2 have no unit in the scene network." in text
+    assert f"Of the 3 others, 2 have one or more; most units: {names[3]} 5, {names[4]} 1." in text
+    assert "informativeness is 0 or 1" in text
+    clean = with_objects(found, [3, 2, 4, 0, 0, 0], [2, 1, 1, 0, 0, 0])
+    assert "identify a scene best, 0 have no unit" in clean
+    assert "Of the 3 others, 0 have one." in clean
+    assert "informativeness is 0 or 1" not in clean
+
+
+def test_two_rules_and_one_network_of_each_kind_are_said(found):
+    text = sentences.describe_units(found)
+    assert "counts 64 of 256 units (25%)" in text
+    assert "were released 81 (32%)" in text
+    assert "1 scene network, 1 object network.** The intervals are over units" in text
+
+
+def test_units_and_objects_of_other_images_are_said(found):
+    text = sentences.describe_correlations(found)
+    n, scenes = found.n_annotated, len(found.seen.images)
+    assert (f"on all {n:,} annotated images, while" in text) == (n != scenes)
+    some = replace(found, seen=replace(found.seen, images=("a", "b")))
+    assert "are counted on the 2 scenes among them" in sentences.describe_correlations(some)
+    same = replace(found, seen=replace(found.seen, images=("a",) * n))
+    assert "annotated images, while" not in sentences.describe_correlations(same)
 
 
 def test_constant_counts_are_said_and_are_no_nan(study):

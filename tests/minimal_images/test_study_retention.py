@@ -175,7 +175,7 @@ def test_what_the_paper_names_is_said_even_where_little_is_kept(monkeypatch):
     assert "carousel 25%" in others
     assert "(the paper: 75%)" in others
     assert "ride in 3 of 3 images (the paper: 64%)" in others
-    assert "roller coaster" not in text  # on none of the images
+    assert text.endswith(" Not annotated on these images: the paper's roller coaster.")
     assert "tent" not in others
 
 

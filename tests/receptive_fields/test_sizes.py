@@ -83,6 +83,18 @@ def test_a_field_below_the_occluders_size_is_said_to_be_the_occluders():
     assert "the occluder's" not in sentences.describe_table_2(table(AS_PAPER))
 
 
+def test_the_papers_two_networks_stand_beside_ours():
+    text = sentences.describe_table_2(table(AS_PAPER))
+    assert "pool1, object network: 17.0 ± 1.0 px" in text
+    assert "the paper: 17.9 px, inside our interval for the mean." in text
+    assert "the paper: 36.7 px, outside our interval for the mean, 68.0 to 72.0 px." in text
+    said = (
+        "that both have here: 37.4 px in the scene network (pool2) and 70.0 px in the object network (pool2)."
+    )
+    assert f"{said} The paper: 37.4 and 36.7 px." in text
+    assert "Do the networks differ" not in sentences.describe_table_2(table(AS_PAPER[:4]))
+
+
 def test_all_smaller_is_said_in_one_sentence():
     assert "Yes: in every layer the mean lies below" in sentences.describe_table_2(table(AS_PAPER[:4]))
 
@@ -146,7 +158,8 @@ def test_the_table_is_worked_out_from_the_sizes():
     assert scene["share"] == pytest.approx(35 / 67)
     assert (other["mean"], other["n"], other["silent"]) == (52.0, 2, 1)
     assert (other["low"], other["high"]) == (52.0, 52.0)  # the third has no field: all that have one are in
-    assert math.isnan(other["paper"])
+    assert other["paper"] == 36.7  # the paper's object network
+    assert all(math.isnan(sizes._papers(row)) for row in rows.assign(network="third").to_dict("records"))
 
 
 def test_where_units_can_see_the_whole_image_words_say_so():

@@ -230,9 +230,11 @@ def by_layer(**shares):
 
 @pytest.mark.parametrize(("shares", "said"), [
     ({"pool2": (0.4, 0.3), "conv4": (0.1, 0.5), "pool5": (0.2, 0.21), "fc7": (0.1, 0.9)},
-     "without touching it, only at fc7, the deepest layer; in the paper the two differ from conv4 on."),
+     "touching it, only at fc7, the deepest layer (and in conv4, but not in all layers after); in the paper "
+     "the two differ from conv4 on."),
     ({"pool2": (0.32, 0.4), "conv4": (0.3, 0.5), "fc7": (0.1, 0.9)}, "touching it, from conv4 on; in"),
-    ({"pool2": (0.1, 0.9), "fc7": (0.5, 0.5)}, "in no run of layers that lasts to the deepest; in the paper"),
+    ({"pool2": (0.1, 0.9), "fc7": (0.5, 0.5)}, "no run of layers that lasts to the deepest (and in pool2,"),
+    ({"pool2": (0.5, 0.5), "fc7": (0.5, 0.5)}, "in no run of layers that lasts to the deepest; in the paper"),
 ])  # fmt: skip
 def test_the_layer_from_which_on_they_differ_is_said_first(shares, said):
     text = sentences.describe_preference(by_layer(**shares))
