@@ -262,12 +262,12 @@ def describe_paper_comparison(localizer: StudyLocalizer) -> Sentences:
             "missing from "
             f"{ENOUGH} others, so chance would decide the comparison.{left}"
         )
-    higher = int((scored.ap > scored.ap_paper).sum())
+    higher, lower = int((scored.ap > scored.ap_paper).sum()), int((scored.ap < scored.ap_paper).sum())
     inside = int(((scored.ap_low <= scored.ap_paper) & (scored.ap_paper <= scored.ap_high)).sum())
     what = f"Of {len(scored)} object{'s' if len(scored) > 1 else ''} that the paper shows too"
     return Sentences(
-        f"{what}, our AP is higher for {higher}; the paper's lies inside our interval for {inside}. Images "
-        f"and units are different: this compares data, not methods.{left}"
+        f"{what}, our AP is lower for {lower} and higher for {higher}; the paper's lies inside our interval "
+        f"for {inside}. Images and units are different: this compares data, not methods.{left}"
     )
 
 

@@ -90,6 +90,12 @@ def describe_table_2(table: pd.DataFrame) -> Sentences:
             f"In {names} the theoretical size is less than the occluder's {SIZE} px: what is measured "
             "there is the occluder, not the unit."
         )
+    below = table[(table["mean"] < SIZE) & (table["theoretical"] >= SIZE)]
+    if len(below):
+        names = ", ".join(_row_name(row) for row in below.itertuples())
+        lines.append(
+            f"In {names} the mean is below the occluder's {SIZE} px: it says only that the fields are small."
+        )
     silent = int(table["silent"].sum())
     if silent:
         lines.append(f"{silent} units measured respond to no image or to no occluder, so they have no field.")

@@ -8,7 +8,16 @@ import pandas as pd
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.intervals import bootstrap_interval, wilson_interval
 from scenelens.labels import UNIT, Agreement, current, merge, score_student
-from scenelens.sentences import Sentences, apart, gap_text, interval, named, percent, share_text
+from scenelens.sentences import (
+    Sentences,
+    apart,
+    gap_text,
+    interval,
+    named,
+    networks_text,
+    percent,
+    share_text,
+)
 from scenelens.unit_semantics.sources import LabelSet
 from scenelens.unit_semantics.tables import counts_by_rule, level_counts
 
@@ -121,6 +130,8 @@ def describe_levels(*sets: LabelSet, rule: str = "majority") -> Sentences:
     lines = [_high(labels, rule) for labels in sets if labels]
     if not lines:
         raise CannotAnswerError(sets[0].missing)
+    limit = networks_text(next(labels for labels in sets if labels).networks, "units")
+    lines += [limit] if limit else []
     return Sentences("\n".join(f"- {line}" for line in lines))
 
 

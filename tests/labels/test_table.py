@@ -33,7 +33,7 @@ THREE = answers(("a", "bed", "object", 0.8), ("b", "Bed", "object", 0.6), ("c", 
 
 def test_every_type_has_one_group_and_a_level_and_levels_rise_with_the_groups():
     assert sorted(GROUPS.values()) == sorted(TYPES)
-    assert [LEVELS[kind] for kind in GROUPS.values()] == ["low", "low", "mid", "mid", "high", "high"]
+    assert [LEVELS[kind] for kind in GROUPS.values()] == ["low", "mid", "mid", "mid", "high", "high"]
 
 
 def test_columns_come_in_the_schemas_order_and_measures_behind_them():

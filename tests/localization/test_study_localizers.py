@@ -204,6 +204,18 @@ def test_a_handful_of_objects_decides_nothing(study, found, monkeypatch, n, deci
     assert "nan" not in text
 
 
+@pytest.mark.parametrize(("ours", "said"), [
+    ((0.1, 0.2, 0.9), "Of 3 objects that the paper shows too, our AP is lower for 2 and higher for 1;"),
+    ((0.9, 0.9, 0.9), "our AP is lower for 0 and higher for 3;"),
+    ((0.5, 0.5, 0.4), "lower for 1 and higher for 0"),
+])  # fmt: skip
+def test_lower_scores_than_the_papers_are_counted_first(found, monkeypatch, ours, said):
+    table = pd.DataFrame({"concept": ["bed", "sofa", "stove"], "images": 20, "n": 100, "ap": ours})
+    table = table.assign(ap_paper=0.5, ap_low=table.ap - 0.05, ap_high=table.ap + 0.05)
+    monkeypatch.setattr(sentences, "compare_with_paper", lambda localizer: table)
+    assert said in sentences.describe_paper_comparison(found["scene"])
+
+
 def test_a_study_without_annotations_says_so(bare):
     for ask in (open_localizers, StudyLocalizer.of, lambda study: StudyLocalizer.of(study, "object")):
         with pytest.raises(CannotAnswerError, match=r"no annotations.*\[annotations\] table"):

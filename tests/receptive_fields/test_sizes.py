@@ -95,6 +95,14 @@ def test_the_papers_two_networks_stand_beside_ours():
     assert "Do the networks differ" not in sentences.describe_table_2(table(AS_PAPER[:4]))
 
 
+@pytest.mark.parametrize(("mean", "said"), [(10.1, True), (10.9, True), (11.0, False), (17.5, False)])
+def test_a_mean_below_the_occluders_size_is_said(mean, said):
+    text = sentences.describe_table_2(
+        table([("scene", 0, "pool1", 19.0, mean, 1.0, 9.0, 12.0, 8, 48, 0), *AS_PAPER[1:]])
+    )
+    assert ("In pool1 (scene network) the mean is below the occluder's 11 px" in text) == said
+
+
 def test_all_smaller_is_said_in_one_sentence():
     assert "Yes: in every layer the mean lies below" in sentences.describe_table_2(table(AS_PAPER[:4]))
 

@@ -120,7 +120,10 @@ def test_sets_about_different_units_are_not_compared():
 
 def test_levels_of_this_study_and_of_the_paper(released):
     text = describe_levels(automatic(), released)
-    mine, paper = text.splitlines()
+    mine, paper, limit = text.splitlines()
+    assert limit.startswith(
+        "- **Networks compared: 1 scene network, 1 object network.** The intervals are over"
+    )
     assert "scene network 50%" in mine
     assert "object network 0%" in mine
     assert "The scene network has more**, but the intervals overlap" in mine

@@ -162,7 +162,7 @@ def figure_7_levels(labels: LabelSet, rule: str | Rule = "majority", threshold: 
     said = f"{_MEASURE_WORDS.get(labels.measure, labels.measure)} at least {how}"
     caption = _source_words(labels) + _rule_words(labels, rule) + (
         f"Full bars: units that count ({said}), with 95% Wilson intervals; their number stands above. Pale "
-        "bars: all that would count without that threshold. Low: simple elements, textures; mid: surfaces, "
+        "bars: all that would count without that threshold. Low: simple elements; mid: textures, surfaces, "
         "parts; high: objects, scenes. "
     )  # fmt: skip
     height = 1.45
