@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -45,5 +46,6 @@ def pytest_collection_finish() -> None:
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No variable or setting of the person who runs the tests may choose a study or a cache for them."""
     for name in ("SCENELENS_STUDY", "SCENELENS_CACHE", "SCENELENS_DATA", "SCENELENS_HOME", "SCENELENS_TRUST"):
-        monkeypatch.delenv(name, raising=False)
+        # Not by `monkeypatch`: its `undo` would bring back what a command in an earlier test has set.
+        os.environ.pop(name, None)
     monkeypatch.setenv("SCENELENS_CONFIG", str(tmp_path_factory.getbasetemp() / "no settings"))
