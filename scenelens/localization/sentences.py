@@ -21,6 +21,7 @@ from scenelens.studies import Study
 
 # Objects from which a difference can be told from chance: that six of six lie on one side has 1 chance in 32.
 _FEWEST_OBJECTS = 6
+_CONFIDENT = 0.5  # the least confidence of a box that is more likely right than wrong
 
 
 def describe_splits(study: Study, localizers: Mapping[str, StudyLocalizer]) -> Sentences:
@@ -107,11 +108,27 @@ def describe_calibration(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
             continue
         error = _calibration_error(boxes.confidence.to_numpy(), boxes.right.to_numpy())
         lines.append(
-            f"- {named(name)} network: {len(boxes):,} boxes have a mean confidence of "
-            f"{percent(boxes.confidence.mean())}, and {percent(boxes.right.mean())} of them are right; "
-            f"bin by bin the two are {100 * error:.1f} points apart."
+            f"- {named(name)} network: {len(boxes):,} boxes; mean confidence "
+            f"{percent(boxes.confidence.mean())}, right {percent(boxes.right.mean())}, calibration error "
+            f"{100 * error:.1f} points. {_deepest_boxes(boxes, one.localizer.layers[-1])}"
         )
     return Sentences("\n".join(lines))
+
+
+def _deepest_boxes(boxes: pd.DataFrame, layer: str) -> str:
+    """How many boxes of the deepest layer are right, and what the confident ones among them are named."""
+    own = boxes[boxes.layer == layer]
+    if own.empty:
+        return f"No box is at {named(layer)}."
+    text = f"At {named(layer)} alone {percent(own.right.mean())} of {len(own):,} are right"
+    sure = own[own.confidence >= _CONFIDENT]
+    if sure.empty:
+        return f"{text}; none has a confidence of {percent(_CONFIDENT)} or more."
+    names = sure.concept.value_counts()
+    return (
+        f"{text}; of the {len(sure):,} with a confidence of {percent(_CONFIDENT)} or more "
+        f"{percent(sure.right.mean())}, and {names.iloc[0]:,} of these are named {named(names.index[0])}."
+    )
 
 
 def describe_union(localizer: StudyLocalizer) -> Sentences:

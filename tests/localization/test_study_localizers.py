@@ -1,6 +1,7 @@
 """Three sets of images, what is cached of them, and what section 4.2 says of a tiny study."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -214,6 +215,27 @@ def test_lower_scores_than_the_papers_are_counted_first(found, monkeypatch, ours
     table = table.assign(ap_paper=0.5, ap_low=table.ap - 0.05, ap_high=table.ap + 0.05)
     monkeypatch.setattr(sentences, "compare_with_paper", lambda localizer: table)
     assert said in sentences.describe_paper_comparison(found["scene"])
+
+
+def boxes_of(*rows):
+    return pd.DataFrame(rows, columns=["layer", "concept", "confidence", "right"])
+
+
+@pytest.mark.parametrize(("rows", "said"), [
+    ([("pool5", "bookcase", 0.5, True), ("pool5", "bookcase", 0.9, True), ("pool5", "bed", 0.8, False),
+      ("pool5", "bed", 0.1, False), ("conv4", "sky", 0.9, False)],
+     "At pool5 alone 50% of 4 are right; of the 3 with a confidence of 50% or more 67%, and 2 of these are "
+     "named bookcase."),
+    ([("pool5", "bed", 0.4, False)], "pool5 alone 0% of 1 are right; none has a confidence of 50% or more."),
+    ([("conv4", "sky", 0.9, True)], "No box is at pool5."),
+])  # fmt: skip
+def test_the_boxes_of_the_deepest_layer_are_said_alone(rows, said):
+    one = SimpleNamespace(
+        scores=SimpleNamespace(boxes=boxes_of(*rows)), localizer=SimpleNamespace(layers=["conv4", "pool5"])
+    )
+    text = sentences.describe_calibration({"scene": one})
+    assert text.endswith(said)
+    assert f"scene network: {len(rows)} boxes; mean confidence" in text
 
 
 def test_a_study_without_annotations_says_so(bare):
