@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
@@ -38,6 +38,18 @@ _FORBIDDEN = re.compile(
 _FORBIDDEN_ASCII = bytes(code for code in range(32) if code not in b"\t\n\r")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
 _DECLARATION = re.compile(r"\s*<\?xml.*?\?>")
+# Outlines as nearly all files have them, <polygon><pt><x>1</x><y>2</y></pt>..., shortened to one attribute:
+# <polygon _points="1;2|..."/>. A tree without an element for each number is made in a third of the time.
+_SHORTER = (
+    ("</y></pt><pt><x>", "|"),
+    ("</x><y>", ";"),
+    ("<polygon><pt><x>", '<polygon _points="'),
+    ("</y></pt></polygon>", '"/>'),
+)
+_POINT = "[-+.0-9e]*+;[-+.0-9e]*+"
+_SHORTENED = re.compile(rf'<polygon _points="({_POINT}(?:\|{_POINT})*+)"/>')
+# Where a text has one of these already, or where a tag may be no tag (comments, CDATA), nothing is shortened.
+_UNSURE = ("<!", "<?", ";", "|", "_points")
 _ARCHIVE = "users/antonio/static_sun_database/"  # the SUN database's folder on LabelMe's server
 
 
@@ -117,12 +129,48 @@ def _root(data: bytes, where: str, notes: list[Repair]) -> Element:
             text, found = pattern.subn(to, text)
             if found:
                 notes.append(Repair(kind, f"{found} times"))
-    root = _xml_root(text, where)
+    root = _tree(text, where)
     if root.tag != "annotation":
         raise SceneLensError(
             f"{where} is not a LabelMe annotation: it begins with <{root.tag}>, not <annotation>."
         )
     return root
+
+
+def _tree(text: str, where: str) -> Element:
+    """The root of a text's tree, its outlines shortened where that surely means the same."""
+    shortened = _shortened(text)
+    if shortened is not None:
+        try:
+            return _xml_root(shortened, where)
+        except SceneLensError:
+            pass  # the error of the text as it is names the right place
+    return _xml_root(text, where)
+
+
+def _shortened(text: str) -> str | None:
+    """The text with shortened outlines; None where an outline is written in another way.
+
+    >>> point = "<pt><x>1</x><y>2.5</y></pt>"
+    >>> _shortened(f"<object><polygon>{point * 2}</polygon></object>")
+    '<object><polygon _points="1;2.5|1;2.5"/></object>'
+    >>> _shortened(f"<object><polygon>{point} {point}</polygon></object>")
+    """
+    if any(mark in text for mark in _UNSURE):
+        return None
+    short = text
+    for long, mark in _SHORTER:
+        short = short.replace(long, mark)
+    # Every place that was shortened must be one of a whole outline.
+    found = _SHORTENED.findall(short)
+    whole = "".join(found)
+    n = len(found)
+    sure = (
+        n == text.count(_SHORTER[2][0]) == text.count(_SHORTER[3][0])
+        and short.count(";") == whole.count(";")
+        and short.count("|") == whole.count("|")
+    )
+    return short if sure else None
 
 
 def _is_plain(text: str) -> bool:
@@ -135,8 +183,11 @@ def _is_plain(text: str) -> bool:
 
 def _text(element: Element, tag: str) -> str:
     """The first text of a sub-element that is not blank (tags may be repeated), or ''."""
-    found = (child.text.strip() for child in element.findall(tag) if child.text)
-    return next((text for text in found if text), "")
+    for child in element.findall(tag):
+        text = (child.text or "").strip()
+        if text:
+            return text
+    return ""
 
 
 def _number(text: str | None) -> float | None:
@@ -171,7 +222,7 @@ def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -
         if _text(element, "deleted") not in ("", "0"):
             notes.append(Repair("deleted", label))
             continue
-        if not allowance.takes(sum(len(outline) for outline in element.findall("polygon"))):
+        if not allowance.takes(sum(map(_n_points, element.findall("polygon")))):
             continue
         polygons = tuple(_polygons(element, label, notes, voc))
         if not polygons:
@@ -220,9 +271,25 @@ def _polygons(element: Element, label: str, notes: list[Repair], voc: bool) -> I
     yield from points
 
 
+def _n_points(outline: Element) -> int:
+    """How many points the outline has; all its elements count, since all take time to read."""
+    short = outline.get("_points")
+    return len(outline) if short is None else short.count(";")
+
+
 def _points(outline: Element) -> np.ndarray:
     """The outline's points, with NaN where a number is missing."""
-    texts = [(pt.findtext("x"), pt.findtext("y")) for pt in outline.findall("pt")]
+    short = outline.get("_points")
+    if short is None:
+        return _as_numbers([(pt.findtext("x"), pt.findtext("y")) for pt in outline.findall("pt")])
+    texts = short.replace("|", ";").split(";")
+    try:
+        return np.fromiter(map(float, texts), np.float64, len(texts)).reshape(-1, 2)
+    except ValueError:
+        return _as_numbers(list(zip(texts[::2], texts[1::2], strict=True)))
+
+
+def _as_numbers(texts: Sequence[tuple[str | None, str | None]]) -> np.ndarray:
     try:
         return np.array(texts, dtype=np.float64).reshape(-1, 2)  # fast; nearly all files have no bad point
     except (TypeError, ValueError):

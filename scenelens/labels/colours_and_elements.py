@@ -56,6 +56,7 @@ _ELEMENTS = (
 )
 _SIGMA = 2.0  # pixels
 _WEAKEST = 4.0  # units of lightness
+_STRIP = 16384  # pixels whose elements are decided at a time
 _BITS = 5  # per channel, for the table in which colours are looked up
 
 
@@ -164,28 +165,44 @@ def _element_map(image: np.ndarray) -> LabelMap:
     >>> sorted(_element_map(image).masks())[:1]
     ['vertical edge']
     """
-    light = cv2.cvtColor(Preprocessing.checked_image(image).astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[
-        ..., 0
-    ]
+    pixels = Preprocessing.checked_image(image)
+    light, codes = np.empty(pixels.shape[:2], np.float32), np.empty(pixels.shape[:2], np.int32)
+    # Some rows at a time: what is made of them between stays in the processor's cache.
+    step = max(1, _STRIP // max(1, pixels.shape[1]))
+    strips = [slice(start, start + step) for start in range(0, len(pixels), step)]
+    for rows in strips:
+        light[rows] = cv2.cvtColor(pixels[rows].astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[..., 0]
     smooth = cv2.GaussianBlur(light, (0, 0), _SIGMA, borderType=cv2.BORDER_REPLICATE)
-    dx, dy, dxx, dyy, dxy = (
-        _derivative(smooth, *order) for order in ((1, 0), (0, 1), (2, 0), (0, 2), (1, 1))
-    )
+    derivatives = [_derivative(smooth, *order) for order in ((1, 0), (0, 1), (2, 0), (0, 2), (1, 1))]
+    for rows in strips:
+        codes[rows] = _elements(*(one[rows] for one in derivatives))
+    return LabelMap(codes, dict(enumerate(_ELEMENTS, start=1)))
+
+
+def _elements(
+    dx: np.ndarray, dy: np.ndarray, dxx: np.ndarray, dyy: np.ndarray, dxy: np.ndarray
+) -> np.ndarray:
+    """The code of each pixel's element, by the derivatives of the smoothed lightness there."""
     middle, half = (dxx + dyy) / 2, np.hypot((dxx - dyy) / 2, dxy)
     # The principal curvatures are middle + half and middle - half. So the larger absolute one is size + half,
     # the smaller is |size - half|, and the signs are equal where size > half.
     size = np.abs(middle)
+    apart = size - half
     edge = _SIGMA * np.hypot(dx, dy)
-    line = _SIGMA**2 * (size + half - np.abs(size - half))
-    blob = 1.5 * _SIGMA**2 * np.where(size > half, size - half, 0)
+    line = _SIGMA**2 * (size + half - np.abs(apart))
+    blob = 1.5 * _SIGMA**2 * np.maximum(apart, 0)
     # Of ties the first: edge, line, blob. Directions are computed only for the pixels that need them.
-    is_edge = (edge >= line) & (edge >= blob) & (edge >= _WEAKEST)
-    is_line = (line > edge) & (line >= blob) & (line >= _WEAKEST)
-    is_blob = (blob > edge) & (blob > line) & (blob >= _WEAKEST)
-    codes = np.where(is_blob, np.where(middle < 0, 9, 10), 0).astype(np.int32)
+    strongest = np.maximum(np.maximum(edge, line), blob)
+    left = strongest >= _WEAKEST
+    is_edge = left & (edge == strongest)
+    left &= ~is_edge
+    is_line = left & (line == strongest)
+    is_blob = left & ~is_line
+    codes = np.zeros(dx.shape, np.int32)
+    codes[is_blob] = np.where(middle[is_blob] < 0, 9, 10)
     codes[is_edge] = 1 + _along_edge(dx[is_edge], dy[is_edge])
     codes[is_line] = 5 + _along_line(dxx[is_line], dyy[is_line], dxy[is_line])
-    return LabelMap(codes, dict(enumerate(_ELEMENTS, start=1)))
+    return codes
 
 
 def _derivative(values: np.ndarray, across: int, down: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scenelens.annotations import labelme
 from scenelens.annotations.file_checks import REPAIRS
 from scenelens.annotations.labelme import parse_annotation
 from scenelens.annotations.names import normalise_name
@@ -259,3 +260,40 @@ def test_a_declaration_that_is_wrong_or_no_encoding_of_text(declared):
 def test_utf_8_in_a_file_that_declares_another_encoding_it_does_not_fit():
     text = '<?xml version="1.0" encoding="gbk"?>' + annotation_xml(object_xml("à l'étage €"))
     assert parse_annotation(text.encode()).objects
+
+
+PIECES = (
+    *("<pt><x>1</x><y>2.5</y></pt>", "<pt><x>-1e3</x><y>7</y></pt>", "<pt><x>9</x><y>60</y></pt>") * 4,
+    *("<polygon>", "</polygon>", "</polygon><polygon>") * 2,
+    *("<pt><x></x><y>2</y></pt>", "<pt><x>1-2</x><y>1.2.3</y></pt>", "<pt><x>1;2|3</x><y>4</y></pt>"),
+    *("<pt><y>1</y><x>2</x></pt>", "<pt><x>3</x></pt>", "<pt><x>1</x><y>2</y><z>3</z></pt>", " ", "\n", "<"),
+    *("<x>1</x><y>2</y>", "<t>1</t>", "<!-- <polygon><pt><x>1</x><y>2</y></pt></polygon> -->", "<pt/>", "5"),
+    *(
+        "<![CDATA[<polygon><pt><x>1</x><y>2</y></pt></polygon>]]>",
+        '<polygon _points="1;2">',
+        "&amp;",
+        "</y></pt>",
+    ),
+)
+
+
+def test_shortened_outlines_are_read_as_those_of_the_whole_text(monkeypatch):
+    random, n_short = np.random.default_rng(0), 0
+
+    def found(text: str) -> str:
+        try:
+            one = parse_annotation(text.encode())
+        except SceneLensError as error:
+            return str(error)
+        outlines = [[polygon.tobytes() for polygon in thing.polygons] for thing in one.objects]
+        return repr((one.report, [thing.name for thing in one.objects], outlines))
+
+    for _ in range(2000):
+        chosen = random.choice(PIECES[: random.choice([12, 18, len(PIECES)])], random.integers(1, 12))
+        text = annotation_xml(object_xml("lamp", polygon=f"<polygon>{''.join(chosen)}</polygon>"))
+        n_short += "_points" in (labelme._shortened(text) or "")
+        with monkeypatch.context() as patch:
+            short = found(text)
+            patch.setattr(labelme, "_shortened", lambda text: None)
+            assert short == found(text)
+    assert n_short > 500
