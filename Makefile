@@ -66,7 +66,7 @@ torture: $(DEV)  ## damaged input, kills, races, hostile names: a table of fault
 bench: $(DEV)  ## measure the speed against other libraries, results in build/bench
 	$(SCENELENS) bench $(ARGS)
 
-train: $(READY)  ## train SceneWorld's two networks: an hour on two cores (ARGS="--long": as shipped, hours)
+train: $(READY)  ## train SceneWorld's two networks: an hour on two cores (ARGS="--long": four times as long)
 	$(SCENELENS) train $(ARGS)
 
 atlas: $(READY)  ## measure all receptive fields and minimal images (STUDY=path, ARGS="--minutes 30")

@@ -151,9 +151,9 @@ class Recipe:
         return range(group * self.group, min((group + 1) * self.group, self.n_images))
 
 
-#: What made the shipped weights: 460,800 presentations of 153,600 images, each seen three times.
+#: Hours on two cores: 460,800 presentations of 153,600 images, each seen three times.
 LONG = Recipe()
-#: What a laptop does in an hour: 112,000 presentations of 16,000 images, each seen seven times.
+#: An hour on two cores, and what made the shipped weights: 112,000 presentations of 16,000 images, each seven times.
 SHORT = Recipe(n_images=16_000, group=16_000, passes=7)
 
 
@@ -476,7 +476,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("kinds", nargs="*", default=["scene", "object"])
     parser.add_argument("--work", type=Path, default=HERE.build / "train")
     parser.add_argument("--out", type=Path, default=HERE.data / "sceneworld" if HERE.writes_data else Path("sceneworld-networks"))
-    parser.add_argument("--long", action="store_true", help="the recipe of the shipped weights: hours on two cores")
+    parser.add_argument("--long", action="store_true", help="four times as many presentations, of nine times as many images: hours on two cores")
     parser.add_argument("--seeds", type=int, nargs="+", help="train one network for each seed, <kind>_<seed>")
     parser.add_argument("--keep-pictures", action="store_true", help="keep rendered images for the next network")
     for field, value in asdict(SHORT).items():
