@@ -476,7 +476,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("kinds", nargs="*", default=["scene", "object"])
     parser.add_argument("--work", type=Path, default=HERE.build / "train")
     parser.add_argument("--out", type=Path, default=HERE.data / "sceneworld" if HERE.writes_data else Path("sceneworld-networks"))
-    parser.add_argument("--long", action="store_true", help="four times as many presentations, of nine times as many images: hours on two cores")
+    parser.add_argument("--long", action="store_true", help="four times as many presentations: hours on two cores")
     parser.add_argument("--seeds", type=int, nargs="+", help="train one network for each seed, <kind>_<seed>")
     parser.add_argument("--keep-pictures", action="store_true", help="keep rendered images for the next network")
     for field, value in asdict(SHORT).items():
