@@ -302,19 +302,21 @@ class _Counts:
 
     def add(self, name: str, concepts: ImageConcepts, maps: dict[str, np.ndarray]) -> None:
         """Take one image."""
-        masks: dict[tuple[str, str], np.ndarray] = {}  # many detectors have the same concept
+        # Many detectors have the same concept: its pixels, and their number.
+        masks: dict[tuple[str, str], tuple[np.ndarray, int]] = {}
         peaks = np.empty(len(self.detectors), np.float32)
         pixels = np.empty((len(self.detectors), 3), np.int64)
         for k, one in enumerate(self.detectors):
-            key = (one.concept, one.kind)
-            if key not in masks:
-                masks[key] = concepts.mask(*key)
             if not concepts.in_vocabulary(one.concept):
                 peaks[k], pixels[k] = 0, -1
                 continue
-            mask, layer = masks[key], self.layers[one.layer]
+            key = (one.concept, one.kind)
+            if key not in masks:
+                mask = concepts.mask(*key)
+                masks[key] = mask, int(np.count_nonzero(mask))
+            (mask, size), layer = masks[key], self.layers[one.layer]
             shared, active, peaks[k] = one.count_pixels(maps[one.layer], mask, layer, self.bins[k])
-            pixels[k] = shared, active, np.count_nonzero(mask)
+            pixels[k] = shared, active, size
         self.names.append(name)
         self.peaks.append(peaks)
         self.pixels.append(pixels)

@@ -119,7 +119,10 @@ class ImageConcepts:
         numpy.ndarray
             (H, W) bool.
         """
-        return np.asarray(self._shows(self._numbers_here(concept, kind))[self.annotated.shown.places])
+        numbers, places = self._numbers_here(concept, kind), self.annotated.shown.places
+        if not numbers:  # most concepts are not on the image
+            return np.zeros(places.shape, bool)
+        return np.asarray(self._shows(numbers)[places])
 
     def _shows(self, numbers: list[int]) -> np.ndarray:
         """Which of the image's combinations have one of these concepts, (combinations,) bool."""

@@ -128,8 +128,8 @@ class Grid(NamedTuple):
         """
         spans = []
         for center, stride, length in zip(self.center(row, col), self.stride, frame, strict=True):
-            first = int(np.clip(np.ceil(center - stride / 2), 0, length - 1))
-            last = int(np.clip(np.floor(center + stride / 2), first, length - 1))
+            first = int(min(max(np.ceil(center - stride / 2), 0), length - 1))
+            last = int(min(max(np.floor(center + stride / 2), first), length - 1))
             spans.append(slice(first, last + 1))
         return spans[0], spans[1]
 
