@@ -42,6 +42,13 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """What a file of tests or a whole study leaves in circles is freed: it may hold large arrays."""
+    if nextitem is None or nextitem.path != item.path or "matrix" in item.path.parts:
+        gc.collect()
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No variable or setting of the person who runs the tests may choose a study or a cache for them."""

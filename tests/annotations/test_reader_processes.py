@@ -97,12 +97,14 @@ def test_who_stops_early_ends_the_helpers(tmp_path):
     assert all(gone(process) for process in helpers(tmp_path))
 
 
+# A shell lets the programs that it runs in the background ignore SIGINT.
 KILLED = """
-import sys
+import signal, sys
 from functools import partial
 from pathlib import Path
 from scenelens.annotations.reader_processes import _shared_out
 from tests.annotations.test_reader_processes import endless
+signal.signal(signal.SIGINT, signal.default_int_handler)
 list(_shared_out(partial(endless, Path(sys.argv[1])), range(10), 1))
 """
 

@@ -89,6 +89,12 @@ class NotReady(Fake):
         raise ZeroDivisionError
 
 
+@pytest.fixture(autouse=True)
+def _large_process(monkeypatch):
+    """Workers are copies of this process, which holds what other tests have left."""
+    monkeypatch.setattr(driver, "MOST_MB", 100_000)
+
+
 def rows(kinds, folder, seconds=0.7):
     bench = driver.Bench(kinds, 0, folder, 2, lambda _: None)
     return {row.kind: row for row in bench.run(seconds)}
