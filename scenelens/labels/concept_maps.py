@@ -97,6 +97,7 @@ class ConceptMaps:
         self._numbers: dict[tuple[str, str], int] = {}
         # Images are read ahead in a thread, so this list grows while the counts of earlier images are made.
         self._order: list[tuple[str, str]] = []
+        self._least: list[float] = []  # for each concept, the share of the frame from which it is present
 
     def __len__(self) -> int:
         """How many concepts have turned up so far."""
@@ -118,6 +119,7 @@ class ConceptMaps:
     def order(self, concepts: Sequence[Sequence[str]]) -> None:
         self._order = [(kind, name) for kind, name in concepts]
         self._numbers = {concept: number for number, concept in enumerate(self._order, start=1)}
+        self._least = [_PRESENT.get(kind, 0.0) for kind, _ in self._order]
 
     def annotated_frame(self, image: str) -> AnnotatedFrame:
         """Read one image with its concepts.
@@ -172,6 +174,7 @@ class ConceptMaps:
 
     def _number(self, kind: str, name: str) -> int:
         if (kind, name) not in self._numbers:
+            self._least.append(_PRESENT.get(kind, 0.0))
             self._order.append((kind, name))
             self._numbers[kind, name] = len(self._order)
         return self._numbers[kind, name]
@@ -207,10 +210,8 @@ class ConceptMaps:
         numpy.ndarray
             (concepts + 1,) bool.
         """
-        least = np.array(
-            [1.0, *(_PRESENT.get(kind, 0) * n_pixels for kind, _ in self._order[: len(areas) - 1])]
-        )
-        return areas >= np.maximum(least, 1)
+        shares = [0.0, *self._least[: len(areas) - 1]]
+        return areas >= np.maximum(np.array(shares) * n_pixels, 1)
 
 
 def _is_scene_image(image: str) -> bool:
