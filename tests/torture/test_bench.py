@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from scenelens.errors import SceneLensError
+from tests.copies import run_in_copy
 from tests.torture import driver, mutate
 from tests.torture.__main__ import main
 from tests.torture.kind import Foreign, Kind, Wrong, expect, expect_report, expect_sentence
@@ -130,12 +131,22 @@ def test_without_a_fault_all_is_well(tmp_path):
     assert "fake" in driver.table([row])
 
 
-def test_memory_is_measured(tmp_path, monkeypatch):
-    plain, hungry = rows([Fake, Hungry], tmp_path).values()
-    assert hungry.peak > plain.peak + 30
-    monkeypatch.setattr(driver, "MOST_MB", hungry.peak)
-    assert hungry.bad
-    assert not plain.bad
+MEASURED = """
+import sys
+from pathlib import Path
+from tests.torture import driver
+from tests.torture.test_bench import Fake, Hungry, rows
+plain, hungry = rows([Fake, Hungry], Path(sys.argv[1])).values()
+assert hungry.peak > plain.peak + 30
+driver.MOST_MB = hungry.peak
+assert hungry.bad
+assert not plain.bad
+"""
+
+
+def test_memory_is_measured(tmp_path):
+    """In a process of its own: a copy of this one keeps the largest size that this one ever had."""
+    assert run_in_copy(MEASURED, str(tmp_path)) == 0
 
 
 def test_a_kind_that_cannot_be_prepared_is_a_fault(tmp_path):
