@@ -88,6 +88,9 @@ class Recipe:
         Number of units in the fully connected layers.
     seed : int
         Seed of the weights, the order of the images, their shifts and dropout. The images do not depend on it.
+    bfloat16 : bool
+        Whether layers are computed in bfloat16. Weights, their average and the loss stay float32. Twice as fast on
+        processors that have instructions for it.
     """
 
     n_images: int = 153_600
@@ -103,6 +106,7 @@ class Recipe:
     width: float = 0.5
     fc: int = 512
     seed: int = 0
+    bfloat16: bool = True
 
     @property
     def n_groups(self) -> int:
@@ -154,7 +158,7 @@ class Recipe:
 #: Hours on two cores: 460,800 presentations of 153,600 images, each seen three times.
 LONG = Recipe()
 #: An hour on two cores, and what made the shipped weights: 112,000 presentations of 16,000 images, each seven times.
-SHORT = Recipe(n_images=16_000, group=16_000, passes=7)
+SHORT = Recipe(n_images=16_000, group=16_000, passes=7, bfloat16=False)
 
 
 def _class_names(kind: str) -> list[str]:
@@ -343,7 +347,8 @@ class _Training:
         bar.write(f"{title}: {self.seen:,} presentations, loss {loss.item():.2f}, right in training {share:.3f}")
 
     def _step(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.model(x)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
+            logits = self.model(x).float()
         loss = nn.functional.cross_entropy(logits, y, label_smoothing=self.recipe.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
@@ -480,7 +485,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", help="train one network for each seed, <kind>_<seed>")
     parser.add_argument("--keep-pictures", action="store_true", help="keep rendered images for the next network")
     for field, value in asdict(SHORT).items():
-        parser.add_argument(f"--{field.replace('_', '-')}", type=type(value))
+        how = {"action": argparse.BooleanOptionalAction} if isinstance(value, bool) else {"type": type(value)}
+        parser.add_argument(f"--{field.replace('_', '-')}", **how)
     args = parser.parse_args(arguments)
     given = {field: getattr(args, field) for field in asdict(SHORT) if getattr(args, field) is not None}
     recipe = replace(LONG if args.long else SHORT, **given)

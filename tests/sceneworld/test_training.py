@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -137,3 +138,40 @@ def test_another_seed_sees_the_same_pictures_and_ends_elsewhere(drawn, tmp_path)
     )
     assert len(drawn) == before
     assert one["weights_hash"] != two["weights_hash"]
+
+
+def test_bfloat16_computes_layers_only(drawn, tmp_path):
+    recipe = replace(_TINY, bfloat16=True)
+    run = training._Training(3, recipe)
+    inside: list[torch.dtype] = []
+    run.model.conv5.register_forward_hook(lambda module, given, out: inside.append(out.dtype))
+    groups = [np.random.default_rng(0).integers(0, 256, (16, 227, 227, 3), dtype=np.uint8)]
+    run.see(groups, range(1))
+    assert set(inside) == {torch.bfloat16}
+    for part in (run.model, run.average):
+        assert {value.dtype for value in part.state_dict().values()} <= {torch.float32, torch.int64}
+
+
+def test_a_recipe_is_read_from_the_command_line(drawn, tmp_path):
+    tiny = [
+        "--n-images",
+        "16",
+        "--n-held-out",
+        "8",
+        "--group",
+        "16",
+        "--passes",
+        "1",
+        "--batch",
+        "8",
+        "--width",
+        "0.0625",
+        "--fc",
+        "8",
+    ]
+    folders = ["--work", str(tmp_path), "--out", str(tmp_path)]
+    for flag, wanted in (([], False), (["--bfloat16"], True), (["--no-bfloat16"], False)):
+        training.main(["scene", *tiny, *flag, *folders])
+        card = json.loads((tmp_path / "scene.json").read_text())
+        assert card["recipe"]["bfloat16"] is wanted
+        assert card["recipe"]["width"] == 0.0625
