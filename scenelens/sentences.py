@@ -8,10 +8,9 @@ Names of classes, objects, folders, files and people come from outside, and may 
 makes any of them one line of visible text, for figures and widgets too; `named` makes it text of a sentence,
 and `Sentences` lets no HTML, link or formula through to the notebook.
 
->>> scene, other = (0.31, 0.5), (0.55, 0.7)
->>> text = f"The scene network: {share_text(0.4, *scene, 100)}. {gap_text(scene, other)}."
+>>> text = f"The scene network: {share_text(0.4, 0.31, 0.5, 100)}."
 >>> print(Sentences(text))
-The scene network: 40% (95% interval 31–50%, n = 100). The intervals leave a gap.
+The scene network: 40% (95% interval 31–50%, n = 100).
 """
 
 from __future__ import annotations
@@ -299,6 +298,99 @@ def gap_text(
     """
     verb, meaning = ("leave a gap", gap) if apart(*one, *other) else ("overlap", overlap)
     return f"{subject} {verb}" + (f": {meaning}" if meaning else "")
+
+
+def difference_text(
+    first: float,
+    second: float,
+    interval: tuple[float, float],
+    names: tuple[str, str] = ("the first", "the second"),
+    n: int | tuple[int, int] | None = None,
+    unit: str = "points",
+    more: str = "higher",
+    narrow: float | None = 0.05,
+) -> str:
+    """Say which of two numbers is higher and by how much, with the interval of their difference.
+
+    The one function that words a comparison. A difference is claimed where its interval leaves out 0; the
+    higher number is named first then. Where the interval holds 0, "no difference is shown": that is not yet
+    equality. The two are called "about equal" only where the whole interval is nearer to 0 than `narrow`.
+
+    Parameters
+    ----------
+    first : float
+        The first number: in 0..1 where the unit is "points", else in that unit. NaN where it is unknown.
+    second : float
+        The second number.
+    interval : tuple of float
+        The 95% interval of first - second, in the numbers' own unit, as `intervals.difference_interval` and
+        `intervals.paired_difference_interval` give it; NaN where there is none.
+    names : tuple of str, optional
+        What the two numbers are of, as it stands within a sentence, such as "the scene network".
+    n : int or tuple of int, optional
+        The number of cases: one for pairs, two for independent shares; left out of the text by default.
+    unit : str, optional
+        "points" (default: hundredths, for shares and whatever else lies in 0..1), such as "px", or "".
+    more : str, optional
+        What the higher number is: "higher" (default), "larger", "better".
+    narrow : float, optional
+        The smallest difference that matters, in the numbers' own unit (default 0.05, which is 5 points);
+        None where nobody can say, and then nothing is called equal.
+
+    Returns
+    -------
+    str
+        A clause without a full stop. It begins in lower case, or as the first name does.
+
+    Examples
+    --------
+    >>> both = "the scene network", "the object network"
+    >>> print(difference_text(0.21, 0.53, (-0.43, -0.2), both, 128))  # doctest: +NORMALIZE_WHITESPACE
+    the object network is 32 points higher than the scene network (53% against 21%, n = 128; 95% interval of
+    the difference 20 to 43 points)
+    >>> print(difference_text(0.53, 0.51, (-0.1, 0.14), both))  # doctest: +NORMALIZE_WHITESPACE
+    no difference is shown between the scene network and the object network (53% against 51%; 95% interval of
+    the difference −10 to 14 points)
+    >>> difference_text(37.5, 37.9, (-1, 0.2), both, unit="px", narrow=2).split(" (")[0]
+    'the scene network and the object network are about equal'
+    """
+    low, high = interval
+    one, other = names
+    if high < 0:
+        first, second, low, high, one, other = second, first, -high, -low, other, one
+    numbers = [percent(x) if unit == "points" else _amounts("", x) for x in (first, second)]
+    shown = f"{numbers[0]} against {numbers[1]}" + (f" {unit}" if unit not in ("", "points") else "")
+    shown += "" if n is None else f", n = {_cases(n)}"
+    if not low <= high:  # an end is NaN
+        return f"{one} and {other} cannot be compared ({shown}; too few cases for an interval)"
+    if low > 0:
+        said = f"{one} is {_amounts(unit, first - second)} {more} than {other}"
+    elif narrow is not None and max(-low, high) < narrow:
+        said = f"{one} and {other} are about equal"
+    else:
+        said = f"no difference is shown between {one} and {other}"
+    return f"{said} ({shown}; 95% interval of the difference {_amounts(unit, low, high)})"
+
+
+def _amounts(unit: str, *amounts: float) -> str:
+    """Differences with their unit; as many digits as are needed to tell them from 0.
+
+    >>> _amounts("points", -0.1, 0.004), _amounts("px", 27.4), _amounts("points", 0.01), _amounts("", -0.13)
+    ('−10 to 0.4 points', '27.4 px', '1 point', '−0.13')
+    """
+    said = [_point(100 * each) if unit == "points" else number(each) for each in amounts]
+    text = " to ".join(said).replace("-", "−")
+    return f"{text} {'point' if text == '1' and unit == 'points' else unit}".rstrip()
+
+
+def _point(points: float) -> str:
+    return f"{points:.0f}" if abs(points) >= 0.95 or not points else f"{points:.1g}"
+
+
+def _cases(n: int | tuple[int, int]) -> str:
+    if isinstance(n, tuple):
+        return f"{n[0]:,} each" if n[0] == n[1] else f"{n[0]:,} and {n[1]:,}"
+    return f"{n:,}"
 
 
 def networks_text(names: Iterable[str], of: str = "images") -> str:

@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, bootstrap
 
 from scenelens.errors import SceneLensError
-from scenelens.intervals import bootstrap_interval, wilson_interval
+from scenelens.intervals import (
+    bca_interval,
+    bootstrap_interval,
+    difference_interval,
+    paired_difference_interval,
+    wilson_interval,
+)
 from scenelens.localization.sentences import _paired_difference
 
 
@@ -39,6 +45,43 @@ def test_wilson_refuses(k, n, confidence):
         wilson_interval(k, n, confidence)
 
 
+# Table II of Newcombe (1998), method 10.
+@pytest.mark.parametrize(("shares", "interval"), [
+    ((56, 70, 48, 80), (0.0524, 0.3339)), ((9, 10, 3, 10), (0.1705, 0.8090)),
+    ((6, 7, 2, 7), (0.0582, 0.8062)), ((5, 56, 0, 29), (-0.0381, 0.1926)),
+    ((0, 10, 0, 20), (-0.1611, 0.2775)), ((0, 10, 0, 10), (-0.2775, 0.2775)),
+    ((10, 10, 0, 20), (0.6791, 1)), ((10, 10, 0, 10), (0.6075, 1)),
+])  # fmt: skip
+def test_difference_of_shares_as_published(shares, interval):
+    assert difference_interval(*shares) == pytest.approx(interval, abs=5e-5)
+
+
+@settings(deadline=None)
+@given(*[st.integers(0, 60)] * 4, st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_difference_of_shares_by_its_definition(k1, more1, k2, more2, confidence):
+    """The ends lie where SciPy's Wilson intervals put them, and turn around with the shares."""
+    low, high = difference_interval(k1, k1 + more1, k2, k2 + more2, confidence)
+    assert difference_interval(k2, k2 + more2, k1, k1 + more1, confidence) == pytest.approx((-high, -low))
+    if not (k1 + more1 and k2 + more2):
+        assert (low, high) == (-1, 1)
+        return
+    one, other = (
+        binomtest(k, k + more).proportion_ci(confidence, "wilson") for k, more in [(k1, more1), (k2, more2)]
+    )
+    p, q = k1 / (k1 + more1), k2 / (k2 + more2)
+    assert low == pytest.approx(p - q - np.sqrt((p - one.low) ** 2 + (other.high - q) ** 2), abs=1e-9)
+    assert high == pytest.approx(p - q + np.sqrt((one.high - p) ** 2 + (q - other.low) ** 2), abs=1e-9)
+    assert -1 <= low <= p - q + 1e-12
+    assert p - q - 1e-12 <= high <= 1
+
+
+def test_two_wilson_intervals_may_overlap_where_the_difference_is_clear():
+    assert wilson_interval(16, 512)[1] > wilson_interval(34, 512)[0]
+    assert difference_interval(34, 512, 16, 512)[0] > 0
+    with pytest.raises(SceneLensError):
+        difference_interval(3, 2, 1, 2)
+
+
 def test_bootstrap_of_a_mean_agrees_with_theory():
     values = np.random.default_rng(3).normal(10, 2, 400)
     low, high = bootstrap_interval(values, seed=1)
@@ -58,6 +101,55 @@ def test_bootstrap_at_the_edges():
     assert np.isnan(bootstrap_interval([1, 2, 3], lambda rows: math.nan)).all()
     with pytest.raises(SceneLensError, match="resample"):
         bootstrap_interval([1, 2], n_resamples=0)
+
+
+def test_bca_as_scipy_has_it():
+    values = np.random.default_rng(3).lognormal(0, 1, 40)
+    expected = bootstrap((values,), np.mean, n_resamples=9999, method="BCa", rng=1).confidence_interval
+    low, high = bca_interval(values, n_resamples=9999)
+    assert (low, high) == pytest.approx((expected.low, expected.high), rel=0.02)
+    # The mean of a skewed sample: both ends lie higher than those of the percentile interval.
+    percentile = bootstrap_interval(values, n_resamples=9999)
+    assert low > percentile[0]
+    assert high > percentile[1]
+
+
+def test_bca_keeps_pairs():
+    pairs = np.random.default_rng(1).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 60)
+    low, high = bca_interval(pairs, lambda rows: np.corrcoef(rows.T)[0, 1])
+    assert 0.5 < low < np.corrcoef(pairs.T)[0, 1] < high < 0.95
+
+
+def test_bca_at_the_edges():
+    assert bca_interval([5.0, 5.0]) == (5.0, 5.0)
+    assert np.isnan(bca_interval([5.0])).all()
+    assert np.isnan(bca_interval([])).all()
+    assert np.isnan(bca_interval([1, 2, 3], lambda rows: math.nan)).all()
+    assert np.isnan(bca_interval([1, 2, 3, 4], np.min)).all()  # no resample is below the minimum
+    with pytest.raises(SceneLensError, match="resample"):
+        bca_interval([1, 2], n_resamples=0)
+
+
+def test_bca_leaves_out_resamples_without_a_value():
+    values = np.array([0.0, 0, 0, 1, 1, 1])
+    half = lambda rows: math.nan if not rows.any() else rows[rows > 0].mean() + rows.mean()  # noqa: E731
+    low, high = bca_interval(values, half)
+    assert 1 < low < 1.5 < high < 2
+
+
+def test_the_difference_of_pairs():
+    low, high = paired_difference_interval([1.5, 2.5, np.nan, 9], [1, 2, 7, np.nan])
+    assert (low, high) == (0.5, 0.5)
+    assert np.isnan(paired_difference_interval([1, np.nan], [1, 2])).all()
+    with pytest.raises(SceneLensError, match="as many"):
+        paired_difference_interval([1, 2], [1])
+    # What is hard for both cancels out: the pairs' interval is far narrower than that of two samples.
+    rng = np.random.default_rng(5)
+    hard = rng.normal(0, 10, 100)
+    first, second = hard + rng.normal(1, 1, 100), hard + rng.normal(0, 1, 100)
+    low, high = paired_difference_interval(first, second)
+    assert 0.5 < low < high < 1.5
+    assert paired_difference_interval(second, first) == pytest.approx((-high, -low), abs=0.05)
 
 
 def test_pairs_with_an_unknown_are_left_out():

@@ -5,6 +5,7 @@ import pytest
 from scenelens.sentences import (
     Sentences,
     apart,
+    difference_text,
     gap_text,
     interval,
     named,
@@ -45,6 +46,43 @@ def test_the_sentence_about_two_intervals_says_what_each_case_means():
     assert gap_text((0.2, 0.3), (0, 0.1), **how) == "The intervals leave a gap: they differ"
     assert gap_text((0, 0.2), (0.2, 0.3), **how) == "The intervals overlap: nothing is known"
     assert gap_text((0, 0.2), (0.1, 0.3)) == "The intervals overlap"
+
+
+BOTH = ("the scene network", "the object network")
+
+
+def test_a_clear_difference_names_the_higher_one_first():
+    told = (
+        "the object network is 4 points higher than the scene network (7% against 3%, n = 512 each; "
+        "95% interval of the difference 0.8 to 6 points)"
+    )
+    assert difference_text(16 / 512, 34 / 512, (-0.063, -0.0079), BOTH, (512, 512)) == told
+    assert difference_text(34 / 512, 16 / 512, (0.0079, 0.063), BOTH[::-1], (512, 512)) == told
+
+
+@pytest.mark.parametrize(("interval", "narrow", "said"), [
+    ((-0.1, 0.2), 0.05, "no difference is shown between"),
+    ((-0.049, 0.049), 0.05, "are about equal"),
+    ((-0.049, 0.049), None, "no difference is shown between"),
+    ((-0.05, 0.01), 0.05, "no difference is shown between"),
+    ((0.0, 0.2), 0.05, "no difference is shown between"),
+    ((0.001, 0.02), 0.05, "is 1 point higher than"),  # clear, however small
+    ((math.nan, math.nan), 0.05, "cannot be compared"),
+])  # fmt: skip
+def test_what_an_interval_of_a_difference_shows(interval, narrow, said):
+    text = difference_text(0.51, 0.5, interval, BOTH, narrow=narrow)
+    assert said in text
+    assert "51% against 50%" in text
+
+
+def test_a_difference_in_other_units():
+    text = difference_text(10.2, 37.5, (-31, -24.5), BOTH, (48, 1024), unit="px", more="larger")
+    assert "is 27.3 px larger than the scene network (37.5 against 10.2 px, n = 48 and 1,024; " in text
+    assert text.endswith("24.5 to 31.0 px)")
+    text = difference_text(-0.13, 0.36, (-0.7, -0.3), ("a", "b"), 97, unit="")
+    assert text == (
+        "b is 0.49 higher than a (0.36 against −0.13, n = 97; 95% interval of the difference 0.3 to 0.7)"
+    )
 
 
 @pytest.mark.parametrize("name", HOSTILE)
