@@ -33,6 +33,7 @@ from scenelens.networks import RF
 _SAMPLES = 64  # of the average along one side, at most
 _UNSEEN, _STEPS = 255, 254  # codes: where nothing is known, and the average's maximum
 _PER_UNIT = ("average", "top", "half", "size", "interval", "peaks", "places", "images", "reason")
+HALF = 0.5  # the share of the maximum at which a field is measured; the paper gives none
 _COMMON = ("layer", "input_size", "occluder", "stride", "theoretical", "asked")
 
 
@@ -94,6 +95,36 @@ class EmpiricalRF:
     theoretical: RF
     asked: int
     evidence: DiscrepancyMaps | None = None
+
+    def side(self, cut: float) -> float:
+        """Side of the square that is as large as the region of at least a share of the average's maximum.
+
+        Parameters
+        ----------
+        cut : float
+            The share, in 0..1. At `HALF` the side is `size`.
+
+        Returns
+        -------
+        float
+            Pixels; NaN for a unit without a field.
+        """
+        if cut == HALF or self.reason:
+            return self.size
+        return math.sqrt(int((self.map >= cut / HALF * self._half_level()).sum())) or math.nan
+
+    def _half_level(self) -> float:
+        """Half of the average's maximum.
+
+        The points at which a stored map was sampled may have missed its maximum. But the region of half of it
+        was stored exactly, so the level is the one that gives the stored map a region of the same size: it
+        lies between the lowest value inside and the highest outside.
+        """
+        if self.evidence is not None:
+            return HALF * float(np.nanmax(self.map))
+        known = np.sort(self.map[~np.isnan(self.map)])
+        place = len(known) - min(len(known) - 1, int(self.mask.sum()))
+        return float(known[place - 1 : place + 1].mean())
 
     @property
     def maps(self) -> np.ndarray:
@@ -420,7 +451,7 @@ def _average(moved: np.ndarray) -> np.ndarray:
 def _half(average: np.ndarray) -> np.ndarray:
     """bool (H, W), where an average is at least half of its maximum."""
     highest = np.nanmax(average) if not np.isnan(average).all() else math.nan
-    return average >= highest / 2 if highest > 0 else np.zeros(average.shape, bool)
+    return average >= HALF * highest if highest > 0 else np.zeros(average.shape, bool)
 
 
 def _size(average: np.ndarray) -> float:

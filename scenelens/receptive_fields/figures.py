@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.installation import HERE
 from scenelens.receptive_fields.atlas import Atlas
-from scenelens.receptive_fields.field import DiscrepancyMaps, EmpiricalRF
+from scenelens.receptive_fields.field import HALF, DiscrepancyMaps, EmpiricalRF
 from scenelens.sentences import number
 from scenelens.studies import Study, TopImage, top_images
 from scenelens.workbook import (
@@ -261,6 +261,72 @@ def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
     axes.set_axisbelow(True)
     _size_labels(plate, table, shifts, depths)
     return plate
+
+
+def size_by_cut(table: pd.DataFrame) -> Plate:
+    """How the sizes of Table 2 depend on the share of the maximum from which on a pixel counts.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of `table_2` for several cuts.
+
+    Returns
+    -------
+    Plate
+        The figure, with one panel for each layer.
+    """
+    depths = sorted(table["depth"].unique())
+    caption = (
+        f"Lines: mean over the units measured (n below the layer's name), K = {table['n_images'].iloc[0]} "
+        "images; shades: one standard deviation. A field is the region of at least the given share of the "
+        f"average's maximum; dots: {100 * HALF:.0f}%, the share in this workbook. Black: theoretical size."
+    )
+    if table["paper"].notna().any():
+        caption += " Dashed: the paper, which gives no share."
+    plate = Plate("A size depends on where a field is cut off", 2.85, caption)
+    step = (WIDTH - _SCALE) / len(depths)
+    width = step - 0.4
+    names = list(dict.fromkeys(table["network"]))
+    for k, depth in enumerate(depths):
+        rows, left = table[table["depth"] == depth], _SCALE + k * step
+        layers = " · ".join(dict.fromkeys(rows["layer"]))
+        name = Plate.layer_name(layers, (step - 0.15) / _BOLDER, BODY)
+        middle = left + width / 2
+        plate.words(middle, 0.26, name, weight="bold", ha="center")
+        counts = rows.groupby("network", sort=False)["n"].first()
+        plate.words(middle, 0.44, "n = " + ", ".join(map(str, counts)), size=SMALL, color=SOFT, ha="center")
+        axes = plate.axes_at(left, 0.66, width, 1.75)
+        _cut_panel(axes, rows)
+        if k == 0:
+            axes.set_ylabel("side (px)", size=SMALL)
+        plate.words(middle, 2.66, "share of the maximum", size=SMALL, color=SOFT, ha="center")
+    for k, network in enumerate(names):
+        style = {"color": network_color(network), "weight": "bold", "size": BODY}
+        plate.words(_SCALE + 1.3 * k, 0.0, f"{network} network", **style)
+    return plate
+
+
+def _cut_panel(axes: Axes, rows: pd.DataFrame) -> None:
+    """One layer: each network's sizes over the cut, and what they compare with."""
+    for network, found in rows.sort_values("cut").groupby("network", sort=False):
+        color, spread = network_color(str(network)), found["sd"].fillna(0)
+        low, high = found["mean"] - spread, found["mean"] + spread
+        axes.fill_between(found["cut"], low, high, color=color, alpha=0.12, lw=0)
+        axes.plot(found["cut"], found["mean"], color=color, lw=1.6)
+        half = found[found["cut"] == HALF]
+        axes.plot(half["cut"], half["mean"], "o", color=color, ms=5)
+        if found["paper"].notna().any():
+            axes.axhline(found["paper"].iloc[0], color=color, lw=1.1, ls=(0, (4, 3)))
+    axes.axhline(rows["theoretical"].iloc[0], color="black", lw=1.4)
+    highest = (rows["mean"] + rows["sd"].fillna(0)).max()
+    axes.set(ylim=(0, 1.08 * np.nanmax([highest, rows["theoretical"].iloc[0]])))
+    cuts = sorted(rows["cut"].unique())
+    axes.set_xlim(0, cuts[-1] * 1.04)
+    axes.set_xticks([0.1, 0.3, 0.5], ["10%", "30%", "50%"])
+    _inner_ticks(axes)
+    axes.yaxis.grid(True, color=HAIR, lw=0.5)
+    axes.set_axisbelow(True)
 
 
 def _shifts(networks: Sequence[str]) -> dict[str, float]:

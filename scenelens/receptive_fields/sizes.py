@@ -7,6 +7,7 @@ complete, and from a random sample until then.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from scenelens import paper
 from scenelens.errors import CannotAnswerError
 from scenelens.installation import HERE
 from scenelens.receptive_fields.atlas import Atlas
+from scenelens.receptive_fields.field import HALF, EmpiricalRF
+from scenelens.receptive_fields.occlusion.occlude import SIZE
 
 _SIZES = [
     "network",
@@ -35,21 +38,23 @@ _SIZES = [
 _PAPER_THEORETICAL = {"pool1": 19, "pool2": 67, "conv4": 131, "pool5": 195}
 
 
-def field_sizes(atlas: Atlas) -> pd.DataFrame:
+def field_sizes(atlas: Atlas, cut: float = HALF) -> pd.DataFrame:
     """The size of every field in each layer's sample.
 
     Parameters
     ----------
     atlas : Atlas
         The atlas of a study; see `open_atlas`.
+    cut : float, optional
+        The field is the region of at least this share of the average's maximum, in 0..1 (default: half).
 
     Returns
     -------
     pandas.DataFrame
         One row per unit, of the layers of which some unit has been measured: ``network``, ``depth``,
         ``layer``, ``unit``, ``n_images`` (the images on which it responds, K at most), ``size``, ``low``,
-        ``high`` (pixels; 95% bootstrap interval over its images), ``theoretical`` (pixels), ``share`` (size /
-        theoretical), ``reason`` (why size is NaN; else empty).
+        ``high`` (pixels; 95% bootstrap interval over its images, known at half only), ``theoretical``
+        (pixels), ``share`` (size / theoretical), ``reason`` (why size is NaN; else empty).
 
     Raises
     ------
@@ -60,7 +65,7 @@ def field_sizes(atlas: Atlas) -> pd.DataFrame:
     for depth, network, layer in atlas.layers():
         fields = atlas.parts[network].sample(layer)
         about = {"network": network, "depth": depth, "layer": layer}
-        rows += [about | field.row for field in fields]
+        rows += [about | _row_at(field, cut) for field in fields]
     if not rows:
         raise CannotAnswerError(
             "no receptive field is there yet: call atlas.grow(2) for a sample, or run "
@@ -69,7 +74,16 @@ def field_sizes(atlas: Atlas) -> pd.DataFrame:
     return pd.DataFrame(rows)[_SIZES]
 
 
-def table_2(atlas: Atlas) -> pd.DataFrame:
+def _row_at(field: EmpiricalRF, cut: float) -> dict[str, Any]:
+    """A unit's line of the table, with its size at another share of the maximum than half."""
+    row = field.row
+    if cut == HALF:
+        return row
+    size = field.side(cut)
+    return row | {"size": size, "low": math.nan, "high": math.nan, "share": size / row["theoretical"]}
+
+
+def table_2(atlas: Atlas, cut: float | Sequence[float] = HALF) -> pd.DataFrame:
     """Table 2: mean and standard deviation of the sizes per layer, next to the theoretical size and the
     paper's.
 
@@ -77,15 +91,19 @@ def table_2(atlas: Atlas) -> pd.DataFrame:
     ----------
     atlas : Atlas
         The atlas of a study; see `open_atlas`.
+    cut : float or sequence of float, optional
+        A field is the region of at least this share of the average's maximum, in 0..1 (default: half). For
+        several shares, the table has the rows of each.
 
     Returns
     -------
     pandas.DataFrame
-        One row per layer and network: ``network``, ``depth``, ``layer``, ``theoretical``, ``mean``, ``sd``,
-        ``low``, ``high`` (pixels; 95% interval of the mean), ``n`` (units measured), ``units`` (of the
-        layer), ``silent`` (units measured that have no field), ``share`` (mean / theoretical), ``n_images``
-        (K), ``paper`` (mean in the paper's network of that name, for the same layer and geometry); only
-        where a layer's units see the whole image from every position, ``whole`` (bool: whether they do).
+        One row per layer, network and cut: ``network``, ``depth``, ``layer``, ``theoretical``, ``mean``,
+        ``sd``, ``low``, ``high`` (pixels; 95% interval of the mean), ``n`` (units measured), ``units`` (of
+        the layer), ``silent`` (units measured that have no field), ``below`` (units whose field is smaller
+        than the occluder), ``share`` (mean / theoretical), ``n_images`` (K), ``cut``, ``paper`` (mean in the
+        paper's network of that name, for the same layer and geometry); only where a layer's units see the
+        whole image from every position, ``whole`` (bool: whether they do).
 
     Raises
     ------
@@ -97,13 +115,13 @@ def table_2(atlas: Atlas) -> pd.DataFrame:
     The interval is Student's, narrowed by the factor sqrt(1 - n / units): where all units of a layer were
     measured nothing is left to chance, and low = mean = high. With one unit it is unknown.
     """
-    sizes = field_sizes(atlas)
     rows = []
-    for (network, depth), found in sizes.groupby(["network", "depth"], sort=False):
-        units = atlas.part(str(network)).units(found["layer"].iloc[0])
-        rows.append(
-            {"network": network, "depth": depth, **_summary(found, units), "n_images": atlas.n_images}
-        )
+    for one in cut if isinstance(cut, Sequence) else (cut,):
+        sizes = field_sizes(atlas, one)
+        for (network, depth), found in sizes.groupby(["network", "depth"], sort=False):
+            units = atlas.part(str(network)).units(found["layer"].iloc[0])
+            row = {"network": network, "depth": depth, **_summary(found, units)}
+            rows.append(row | {"n_images": atlas.n_images, "cut": one})
     table = pd.DataFrame(rows)
     table["paper"] = [_papers(row) for row in table.to_dict("records")]
     whole = [atlas.part(row.network).sample(row.layer)[0].theoretical.whole for row in table.itertuples()]
@@ -148,6 +166,7 @@ def _summary(found: pd.DataFrame, units: int) -> dict[str, Any]:
         "n": len(known),
         "units": units,
         "silent": silent,
+        "below": int((known < SIZE).sum()),
         "share": mean / theoretical,
     }
 

@@ -144,6 +144,25 @@ def test_a_network_without_the_papers_layers_has_no_diamonds(atlas):
     assert "diamond" not in figures.table_2_sizes(rows, field_tables.field_sizes(atlas)).caption
 
 
+def test_sizes_by_cut_have_a_panel_for_each_layer_with_the_papers_sizes(atlas):
+    rows = field_tables.table_2(atlas, cut=[0.1, 0.25, 0.5])
+    plate = figures.size_by_cut(rows)
+    assert_well_set(plate)
+    assert len(plate.axes) == rows["depth"].nunique()
+    first = rows[(rows["depth"] == 0) & (rows["network"] == "scene")]
+    curve = plate.axes[0].get_lines()[0]
+    np.testing.assert_allclose(curve.get_xdata(), first["cut"])
+    np.testing.assert_allclose(curve.get_ydata(), first["mean"])
+    dashed = {
+        y for line in plate.axes[0].get_lines() if line.get_linestyle() == "--" for y in line.get_ydata()
+    }
+    assert dashed == {17.8, 17.9}
+    long = rows.assign(layer="features.denseblock4.denselayer16." + rows["layer"] + rows["network"])
+    plain = figures.size_by_cut(long.assign(paper=np.nan))
+    assert_well_set(plain)
+    assert "Dashed" not in plain.caption
+
+
 def test_figure_4_has_a_line_per_unit_with_patches_of_its_size(study, atlas):
     plate = figures.figure_4_fields(study, atlas, "object", n_units=2, n_patches=4)
     fields = [one for layer in atlas.part("object").layers for one in atlas.part("object").sample(layer)]
