@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import scenelens
 from scenelens.errors import SceneLensError, close_names
 from scenelens.installation import HERE
+from scenelens.processes import ended_by_sigterm
 
 _ABOUT = 'The workbook on "Object Detectors Emerge in Deep Scene CNNs": its notebooks, studies and caches.'
 _EXAMPLES = """examples:
@@ -173,7 +174,7 @@ def _lab(words: list[str]) -> int:
     parser.add_argument("--study", help="a name in data/studies, or the path of a study.toml")
     options, others = parser.parse_known_args(words)
     _name_study(options.study)
-    place = Path(*named) if named else _loaded("notebook_files:_own_notebooks")() / "00_start_here.ipynb"
+    place = Path(*named) if named else _loaded("notebook_files:own_notebooks")() / "00_start_here.ipynb"
     if not place.exists():
         raise SceneLensError(f"there is no notebook or folder {place}.")
     if getattr(os, "getuid", lambda: 1)() == 0:
@@ -234,12 +235,15 @@ def _name_study(given: str | None) -> None:
 
 def _run_python(*words: str, folder: Path | None = None) -> int:
     """Run this Python in another process; that process says itself that Ctrl-C has stopped it."""
-    with subprocess.Popen([sys.executable, *words], cwd=folder) as child:
+    with ended_by_sigterm(), subprocess.Popen([sys.executable, *words], cwd=folder) as child:
         try:
             return child.wait()
         except KeyboardInterrupt:
             child.wait()
             return 130
+        except SystemExit:  # SIGTERM, which reaches this process alone
+            child.terminate()
+            raise
 
 
 def _size(folder: Path) -> int:

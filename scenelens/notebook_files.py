@@ -18,8 +18,19 @@ from scenelens.installation import HERE
 _LIST = ".scenelens-notebooks.json"
 
 
-def _own_notebooks() -> Path:
-    """The folder of notebooks that a command takes by itself: a checkout's, or copies in notebooks/ here."""
+def own_notebooks() -> Path:
+    """Find the notebooks that a command takes by itself; without a checkout, copy them to notebooks/ here.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder of a checkout's notebooks, or that of the copies.
+
+    Raises
+    ------
+    SceneLensError
+        If notebooks/ here is no folder.
+    """
     if HERE.is_checkout:
         return HERE.notebooks
     folder = Path("notebooks")

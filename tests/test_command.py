@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,24 @@ def test_an_error_that_a_library_makes_of_an_interruption_is_one(monkeypatch, ca
     monkeypatch.setattr(command, "_loaded", lambda function: lambda words: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # a fault of ours is no interruption
         command._main(["atlas"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a process could answer")
+def test_sigterm_ends_what_the_command_has_started(tmp_path):
+    """Ctrl-C reaches all processes of a terminal, and SIGTERM the command alone."""
+    child = "import os, time; open('pid', 'w').write(f'{os.getpid()} is up'); time.sleep(60)"
+    code = f"import sys; from scenelens.__main__ import _run_python; sys.exit(_run_python('-c', {child!r}))"
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=env) as one:
+        said = tmp_path / "pid"
+        while not (said.exists() and "up" in said.read_text()):
+            assert one.poll() is None
+            time.sleep(0.02)
+        started = int(said.read_text().split()[0])
+        one.terminate()
+        assert one.wait(60) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(started, 0)
 
 
 def test_a_reader_that_leaves_is_no_error():

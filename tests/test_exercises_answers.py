@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenelens import exercises
 from scenelens.exercises import check
 from scenelens.workbook import exercises_00
-from scenelens.workbook.checks import _plain, check_choice, check_number, unit_number
+from scenelens.workbook.checks import _plain, _unit_number, check_choice, check_number
 
 ONE = SimpleNamespace(networks=SimpleNamespace(main="scene"))  # a study of one network
 WORDS = ("bed", "lamp", "art gallery", "window")
@@ -233,5 +233,5 @@ def test_what_is_no_unit_of_the_layer_is_told_so(layer_of_ties, answer):
 
 @given(st.integers(0, 5000))
 def test_a_units_name_and_its_number_say_the_same(unit):
-    assert unit_number(f"pool5:{unit}", "pool5") == unit_number(str(unit), "pool5") == unit
-    assert unit_number(f"pool5:{unit}", "conv5") is None
+    assert _unit_number(f"pool5:{unit}", "pool5") == _unit_number(str(unit), "pool5") == unit
+    assert _unit_number(f"pool5:{unit}", "conv5") is None

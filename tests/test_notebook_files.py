@@ -5,7 +5,7 @@ import pytest
 from scenelens import notebook_files
 from scenelens.errors import SceneLensError
 from scenelens.installation import HERE, Installation
-from scenelens.notebook_files import _copy_notebooks, _own_notebooks
+from scenelens.notebook_files import _copy_notebooks, own_notebooks
 
 NAMES = sorted(path.name for path in HERE.notebooks.glob("*.ipynb"))
 
@@ -66,14 +66,14 @@ def test_notebooks_are_not_copied_onto_themselves_or_onto_a_file(tmp_path):
 
 
 def test_a_checkout_uses_its_own_and_a_wheel_copies_once(tmp_path, monkeypatch, capsys):
-    assert _own_notebooks() == HERE.notebooks
+    assert own_notebooks() == HERE.notebooks
     wheel = tmp_path / "scenelens"
     (wheel / "data").mkdir(parents=True)
     (wheel / "notebooks").mkdir()
     (wheel / "notebooks/a.ipynb").write_text("a")
     monkeypatch.setattr(notebook_files, "HERE", Installation(wheel))
     monkeypatch.chdir(tmp_path)
-    assert (_own_notebooks() / "a.ipynb").read_text() == "a"
+    assert (own_notebooks() / "a.ipynb").read_text() == "a"
     assert "1 notebook written" in capsys.readouterr().out
-    _own_notebooks()
+    own_notebooks()
     assert capsys.readouterr().out == ""

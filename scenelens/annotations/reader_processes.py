@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from scenelens.processes import _cores
+from scenelens.processes import cores
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -56,7 +56,7 @@ def _helpers_for(seconds: float) -> int:
     >>> _helpers_for(1.5)
     0
     """
-    return min(_cores() - 1, int(seconds / (2 * START)), _MOST_HELPERS)
+    return min(cores() - 1, int(seconds / (2 * START)), _MOST_HELPERS)
 
 
 def _shared_out(

@@ -59,7 +59,7 @@ _FOLDER = 0x10
 _CODE = re.compile(r"GLOBAL ([\w.]+)|(?:instantiate|Unsupported class|build) .*?([\w.]+\.\w+)")
 
 
-def read_weights(path: str | Path) -> dict[str, dict[str, Tensor]]:
+def _read_weights(path: str | Path) -> dict[str, dict[str, Tensor]]:
     """Read the arrays of a file of weights, as stored. Nothing in it is run.
 
     Parameters
@@ -81,7 +81,7 @@ def read_weights(path: str | Path) -> dict[str, dict[str, Tensor]]:
 
     Examples
     --------
-    >>> read_weights("nowhere.pth")
+    >>> _read_weights("nowhere.pth")
     Traceback (most recent call last):
     ...
     scenelens.errors.SceneLensError: the weights nowhere.pth do not exist; check the path in the study.toml.

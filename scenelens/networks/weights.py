@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from scenelens.errors import SceneLensError
 from scenelens.networks.caffe_network import _CaffeModule
 from scenelens.networks.finite import NonFinite
-from scenelens.networks.weight_files import read_weights
+from scenelens.networks.weight_files import _read_weights
 from scenelens.progress import say_on_stderr
 
 #: Parts that wrappers add to names, in whatever place.
@@ -85,7 +85,7 @@ def load_weights(
         plain arrays.
     """
     wanted = module.state_dict()
-    entries = {entry: _renamed(arrays, rename or {}) for entry, arrays in read_weights(path).items()}
+    entries = {entry: _renamed(arrays, rename or {}) for entry, arrays in _read_weights(path).items()}
     fit = _best_fit(path, entries, wanted)
     unused = module.left_out if isinstance(module, _CaffeModule) else _BRANCHES.get(type(module).__name__)
     fit = _without(fit, unused) if unused else fit

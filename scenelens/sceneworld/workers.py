@@ -8,12 +8,9 @@ from multiprocessing import get_context
 
 import cv2
 
-from scenelens.processes import _cores, _end_with_parent
+from scenelens.processes import cores, end_with_parent
 
 __all__ = ["cores", "render_pool"]
-
-
-cores = _cores
 
 
 def render_pool(workers: int) -> ProcessPoolExecutor:
@@ -37,4 +34,4 @@ def render_pool(workers: int) -> ProcessPoolExecutor:
 
 def _begin() -> None:
     cv2.setNumThreads(0)  # OpenCV's own threads would only compete with the other processes
-    _end_with_parent()
+    end_with_parent()

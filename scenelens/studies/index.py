@@ -28,11 +28,11 @@ from scenelens.networks import Network, NonFinite
 from scenelens.progress import say_on_stderr
 from scenelens.studies.behaviour import network_variant
 from scenelens.studies.image_source import ImageSource
-from scenelens.studies.index_build import build_blocks
+from scenelens.studies.index_build import _build_blocks
 from scenelens.studies.index_files import (
     IndexFiles,
 )
-from scenelens.studies.index_key import index_inputs
+from scenelens.studies.index_key import _index_inputs
 
 #: Images per forward pass, and images per block on disk. A killed build loses at most one block, about a
 #: second of work. Both numbers are part of the index's key.
@@ -166,7 +166,7 @@ class ActivationIndex:
         cache = Path(cache_dir)
         source = ImageSource(images["image"], images["path"], load)
         digests = source.expect(cache / "digests.json")
-        inputs = index_inputs(network, digests, names, block_size, batch_size)
+        inputs = _index_inputs(network, digests, names, block_size, batch_size)
 
         shapes = {name: network.layer_shape(name) for name in names}
         with IndexFiles.disk_errors(cache):
@@ -517,7 +517,7 @@ def _build(
     with files.lock(say):
         files.sweep()
         # Another process may have finished blocks while this one waited for the lock: look again.
-        build_blocks(network, files, load, layers, files.missing(), progress, paths)
+        _build_blocks(network, files, load, layers, files.missing(), paths, progress)
 
 
 def _folder(cache: Path, network: Network, inputs: dict[str, Any], say: Any) -> Path:
@@ -541,7 +541,7 @@ def _folder(cache: Path, network: Network, inputs: dict[str, Any], say: Any) -> 
 
 
 def _changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Which inputs differ between two indexes, one phrase each; both as `index_inputs` gives them.
+    """Which inputs differ between two indexes, one phrase each; both as `_index_inputs` gives them.
 
     >>> _changed_parts({"weights": "a", "n_images": 3}, {"weights": "b", "n_images": 4})
     ["the network's weights", 'the number of images (3, now 4)']

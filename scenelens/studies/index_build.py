@@ -90,14 +90,14 @@ def _summarise(activation: torch.Tensor) -> dict[str, np.ndarray]:
     return {"peak": peak, "place": place.astype(np.int32), "sum": total.cpu().numpy()}
 
 
-def build_blocks(
+def _build_blocks(
     network: Network,
     files: IndexFiles,
     load: _Load,
     layers: Sequence[str],
     blocks: Iterable[int],
+    paths: Mapping[str, Path],
     progress: bool = True,
-    paths: Mapping[str, Path] | None = None,
 ) -> None:
     """Compute some blocks, and write each to disk as soon as it is complete.
 
@@ -114,10 +114,10 @@ def build_blocks(
         Names of the index's layers.
     blocks : iterable of int
         Numbers of the blocks to compute, none of them finished.
+    paths : mapping of str to pathlib.Path
+        The images' files, by id: their maps are kept while layers' maps are kept.
     progress : bool, optional
         Whether to show a progress bar on stderr, and to say early about how long the rest will take.
-    paths : mapping of str to pathlib.Path, optional
-        The images' files, by id: their maps are kept while layers' maps are kept.
 
     Raises
     ------
@@ -131,12 +131,12 @@ def build_blocks(
         pace = announcer.pace(
             bar, "You can interrupt it: finished blocks are kept, and the next call goes on from there."
         )
-        batches = _batches(network, files, load, numbers, paths or {})
+        batches = _batches(network, files, load, numbers, paths)
         with _Writer(files) as writer:
             for number, members in groupby(batches, key=lambda batch: batch.block):
                 began = time.perf_counter()
                 try:
-                    values, note = _compute_block(network, files, layers, number, members, pace, paths or {})
+                    values, note = _compute_block(network, files, layers, number, members, pace, paths)
                 except ImageSource.ChangedError as error:
                     writer.wait()
                     raise SceneLensError(
@@ -195,10 +195,10 @@ def _compute_block(
         skipped += batch.skipped
         if batch.inputs is not None:
             start = number * files.block
-            images = [paths[files.images[start + row]] for row in batch.rows] if kept and paths else []
+            images = [paths[files.images[start + row]] for row in batch.rows]
 
             def keep(layer: str, value: torch.Tensor, images: list[Path] = images) -> dict[str, np.ndarray]:
-                if kept is not None and images:
+                if kept is not None:
                     kept.add(layer, value, images)
                 return _summarise(value)
 
@@ -239,7 +239,7 @@ def _read_batch(
     for row in rows:
         name = files.images[row]
         try:
-            if kept is not None and paths:
+            if kept is not None:
                 images.append(kept.frame(paths[name], functools.partial(load, name))[0])
             else:
                 images.append(load(name))
@@ -247,5 +247,5 @@ def _read_batch(
         except (SceneLensError, OSError) as error:
             batch.skipped.append((files.images[row], str(error)))
     if images:
-        batch.inputs = network.prepare(images, framed=kept is not None and bool(paths))
+        batch.inputs = network.prepare(images, framed=kept is not None)
     return batch

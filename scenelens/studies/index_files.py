@@ -59,7 +59,7 @@ class IndexFiles:
     folder : pathlib.Path
         The folder.
     inputs : dict
-        What the index depends on (see `index_key.index_inputs`).
+        What the index depends on (see `index_key._index_inputs`).
     images : list of str
         Image ids, one per row.
     block : int
@@ -106,7 +106,7 @@ class IndexFiles:
         folder : pathlib.Path
             The folder to make.
         inputs : mapping
-            What the index depends on, as `index_key.index_inputs` gives it.
+            What the index depends on, as `index_key._index_inputs` gives it.
         digests : sequence of tuple of str
             (image id, digest of its file) per image, in order.
         layers : mapping of str to tuple of int

@@ -24,7 +24,7 @@ _FORMAT = 1
 _LIBRARIES = ("torch", "numpy", "pillow")
 
 
-def index_inputs(
+def _index_inputs(
     network: Network, digests: Sequence[tuple[str, str]], layers: Sequence[str], block: int, batch: int
 ) -> dict[str, Any]:
     """Everything that an index of a network over some images depends on, as plain JSON values.

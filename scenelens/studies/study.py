@@ -43,6 +43,7 @@ from scenelens.annotations import ANNOTATION_FORMATS, Annotations, JoinedAnnotat
 from scenelens.cells import answer_in_cells
 from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.files import cache_key, file_name
+from scenelens.image_folders import real_paths
 from scenelens.images import load_image
 from scenelens.installation import HERE
 from scenelens.labels import (
@@ -55,7 +56,7 @@ from scenelens.labels import (
 )
 from scenelens.networks import Network
 from scenelens.studies.behaviour import network_variant, variant_parts
-from scenelens.studies.image_lists import _ids, _listed, _real_paths
+from scenelens.studies.image_lists import _ids, _listed
 from scenelens.studies.index import ActivationIndex
 from scenelens.studies.networks import StudyNetworks
 from scenelens.studies.study_file import StudyFile
@@ -360,13 +361,13 @@ class Study:
     @cached_property
     def _files(self) -> dict[str, str]:
         """The file of each image, with all links followed."""
-        return dict(zip(self._paths, _real_paths(self._paths.values()), strict=True))
+        return dict(zip(self._paths, real_paths(self._paths.values()), strict=True))
 
     @cached_property
     def _annotated_files(self) -> dict[str, str]:
         """The same for each annotated image."""
         known = self.need_annotations()
-        return dict(zip(known.images, _real_paths(map(known.path, known.images)), strict=True))
+        return dict(zip(known.images, real_paths(map(known.path, known.images)), strict=True))
 
     # ---- results that are computed once
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -22,8 +20,8 @@ from scenelens.caches import read_cached
 from scenelens.errors import SceneLensError
 from scenelens.files import file_name, replace_file
 from scenelens.installation import HERE
-from scenelens.notebook_files import _own_notebooks
-from scenelens.processes import _cores
+from scenelens.notebook_files import own_notebooks
+from scenelens.processes import cores, ended_by_sigterm
 from scenelens.workbook.kernels import NotebookKernel
 
 _ABOUT = "Run every notebook of the workbook, and write each as a page."
@@ -59,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        paths = _find_notebooks(options.notebooks or [_own_notebooks()])
+        paths = _find_notebooks(options.notebooks or [own_notebooks()])
         jobs = min(options.jobs, len(paths))
         # Before this process imports torch and nbformat, which it does at the first name of `studies` and
         # `workbook`: so the two import at the same time.
@@ -72,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["SCENELENS_STUDY"] = str(
             study.path
         )  # kernels inherit it, so sl.open_study() opens this study
-        with _ended_by_sigterm():
+        with ended_by_sigterm():
             runs, seconds = _run_all(paths, folder, options.timeout, jobs)
     except SceneLensError as error:
         print(f"workbook: {error}", file=sys.stderr)
@@ -81,23 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.times:
         _print_cells(runs)
     return _report(runs, seconds, index)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """A block that SIGTERM ends as Ctrl-C does, so that what the block opened is closed."""
-
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _pages(notebooks: Path, study: str) -> Path:
@@ -216,7 +197,7 @@ def _running(paths: Sequence[Path], timeout: float, jobs: int) -> Iterator[dict[
 def _prepare_kernels(jobs: int) -> None:
     """Begin the imports of kernels, of which `jobs` will run at a time."""
     # Kernels inherit these. With more threads than cores, they would wait for each other.
-    threads = str(max(1, _cores() // jobs))
+    threads = str(max(1, cores() // jobs))
     for library in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(library, threads)
     NotebookKernel.prepare()
@@ -294,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--jobs",
         type=_positive,
-        default=min(_AT_ONCE, _cores()),
+        default=min(_AT_ONCE, cores()),
         help="notebooks that run at the same time (default: %(default)s)",
     )
     parser.add_argument("--times", action="store_true", help="also print how long the slow cells took")

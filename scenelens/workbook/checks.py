@@ -204,7 +204,7 @@ def check_choice(answer: object, expected: object, choices: Iterable[object], hi
     return Verdict.of(False, _with_hint(f"Not {named(name)}.", hint))
 
 
-def unit_number(answer: object, layer: str) -> int | None:
+def _unit_number(answer: object, layer: str) -> int | None:
     """The unit of a layer that an answer names: 74, "74", "pool5:74", "unit 74" or ("pool5", 74).
 
     Parameters
@@ -221,7 +221,7 @@ def unit_number(answer: object, layer: str) -> int | None:
 
     Examples
     --------
-    >>> unit_number("pool5:74", "pool5"), unit_number(74.0, "pool5"), unit_number("conv4:74", "pool5")
+    >>> _unit_number("pool5:74", "pool5"), _unit_number(74.0, "pool5"), _unit_number("conv4:74", "pool5")
     (74, 74, None)
     """
     number = _number(answer)

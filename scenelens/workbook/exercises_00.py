@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenelens.studies import Study
-from scenelens.workbook.checks import Verdict, check_number, unit_number
+from scenelens.workbook.checks import Verdict, _unit_number, check_number
 from scenelens.workbook.tour import deepest_map_layer, tidiest_unit, tidiness
 
 
@@ -23,7 +23,7 @@ def _another_tidy_unit(study: Study, answer: object) -> Verdict:
     layer, shown = tidiest_unit(study)
     shares = tidiness(study, study.networks.main, layer)
     ten = shares.nlargest(10)
-    unit = unit_number(answer, layer)
+    unit = _unit_number(answer, layer)
     if unit is None or unit not in shares.index:
         return Verdict.of(False, f"The answer is a unit of {layer}: its number, or {layer}:number.")
     if unit == shown:

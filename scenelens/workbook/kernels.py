@@ -37,7 +37,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from scenelens.processes import _end_with_parent
+from scenelens.processes import end_with_parent
 
 _COPIES = sys.platform == "linux"  # whether a kernel is a copy of a process that has imported everything
 _PRELOADED = "scenelens.workbook.preloaded"
@@ -237,7 +237,7 @@ def _run_kernel(words: Sequence[str], folder: str, env: dict[str, str]) -> None:
     os.environ.update(getattr(sys.modules.get(_PRELOADED), "ENVIRONMENT", {}) | env)
     sys.argv[1:] = words
     atexit._clear()  # what was registered belongs to the process that was copied
-    _end_with_parent()
+    end_with_parent()
     # These two look for a notebook when they are imported, which was before there was one.
     pandas.set_option("display.max_columns", 20)
     matplotlib.rcParams["backend"] = env.get("MPLBACKEND") or _INLINE

@@ -102,13 +102,13 @@ def test_a_full_disk_is_said_and_does_no_harm(network, files, tmp_path, monkeypa
         kept = _KeptMaps.of(network)
 
         class Full:
-            seek = kept._file.seek
-            close = kept._file.close
+            seek = kept._space._file.seek
+            close = kept._space._file.close
 
             def write(self, content):
                 raise OSError(28, "No space left on device")
 
-        kept._file = Full()
+        kept._space._file = Full()
         assert not fill(network, files, run(network)).has(files[0], ["pool1"])
     assert capsys.readouterr().err.count("computed again instead of kept") == 1
 

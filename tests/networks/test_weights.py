@@ -10,7 +10,7 @@ from torch import nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.caffenet import CaffeNet
-from scenelens.networks.weights import load_weights, read_weights, weights_hash
+from scenelens.networks.weights import _read_weights, load_weights, weights_hash
 from tests.torture.mutate import scattered
 
 
@@ -102,7 +102,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path, monkeypatch):
     (tmp_path / "old.pth").write_bytes(pickle.dumps(Malicious()))
     for name in ("zip.pth", "old.pth"):
         with pytest.raises(SceneLensError, match=r"run code, which is refused"):
-            read_weights(tmp_path / name)
+            _read_weights(tmp_path / name)
     assert not (tmp_path / "pwned").exists()
 
 
@@ -111,7 +111,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path, monkeypatch):
 def test_broken_files_are_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SceneLensError, match=name):
-        read_weights(tmp_path / name)
+        _read_weights(tmp_path / name)
 
 
 def test_a_truncated_torch_file_is_named(tmp_path):
@@ -119,15 +119,15 @@ def test_a_truncated_torch_file_is_named(tmp_path):
     whole = (tmp_path / "w.pth").read_bytes()
     (tmp_path / "w.pth").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SceneLensError, match=r"w\.pth"):
-        read_weights(tmp_path / "w.pth")
+        _read_weights(tmp_path / "w.pth")
 
 
 def test_missing_files_and_files_of_other_things(tmp_path):
     with pytest.raises(SceneLensError, match="do not exist"):
-        read_weights(tmp_path / "none.pth")
+        _read_weights(tmp_path / "none.pth")
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(SceneLensError, match="no state dict"):
-        read_weights(tmp_path / "list.pth")
+        _read_weights(tmp_path / "list.pth")
 
 
 def test_the_hash_knows_every_byte():
