@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
-from scenelens.annotations.names import normalise_name, plain_text
+from scenelens.annotations.file_checks import MOST_OBJECTS, Repair, _FileChecks
+from scenelens.annotations.names import _plain_text, normalise_name
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
 from scenelens.annotations.sources import SourceFile
 from scenelens.errors import SceneLensError
@@ -90,7 +90,7 @@ class ADE20K(PolygonAnnotations):
         except SceneLensError:
             named = None
         last = named[-1] if isinstance(named, list) and named else named
-        return plain_text(last) or super().scene(image)
+        return _plain_text(last) or super().scene(image)
 
     def annotation(self, image: str) -> Annotation:
         """One image's annotation.
@@ -154,21 +154,21 @@ def _parsed(path: Path, changed: tuple[int, int]) -> Annotation:
     content, certain = _ade_content(path, changed)
     stated = content.get("imsize")
     notes = [] if certain else [Repair("text encoding", path.name)]
-    size = FileChecks.size(*stated[:2]) if isinstance(stated, list) and len(stated) > 1 else None
+    size = _FileChecks.size(*stated[:2]) if isinstance(stated, list) and len(stated) > 1 else None
     if stated and size is None:
         notes.append(Repair("imagesize", "imsize is not a height and a width"))
     things = _ade_objects(content["object"], notes)
     for one in things:
         label = f"object {one.instance} ({one.name})"
         notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
-    return Annotation(path.name, plain_text(content.get("folder")), size, tuple(things), tuple(notes))
+    return Annotation(path.name, _plain_text(content.get("folder")), size, tuple(things), tuple(notes))
 
 
 def _ade_objects(items: list[Any], notes: list[Repair]) -> list[AnnotatedObject]:
     """The objects that have an area; the others are noted."""
-    allowance, found = FileChecks(), list[AnnotatedObject]()
+    allowance, found = _FileChecks(), list[AnnotatedObject]()
     items, n = items[:MOST_OBJECTS], len(items)
-    numbers = FileChecks.free_numbers(FileChecks.number(_mapping(item).get("id")) for item in items)
+    numbers = _FileChecks.free_numbers(_FileChecks.number(_mapping(item).get("id")) for item in items)
     for item, number in zip(items, numbers, strict=True):
         if not isinstance(item, Mapping):
             notes.append(Repair("not an object", f"object {number}"))
@@ -181,7 +181,7 @@ def _ade_objects(items: list[Any], notes: list[Repair]) -> list[AnnotatedObject]
 
 def _ade_object(item: Mapping[str, Any], number: int, notes: list[Repair]) -> AnnotatedObject:
     """One object. Where it has no area it gets no polygon, and that is noted."""
-    raw = plain_text(item.get("name")) or plain_text(item.get("raw_name"))
+    raw = _plain_text(item.get("name")) or _plain_text(item.get("raw_name"))
     name, states = normalise_name(raw.split(",")[0])
     if not name:
         notes.append(Repair("no name", f"object {number}"))
@@ -196,11 +196,11 @@ def _ade_object(item: Mapping[str, Any], number: int, notes: list[Repair]) -> An
     return AnnotatedObject(
         name or "unnamed",
         () if polygon is None else (polygon,),
-        plain_text(item.get("raw_name")) or raw,
+        _plain_text(item.get("raw_name")) or raw,
         number,
-        FileChecks.number(whole),
-        (*states, "crop") if plain_text(item.get("crop")) == "1" else states,
-        plain_text(", ".join(filter(None, map(plain_text, words)))),
+        _FileChecks.number(whole),
+        (*states, "crop") if _plain_text(item.get("crop")) == "1" else states,
+        _plain_text(", ".join(filter(None, map(_plain_text, words)))),
     )
 
 
@@ -218,4 +218,4 @@ def _ade_polygon(polygon: Mapping[str, Any], label: str, notes: list[Repair]) ->
     xs, ys = polygon.get("x"), polygon.get("y")
     if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
         return None
-    return FileChecks.outline([*zip(xs, ys, strict=True)], label, notes)
+    return _FileChecks.outline([*zip(xs, ys, strict=True)], label, notes)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
+from scenelens.annotations.file_checks import MOST_OBJECTS, Repair, _FileChecks
 from scenelens.annotations.interface import Instance, LabelMap, Shape
-from scenelens.annotations.names import normalise_name, plain_text
+from scenelens.annotations.names import _plain_text, normalise_name
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
 from scenelens.annotations.polygons import mask_to_polygons
 from scenelens.annotations.sources import SourceFile
@@ -165,7 +165,7 @@ class _Coco(PolygonAnnotations):
         for item in content.objects.get(self._entries[image], []):
             stated = item.get("segments_info")
             for one in stated if isinstance(stated, list) else ():
-                number = FileChecks.number(one.get("id"), 1 << 24) if isinstance(one, dict) else None
+                number = _FileChecks.number(one.get("id"), 1 << 24) if isinstance(one, dict) else None
                 if number is not None:
                     found[number] = normalise_name(content.name_of(one))[0] or "unnamed"
         return found
@@ -209,7 +209,7 @@ class _Content(NamedTuple):
 
 def _first_name(content: _Content) -> str:
     """The name of the first image of a file, as a part of a sentence; '' for none."""
-    name = next((plain_text(entry.get("file_name")) for entry in content.images.values()), "")
+    name = next((_plain_text(entry.get("file_name")) for entry in content.images.values()), "")
     return f" (its first is {name!r})" if name else ""
 
 
@@ -243,15 +243,15 @@ def _read(path: Path, changed: tuple[int, int]) -> _Content:
             objects.setdefault(number, []).append(one)
     categories = content.get("categories")
     named = _numbered(categories if isinstance(categories, list) else [])
-    names = {number: plain_text(one.get("name")) for number, one in named.items()}
+    names = {number: _plain_text(one.get("name")) for number, one in named.items()}
     return _Content(_numbered(images), objects, names, certain)
 
 
 def _number(value: object) -> int | str | None:
     """What an image or a category is known by: a number, or a text. "7" is 7, as programs mix the two."""
     if not isinstance(value, str):
-        return FileChecks.number(value, _MOST_NUMBER)
-    text = plain_text(value)
+        return _FileChecks.number(value, _MOST_NUMBER)
+    text = _plain_text(value)
     return int(text) if re.fullmatch(r"0|[1-9][0-9]{0,14}", text) else text
 
 
@@ -269,7 +269,7 @@ def _panoptic_masks(path: Path, content: _Content, entries: Mapping[str, int | s
     found: dict[str, Path] = {}
     for image, number in entries.items():
         for item in content.objects.get(number, []):
-            name = PureWindowsPath(plain_text(item.get("file_name"), 4096)).name
+            name = PureWindowsPath(_plain_text(item.get("file_name"), 4096)).name
             if isinstance(item.get("segments_info"), list) and name:
                 found[image] = path.with_suffix("") / name
     return found
@@ -287,7 +287,7 @@ def _matched(content: _Content, photographs: Mapping[str, Path]) -> dict[str, in
             names.setdefault(spelling, []).append(image)
     found: dict[str, int | str] = {}
     for number, entry in content.images.items():
-        stated = PureWindowsPath(plain_text(entry.get("file_name"), 4096)).as_posix()
+        stated = PureWindowsPath(_plain_text(entry.get("file_name"), 4096)).as_posix()
         name = stated.rpartition("/")[2]
         alike = (
             [stated] if stated in photographs else names.get(name) or names.get(SourceFile.spelling(name), [])
@@ -306,15 +306,15 @@ def _parsed(path: Path, changed: tuple[int, int], number: int | str) -> Annotati
     if entry is None:
         raise SceneLensError(f"{path} no longer describes image {number}; open the annotations again.")
     notes: list[Repair] = []
-    size = FileChecks.size(entry.get("height"), entry.get("width"))
+    size = _FileChecks.size(entry.get("height"), entry.get("width"))
     if size is None:
         notes.append(Repair("imagesize", "height and width"))
-    allowance, objects = FileChecks(), list[AnnotatedObject]()
+    allowance, objects = _FileChecks(), list[AnnotatedObject]()
     for place, item in enumerate(items[:MOST_OBJECTS]):
         if isinstance(item.get("segments_info"), list):
             continue  # of a panoptic file
         raw = content.name_of(item)
-        label = f"annotation {plain_text(item.get('id')) or place} ({raw or 'no name'})"
+        label = f"annotation {_plain_text(item.get('id')) or place} ({raw or 'no name'})"
         polygons = _outlines(item, size, label, notes, allowance)
         if not polygons:
             continue
@@ -326,7 +326,7 @@ def _parsed(path: Path, changed: tuple[int, int], number: int | str) -> Annotati
         notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
         objects.append(one)
     notes += allowance.notes(len(items))
-    name = PureWindowsPath(plain_text(entry.get("file_name"), 4096)).name
+    name = PureWindowsPath(_plain_text(entry.get("file_name"), 4096)).name
     return Annotation(name, "", size, tuple(objects), tuple(notes))
 
 
@@ -335,7 +335,7 @@ def _outlines(
     size: tuple[int, int] | None,
     label: str,
     notes: list[Repair],
-    allowance: FileChecks,
+    allowance: _FileChecks,
 ) -> tuple[np.ndarray, ...]:
     """The outlines of one annotation; none where it has no area, which is noted."""
     stated = item.get("segmentation")
@@ -369,7 +369,7 @@ def _pairs(numbers: object, label: str, notes: list[Repair]) -> np.ndarray | Non
     """x, y, x, y, ... as an outline. Their zero is the corner of the first pixel, ours its centre."""
     if not isinstance(numbers, list) or len(numbers) < 6 or len(numbers) % 2:
         return None
-    outline = FileChecks.outline([*zip(numbers[::2], numbers[1::2], strict=True)], label, notes)
+    outline = _FileChecks.outline([*zip(numbers[::2], numbers[1::2], strict=True)], label, notes)
     return None if outline is None else outline - 0.5
 
 
@@ -377,12 +377,12 @@ def _box(numbers: object) -> np.ndarray | None:
     """The corners of left, top, width, height."""
     if not isinstance(numbers, list) or len(numbers) != 4:
         return None
-    found = FileChecks.finite_points([numbers[:2], numbers[2:]], "", [])
+    found = _FileChecks.finite_points([numbers[:2], numbers[2:]], "", [])
     if len(found) != 2:
         return None
     (left, top), (width, height) = found
     corners = [(left, top), (left + width, top), (left + width, top + height), (left, top + height)]
-    return FileChecks.outline(np.array(corners) - 0.5, "", [])
+    return _FileChecks.outline(np.array(corners) - 0.5, "", [])
 
 
 class _Runs(NamedTuple):
@@ -415,7 +415,7 @@ def _run_lengths(stated: Mapping[str, Any], size: tuple[int, int] | None) -> _Ru
     Every count is checked before any pixel is made.
     """
     shape = stated.get("size")
-    own = FileChecks.size(*shape) if isinstance(shape, list) and len(shape) == 2 else None
+    own = _FileChecks.size(*shape) if isinstance(shape, list) and len(shape) == 2 else None
     if own is None or own[0] * own[1] > _MOST_PIXELS or size not in (None, own):
         return None
     counts = stated.get("counts")

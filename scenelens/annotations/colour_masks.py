@@ -10,7 +10,7 @@ import numpy as np
 
 from scenelens.annotations.instances import InstanceAnnotations
 from scenelens.annotations.interface import Instance, LabelMap, Shape
-from scenelens.annotations.names import plain_text
+from scenelens.annotations.names import _plain_text
 from scenelens.annotations.sources import MOST_CODE, SourceFile
 from scenelens.errors import SceneLensError
 
@@ -288,13 +288,13 @@ def _pairs(given: object, origin: str) -> list[tuple[int, str]]:
     if isinstance(given, Mapping):
         codes = [(_whole(key), value) for key, value in given.items()]
         if all(code is not None and isinstance(name, str) for code, name in codes):
-            return [(code, plain_text(name)) for code, name in codes if code is not None]
-        turned = [(_whole(value), plain_text(key)) for key, value in given.items()]
+            return [(code, _plain_text(name)) for code, name in codes if code is not None]
+        turned = [(_whole(value), _plain_text(key)) for key, value in given.items()]
         if all(code is not None for code, _ in turned):
             return [(code, name) for code, name in turned if code is not None]
     elif isinstance(given, list | tuple) and all(isinstance(name, str) for name in given):
         if not given or _NO_CLASS.fullmatch(given[0]):
-            return list(enumerate(map(plain_text, given)))
+            return list(enumerate(map(_plain_text, given)))
         raise SceneLensError(
             f"{origin}: nothing says whether {given[0]!r} is the value 0 or 1; write the value before each "
             f"name, such as '1 {given[0]}'."

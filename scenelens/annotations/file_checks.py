@@ -56,7 +56,7 @@ class Repair(NamedTuple):
     detail: str
 
 
-class FileChecks:
+class _FileChecks:
     """What one file states, checked before it is used, whatever the file has in its places.
 
     Each check of a value stands for itself. An object of the class counts how many objects and points may
@@ -128,7 +128,7 @@ class FileChecks:
             (m, 2) float64, at least three points that are not on one line; None where there is no such
             outline.
         """
-        outline = Polygon(FileChecks.finite_points(points, label, notes)).within_reach()
+        outline = Polygon(_FileChecks.finite_points(points, label, notes)).within_reach()
         return outline if len(outline) and Polygon(outline).has_area() else None
 
     @staticmethod
@@ -212,7 +212,7 @@ class FileChecks:
 
         Examples
         --------
-        >>> FileChecks.free_numbers([7, None, 2, None])
+        >>> _FileChecks.free_numbers([7, None, 2, None])
         [7, 9, 2, 11]
         """
         own = list(own)

@@ -22,8 +22,8 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from scenelens.annotations.duplicates import _without_duplicates
-from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
-from scenelens.annotations.names import normalise_name, plain_text
+from scenelens.annotations.file_checks import MOST_OBJECTS, Repair, _FileChecks
+from scenelens.annotations.names import _plain_text, normalise_name
 from scenelens.annotations.outlined import AnnotatedObject, Annotation
 from scenelens.annotations.safe_xml import _xml_root
 from scenelens.annotations.sources import SourceFile
@@ -108,8 +108,8 @@ def _annotation(content: bytes, where: str) -> Annotation:
     root = _root(content, where, notes)
     size = _size(root, notes)
     objects = _without_duplicates(list(_objects(root, size, notes)), notes)
-    folder = unquote(plain_text(_text(root, "folder"))).replace("\\", "/").strip("/")
-    filename = unquote(plain_text(_text(root, "filename"))).replace("\\", "/").rpartition("/")[2]
+    folder = unquote(_plain_text(_text(root, "folder"))).replace("\\", "/").strip("/")
+    filename = unquote(_plain_text(_text(root, "filename"))).replace("\\", "/").rpartition("/")[2]
     return Annotation(filename, folder.removeprefix(_ARCHIVE), size, tuple(objects), tuple(notes))
 
 
@@ -205,19 +205,19 @@ def _is_voc(root: Element) -> bool:
 def _size(root: Element, notes: list[Repair]) -> tuple[int, int] | None:
     tags = ("size/height", "size/width") if _is_voc(root) else ("imagesize/nrows", "imagesize/ncols")
     texts = [_text(root, tag) for tag in tags]
-    size = FileChecks.size(*map(_number, texts))
+    size = _FileChecks.size(*map(_number, texts))
     if size is None:
-        notes.append(Repair("imagesize", "/".join(plain_text(text) or "-" for text in texts)))
+        notes.append(Repair("imagesize", "/".join(_plain_text(text) or "-" for text in texts)))
     return size
 
 
 def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -> Iterator[AnnotatedObject]:
     """The objects that have an area; the others are noted."""
     elements, voc = root.findall("object"), _is_voc(root)
-    allowance, numbers = FileChecks(), _instances(elements)
+    allowance, numbers = _FileChecks(), _instances(elements)
     free = max((number for number, _ in numbers), default=0) + 1
     for index, element in enumerate(elements[:MOST_OBJECTS]):
-        raw = plain_text(_text(element, "name"))
+        raw = _plain_text(_text(element, "name"))
         label = f"object {index} ({raw or 'no name'})"
         if _text(element, "deleted") not in ("", "0"):
             notes.append(Repair("deleted", label))
@@ -232,7 +232,7 @@ def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -
         if not name:
             notes.append(Repair("no name", label))
         instance, part_of = numbers[index]
-        attributes = plain_text(_text(element, "attributes"))
+        attributes = _plain_text(_text(element, "attributes"))
         one = AnnotatedObject(name or "unnamed", polygons, raw, instance, part_of, states, attributes)
         notes += [Repair(kind, label) for kind in one.shape_repairs(size)]
         yield one
@@ -247,8 +247,8 @@ def _objects(root: Element, size: tuple[int, int] | None, notes: list[Repair]) -
 
 def _instances(elements: list[Element]) -> list[tuple[int, int | None]]:
     """For each object its instance number, and that of the object it is a part of, or None."""
-    numbers = FileChecks.free_numbers(
-        FileChecks.number(_number(_text(element, "instance"))) for element in elements
+    numbers = _FileChecks.free_numbers(
+        _FileChecks.number(_number(_text(element, "instance"))) for element in elements
     )
     by_id = {_text(element, "id"): number for element, number in zip(elements, numbers, strict=True)}
     by_id.pop("", None)
@@ -263,7 +263,7 @@ def _polygons(element: Element, label: str, notes: list[Repair], voc: bool) -> I
         notes.append(Repair("frames", label))
         first = min(time for time in times if time is not None)
         outlines = [outline for outline, time in zip(outlines, times, strict=True) if time in (first, None)]
-    read = [FileChecks.outline(_points(outline), label, notes) for outline in outlines]
+    read = [_FileChecks.outline(_points(outline), label, notes) for outline in outlines]
     points = [polygon for polygon in read if polygon is not None]
     if not points and (box := _box(element, voc)) is not None:
         notes.append(Repair("mask file" if _text(element, "segm/mask") else "box", label))
@@ -308,5 +308,5 @@ def _box(element: Element, voc: bool) -> np.ndarray | None:
             continue
         x0, y0, x1, y1 = left + before, top + before, right + behind, bottom + behind
         if x0 != x1 and y0 != y1:
-            return FileChecks.outline([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], "box", [])
+            return _FileChecks.outline([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], "box", [])
     return None

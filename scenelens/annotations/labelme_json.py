@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from scenelens.annotations.file_checks import MOST_OBJECTS, FileChecks, Repair
-from scenelens.annotations.names import normalise_name, plain_text
+from scenelens.annotations.file_checks import MOST_OBJECTS, Repair, _FileChecks
+from scenelens.annotations.names import _plain_text, normalise_name
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
 from scenelens.annotations.polygons import mask_to_polygons
 from scenelens.annotations.sources import SourceFile
@@ -105,7 +105,7 @@ def _by_path_inside(
         except SceneLensError:
             continue  # a file beside the annotations; nothing says that it is one
         stated = content.get("imagePath") if isinstance(content, dict) else None
-        name = SourceFile.spelling(PureWindowsPath(plain_text(stated)).name)  # knows / and \
+        name = SourceFile.spelling(PureWindowsPath(_plain_text(stated)).name)  # knows / and \
         images = [image for image in names.get(name, ()) if image not in known and image not in found]
         if len(images) == 1:
             found[images[0]] = path
@@ -121,25 +121,25 @@ def _parsed(path: Path, changed: tuple[int, int]) -> Annotation:
     if not isinstance(shapes, list):
         raise SceneLensError(f"{path} is not a labelme annotation (it has no list of shapes); leave it out.")
     notes = [] if certain else [Repair("text encoding", path.name)]
-    size = FileChecks.size(content.get("imageHeight"), content.get("imageWidth"))
+    size = _FileChecks.size(content.get("imageHeight"), content.get("imageWidth"))
     if size is None:
         notes.append(Repair("imagesize", "imageHeight and imageWidth"))
     objects = tuple(_objects(shapes, notes))
     for one in objects:
         notes += [Repair(kind, f"{one.instance} ({one.raw_name})") for kind in one.shape_repairs(size)]
-    name = PureWindowsPath(plain_text(content.get("imagePath"))).name
+    name = PureWindowsPath(_plain_text(content.get("imagePath"))).name
     return Annotation(name, "", size, objects, tuple(notes))
 
 
 def _objects(shapes: list[Any], notes: list[Repair]) -> list[AnnotatedObject]:
     """The objects that have an area; the others are noted."""
-    allowance, found = FileChecks(), list[AnnotatedObject]()
+    allowance, found = _FileChecks(), list[AnnotatedObject]()
     groups: dict[tuple[str, int], int] = {}
     for number, shape in enumerate(shapes[:MOST_OBJECTS]):
         if not isinstance(shape, Mapping):
             notes.append(Repair("not an object", f"shape {number}"))
             continue
-        raw = plain_text(shape.get("label"))
+        raw = _plain_text(shape.get("label"))
         label = f"shape {number} ({raw or 'no name'})"
         polygons = _polygons(shape, label, notes, allowance)
         if not polygons:
@@ -147,23 +147,23 @@ def _objects(shapes: list[Any], notes: list[Repair]) -> list[AnnotatedObject]:
         name, states = normalise_name(raw)
         if not name:
             notes.append(Repair("no name", label))
-        group = FileChecks.number(shape.get("group_id"))
+        group = _FileChecks.number(shape.get("group_id"))
         instance = number if group is None else groups.setdefault((name, group), number)
-        words = plain_text(shape.get("description"))
+        words = _plain_text(shape.get("description"))
         found.append(AnnotatedObject(name or "unnamed", polygons, raw, instance, None, states, words))
     notes += allowance.notes(len(shapes))
     return found
 
 
 def _polygons(
-    shape: Mapping[str, Any], label: str, notes: list[Repair], allowance: FileChecks
+    shape: Mapping[str, Any], label: str, notes: list[Repair], allowance: _FileChecks
 ) -> tuple[np.ndarray, ...]:
     """The outlines of a shape; none where it has no area, which is noted."""
     points, kind = shape.get("points"), shape.get("shape_type") or "polygon"
     if not isinstance(points, list) or not allowance.takes(len(points)):
         notes += [] if isinstance(points, list) else [Repair("no area", label)]
         return ()
-    corners = FileChecks.finite_points(points, label, notes)
+    corners = _FileChecks.finite_points(points, label, notes)
     if kind == "mask":
         found = _mask_outlines(shape.get("mask"), corners, allowance)
     else:
@@ -171,10 +171,10 @@ def _polygons(
         maker = makers.get(kind) if isinstance(kind, str) else None
         found = [] if maker is None else [maker(corners)]
     # Its coordinates begin at the corner of the first pixel, ours at the centre.
-    outlines = [FileChecks.outline(one - 0.5, label, []) for one in found]
+    outlines = [_FileChecks.outline(one - 0.5, label, []) for one in found]
     polygons = tuple(one for one in outlines if one is not None)
     if not polygons:
-        notes.append(Repair("no area", f"{label}: {plain_text(kind) or 'another shape'}"))
+        notes.append(Repair("no area", f"{label}: {_plain_text(kind) or 'another shape'}"))
     return polygons
 
 
@@ -201,7 +201,7 @@ def _circle(corners: np.ndarray) -> np.ndarray:
     return corners[0] + radius * np.column_stack([np.cos(angles), np.sin(angles)])
 
 
-def _mask_outlines(text: object, corners: np.ndarray, allowance: FileChecks) -> list[np.ndarray]:
+def _mask_outlines(text: object, corners: np.ndarray, allowance: _FileChecks) -> list[np.ndarray]:
     """A small mask, a PNG written as text, whose first pixel lies at the first point."""
     if not isinstance(text, str) or not len(corners) or not re.fullmatch(r"[A-Za-z0-9+/=\s]*", text):
         return []

@@ -70,7 +70,7 @@ def normalise_name(raw: str) -> tuple[str, tuple[str, ...]]:
     >>> normalise_name(" Person sitting%20CROP "), normalise_name("wall 2"), normalise_name("!@#")
     (('person', ('sitting', 'crop')), ('wall', ('2',)), ('', ()))
     """
-    return _normalised(plain_text(raw))
+    return _normalised(_plain_text(raw))
 
 
 @lru_cache(maxsize=4096)  # a set of annotations has far more objects than names
@@ -82,7 +82,7 @@ def _normalised(raw: str) -> tuple[str, tuple[str, ...]]:
     return " ".join(words[:end]), tuple(words[end:])
 
 
-def plain_text(text: object, most: int = _LONGEST) -> str:
+def _plain_text(text: object, most: int = _LONGEST) -> str:
     """A text from a file as one that every page, table and file can hold.
 
     Parameters
@@ -99,8 +99,8 @@ def plain_text(text: object, most: int = _LONGEST) -> str:
 
     Examples
     --------
-    >>> plain_text("bed"), plain_text(7), plain_text(["bed"]), plain_text("\\ud800!"), plain_text("carpet", 3)
-    ('bed', '7', '', '?!', 'car...')
+    >>> [_plain_text(value) for value in ("bed", 7, ["bed"], "\\ud800!")], _plain_text("carpet", 3)
+    (['bed', '7', '', '?!'], 'car...')
     """
     if not isinstance(text, str | int | float) or isinstance(text, bool):
         return ""

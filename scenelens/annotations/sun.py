@@ -19,7 +19,7 @@ import numpy as np
 
 from scenelens.annotations.interface import LabelMap, Shape
 from scenelens.annotations.labelme import parse_annotation
-from scenelens.annotations.names import plain_text
+from scenelens.annotations.names import _plain_text
 from scenelens.annotations.outlined import AnnotatedObject, Annotation, PolygonAnnotations
 from scenelens.annotations.sources import MOST_CODE, SourceFile
 from scenelens.errors import SceneLensError
@@ -307,7 +307,7 @@ def _legend(path: Path, changed: tuple[int, int]) -> dict[int, str] | str:
         content = json.loads(SourceFile.decoded(SourceFile(path).read())[0])
         legend = {int(code): name for code, name in content.items()}
         if all(isinstance(name, str) for name in legend.values()):
-            return {code: plain_text(name) for code, name in legend.items()}
+            return {code: _plain_text(name) for code, name in legend.items()}
         error: object = "a name is not a text"
     except (ValueError, AttributeError, RecursionError, MemoryError) as found:
         error = found

@@ -24,7 +24,7 @@ from scenelens.unfinished import Unfinished
 _TRIES = 3
 
 
-class ImageSource:
+class _ImageSource:
     """Loads images, and notices those that changed since their digests were taken.
 
     Parameters
@@ -97,7 +97,7 @@ class ImageSource:
             If the image cannot be read.
         OSError
             If the image cannot be read.
-        ImageSource.ChangedError
+        _ImageSource.ChangedError
             If it is not the image whose digest was taken, and also not after a few tries.
         """
         for _ in range(_TRIES):

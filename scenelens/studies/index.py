@@ -27,10 +27,10 @@ from scenelens.metrics import all_equal
 from scenelens.networks import Network, NonFinite
 from scenelens.progress import say_on_stderr
 from scenelens.studies.behaviour import network_variant
-from scenelens.studies.image_source import ImageSource
+from scenelens.studies.image_source import _ImageSource
 from scenelens.studies.index_build import _build_blocks
 from scenelens.studies.index_files import (
-    IndexFiles,
+    _IndexFiles,
 )
 from scenelens.studies.index_key import _index_inputs
 
@@ -57,7 +57,7 @@ class ActivationIndex:
 
     Parameters
     ----------
-    files : IndexFiles
+    files : _IndexFiles
         The folder that the index lies in, with all its blocks finished.
     images : pandas.DataFrame
         One row per image, in the index's order: ``image`` and, for `layer_preference`, ``source``.
@@ -77,7 +77,7 @@ class ActivationIndex:
 
     def __init__(
         self,
-        files: IndexFiles,
+        files: _IndexFiles,
         images: pd.DataFrame,
         network: str = "network",
     ) -> None:
@@ -164,14 +164,14 @@ class ActivationIndex:
         _check_request(images, batch_size, block_size)
         say = say_on_stderr if progress else _say_nothing
         cache = Path(cache_dir)
-        source = ImageSource(images["image"], images["path"], load)
+        source = _ImageSource(images["image"], images["path"], load)
         digests = source.expect(cache / "digests.json")
         inputs = _index_inputs(network, digests, names, block_size, batch_size)
 
         shapes = {name: network.layer_shape(name) for name in names}
-        with IndexFiles.disk_errors(cache):
+        with _IndexFiles.disk_errors(cache):
             folder = _folder(cache, network, inputs, say)
-            files = IndexFiles.open_or_borrow(folder, inputs, digests, shapes)
+            files = _IndexFiles.open_or_borrow(folder, inputs, digests, shapes)
 
         def rebuild() -> None:
             paths = dict(zip(files.images, map(Path, images["path"]), strict=True))
@@ -507,7 +507,7 @@ def _check_request(images: pd.DataFrame, batch: int, block: int) -> None:
 
 def _build(
     network: Network,
-    files: IndexFiles,
+    files: _IndexFiles,
     load: Any,
     layers: list[str],
     progress: bool,

@@ -24,8 +24,8 @@ from scenelens.errors import SceneLensError
 from scenelens.labels import LayerMaps
 from scenelens.networks import Network, record
 from scenelens.progress import Announcer, run_ahead
-from scenelens.studies.image_source import ImageSource
-from scenelens.studies.index_files import IndexFiles
+from scenelens.studies.image_source import _ImageSource
+from scenelens.studies.index_files import _IndexFiles
 
 _Load = Callable[[str], np.ndarray]
 
@@ -92,7 +92,7 @@ def _summarise(activation: torch.Tensor) -> dict[str, np.ndarray]:
 
 def _build_blocks(
     network: Network,
-    files: IndexFiles,
+    files: _IndexFiles,
     load: _Load,
     layers: Sequence[str],
     blocks: Iterable[int],
@@ -105,7 +105,7 @@ def _build_blocks(
     ----------
     network : Network
         The network.
-    files : IndexFiles
+    files : _IndexFiles
         The index's folder, locked by this process.
     load : callable
         From an image's id to uint8 RGB, (H, W, 3). It raises SceneLensError or OSError where the image cannot
@@ -137,7 +137,7 @@ def _build_blocks(
                 began = time.perf_counter()
                 try:
                     values, note = _compute_block(network, files, layers, number, members, pace, paths)
-                except ImageSource.ChangedError as error:
+                except _ImageSource.ChangedError as error:
                     writer.wait()
                     raise SceneLensError(
                         f"The image {error} changed while the index was built. Finished blocks are kept; run "
@@ -149,7 +149,7 @@ def _build_blocks(
 class _Writer:
     """Writes one block while the next is computed, so that waiting for the disk costs no time."""
 
-    def __init__(self, files: IndexFiles) -> None:
+    def __init__(self, files: _IndexFiles) -> None:
         self.files = files
         self.pool = ThreadPoolExecutor(1)
         self.pending: Future[None] | None = None
@@ -172,7 +172,7 @@ class _Writer:
         """Return when the latest block is on disk; raise SceneLensError if it could not be written."""
         if self.pending is not None:
             pending, self.pending = self.pending, None
-            with IndexFiles.disk_errors(self.files.folder, self._kept):
+            with _IndexFiles.disk_errors(self.files.folder, self._kept):
                 pending.result()
 
     def _kept(self) -> str:
@@ -181,7 +181,7 @@ class _Writer:
 
 def _compute_block(
     network: Network,
-    files: IndexFiles,
+    files: _IndexFiles,
     layers: Sequence[str],
     number: int,
     batches: Iterable[_Batch],
@@ -217,7 +217,7 @@ def _device(network: Network) -> torch.device:
 
 
 def _batches(
-    network: Network, files: IndexFiles, load: _Load, numbers: Sequence[int], paths: Mapping[str, Path]
+    network: Network, files: _IndexFiles, load: _Load, numbers: Sequence[int], paths: Mapping[str, Path]
 ) -> Iterator[_Batch]:
     """The batches of these blocks in order, decoded a little before they are used."""
     size = files.inputs["blocks"][1]
@@ -232,7 +232,7 @@ def _batches(
 
 
 def _read_batch(
-    network: Network, files: IndexFiles, load: _Load, paths: Mapping[str, Path], number: int, rows: range
+    network: Network, files: _IndexFiles, load: _Load, paths: Mapping[str, Path], number: int, rows: range
 ) -> _Batch:
     batch, kept = _Batch(number, len(rows)), LayerMaps.kept(network)
     images = []

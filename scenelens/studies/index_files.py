@@ -46,13 +46,13 @@ _DTYPES = {
 _FILLS: dict[str, float | int] = {"peak": np.nan, "place": -1, "sum": np.nan, "value": np.nan}
 
 
-class IndexFiles:
+class _IndexFiles:
     """The folder of one index: create it, write blocks, list the finished ones, read an array.
 
     Parameters
     ----------
     folder : str or pathlib.Path
-        A folder that `IndexFiles.create` made.
+        A folder that `_IndexFiles.create` made.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class IndexFiles:
         inputs: Mapping[str, Any],
         digests: Sequence[tuple[str, str]],
         layers: Mapping[str, tuple[int, int, int]],
-    ) -> IndexFiles:
+    ) -> _IndexFiles:
         """Make an index without any block; where the folder exists, open it, and repair what describes it.
 
         Parameters
@@ -115,7 +115,7 @@ class IndexFiles:
 
         Returns
         -------
-        IndexFiles
+        _IndexFiles
             The open folder.
 
         Raises
@@ -409,23 +409,23 @@ class IndexFiles:
         inputs: Mapping[str, Any],
         digests: Sequence[tuple[str, str]],
         layers: Mapping[str, tuple[int, int, int]],
-    ) -> IndexFiles:
-        """Make or open an index, as `IndexFiles.create`; where nothing can be written, in a temporary folder.
+    ) -> _IndexFiles:
+        """Make or open an index, as `create` does; where nothing can be written, in a temporary folder.
 
         Parameters
         ----------
         folder : pathlib.Path
             The folder.
         inputs : mapping
-            See `IndexFiles.create`.
+            See `_IndexFiles.create`.
         digests : sequence of tuple of str
-            See `IndexFiles.create`.
+            See `_IndexFiles.create`.
         layers : mapping of str to tuple of int
-            See `IndexFiles.create`.
+            See `_IndexFiles.create`.
 
         Returns
         -------
-        IndexFiles
+        _IndexFiles
             The open folder.
 
         Raises
@@ -435,12 +435,12 @@ class IndexFiles:
         """
         Drafts.sweep(folder.parent)
         try:
-            return IndexFiles.create(folder, inputs, digests, layers)
+            return _IndexFiles.create(folder, inputs, digests, layers)
         except OSError as error:
             if error.errno not in _READ_ONLY:
                 raise
             say_not_kept(folder.parent, error)
-            return IndexFiles.create(_temporary_folder() / folder.name, inputs, digests, layers)
+            return _IndexFiles.create(_temporary_folder() / folder.name, inputs, digests, layers)
 
     def build_where_writable(self, build: Callable[[], None]) -> None:
         """Build what is missing; where the folder cannot be written, in a temporary copy, which is used then.

@@ -4,11 +4,11 @@ import hashlib
 from pathlib import Path
 
 from scenelens.caches import _unsealed, sealed
-from scenelens.studies.image_source import ImageSource
+from scenelens.studies.image_source import _ImageSource
 
 
 def digests(name: str, path: Path, memory: Path) -> list[tuple[str, str]]:
-    return ImageSource([name], [path], None).expect(memory)
+    return _ImageSource([name], [path], None).expect(memory)
 
 
 def test_digests_are_remembered_until_a_file_changes(tmp_path):

@@ -372,7 +372,7 @@ def test_files_that_describe_an_index_are_made_again(pictures, tmp_path, name, c
     before = arrays_of(first)
     (first.folder / name).write_bytes(content)
     assert arrays_of(build(pictures[:5], tmp_path / "cache")) == before
-    assert index_files.IndexFiles(first.folder).images == list(pictures.image[:5])
+    assert index_files._IndexFiles(first.folder).images == list(pictures.image[:5])
 
 
 def test_an_index_of_an_earlier_version_has_no_checksums_and_is_built_again(
@@ -482,7 +482,7 @@ from tests.studies.test_index import build
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
 pictures = pd.read_csv(folder / "pictures.csv")
-compute, write = index_build._compute_block, index_build.IndexFiles.write_block
+compute, write = index_build._compute_block, index_build._IndexFiles.write_block
 
 def note(text):
     with open(folder / "log", "a") as file:
@@ -497,7 +497,7 @@ def written(files, number, *rest):
     note(f"written {number}")
 
 def child():
-    index_build._compute_block, index_build.IndexFiles.write_block = counted, written
+    index_build._compute_block, index_build._IndexFiles.write_block = counted, written
     build(pictures, folder / "cache", block_size=2)
     note("end")
     os._exit(0)
@@ -543,9 +543,9 @@ def test_killed_at_any_moment_and_started_again(tmp_path):
 WAITS = """
 import sys, time
 from pathlib import Path
-from scenelens.studies.index_files import IndexFiles
+from scenelens.studies.index_files import _IndexFiles
 
-files = IndexFiles(sys.argv[1])
+files = _IndexFiles(sys.argv[1])
 with files.lock(print):
     Path(sys.argv[2]).touch()
     time.sleep(60)
@@ -567,7 +567,7 @@ def test_one_process_builds_and_the_other_waits_for_it(pictures, tmp_path):
         said.append(text)
         builder.kill()
 
-    with index_files.IndexFiles(index.folder).lock(say):
+    with index_files._IndexFiles(index.folder).lock(say):
         assert builder.wait(timeout=10) != 0
     assert said == [f"Another process is building {index.folder.name}; waiting for it."]
 
