@@ -57,6 +57,7 @@ _COMMANDS = {
     "atlas": _Command("prepare:main", ("atlas",), "measure all receptive fields (hours)"),
     "retention": _Command("prepare:main", ("retention",), "search for all minimal images"),
     "train": _Command("sceneworld.training:main", (), "train SceneWorld's two networks (an hour)"),
+    "seeds": _Command("seeds.command:_main", (), "train five networks of each kind, and measure them"),
     "data": _Command("__main__:_data", (), "say where files are, and how large"),
     "caches": _Command("caches:_main", (), "list, verify, prune or seal cached results"),
     "bench": _Command("__main__:_bench", (), "measure the speed against other libraries", checkout=True),

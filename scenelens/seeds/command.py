@@ -1,0 +1,222 @@
+"""The command ``scenelens seeds``: trains networks of several seeds, measures them, and writes small tables.
+
+It may be stopped at any time. A network that is trained is not trained again, and each seed's results are
+kept in a file of their own as soon as they are there. Both steps run at the lowest priority, behind other
+work."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from scenelens.errors import SceneLensError
+from scenelens.files import replace_file
+from scenelens.installation import HERE
+from scenelens.labels import LEAST_IOU
+from scenelens.paper import CONTROL, PAIR
+from scenelens.progress import say_on_stderr
+from scenelens.seeds.measuring import FIELD_IMAGES, FIELD_UNITS, Rows, _measure_study, _read_card, _study_of
+from scenelens.seeds.tables import _shipped_folder, _write_seeds
+from scenelens.studies import StudyFile
+
+_SEEDS = range(5)
+_WIDTH = 0.25
+_SEEN = re.compile(r"(scene|object)_seen_(\d+)")
+#: A training's own choices; the same for all networks, except for the seed.
+_RECIPE = ("--width", str(_WIDTH), "--bfloat16", "--keep-pictures")
+
+
+def _main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words of the command line; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0.
+
+    Raises
+    ------
+    SceneLensError
+        If a network cannot be trained or measured.
+    """
+    options = _parser().parse_args(arguments)
+    if hasattr(os, "nice"):
+        os.nice(10)
+    if not options.no_training:
+        _train(options.seeds, options.networks)
+    template = StudyFile.read(StudyFile.find(options.study))
+    cache = options.networks / "cache"
+    for seed in options.seeds:
+        _measure_seed(template, options.networks, seed, cache)
+    for seen in _points(options.seen):
+        _measure_point(template, options.seen, seen, options.networks, cache)
+    paths = _write(template, options.networks, options.seen, options.out)
+    print("\n".join(map(str, paths)))
+    return 0
+
+
+def _train(seeds: Sequence[int], folder: Path) -> None:
+    """Train what is missing, each network in a process of its own, which goes on where a stopped one was."""
+    for seed in seeds:
+        for kind in PAIR:
+            if (folder / f"{kind}_{seed}.json").exists():
+                continue
+            words = [
+                kind,
+                "--seeds",
+                str(seed),
+                *_RECIPE,
+                "--work",
+                str(folder / "work"),
+                "--out",
+                str(folder),
+            ]
+            done = subprocess.run([sys.executable, "-m", "scenelens", "train", *words], check=False)
+            if done.returncode:
+                raise SceneLensError(f"the {kind} network of seed {seed} was not trained; see above.")
+
+
+def _measure_seed(template: StudyFile, folder: Path, seed: int, cache: Path) -> None:
+    """Measure the pair of one seed and an untrained network of it, unless that is done."""
+    cards = {kind: folder / f"{kind}_{seed}.json" for kind in PAIR}
+    if not all(card.exists() for card in cards.values()):
+        say_on_stderr(f"seed {seed}: not both networks are trained, so it is left out.")
+        return
+    about = {kind: _read_card(card) for kind, card in cards.items()}
+    _measure_once(_result(folder, f"seed_{seed}"), about, template, cards, seed, cache, FIELD_UNITS)
+
+
+def _measure_point(template: StudyFile, trained: Path, seen: int, folder: Path, cache: Path) -> None:
+    """Measure the networks that had seen a number of pictures, as far as they are there."""
+    cards = {kind: trained / f"{kind}_seen_{seen:07d}.json" for kind in PAIR}
+    cards = {kind: card for kind, card in cards.items() if card.exists()}
+    about = {kind: _read_card(card) for kind, card in cards.items()}
+    _measure_once(_result(folder, f"seen_{seen:07d}"), about, template, cards, None, cache, 0)
+
+
+def _points(trained: Path | None) -> list[int]:
+    """After how many pictures a training wrote a network."""
+    found = [_SEEN.fullmatch(path.stem) for path in trained.glob("*_seen_*.json")] if trained else []
+    return sorted({int(name[2]) for name in found if name})
+
+
+def _result(folder: Path, name: str) -> Path:
+    return folder / "measured" / f"{name}.json"
+
+
+def _measure_once(
+    path: Path,
+    about: dict[str, dict],
+    template: StudyFile,
+    cards: dict[str, Path],
+    control: int | None,
+    cache: Path,
+    fields: int,
+) -> None:
+    """Measure some networks and keep the rows, unless they were kept of the same weights."""
+    weights = {kind: card["weights_hash"] for kind, card in about.items()}
+    if path.exists() and json.loads(path.read_text("utf-8"))["weights"] == weights:
+        return
+    say_on_stderr(f"{path.stem}: measuring {', '.join(weights)}.")
+    rows = _measure_study(_study_of(template, cards, control, cache), fields)
+    for row in rows["networks"]:
+        if row["network"] in about:  # the training's own test, on images that the workbook does not have
+            test = about[row["network"]]["held_out"]
+            row |= {"held_out": test["n"], "held_out_right": round(test["top1"] * test["n"])}
+    kept = {"weights": weights, "date": date.today().isoformat(), "cards": about, "rows": rows}
+    replace_file(path, json.dumps(kept).encode())
+
+
+def _write(template: StudyFile, folder: Path, trained: Path | None, out: Path) -> list[Path]:
+    """Gather what was measured, and write the tables."""
+    files = {path.stem: path for path in sorted((folder / "measured").glob("*.json"))}
+    kept = {name: json.loads(path.read_text("utf-8")) for name, path in files.items()}
+    seeds = {int(name[5:]): one for name, one in kept.items() if name.startswith("seed_")}
+    points = {int(name[5:]): one for name, one in kept.items() if name.startswith("seen_")}
+    if not seeds and not points:
+        raise SceneLensError(
+            "nothing was measured: no seed has both networks, and no network on the way is there."
+        )
+    rows: Rows = {}
+    for seed, one in sorted(seeds.items()):
+        for table, own in one["rows"].items():
+            rows.setdefault(table, []).extend({"seed": seed, **row} for row in own)
+    if points:
+        rows["seen"] = [
+            {"seed": one["cards"][row["network"]]["recipe"]["seed"], "seen": seen, **row}
+            for seen, one in sorted(points.items())
+            for row in one["rows"]["networks"]
+        ]
+        rows["seen"].sort(key=lambda row: (PAIR.index(row["network"]), row["seen"]))
+    return _write_seeds(rows, _about(template, seeds, points), out)
+
+
+def _about(template: StudyFile, seeds: dict[int, Any], points: dict[int, Any]) -> dict[str, Any]:
+    """Where the tables come from."""
+    about: dict[str, Any] = {"study": template.name, "command": "make seeds", "world": _world(template)}
+    about["rules"] = {
+        "detectors": f"best concept by IoU above {LEAST_IOU}, and an object",
+        "fields": f"the first {FIELD_UNITS} units in a random order, {FIELD_IMAGES} images each",
+        CONTROL: "random weights of the same seed and architecture, with the scene network's classes",
+    }
+    if seeds:
+        about["seeds"] = _training({str(seed): one for seed, one in sorted(seeds.items())})
+    if points:
+        about["seen"] = _training({f"seen_{seen:07d}": one for seen, one in sorted(points.items())})
+    return about
+
+
+def _training(group: dict[str, Any]) -> dict[str, Any]:
+    """The recipe that some networks share, and what each one is."""
+    cards = [card for one in group.values() for card in one["cards"].values()]
+    recipe = {key: value for key, value in cards[0]["recipe"].items() if key != "seed"}
+    others = [card["recipe"] for card in cards]
+    if any({key: value for key, value in one.items() if key != "seed"} != recipe for one in others):
+        raise SceneLensError("the networks were not trained with one recipe; measure them apart.")
+    return {
+        "recipe": recipe,
+        "presentations": max(card["presentations"] for card in cards),
+        "data": cards[0]["data"],
+        "weights": {
+            f"{kind}_{name}": digest for name, one in group.items() for kind, digest in one["weights"].items()
+        },
+        "trained": sorted({card["date"] for card in cards}),
+        "measured": sorted({one["date"] for one in group.values()}),
+    }
+
+
+def _world(template: StudyFile) -> dict[str, Any]:
+    """What was rendered, by which version of the renderer."""
+    made = template.data.get("generator", {})
+    state = template.resolve(made["root"]) / f"{made['kind']}.json" if made else None
+    if state is None or not state.exists():
+        return {}
+    known = json.loads(state.read_text("utf-8"))
+    return {"made": known["made"], "code": known["code"]}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scenelens seeds", description=__doc__)
+    home = HERE.build / "seeds"
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(_SEEDS), help="default: 0 to 4")
+    parser.add_argument("--networks", type=Path, default=home, help=f"folder of trained networks ({home})")
+    parser.add_argument("--no-training", action="store_true", help="measure the networks that are there")
+    text = "folder with networks on the way (<kind>_seen_<pictures>), for the curves over pictures seen"
+    parser.add_argument("--seen", type=Path, help=text)
+    parser.add_argument("--study", default="sceneworld", help="the study with the images to measure on")
+    out = _shipped_folder() if HERE.writes_data else Path("sceneworld-seeds")
+    parser.add_argument("--out", type=Path, default=out, help=f"folder of the tables ({out})")
+    return parser

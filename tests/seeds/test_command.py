@@ -1,0 +1,218 @@
+"""`scenelens seeds`: trains what is missing, measures each pair once, goes on after a stop."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scenelens.errors import SceneLensError
+from scenelens.sceneworld import training
+from scenelens.sceneworld.training import SHORT
+from scenelens.seeds import command, measuring, read_seeds
+from scenelens.studies import StudyFile
+from tests.annotated_study import annotated_study
+from tests.seeds.made_up_tables import rows
+
+_TINY = replace(SHORT, width=1 / 16, fc=8, bfloat16=True)
+_CLASSES = {"scene": ["attic", "beach", "cave"], "object": ["apple", "ball"]}
+
+
+def write_network(folder, name, seed=0):
+    """A network with random weights, and its card, as a training writes them."""
+    kind = name.split("_")[0]
+    recipe = replace(_TINY, seed=seed)
+    model = training._network_in_training(len(_CLASSES[kind]), recipe)
+    model = training._finished_network(model, len(_CLASSES[kind]), recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    card = training._model_card(kind, model, recipe, 112_000, 150, 60.0) | {"classes": _CLASSES[kind]}
+    training._write(folder / name, model, card)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A folder with two networks of each kind."""
+    for seed in (0, 1):
+        for kind in _CLASSES:
+            write_network(tmp_path / "networks", f"{kind}_{seed}", 10 * seed + len(kind))
+    return tmp_path / "networks"
+
+
+@pytest.fixture
+def made_up_measures(monkeypatch):
+    """Made-up numbers in place of measured ones; the networks that were measured, in order."""
+    measured: list[list[str]] = []
+
+    def measure(study, fields):
+        measured.append(
+            [str(study.file.data["networks"][name].get("weights", name)) for name in study.networks]
+        )
+        names = set(study.networks)
+        made = {
+            table: [row for row in own if row["seed"] == 0]
+            for table, own in rows(1).items()
+            if table != "seen"
+        }
+        return {
+            table: [{k: v for k, v in row.items() if k != "seed"} for row in own if row["network"] in names]
+            for table, own in made.items()
+        }
+
+    monkeypatch.setattr(command, "_measure_study", measure)
+    monkeypatch.setattr(command.os, "nice", lambda n: n, raising=False)
+    return measured
+
+
+def run(trained, out, *words):
+    assert command._main(["--no-training", "--networks", str(trained), "--out", str(out), *words]) == 0
+
+
+def test_a_stop_between_networks_loses_nothing(trained, tmp_path, made_up_measures, monkeypatch):
+    run(trained, tmp_path / "whole")
+    for path in (trained / "measured").iterdir():
+        path.unlink()
+    made_up_measures.clear()
+    measure = command._measure_study
+
+    def stops(study, fields):
+        if len(made_up_measures) == 1:
+            raise KeyboardInterrupt
+        return measure(study, fields)
+
+    monkeypatch.setattr(command, "_measure_study", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(trained, tmp_path / "parts")
+    assert not (tmp_path / "parts").exists()  # half of the tables would look whole
+    monkeypatch.setattr(command, "_measure_study", measure)
+    run(trained, tmp_path / "parts")
+    assert len(made_up_measures) == 2  # each pair once, in both calls together
+    for path in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "parts" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_network_that_was_trained_anew_is_measured_anew(trained, tmp_path, made_up_measures):
+    run(trained, tmp_path / "out")
+    write_network(trained, "scene_1", seed=77)
+    run(trained, tmp_path / "out")
+    assert [one[0].split("_")[-1] for one in made_up_measures] == [
+        "0.safetensors",
+        "1.safetensors",
+        "1.safetensors",
+    ]
+
+
+def test_a_pair_is_measured_with_an_untrained_network(trained, tmp_path, made_up_measures):
+    run(trained, tmp_path / "out", "--seeds", "1")
+    assert [name.rpartition("/")[2] for name in made_up_measures[0]] == [
+        "scene_1.safetensors",
+        "object_1.safetensors",
+        "untrained",
+    ]
+
+
+def test_what_is_missing_is_left_out_and_said(trained, tmp_path, made_up_measures, capsys):
+    (trained / "object_1.json").unlink()
+    run(trained, tmp_path / "out")
+    assert read_seeds(tmp_path / "out").networks.seed.unique().tolist() == [0]
+    assert "seed 1: not both networks are trained" in capsys.readouterr().err
+    with pytest.raises(SceneLensError, match="nothing was measured"):
+        run(tmp_path / "nowhere", tmp_path / "out")
+
+
+def test_the_source_of_the_tables_is_written(trained, tmp_path, made_up_measures):
+    run(trained, tmp_path / "out")
+    about = read_seeds(tmp_path / "out").about
+    assert about["seeds"]["recipe"]["width"] == 1 / 16
+    assert "seed" not in about["seeds"]["recipe"]
+    cards = {
+        name: json.loads((trained / f"{name}.json").read_text("utf-8")) for name in ("scene_0", "object_1")
+    }
+    assert about["seeds"]["weights"]["scene_0"] == cards["scene_0"]["weights_hash"]
+    assert about["seeds"]["weights"]["object_1"] == cards["object_1"]["weights_hash"]
+    table = read_seeds(tmp_path / "out").networks.set_index(["network", "seed"])
+    assert table.loc[("scene", 1), "held_out_right"] == 150  # of the card, not of the images
+
+
+def test_two_recipes_are_not_mixed(trained, tmp_path, made_up_measures):
+    card = json.loads((trained / "object_1.json").read_text("utf-8"))
+    card["recipe"]["passes"] += 1
+    (trained / "object_1.json").write_text(json.dumps(card))
+    with pytest.raises(SceneLensError, match="not trained with one recipe"):
+        run(trained, tmp_path / "out")
+
+
+def test_networks_on_the_way_become_a_table_of_their_own(trained, tmp_path, made_up_measures):
+    for seen in (4000, 64000):
+        write_network(tmp_path / "work", f"scene_seen_{seen:07d}", seen)
+    write_network(tmp_path / "work", "object_seen_0064000", 9)
+    run(trained, tmp_path / "out", "--seen", str(tmp_path / "work"))
+    seen = read_seeds(tmp_path / "out").seen
+    assert seen[["network", "seen"]].values.tolist() == [["scene", 4000], ["scene", 64000], ["object", 64000]]
+    assert set(read_seeds(tmp_path / "out").about["seen"]["weights"]) == {
+        *("scene_seen_0004000", "scene_seen_0064000", "object_seen_0064000")
+    }
+
+
+def test_a_card_that_is_none_is_one_sentence(trained, tmp_path, made_up_measures):
+    (trained / "scene_0.json").write_text("[]")
+    with pytest.raises(SceneLensError, match=r"scene_0\.json is no model card"):
+        run(trained, tmp_path / "out")
+
+
+def test_what_is_missing_is_trained_with_one_recipe(trained, tmp_path, made_up_measures, monkeypatch):
+    (trained / "object_1.json").unlink()
+    recipes, calls = [], []
+
+    def runs(words, check):
+        calls.append(words[3:5])
+        training.main(words[4:])
+        return subprocess.CompletedProcess(words, 0)
+
+    def trains(kind, recipe, work, out, *, keep_pictures, name):
+        recipes.append(recipe)
+        write_network(out, name, recipe.seed)
+
+    monkeypatch.setattr(command.subprocess, "run", runs)
+    monkeypatch.setattr(training, "train", trains)
+    words = ["--networks", str(trained), "--out", str(tmp_path / "out"), "--seeds", "0", "1", "2"]
+    assert command._main(words) == 0
+    assert calls == [["train", "object"], ["train", "scene"], ["train", "object"]]
+    assert recipes == [replace(SHORT, width=0.25, bfloat16=True, seed=seed) for seed in (1, 2, 2)]
+
+
+def test_a_training_that_fails_ends_the_command(tmp_path, made_up_measures, monkeypatch):
+    monkeypatch.setattr(command.subprocess, "run", lambda words, check: subprocess.CompletedProcess(words, 2))
+    with pytest.raises(SceneLensError, match="the scene network of seed 0 was not trained"):
+        command._main(["--networks", str(tmp_path), "--out", str(tmp_path / "out")])
+
+
+# ---- measured in earnest, on tiny networks
+
+
+def test_tiny_networks_are_measured_by_the_workbooks_functions(tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "FIELD_IMAGES", 1)
+    study = annotated_study(tmp_path / "study")
+    for kind in _CLASSES:
+        write_network(tmp_path, f"{kind}_0", len(kind))
+    cards = {kind: tmp_path / f"{kind}_0.json" for kind in _CLASSES}
+    template = StudyFile.read(study.file.path)
+    made = measuring._study_of(template, cards, 3, tmp_path / "cache")
+    found = measuring._measure_study(made, fields=1)
+    by_name = {row["network"]: row for row in found["networks"]}
+    assert list(by_name) == ["scene", "object", "untrained"]
+    assert (by_name["scene"]["images"], by_name["object"]["images"]) == (27, 18)
+    assert by_name["untrained"]["images"] == 27  # it has the scene network's classes
+    for row in found["networks"]:
+        assert 0 <= row["right"] <= row["images"]
+        assert 0 <= row["detectors"] <= row["units"] == 16
+        labels = made.automatic_labels(row["network"]).shown_often(5)
+        iou = np.nan_to_num(labels.measures("pool5")["iou"]).max(1)
+        assert row["mean_iou"] == pytest.approx(iou.mean())
+    layers = {(row["network"], row["layer"]) for row in found["layers"]}
+    assert layers == {(n, la) for n in by_name for la in ("pool1", "pool2", "conv3", "conv4", "pool5", "fc7")}
+    assert {row["network"] for row in found["fields"]} == {"scene", "object"}
+    assert all(row["n"] <= 1 and (math.isnan(row["mean"]) or row["mean"] > 0) for row in found["fields"])
