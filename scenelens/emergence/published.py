@@ -5,6 +5,8 @@ The networks' weights are not needed for this. Both files come with this package
 
 from __future__ import annotations
 
+import functools
+
 import pandas as pd
 
 from scenelens import paper
@@ -29,11 +31,15 @@ def _published_labels() -> dict[str, pd.DataFrame]:
     'released answers' are people's labels of pool5, 'Network Dissection' are measured labels of conv5, whose
     channels are pool5's. The networks are called 'scene' and 'object'.
     """
-    answers, measured = released_answers().labels, dissected_labels(layer="conv5").labels
-    return {
-        "released answers": answers[answers.layer == "pool5"].reset_index(drop=True),
-        "Network Dissection": measured,
-    }
+    measured = dissected_labels(layer="conv5").labels
+    return {"released answers": _people_of_pool5().copy(), "Network Dissection": measured}
+
+
+@functools.cache
+def _people_of_pool5() -> pd.DataFrame:
+    """People's labels of pool5, which are read once: reading them takes a second."""
+    answers = released_answers().labels
+    return answers[answers.layer == "pool5"].reset_index(drop=True)
 
 
 def _rules() -> dict[str, DetectorRule]:
@@ -117,9 +123,7 @@ def describe_published(units: pd.DataFrame) -> Sentences:
 
 def _single_objects() -> str:
     """How many units people named by a word of the paper's three examples, beside the paper's counts."""
-    answers = released_answers().labels
-    answers = answers[answers.layer == "pool5"]
-    parts = []
+    answers, parts = _people_of_pool5(), []
     for (network, name), theirs in paper.UNITS_FOR.items():
         said = answers[(answers.network == network) & answers.concept.str.contains(_WORDS[name], case=False)]
         people = said.groupby("unit").annotator.nunique()

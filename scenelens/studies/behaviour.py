@@ -90,7 +90,7 @@ def variant_parts(network: Network, folder: Path | str | None) -> list[str]:
 def _known_name(path: Path, now: _Behaviour) -> str | None:
     if path not in _SEEN:
         _SEEN[path] = read_cached(path, _unpack) or {}
-    return next((name for name, then in _SEEN[path].items() if _same(then, now)), None)
+    return next((name for name, then in _SEEN[path].items() if then is now or _same(then, now)), None)
 
 
 def _remember(path: Path, now: _Behaviour) -> str:
