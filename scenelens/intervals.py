@@ -1,4 +1,17 @@
-"""How sure a number is: intervals of shares, of any statistic, and of differences between networks.
+"""How sure a number is: intervals of shares, of any statistic, of correlations, and of differences.
+
+The whole workbook keeps four rules.
+
+1. All units of a layer are a population. A count, a share or a mean of them is exact: in tables low and high
+   equal it, figures have no bar, sentences say "of all 128". A random sample of the units has an interval of
+   the mean over the layer (`layer_mean_interval`).
+2. Two networks' layers are compared by the interval of the difference (`difference_interval`), as if their
+   units had been drawn from all that such a training would make. What another training would give, only other
+   trainings show; `sentences.networks_text` says so beside every such comparison.
+3. A difference is claimed where the interval *of the difference* leaves out 0, never because two intervals
+   do not overlap; `sentences.difference_text` words it.
+4. Cases that come in clusters, such as the boxes of one image, are not independent: the clusters are what is
+   resampled (`wilson_interval` of counts image by image).
 
 Each function says first what it does in edge cases (no cases, one case, NaN), because published
 implementations differ there and do not say so. A number that is not defined is NaN, never 0 or 1, so that
@@ -15,23 +28,37 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from scipy.stats import DegenerateDataWarning, bootstrap
+from scipy.stats import DegenerateDataWarning, bootstrap, rankdata, t
 
 from scenelens.errors import SceneLensError
 
 
-def wilson_interval(k: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(
+    k: float | np.ndarray | Sequence[float],
+    n: float | np.ndarray | Sequence[float],
+    confidence: float = 0.95,
+) -> tuple[float, float]:
     """Return Wilson's score interval of a share: where the true share lies, given k of n.
 
+    Where cases come in clusters, such as boxes of images, k and n are counts cluster by cluster. Boxes of one
+    image are right or wrong together, so 100 of them say less than 100 boxes of 100 images. How much less is
+    measured by leaving out one cluster at a time (a jackknife). The interval is then that of as many
+    independent cases as would have the same standard error, with Student's quantile for the number of
+    clusters. Simulated, it covers the truth in 92 to 96% of the samples, also with 15 clusters, where drawing
+    clusters anew (a bootstrap) reaches 89%; Wilson's interval over all boxes covers it in 36 to 86%
+    (`tests/test_coverage.py`).
+
     Edge cases: n = 0 gives (0, 1), because nothing is known. With k = 0 the lower end is exactly 0, with
-    k = n the upper end is exactly 1.
+    k = n the upper end is exactly 1. Of clusters there must be two, else both ends are NaN; empty ones do not
+    count. Where all clusters have the same share they show no spread, and each counts as one case.
 
     Parameters
     ----------
-    k : float
-        How many cases have the property, 0 <= k <= n; a fraction where some of them are tied.
-    n : int
-        How many cases there are.
+    k : float or array_like
+        How many cases have the property, 0 <= k <= n; a fraction where some of them are tied. Or (m,), one
+        such number a cluster.
+    n : float or array_like
+        How many cases there are, or (m,) a cluster.
     confidence : float, optional
         Between 0 and 1 (default 0.95).
 
@@ -43,15 +70,23 @@ def wilson_interval(k: float, n: int, confidence: float = 0.95) -> tuple[float, 
     Raises
     ------
     SceneLensError
-        If k is not in 0..n, or the confidence is not between 0 and 1.
+        If a k is not in 0..n, or the confidence is not between 0 and 1.
 
     Examples
     --------
     >>> [round(end, 4) for end in wilson_interval(55, 100)]
     [0.4524, 0.6439]
+    >>> [round(end, 4) for end in wilson_interval([10, 9, 8, 10, 9, 8, 1, 0, 0, 0], [10] * 10)]
+    [0.261, 0.8088]
     """
+    if np.ndim(k) or np.ndim(n):
+        return _clustered(np.asarray(k, float), np.asarray(n, float), confidence)
+    return _wilson(float(k), float(n), confidence)  # type: ignore[arg-type]
+
+
+def _wilson(k: float, n: float, confidence: float) -> tuple[float, float]:
     if not 0 <= k <= n:
-        raise SceneLensError(f"a share is k of n with 0 <= k <= n; got {k} of {n}.")
+        raise SceneLensError(f"a share is k of n with 0 <= k <= n; got {k:g} of {n:g}.")
     z = NormalDist().inv_cdf(0.5 + _checked(confidence) / 2)
     if n == 0:
         return 0.0, 1.0
@@ -61,6 +96,70 @@ def wilson_interval(k: float, n: int, confidence: float = 0.95) -> tuple[float, 
     low = max(0.0, (centre - half) / total) if k else 0.0
     high = min(1.0, (centre + half) / total) if k < n else 1.0
     return low, high
+
+
+def _clustered(k: np.ndarray, n: np.ndarray, confidence: float) -> tuple[float, float]:
+    tail = (1 + _checked(confidence)) / 2
+    if k.shape != n.shape or not ((k >= 0) & (k <= n)).all():
+        raise SceneLensError("each cluster has k of n cases with 0 <= k <= n.")
+    k, n = k[n > 0], n[n > 0]
+    m = len(n)
+    if m < 2:
+        return math.nan, math.nan
+    share, without = k.sum() / n.sum(), (k.sum() - k) / (n.sum() - n)
+    variance = (m - 1) / m * float(((without - without.mean()) ** 2).sum())
+    cases = share * (1 - share) / variance if variance > 1e-15 else float(m)
+    # Student's quantile in place of the normal one: as if there were that many cases fewer.
+    cases *= (NormalDist().inv_cdf(tail) / float(t.ppf(tail, m - 1))) ** 2
+    return _wilson(float(min(share * cases, cases)), float(cases), confidence)
+
+
+def layer_mean_interval(
+    values: np.ndarray | Sequence[float], units: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the interval of a mean over all units of a layer, from the values of some that were drawn.
+
+    Student's interval, narrowed by the factor sqrt(1 - n / units), since the units are drawn without
+    replacement: the more of the layer is known, the less is left to chance.
+
+    Edge cases: with all units known both ends are the mean. With one of several units, or none, the interval
+    is (NaN, NaN).
+
+    Parameters
+    ----------
+    values : array_like
+        (n,), one value of 0 or more for each unit drawn, such as a size or a share.
+    units : int
+        How many units the layer has.
+    confidence : float, optional
+        Between 0 and 1 (default 0.95).
+
+    Returns
+    -------
+    tuple of float
+        (low, high) in the values' own unit; the lower end is at least 0.
+
+    Raises
+    ------
+    SceneLensError
+        If the confidence is not between 0 and 1.
+
+    Examples
+    --------
+    >>> layer_mean_interval([30, 40], units=2)
+    (35.0, 35.0)
+    >>> [round(end, 1) for end in layer_mean_interval([30, 40, 50], units=100)]
+    [15.5, 64.5]
+    """
+    known, tail = np.asarray(values, float), (1 + _checked(confidence)) / 2
+    n, mean = len(known), float(known.mean()) if len(known) else math.nan
+    if n >= units:
+        return mean, mean
+    if n < 2:
+        return math.nan, math.nan
+    error = float(known.std(ddof=1)) / math.sqrt(n) * math.sqrt(1 - n / units)
+    half = float(t.ppf(tail, n - 1)) * error
+    return max(0.0, mean - half), mean + half
 
 
 def difference_interval(
@@ -276,14 +375,113 @@ def paired_difference_interval(
     >>> 1 <= low < 1.75 < high <= 3
     True
     """
-    one, other = np.asarray(first, float), np.asarray(second, float)
-    if one.shape != other.shape:
-        raise SceneLensError(f"pairs need as many first as second values; got {len(one)} and {len(other)}.")
-    both = np.column_stack([one, other])
-    both = both[~np.isnan(both).any(axis=1)]
     return bca_interval(
-        both, lambda rows: statistic(rows[:, 0]) - statistic(rows[:, 1]), seed, n_resamples, confidence
+        _known_pairs(first, second),
+        lambda rows: statistic(rows[:, 0]) - statistic(rows[:, 1]),
+        seed,
+        n_resamples,
+        confidence,
     )
+
+
+def correlation_interval(
+    x: np.ndarray | Sequence[float],
+    y: np.ndarray | Sequence[float],
+    method: str = "pearson",
+    seed: int = 0,
+    n_permutations: int = 2000,
+    confidence: float = 0.95,
+) -> tuple[float, float, float]:
+    """Return the interval of a correlation by inverting a permutation test, and the test's p.
+
+    A correlation c belongs to the interval where the test does not reject it: with u and v the standardised x
+    and y, the rest w = v - c u is uncorrelated with u if c is right. The statistic is the sum of u w, divided
+    by the root of the sum of (u w)^2; w is shuffled against u. Dividing makes the test one of correlation
+    only, not of independence (DiCiccio and Romano 2017, "Robust permutation tests for correlation"). So the
+    interval and p never contradict each other.
+
+    Where counts are heavy-tailed, as units per object are, this interval covers the truth in 94 to 98% of
+    simulated samples of 97. The percentile bootstrap does in 76 to 93%, BCa in 81 to 94%, and Fisher's in
+    51 to 99% (`tests/test_coverage.py`).
+
+    Edge cases: pairs in which either value is NaN are left out. With fewer than three pairs, or where x or y
+    is constant, all is NaN. With so few pairs that no order of them is rare, the interval is (-1, 1).
+
+    Parameters
+    ----------
+    x : array_like
+        (n,). The work is n times the number of permutations: meant for up to some thousand pairs.
+    y : array_like
+        (n,), in the order of x.
+    method : str, optional
+        'pearson' (default), or 'spearman' for the correlation of the ranks.
+    seed : int, optional
+        Of the permutations: the same seed gives the same interval.
+    n_permutations : int, optional
+        How often one side is shuffled (default 2000).
+    confidence : float, optional
+        Between 0 and 1 (default 0.95).
+
+    Returns
+    -------
+    tuple of float
+        (low, high, p): the interval, in -1..1, and the two-sided p of a correlation of 0. The interval of 95%
+        leaves out 0 exactly where p is at most 0.05.
+
+    Raises
+    ------
+    SceneLensError
+        If the two have different lengths, the method is unknown, the number of permutations is below 1, or
+        the confidence is not between 0 and 1.
+
+    Examples
+    --------
+    >>> x = np.arange(20.0)
+    >>> low, high, p = correlation_interval(x, x + 9 * np.sin(x))
+    >>> low < 0.66 < high, p < 0.05
+    (True, True)
+    """
+    alpha = 1 - _checked(confidence)
+    if method not in ("pearson", "spearman") or n_permutations < 1:
+        raise SceneLensError("a correlation is 'pearson' or 'spearman', by at least one permutation.")
+    pairs = _known_pairs(x, y)
+    if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
+        return math.nan, math.nan, math.nan
+    values = rankdata(pairs, axis=0) if method == "spearman" else pairs
+    u, v = ((values - values.mean(0)) / values.std(0)).T
+    shuffled = np.random.default_rng(seed).permuted(np.tile(u, (n_permutations, 1)), axis=1)
+    squared, r = shuffled**2, float(np.clip(u @ v / len(u), -1, 1))
+
+    def p_of(correlations: np.ndarray) -> np.ndarray:
+        rest = v[:, None] - u[:, None] * correlations
+        found, by_chance = u @ rest, np.abs(shuffled @ rest)
+        scale, scales = np.sqrt(u**2 @ rest**2), np.sqrt(squared @ rest**2)
+        # The tolerance keeps shuffles that equal the original from being missed by rounding.
+        reached = by_chance * scale >= np.abs(found) * scales * (1 - 1e-9)
+        return (1 + reached.sum(0)) / (1 + n_permutations)
+
+    p = float(p_of(np.zeros(1))[0])
+    # The test may reject a correlation and accept one beyond it. What is around r counts, and 0 as p says.
+    near = [end * max(end * r, 0.0) if p > alpha else r for end in (-1.0, 1.0)]
+    low, high = (_farthest(p_of, one, end, alpha) for one, end in zip(near, (-1.0, 1.0), strict=True))
+    return low, high, p
+
+
+def _farthest(p_of: Callable[[np.ndarray], np.ndarray], start: float, end: float, alpha: float) -> float:
+    """How far the way from `start` to `end` goes on without a value that the test rejects."""
+    steps = np.linspace(start, end, 60)
+    if start * end < 0:  # 0 is on the way, and must not be passed where p rejects it
+        steps = end * np.sort(end * np.append(steps, 0.0))
+    rejected = p_of(steps) <= alpha
+    rejected[0] = False  # rounding may say otherwise where r is 1 and nothing is left over
+    if not rejected.any():
+        return end
+    first = int(np.argmax(rejected))
+    inside, out = steps[first - 1], steps[first]
+    for _ in range(12):
+        half = (inside + out) / 2
+        inside, out = (half, out) if p_of(np.array([half]))[0] > alpha else (inside, half)
+    return float(inside)
 
 
 def middle(found: np.ndarray, tail: float = 0.025) -> tuple[float, float]:
@@ -322,6 +520,15 @@ def _resampled(
     rng = np.random.default_rng(seed)
     draws = n_resamples if n > 1 else 0
     return np.array([statistic(cases[rng.integers(n, size=n)]) for _ in range(draws)], float)
+
+
+def _known_pairs(first: np.ndarray | Sequence[float], second: np.ndarray | Sequence[float]) -> np.ndarray:
+    """Both as columns, (n, 2), without the pairs in which either is NaN."""
+    one, other = np.asarray(first, float), np.asarray(second, float)
+    if one.shape != other.shape:
+        raise SceneLensError(f"pairs need as many first as second values; got {len(one)} and {len(other)}.")
+    both = np.column_stack([one, other])
+    return both[~np.isnan(both).any(axis=1)]
 
 
 def _checked(confidence: float) -> float:

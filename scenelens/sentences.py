@@ -207,14 +207,14 @@ def interval(low: float, high: float) -> str:
 
 
 def share_text(share: float, low: float, high: float, n: int) -> str:
-    """Return a share with its interval and its n.
+    """Return a share with its interval and its n; without one where all cases were counted.
 
     Parameters
     ----------
     share : float
         In 0..1, or NaN.
     low : float
-        The lower end of its 95% interval.
+        The lower end of its 95% interval; equal to the share where all cases there are were counted.
     high : float
         The upper end.
     n : int
@@ -229,75 +229,12 @@ def share_text(share: float, low: float, high: float, n: int) -> str:
     --------
     >>> share_text(0.4, 0.31, 0.5, 100)
     '40% (95% interval 31–50%, n = 100)'
+    >>> share_text(0.4, 0.4, 0.4, 100)
+    '40% of all 100'
     """
+    if low == share == high:
+        return f"{percent(share)} of all {n:,}"
     return f"{percent(share)} (95% interval {interval(low, high)}, n = {n:,})"
-
-
-def apart(low_a: float, high_a: float, low_b: float, high_b: float) -> bool:
-    """Return whether two intervals leave a gap between them: a strict, simple sign of a difference.
-
-    Parameters
-    ----------
-    low_a : float
-        The lower end of one interval.
-    high_a : float
-        Its upper end.
-    low_b : float
-        The lower end of the other interval.
-    high_b : float
-        Its upper end.
-
-    Returns
-    -------
-    bool
-        False where they overlap or touch, and where an end is NaN.
-
-    Examples
-    --------
-    >>> apart(0.1, 0.2, 0.3, 0.4), apart(0.1, 0.3, 0.2, 0.4)
-    (True, False)
-    """
-    return high_a < low_b or high_b < low_a
-
-
-def gap_text(
-    one: tuple[float, float],
-    other: tuple[float, float],
-    gap: str = "",
-    overlap: str = "",
-    subject: str = "The intervals",
-) -> str:
-    """Say whether two intervals leave a gap or overlap, and what that means.
-
-    Parameters
-    ----------
-    one : tuple of float
-        The lower and the upper end of one interval.
-    other : tuple of float
-        Those of the other.
-    gap : str, optional
-        What a gap means, such as "the scene network has more detectors"; follows after a colon.
-    overlap : str, optional
-        What an overlap means, such as "no difference can be claimed from these images".
-    subject : str, optional
-        What the sentence begins with, such as "the intervals of their shares" within a longer sentence.
-
-    Returns
-    -------
-    str
-        The sentence, without a full stop.
-
-    Examples
-    --------
-    >>> gap_text((0.1, 0.2), (0.3, 0.4), gap="the second is larger")
-    'The intervals leave a gap: the second is larger'
-    >>> gap_text((0.1, 0.3), (0.2, 0.4), overlap="no difference can be claimed")
-    'The intervals overlap: no difference can be claimed'
-    >>> gap_text((0.1, 0.3), (0.2, 0.4), subject="and the intervals of their shares")
-    'and the intervals of their shares overlap'
-    """
-    verb, meaning = ("leave a gap", gap) if apart(*one, *other) else ("overlap", overlap)
-    return f"{subject} {verb}" + (f": {meaning}" if meaning else "")
 
 
 def difference_text(
@@ -309,6 +246,7 @@ def difference_text(
     unit: str = "points",
     more: str = "higher",
     narrow: float | None = 0.05,
+    brief: bool = False,
 ) -> str:
     """Say which of two numbers is higher and by how much, with the interval of their difference.
 
@@ -336,6 +274,8 @@ def difference_text(
     narrow : float, optional
         The smallest difference that matters, in the numbers' own unit (default 0.05, which is 5 points);
         None where nobody can say, and then nothing is called equal.
+    brief : bool, optional
+        Whether to leave out the two numbers and n, which stand beside the clause already (default False).
 
     Returns
     -------
@@ -360,16 +300,16 @@ def difference_text(
         first, second, low, high, one, other = second, first, -high, -low, other, one
     numbers = [percent(x) if unit == "points" else _amounts("", x) for x in (first, second)]
     shown = f"{numbers[0]} against {numbers[1]}" + (f" {unit}" if unit not in ("", "points") else "")
-    shown += "" if n is None else f", n = {_cases(n)}"
+    shown = "" if brief else shown + ("; " if n is None else f", n = {_cases(n)}; ")
     if not low <= high:  # an end is NaN
-        return f"{one} and {other} cannot be compared ({shown}; too few cases for an interval)"
+        return f"{one} and {other} cannot be compared ({shown}too few cases for an interval)"
     if low > 0:
         said = f"{one} is {_amounts(unit, first - second)} {more} than {other}"
     elif narrow is not None and max(-low, high) < narrow:
         said = f"{one} and {other} are about equal"
     else:
         said = f"no difference is shown between {one} and {other}"
-    return f"{said} ({shown}; 95% interval of the difference {_amounts(unit, low, high)})"
+    return f"{said} ({shown}95% interval of the difference {_amounts(unit, low, high)})"
 
 
 def _amounts(unit: str, *amounts: float) -> str:
@@ -401,7 +341,7 @@ def networks_text(names: Iterable[str], of: str = "images") -> str:
     names : iterable of str
         The networks' names in the study; "scene_2" is a second scene network.
     of : str, optional
-        What the intervals are over, such as "images" (default) or "units".
+        What the intervals are over: "images" (default) or "units".
 
     Returns
     -------
@@ -420,7 +360,13 @@ def networks_text(names: Iterable[str], of: str = "images") -> str:
     if not all(kinds.values()):
         return ""
     listed = ", ".join(f"{n} {kind} network{'s' * (n > 1)}" for kind, n in kinds.items())
-    text = f"**Networks compared: {listed}.** The intervals are over {of}, not over networks"
+    text = f"**Networks compared: {listed}.** "
+    if of == "units":
+        text += (
+            "All units of a layer are counted, so a share of them has no interval. That of a difference is "
+            "as if the units were drawn from all that such a training would make. "
+        )
+    text += f"The intervals are over {of}, not over networks"
     if max(kinds.values()) > 1:
         return f"{text}: how far networks of one kind differ from each other is the spread to compare with."
     return f"{text}: another training of the same kind, from another start, could differ by more."

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest, bootstrap, pearsonr, spearmanr
 
 from scenelens.errors import SceneLensError
 from scenelens.intervals import (
     bca_interval,
     bootstrap_interval,
+    correlation_interval,
     difference_interval,
+    layer_mean_interval,
     paired_difference_interval,
     wilson_interval,
 )
@@ -150,6 +153,83 @@ def test_the_difference_of_pairs():
     low, high = paired_difference_interval(first, second)
     assert 0.5 < low < high < 1.5
     assert paired_difference_interval(second, first) == pytest.approx((-high, -low), abs=0.05)
+
+
+def test_the_interval_of_a_layers_mean_knows_when_nothing_is_left_to_chance():
+    assert layer_mean_interval(np.array([3.0, 5.0]), 2) == (4.0, 4.0)
+    low, high = layer_mean_interval(np.array([10.0, 12.0]), 1000)
+    half = 12.706 * 1 * math.sqrt(1 - 2 / 1000)  # Student's t with one degree of freedom, s.e. 1
+    assert (low, high) == (0.0, pytest.approx(11 + half, abs=0.01))  # never below 0
+    assert np.isnan(layer_mean_interval(np.array([3.0]), 9)).all()
+    assert np.isnan(layer_mean_interval(np.array([]), 9)).all()
+
+
+def test_a_share_over_clusters_by_hand():
+    # Two images, with 3 of 4 and 0 of 2 boxes right: left out one at a time, 0 of 2 and 3 of 4.
+    variance = 1 / 2 * 2 * 0.375**2
+    cases = 0.5 * 0.5 / variance * (1.959964 / 12.7062) ** 2
+    expected = wilson_interval(cases / 2, cases)
+    assert wilson_interval([3, 0], [4, 2]) == pytest.approx(expected, abs=1e-6)
+    assert wilson_interval([3, 0, 0], [4, 0, 2]) == pytest.approx(expected, abs=1e-6)  # one without a box
+
+
+def test_a_share_over_clusters_at_the_edges():
+    assert np.isnan(wilson_interval([1], [2])).all()
+    assert np.isnan(wilson_interval([], [])).all()
+    # None is right in 3 images: 3 cases, somewhat fewer for Student's quantile.
+    low, high = wilson_interval([0, 0, 0], [10, 10, 10])
+    assert low == 0
+    assert 0.5 < wilson_interval(0, 3)[1] < high < 1
+    assert wilson_interval([10, 10, 10], [10, 10, 10]) == pytest.approx((1 - high, 1))
+    for wrong in (([3], [2]), ([1, 1], [1]), ([-1, 1], [2, 2])):
+        with pytest.raises(SceneLensError, match="cluster"):
+            wilson_interval(*wrong)
+
+
+def test_boxes_of_as_many_images_are_independent():
+    right = np.random.default_rng(0).random(900) < 0.3
+    clustered = wilson_interval(right, np.ones(900))
+    assert clustered == pytest.approx(wilson_interval(right.sum(), 900), abs=0.001)
+
+
+def test_a_correlation_agrees_with_other_intervals_where_these_are_right():
+    x, y = np.random.default_rng(4).multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], 200).T
+    low, high, p = correlation_interval(x, y)
+    expected = pearsonr(x, y).confidence_interval()  # Fisher's
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.05)
+    assert p == pytest.approx(1 / 2001)
+    low, high, p = correlation_interval(np.exp(3 * x), y, "spearman")
+    assert (low, high, p) == correlation_interval(x, y, "spearman")  # ranks only
+    r = spearmanr(x, y).statistic
+    assert low < r < high
+
+
+def test_a_correlation_leaves_out_0_where_its_p_is_small():
+    rng = np.random.default_rng(7)
+    for _ in range(30):
+        x, y = rng.lognormal(size=(2, 30)) + 0.5 * rng.lognormal(size=30)
+        low, high, p = correlation_interval(x, y, n_permutations=199)
+        assert low <= np.corrcoef(x, y)[0, 1] <= high
+        assert (low <= 0 <= high) == (p > 0.05)
+
+
+def test_the_p_of_a_correlation_counts_every_order_of_few_pairs():
+    x, y = np.array([1.0, 2, 4, 8, 9]), np.array([2.0, 1, 3, 9, 7])
+    u, v = x - x.mean(), y - y.mean()
+    size = [abs(one @ v) / np.sqrt((one**2) @ (v**2)) for one in map(np.array, permutations(u))]
+    exact = np.mean(np.array(size) >= size[0] * (1 - 1e-9))
+    assert correlation_interval(x, y, n_permutations=20_000)[2] == pytest.approx(exact, abs=0.005)
+
+
+def test_a_correlation_at_the_edges():
+    assert np.isnan(correlation_interval([1, 2], [3, 4])).all()
+    assert np.isnan(correlation_interval([1, 1, 1], [1, 2, 3])).all()
+    assert np.isnan(correlation_interval([1, 2, np.nan], [1, 3, 2])).all()
+    assert correlation_interval([1, 2, 3, 4], [1, 2, 3, 4])[:2] == (-1, 1)  # 2 of 24 orders: not rare
+    assert correlation_interval(range(12), range(12))[:2] == pytest.approx((1, 1))
+    for wrong in ({"method": "kendall"}, {"n_permutations": 0}, {"confidence": 95}):
+        with pytest.raises(SceneLensError):
+            correlation_interval([1, 2, 3], [1, 3, 2], **wrong)
 
 
 def test_pairs_with_an_unknown_are_left_out():

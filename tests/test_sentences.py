@@ -4,9 +4,7 @@ import pytest
 
 from scenelens.sentences import (
     Sentences,
-    apart,
     difference_text,
-    gap_text,
     interval,
     named,
     networks_text,
@@ -34,18 +32,8 @@ def test_share_text_names_the_interval_and_n():
     assert interval(0.133, 0.289) == "13–29%"
 
 
-def test_apart_needs_a_gap():
-    assert apart(0, 0.1, 0.2, 0.3)
-    assert apart(0.2, 0.3, 0, 0.1)
-    assert not apart(0, 0.2, 0.2, 0.3)
-
-
-def test_the_sentence_about_two_intervals_says_what_each_case_means():
-    how = {"gap": "they differ", "overlap": "nothing is known"}
-    assert gap_text((0, 0.1), (0.2, 0.3), **how) == "The intervals leave a gap: they differ"
-    assert gap_text((0.2, 0.3), (0, 0.1), **how) == "The intervals leave a gap: they differ"
-    assert gap_text((0, 0.2), (0.2, 0.3), **how) == "The intervals overlap: nothing is known"
-    assert gap_text((0, 0.2), (0.1, 0.3)) == "The intervals overlap"
+def test_a_share_of_all_units_has_no_interval():
+    assert share_text(0.53125, 0.53125, 0.53125, 128) == "53% of all 128"
 
 
 BOTH = ("the scene network", "the object network")
@@ -141,13 +129,14 @@ def test_a_dollar_begins_no_formula_anywhere():
 
 
 @pytest.mark.parametrize(("names", "said"), [
-    (["scene", "object"], "1 scene network, 1 object network.** The intervals are over units, not over "
+    (["scene", "object"], "1 scene network, 1 object network.** The intervals are over images, not over "
      "networks: another training"),
     (["scene", "scene_2", "scene-3", "object", "scenery"], "3 scene networks, 1 object network.** The "
-     "intervals are over units, not over networks: how far networks of one kind differ"),
+     "intervals are over images, not over networks: how far networks of one kind differ"),
     (["scene", "untrained"], ""), (["mine", "yours"], ""), ([], ""),
 ])  # fmt: skip
 def test_the_number_of_networks_is_said(names, said):
-    text = networks_text(names, "units")
+    text = networks_text(names)
     assert said in text
+    assert ("drawn from all that such a training would make" in networks_text(names, "units")) == bool(text)
     assert bool(text) == bool(said)

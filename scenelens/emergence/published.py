@@ -11,9 +11,9 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.emergence.detectors import DetectorRule, object_units
-from scenelens.intervals import wilson_interval
+from scenelens.intervals import difference_interval
 from scenelens.paper import PAIR
-from scenelens.sentences import Sentences, gap_text, share_text
+from scenelens.sentences import Sentences, difference_text, networks_text, share_text
 from scenelens.unit_semantics import dissected_labels, released_answers
 
 #: The words that people have for the paper's examples, as patterns.
@@ -81,17 +81,16 @@ def published_units(labels: dict[str, pd.DataFrame] | None = None) -> pd.DataFra
 def _published_shares(units: pd.DataFrame) -> pd.DataFrame:
     """How many of the paper's 256 units detect an object, from the table of `published_units`.
 
-    One row per source and network: source, rule, network, n, detectors, none, share with its 95% Wilson
-    interval low and high, objects (distinct ones, after folding).
+    One row per source and network: source, rule, network, n, detectors, none, share, low and high
+    (equal to it: all units are counted), objects (distinct ones, after folding).
     """
     rows = []
     for source, found in units.groupby("source", sort=False):
         for network in PAIR:
             own = found[found.network == network]
-            low, high = wilson_interval(len(own), _UNITS)
             row = {"source": source, "rule": found.rule.iloc[0], "network": network, "n": _UNITS}
             row |= {"detectors": len(own), "none": _UNITS - len(own), "share": len(own) / _UNITS}
-            rows.append(row | {"low": low, "high": high, "objects": own.object.nunique()})
+            rows.append(row | {"low": row["share"], "high": row["share"], "objects": own.object.nunique()})
     names = ["source", "rule", "network", "n", "detectors", "none", "share", "low", "high", "objects"]
     return pd.DataFrame(rows, columns=names)
 
@@ -115,9 +114,13 @@ def describe_published(units: pd.DataFrame) -> Sentences:
         text = (
             f"**{source}** ({scene.rule}): in the scene network {_share_words(scene)}; in the object network "
         )
-        text += f"{_share_words(other)}. {gap_text((scene.low, scene.high), (other.low, other.high))}."
+        ends = difference_interval(int(scene.detectors), _UNITS, int(other.detectors), _UNITS)
+        names = ("the scene network", "the object network")
+        compared = difference_text(scene.share, other.share, ends, names, brief=True)
+        text += f"{_share_words(other)}. {compared[:1].upper()}{compared[1:]}."
         lines.append(text + _published_counts(source))
         lines += [_single_objects()] if source == "released answers" else []
+    lines += [networks_text(PAIR, "units")] if lines else []
     return Sentences("\n".join(f"- {line}" for line in lines))
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 from scenelens import paper
 from scenelens.emergence.study_emergence import Emergence
 from scenelens.emergence.tables import DIFFERENCE
+from scenelens.intervals import difference_interval
 from scenelens.labels import LEAST_IMAGES
-from scenelens.sentences import Sentences, gap_text, named, networks_text, percent, share_text, words
+from scenelens.sentences import Sentences, difference_text, named, networks_text, percent, share_text, words
 
 _FEW = 10  # with fewer scene categories, the informativeness depends on a few objects
 # Objects from which a correlation can be significant at all: of the 120 orders of five, two are perfect.
@@ -98,13 +99,15 @@ def _compared(found: Emergence, rows: Mapping[str, pd.Series]) -> str:
             f"{FEWEST} on an object can be on {LEAST_IMAGES} of them and missing from {LEAST_IMAGES}."
         )
     names = found.networks[:2]
-    more, less = sorted(names, key=lambda name: -rows[name].share)
-    gap = f"the {named(more)} network has more object detectors than the {named(less)} network"
-    if set(names) == set(paper.PAIR):
-        gap += ", as in the paper" if more == "scene" else ". The paper found the opposite"
-    overlap = "these images do not show that either network has more detectors"
-    one, other = ((rows[name].low, rows[name].high) for name in names)
-    return gap_text(one, other, gap, overlap) + "."
+    (n1, k1), (n2, k2) = ((int(rows[name].n), round(rows[name].share * rows[name].n)) for name in names)
+    low, high = difference_interval(k1, n1, k2, n2)
+    said = [f"the {named(name)} network" for name in names]
+    text = difference_text(k1 / n1, k2 / n2, (low, high), (said[0], said[1]), brief=True)
+    text = f"Units that detect an object: {text}"
+    if set(names) != set(paper.PAIR) or low <= 0 <= high:
+        return f"{text}."
+    as_paper = names[low < 0] == "scene"
+    return f"{text}, as in the paper." if as_paper else f"{text}. The paper found the opposite."
 
 
 def describe_informative(found: Emergence) -> Sentences:

@@ -59,8 +59,8 @@ class Emergence:
         `object_units` of these layers.
     shares : pandas.DataFrame
         One row per network and labelled layer: ``network``, ``layer``, ``n`` (units), ``detectors``,
-        ``share`` with its 95% Wilson interval ``low``, ``high``, ``none`` (units that detect no object),
-        ``objects``.
+        ``share``, ``low``, ``high`` (equal to it: all units are counted), ``none`` (units that detect no
+        object), ``objects``.
     seen : ObjectPresence
         Objects by scene images.
     frequency : pandas.DataFrame

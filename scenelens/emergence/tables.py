@@ -20,7 +20,7 @@ from scenelens import paper
 from scenelens.emergence.detectors import DetectorRule, object_units
 from scenelens.emergence.informativeness import Informativeness
 from scenelens.errors import SceneLensError, close_names
-from scenelens.intervals import middle, wilson_interval
+from scenelens.intervals import middle
 from scenelens.networks import Network
 
 DIFFERENCE = "difference"
@@ -89,16 +89,15 @@ def _detector_share(
     """How many units of each layer detect an object, and how many do not.
 
     From the table of `unit_counts`. One row per layer: network, layer, n (units of the layer), detectors,
-    share with its 95% Wilson interval low and high, none (units that detect no object), objects (distinct
-    ones).
+    share, low and high (equal to it: all units are counted), none (units that detect no object), objects
+    (distinct ones).
     """
     rows = []
     for network, layer in layers:  # not the counts' layers: one without any detector must be in the table
         own = counts[(counts.network == network) & (counts.layer == layer)]
         n, k = int(networks[network].layer_shape(layer)[0]), int(own.n_units.sum())
-        low, high = wilson_interval(k, n)
         row = {"network": network, "layer": layer, "n": n, "detectors": k, "share": k / n}
-        rows.append(row | {"low": low, "high": high, "none": n - k, "objects": len(own)})
+        rows.append(row | {"low": k / n, "high": k / n, "none": n - k, "objects": len(own)})
     names = ["network", "layer", "n", "detectors", "share", "low", "high", "none", "objects"]
     return pd.DataFrame(rows, columns=names)
 

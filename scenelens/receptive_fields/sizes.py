@@ -10,13 +10,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from scenelens import paper
 from scenelens.errors import CannotAnswerError
 from scenelens.installation import HERE
+from scenelens.intervals import layer_mean_interval
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import HALF, EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import SIZE
@@ -130,31 +129,10 @@ def table_2(atlas: Atlas, cut: float | Sequence[float] = HALF) -> pd.DataFrame:
     return table
 
 
-def _mean_interval(sizes: np.ndarray, units: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean over all `units` of a layer, when `sizes` are those of a random sample; at least
-    0.
-
-    >>> _mean_interval(np.array([30.0, 40.0]), units=2)
-    (35.0, 35.0)
-    >>> low, high = _mean_interval(np.array([30.0, 40.0, 50.0]), units=100)
-    >>> round(low, 1), round(high, 1)
-    (15.5, 64.5)
-    """
-    n, mean = len(sizes), float(np.mean(sizes)) if len(sizes) else math.nan
-    if n >= units:
-        return mean, mean
-    if n < 2:
-        return math.nan, math.nan
-    # sampling without replacement: the more of the layer is known, the less is left to chance
-    error = float(np.std(sizes, ddof=1)) / math.sqrt(n) * math.sqrt(1 - n / units)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
-    return max(0.0, mean - half), mean + half
-
-
 def _summary(found: pd.DataFrame, units: int) -> dict[str, Any]:
     known = found["size"].dropna().to_numpy()
     silent, theoretical = len(found) - len(known), float(found["theoretical"].iloc[0])
-    low, high = _mean_interval(known, units - silent)
+    low, high = layer_mean_interval(known, units - silent)
     mean = float(known.mean()) if len(known) else math.nan
     return {
         "layer": found["layer"].iloc[0],

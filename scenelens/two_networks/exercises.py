@@ -30,11 +30,11 @@ def _wider_interval(study: Study, answer: object) -> Verdict:
 
 
 def _where_they_part(study: Study, answer: object) -> Verdict:
-    """02.4: the first layer from which on the two networks' intervals leave a gap to the end, or 'never'."""
+    """02.4: the first layer from which on the difference's interval lies above 0 to the end, or 'never'."""
     _ = study.networks["object"], study.networks["scene"]  # raises where one is missing
     expected = _lasting_gap(layer_preference(study))
     layers = layer_pairs(study)["scene"].tolist()
-    hint = "Start at the deepest layer and go back, as long as the two bars do not touch."
+    hint = "Start at the deepest layer and go back, as long as the interval of the difference lies above 0."
     return check_choice(answer, "never" if expected is None else layers[expected], [*layers, "never"], hint)
 
 

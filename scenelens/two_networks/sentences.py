@@ -12,9 +12,9 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.paper import CONTROL, PAIR, SOURCES
-from scenelens.sentences import Sentences, gap_text, named, networks_text, percent, share_text
+from scenelens.sentences import Sentences, difference_text, named, networks_text, percent, share_text
 from scenelens.two_networks.svm_transfer import MIN_IMAGES
-from scenelens.two_networks.tables import _lasting_gap
+from scenelens.two_networks.tables import _difference, _lasting_gap
 
 
 def describe_table_1(table: pd.DataFrame) -> Sentences:
@@ -87,29 +87,36 @@ def _describe_order(table: pd.DataFrame) -> list[str]:
     """From which layer on two networks differ, and in which layers their order is not the paper's."""
     if not set(PAIR) <= set(table["network"]):
         return []
-    rows = table[table["network"].isin(PAIR)].set_index(["network", "depth"]).sort_index()
-    names, start = rows.loc["scene"]["layer"], _lasting_gap(table)
+    scene, other = (table[table["network"] == name].set_index("depth").sort_index() for name in PAIR)
+    names, start = scene["layer"], _lasting_gap(table)
+    found = {depth: _difference(other.loc[depth], scene.loc[depth]) for depth in names.index}
     text = "in no run of layers that lasts to the deepest" if start is None else _from_on(names, start)
     end = len(names) if start is None else start
-    above = rows["low"]["object"] > rows["high"]["scene"]
-    single = [named(names[depth]) for depth in names.index[:end] if above[depth]]
+    single = [named(names[depth]) for depth in names.index[:end] if found[depth][1] > 0]
     text += f" (and in {', '.join(single)}, but not in all layers after)" if single else ""
     lines = [
-        "**Where do they part?** The object network's interval lies above the scene network's, without "
-        f"touching it, {text}; in the paper the two differ from {paper.PARTS_FROM} on."
+        "**Where do they part?** The object network's share is the higher one, with a 95% interval of the "
+        f"difference above 0, {text}; in the paper the two differ from {paper.PARTS_FROM} on."
     ]
-    both = rows["share"].unstack("network")
     reversed_order = [
-        f"{named(names[depth])} (object network {percent(row.object)}, scene network {percent(row.scene)}"
-        f"{', the intervals leave a gap' * int(rows.low['scene', depth] > rows.high['object', depth])})"
-        for depth, row in both[both["scene"] > both["object"]].iterrows()
+        f"at {named(names[depth])}, {_compared(other.loc[depth], scene.loc[depth])}"
+        for depth in names.index
+        if found[depth][0] < 0
     ]
     if reversed_order:
         lines.append(
-            "**Not the paper's order**: the scene network's share is the larger one in "
-            f"{', '.join(reversed_order)}."
+            "**Not the paper's order**: where the scene network's share is the larger one, "
+            f"{'; '.join(reversed_order)}."
         )
     return lines
+
+
+def _compared(one: Any, other: Any, brief: bool = False) -> str:
+    """Which of two networks has the higher share in a layer, from their rows of the table."""
+    _, low, high = _difference(one, other)
+    names = (f"the {named(one['network'])} network", f"the {named(other['network'])} network")
+    n = (int(one["n"]), int(other["n"]))
+    return difference_text(one["share"], other["share"], (low, high), names, n, brief=brief)
 
 
 def _from_on(names: pd.Series, start: int) -> str:
@@ -161,17 +168,7 @@ def _describe_depth(rows: pd.DataFrame, deepest: bool) -> str:
         return text + (
             "A layer that responds equally to all images has no preference, so there is nothing to compare."
         )
-    if not set(PAIR) <= set(found):
-        return text + "Where two intervals overlap, these images do not tell the networks apart."
-    scene, other = found["scene"], found["object"]
-    stronger = "object" if other["share"] > scene["share"] else "scene"
-    meaning = gap_text(
-        (scene["low"], scene["high"]),
-        (other["low"], other["high"]),
-        gap=f"the {stronger} network prefers object-centric images more",
-        overlap="these images alone do not tell the two networks apart here",
-    )
-    return f"{text}{meaning}."
+    return text + _capital(_compared(found[names[0]], found[names[1]], brief=True)) + "."
 
 
 def _describe_control(row: Any, head: str) -> str:
@@ -179,11 +176,10 @@ def _describe_control(row: Any, head: str) -> str:
     text = f"{head}: {_share(row)}; "
     if pd.isna(row["share"]):
         return text + "a layer that responds equally to all images has no preference."
-    if row["low"] <= row["chance"] <= row["high"]:
-        return text + f"chance, {percent(row['chance'])}, lies inside its interval: it shows no preference."
-    more = "more" if row["share"] > row["chance"] else "fewer"
-    text += f"{more} object-centric images than chance, {percent(row['chance'])}."
-    if row["network"] != CONTROL:
+    chance = row["chance"]
+    ends = (row["low"] - chance, row["high"] - chance)
+    text += difference_text(row["share"], chance, ends, ("this share", "chance")) + "."
+    if row["network"] != CONTROL or ends[0] <= 0 <= ends[1]:
         return text
     return text + (
         " So some preference comes from the images and the architecture alone, and a trained network has to "
@@ -292,13 +288,19 @@ def _describe_task(rows: pd.DataFrame, task: str) -> str:
     if not set(PAIR) <= set(rows["features"]):
         return text.strip()
     scene, other = (rows[rows["features"] == network].iloc[0] for network in PAIR)
-    if not (scene["high"] < other["low"] or other["high"] < scene["low"]):
-        return text + "The intervals overlap: no difference can be claimed from these images."
-    better = "scene" if scene["share"] > other["share"] else "object"
-    if better == task:
-        like = ", as in the paper" if task == "scene" else ""
-        return text + f"The {better} network's features serve its own task better{like}."
-    return text + f"The {better} network's features serve the other's task better: not what the paper found."
+    ends = (scene["difference_low"], scene["difference_high"])
+    names = ("an SVM on the scene network's features", "one on the object network's")
+    text += _capital(difference_text(scene["share"], other["share"], ends, names, more="better", brief=True))
+    if not (ends[0] > 0 or ends[1] < 0):
+        return f"{text}."
+    better = "scene" if ends[0] > 0 else "object"
+    if better != task:
+        return f"{text}: not what the paper found."
+    return f"{text}, as in the paper." if task == "scene" else f"{text}."
+
+
+def _capital(clause: str) -> str:
+    return clause[:1].upper() + clause[1:]
 
 
 def _against_paper(low: float, high: float, paper: float) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.errors import CannotAnswerError, SceneLensError
-from scenelens.intervals import wilson_interval
+from scenelens.intervals import paired_difference_interval, wilson_interval
 from scenelens.paper import PAIR, SOURCES
 from scenelens.studies import Study
 from scenelens.two_networks.tables import layer_features, layer_pairs
@@ -46,7 +46,9 @@ def transfer(study: Study, layers: list[str] | None = None, seed: int = 0) -> pd
     pandas.DataFrame
         ``task`` ('scene' or 'object' categories), ``features`` (whose network), ``layer``, ``categories``,
         ``n_train``, ``n``, ``share`` with its 95% Wilson interval ``low`` and ``high``, ``chance``
-        (1 / categories), ``paper``. Where the study has fewer than two categories of at least 8 images for a
+        (1 / categories), ``difference_low`` and ``difference_high`` (95% interval of the accuracy with the
+        scene network's features less that with the object network's, on the same test images; NaN without
+        both), ``paper``. Where the study has fewer than two categories of at least 8 images for a
         task, n is 0 and values are missing.
 
     Raises
@@ -61,9 +63,13 @@ def transfer(study: Study, layers: list[str] | None = None, seed: int = 0) -> pd
     for task in PAIR:
         images = _task_images(study, task)
         train = _training_half(images["category"].to_numpy(), seed)
+        found, right = {}, {}
         for network in study.networks.compared:
-            row = {"task": task, "features": network, "layer": str(deepest[network])}
-            rows.append(row | _accuracy(study, network, row["layer"], images, train, seed))
+            layer = str(deepest[network])
+            row, right[network] = _accuracy(study, network, layer, images, train, seed)
+            found[network] = {"task": task, "features": network, "layer": layer} | row
+        ends = dict(zip(("difference_low", "difference_high"), _difference_interval(right), strict=True))
+        rows += [row | ends for row in found.values()]
     table = pd.DataFrame(rows)
     if not table["n"].any():
         raise CannotAnswerError(
@@ -102,27 +108,47 @@ def _training_half(categories: np.ndarray, seed: int = 0) -> np.ndarray:
 
 def _accuracy(
     study: Study, network: str, layer: str, images: pd.DataFrame, train: np.ndarray, seed: int
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], pd.Series]:
+    """A network's row of the table, and which test images were named right, by their place in the study."""
     categories = images["category"].nunique()
     unknown = {"categories": categories, "n_train": 0, "n": 0}
     if categories < 2:
-        return unknown | {"share": np.nan, "low": np.nan, "high": np.nan, "chance": np.nan}
+        row = unknown | {"share": np.nan, "low": np.nan, "high": np.nan, "chance": np.nan}
+        return row, pd.Series(dtype=bool)
     features = layer_features(study, network, layer)[images.index]
     names, readable = images["category"].to_numpy(), ~np.isnan(features).any(axis=1)
     fit, test = train & readable, ~train & readable
     found = _svm_accuracy(features[fit], names[fit], features[test], names[test], seed=seed)
     low, high = found.interval
     result = {"categories": categories, "n_train": int(fit.sum()), "n": int(test.sum())}
-    return result | {"share": found.accuracy, "low": low, "high": high, "chance": 1 / categories}
+    row = result | {"share": found.accuracy, "low": low, "high": high, "chance": 1 / categories}
+    return row, pd.Series(found.named_right, index=images.index[test])
 
 
-@dataclass(frozen=True)
+def _difference_interval(right: dict[str, pd.Series]) -> tuple[float, float]:
+    """The interval of the scene network's accuracy less the object network's, on images that both read."""
+    if not set(PAIR) <= set(right):
+        return np.nan, np.nan
+    both = pd.DataFrame({name: right[name] for name in PAIR}).dropna().astype(float)
+    return paired_difference_interval(both["scene"], both["object"])
+
+
+@dataclass(frozen=True, eq=False)
 class _SVMResult:
-    """The number of test images, how many of them were named right, and the chosen cost C."""
+    """Which test images were named right, (n,) bool, and the chosen cost C."""
 
-    right: int
-    n: int
+    named_right: np.ndarray
     cost: float
+
+    @property
+    def n(self) -> int:
+        """The number of test images."""
+        return len(self.named_right)
+
+    @property
+    def right(self) -> int:
+        """How many of them were named right."""
+        return int(self.named_right.sum())
 
     @property
     def accuracy(self) -> float:
@@ -168,7 +194,7 @@ def _svm_accuracy(
     model = LinearSVC(random_state=seed, tol=0.1, dual=True)
     cost = _best_cost(model, train, known, seed)
     model.set_params(C=cost).fit(train, known)
-    return _SVMResult(int((model.predict(test) == wanted).sum()), len(wanted), cost)
+    return _SVMResult(model.predict(test) == wanted, cost)
 
 
 def _standardised(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,10 +14,12 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.errors import SceneLensError, close_names
-from scenelens.intervals import wilson_interval
+from scenelens.intervals import difference_interval, wilson_interval
 from scenelens.networks import Network
 from scenelens.paper import CONTROL, SOURCES
 from scenelens.studies import Study
+
+_DIFFERENCE = ["difference", "difference_low", "difference_high"]
 
 
 def compare_with_table_1(network: Network) -> pd.DataFrame:
@@ -82,13 +84,34 @@ def layer_pairs(
     return table
 
 
-def _lasting_gap(table: pd.DataFrame) -> int | None:
-    """The depth from which on the object network's interval lies above the scene network's to the end.
+def _differences(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns `_DIFFERENCE` for the rows of `layer_preference`, by Newcombe's interval."""
+    scene = table[table["network"] == "scene"].set_index("depth")
+    rows = []
+    for row in table.to_dict("records"):
+        found = (np.nan, np.nan, np.nan)
+        if row["network"] != "scene" and row["depth"] in scene.index:
+            found = _difference(row, scene.loc[row["depth"]])
+        rows.append(found)
+    return pd.DataFrame(rows, columns=_DIFFERENCE, index=table.index)
 
-    ``table`` is that of `layer_preference`; None where the deepest layer leaves no such gap.
+
+def _difference(one: Any, other: Any) -> tuple[float, float, float]:
+    """One row's share less another's, with its interval; NaN where one of the layers has no preference."""
+    if np.isnan([one["share"], other["share"]]).any():
+        return np.nan, np.nan, np.nan
+    # Rounding: a share times n may exceed n by one unit in the last place.
+    (k1, n1), (k2, n2) = ((min(row["share"] * row["n"], row["n"]), int(row["n"])) for row in (one, other))
+    return one["share"] - other["share"], *difference_interval(k1, n1, k2, n2)
+
+
+def _lasting_gap(table: pd.DataFrame) -> int | None:
+    """The depth from which on the interval of the difference lies above 0 in all layers to the end.
+
+    ``table`` is that of `layer_preference`; None where the difference is not shown at the deepest layer.
     """
-    wide = table.pivot(index="depth", columns="network", values=["low", "high"]).sort_index()
-    gap = (wide["low", "object"] > wide["high", "scene"]).to_numpy()
+    ordered = table.sort_values("depth", kind="stable")
+    gap = (_differences(ordered)["difference_low"][ordered["network"] == "object"] > 0).to_numpy()
     lasting = [depth for depth in range(len(gap)) if gap[depth:].all()]
     return lasting[0] if lasting else None
 
@@ -149,7 +172,8 @@ def layer_preference(
         (fractions, 0..1), ``n`` (at most all images), ``images`` (how many were ranked), ``chance`` (the
         share among these), ``paper`` (its value for a layer of the same name, else NaN). A layer that
         responds equally to all images prefers nothing: its share is NaN, and a further column ``note`` says
-        so.
+        so. ``difference``: the share less the scene network's at that depth, with its 95% interval
+        ``difference_low`` and ``difference_high`` (Newcombe's; NaN for the scene network, and without one).
 
     Raises
     ------
@@ -157,6 +181,11 @@ def layer_preference(
         If the study has no scene-centric images, or no object-centric ones.
     SceneLensError
         If a layer is missing.
+
+    Notes
+    -----
+    The intervals take the strongest images for drawn ones, as the paper's significance does. The lists of two
+    networks may share images, which makes the interval of a difference rather too wide than too narrow.
     """
     for source in SOURCES.values():
         study.images_from(source)  # raises where there are none: nothing can be preferred then
@@ -172,7 +201,8 @@ def layer_preference(
             rows.append(row | {"paper": paper.PREFERENCE.get((network, layer), np.nan)})
     names = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
     table = pd.DataFrame(rows)
-    return table[[*names, "note"] if "note" in table else names]
+    table = table[[*names, "note"] if "note" in table else names]
+    return table.join(_differences(table))
 
 
 def own_accuracy(study: Study) -> pd.DataFrame:

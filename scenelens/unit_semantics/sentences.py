@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import CannotAnswerError, SceneLensError
-from scenelens.intervals import bootstrap_interval, wilson_interval
+from scenelens.intervals import bootstrap_interval, difference_interval, wilson_interval
 from scenelens.labels import UNIT, Agreement, current, merge, score_student
 from scenelens.sentences import (
     Sentences,
-    apart,
-    gap_text,
+    difference_text,
     interval,
     named,
     networks_text,
@@ -89,20 +88,20 @@ def describe_counts_by_rule(labels: LabelSet, kind: str = "object") -> Sentences
     if labels.labels.annotator.nunique() < 2:
         table = table[table.rule == "any"]  # with one answer per unit all rules give the same
     counts = table.pivot(index="rule", columns="network", values="n").loc[list(dict.fromkeys(table.rule))]
-    ends = table.set_index(["rule", "network"])[["low", "high"]]
     lines = []
     for rule, row in counts.iterrows():
         name = f"by the rule *{rule}*: " if len(counts) > 1 else ""
-        one, other = (tuple(ends.loc[(rule, network)]) for network in (first, second))
-        compared = labels.few or gap_text(one, other, subject="the intervals of their shares")
+        rows = table[table.rule == rule].set_index("network")
+        compared = labels.few or _units_compared(rows.loc[[first, second]])
         lines.append(
             f"- {name}**{row[first]}** in the {named(first)} network, **{row[second]}** in the "
-            f"{named(second)} "
-            f"network; {compared}"
+            f"{named(second)} network; {compared}."
         )
     more = (counts[first] > counts[second]).sum()
     text = f"\n\nThe {named(first)} network has more by {more} of {len(counts)} rules."
     verdict = text if len(counts) > 1 and not labels.few else ""
+    limit = networks_text((first, second), "units")
+    verdict += f"\n\n{limit}" if limit and not labels.few else ""
     head = f"From {named(labels.name)}, units of the deepest layer that are of type {named(kind)}:\n\n"
     return Sentences(head + "\n".join(lines) + verdict)
 
@@ -147,19 +146,17 @@ def _high(labels: LabelSet, rule: str) -> str:
     name = named(labels.name)
     text = f"{name[:1].upper()}{name[1:]}, units of high meaning: {'; '.join(shares)}."
     if len(rows) > 1:
-        text += f" {labels.few}." if labels.few else _which_has_more(rows)
+        compared = labels.few or _units_compared(rows)
+        text += f" {compared[:1].upper()}{compared[1:]}."
     return f"{text} {labels.about}".strip()
 
 
-def _which_has_more(rows: pd.DataFrame) -> str:
-    """Which of the first two networks has the larger share, and whether the intervals say so."""
-    one, other = rows.iloc[0], rows.iloc[1]
-    if one.share == other.share:
-        return " Neither network has more."
-    more = rows.index[int(other.share > one.share)]
-    gap = apart(one.low, one.high, other.low, other.high)
-    overlap = "and the intervals leave a gap" if gap else "but the intervals overlap"
-    return f" **The {named(more)} network has more**, {overlap}."
+def _units_compared(rows: pd.DataFrame) -> str:
+    """By how much the first two networks' shares of units differ; a row, named so, has n and of."""
+    (one, two), (k1, k2), (n1, n2) = rows.index[:2], rows.n.iloc[:2], rows["of"].iloc[:2]
+    names = (f"the {named(one)} network", f"the {named(two)} network")
+    ends = difference_interval(int(k1), int(n1), int(k2), int(n2))
+    return difference_text(k1 / n1, k2 / n2, ends, names, (int(n1), int(n2)))
 
 
 def compare_labels(

@@ -1,6 +1,7 @@
 """How much units mean, layer by layer: the tables behind Figures 7 and 8.
 
-Every table has a row per network and layer (and level or type), with the number of units and an interval. How
+Every table has a row per network and layer (and level or type), with the number of units. All units of a
+layer are counted, so a share has no interval: low and high equal it (rule 1 of `scenelens.intervals`). How
 several answers about one unit become one is a rule of `scenelens.labels.RULES`, chosen by the caller: the
 paper's main claim depends on it (`counts_by_rule`).
 """
@@ -11,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.intervals import wilson_interval
 from scenelens.labels import LEVELS, RULES, TYPES, UNIT, Rule, check_labels, current, unit_types
 from scenelens.unit_semantics.sources import LabelSet
 
@@ -45,8 +45,8 @@ def level_counts(
     -------
     pandas.DataFrame
         ``network``, ``depth``, ``layer``, ``level`` ('low', 'mid' or 'high'), ``n`` (units that count),
-        ``named`` (units of that level without the threshold), ``of`` (units of the layer), ``share`` (n /
-        of), ``low``, ``high`` (95% Wilson interval).
+        ``named`` (units of that level without the threshold), ``of`` (units of the layer), ``share``,
+        ``low``, ``high`` (all n / of: no interval, because all units are counted).
 
     Raises
     ------
@@ -65,7 +65,7 @@ def level_counts(
     for network, depth, layer, of in labels.places():
         for level in LEVEL_NAMES:
             n, named = (count.get((network, layer, level), 0) for count in counts)
-            rows.append((network, depth, layer, level, n, named, of, n / of, *wilson_interval(n, of)))
+            rows.append((network, depth, layer, level, n, named, of, *[n / of] * 3))
     columns = ["network", "depth", "layer", "level", "n", "named", "of", "share", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -95,8 +95,7 @@ def type_shares(
     -------
     pandas.DataFrame
         ``network``, ``depth``, ``layer``, ``type``, ``n``, ``of`` (answers, or units of the layer),
-        ``share``, ``low``, ``high`` (95% Wilson interval; a unit's three answers are not independent, so for
-        answers it is somewhat too narrow).
+        ``share``, ``low``, ``high`` (all n / of: no interval, because all answers, or units, are counted).
 
     Raises
     ------
@@ -121,7 +120,7 @@ def type_shares(
         for kind in TYPES:
             n = found.get((network, layer, kind), 0)
             share = n / of if of else np.nan
-            rows.append((network, depth, layer, kind, n, of, share, *wilson_interval(n, of)))
+            rows.append((network, depth, layer, kind, n, of, *[share] * 3))
     columns = ["network", "depth", "layer", "type", "n", "of", "share", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -141,7 +140,7 @@ def counts_by_rule(labels: LabelSet, kind: str = "object", threshold: float | No
     Returns
     -------
     pandas.DataFrame
-        ``rule``, ``network``, ``layer``, ``n``, ``of``, ``share``, ``low``, ``high`` (95% Wilson interval).
+        ``rule``, ``network``, ``layer``, ``n``, ``of``, ``share``, ``low``, ``high`` (all n / of).
 
     Raises
     ------

@@ -207,9 +207,11 @@ def gap(scene: float, other: float, width: float = 0.05) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("shares", "said"), [
-    (gap(0.6, 0.2), "the scene network has more object detectors than the object network, as in the paper"),
-    (gap(0.2, 0.6), "the object network has more object detectors than the scene network. The paper found"),
-    (gap(0.3, 0.35), "The intervals overlap: these images do not show that either network has more"),
+    (gap(0.6, 0.2), "object: the scene network is 40 points higher than the object network (95%"),
+    (gap(0.6, 0.2), "points), as in the paper."),
+    (gap(0.2, 0.6), "object: the object network is 40 points higher than the scene network (95%"),
+    (gap(0.2, 0.6), "points). The paper found the opposite."),
+    (gap(0.3, 0.35), "object: no difference is shown between the scene network and the object network (95%"),
 ])  # fmt: skip
 def test_whichever_way_it_falls(found, shares, said):
     assert said in sentences.describe_units(replace(found, shares=shares))
@@ -272,7 +274,7 @@ def test_two_rules_and_one_network_of_each_kind_are_said(found):
     text = sentences.describe_units(found)
     assert "counts 64 of 256 units (25%)" in text
     assert "were released 81 (32%)" in text
-    assert "1 scene network, 1 object network.** The intervals are over units" in text
+    assert "1 scene network, 1 object network.** All units of a layer are counted" in text
 
 
 def test_units_and_objects_of_other_images_are_said(found):
@@ -366,7 +368,7 @@ def test_a_network_that_the_study_lacks(found):
 def test_few_images_do_not_decide_between_networks(found, n):
     few = {name: replace(one, n_images=n) for name, one in found.automatic.items()}
     text = sentences.describe_units(replace(found, automatic=few, shares=gap(0.6, 0.2)))
-    assert ("has more object detectors than" in text) == (n == 10)
+    assert ("points higher than the object network" in text) == (n == 10)
     assert (f"{n} annotated images do not show which network has more" in text) == (n < 10)
 
 
@@ -385,7 +387,7 @@ def test_two_networks_of_other_names(found):
         layers=dict.fromkeys(("mine", "yours"), "pool5"),
     )
     text = sentences.describe_units(other)
-    assert "the mine network has more object detectors than the yours network." in text
+    assert "the mine network is 40 points higher than the yours network (95% interval" in text
     assert "as in the paper" not in text
 
 

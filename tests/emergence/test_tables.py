@@ -61,7 +61,7 @@ def test_units_that_detect_nothing_are_counted_too():
     units = network.layer_shape(layer)[0]
     row = shares(LABELS[:3].assign(layer=layer), network).iloc[0]
     assert (row.n, row.detectors, row["none"], row.objects) == (units, 3, units - 3, 2)
-    assert row.low < row.share == 3 / units < row.high
+    assert row.low == row.share == row.high == 3 / units
     empty = shares(LABELS[4:5].assign(layer=layer), network).iloc[0]
     assert (empty.detectors, empty.share, empty["none"]) == (0, 0, units)
 

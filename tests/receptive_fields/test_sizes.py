@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,7 +9,6 @@ from scenelens.errors import CannotAnswerError
 from scenelens.networks import RF
 from scenelens.receptive_fields import sentences, sizes
 from scenelens.receptive_fields.field import EmpiricalRF
-from scenelens.receptive_fields.sizes import _mean_interval
 from tests.made_up_fields import blob_field
 
 
@@ -30,23 +28,6 @@ AS_PAPER = [
     ("object", 0, "pool1", 19.0, 17.0, 1.0, 16.0, 18.0, 8, 48, 0),
     ("object", 1, "pool2", 67.0, 70.0, 5.0, 68.0, 72.0, 8, 128, 1),
 ]
-
-
-def test_an_interval_knows_when_nothing_is_left_to_chance():
-    assert _mean_interval(np.array([3.0, 5.0]), 2) == (4.0, 4.0)
-    low, high = _mean_interval(np.array([10.0, 12.0]), 1000)
-    half = 12.706 * 1 * math.sqrt(1 - 2 / 1000)  # Student's t with one degree of freedom, s.e. 1
-    assert (low, high) == (0.0, pytest.approx(11 + half, abs=0.01))  # never below 0
-    assert np.isnan(_mean_interval(np.array([3.0]), 9)).all()
-    assert np.isnan(_mean_interval(np.array([]), 9)).all()
-
-
-def test_intervals_cover_the_layers_mean_as_often_as_they_say():
-    rng = np.random.default_rng(0)
-    layer = rng.normal(60, 12, 40)
-    draws = [rng.choice(layer, 20, replace=False) for _ in range(600)]
-    covered = [low <= layer.mean() <= high for low, high in (_mean_interval(draw, 40) for draw in draws)]
-    assert 0.92 < np.mean(covered) < 0.98
 
 
 def test_claim_one_is_read_off_the_interval():

@@ -7,6 +7,7 @@ import torch
 
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.exercises import check
+from scenelens.intervals import difference_interval
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.network import Network
 from scenelens.studies.study import open_study
@@ -98,9 +99,10 @@ def test_one_network_is_shown_without_a_comparison(tmp_path, names):
     assert set(table["network"]) == set(names)
     said = sentences.describe_preference(table)
     assert f"{names[0]}" not in ("scene", "object") or "network prefers object-centric" not in said
-    assert "overlap" not in said
+    assert "network is" not in said
     assert "compared" not in said
-    assert "chance, 40%" in said
+    assert "between this share and chance (" in said or "higher than" in said
+    assert "40%" in said
     assert list(tables.own_accuracy(study)["network"]) == list(names)
     sentences.describe_accuracy(tables.own_accuracy(study))
     figures.figure_1_preference(table).canvas.draw()
@@ -141,7 +143,7 @@ def test_too_few_images_to_differ_from_chance(n, images, said):
     ]  # fmt: skip
     text = sentences.describe_preference(pd.DataFrame(rows))
     assert (said in text) if said else ("any share" not in text and "are all" not in text)
-    assert ("overlap" in text) == (n < images)
+    assert ("no difference is shown" in text.lower()) == (n < images)
 
 
 def forward_scores(study, network, layer):
@@ -207,14 +209,41 @@ def preference(scene, other, n=100, paper=np.nan, control=None):
     return pd.DataFrame(rows, columns=names)
 
 
-def test_a_gap_is_called_a_gap_and_an_overlap_an_overlap():
+def test_two_networks_are_compared_by_the_interval_of_their_difference():
     parted = sentences.describe_preference(preference((0.2, 0.1, 0.3), (0.8, 0.7, 0.9)))
     assert "object network 80% (95% interval 70–90%, n = 100)" in parted
-    assert parted.count("The intervals leave a gap: the object network prefers object-centric") == 2
-    close = sentences.describe_preference(preference((0.4, 0.3, 0.55), (0.6, 0.5, 0.7)))
-    assert close.count("The intervals overlap") == 2
+    assert parted.count("The object network is 60 points higher than the scene network (95% interval") == 2
+    # The shares' intervals overlap, and yet the difference is shown: its interval is 1 to 27 points.
+    near = sentences.describe_preference(preference((0.4, 0.31, 0.5), (0.545, 0.45, 0.64)))
+    low, high = difference_interval(54.5, 100, 40, 100)
+    assert near.count(f"of the difference {100 * low:.1g} to {100 * high:.0f} points") == 2
+    close = sentences.describe_preference(preference((0.4, 0.3, 0.55), (0.5, 0.4, 0.6)))
+    assert close.count("No difference is shown between the object network and the scene network") == 2
     turned = sentences.describe_preference(preference((0.8, 0.7, 0.9), (0.2, 0.1, 0.3)))
-    assert "the scene network prefers object-centric" in turned
+    assert "The scene network is 60 points higher than the object network" in turned
+
+
+def test_differences_by_layer_are_newcombes():
+    table = by_layer(pool2=(0.42, 0.3), conv4=(0.4, np.nan), fc7=(0.0, 0.93))
+    found = tables._differences(table)
+    assert found[table["network"] == "scene"].isna().all(axis=None)
+    other = found[table["network"] == "object"].reset_index(drop=True)
+    assert other["difference"].tolist() == pytest.approx([-0.12, np.nan, 0.93], nan_ok=True)
+    assert other.iloc[0, 1:].tolist() == pytest.approx(difference_interval(30, 100, 42, 100))
+    assert other.iloc[1].isna().all()
+    alone = table[table["network"] == "object"]
+    assert tables._differences(alone).isna().all(axis=None)
+
+
+def test_the_table_has_the_differences(study):
+    table = tables.layer_preference(study, n=5)
+    other = table[table["network"] == "object"]
+    scene = table[table["network"] == "scene"]
+    assert other["difference"].tolist() == pytest.approx(
+        (other["share"].to_numpy() - scene["share"]).tolist()
+    )
+    assert (other["difference_low"] <= other["difference"]).all()
+    assert (other["difference"] <= other["difference_high"]).all()
 
 
 def by_layer(**shares):
@@ -230,9 +259,9 @@ def by_layer(**shares):
 
 @pytest.mark.parametrize(("shares", "said"), [
     ({"pool2": (0.4, 0.3), "conv4": (0.1, 0.5), "pool5": (0.2, 0.21), "fc7": (0.1, 0.9)},
-     "touching it, only at fc7, the deepest layer (and in conv4, but not in all layers after); in the paper "
+     "above 0, only at fc7, the deepest layer (and in conv4, but not in all layers after); in the paper "
      "the two differ from conv4 on."),
-    ({"pool2": (0.32, 0.4), "conv4": (0.3, 0.5), "fc7": (0.1, 0.9)}, "touching it, from conv4 on; in"),
+    ({"pool2": (0.32, 0.4), "conv4": (0.3, 0.5), "fc7": (0.1, 0.9)}, "above 0, from conv4 on; in"),
     ({"pool2": (0.1, 0.9), "fc7": (0.5, 0.5)}, "no run of layers that lasts to the deepest (and in pool2,"),
     ({"pool2": (0.5, 0.5), "fc7": (0.5, 0.5)}, "in no run of layers that lasts to the deepest; in the paper"),
 ])  # fmt: skip
@@ -242,10 +271,10 @@ def test_the_layer_from_which_on_they_differ_is_said_first(shares, said):
 
 
 def test_a_reversed_order_is_said_and_the_papers_order_is_not():
-    text = sentences.describe_preference(by_layer(pool2=(0.42, 0.3), pool5=(0.08, 0.04), fc7=(0.1, 0.9)))
+    text = sentences.describe_preference(by_layer(pool2=(0.46, 0.3), pool5=(0.08, 0.04), fc7=(0.1, 0.9)))
     said = next(line for line in text.splitlines() if "Not the paper's order" in line)
-    assert "pool2 (object network 30%, scene network 42%, the intervals leave a gap)" in said
-    assert "pool5 (object network 4%, scene network 8%)" in said
+    assert "at pool2, the scene network is 16 points higher than the object network (46% against 30%" in said
+    assert "at pool5, no difference is shown between the object network and the scene network (4% ag" in said
     assert "fc7" not in said
     assert "order" not in sentences.describe_preference(by_layer(pool2=(0.3, 0.3), fc7=(0.1, 0.9)))
 
@@ -269,9 +298,10 @@ def test_the_papers_value_is_placed_against_our_interval():
 
 
 @pytest.mark.parametrize(("control", "words"), [
-    ((0.5, 0.4, 0.6), "it shows no preference"),
-    ((0.8, 0.7, 0.9), "more object-centric images than chance, 50%"),
-    ((0.2, 0.1, 0.3), "fewer object-centric images than chance, 50%"),
+    ((0.5, 0.4, 0.6), "no difference is shown between this share and chance (50% against 50%"),
+    ((0.5, 0.46, 0.54), "this share and chance are about equal"),
+    ((0.8, 0.7, 0.9), "this share is 30 points higher than chance (80% against 50%"),
+    ((0.2, 0.1, 0.3), "chance is 30 points higher than this share (50% against 20%"),
 ])  # fmt: skip
 def test_the_control_is_read_against_chance(control, words):
     text = sentences.describe_preference(preference((0.2, 0.1, 0.3), (0.8, 0.7, 0.9), control=control))

@@ -64,11 +64,16 @@ def test_one_annotator_cannot_agree_with_anybody():
 
 def test_counts_by_rule_of_the_released_answers(released):
     text = describe_counts_by_rule(released)
-    assert "*any*: **103** in the scene network, **75** in the object network" in text
     assert (
-        "*majority*: **59** in the scene network, **30** in the object network; the intervals of their"
+        "*any*: **103** in the scene network, **75** in the object network; the scene network is 11 points "
+        "higher than the object network (40% against 29%, n = 256 each; 95% interval of the difference 3 to"
         in text
     )
+    assert (
+        "*majority*: **59** in the scene network, **30** in the object network; the scene network is 11"
+        in text
+    )
+    assert "as if the units were drawn from all that such a training would make" in text
     assert "by 4 of 4 rules" in text
 
 
@@ -84,7 +89,7 @@ def test_one_network_cannot_be_compared():
     with pytest.raises(CannotAnswerError, match="about one network only, scene"):
         describe_counts_by_rule(one)
     assert "50%" in describe_levels(one, MISSING)
-    assert "has more" not in describe_levels(one)
+    assert "difference" not in describe_levels(one)
     with pytest.raises(CannotAnswerError, match="Not installed"):
         describe_levels(MISSING)
 
@@ -97,8 +102,8 @@ def test_equal_shares_are_no_difference(share):
     table = labels.labels.assign(concept="wall", type="region or surface", iou=0.01)
     table.loc[table.unit < share, list(lamp)] = list(lamp.values())
     same = replace(labels, labels=table)
-    assert "Neither network has more." in describe_levels(same)
-    assert "has more**" not in describe_levels(same)
+    assert "No difference is shown between the scene network and the object network" in describe_levels(same)
+    assert "higher than" not in describe_levels(same)
 
 
 def test_two_networks_of_other_names():
@@ -106,7 +111,9 @@ def test_two_networks_of_other_names():
     both = automatic()
     units = {(names[network], layer): n for (network, layer), n in both.units.items()}
     other = replace(both, labels=both.labels.replace({"network": names}), units=units)
-    assert "**The mine network has more**" in describe_levels(other)
+    assert "The mine network is 50 points higher than the yours network (50% against 0%" in describe_levels(
+        other
+    )
     assert "**3** in the mine network, **0** in the yours network" in describe_counts_by_rule(other)
 
 
@@ -122,13 +129,13 @@ def test_levels_of_this_study_and_of_the_paper(released):
     text = describe_levels(automatic(), released)
     mine, paper, limit = text.splitlines()
     assert limit.startswith(
-        "- **Networks compared: 1 scene network, 1 object network.** The intervals are over"
+        "- **Networks compared: 1 scene network, 1 object network.** All units of a layer are"
     )
     assert "scene network 50%" in mine
     assert "object network 0%" in mine
-    assert "The scene network has more**, but the intervals overlap" in mine
-    assert "scene network 30% (95% interval 25–36%, n = 256)" in paper
-    assert "more**, and the intervals leave a gap" in paper
+    assert "The scene network is 50 points higher than the object network (50% against 0%, n = 6 each" in mine
+    assert "scene network 30% of all 256" in paper
+    assert "The scene network is 18 points higher than the object network" in paper
 
 
 def test_the_control_is_described_where_a_study_has_one(tmp_path):
@@ -142,7 +149,7 @@ def test_the_control_is_described_where_a_study_has_one(tmp_path):
     study.file.path.write_text(again)
     said = describe_levels(automatic_set(open_study(study.file.path), networks=["untrained"]))
     assert "untrained network" in said
-    assert "n = 32" in said
+    assert "of all 32" in said
     assert "a network with random weights, of the same architecture" in said
     study.file.path.write_text(
         again.replace('"caffenet"\nwidth = 0.125\nfc = 16\nseed = 9', '"squeezenet1_1"\nseed = 9')

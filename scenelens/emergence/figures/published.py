@@ -7,7 +7,6 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.errors import SceneLensError
-from scenelens.intervals import wilson_interval
 from scenelens.sentences import share_text
 from scenelens.workbook import SMALL, SOFT, Plate, fit, network_color
 
@@ -73,9 +72,9 @@ def published_counts(units: pd.DataFrame, source: str, n: int = 30) -> Plate:
 
 
 def _total(counts: pd.Series, n: int, place: str) -> str:
-    """How many of a network's n units, over how many objects, and the share with its interval."""
+    """How many of a network's n units, over how many objects, and the share of all."""
     units, objects = int(counts.sum()), int((counts > 0).sum())
-    share = share_text(units / n, *wilson_interval(units, n), n)
+    share = share_text(units / n, units / n, units / n, n)
     return f"{units} units over {objects} object{'' if objects == 1 else 's'} in the {place}, {share}"
 
 

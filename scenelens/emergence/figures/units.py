@@ -289,8 +289,8 @@ def detectors_by_layer(found: Emergence) -> Plate:
         The figure.
     """
     caption = (
-        f"Share of a layer's units that detect an object ({found.rule}), with 95% Wilson intervals; at the "
-        "right the deepest layer's count."
+        f"Share of all units of a layer that detect an object ({found.rule}); at the right the count in the "
+        "deepest layer."
     )
     none, units = paper.NO_OBJECT["pool5"]
     caption += (
@@ -302,8 +302,7 @@ def detectors_by_layer(found: Emergence) -> Plate:
     ends = []
     for k, (network, rows) in enumerate(found.shares.groupby("network", sort=False)):
         x, color = np.arange(len(rows)), network_color(str(network))
-        error = [rows.share - rows.low, rows.high - rows.share]
-        axes.errorbar(x + 0.06 * (k - 1), rows.share, yerr=error, fmt="o-", ms=4, lw=1.2, color=color)
+        axes.plot(x + 0.06 * (k - 1), rows.share, "o-", ms=4, lw=1.2, color=color)
         for place, layer in zip(x, rows.layer, strict=True):
             ticks.setdefault(int(place), []).append(layer)
         last = rows.iloc[-1]
@@ -311,7 +310,7 @@ def detectors_by_layer(found: Emergence) -> Plate:
     axes.plot(
         max(ticks) + 0.16, 1 - none / units, "D", ms=6.5, mfc="white", mec=network_color("scene"), mew=1.3
     )
-    top = max(0.65, found.shares.high.max() * 1.05)
+    top = max(0.65, found.shares.share.max() * 1.05)
     axes.set(ylim=(0, top), xlim=(-0.3, max(ticks) + 0.3), xticks=list(ticks))
     axes.set_xticklabels([_tick(names, 5.2 / (max(ticks) + 0.6) - 0.06) for names in ticks.values()])
     axes.set_yticks(np.arange(0, top, 0.2))

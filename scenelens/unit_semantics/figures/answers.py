@@ -14,13 +14,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from scenelens.intervals import bootstrap_interval
+from scenelens.intervals import layer_mean_interval
 from scenelens.labels import GROUPS, UNIT, Rule, current
 from scenelens.sentences import number, percent
 from scenelens.unit_semantics.figures.units import _MEASURE_WORDS, _source_words, _where_labelled
 from scenelens.unit_semantics.sources import LabelSet
 from scenelens.unit_semantics.tables import LEVEL_NAMES, level_counts, type_shares
-from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color
+from scenelens.workbook import BODY, HAIR, SMALL, SOFT, WIDTH, Plate, network_color
 
 _PER_CENT = ([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
 
@@ -29,7 +29,7 @@ _PER_CENT = ([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
 
 @_where_labelled
 def figure_7_precision(labels: LabelSet) -> Plate:
-    """Figure 7a: mean precision of each layer's units, both networks, with intervals.
+    """Figure 7a: mean precision of each layer's units, both networks.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def figure_7_precision(labels: LabelSet) -> Plate:
     """
     table = _layer_precision(labels)
     caption = _source_words(labels) + (
-        "Mean over a layer's units, with 95% bootstrap intervals over units. "
+        "Mean over a layer's units; where not all have a value, with its 95% interval. "
         f"Dashed: {percent(0.75)}, from which the paper counts a unit. "
     )
     if labels.measure != "precision":
@@ -64,22 +64,22 @@ def figure_7_precision(labels: LabelSet) -> Plate:
     return plate
 
 
-def _layer_precision(labels: LabelSet, seed: int = 0) -> pd.DataFrame:
+def _layer_precision(labels: LabelSet) -> pd.DataFrame:
     """Mean precision of the units of each layer (Figure 7a).
 
     The columns: network, depth (0 is the earliest layer), layer, n_units (that have answers), precision (mean
-    over units of the mean over a unit's answers, 0..1), low, high (95% bootstrap over units). For automatic
-    labels precision is the share of a unit's top images in which more than half of its active area lies on
-    the concept: a stricter condition than people applied.
+    over units of the mean over a unit's answers, 0..1), low, high (95% interval of the layer's mean). For
+    automatic labels precision is the share of a unit's top images in which more than half of its active area
+    lies on the concept: a stricter condition than people applied.
     """
     judged = current(labels.labels).dropna(subset=["precision"])
     values = judged.groupby(UNIT, sort=False).precision.mean().groupby(["network", "layer"])
     groups = {key: group.to_numpy() for key, group in values}
     rows = []
-    for network, depth, layer, _ in labels.places():
+    for network, depth, layer, units in labels.places():
         found = groups.get((network, layer), np.zeros(0))
         mean = float(found.mean()) if len(found) else np.nan
-        rows.append((network, depth, layer, len(found), mean, *bootstrap_interval(found, seed=seed)))
+        rows.append((network, depth, layer, len(found), mean, *layer_mean_interval(found, units)))
     return pd.DataFrame(rows, columns=["network", "depth", "layer", "n_units", "precision", "low", "high"])
 
 
@@ -161,7 +161,7 @@ def figure_7_levels(labels: LabelSet, rule: str | Rule = "majority", threshold: 
     how = percent(least) if labels.measure == "precision" else number(least)
     said = f"{_MEASURE_WORDS.get(labels.measure, labels.measure)} at least {how}"
     caption = _source_words(labels) + _rule_words(labels, rule) + (
-        f"Full bars: units that count ({said}), with 95% Wilson intervals; their number stands above. Pale "
+        f"Full bars: units that count ({said}), as a share of all; their number stands above. Pale "
         "bars: all that would count without that threshold. Low: simple elements; mid: textures, surfaces, "
         "parts; high: objects, scenes. "
     )  # fmt: skip
@@ -169,7 +169,7 @@ def figure_7_levels(labels: LabelSet, rule: str | Rule = "majority", threshold: 
     n = len(labels.networks)
     plate = Plate("Units of low, mid and high meaning", n * (height + 0.55) - 0.1,
                   caption + _numbered(table) + "After Figure 7 (b, c).")  # fmt: skip
-    highest = float(np.nanmax([(table["named"] / table["of"]).max(), table["high"].max()]))
+    highest = max(0.05, float((table["named"] / table["of"]).max()), float(table["share"].max()))
     for k, (network, rows) in enumerate(table.groupby("network", sort=False)):
         top = k * (height + 0.55) + 0.2
         style = {"weight": "bold", "color": network_color(str(network)), "size": BODY}
@@ -203,12 +203,10 @@ def _level_bars(axes: Axes, rows: pd.DataFrame, network: str) -> None:
         part = rows[rows["level"] == level]
         x = part["depth"].to_numpy(float) + 0.26 * (k - 1)
         share = part["share"].to_numpy(float)
-        bars = [share - part["low"].to_numpy(float), part["high"].to_numpy(float) - share]
         pale = part["named"].to_numpy(float) / part["of"].to_numpy(float)
         axes.bar(x, pale, 0.23, color=_shade(network, level, pale=True), zorder=2)
         axes.bar(x, share, 0.23, color=_shade(network, level), zorder=3)
-        axes.errorbar(x, share, yerr=np.clip(bars, 0, None), fmt="none", ecolor=INK, elinewidth=0.8, zorder=4)
-        for place, high, n in zip(x, np.maximum(part["high"], pale), part["n"], strict=True):
+        for place, high, n in zip(x, np.maximum(share, pale), part["n"], strict=True):
             axes.annotate(f"{n}", (place, high), (0, 1.5), textcoords="offset points", ha="center", size=7)
 
 
@@ -250,8 +248,8 @@ def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: 
     if rule is None and labels.labels.annotator.nunique() > 1:
         what = "all answers about a layer (whatever their precision)"
     caption = _source_words(labels) + (_rule_words(labels, rule) if rule is not None else "") + (
-        f"Each panel: the share of {what} that are of one type, early layers at the left, with 95% Wilson "
-        "intervals. "
+        f"Each panel: the share of {what} that are of one type, early layers at the left. All are counted: "
+        "there is no interval. "
     )  # fmt: skip
     width, height = (WIDTH - 0.15) / 3, 1.2
     names = _layer_names(table)
@@ -259,7 +257,7 @@ def figure_8_types(labels: LabelSet, rule: str | Rule | None = None, threshold: 
     foot = max(0.52, 0.1 + max(map(Plate.text_width, names))) if names else 0.25
     title = "Six kinds of meaning, layer by layer"
     plate = Plate(title, 2 * (height + 0.32) + foot + 0.15, caption + _numbered(table) + "After Figure 8.")
-    highest = min(1.0, 1.05 * float(table["high"].max()))
+    highest = min(1.0, 1.05 * max(0.05, float(table["share"].max())))
     for k, (group, kind) in enumerate(GROUPS.items()):
         left, top = 0.08 + (k % 3) * width + 0.4, 0.42 + (k // 3) * (height + 0.32)
         plate.words(left - 0.3, top - 0.2, group, size=SMALL, weight="bold")
