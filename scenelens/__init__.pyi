@@ -12,6 +12,7 @@ from . import (
     studies,
     two_networks,
     unit_semantics,
+    verdict,
     workbook,
 )
 from .analysis import UnitAnalysis
@@ -103,5 +104,6 @@ __all__ = [
     "unit_semantics",
     "unit_sheet",
     "unit_types",
+    "verdict",
     "workbook",
 ]

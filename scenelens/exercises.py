@@ -15,6 +15,7 @@ from scenelens.receptive_fields import exercises as notebook_03_2
 from scenelens.studies import Study
 from scenelens.two_networks import exercises as notebook_02
 from scenelens.unit_semantics import exercises as notebook_03_3
+from scenelens.verdict import exercises as notebook_06
 from scenelens.workbook import Verdict
 from scenelens.workbook import exercises_00 as notebook_00
 
@@ -26,6 +27,7 @@ _CHECKS = {
     **notebook_03_3.CHECKS,
     **notebook_04_1.CHECKS,
     **notebook_04_2.CHECKS,
+    **notebook_06.CHECKS,
 }
 
 

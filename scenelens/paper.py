@@ -69,6 +69,12 @@ DISSECTED_OBJECTS = {"places205-alexnet": (64, 30), "imagenet-alexnet": (32, 17)
 MAJORITY_OBJECTS = {"scene": (81, 256), "object": (36, 256)}
 # Section 4.1: units of pool5 that detect one kind of thing.
 UNITS_FOR = {("scene", "lamp"): 6, ("scene", "person"): 9, ("object", "dog"): 23}
+# The words that people have for these, as patterns.
+UNIT_WORDS = {
+    "lamp": r"\b(?:lamp|light)s?\b",
+    "person": r"\b(?:person|people|man|men|woman|women|human|face)s?\b",
+    "dog": r"\bdogs?\b",
+}
 
 # Section 4.2, Figure 11a: Jaccard index and average precision of the scene network's pool5 units on SUN.
 SEGMENTATIONS = {

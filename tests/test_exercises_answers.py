@@ -156,6 +156,7 @@ def stand_ins(exercise, words):
 FIXED = {
     "02.3": "wider", "03_1.3": "it stops early", "03_1.4": "one colour", "03_2.3": "grows or stays",
     "04_1.3": "it looks better than it is", "04_2.3": "recall",
+    "06.1": "depends on the rule", "06.3": "this network",
 }  # fmt: skip
 FROM_STUDY = ["02.4", "03_1.2", "03_2.4", "03_3.4", "04_1.2", "04_2.4"]
 

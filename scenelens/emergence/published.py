@@ -14,14 +14,8 @@ from scenelens.emergence.detectors import DetectorRule, object_units
 from scenelens.intervals import difference_interval
 from scenelens.paper import PAIR
 from scenelens.sentences import Sentences, difference_text, networks_text, share_text
-from scenelens.unit_semantics import dissected_labels, released_answers
+from scenelens.unit_semantics import LabelSet, dissected_labels, released_answers
 
-#: The words that people have for the paper's examples, as patterns.
-_WORDS = {
-    "lamp": r"\b(?:lamp|light)s?\b",
-    "person": r"\b(?:person|people|man|men|woman|women|human|face)s?\b",
-    "dog": r"\bdogs?\b",
-}
 _UNITS = 256  # of pool5, and of conv5 whose channels they are
 
 
@@ -36,9 +30,15 @@ def _published_labels() -> dict[str, pd.DataFrame]:
 
 
 @functools.cache
+def _released() -> LabelSet:
+    """The released answers, which are read once: reading them takes a second."""
+    return released_answers()
+
+
+@functools.cache
 def _people_of_pool5() -> pd.DataFrame:
-    """People's labels of pool5, which are read once: reading them takes a second."""
-    answers = released_answers().labels
+    """People's labels of pool5."""
+    answers = _released().labels
     return answers[answers.layer == "pool5"].reset_index(drop=True)
 
 
@@ -126,10 +126,9 @@ def describe_published(units: pd.DataFrame) -> Sentences:
 
 def _single_objects() -> str:
     """How many units people named by a word of the paper's three examples, beside the paper's counts."""
-    answers, parts = _people_of_pool5(), []
+    answers, parts = _released(), []
     for (network, name), theirs in paper.UNITS_FOR.items():
-        said = answers[(answers.network == network) & answers.concept.str.contains(_WORDS[name], case=False)]
-        people = said.groupby("unit").annotator.nunique()
+        people = answers.people_by_unit(network, "pool5", paper.UNIT_WORDS[name])
         parts.append(
             f"{name} {(people >= 2).sum()} and {len(people)} in the {network} network (the paper: {theirs})"
         )

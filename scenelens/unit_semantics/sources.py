@@ -137,6 +137,27 @@ class LabelSet:
             raise SceneLensError(f"{self.name}: no labels of {wanted or 'any layer'} of a {network} network.")
         return rows.reset_index(drop=True)
 
+    def people_by_unit(self, network: str, layer: str, pattern: str) -> pd.Series:
+        """How many annotators named each unit by a word.
+
+        Parameters
+        ----------
+        network : str
+            The network's name.
+        layer : str
+            The layer's name.
+        pattern : str
+            A regular expression for the word; case does not matter.
+
+        Returns
+        -------
+        pandas.Series
+            Number of annotators by unit; only the units that somebody named so.
+        """
+        own = self.labels[(self.labels.network == network) & (self.labels.layer == layer)]
+        said = own[own.concept.str.contains(pattern, case=False)]
+        return said.groupby("unit").annotator.nunique()
+
     def deepest(self, network: str) -> str:
         """The deepest labelled layer.
 
