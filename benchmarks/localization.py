@@ -52,9 +52,7 @@ def ready(images: list[np.ndarray]) -> Localizer:
             threshold = float(np.quantile(values, 1 - QUANTILE))
             rows.append((layer, unit, f"thing {rng.integers(CONCEPTS)}", "object", threshold))
     labels = pd.DataFrame(rows, columns=["layer", "unit", "concept", "type", "threshold"])
-    curves = tuple(
-        Curve(np.array([0.0, t, 2 * t + 1e-6]), np.array([0.1, 0.4, 0.8])) for t in labels.threshold
-    )
+    curves = tuple(Curve.of([0.0, t, 2 * t + 1e-6], [0.1, 0.4, 0.8]) for t in labels.threshold)
     calibration = Calibration("scene", str(network.weights_hash), labels, curves)
     return Localizer(network, labels.assign(network="scene"), calibration)
 

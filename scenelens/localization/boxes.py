@@ -110,6 +110,16 @@ class LayerUnits:
         """
         return self.grid.cell(row, col, self.frame)
 
+    @cached_property
+    def cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """The pixels that all positions stand for: (h, 2) and (w, 2) int64, first and end of their rows and
+        of their columns."""
+        h, w = (len(axis.first) - 1 for axis in self.axes)
+        rows = [self.cell(row, 0)[0] for row in range(h)]
+        columns = [self.cell(0, col)[1] for col in range(w)]
+        edges = [np.array([(one.start, one.stop) for one in part]) for part in (rows, columns)]
+        return edges[0], edges[1]
+
     def cell_around(self, row: float, col: float) -> tuple[slice, slice]:
         """Return the pixels that a position stands for, from the position's centre in pixels.
 
@@ -219,14 +229,12 @@ class LabelledUnits:
             )
         return LabelledUnits(self.network, table, layers, self.fields)
 
-    def merge(
-        self, rows: np.ndarray, boxes: np.ndarray, confidence: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def merge(self, rows: np.ndarray, boxes: np.ndarray, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Merge the boxes of one layer and one concept that overlap.
 
-        The most confident box takes all boxes that share with it at least half of the smaller box's area. Its
-        edges become the mean of all their edges, weighted by confidence. Then the most confident of the
-        remaining boxes does the same, and so on.
+        The strongest box takes all boxes that share with it at least half of the smaller box's area. Its
+        edges become the mean of all their edges, weighted by strength. Then the strongest of the remaining
+        boxes does the same, and so on.
 
         Parameters
         ----------
@@ -234,8 +242,8 @@ class LabelledUnits:
             (n,) int64, each box's row of `table`.
         boxes : numpy.ndarray
             (n, 4) float64: top, left, bottom, right.
-        confidence : numpy.ndarray
-            (n,) float64, 0..1.
+        ratios : numpy.ndarray
+            (n,) float64, how strong each box is: its response in thresholds of its unit.
 
         Returns
         -------
@@ -244,7 +252,29 @@ class LabelledUnits:
         merged : numpy.ndarray
             (n, 4) float64, the new edges of the leaders. The rows of other boxes have no meaning.
         """
-        return _merge_boxes(boxes, self._groups[rows], confidence, _OVERLAP)
+        return _merge_boxes(boxes, self._groups[rows], np.asarray(ratios, float), _OVERLAP)
+
+    def ratios(self, rows: np.ndarray, responses: np.ndarray) -> np.ndarray:
+        """Return responses in thresholds of their units, by which units can be compared.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray
+            (n,) int64, each response's row of `table`.
+        responses : numpy.ndarray
+            (n,) float.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,) float64.
+        """
+        return responses / self._levels[rows]
+
+    @cached_property
+    def _levels(self) -> np.ndarray:
+        """(n,) float64, the thresholds; that of a silent unit is 0, by which nothing can be divided."""
+        return np.maximum(self.table.threshold.to_numpy(float), 1e-6)
 
     @cached_property
     def _groups(self) -> np.ndarray:
@@ -388,30 +418,30 @@ def _group(values, free, i, j, stack, span):
     return row, column
 
 
-def _merge_boxes(boxes, concepts, confidence, overlap):
+def _merge_boxes(boxes, concepts, ratios, overlap):
     """See `LabelledUnits.merge`; boxes merge only within one number of `concepts`, (n,) int64."""
-    # Two stable sorts: concept by concept, and within a concept the most confident first. Of ties the box
+    # Two stable sorts: concept by concept, and within a concept the strongest first. Of ties the box
     # that was found first leads, so the result does not depend on the machine.
-    order = np.argsort(-confidence, kind="stable")
+    order = np.argsort(-ratios, kind="stable")
     order = order[np.argsort(concepts[order], kind="stable")]
     leader, merged = np.full(len(boxes), -1, np.int64), boxes.copy()
-    _merge_in_order(order, boxes, concepts, confidence, overlap, leader, merged)
+    _merge_in_order(order, boxes, concepts, ratios, overlap, leader, merged)
     return leader, merged
 
 
 @njit(cache=True, nogil=True)
-def _merge_in_order(order, boxes, concepts, confidence, overlap, leader, merged):
+def _merge_in_order(order, boxes, concepts, ratios, overlap, leader, merged):
     """Fill in the number of each box's leader and the merged edges of leaders."""
     n = len(order)
     for place in range(n):
         first = order[place]
         if leader[first] >= 0:
             continue
-        weight = max(confidence[first], 1e-6)  # a box of no confidence still has edges
+        weight = max(ratios[first], 1e-6)  # a box of no strength still has edges
         leader[first] = first
         for edge in range(4):
             merged[first, edge] = weight * boxes[first, edge]
-        for after in range(place + 1, n):  # more confident boxes have been taken, or lead
+        for after in range(place + 1, n):  # stronger boxes have been taken, or lead
             k = order[after]
             if concepts[k] != concepts[first]:
                 break
@@ -419,7 +449,7 @@ def _merge_in_order(order, boxes, concepts, confidence, overlap, leader, merged)
             # which overlaps the next, must not grow into one.
             if leader[k] < 0 and _shared(boxes[first], boxes[k]) >= overlap:
                 leader[k] = first
-                share = max(confidence[k], 1e-6)
+                share = max(ratios[k], 1e-6)
                 weight += share
                 for edge in range(4):
                     merged[first, edge] += share * boxes[k, edge]

@@ -16,11 +16,10 @@ from matplotlib.patches import Rectangle
 from scenelens import paper
 from scenelens.emergence import DetectorRule
 from scenelens.errors import CannotAnswerError
-from scenelens.localization.localizer import Localization
+from scenelens.localization.localizer import LEAST, Localization
 from scenelens.localization.study_localizers import StudyLocalizer
-from scenelens.localization.tables import _same_objects, compare_networks
+from scenelens.localization.tables import _box_groups, _same_objects, compare_networks
 from scenelens.localization.truth import ImageConcepts
-from scenelens.metrics import reliability
 from scenelens.sentences import interval, percent
 from scenelens.workbook import (
     BODY,
@@ -51,7 +50,8 @@ def figure_10_reading(
     layers: Sequence[str] | None = None,
     network: str = "",
     n: int = 5,
-    least: float = 0.2,
+    least: float = LEAST,
+    right: pd.Series | None = None,
 ) -> Plate:
     """Draw Figure 10: one image with the scene's scores, then with the boxes of each layer and their names.
 
@@ -67,6 +67,8 @@ def figure_10_reading(
         Boxes per panel at most (default 5).
     least : float, optional
         Least confidence of a box, 0..1 (default 0.2).
+    right : pandas.Series, optional
+        Which boxes of `seen` are right, where this is known; see `example_images`.
 
     Returns
     -------
@@ -77,13 +79,12 @@ def figure_10_reading(
     side = (WIDTH - 0.16 - _GAP) / 2
     panels = 1 + len(layers)
     lines = -(-panels // 2)
-    classes = f"{len(seen.scene)} most probable classes" if len(seen.scene) > 1 else "only class"
-    caption = (
-        f"One forward pass of the {network} network. First panel: its {classes}. Others: the "
-        f"{n} most confident boxes of a layer, from {percent(least)} on, the best of each name first. A box "
-        "holds the fields of positions that touch; the number is its calibrated confidence. After Figure 10."
+    plate = Plate(
+        "One image, as each layer sees it" + ("" if right is None else ", and what is wrong"),
+        lines * (side + _HEAD + _GAP),
+        _reading_caption(seen, network, n, least, right is not None),
+        photo=True,
     )
-    plate = Plate("One image, as each layer sees it", lines * (side + _HEAD + _GAP), caption, photo=True)
     for k in range(panels):
         left, top = 0.08 + (k % 2) * (side + _GAP), (k // 2) * (side + _HEAD + _GAP)
         axes = plate.axes_at(left, top + _HEAD, side, side)
@@ -97,8 +98,25 @@ def figure_10_reading(
         plate.words(left, top + 0.03, layers[k - 1], weight="bold", color=network_color(network))
         about = f"{len(boxes)} of {n_all} boxes" if n_all else "no unit above its threshold"
         plate.words(left + side, top + 0.03, about, color=SOFT, size=SMALL, ha="right")
-        _draw_boxes_in_axes(axes, boxes, seen.frame.shape[:2], side)
+        doubtful, wrong = seen.doubtful[boxes.index], pd.Series(False, boxes.index)
+        if right is not None:
+            wrong = ~right.reindex(boxes.index).astype("boolean").fillna(True).astype(bool)
+        marked = boxes.assign(doubtful=doubtful, wrong=wrong)
+        _draw_boxes_in_axes(axes, marked, seen.frame.shape[:2], side)
     return plate
+
+
+def _reading_caption(seen: Localization, network: str, n: int, least: float, judged: bool) -> str:
+    classes = f"{len(seen.scene)} most probable classes" if len(seen.scene) > 1 else "only class"
+    black = "Black names: wrong, by the annotations. " if judged else ""
+    return (
+        f"One forward pass of the {network} network. First panel: its {classes}. Others: the "
+        f"{n} most confident boxes of a layer, from {percent(least)} on, the best of each name first. A box "
+        "holds the fields of positions that touch. The percentage is its confidence, the lower end of the "
+        "95% interval of how often such boxes are right; after the point stands the number of calibration "
+        f"images behind it. {black}Dashed, with a question mark: the unit was never right on calibration "
+        "images of the scene that the network names. After Figure 10."
+    )
 
 
 def _scene_scores(axes: Axes, seen: Localization) -> None:
@@ -126,18 +144,20 @@ def _draw_boxes_in_axes(axes: Axes, boxes: pd.DataFrame, frame: tuple[int, int],
     scale = frame[1] / side
     taken: list[Spot] = []
     for k, row in list(enumerate(boxes.itertuples()))[::-1]:  # the most important one on top
-        color = BOX_COLORS[k % len(BOX_COLORS)]
+        color, line = BOX_COLORS[k % len(BOX_COLORS)], "--" if row.doubtful else "-"
         corner, size = (row.left, row.top), (row.right - row.left, row.bottom - row.top)
         for edge, thick in (("black", 2.6), (color, 1.4)):
-            axes.add_patch(Rectangle(corner, *size, fill=False, ec=edge, lw=thick, zorder=4))
+            axes.add_patch(Rectangle(corner, *size, fill=False, ec=edge, lw=thick, ls=line, zorder=4))
     for k, row in enumerate(boxes.itertuples()):
-        words = f"{fit(row.concept, 1.3)} {percent(row.confidence)}"
+        name = fit(row.concept, 1.3) + ("?" if row.doubtful else "")
+        words = f"{name} {percent(row.confidence)} · {row.images}"
         width, height = (Plate.text_width(words) + 0.08) * scale, 0.165 * scale
         x, y = _room_for(row, (width, height), frame, taken)
         taken.append((x, y, width, height))
-        color = BOX_COLORS[k % len(BOX_COLORS)]
+        color = "black" if row.wrong else BOX_COLORS[k % len(BOX_COLORS)]
         axes.add_patch(Rectangle((x, y), width, height, fc=color, ec="black", lw=0.5, zorder=5))
-        style: dict[str, Any] = {"size": SMALL, "color": "black", "ha": "center", "va": "center", "zorder": 6}
+        ink = "white" if row.wrong else "black"
+        style: dict[str, Any] = {"size": SMALL, "color": ink, "ha": "center", "va": "center", "zorder": 6}
         axes.text(x + width / 2, y + height / 2, words, **style)
 
 
@@ -324,9 +344,9 @@ def _histograms(
 
 
 def reliability_figure(localizers: Mapping[str, StudyLocalizer]) -> Plate:
-    """Draw the share of right boxes against their confidence (a reliability diagram).
+    """Draw the share of right boxes against what was estimated of them (a reliability diagram).
 
-    A point is a group of boxes of about the same confidence. Its bar is the 95% interval of the share.
+    A point is a group of boxes of about the same estimate. Its bar is the 95% interval of the share.
 
     Parameters
     ----------
@@ -345,24 +365,28 @@ def reliability_figure(localizers: Mapping[str, StudyLocalizer]) -> Plate:
             "more annotated images would give more."
         )
     caption = (
-        "Boxes on the test images, in ten groups by confidence. Horizontal: their mean confidence. "
-        "Vertical: the share that is right, with its 95% interval; a box is right where its concept shows "
-        "within half a stride of its strongest position. On the line, the two are the same."
+        "Boxes on the test images, in ten groups by the estimated share of right ones. Vertical: the share "
+        "that is right, with its 95% interval over the images; a box is right where its concept shows within "
+        "half a stride of its strongest position. Filled: against the estimate; on the line, the two are the "
+        "same. Open: against the confidence that is shown, the lower end; it promises too much only right of "
+        "the line. Crosses: how often the boxes would be right on the other images of the same category."
     )
     networks = list(localizers)
     side = min(2.3, (WIDTH - 0.6 - 0.3 * len(networks)) / len(networks))
-    plate = Plate("Is the confidence the share of right boxes?", side + 0.75, caption)
+    plate = Plate("Is the confidence kept?", side + 0.9, caption)
     for k, name in enumerate(networks):
         boxes, color, left = localizers[name].scores.boxes, network_color(name), 0.6 + k * (side + 0.3)
-        rows = reliability(boxes.confidence, boxes.right)
+        rows = _box_groups(boxes)
         axes = plate.axes_at(left, 0.25, side, side)
         axes.plot([0, 1], [0, 1], color=HAIR, lw=1.2, zorder=1)
         bars = np.abs([rows.right - rows.low, rows.high - rows.right])
-        axes.errorbar(rows.confidence, rows.right, yerr=bars, fmt="o", ms=4.5, lw=1.2, color=color)
+        axes.errorbar(rows.estimate, rows.right, yerr=bars, fmt="o", ms=4.5, lw=1.2, color=color)
+        axes.plot(rows.confidence, rows.right, "o", ms=4.5, mfc="none", mec=color, mew=0.9)
+        axes.plot(rows.estimate, rows.elsewhere, "x", ms=4.5, color=SOFT, mew=0.9)
         plate.words(left, 0.0, f"{name} network", color=color, weight="bold", size=BODY)
-        axes.text(0.97, 0.04, f"{int(rows.n.sum()):,} boxes", color=SOFT, size=SMALL, ha="right")
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-        axes.set_xlabel("mean confidence", size=SMALL)
+        about = f"{len(boxes):,} boxes, {boxes.image.nunique():,} images"
+        axes.set_xlabel(f"estimate, confidence\n{about}", size=SMALL)
         if k == 0:
             axes.set_ylabel("share that is right", size=SMALL)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ import traitlets
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
-from scenelens.localization.localizer import Localization
+from scenelens.localization.localizer import LEAST, Localization
 from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import one_line, percent, words
@@ -36,7 +37,8 @@ class ImageReader(traitlets.HasTraits):
     network : str, optional
         The network to begin with (default the study's main one, see `StudyNetworks.main`).
     image : str, optional
-        Id of the image to begin with; by default the first test image with a confident box.
+        Id of the image to begin with; by default the first test image that shows a box whose unit was right
+        before on such a scene.
 
     Attributes
     ----------
@@ -64,7 +66,7 @@ class ImageReader(traitlets.HasTraits):
     network = traitlets.Unicode()
     layer = traitlets.Unicode()
     image = traitlets.Unicode()
-    least = traitlets.Float(0.2)
+    least = traitlets.Float(LEAST)
     box = traitlets.Int(-1)
 
     def __init__(self, study: Study, network: str = "", image: str | None = None) -> None:
@@ -127,13 +129,15 @@ class ImageReader(traitlets.HasTraits):
             self.layer = layer if layer in layers else layers[-1]
 
     def _first(self, network: str, among: int = 24) -> str:
-        """A test image with a confident box at the deepest layer; the very first where none has."""
+        """The first test image on which the deepest layer shows a box without doubt; the very first where
+        none has."""
         localizer, known = self._localizer(network), self.study.need_annotations()
         ids = {str(path): image for image, path in self.paths.items()}
         images = [ids[str(known.path(image))] for image in localizer.splits["test"][:among]]
         for image in images:
-            boxes = self._look(network, image).boxes
-            if (boxes.confidence[boxes.layer == localizer.localizer.layers[-1]] >= 0.5).any():
+            seen = self._look(network, image)
+            sure = (seen.boxes.layer == seen.layers[-1]) & (seen.boxes.confidence >= self.least)
+            if (sure & ~seen.doubtful).any():
                 return image
         return images[0]
 
@@ -177,9 +181,11 @@ class ImageReader(traitlets.HasTraits):
         Returns
         -------
         pandas.DataFrame
-            At most eight rows of `Localization.boxes`, the best one of each concept first.
+            At most eight rows of `Localization.boxes`, the best one of each concept first, with ``doubtful``
+            (see `Localization.doubtful`).
         """
-        return self.seen.best_boxes(self.layer, MOST, self.least).reset_index(drop=True)
+        best = self.seen.best_boxes(self.layer, MOST, self.least)
+        return best.assign(doubtful=self.seen.doubtful[best.index]).reset_index(drop=True)
 
     def unit(self) -> int | None:
         """Return the unit behind the box that is looked at.
@@ -187,7 +193,7 @@ class ImageReader(traitlets.HasTraits):
         Returns
         -------
         int or None
-            The most confident unit of this box; None if no box is looked at.
+            The strongest unit of this box; None if no box is looked at.
         """
         boxes = self.boxes()
         return int(boxes.unit[self.box]) if 0 <= self.box < len(boxes) else None
@@ -226,7 +232,22 @@ class ImageReader(traitlets.HasTraits):
             row = boxes.iloc[self.box]
             units = f"{len(row.units)} unit{'' if len(row.units) == 1 else 's'}"
             text += f" · {words(row.concept)}: {self.layer}:{row.unit}, {units} in the box"
+            text += f" · {_evidence(row, words(best.predicted))}"
         return text
+
+
+def _evidence(box: Any, scene: str) -> str:
+    """What a box's confidence rests on: images, what the category alone would give, and earlier boxes on such
+    scenes."""
+    images = f"{box.images:,} calibration image{'' if box.images == 1 else 's'}"
+    text = f"right in {percent(box.confidence)} of the cases at least, by {images}"
+    if box.by_category == box.by_category:  # NaN where no other image of a category was seen
+        alone = f"the category alone: {percent(box.by_category)}"
+        own = "" if box.confidence > box.by_category else ", so no evidence of its own"
+        text += f" ({alone}{own})"
+    if box.here >= 0:
+        text += f" · on {scene} right in {box.here_right:,} of {box.here:,} boxes"
+    return text
 
 
 def _image_paths(study: Study) -> dict[str, Path]:

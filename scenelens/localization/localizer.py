@@ -19,14 +19,15 @@ from numba import njit
 from scenelens.errors import SceneLensError, close_names
 from scenelens.labels import Maps
 from scenelens.localization.boxes import Fields, LabelledUnits
-from scenelens.localization.calibration import Calibration, Curve
+from scenelens.localization.calibration import FACTS, HERE, Calibration, Curve
+from scenelens.localization.truth import ImageConcepts
 from scenelens.networks import Network, record
 
+#: The least confidence of a box that Figure 10 and the widget show, unless they are told another.
+LEAST = 0.2
 _TOP = 5  # scenes, as in the paper's Figure 10
 _BATCH = 32  # images per forward pass
 _WORDS = ("layer", "concept", "type")
-# Of a layer whose merged boxes were never observed, merging changes no confidence.
-_UNCHANGED = Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,23 @@ class Localization:
     def boxes(self) -> pd.DataFrame:
         """One row per box, layer by layer, the most confident first; empty if no unit is above its threshold.
 
-        layer, concept, type; confidence (0..1); top, left, bottom, right (edges in pixels of the frame); row,
-        col (centre of the position of the strongest response, in pixels); unit (the most confident one),
-        units (all units in the box), response (of that unit).
+        layer, concept, type; confidence (0..1, the lower end of the 95% interval of the next), estimate (the
+        share of such boxes that are right), images (the calibration images behind it), by_category (how
+        often such boxes would be right on other images of the same category: one whose confidence is not
+        higher has shown no evidence of its own; NaN where this is not known); here, here_right (the boxes of
+        this unit on calibration images of the scene that the network names, and how many were right; -1
+        where no calibration image shows that scene); top, left, bottom, right
+        (edges in pixels of the frame); row, col (centre of the position of the strongest response, in
+        pixels); unit (the strongest one, by its response in thresholds), units (all units in the box),
+        response (of that unit).
         """
         return pd.DataFrame(dict(self.found), copy=False)
+
+    @property
+    def doubtful(self) -> pd.Series:
+        """Which `boxes` are by units that were never right on calibration images of the scene that the
+        network names here, bool: what they know, they know of other scenes."""
+        return (self.boxes.here >= 0) & (self.boxes.here_right == 0)
 
     def best_boxes(self, layer: str, n: int, least: float = 0.0) -> pd.DataFrame:
         """Return a layer's most confident boxes: the best one of each concept first, then others.
@@ -182,10 +195,10 @@ class Localizer:
         chosen = np.concatenate([np.flatnonzero(self.labels.layer == layer) for layer in self.layers])
         self.units = prepared.take(rows[chosen], self.labels.threshold.to_numpy()[chosen])
         self._curves = _Curves([calibration.curves[k] for k in self.labels.curve.iloc[chosen]])
-        self._merged = [calibration.merged.get(layer, _UNCHANGED) for layer in self.layers]
         table = self.units.table
         self._order = table.layer.map({layer: k for k, layer in enumerate(self.layers)}).to_numpy()
         self._numbers = table.unit.to_numpy(np.int64)
+        self._before = _before(calibration.scenes, self.labels.curve.to_numpy()[chosen])
         self._words = {name: pd.array(table[name].tolist(), dtype="str") for name in _WORDS}
         self._classes = pd.array(list(network.classes), dtype="str")
 
@@ -248,11 +261,12 @@ class Localizer:
         ):
             logits = self.network.module(self.network.prepare(np.stack(frames), framed=True))
         scores, layers = logits.float().cpu().numpy(), tuple(self.layers)
-        tables = ([active[layer][k] for layer in layers] for k in range(len(frames)))
-        return [
-            Localization(frame, scores[k], self._classes, self._columns(found), layers, self.network.name)
-            for k, (frame, found) in enumerate(zip(frames, tables, strict=True))
-        ]
+        seen = []
+        for k, frame in enumerate(frames):
+            named = str(self._classes[int(scores[k].argmax())])
+            columns = self._columns([active[layer][k] for layer in layers], named)
+            seen.append(Localization(frame, scores[k], self._classes, columns, layers, self.network.name))
+        return seen
 
     def _find_in_batch(self, layer: str, values: torch.Tensor) -> list[_Active]:
         return [self._find(layer, maps) for maps in values.float().cpu().numpy()]
@@ -262,37 +276,40 @@ class Localizer:
         rows, responses, places, boxes = units.find(maps)
         return _Active(rows, responses, places * units.grid.stride + units.grid.start, boxes)
 
-    def find(self, maps: Maps) -> dict[str, Any]:
+    def find(self, maps: Maps, scene: str = "") -> dict[str, Any]:
         """Find objects in maps that were recorded before.
 
         Parameters
         ----------
         maps : mapping of str to numpy.ndarray
             Layer -> one image's maps, (units, h, w) float32, of all `layers`.
+        scene : str, optional
+            The scene category of the image, by which the units' earlier boxes are looked up.
 
         Returns
         -------
         dict of str to array_like
             The columns of `Localization.boxes`.
         """
-        return self._columns([self._find(layer, maps[layer]) for layer in self.layers])
+        return self._columns([self._find(layer, maps[layer]) for layer in self.layers], scene)
 
-    def _columns(self, active: list[_Active]) -> dict[str, Any]:
+    def _columns(self, active: list[_Active], scene: str) -> dict[str, Any]:
         """The columns of the table of boxes; arrays, since a DataFrame costs more than all the rest."""
         rows, responses, centers, boxes = map(np.concatenate, zip(*active, strict=True))
-        confidence = self._curves(rows, responses)
-        leader, merged = self.units.merge(rows, boxes, confidence)
-        # Only now the second curve: merging goes by the units' own confidences, as when it was fitted.
-        edges = np.cumsum([0, *(len(one.rows) for one in active)])
-        for k, curve in enumerate(self._merged):
-            part = slice(edges[k], edges[k + 1])
-            confidence[part] = np.interp(confidence[part], *curve)
-        firsts = np.flatnonzero((leader == np.arange(len(leader))) & (confidence >= self.least))
-        firsts = firsts[np.lexsort((-confidence[firsts], self._order[rows[firsts]]))]
+        leader, merged = self.units.merge(rows, boxes, self.units.ratios(rows, responses))
+        firsts = np.flatnonzero(leader == np.arange(len(leader)))
+        known = self._curves(rows[firsts], responses[firsts])
+        shown = np.flatnonzero(known[0] >= self.least)
+        shown = shown[np.lexsort((-known[0, shown], self._order[rows[firsts[shown]]]))]
+        firsts, known = firsts[shown], known[:, shown]
         owner = rows[firsts]
+        before = self._before.get(ImageConcepts.plain_name(scene))
+        here = np.full((len(owner), 2), -1, np.int64) if before is None else before[owner]
         return {
             **{name: words.take(owner) for name, words in self._words.items()},
-            "confidence": confidence[firsts],
+            **dict(zip(FACTS, known, strict=True)),
+            "images": known[2].astype(np.int64),  # between two points rounded down
+            **dict(zip(HERE, here.T, strict=True)),
             **dict(zip(("top", "left", "bottom", "right"), merged[firsts].T, strict=True)),
             **dict(zip(("row", "col"), centers[firsts].T, strict=True)),
             "unit": self._numbers[owner],
@@ -313,6 +330,17 @@ def _calibrated(table: pd.DataFrame, calibration: Calibration) -> tuple[pd.DataF
     return found.drop(columns="_row"), found._row.to_numpy()
 
 
+def _before(scenes: pd.DataFrame, curves: np.ndarray) -> dict[str, np.ndarray]:
+    """Plain name of a scene category -> (units, 2) int64: the boxes of each unit on its calibration images,
+    and how many of them were right."""
+    known: dict[str, np.ndarray] = {}
+    size = max(int(curves.max(initial=-1)), int(scenes.curve.max()) if len(scenes) else -1) + 1
+    for category, rows in scenes[scenes.category != ""].groupby("category"):
+        counts = known.setdefault(ImageConcepts.plain_name(str(category)), np.zeros((size, 2), np.int64))
+        counts[rows.curve.to_numpy()] += rows[["n", "right"]].to_numpy(np.int64)
+    return {category: counts[curves] for category, counts in known.items()}
+
+
 def _members(leader: np.ndarray, units: np.ndarray, firsts: np.ndarray) -> np.ndarray:
     """The units of each box, in the order of the layer, as an array of tuples."""
     members: dict[int, list[int]] = {}
@@ -327,11 +355,11 @@ def _members(leader: np.ndarray, units: np.ndarray, firsts: np.ndarray) -> np.nd
 
 
 class _Curves:
-    """Many curves as one array, so that one call of a kernel gives the confidences of all boxes."""
+    """Many curves as one array, so that one call of a kernel gives what is known of all boxes."""
 
     def __init__(self, curves: list[Curve]) -> None:
         self.starts = np.cumsum([0, *(len(one.response) for one in curves)]).astype(np.int64)
-        self.points = np.concatenate([np.stack([one.response, one.confidence]) for one in curves], 1)
+        self.points = np.concatenate([one.points for one in curves], 1)
 
     def __call__(self, rows: np.ndarray, responses: np.ndarray) -> np.ndarray:
         return _interpolate(rows, responses, self.starts, self.points)
@@ -339,19 +367,19 @@ class _Curves:
 
 @njit(cache=True, nogil=True)
 def _interpolate(rows, responses, starts, points):
-    """The confidence of each box, (n,) float64: its unit's curve at its response, as by np.interp."""
-    found = np.empty(len(rows))
+    """(facts, n) float64: each box's unit's curve at its response, fact by fact as by np.interp."""
+    found = np.empty((len(points) - 1, len(rows)))
     for k in range(len(rows)):
         first, last = starts[rows[k]], starts[rows[k] + 1] - 1
         above = first
         while above <= last and points[0, above] <= responses[k]:  # a curve has only a few points
             above += 1
-        if above == first or above > last:  # beyond the ends the end's value stays
-            found[k] = points[1, min(above, last)]
-            continue
-        left, right = points[0, above - 1], points[0, above]
-        share = (responses[k] - left) / (right - left)
-        found[k] = points[1, above - 1] + share * (points[1, above] - points[1, above - 1])
+        left, right, share = max(above - 1, first), min(above, last), 0.0
+        if left < right:  # beyond the ends the end's value stays
+            share = (responses[k] - points[0, left]) / (points[0, right] - points[0, left])
+        for fact in range(len(found)):
+            low = points[fact + 1, left]
+            found[fact, k] = low + share * (points[fact + 1, right] - low)
     return found
 
 
@@ -403,10 +431,10 @@ def localize(
     Notes
     -----
     A unit is active where its response is above its threshold. Touching positions give one box, the smallest
-    that holds their fields. Boxes of one concept and layer merge: the most confident one takes all that share
-    half of the smaller one with it, and its edges become their mean, weighted by confidence. The confidence
-    of a box is that of its most confident unit, because units of one name are no independent evidence; see
-    `localization.Calibration`.
+    that holds their fields. Boxes of one concept and layer merge: the strongest one takes all that share half
+    of the smaller one with it, and its edges become their mean, weighted by strength, the response in
+    thresholds of the unit. The confidence of a box is that of its strongest unit, because units of one name
+    are no independent evidence; see `localization.Calibration`.
 
     Examples
     --------
@@ -414,7 +442,7 @@ def localize(
     >>> net = Network(CaffeNet(3, width=1 / 8, fc=16), "scene", ["attic", "beach", "cave"])
     >>> label = {"layer": ["pool5"], "unit": [3], "concept": ["bed"]}
     >>> units = pd.DataFrame({**label, "threshold": [1e9]})
-    >>> known = Calibration("scene", net.weights_hash, units, (Curve(np.zeros(1), np.ones(1)),))
+    >>> known = Calibration("scene", net.weights_hash, units, (Curve.of([0], [1]),))
     >>> labels = pd.DataFrame({**label, "network": ["scene"], "type": ["object"]})
     >>> found = localize(net, np.zeros((90, 90, 3), np.uint8), labels, known)
     >>> len(found.scene), len(found.boxes)

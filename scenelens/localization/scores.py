@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,11 @@ from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import bootstrap_interval
 from scenelens.localization.boxes import LabelledUnits, LayerUnits
+from scenelens.localization.calibration import FACTS, HERE
+from scenelens.localization.category_null import _CategoryNull
 from scenelens.localization.localizer import Localizer
 from scenelens.localization.scored_detector import BINS, ScoredDetector
+from scenelens.localization.shared_frames import _SharedFrames
 from scenelens.localization.truth import ImageConcepts
 from scenelens.metrics import (
     PrecisionRecall,
@@ -31,6 +34,9 @@ from scenelens.metrics import (
 from scenelens.unfinished import Packed, Unfinished
 
 _KINDS = ("unit", "best unit", "union")
+#: The columns of `DetectorScores.boxes`.
+_SAID = (*FACTS, *HERE)
+BOX_COLUMNS = ("image", "layer", "concept", "unit", *_SAID, "right", "elsewhere")
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,10 @@ class DetectorScores:
         (n_detectors, 2, 512) int64, pixels off and on the object by score, over all images, of every fourth
         pixel of every fourth row.
     boxes : pandas.DataFrame
-        A localizer's boxes on these images: layer, concept, confidence, right.
+        A localizer's boxes on these images, one row each: image (its number in `images`), layer, concept,
+        unit, confidence, estimate, images, by_category, here, here_right (as in `Localization.boxes`, by the
+        annotated scene); right; elsewhere (how often the box would be right on the other test images of its
+        category; NaN without any).
     """
 
     detectors: pd.DataFrame
@@ -72,6 +81,7 @@ class DetectorScores:
         localizer: Localizer | None = None,
         progress: bool = True,
         work: Unfinished | None = None,
+        frames: _SharedFrames | None = None,
     ) -> DetectorScores:
         """Count how detectors do on annotated images, in one forward pass per image.
 
@@ -92,6 +102,8 @@ class DetectorScores:
             Whether to show a progress bar (default True).
         work : Unfinished, optional
             Keeps what was counted so far, and has what an earlier process counted.
+        frames : _SharedFrames, optional
+            The frames of these annotations that are kept for several networks.
 
         Returns
         -------
@@ -110,11 +122,12 @@ class DetectorScores:
                 near = close_names(one.layer, units.layers)
                 raise SceneLensError(f"{one.layer} was not prepared in the labelled units; {near}.")
         layers = dict.fromkeys([*(one.layer for one in detectors), *(localizer.layers if localizer else ())])
-        counts = _Counts(units.layers, list(detectors), localizer)
+        boxes = _Boxes(localizer, annotations) if localizer else None
+        counts = _Counts(units.layers, list(detectors), boxes)
         if work is not None and work.done:
             counts.restore(work)
         batches = ImageConcepts.batches(
-            units.network, annotations, list(layers), list(images), progress, work, counts.state
+            units.network, annotations, list(layers), list(images), progress, work, counts.state, frames
         )
         for names, concepts, maps in batches:
             for k, name in enumerate(names):
@@ -288,17 +301,14 @@ class _Counts:
     """The counts of some detectors and of a localizer's boxes, one image after the other."""
 
     def __init__(
-        self, layers: Mapping[str, LayerUnits], detectors: list[ScoredDetector], localizer: Localizer | None
+        self, layers: Mapping[str, LayerUnits], detectors: list[ScoredDetector], boxes: _Boxes | None
     ) -> None:
-        self.layers, self.detectors, self.localizer = layers, detectors, localizer
-        rows = localizer.units.table.itertuples() if localizer else ()
-        self.kinds = {(row.layer, row.unit): row.kind for row in rows}
+        self.layers, self.detectors, self.boxes = layers, detectors, boxes
         self.bins = np.zeros((len(detectors), 2, BINS), np.int64)
         self.names: list[str] = []
         self.peaks: list[np.ndarray] = []
         self.pixels: list[np.ndarray] = []
-        self.boxes: list[tuple[str, str, float, bool]] = []
-        self._kept = (0, 0)  # images and boxes in the latest state on disk
+        self._kept = 0  # images in the latest state on disk
 
     def add(self, name: str, concepts: ImageConcepts, maps: dict[str, np.ndarray]) -> None:
         """Take one image."""
@@ -320,39 +330,102 @@ class _Counts:
         self.names.append(name)
         self.peaks.append(peaks)
         self.pixels.append(pixels)
-        if self.localizer is not None:
-            self._score_boxes(concepts, self.localizer.find(maps))
-
-    def _score_boxes(self, concepts: ImageConcepts, found: dict[str, Any]) -> None:
-        names = ("layer", "concept", "unit", "row", "col", "confidence")
-        for layer, concept, unit, row, col, confidence in zip(*(found[name] for name in names), strict=True):
-            if concepts.in_vocabulary(concept):
-                cell = self.layers[layer].cell_around(row, col)
-                right = concepts.contains(concept, self.kinds[layer, unit], cell)
-                self.boxes.append((layer, concept, confidence, right))
+        if self.boxes is not None:
+            self.boxes.add(name, concepts, maps)
 
     def state(self) -> tuple[Packed, Packed]:
         """All that was counted, and what is new since the last call; see `Unfinished.save`."""
-        images, boxes = self._kept
-        self._kept = len(self.names), len(self.boxes)
-        fresh = {"peaks": np.array(self.peaks[images:]), "pixels": np.array(self.pixels[images:])}
-        rows = [[layer, concept, float(x), bool(right)] for layer, concept, x, right in self.boxes[boxes:]]
-        return (None, {"bins": self.bins}), ({"names": self.names[images:], "boxes": rows}, fresh)
+        names = self.names[self._kept :]
+        fresh = {"peaks": np.array(self.peaks[self._kept :]), "pixels": np.array(self.pixels[self._kept :])}
+        self._kept = len(self.names)
+        total, part = self.boxes.state() if self.boxes else ((None, {}), (None, {}))
+        arrays = {"bins": self.bins, **total[1]}
+        return (total[0], arrays), ({"names": names, "boxes": part[0]}, {**fresh, **part[1]})
 
     def restore(self, work: Unfinished) -> None:
         """Take over what an earlier process counted."""
         self.bins = work.total[1]["bins"].copy()
         for about, arrays in work.parts:
             self.names += about["names"]
-            self.boxes += [tuple(row) for row in about["boxes"]]
             self.peaks += list(arrays["peaks"])
             self.pixels += list(arrays["pixels"])
-        self._kept = len(self.names), len(self.boxes)
+        if self.boxes:
+            self.boxes.restore(work)
+        self._kept = len(self.names)
 
     def result(self) -> DetectorScores:
         if not self.names:
             raise SceneLensError("none of the images on which to score detectors could be read.")
         table = pd.DataFrame([one[:5] for one in self.detectors], columns=ScoredDetector._fields[:5])
-        boxes = pd.DataFrame(self.boxes, columns=["layer", "concept", "confidence", "right"])
+        boxes = self.boxes.table() if self.boxes else pd.DataFrame(columns=list(BOX_COLUMNS))
         pixels = np.stack(self.pixels)
         return DetectorScores(table, tuple(self.names), np.stack(self.peaks), pixels, self.bins, boxes)
+
+
+class _Found(NamedTuple):
+    """The judged boxes of one image: each one's row in the table of units, the place of its strongest
+    position in the layer's map, what the calibration says of it, (n, facts), and whether it is right."""
+
+    rows: np.ndarray
+    places: np.ndarray
+    facts: np.ndarray
+    right: np.ndarray
+
+
+class _Boxes:
+    """The boxes of a localizer, and whether they are right; one image after the other."""
+
+    def __init__(self, localizer: Localizer, annotations: Annotations) -> None:
+        self.localizer, self.annotations = localizer, annotations
+        self.null = _CategoryNull(localizer.units)
+        self.found: list[_Found] = []
+        self.categories: list[str] = []
+        self._kept = 0  # images in the latest state on disk
+
+    def add(self, image: str, concepts: ImageConcepts, maps: dict[str, np.ndarray]) -> None:
+        """Take one image."""
+        category = self.annotations.scene(image)
+        known, shown = self.null.add(category, concepts)
+        columns, parts = self.localizer.find(maps, category), []
+        layers, facts = np.asarray(columns["layer"], str), np.stack([columns[name] for name in _SAID], 1)
+        centers = np.stack([columns["row"], columns["col"]], 1)
+        for layer, one in self.localizer.units.layers.items():
+            own = np.flatnonzero(layers == layer)
+            order = np.argsort(one.units)
+            rows = one.rows[order[np.searchsorted(one.units[order], columns["unit"][own])]]
+            places = np.rint((centers[own] - one.grid.start) / one.grid.stride).astype(np.int64)
+            right = shown[layer][self.null.pair_of[rows], places[:, 0], places[:, 1]]
+            # Where the annotators never name the concept, nobody knows whether the box is right.
+            judged = known[self.null.pair_of[rows]]
+            parts.append(_Found(*(one[judged] for one in (rows, places, facts[own], right))))
+        self.categories.append(category)
+        self.found.append(_Found(*map(np.concatenate, zip(*parts, strict=True))))
+
+    def state(self) -> tuple[Packed, Packed]:
+        """All that was counted, and what is new since the last call; see `Unfinished.save`."""
+        new, categories = self.found[self._kept :], self.categories[self._kept :]
+        fresh = {name: np.concatenate([getattr(one, name) for one in new]) for name in _Found._fields if new}
+        fresh["ends"] = np.cumsum([len(one.rows) for one in new], dtype=np.int64)
+        self._kept = len(self.found)
+        return self.null.state(), (categories, fresh)
+
+    def restore(self, work: Unfinished) -> None:
+        """Take over what an earlier process counted."""
+        self.null.restore(*work.total)
+        for about, part in work.parts:
+            self.categories += about["boxes"]
+            columns = [
+                np.split(part[name], part["ends"][:-1]) for name in _Found._fields if len(part["ends"])
+            ]
+            self.found += [_Found(*one) for one in zip(*columns, strict=True)]
+        self._kept = len(self.found)
+
+    def table(self) -> pd.DataFrame:
+        """See `DetectorScores.boxes`."""
+        rows, places, facts, right = map(np.concatenate, zip(*self.found, strict=True))
+        image = np.repeat(np.arange(len(self.found)), [len(one.rows) for one in self.found])
+        named = self.localizer.units.table.iloc[rows][["layer", "concept", "unit"]].reset_index(drop=True)
+        said = pd.DataFrame(facts, columns=list(_SAID)).astype(dict.fromkeys(("images", *HERE), np.int64))
+        elsewhere = self.null.shares(np.array(self.categories)[image], rows, places, right)
+        judged = pd.DataFrame({"image": image, "right": right, "elsewhere": elsewhere})
+        return pd.concat([named, said, judged], axis=1)[list(BOX_COLUMNS)]

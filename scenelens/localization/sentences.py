@@ -11,10 +11,19 @@ import numpy as np
 import pandas as pd
 
 from scenelens import paper
-from scenelens.errors import CannotAnswerError
+from scenelens.annotations import Folding
+from scenelens.emergence import informative_objects
+from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.intervals import bootstrap_interval
+from scenelens.localization.examples import _Example
+from scenelens.localization.localizer import LEAST
 from scenelens.localization.study_localizers import ENOUGH, StudyLocalizer
-from scenelens.localization.tables import _same_objects, compare_networks, compare_with_paper
+from scenelens.localization.tables import (
+    _same_objects,
+    _share_interval,
+    compare_networks,
+    compare_with_paper,
+)
 from scenelens.metrics import reliability
 from scenelens.sentences import Sentences, interval, named, percent
 from scenelens.studies import Study
@@ -60,7 +69,7 @@ def describe_splits(study: Study, localizers: Mapping[str, StudyLocalizer]) -> S
 
 
 def describe_passes(localizer: StudyLocalizer, image: np.ndarray) -> Sentences:
-    """Count how many forward passes one image takes.
+    """Count how many forward passes one image takes, and how many of such boxes are right on the test images.
 
     Parameters
     ----------
@@ -84,11 +93,38 @@ def describe_passes(localizer: StudyLocalizer, image: np.ndarray) -> Sentences:
     text = f"{len(passes)} forward pass{'es' if len(passes) != 1 else ''}"
     boxes = f"{len(seen.boxes)} box{'' if len(seen.boxes) == 1 else 'es'}"
     scenes = f"{len(seen.scene)} scene{'' if len(seen.scene) == 1 else 's'}"
-    return Sentences(f"**{text}** gave {scenes} and {boxes}.")
+    return Sentences(f"**{text}** gave {scenes} and {boxes}. {_right_boxes(localizer)}")
+
+
+def _right_boxes(localizer: StudyLocalizer) -> str:
+    """How many boxes are right, of all and of the confident ones, and how many concepts these name."""
+    boxes = localizer.scores.boxes
+    if boxes.empty:
+        return "On the test images there is no box, so nobody knows how many would be right."
+    wrong, n = percent(1 - boxes.right.mean()), _plural(len(localizer.scores.images), "test image")
+    sure = boxes[boxes.confidence >= _CONFIDENT]
+    return f"How many boxes are wrong? On {n} {wrong} of {len(boxes):,}. {_confident(sure)}"
+
+
+def _confident(sure: pd.DataFrame) -> str:
+    """How many of the boxes with a high confidence are right, and what they are called."""
+    if sure.empty:
+        return f"None has a confidence of {percent(_CONFIDENT)} or more."
+    names, boxes = sure.concept.value_counts(), _plural(len(sure), "box", "boxes")
+    images, between = _plural(sure.image.nunique(), "image"), interval(*_share_interval(sure))
+    return (
+        f"Of {boxes} with a confidence of {percent(_CONFIDENT)} or more, on {images}, "
+        f"{percent(sure.right.mean())} are right (95% interval over the images {between}); they name "
+        f"{_plural(len(names), 'concept')}, most often {named(names.index[0])} ({names.iloc[0]:,})."
+    )
+
+
+def _plural(n: int, one: str, several: str = "") -> str:
+    return f"{n:,} {one if n == 1 else several or one + 's'}"
 
 
 def describe_calibration(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
-    """Say how far the confidence of boxes and the share of right boxes are apart.
+    """Say how many boxes are right, how many of the confident ones, and what the category alone would give.
 
     Parameters
     ----------
@@ -106,28 +142,73 @@ def describe_calibration(localizers: Mapping[str, StudyLocalizer]) -> Sentences:
         if boxes.empty:
             lines.append(f"- {named(name)} network: no box on the test images.")
             continue
-        error = _calibration_error(boxes.confidence.to_numpy(), boxes.right.to_numpy())
+        error = _calibration_error(boxes.estimate.to_numpy(), boxes.right.to_numpy())
+        sure = _confident(boxes[boxes.confidence >= _CONFIDENT])
         lines.append(
-            f"- {named(name)} network: {len(boxes):,} boxes; mean confidence "
-            f"{percent(boxes.confidence.mean())}, right {percent(boxes.right.mean())}, calibration error "
-            f"{100 * error:.1f} points. {_deepest_boxes(boxes, one.localizer.layers[-1])}"
+            f"- {named(name)} network: of {_plural(len(boxes), 'box', 'boxes')} "
+            f"{percent(boxes.right.mean())} are right; the estimates are {100 * error:.1f} points off on "
+            f"average. {sure}{_elsewhere(boxes)}{_earlier(boxes)}"
         )
     return Sentences("\n".join(lines))
 
 
-def _deepest_boxes(boxes: pd.DataFrame, layer: str) -> str:
-    """How many boxes of the deepest layer are right, and what the confident ones among them are named."""
-    own = boxes[boxes.layer == layer]
-    if own.empty:
-        return f"No box is at {named(layer)}."
-    text = f"At {named(layer)} alone {percent(own.right.mean())} of {len(own):,} are right"
-    sure = own[own.confidence >= _CONFIDENT]
+def _elsewhere(boxes: pd.DataFrame) -> str:
+    """How many of the boxes, or of the confident ones, would be right by the category alone."""
+    known = boxes[boxes.elsewhere.notna()]
+    if known.empty:
+        return ""
+    sure = known[known.confidence >= _CONFIDENT]
     if sure.empty:
-        return f"{text}; none has a confidence of {percent(_CONFIDENT)} or more."
-    names = sure.concept.value_counts()
+        return f" By the category alone {percent(known.elsewhere.mean())} of all would be right."
+    weak = int((~(sure.confidence > sure.by_category)).sum())
     return (
-        f"{text}; of the {len(sure):,} with a confidence of {percent(_CONFIDENT)} or more "
-        f"{percent(sure.right.mean())}, and {names.iloc[0]:,} of these are named {named(names.index[0])}."
+        f" By the category alone {percent(sure.elsewhere.mean())} of these would be right: so many are with "
+        f"the annotations of another image of the category. {weak:,} of the {len(sure):,} have shown no "
+        "evidence of their own."
+    )
+
+
+def _earlier(boxes: pd.DataFrame) -> str:
+    """How much it says that a unit was never right on calibration images of the image's category."""
+    known = boxes[(boxes.here >= 0) & (boxes.confidence >= LEAST)]
+    never = known[known.here_right == 0]
+    if not 0 < len(never) < len(known):
+        return ""
+    before = known[known.here_right > 0]
+    return (
+        f" Of all with {percent(LEAST)} or more, {len(never):,} are by units that were never right on a "
+        f"calibration image of the same category: {percent(never.right.mean())} of these are right, and "
+        f"{percent(before.right.mean())} of the other {len(before):,}."
+    )
+
+
+def describe_examples(examples: Mapping[str, _Example], how: str) -> Sentences:
+    """Say by which rule an example was chosen, and how often the rule holds.
+
+    Parameters
+    ----------
+    examples : mapping of str to _Example
+        What `example_images` returned.
+    how : str
+        ``"right"`` or ``"wrong"``.
+
+    Returns
+    -------
+    Sentences
+        Markdown.
+    """
+    one = examples[how]
+    what = {
+        "right": "the scene is named rightly and every box that the deepest layer shows is right",
+        "wrong": "the deepest layer shows a wrong box",
+    }[how]
+    best = {"right": "the most confidence in total", "wrong": "the most confident wrong box"}[how]
+    often = f"That is so on {one.holding} of the first {one.n} calibration images"
+    if not one.found:
+        return Sentences(f"**No example of this.** Rule: {what}. {often}; the image shown comes nearest.")
+    return Sentences(
+        f"**Chosen by a rule:** {what} (confidence {percent(LEAST)} or more). {often}; this is the one with "
+        f"{best}. It shows what can happen, not how often boxes are right."
     )
 
 
@@ -191,14 +272,16 @@ def describe_differences(study: Study, localizers: Mapping[str, StudyLocalizer])
         )
     table, measures = _network_differences(localizers, main), {"ap": "AP", "jaccard": "Jaccard index"}
     lines = [f"- {measures[row['measure']]}: {_difference(row, main)}" for row in table.to_dict("records")]
-    return Sentences("\n".join([*lines, "", *_limits(study, localizers, table)]))
+    telling = _telling_differences(study, localizers, main)
+    return Sentences("\n".join([*lines, "", *telling, *_limits(study, localizers, table)]))
 
 
 def _network_differences(localizers: Mapping[str, StudyLocalizer], of: str) -> pd.DataFrame:
     """By how much one network finds objects better than each other network, object by object.
 
     A row has measure ("ap", "jaccard"), than (the other network), difference (the mean over the objects that
-    all networks have), low, high (its 95% interval) and n (objects).
+    all networks have), low, high (its 95% interval), n (objects), median (of the differences) and higher (for
+    how many objects the network is better).
     """
     others = [name for name in localizers if name != of]
     same = set(_same_objects(localizers)[of].concept)
@@ -208,8 +291,40 @@ def _network_differences(localizers: Mapping[str, StudyLocalizer], of: str) -> p
         for name in others:
             both = tables[of].merge(tables[name], on="concept", suffixes=("", "_other"))
             found = _paired_difference(both[measure].to_numpy(), both[f"{measure}_other"].to_numpy())
-            rows.append((measure, name, *found))
-    return pd.DataFrame(rows, columns=["measure", "than", "difference", "low", "high", "n"])
+            each = (both[measure] - both[f"{measure}_other"]).dropna()
+            rows.append((measure, name, *found, each.median(), int((each > 0).sum())))
+    columns = ["measure", "than", "difference", "low", "high", "n", "median", "higher"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _telling_differences(study: Study, localizers: Mapping[str, StudyLocalizer], of: str) -> list[str]:
+    """How the difference in AP is spread: over the objects that tell a scene best, and over the others.
+
+    Which objects tell a scene is found on the selection images, so that no test image decides it.
+    """
+    images = next(iter(localizers.values())).splits["selection"]
+    fold = Folding.read()
+    try:
+        found = informative_objects(study.need_annotations(), images, fold, n_resamples=1)
+    except SceneLensError:
+        return []
+    telling = set(found.objects.object[found.objects.categories > 0])
+    same = set(_same_objects(localizers)[of].concept)
+    tables = {name: _comparable(one, same).set_index("concept").ap for name, one in localizers.items()}
+    told = np.array([fold(concept) in telling for concept in tables[of].index], bool)
+    if min(told.sum(), (~told).sum()) < _FEWEST_OBJECTS:
+        return []
+    rows = []
+    for name in localizers:
+        if name != of:
+            both = tables[of] - tables[name].reindex(tables[of].index)
+            ends = [f"{100 * both[part].mean():+.0f} points" for part in (told, ~told)]
+            rows.append(f"{ends[0]} and {ends[1]} against the {named(name)} network")
+    return [
+        f"**Which objects?** The mean difference in AP on the {told.sum()} objects that tell a category of "
+        f"scenes best, and on the other {(~told).sum()}: {'; '.join(rows)}.",
+        "",
+    ]
 
 
 def _comparable(localizer: StudyLocalizer, objects: set[str]) -> pd.DataFrame:
@@ -234,8 +349,9 @@ def _difference(row: dict, main: str) -> str:
         verdict = "less than"
     return (
         f"the {named(main)} network's best units reach {verdict} the {named(row['than'])} network's "
-        f"({100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to "
-        f"{100 * row['high']:+.1f}, {row['n']} objects)."
+        f"({100 * row['difference']:+.1f} points on average, 95% interval over the objects "
+        f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}; median {100 * row['median']:+.1f}; more for "
+        f"{row['higher']} of {row['n']} objects)."
     )
 
 
@@ -279,13 +395,24 @@ def describe_paper_comparison(localizer: StudyLocalizer) -> Sentences:
             "missing from "
             f"{ENOUGH} others, so chance would decide the comparison.{left}"
         )
-    higher, lower = int((scored.ap > scored.ap_paper).sum()), int((scored.ap < scored.ap_paper).sum())
+    higher, lower = scored[scored.ap > scored.ap_paper], scored[scored.ap < scored.ap_paper]
     inside = int(((scored.ap_low <= scored.ap_paper) & (scored.ap_paper <= scored.ap_high)).sum())
     what = f"Of {len(scored)} object{'s' if len(scored) > 1 else ''} that the paper shows too"
     return Sentences(
-        f"{what}, our AP is lower for {lower} and higher for {higher}; the paper's lies inside our interval "
-        f"for {inside}. Images and units are different: this compares data, not methods.{left}"
+        f"{what}, our AP is lower for {len(lower)}{_against(lower)} and higher for {len(higher)}"
+        f"{_against(higher)}; the paper's lies inside our interval for {inside}. Images and units are "
+        f"different: this compares data, not methods.{left}"
     )
+
+
+def _against(table: pd.DataFrame) -> str:
+    """Objects of `compare_with_paper`, farthest from the paper first, with AP, the paper's, and chance."""
+    far = (table.ap - table.ap_paper).abs().sort_values(ascending=False, kind="stable").index
+    rows = [
+        f"{named(row.concept)} {percent(row.ap)}, paper {percent(row.ap_paper)}, chance {percent(row.chance)}"
+        for row in table.loc[far].itertuples()
+    ]
+    return f" ({'; '.join(rows)})" if rows else ""
 
 
 def _not_counted(table: pd.DataFrame) -> str:

@@ -31,14 +31,16 @@ from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.calibration import Calibration, Curve
 from scenelens.localization.localizer import Localization, Localizer
 from scenelens.localization.scored_detector import ScoredDetector
-from scenelens.localization.scores import DetectorScores
-from scenelens.localization.truth import ImageConcepts
+from scenelens.localization.scores import BOX_COLUMNS, DetectorScores
+from scenelens.localization.shared_frames import _SharedFrames
 from scenelens.networks import Network
 from scenelens.receptive_fields import EmpiricalRF, open_atlas
 from scenelens.studies import Study, network_variant, variant_parts
 from scenelens.unfinished import Unfinished
 
-_VERSION = 1  # of the cached results: raise it when a rule changes their numbers
+# Of the cached names of units, and of the other cached results: raise one when a rule changes its numbers.
+_NAMES_VERSION, _VERSION = 1, 2
+_NAMES = "-names"  # what the file of the units' names is called
 _PAPER_LAYERS = ("pool2", "conv4", "pool5")  # Figure 10
 _MOST = {"selection": 1000, "calibration": 500, "test": 500}  # images
 ENOUGH = LEAST_IMAGES  # images that show an object, and that do not: with fewer, chance decides its AP
@@ -220,10 +222,12 @@ def _open(study: Study, networks: Sequence[str], progress: bool) -> dict[str, St
     missing = [name for name, variant in variants.items() if (name, variant) not in opened]
     failed: dict[str, CannotAnswerError] = {}
     if missing:
-        splits = _split_images(study)
+        splits, frames = _split_images(study), _SharedFrames(study.need_annotations())
         for name, automatic in _automatic_labels(study, missing, splits, progress).items():
             try:
-                opened[name, variants[name]] = _study_localizer(study, name, splits, automatic, progress)
+                opened[name, variants[name]] = _study_localizer(
+                    study, name, splits, automatic, frames, progress
+                )
             except CannotAnswerError as why:  # the other networks can still be looked at
                 failed[name] = why
     if failed and (study.networks.main in failed or len(failed) == len(networks)):
@@ -236,7 +240,12 @@ def _folder(study: Study) -> Path:
 
 
 def _study_localizer(
-    study: Study, name: str, splits: Splits, automatic: AutomaticLabels, progress: bool
+    study: Study,
+    name: str,
+    splits: Splits,
+    automatic: AutomaticLabels,
+    frames: _SharedFrames,
+    progress: bool,
 ) -> StudyLocalizer:
     network, annotations = study.networks[name], study.need_annotations()
     units = LabelledUnits.prepare(network, _named_units(automatic), _fields(study, name), automatic.layers)
@@ -244,14 +253,15 @@ def _study_localizer(
 
     def make() -> tuple[Calibration, DetectorScores]:
         stamps = AutomaticLabels.stamps(annotations)
+        frames.expect(stamps)
         # The squares of measured fields decide which boxes merge, and are no part of the path's key.
         about = digest(stable_text([[one.squares for one in units.layers.values()], *splits.values()]))
         observing = Unfinished(path, "calibration", about, stamps)
-        calibration = Calibration.fit(units, annotations, splits["calibration"], progress, observing)
+        calibration = Calibration.fit(units, annotations, splits["calibration"], progress, observing, frames)
         localizer, detectors = Localizer(network, units, calibration), _detectors(automatic)
         counting = Unfinished(path, "scores", about, stamps)
         return calibration, DetectorScores.measure(
-            units, annotations, detectors, splits["test"], localizer, progress, counting
+            units, annotations, detectors, splits["test"], localizer, progress, counting, frames
         )
 
     calibration, scores = cached(path, make, _pack, _unpack)
@@ -304,12 +314,12 @@ def _automatic_labels(
 
     def make(names: list[str]) -> list[AutomaticLabels]:
         nets = [study.networks[name] for name in names]
-        layers, kinds = [_layers(net) for net in nets], ImageConcepts.kinds(annotations)
+        layers, kinds = [_layers(net) for net in nets], _SharedFrames.kinds(annotations)
         # All networks at once, so that each image is decoded and its annotation is drawn only once.
         kept, images = [paths[name] for name in names], splits["selection"]
         return label_networks(nets, annotations, layers, images, kinds=kinds, progress=progress, keep_at=kept)
 
-    paths = {name: _cache_path(study, name, splits, "-names") for name in networks}
+    paths = {name: _cache_path(study, name, splits, _NAMES) for name in networks}
     return AutomaticLabels.load_or_compute(paths, make)
 
 
@@ -391,7 +401,8 @@ def _cache_path(study: Study, name: str, splits: Splits, what: str = "") -> Path
     """
     network = study.networks[name]
     assert study.annotations is not None  # `_split_images` has raised
-    parts = [_VERSION, LABELS_VERSION, str(network.weights_hash), network.preprocessing.key_text()]
+    version = _NAMES_VERSION if what == _NAMES else _VERSION
+    parts = [version, LABELS_VERSION, str(network.weights_hash), network.preprocessing.key_text()]
     # The sets were called by other names once. The key keeps them, so that files from then stay valid.
     images = dict(zip(("choose", "calibrate", "judge"), splits.values(), strict=True))
     variant = variant_parts(network, _folder(study))
@@ -409,18 +420,23 @@ def _pack(results: tuple[Calibration, DetectorScores]) -> bytes:
         "network": calibration.network,
         "weights": calibration.weights,
         "units": calibration.units.to_dict("list"),
+        "scenes": calibration.scenes.to_dict("list"),
         "detectors": scores.detectors.to_dict("list"),
         "images": scores.images,
-        "boxes": scores.boxes.to_dict("list"),
+        "boxes": {name: scores.boxes[name].tolist() for name in ("layer", "concept")},
     }
     arrays = {
         # The curves have different lengths: one array, and where each of them ends in it.
         "ends": np.cumsum([len(one.response) for one in calibration.curves]),
-        "curves": np.concatenate([np.stack(one) for one in calibration.curves], 1),
-        **{f"merged-{layer}": np.stack(one) for layer, one in calibration.merged.items()},
+        "curves": np.concatenate([one.points for one in calibration.curves], 1),
+        **{f"box {name}": scores.boxes[name].to_numpy() for name in _numbers(scores.boxes)},
         **{name: getattr(scores, name) for name in ("peaks", "pixels", "bins")},
     }
     return ArrayFile.pack(about, arrays, default=_as_json)
+
+
+def _numbers(boxes: pd.DataFrame) -> list[str]:
+    return [name for name in BOX_COLUMNS if name not in ("layer", "concept")]
 
 
 def _as_json(value: Any) -> Any:
@@ -430,15 +446,12 @@ def _as_json(value: Any) -> Any:
 def _unpack(content: bytes) -> tuple[Calibration, DetectorScores]:
     about, arrays = ArrayFile.unpack(content)
     parts = np.split(arrays["curves"], arrays["ends"][:-1], axis=1)
-    merged = {
-        name.removeprefix("merged-"): Curve(*curve)
-        for name, curve in arrays.items()
-        if name.startswith("merged-")
-    }
-    units, curves = pd.DataFrame(about["units"]), tuple(Curve(*part) for part in parts)
-    calibration = Calibration(about["network"], about["weights"], units, curves, merged)
+    units, scenes = pd.DataFrame(about["units"]), pd.DataFrame(about["scenes"])
+    curves = tuple(Curve(*part) for part in parts)
+    calibration = Calibration(about["network"], about["weights"], units, curves, scenes)
     detectors = pd.DataFrame(about["detectors"])
     detectors["units"] = [tuple(units) for units in detectors["units"]]
-    boxes = pd.DataFrame(about["boxes"], columns=["layer", "concept", "confidence", "right"])
+    columns = {name: arrays.get(f"box {name}", about["boxes"].get(name)) for name in BOX_COLUMNS}
+    boxes = pd.DataFrame(columns)
     counts = {name: arrays[name] for name in ("peaks", "pixels", "bins")}
     return calibration, DetectorScores(detectors, tuple(about["images"]), boxes=boxes, **counts)

@@ -13,12 +13,12 @@ from scenelens import paper
 from scenelens.annotations import Annotations
 from scenelens.errors import CannotAnswerError
 from scenelens.images import load_image
-from scenelens.intervals import bootstrap_interval
+from scenelens.intervals import bootstrap_interval, wilson_interval
 from scenelens.localization.localizer import Localization
 from scenelens.localization.scored_detector import ScoredDetector
 from scenelens.localization.study_localizers import ENOUGH, StudyLocalizer
 from scenelens.localization.truth import ImageConcepts
-from scenelens.sentences import named
+from scenelens.sentences import named, percent
 from scenelens.studies import Study
 
 
@@ -120,41 +120,6 @@ def compare_with_paper(
     return found if decimals is None else found.round(decimals)
 
 
-def example_image(study: Study, localizer: StudyLocalizer, n: int = 48) -> np.ndarray:
-    """Return an image that shows well what localization does.
-
-    Parameters
-    ----------
-    study : Study
-        The study.
-    localizer : StudyLocalizer
-        One of its networks.
-    n : int, optional
-        How many of the test images to consider (default 48).
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 RGB (h, w, 3): a test image whose scene the network recognises, where there is one, on which
-        every layer has a box, with many confident boxes at the deepest layer.
-    """
-    known = study.need_annotations()
-    ids = localizer.splits["test"][:n]
-    images = [load_image(known.path(image)) for image in ids]
-    found = localizer.localizer.several(images)
-    deepest = localizer.localizer.layers[-1]
-    worth = [_worth(one, deepest, known.scene(image)) for image, one in zip(ids, found, strict=True)]
-    return images[int(np.argmax(worth))]
-
-
-def _worth(seen: Localization, deepest: str, scene: str) -> float:
-    boxes = seen.boxes.drop_duplicates(["layer", "concept"])
-    sure = boxes.confidence[(boxes.layer == deepest) & (boxes.confidence >= 0.3)].sum()
-    layers = boxes.layer[boxes.confidence >= 0.2].nunique()
-    recognised = ImageConcepts.plain_name(seen.scene.predicted[0]) == ImageConcepts.plain_name(scene)
-    return float(sure + 2 * layers + 3 * recognised)
-
-
 def box_table(seen: Localization, n: int = 8) -> pd.DataFrame:
     """Return the most confident boxes of an image.
 
@@ -170,8 +135,95 @@ def box_table(seen: Localization, n: int = 8) -> pd.DataFrame:
     pandas.DataFrame
         The most important columns of `Localization.boxes`, rounded to two decimals.
     """
-    columns = ["layer", "concept", "confidence", "top", "left", "bottom", "right", "unit", "units"]
+    columns = ["layer", "concept", "confidence", "images", "by_category"]
+    columns += ["top", "left", "bottom", "right", "unit", "units"]
     return seen.boxes.sort_values("confidence", ascending=False)[columns].head(n).round(2)
+
+
+def _box_groups(boxes: pd.DataFrame, n_groups: int = 10) -> pd.DataFrame:
+    """Return how often boxes are right, in groups by the estimated share.
+
+    Parameters
+    ----------
+    boxes : pandas.DataFrame
+        `DetectorScores.boxes`.
+    n_groups : int, optional
+        How many groups of equal width there are between 0 and 1 (default 10).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group that has a box, the lowest first: n, images; confidence, estimate, right and
+        elsewhere (means over the boxes); low, high (95% interval of ``right`` over the images).
+    """
+    group = np.minimum((boxes.estimate * n_groups).astype(int), n_groups - 1)
+    means = ["confidence", "estimate", "right", "elsewhere"]
+    rows = []
+    for _, own in boxes.groupby(group):
+        low, high = _share_interval(own)
+        row = {"n": len(own), "images": own.image.nunique(), **own[means].mean(), "low": low, "high": high}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["n", "images", *means, "low", "high"])
+
+
+def compare_boxes(localizers: Mapping[str, StudyLocalizer], least: float = 0.5) -> pd.DataFrame:
+    """Return how many boxes of each network are right, what was promised of them, and what chance would give.
+
+    Parameters
+    ----------
+    localizers : mapping of str to StudyLocalizer
+        By network, as `open_localizers` returns them.
+    least : float, optional
+        The confidence from which boxes have a row of their own (default 0.5).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Three rows per network: all its boxes, those of its deepest layer, and those of that confidence.
+        network, which, boxes, images, concepts (how many names they have); right (share), low and high (95%
+        interval over the images); elsewhere (share that would be right on another test image of the same
+        category); estimate and confidence (means). NaN where there is no box.
+    """
+    rows = []
+    for name, one in localizers.items():
+        boxes, deepest = one.scores.boxes, one.localizer.layers[-1]
+        chosen = {"all": boxes, f"at {deepest}": boxes[boxes.layer == deepest]}
+        chosen[f"confidence {percent(least)} or more"] = boxes[boxes.confidence >= least]
+        for which, own in chosen.items():
+            low, high = _share_interval(own) if len(own) else (math.nan, math.nan)
+            row = {"network": name, "which": which, "boxes": len(own), "images": own.image.nunique()}
+            row |= {"concepts": own.concept.nunique(), "right": own.right.mean(), "low": low, "high": high}
+            rows.append(row | own[["elsewhere", "estimate", "confidence"]].mean().to_dict())
+    return pd.DataFrame(rows)
+
+
+def _share_interval(boxes: pd.DataFrame) -> tuple[float, float]:
+    """Return the 95% interval of the share of right boxes, over the images.
+
+    Boxes of one image are no independent cases, so whole images are resampled. Where all boxes or none are
+    right, resamples are all the same: then it is Wilson's interval, with an image as one case.
+
+    Parameters
+    ----------
+    boxes : pandas.DataFrame
+        Some rows of `DetectorScores.boxes`.
+
+    Returns
+    -------
+    tuple of float
+        (low, high); (0, 1) without a box.
+
+    Examples
+    --------
+    >>> boxes = pd.DataFrame({"image": [0, 0, 0, 1], "right": True})
+    >>> [round(end, 3) for end in _share_interval(boxes)]
+    [0.342, 1.0]
+    """
+    counts = boxes.groupby("image").right.agg(["sum", "size"]).to_numpy(float)
+    hits, n = counts.T.sum(1) if len(counts) else (0.0, 0.0)
+    if 0 < hits < n and len(counts) > 1:
+        return bootstrap_interval(counts, lambda rows: rows[:, 0].sum() / rows[:, 1].sum(), n_resamples=1000)
+    return wilson_interval(len(counts) * hits / max(n, 1), len(counts))
 
 
 def best_cases(study: Study, localizer: StudyLocalizer, n: int = 8) -> pd.DataFrame:

@@ -3,15 +3,17 @@ maps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
+from numba import njit
 
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError
 from scenelens.labels import AnnotatedFrame, ConceptMaps, LayerMaps, Maps
+from scenelens.localization.shared_frames import _SharedFrames
 from scenelens.networks import Network
 from scenelens.progress import Announcer, read_ahead
 from scenelens.unfinished import Packed, Unfinished
@@ -37,22 +39,6 @@ class ImageConcepts:
         vocabulary: frozenset[str] | None = None,
     ) -> None:
         self.annotated, self._numbers, self._vocabulary = annotated, numbers, vocabulary
-
-    @staticmethod
-    def kinds(annotations: Annotations) -> list[str]:
-        """Return the kinds of concepts that have a place in an image and that people outlined.
-
-        Parameters
-        ----------
-        annotations : Annotations
-            The annotations.
-
-        Returns
-        -------
-        list of str
-            Some of ``"objects"``, ``"parts"``, ``"materials"``.
-        """
-        return [kind for kind in ("objects", "parts", "materials") if kind in annotations.kinds]
 
     def in_vocabulary(self, concept: str) -> bool:
         """Return whether the image's annotators would have named a concept if it were there.
@@ -124,6 +110,36 @@ class ImageConcepts:
             return np.zeros(places.shape, bool)
         return np.asarray(self._shows(numbers)[places])
 
+    def in_cells(
+        self, concepts: Sequence[tuple[str, str]], rows: np.ndarray, columns: np.ndarray
+    ) -> np.ndarray:
+        """Return in which cells of a grid concepts show.
+
+        Parameters
+        ----------
+        concepts : sequence of tuple of str
+            (concept, kind), as in `contains`.
+        rows : numpy.ndarray
+            (h, 2) int64, the first pixel row of the cells of each row of the grid, and the one after the
+            last.
+        columns : numpy.ndarray
+            (w, 2) int64, the same for columns.
+
+        Returns
+        -------
+        numpy.ndarray
+            (concepts, h, w) bool, whether any pixel of the cell shows the concept.
+        """
+        places, members = self.annotated.shown
+        found = np.zeros((len(concepts), len(rows) * len(columns)), bool)
+        seen = np.zeros((len(members), found.shape[1]), np.bool_)
+        _see(places, rows, columns, seen)
+        for k, (concept, kind) in enumerate(concepts):
+            numbers = self._numbers_here(concept, kind)
+            if numbers:  # most concepts are not on the image
+                found[k] = seen[self._shows(numbers)].any(0)
+        return found.reshape(len(concepts), len(rows), len(columns))
+
     def _shows(self, numbers: list[int]) -> np.ndarray:
         """Which of the image's combinations have one of these concepts, (combinations,) bool."""
         return np.asarray(np.isin(self.annotated.shown.members, numbers).any(1))
@@ -138,6 +154,7 @@ class ImageConcepts:
         progress: bool = True,
         work: Unfinished | None = None,
         state: Callable[[], tuple[Packed, Packed]] | None = None,
+        shared: _SharedFrames | None = None,
     ) -> Iterator[tuple[list[str], list[ImageConcepts], Maps]]:
         """Run a network over annotated images, batch by batch.
 
@@ -159,6 +176,8 @@ class ImageConcepts:
             Keeps what was found of the images so far; those that an earlier process finished are left out.
         state : callable, optional
             Gives what was found so far, as `Unfinished.save` takes it; called between batches.
+        shared : _SharedFrames, optional
+            The frames of these annotations that are kept for several networks.
 
         Yields
         ------
@@ -169,14 +188,15 @@ class ImageConcepts:
         maps : dict of str to numpy.ndarray
             Layer -> (N, units, h, w) float32.
         """
-        concepts = ConceptMaps(annotations, network, cls.kinds(annotations))
+        shared = shared or _SharedFrames(annotations)
+        concepts = shared.concepts(network)
         say = Announcer(progress)
         forward, words = LayerMaps(network, layers, say), _Vocabularies(annotations)
         work = work or Unfinished(None, "")
         done = work.done
         with say.bar(len(images), f"{network.name} network, annotated images") as bar:
             bar.update(done)
-            for names, annotated, skipped in read_ahead(concepts.annotated_frame, images[done:]):
+            for names, annotated, skipped in read_ahead(partial(shared.frame, network), images[done:]):
                 if names:
                     numbers, frames = _numbers(concepts), [one.frame for one in annotated]
                     found = [
@@ -188,6 +208,34 @@ class ImageConcepts:
                 if work.due and state is not None:
                     work.save(done, *state())
         work.check_files()
+
+    @classmethod
+    def read(
+        cls, network: Network, annotations: Annotations, images: Sequence[str]
+    ) -> Iterator[tuple[str, ImageConcepts]]:
+        """Read annotated images without running the network. Those that cannot be read are left out.
+
+        Parameters
+        ----------
+        network : Network
+            The network whose frames they are cut to.
+        annotations : Annotations
+            What is where on the images.
+        images : sequence of str
+            Ids in `annotations`.
+
+        Yields
+        ------
+        name : str
+            The image's id.
+        concepts : ImageConcepts
+            What it shows.
+        """
+        shared, words = _SharedFrames(annotations), _Vocabularies(annotations)
+        for name in images:
+            with suppress(SceneLensError, OSError):
+                annotated = shared.frame(network, name)
+                yield name, cls(annotated, _numbers(shared.concepts(network)), words.of(name))
 
     @staticmethod
     def plain_name(concept: str) -> str:
@@ -221,7 +269,7 @@ class _Vocabularies:
     @staticmethod
     def _all(annotations: Annotations) -> frozenset[str]:
         named = {ImageConcepts.plain_name(name) for name in annotations.objects().object.unique()}
-        for kind in ImageConcepts.kinds(annotations):
+        for kind in _SharedFrames.kinds(annotations):
             if kind != "objects":  # parts and materials are not in the table of objects
                 for image in annotations.images:
                     # What cannot be read has no names; the report says which files that are.
@@ -233,6 +281,16 @@ class _Vocabularies:
     def of(self, image: str) -> frozenset[str] | None:
         """The names that an image's set uses; None where there is one set."""
         return self._words[image.partition("/")[0]] if self._sets else None
+
+
+@njit(cache=True, nogil=True)
+def _see(places, rows, columns, seen):
+    """Mark which combination of concepts shows in which cell; `seen` is (combinations, cells)."""
+    for i in range(len(rows)):
+        for j in range(len(columns)):
+            for y in range(rows[i, 0], rows[i, 1]):
+                for x in range(columns[j, 0], columns[j, 1]):
+                    seen[places[y, x], i * len(columns) + j] = True
 
 
 def _numbers(concepts: ConceptMaps) -> dict[str, list[int]]:

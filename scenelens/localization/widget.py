@@ -49,7 +49,8 @@ def localize_image(study: Study, network: str = "", image: str | None = None) ->
     network : str, optional
         The network to begin with (default the study's main one, see `StudyNetworks.main`).
     image : str, optional
-        Id of the image to begin with; by default the first test image with a confident box.
+        Id of the image to begin with; by default the first test image that shows a box whose unit was right
+        before on such a scene.
 
     Returns
     -------
@@ -185,10 +186,10 @@ class _LocalizeImage(WidgetRoot):
         for k, button in enumerate(self.buttons):
             button.layout.display = "" if k < len(rows) else "none"
             if k < len(rows):
-                button.description = f"{k + 1} {words(rows[k].concept)} {percent(rows[k].confidence)}"
-                button.tooltip = (
-                    f"Show {self.model.layer}:{rows[k].unit}, the most confident unit of this box"
-                )
+                doubt = "?" if rows[k].doubtful else ""
+                said = f"{percent(rows[k].confidence)} · {rows[k].images}"
+                button.description = f"{k + 1} {words(rows[k].concept)}{doubt} {said}"
+                button.tooltip = f"Show {self.model.layer}:{rows[k].unit}, the strongest unit of this box"
                 button.style.button_color = _color(k)
 
 
@@ -254,7 +255,7 @@ def _paint_boxes(draw: ImageDraw.ImageDraw, boxes: pd.DataFrame, frame: tuple[in
             [edges[0] + 1, edges[1] + 1, edges[2] - 1, edges[3] - 1], outline=_color(k), width=thick
         )
     for k, row in enumerate(rows):
-        name = f"{k + 1} {words(row.concept)}"
+        name = f"{k + 1} {words(row.concept)}{'?' if row.doubtful else ''}"
         size = (draw.textlength(name, font=_font(15)) + 8, 20.0)
         x, y = _room_for(row, size, (_SIDE, _SIDE), taken)
         taken.append((x, y, *size))

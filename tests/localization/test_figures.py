@@ -34,8 +34,10 @@ def localization(n=3) -> Localization:
     boxes = pd.DataFrame(
         {
             "layer": "pool5", "concept": [f"washing machine {k}" for k in range(n)], "type": "object",
-            "confidence": np.linspace(0.9, 0.3, n), "top": 50.0, "left": 60.0, "bottom": 120.0,
-            "right": 150.0, "row": 97.0, "col": 97.0, "unit": range(n), "units": [(k,) for k in range(n)],
+            "confidence": np.linspace(0.9, 0.3, n), "estimate": 0.95, "images": 12, "by_category": 0.1,
+            "here": 4, "here_right": [int(k > 0) for k in range(n)],
+            "top": 50.0, "left": 60.0, "bottom": 120.0, "right": 150.0,
+            "row": 97.0, "col": 97.0, "unit": range(n), "units": [(k,) for k in range(n)],
             "response": 1.0,
         }
     )  # fmt: skip
@@ -55,7 +57,7 @@ def test_figure_10_shows_scores_and_boxes_of_each_layer():
     assert len(plate.axes[0].texts) == 5
     tags = [text.get_text() for text in plate.axes[2].texts]
     assert len(tags) == 3
-    assert all(tag.endswith("%") for tag in tags)
+    assert tags == ["washing machine 0? 90% · 12", "washing machine 1 60% · 12", "washing machine 2 30% · 12"]
     outlines = [one for one in plate.axes[2].patches if isinstance(one, Rectangle) and not one.get_fill()]
     assert {one.get_bbox().bounds for one in outlines} == {(60.0, 50.0, 90.0, 70.0)}
     assert_well_set(plate)
@@ -108,14 +110,30 @@ def test_figure_11bc_has_curves_and_a_histogram_per_network(found):
     assert_well_set(plate)
 
 
+def test_figure_10_marks_what_is_wrong_and_what_is_doubtful():
+    right = pd.Series([True, False, pd.NA], dtype="boolean")
+    plate = figures.figure_10_reading(localization(), ["pool5"], right=right)
+    colors = [text.get_color() for text in plate.axes[1].texts]
+    assert colors == ["black", "white", "black"]  # nobody knows of the last
+    styles = [one.get_linestyle() for one in plate.axes[1].patches if not one.get_fill()]
+    assert styles == ["-"] * 4 + ["--"] * 2  # the first box is drawn last
+    assert "Black names: wrong" in plate.caption
+    assert "Black names" not in figures.figure_10_reading(localization(), ["pool5"]).caption
+    assert_well_set(plate)
+
+
 def test_reliability_has_a_point_per_group_of_boxes(found):
     plate = figures.reliability_figure(found)
     assert len(plate.axes) == len(found)
     for axes, name in zip(plate.axes, found, strict=True):
         points = axes.containers[0].lines[0].get_xydata()
         boxes = found[name].scores.boxes
-        table = reliability(boxes.confidence, boxes.right)
+        table = reliability(boxes.estimate, boxes.right)
         np.testing.assert_allclose(points, table[["confidence", "right"]])
+        shown, crosses = axes.lines[-2].get_xydata(), axes.lines[-1].get_xydata()
+        assert (shown[:, 0] <= points[:, 0]).all()
+        np.testing.assert_array_equal(shown[:, 1], points[:, 1])
+        np.testing.assert_array_equal(crosses[:, 0], points[:, 0])
     assert_well_set(plate)
 
 

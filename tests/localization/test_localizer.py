@@ -18,8 +18,8 @@ from tests.small_network import photograph
 LAYERS = ("pool2", "conv4", "pool5")
 NAMES = ("bed", "lamp", "sofa")
 COLUMNS = [
-    "layer", "concept", "type", "confidence", "top", "left", "bottom", "right", "row", "col", "unit", "units",
-    "response",
+    "layer", "concept", "type", "confidence", "estimate", "images", "by_category", "here", "here_right",
+    "top", "left", "bottom", "right", "row", "col", "unit", "units", "response",
 ]  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def known(network, images):
             threshold = float(ranked[at : at + 2].mean())  # between two responses, so no rounding decides
             rows.append((layer, unit, NAMES[unit % 3], "object", threshold))
             ends = np.array([0.1, 0.5 + 0.01 * (unit % 37)])  # no two units have the same
-            curves.append(Curve(np.array([threshold, threshold + 50]), ends))
+            curves.append(Curve.of([threshold, threshold + 50], ends))
     units = pd.DataFrame(rows, columns=["layer", "unit", "concept", "type", "threshold"])
     return units.assign(network="scene"), Calibration("scene", network.weights_hash, units, tuple(curves))
 
@@ -102,11 +102,13 @@ def test_boxes_are_where_labelled_units_are_active(network, known, localizer, im
         active = peaks[own.unit] > own.threshold.to_numpy(np.float32)
         for name in NAMES:
             units = own.unit[active & (own.concept == name)]
-            confident = [calibration.confidence(layer, int(unit), float(peaks[unit])) for unit in units]
             found = boxes[boxes.concept == name]
             assert bool(len(units)) == bool(len(found))
             if len(units):
-                assert found.confidence.max() == pytest.approx(max(confident), rel=1e-5)
+                ratios = peaks[units] / own.threshold[units.index]
+                best = int(units[ratios.idxmax()])
+                sure = calibration.confidence(layer, best, float(peaks[best]))
+                assert sure == pytest.approx(found[found.unit == best].confidence.max(), rel=1e-5)
                 assert {unit for several in found.units for unit in several} == set(units)
 
 
@@ -159,14 +161,38 @@ def test_least_leaves_out_what_is_less_sure(network, known, images):
     assert len(sure) == (everything.confidence >= level).sum() < len(everything)
 
 
-def test_confidence_after_merging_is_mapped(network, known, images):
+def test_a_merged_box_has_what_is_known_of_its_strongest_unit(network):
+    """Two units of one name and place: the one that is farther above its threshold answers, though its
+    confidence is lower."""
+    label = {"layer": "pool5", "unit": [0, 3], "concept": "bed", "type": "object"}
+    units = pd.DataFrame(label | {"threshold": [2.0, 1.0]})
+    curves = (Curve.of([0.0], [0.9], 40), Curve.of([0.0], [0.2], 7))
+    known = Calibration("scene", network.weights_hash, units, curves)
+    maps = np.zeros(network.layer_shape("pool5"), np.float32)
+    maps[0, 2, 2], maps[3, 2, 2] = 5, 4  # 2.5 and 4 thresholds
+    found = Localizer(network, units.assign(network="scene"), known).find({"pool5": maps})
+    assert [list(found[name]) for name in ("unit", "units", "confidence", "images")] == [
+        [3], [(0, 3)], [pytest.approx(0.2)], [7]
+    ]  # fmt: skip
+
+
+def test_earlier_boxes_on_the_scene_that_the_network_names(network, known, images):
     labels, calibration = known
-    half = Curve(np.array([0.0, 1.0]), np.array([0.0, 0.5]))
-    less = Calibration(
-        "scene", calibration.weights, calibration.units, calibration.curves, dict.fromkeys(LAYERS, half)
-    )
-    before, after = (localize(network, images[0], labels, one).boxes for one in (calibration, less))
-    np.testing.assert_allclose(after.confidence, before.confidence / 2)
+    named = str(localize(network, images[0], labels, calibration).scene.predicted[0])
+    scenes = pd.DataFrame(
+        {"curve": [0, 1, 1], "category": [named.upper(), named.upper(), "elsewhere"], "n": [5, 3, 9],
+         "right": [2, 0, 9], "images": [4, 3, 9]}
+    )  # fmt: skip
+    told = Calibration("scene", calibration.weights, calibration.units, calibration.curves, scenes)
+    boxes = localize(network, images[0], labels, told).boxes
+    counts = {0: (5, 2), 1: (3, 0)}
+    expected = [
+        counts.get(row.unit, (0, 0)) if row.layer == calibration.units.layer[0] else (0, 0)
+        for row in boxes.itertuples()
+    ]
+    assert list(zip(boxes.here, boxes.here_right, strict=True)) == expected
+    unknown = localize(network, images[0], labels, calibration).boxes
+    assert (unknown[["here", "here_right"]] == -1).all(axis=None)
 
 
 def test_units_without_calibration_stay_silent(network, known):

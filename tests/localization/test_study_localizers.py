@@ -10,11 +10,12 @@ import pytest
 from scenelens.errors import CannotAnswerError
 from scenelens.exercises import check
 from scenelens.images import load_image
-from scenelens.localization import figures, sentences, tables
+from scenelens.intervals import wilson_interval
+from scenelens.localization import examples, figures, sentences, tables
 from scenelens.localization import study_localizers as module
 from scenelens.localization.boxes import LabelledUnits
 from scenelens.localization.calibration import Calibration
-from scenelens.localization.localizer import Localization, localize
+from scenelens.localization.localizer import localize
 from scenelens.localization.scores import DetectorScores
 from scenelens.localization.study_localizers import (
     StudyLocalizer,
@@ -25,6 +26,7 @@ from scenelens.localization.study_localizers import (
     _split_images,
     open_localizers,
 )
+from scenelens.localization.truth import ImageConcepts
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.small_network import small_network
@@ -145,28 +147,52 @@ def test_every_sentence_has_its_numbers(study, found):
     for text in said:
         assert text
         assert "nan" not in text
-    image = tables.example_image(study, found["scene"])
-    assert "**1 forward pass** gave" in sentences.describe_passes(found["scene"], image)
+    chosen = examples.example_images(study, found["scene"])
+    passes = sentences.describe_passes(found["scene"], chosen["right"].image)
+    assert "**1 forward pass** gave" in passes
+    n, wrong = len(found["scene"].scores.boxes), 1 - found["scene"].scores.boxes.right.mean()
+    assert f"On 12 test images {100 * wrong:.0f}% of {n:,}" in passes
+    for how in chosen:
+        assert "of the first 12 calibration images" in sentences.describe_examples(chosen, how)
 
 
-def test_the_example_has_confident_boxes_at_the_deepest_layer(study, found, monkeypatch):
-    """Of two images with a confident box on the last layer the surer one; boxes of other layers, and weak
-    ones, do not count for that."""
+def test_examples_are_calibration_images_and_say_which_boxes_are_right(study, found):
     one = found["scene"]
-    deepest, other = one.localizer.layers[-1], one.localizer.layers[0]
-    confidences = {2: (other, 0.99), 3: (deepest, 0.5), 4: (deepest, 0.9), 5: (deepest, 0.25)}
+    pictures = [load_image(study.annotations.path(image)) for image in one.splits["calibration"]]
+    for example in examples.example_images(study, one).values():
+        (k,) = [k for k, picture in enumerate(pictures) if np.array_equal(picture, example.image)]
+        assert 0 <= example.holding <= example.n == len(pictures)
+        concepts = next(
+            ImageConcepts.read(one.localizer.network, study.annotations, [one.splits["calibration"][k]])
+        )
+        boxes = one(example.image).boxes
+        expected = [
+            concepts[1].contains(row.concept, "", one.units.layers[row.layer].cell_around(row.row, row.col))
+            for row in boxes.itertuples()
+        ]
+        assert example.right.tolist() == expected
 
-    def several(photographs):
-        seen = []
-        for k, photograph in enumerate(photographs):
-            layer, confidence = confidences.get(k, (other, 0.25))
-            boxes = {"layer": [layer], "concept": ["lamp"], "confidence": [confidence]}
-            seen.append(Localization(photograph, np.zeros(1), pd.array(["nowhere"], dtype="str"), boxes))
-        return seen
 
-    monkeypatch.setattr(one.localizer, "several", several)
-    expected = load_image(study.annotations.path(one.splits["test"][4]))
-    np.testing.assert_array_equal(tables.example_image(study, found["scene"]), expected)
+def shown(*boxes):
+    return pd.DataFrame(boxes, columns=["confidence", "is_right"]).astype({"is_right": "boolean"})
+
+
+def test_the_rules_of_examples():
+    good, mixed, bad, nothing = (
+        shown((0.5, True), (0.3, True)), shown((0.9, True), (0.3, False)), shown((0.4, False)), shown()
+    )  # fmt: skip
+    assert [examples._success(one, True)[0] for one in (good, mixed, bad, nothing)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert not examples._success(good, False)[0]  # the scene was not recognised
+    assert examples._success(good, True) > examples._success(shown((0.6, True)), True)
+    assert examples._success(mixed, True) > examples._success(bad, True)  # the nearest, where none is good
+    assert [examples._failure(one) for one in (good, mixed, bad, nothing)] == [
+        (False, 0), (True, 0.3), (True, 0.4), (False, 0)
+    ]  # fmt: skip
 
 
 def test_tables_say_what_single_numbers_say(found):
@@ -194,48 +220,97 @@ def test_two_equal_networks_have_no_difference_and_the_limits_are_named(study, f
 @pytest.mark.parametrize(("n", "decides"), [(1, False), (5, False), (6, True), (40, True)])
 def test_a_handful_of_objects_decides_nothing(study, found, monkeypatch, n, decides):
     """Six of six objects lie on one side by chance in 2 of 64 cases, five of five in 2 of 32: 6% and more."""
-    columns = ["measure", "than", "difference", "low", "high", "n"]
+    columns = ["measure", "than", "difference", "low", "high", "n", "median", "higher"]
     low, high = (np.nan, np.nan) if n == 1 else (0.05, 0.2)
-    table = pd.DataFrame([("ap", "object", 0.1, low, high, n)], columns=columns)
+    table = pd.DataFrame([("ap", "object", 0.1, low, high, n, 0.05, n // 2)], columns=columns)
     monkeypatch.setattr(sentences, "_network_differences", lambda found, of: table)
     text = sentences.describe_differences(study, found)
     assert ("reach more than" in text) == decides
+    assert (f"median +5.0; more for {n // 2} of {n} objects" in text) == decides
     assert ("from which nothing follows" in text) == (not decides)
     assert ("No advantage" in text) == (not decides)
     assert "nan" not in text
 
 
 @pytest.mark.parametrize(("ours", "said"), [
-    ((0.1, 0.2, 0.9), "Of 3 objects that the paper shows too, our AP is lower for 2 and higher for 1;"),
-    ((0.9, 0.9, 0.9), "our AP is lower for 0 and higher for 3;"),
-    ((0.5, 0.5, 0.4), "lower for 1 and higher for 0"),
+    ((0.1, 0.2, 0.9), "Of 3 objects that the paper shows too, our AP is lower for 2 (bed 10%, paper 50%, "
+     "chance 20%; sofa 20%, paper 50%, chance 20%) and higher for 1 (stove 90%, paper 50%, chance 20%);"),
+    ((0.9, 0.9, 0.9), "our AP is lower for 0 and higher for 3 (bed"),
+    ((0.5, 0.5, 0.4), "lower for 1 (stove 40%, paper 50%, chance 20%) and higher for 0;"),
 ])  # fmt: skip
 def test_lower_scores_than_the_papers_are_counted_first(found, monkeypatch, ours, said):
     table = pd.DataFrame({"concept": ["bed", "sofa", "stove"], "images": 20, "n": 100, "ap": ours})
-    table = table.assign(ap_paper=0.5, ap_low=table.ap - 0.05, ap_high=table.ap + 0.05)
+    table = table.assign(ap_paper=0.5, chance=0.2, ap_low=table.ap - 0.05, ap_high=table.ap + 0.05)
     monkeypatch.setattr(sentences, "compare_with_paper", lambda localizer: table)
     assert said in sentences.describe_paper_comparison(found["scene"])
 
 
 def boxes_of(*rows):
-    return pd.DataFrame(rows, columns=["layer", "concept", "confidence", "right"])
+    """Boxes of (image, layer, concept, confidence, by_category, here_right, right, elsewhere)."""
+    names = ["image", "layer", "concept", "confidence", "by_category", "here_right", "right", "elsewhere"]
+    table = pd.DataFrame(rows, columns=names)
+    return table.assign(estimate=table.confidence + 0.1, here=table.here_right.clip(-1, 0) + 4)
 
 
-@pytest.mark.parametrize(("rows", "said"), [
-    ([("pool5", "bookcase", 0.5, True), ("pool5", "bookcase", 0.9, True), ("pool5", "bed", 0.8, False),
-      ("pool5", "bed", 0.1, False), ("conv4", "sky", 0.9, False)],
-     "At pool5 alone 50% of 4 are right; of the 3 with a confidence of 50% or more 67%, and 2 of these are "
-     "named bookcase."),
-    ([("pool5", "bed", 0.4, False)], "pool5 alone 0% of 1 are right; none has a confidence of 50% or more."),
-    ([("conv4", "sky", 0.9, True)], "No box is at pool5."),
-])  # fmt: skip
-def test_the_boxes_of_the_deepest_layer_are_said_alone(rows, said):
-    one = SimpleNamespace(
-        scores=SimpleNamespace(boxes=boxes_of(*rows)), localizer=SimpleNamespace(layers=["conv4", "pool5"])
+BOXES = boxes_of(
+    (0, "pool5", "bookcase", 0.6, 0.7, 5, True, 0.9), (0, "pool5", "bookcase", 0.9, 0.7, 5, True, 0.9),
+    (1, "pool5", "bed", 0.8, 0.1, 0, False, 0.0), (1, "pool5", "bed", 0.1, 0.0, 2, False, 0.2),
+    (2, "conv4", "sky", 0.3, 0.2, 3, True, 0.5),
+)  # fmt: skip
+
+
+def holding(boxes):
+    return SimpleNamespace(
+        scores=SimpleNamespace(boxes=boxes, images=tuple("abc")),
+        localizer=SimpleNamespace(layers=["conv4", "pool5"]),
     )
-    text = sentences.describe_calibration({"scene": one})
-    assert text.endswith(said)
-    assert f"scene network: {len(rows)} boxes; mean confidence" in text
+
+
+def test_right_boxes_stand_beside_what_the_category_gives():
+    text = sentences.describe_calibration({"scene": holding(BOXES)})
+    assert text.startswith("- scene network: of 5 boxes 60% are right;")
+    assert "Of 3 boxes with a confidence of 50% or more, on 2 images, 67% are right (95% interval" in text
+    assert "they name 2 concepts, most often bookcase (2)." in text
+    assert "By the category alone 60% of these would be right" in text
+    assert "1 of the 3 have shown no evidence of their own." in text
+    assert "20% or more, 1 are by units that were never right" in text
+    assert "0% of these are right, and 100% of the other 3." in text
+    weak = sentences.describe_calibration({"scene": holding(BOXES[3:])})
+    assert "None has a confidence of 50% or more. By the category alone 35% of all would be right." in weak
+    alone = BOXES.assign(elsewhere=np.nan, here=-1, here_right=-1)
+    said = sentences.describe_calibration({"scene": holding(alone)})
+    assert "category" not in said
+    assert "nan" not in said
+    nothing = sentences.describe_calibration({"scene": holding(BOXES[:0])})
+    assert nothing == "- scene network: no box on the test images."
+
+
+def test_boxes_are_counted_by_all_the_deepest_layer_and_the_confident(found):
+    table = tables.compare_boxes({"scene": holding(BOXES)})
+    assert table.which.tolist() == ["all", "at pool5", "confidence 50% or more"]
+    assert table[["boxes", "images", "concepts"]].values.tolist() == [[5, 3, 3], [4, 2, 2], [3, 2, 2]]
+    assert table.right.tolist() == pytest.approx([3 / 5, 1 / 2, 2 / 3])
+    assert table.elsewhere.tolist() == pytest.approx([0.5, 0.5, 0.6])
+    assert ((table.low <= table.right) & (table.right <= table.high)).all()
+    assert tables.compare_boxes({"scene": holding(BOXES[:0])}).right.isna().all()
+    real = tables.compare_boxes(found)
+    assert real.groupby("network").boxes.max().to_dict() == {
+        k: len(one.scores.boxes) for k, one in found.items()
+    }
+
+
+def test_the_interval_of_right_boxes_is_over_images():
+    """Ten boxes of one image are one case; many images with a box each are as many cases."""
+    one = pd.DataFrame({"image": 0, "right": [True] * 5 + [False] * 5})
+    low, high = tables._share_interval(one)
+    assert (low, high) == pytest.approx(wilson_interval(0.5, 1))
+    same = pd.DataFrame(
+        {"image": np.repeat(np.arange(40), 10), "right": np.repeat(np.arange(40) % 2 == 0, 10)}
+    )
+    apart = same.assign(image=np.arange(400))
+    wide, narrow = (high - low for low, high in map(tables._share_interval, (same, apart)))
+    assert wide == pytest.approx(narrow * np.sqrt(10), rel=0.2)
+    assert tables._share_interval(same[same.right]) == pytest.approx(wilson_interval(20, 20))
 
 
 def test_a_study_without_annotations_says_so(bare):

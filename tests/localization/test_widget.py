@@ -66,8 +66,10 @@ def test_it_begins_with_a_test_image(study, view):
 def test_buttons_are_the_boxes_and_show_the_unit(study, view):
     model = with_boxes(view)
     boxes = model.seen.best_boxes(model.layer, 8, 0.0)
+    concepts = boxes.concept + np.where(boxes.here_right == 0, "?", "")
     assert names(view) == [
-        f"{k + 1} {row.concept} {100 * row.confidence:.0f}%" for k, row in enumerate(boxes.itertuples())
+        f"{k + 1} {concept} {100 * row.confidence:.0f}% · {row.images}"
+        for k, (concept, row) in enumerate(zip(concepts, boxes.itertuples(), strict=True))
     ]
     assert view.unit.layout.display == "none"
     before = view.picture.value
