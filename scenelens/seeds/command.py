@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,22 @@ from typing import Any
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.installation import HERE
-from scenelens.labels import LEAST_IOU
+from scenelens.labels import LABELS_VERSION, LEAST_IOU
 from scenelens.paper import CONTROL, PAIR
 from scenelens.progress import say_on_stderr
-from scenelens.seeds.measuring import FIELD_IMAGES, FIELD_UNITS, Rows, _measure_study, _read_card, _study_of
+from scenelens.seeds.measuring import (
+    FIELD_IMAGES,
+    FIELD_UNITS,
+    Rows,
+    _control_of,
+    _measure_study,
+    _read_card,
+    _study_of,
+)
 from scenelens.seeds.tables import _shipped_folder, _write_seeds
-from scenelens.studies import StudyFile
+from scenelens.studies import Study, StudyFile
 
+_VERSION = 1  # raise it when a measure of the tables changes its rule
 _SEEDS = range(5)
 _WIDTH = 0.25
 _SEEN = re.compile(r"(scene|object)_seen_(\d+)")
@@ -60,7 +69,9 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     template = StudyFile.read(StudyFile.find(options.study))
     cache = options.networks / "cache"
     for seed in options.seeds:
-        _measure_seed(template, options.networks, seed, cache)
+        _measure_pair(template, options.networks, seed, cache)
+    for seed in options.seeds:
+        _measure_control(template, options.networks, seed, cache)
     for seen in _points(options.seen):
         _measure_point(template, options.seen, seen, options.networks, cache)
     paths = _write(template, options.networks, options.seen, options.out)
@@ -89,14 +100,25 @@ def _train(seeds: Sequence[int], folder: Path) -> None:
                 raise SceneLensError(f"the {kind} network of seed {seed} was not trained; see above.")
 
 
-def _measure_seed(template: StudyFile, folder: Path, seed: int, cache: Path) -> None:
-    """Measure the pair of one seed and an untrained network of it, unless that is done."""
+def _measure_pair(template: StudyFile, folder: Path, seed: int, cache: Path) -> None:
+    """Measure the scene and the object network of one seed, unless that is done."""
     cards = {kind: folder / f"{kind}_{seed}.json" for kind in PAIR}
     if not all(card.exists() for card in cards.values()):
         say_on_stderr(f"seed {seed}: not both networks are trained, so it is left out.")
         return
     about = {kind: _read_card(card) for kind, card in cards.items()}
-    _measure_once(_result(folder, f"seed_{seed}"), about, template, cards, seed, cache, FIELD_UNITS)
+    _measure_once(
+        _result(folder, f"seed_{seed}"), about, lambda: _study_of(template, cards, cache), FIELD_UNITS
+    )
+
+
+def _measure_control(template: StudyFile, folder: Path, seed: int, cache: Path) -> None:
+    """Measure an untrained network of a seed whose pair was measured; it has their architecture."""
+    card = folder / f"{PAIR[0]}_{seed}.json"
+    if _result(folder, f"seed_{seed}").exists():
+        path, recipe = _result(folder, f"control_{seed}"), _read_card(card)["recipe"]
+        weights = {CONTROL: {name: recipe[name] for name in ("width", "fc")}}  # and the seed, in the name
+        _measure_once(path, {}, lambda: _control_of(template, card, seed, cache), 0, weights)
 
 
 def _measure_point(template: StudyFile, trained: Path, seen: int, folder: Path, cache: Path) -> None:
@@ -104,7 +126,7 @@ def _measure_point(template: StudyFile, trained: Path, seen: int, folder: Path, 
     cards = {kind: trained / f"{kind}_seen_{seen:07d}.json" for kind in PAIR}
     cards = {kind: card for kind, card in cards.items() if card.exists()}
     about = {kind: _read_card(card) for kind, card in cards.items()}
-    _measure_once(_result(folder, f"seen_{seen:07d}"), about, template, cards, None, cache, 0)
+    _measure_once(_result(folder, f"seen_{seen:07d}"), about, lambda: _study_of(template, cards, cache), 0)
 
 
 def _points(trained: Path | None) -> list[int]:
@@ -118,50 +140,51 @@ def _result(folder: Path, name: str) -> Path:
 
 
 def _measure_once(
-    path: Path,
-    about: dict[str, dict],
-    template: StudyFile,
-    cards: dict[str, Path],
-    control: int | None,
-    cache: Path,
-    fields: int,
+    path: Path, cards: dict[str, dict], study: Callable[[], Study], fields: int, weights: Any = None
 ) -> None:
-    """Measure some networks and keep the rows, unless they were kept of the same weights."""
-    weights = {kind: card["weights_hash"] for kind, card in about.items()}
-    if path.exists() and json.loads(path.read_text("utf-8"))["weights"] == weights:
-        return
-    say_on_stderr(f"{path.stem}: measuring {', '.join(weights)}.")
-    rows = _measure_study(_study_of(template, cards, control, cache), fields)
+    """Measure some networks and keep the rows, unless weights and rules are those of kept ones."""
+    about = {"weights": weights or {kind: card["weights_hash"] for kind, card in cards.items()}}
+    about["rules"] = [_VERSION, LABELS_VERSION]
+    if path.exists():
+        known = json.loads(path.read_text("utf-8"))
+        if all(known.get(name) == value for name, value in about.items()):
+            return
+    say_on_stderr(f"{path.stem} is measured.")
+    rows = _measure_study(study(), fields)
     for row in rows["networks"]:
-        if row["network"] in about:  # the training's own test, on images that the workbook does not have
-            test = about[row["network"]]["held_out"]
+        if row["network"] in cards:  # the training's own test, on images that the workbook does not have
+            test = cards[row["network"]]["held_out"]
             row |= {"held_out": test["n"], "held_out_right": round(test["top1"] * test["n"])}
-    kept = {"weights": weights, "date": date.today().isoformat(), "cards": about, "rows": rows}
+    kept = about | {"date": date.today().isoformat(), "cards": cards, "rows": rows}
     replace_file(path, json.dumps(kept).encode())
 
 
 def _write(template: StudyFile, folder: Path, trained: Path | None, out: Path) -> list[Path]:
     """Gather what was measured, and write the tables."""
-    files = {path.stem: path for path in sorted((folder / "measured").glob("*.json"))}
-    kept = {name: json.loads(path.read_text("utf-8")) for name, path in files.items()}
-    seeds = {int(name[5:]): one for name, one in kept.items() if name.startswith("seed_")}
-    points = {int(name[5:]): one for name, one in kept.items() if name.startswith("seen_")}
+    seeds, points = _kept(folder, "seed"), _kept(folder, "seen")
     if not seeds and not points:
         raise SceneLensError(
             "nothing was measured: no seed has both networks, and no network on the way is there."
         )
     rows: Rows = {}
-    for seed, one in sorted(seeds.items()):
-        for table, own in one["rows"].items():
-            rows.setdefault(table, []).extend({"seed": seed, **row} for row in own)
+    for group in (seeds, _kept(folder, "control")):
+        for seed, one in group.items():
+            for table, own in one["rows"].items():
+                rows.setdefault(table, []).extend({"seed": seed, **row} for row in own)
     if points:
         rows["seen"] = [
             {"seed": one["cards"][row["network"]]["recipe"]["seed"], "seen": seen, **row}
-            for seen, one in sorted(points.items())
+            for seen, one in points.items()
             for row in one["rows"]["networks"]
         ]
         rows["seen"].sort(key=lambda row: (PAIR.index(row["network"]), row["seen"]))
     return _write_seeds(rows, _about(template, seeds, points), out)
+
+
+def _kept(folder: Path, what: str) -> dict[int, Any]:
+    """What was measured, by seed or by the number of pictures seen, in this order."""
+    files = {int(path.stem.partition("_")[2]): path for path in (folder / "measured").glob(f"{what}_*.json")}
+    return {number: json.loads(path.read_text("utf-8")) for number, path in sorted(files.items())}
 
 
 def _about(template: StudyFile, seeds: dict[int, Any], points: dict[int, Any]) -> dict[str, Any]:
@@ -173,9 +196,9 @@ def _about(template: StudyFile, seeds: dict[int, Any], points: dict[int, Any]) -
         CONTROL: "random weights of the same seed and architecture, with the scene network's classes",
     }
     if seeds:
-        about["seeds"] = _training({str(seed): one for seed, one in sorted(seeds.items())})
+        about["seeds"] = _training({str(seed): one for seed, one in seeds.items()})
     if points:
-        about["seen"] = _training({f"seen_{seen:07d}": one for seen, one in sorted(points.items())})
+        about["seen"] = _training({f"seen_{seen:07d}": one for seen, one in points.items()})
     return about
 
 

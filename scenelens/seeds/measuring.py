@@ -29,7 +29,7 @@ FIELD_UNITS, FIELD_IMAGES = 8, 10
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def _study_of(template: StudyFile, trained: Mapping[str, Path], control: int | None, cache: Path) -> Study:
+def _study_of(template: StudyFile, trained: Mapping[str, Path], cache: Path) -> Study:
     """Make a study of trained networks, with the images and annotations of another one.
 
     Parameters
@@ -38,8 +38,6 @@ def _study_of(template: StudyFile, trained: Mapping[str, Path], control: int | N
         The study whose images and annotations are used.
     trained : mapping of str to pathlib.Path
         ``"scene"`` and ``"object"``, or one of them -> the network's model card, next to its weights.
-    control : int or None
-        The seed of an untrained network of the same architecture; None for no such network.
     cache : pathlib.Path
         The folder for everything that can be computed again.
 
@@ -53,13 +51,30 @@ def _study_of(template: StudyFile, trained: Mapping[str, Path], control: int | N
     SceneLensError
         If a card cannot be read.
     """
-    networks = {kind: _network_table(card) for kind, card in trained.items()}
-    if control is not None:
-        first = next(iter(networks.values()))
-        networks[CONTROL] = {key: value for key, value in first.items() if key != "weights"} | {
-            "seed": control
-        }
-    return _with_networks(template, networks, cache)
+    return _with_networks(template, {kind: _network_table(card) for kind, card in trained.items()}, cache)
+
+
+def _control_of(template: StudyFile, card: Path, seed: int, cache: Path) -> Study:
+    """Make a study of one untrained network, of the architecture and with the classes of a trained one.
+
+    Parameters
+    ----------
+    template : StudyFile
+        The study whose images and annotations are used.
+    card : pathlib.Path
+        The trained network's model card.
+    seed : int
+        The seed of the random weights.
+    cache : pathlib.Path
+        The folder for everything that can be computed again.
+
+    Returns
+    -------
+    Study
+        The study; nothing is loaded yet.
+    """
+    table = {key: value for key, value in _network_table(card).items() if key != "weights"}
+    return _with_networks(template, {CONTROL: table | {"seed": seed}}, cache)
 
 
 def _with_networks(template: StudyFile, networks: dict[str, Any], cache: Path) -> Study:
@@ -167,18 +182,10 @@ def _network_rows(study: Study, found: Emergence, localizers: dict[str, StudyLoc
 
 
 def _accuracy(study: Study) -> dict[str, dict[str, float]]:
-    """Right answers on the study's images of each network's kind, which were not trained on.
-
-    The untrained network is asked for scenes: it has the classes of the first network.
-    """
-    tables = [own_accuracy(study)]
-    if CONTROL in study.networks and len(study.networks) > 1:
-        only = {CONTROL: study.file.data["networks"][CONTROL]}
-        tables.append(own_accuracy(_with_networks(study.file, only, study.cache)))
+    """Right answers on the study's images of each network's kind, which were not trained on."""
     return {
         row.network: {"images": int(row.n), "right": round(row.share * row.n) if row.n else 0}
-        for table in tables
-        for row in table.itertuples()
+        for row in own_accuracy(study).itertuples()
     }
 
 

@@ -74,15 +74,19 @@ def _networks(table: pd.DataFrame, tables: SeedTables) -> str:
     """How many networks there are, and in what they are alike."""
     counts = {kind: int(table[f"{kind}_n"].max()) if len(table) else 0 for kind in PAIR}
     listed = ", ".join(f"{n} {kind} network{'' if n == 1 else 's'}" for kind, n in counts.items())
-    width = _width(tables)
+    width = _width(tables.about.get("seeds", {}).get("recipe", {}).get("width", math.nan))
     return (
         f"**SceneWorld, trained again from other random starts: {listed}** with {width} of the paper's "
         "channels, all of a kind on the same pictures."
     )
 
 
-def _width(tables: SeedTables) -> str:
-    width = tables.about.get("seeds", {}).get("recipe", {}).get("width", math.nan)
+def _width(width: float) -> str:
+    """A factor on the number of channels, in words.
+
+    >>> _width(0.25), _width(0.3)
+    ('a quarter', '0.3 times the number')
+    """
     return _WIDTHS.get(width, f"{width:g} times the number")
 
 
@@ -161,8 +165,9 @@ def _own_pair(
         return ""
     outside = [row for row in values.to_dict("records") if _is_outside(row)]
     unit = _find_measure(measure).unit
+    width = _width(study.file.data["networks"][study.networks.main].get("width", 1.0))
     text = (
-        "**The workbook's own pair** has half of the paper's channels, so it is no sixth training of the "
+        f"**The workbook's own pair** has {width} of the paper's channels, so it is no sixth training of the "
         "same networks. "
     )
     if not outside:

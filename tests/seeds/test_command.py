@@ -89,7 +89,7 @@ def test_a_stop_between_networks_loses_nothing(trained, tmp_path, made_up_measur
     assert not (tmp_path / "parts").exists()  # half of the tables would look whole
     monkeypatch.setattr(command, "_measure_study", measure)
     run(trained, tmp_path / "parts")
-    assert len(made_up_measures) == 2  # each pair once, in both calls together
+    assert len(made_up_measures) == 4  # two pairs and two untrained networks, in both calls together
     for path in (tmp_path / "whole").iterdir():
         assert (tmp_path / "parts" / path.name).read_bytes() == path.read_bytes()
 
@@ -98,20 +98,40 @@ def test_a_network_that_was_trained_anew_is_measured_anew(trained, tmp_path, mad
     run(trained, tmp_path / "out")
     write_network(trained, "scene_1", seed=77)
     run(trained, tmp_path / "out")
-    assert [one[0].split("_")[-1] for one in made_up_measures] == [
-        "0.safetensors",
-        "1.safetensors",
-        "1.safetensors",
-    ]
-
-
-def test_a_pair_is_measured_with_an_untrained_network(trained, tmp_path, made_up_measures):
-    run(trained, tmp_path / "out", "--seeds", "1")
-    assert [name.rpartition("/")[2] for name in made_up_measures[0]] == [
+    first = [one[0].rpartition("/")[2] for one in made_up_measures]
+    assert first == [
+        "scene_0.safetensors",
         "scene_1.safetensors",
-        "object_1.safetensors",
         "untrained",
+        "untrained",
+        "scene_1.safetensors",
     ]
+
+
+def test_other_rules_of_labelling_measure_anew(trained, tmp_path, made_up_measures, monkeypatch):
+    run(trained, tmp_path / "out", "--seeds", "0")
+    run(trained, tmp_path / "out", "--seeds", "0")
+    assert len(made_up_measures) == 2
+    monkeypatch.setattr(command, "LABELS_VERSION", command.LABELS_VERSION + 1)
+    run(trained, tmp_path / "out", "--seeds", "0")
+    assert len(made_up_measures) == 4
+
+
+def test_a_pair_is_measured_and_then_an_untrained_network(trained, tmp_path, made_up_measures):
+    run(trained, tmp_path / "out", "--seeds", "1")
+    names = [[name.rpartition("/")[2] for name in one] for one in made_up_measures]
+    assert names == [["scene_1.safetensors", "object_1.safetensors"], ["untrained"]]
+    assert read_seeds(tmp_path / "out").networks.network.tolist() == ["scene", "object", "untrained"]
+
+
+def test_an_untrained_network_has_the_architecture_and_the_classes_of_the_trained_one(trained, tmp_path):
+    template = StudyFile.read(StudyFile.find("sceneworld"))
+    study = measuring._control_of(template, trained / "scene_1.json", 1, tmp_path)
+    network = study.networks["untrained"]
+    assert network.layer_shape("pool5")[0] == 16
+    assert list(network.classes) == _CLASSES["scene"]
+    other = measuring._control_of(template, trained / "scene_1.json", 2, tmp_path).networks["untrained"]
+    assert network.weights_hash != other.weights_hash
 
 
 def test_what_is_missing_is_left_out_and_said(trained, tmp_path, made_up_measures, capsys):
@@ -200,12 +220,11 @@ def test_tiny_networks_are_measured_by_the_workbooks_functions(tmp_path, monkeyp
         write_network(tmp_path, f"{kind}_0", len(kind))
     cards = {kind: tmp_path / f"{kind}_0.json" for kind in _CLASSES}
     template = StudyFile.read(study.file.path)
-    made = measuring._study_of(template, cards, 3, tmp_path / "cache")
+    made = measuring._study_of(template, cards, tmp_path / "cache")
     found = measuring._measure_study(made, fields=1)
     by_name = {row["network"]: row for row in found["networks"]}
-    assert list(by_name) == ["scene", "object", "untrained"]
+    assert list(by_name) == ["scene", "object"]
     assert (by_name["scene"]["images"], by_name["object"]["images"]) == (27, 18)
-    assert by_name["untrained"]["images"] == 27  # it has the scene network's classes
     for row in found["networks"]:
         assert 0 <= row["right"] <= row["images"]
         assert 0 <= row["detectors"] <= row["units"] == 16

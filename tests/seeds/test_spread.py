@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 from scipy.stats import ttest_ind
@@ -32,6 +32,7 @@ def _counted(first, second):
     return reached / len(chosen)
 
 
+@settings(max_examples=40, deadline=None)
 @given(_VALUES)
 def test_p_is_the_share_of_all_divisions_into_equal_groups(values):
     rng = np.random.default_rng(len(values))
@@ -40,6 +41,7 @@ def test_p_is_the_share_of_all_divisions_into_equal_groups(values):
     assert p == pytest.approx(_counted(values, second))
 
 
+@settings(max_examples=40, deadline=None)
 @given(_VALUES, _VALUES)
 def test_the_interval_is_welchs(first, second):
     one, other = np.array(first, float), np.array(second, float)
