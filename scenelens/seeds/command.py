@@ -62,6 +62,8 @@ def _main(arguments: Sequence[str] | None = None) -> int:
         If a network cannot be trained or measured.
     """
     options = _parser().parse_args(arguments)
+    # A relative path starts here; in a study it would start in the study's folder.
+    options.networks = options.networks.absolute()
     if hasattr(os, "nice"):
         os.nice(10)
     if not options.no_training:

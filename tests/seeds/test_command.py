@@ -157,6 +157,22 @@ def test_the_source_of_the_tables_is_written(trained, tmp_path, made_up_measures
     assert table.loc[("scene", 1), "held_out_right"] == 150  # of the card, not of the images
 
 
+def test_a_relative_folder_starts_where_the_command_is_called(
+    trained, tmp_path, made_up_measures, monkeypatch
+):
+    caches, measure = [], command._measure_study
+
+    def measures(study, fields):
+        caches.append(study.cache)
+        return measure(study, fields)
+
+    monkeypatch.setattr(command, "_measure_study", measures)
+    monkeypatch.chdir(tmp_path)
+    run("networks", "out", "--seeds", "0")
+    assert caches == [tmp_path / "networks" / "cache"] * 2
+    assert (tmp_path / "out" / "about.json").exists()
+
+
 def test_two_recipes_are_not_mixed(trained, tmp_path, made_up_measures):
     card = json.loads((trained / "object_1.json").read_text("utf-8"))
     card["recipe"]["passes"] += 1
