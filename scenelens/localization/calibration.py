@@ -119,7 +119,7 @@ class Curve(NamedTuple):
 
 
 class _Cases(NamedTuple):
-    """Boxes of one layer before merging, on all images of a set.
+    """Boxes of one layer after merging, on all images of a set.
 
     Attributes
     ----------

@@ -14,8 +14,8 @@ def _jaccard_by_counting(study: Study, answer: object) -> Verdict:
 
 
 def _wrong_boxes(study: Study, answer: object) -> Verdict:
-    """04_2.2: of 50 boxes with a confidence of 0.8, how many are expected to be wrong."""
-    return check_number(answer, 10, hint="If the confidence is calibrated, 80% of such boxes are right.")
+    """04_2.2: of 50 boxes with an estimated share of 0.8, how many are expected to be wrong."""
+    return check_number(answer, 10, hint="If the estimate is calibrated, 80% of such boxes are right.")
 
 
 def _higher_least(study: Study, answer: object) -> Verdict:

@@ -159,12 +159,13 @@ def _elsewhere(boxes: pd.DataFrame) -> str:
         return ""
     sure = known[known.confidence >= _CONFIDENT]
     if sure.empty:
-        return f" By the category alone {percent(known.elsewhere.mean())} of all would be right."
+        share = percent(known.elsewhere.mean())
+        return f" With the annotations of another image of the same category {share} of all would be right."
     weak = int((~(sure.confidence > sure.by_category)).sum())
     return (
-        f" By the category alone {percent(sure.elsewhere.mean())} of these would be right: so many are with "
-        f"the annotations of another image of the category. {weak:,} of the {len(sure):,} have shown no "
-        "evidence of their own."
+        f" With the annotations of another image of the same category {percent(sure.elsewhere.mean())} of "
+        f"these would be right too: so much the category gives. For {weak:,} of the {len(sure):,} the "
+        "calibration images show no evidence beyond that."
     )
 
 

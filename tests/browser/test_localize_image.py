@@ -46,6 +46,7 @@ def test_it_shows_the_image_the_scores_and_a_button_per_box(notebook):
 def test_a_box_shows_its_unit(notebook):
     changed(notebook, notebook.widget("sl-box-1").click)
     expect(notebook.status()).to_contain_text("conv4:")
+    expect(notebook.status()).to_contain_text(re.compile(r"by \d+ calibration images?"))
     expect(notebook.widget("sl-unit-picture")).to_be_visible()
     assert pixels(notebook.widget("sl-unit-picture"))[1] == 152
 

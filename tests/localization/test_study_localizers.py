@@ -271,12 +271,13 @@ def test_right_boxes_stand_beside_what_the_category_gives():
     assert text.startswith("- scene network: of 5 boxes 60% are right;")
     assert "Of 3 boxes with a confidence of 50% or more, on 2 images, 67% are right (95% interval" in text
     assert "they name 2 concepts, most often bookcase (2)." in text
-    assert "By the category alone 60% of these would be right" in text
-    assert "1 of the 3 have shown no evidence of their own." in text
+    assert "another image of the same category 60% of these would be right too" in text
+    assert "For 1 of the 3 the calibration images show no evidence beyond that." in text
     assert "20% or more, 1 are by units that were never right" in text
     assert "0% of these are right, and 100% of the other 3." in text
     weak = sentences.describe_calibration({"scene": holding(BOXES[3:])})
-    assert "None has a confidence of 50% or more. By the category alone 35% of all would be right." in weak
+    assert "None has a confidence of 50% or more. With the annotations of another image" in weak
+    assert "of the same category 35% of all would be right." in weak
     alone = BOXES.assign(elsewhere=np.nan, here=-1, here_right=-1)
     said = sentences.describe_calibration({"scene": holding(alone)})
     assert "category" not in said
