@@ -5,19 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-#: The files that take longest, which start first: then two processes end at about the same time. The first
-#: one compiles SceneWorld's renderer where that was not done yet; no other process should do it meanwhile.
-LONGEST = (
-    "scenelens/sceneworld/scenes.py",
-    "tests/matrix/test_first_half.py",
-    "tests/matrix/test_second_half.py",
-    "tests/browser/test_hostile_pages.py",
-)
+#: Files and folders that take longest, which start first: then two processes end at about the same time. The
+#: first one compiles SceneWorld's renderer where that was not done yet; no other should do it meanwhile.
+LONGEST = ("scenelens/sceneworld/scenes.py", "tests/browser", "tests/matrix")
+#: A folder whose tests run in one process, because they share a browser and a server.
+TOGETHER = "tests/browser"
+#: A file whose tests are shared out one by one, because each takes as long as a usual file.
+APART = "tests/matrix/test_notebooks.py"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,8 +29,27 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first."""
-    places = {ROOT / name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path, len(places)))
+    items.sort(key=lambda item: _place(item.nodeid))
+
+
+def _place(nodeid: str) -> int:
+    """The place of a test among the longest; the others come after these, in their own order."""
+    found = (place for place, name in enumerate(LONGEST) if nodeid.startswith((f"{name}/", f"{name}::")))
+    return next(found, len(LONGEST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the tests out by files, where several processes run them; see `TOGETHER` and `APART`."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Shared(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(f"{TOGETHER}/"):
+                return TOGETHER
+            return nodeid if nodeid.startswith(f"{APART}::") else super()._split_scope(nodeid)
+
+    return Shared(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:
@@ -46,6 +63,8 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """What a file of tests or a whole study leaves in circles is freed: it may hold large arrays."""
     if nextitem is None or nextitem.path != item.path or "matrix" in item.path.parts:
+        if "ipywidgets" in sys.modules:
+            sys.modules["ipywidgets"].Widget.close_all()  # otherwise it keeps all widgets, and what they show
         gc.collect()
 
 

@@ -1,7 +1,9 @@
 """Fixtures for tests in a real browser: the system's Chromium, a private JupyterLab, notebooks opened in it.
 
 pytest-playwright is not used: its session-wide Playwright leaves an event loop running in the main thread,
-which breaks every later asyncio.run() of the session. A ``with sync_playwright()`` per module cleans up.
+which breaks every later asyncio.run() of the session. Here Playwright ends with the last test of this folder.
+So one process runs all of them, one after the other (``tests/conftest.py``), and they share the browser, the
+server and the pages' cache; a test that runs a notebook without a browser does so in another thread.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.servers import Lab
@@ -26,7 +28,7 @@ KERNEL = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     path = require_browser()
     with sync_playwright() as playwright:
@@ -35,22 +37,33 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory) -> Iterator[Lab]:
     root, state = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
     with Lab(root, state) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
-def open_notebook(chromium: Browser, lab: Lab) -> Iterator[Callable[[str], NotebookPage]]:
-    """Open a copy of a notebook, given by its path below the project, in a page of its own.
-
-    The first page of a module costs seconds: the browser's cache is empty. Share a page among tests.
-    """
+@pytest.fixture(scope="package")
+def lab_pages(chromium: Browser) -> Iterator[BrowserContext]:
+    """Where notebooks are opened: one for all tests, because its first page costs seconds."""
     context = chromium.new_context(viewport={"width": 1400, "height": 1400})
-    yield lambda path: NotebookPage(context.new_page(), lab).open(lab.serve(ROOT / path))
+    yield context
     context.close()
+
+
+@pytest.fixture(scope="module")
+def open_notebook(lab_pages: BrowserContext, lab: Lab) -> Iterator[Callable[[str], NotebookPage]]:
+    """Open a copy of a notebook, given by its path below the project, in a page of its own."""
+    opened = []
+
+    def open_one(path: str) -> NotebookPage:
+        opened.append(NotebookPage(lab_pages.new_page(), lab).open(lab.serve(ROOT / path)))
+        return opened[-1]
+
+    yield open_one
+    for notebook in opened:
+        notebook.close()
 
 
 @pytest.fixture(scope="module")

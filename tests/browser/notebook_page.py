@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +33,7 @@ class NotebookPage:
 
     def open(self, name: str, app: str = "lab") -> NotebookPage:
         """Open the notebook `name` of the served folder, in "lab" or "notebook", and wait for its kernel."""
-        self.page.goto(self.lab.url(name, app))
+        self.page.goto(self.lab.url(name, app), timeout=60_000)
         self.page.locator(".jp-NotebookPanel .jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
         if app == "notebook":  # it has no status bar
             idle = self.page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]")
@@ -42,6 +43,27 @@ class NotebookPage:
         kernel = self.page.locator("#jp-main-statusbar [title^='Change kernel']")
         expect(kernel).to_have_text(re.compile(r"^(?!No Kernel).*\| Idle$"), timeout=60_000)
         return self
+
+    @property
+    def name(self) -> str:
+        """The name of the notebook in the served folder."""
+        return self.page.url.partition("?")[0].rpartition("/")[2]
+
+    def save(self, seconds: float = 20) -> None:
+        """Save the notebook by the keyboard; an AssertionError where its file does not change."""
+        file = self.lab.root / self.name
+        before, end = file.read_bytes(), time.monotonic() + seconds
+        self.page.keyboard.press("Control+s")
+        while file.read_bytes() == before:
+            assert time.monotonic() < end, f"{file.name} was not saved"
+            self.page.wait_for_timeout(50)
+
+    def close(self) -> None:
+        """Close the page, and shut its kernel down."""
+        self.page.close()
+        for session in self.lab.api("sessions"):
+            if session["path"] == self.name:
+                self.lab.api(f"sessions/{session['id']}", method="DELETE")
 
     def run_all(self, seconds: float = 120) -> NotebookPage:
         """Run all cells and wait for the last; a failing cell is an AssertionError with its traceback."""

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import nbformat
 
+from tests.requirements_gate import ROOT
+
 DONE = "ALL-CELLS-DONE"
 SETTINGS = {
     # The only switch that stops the "Jupyter news?" question; it must be a string.
@@ -49,7 +51,12 @@ class Lab:
         (settings / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
         self.log = (self.state / "server.log").open("wb")
         self.process = subprocess.Popen(
-            self._command(), env=env, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True
+            self._command(),
+            cwd=ROOT,
+            env=env,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         self._wait_until_up()
         return self
@@ -95,6 +102,7 @@ class Lab:
             "ServerApp.terminals_enabled": False,
             "IdentityProvider.token": self.token,
             "LabApp.extension_manager": "readonly",
+            "AsyncMappingKernelManager.kernel_manager_class": "tests.browser.copied_kernels.CopiedKernel",
         }
         root = ["--allow-root"] if os.geteuid() == 0 else []
         return [

@@ -67,7 +67,7 @@ def studies(lab) -> None:
 
 
 @pytest.fixture(scope="module", params=APPS)
-def notebook(request, chromium, lab, studies) -> Iterator[NotebookPage]:
+def notebook(request, lab_pages, lab, studies) -> Iterator[NotebookPage]:
     """All widgets in one notebook, between a text and a last cell, opened in JupyterLab or Notebook."""
     app = request.param
     if app == "notebook" and importlib.util.find_spec("notebook") is None:
@@ -79,12 +79,11 @@ def notebook(request, chromium, lab, studies) -> Iterator[NotebookPage]:
     cells = [new_code_cell(code, id=f"cell-{k}") for k, code in enumerate(codes)]
     path = lab.state / f"keys_{app}.ipynb"
     nbformat.write(new_notebook(cells=[new_markdown_cell("text", id="text"), *cells], metadata=KERNEL), path)
-    context = chromium.new_context(viewport={"width": 1400, "height": 1400})
-    page = NotebookPage(context.new_page(), lab).open(lab.serve(path), app)
+    page = NotebookPage(lab_pages.new_page(), lab).open(lab.serve(path), app)
     page.page.wait_for_timeout(1000)
     page.script_errors.clear()  # Notebook 7.6 has some of its own while it starts
     yield page.run_all()
-    context.close()
+    page.close()
 
 
 def cells(notebook: NotebookPage) -> list[list[str]]:
@@ -154,13 +153,9 @@ def test_a_cell_still_has_its_keys(notebook):
 
 
 def test_the_notebook_can_be_saved_from_a_button(notebook):
-    name = re.search(r"keys_\w+\.ipynb", notebook.page.url).group()
-    saved = notebook.lab.root / name
-    before = saved.read_bytes()
     notebook.widget("sl-tile-3").focus()
-    notebook.page.keyboard.press("Control+s")
-    notebook.page.wait_for_timeout(1500)
-    assert saved.read_bytes() != before
+    notebook.save()
+    saved = notebook.lab.root / notebook.name
     assert "widget-view" in json.dumps(json.loads(saved.read_text()))
     press(notebook)
     expect(notebook.page.locator(".jp-Dialog")).to_have_count(0)

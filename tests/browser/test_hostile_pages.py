@@ -7,6 +7,7 @@ import http.server
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,9 @@ def runs(tmp_path_factory) -> dict[str, Run]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCENELENS_STUDY", str(study.file.path))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
-        return {name: Run.of(ROOT / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS}
+        with ThreadPoolExecutor(1) as thread:  # in this one, Playwright's event loop may be running
+            done = thread.map(Run.of, [ROOT / "notebooks" / f"{name}.ipynb" for name in NOTEBOOKS])
+            return dict(zip(NOTEBOOKS, done, strict=True))
 
 
 @pytest.fixture(scope="module")

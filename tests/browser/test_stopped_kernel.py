@@ -36,8 +36,7 @@ def test_a_kernel_that_was_shut_down_is_said(notebook):
 
 
 def test_a_notebook_that_is_opened_again_says_it_too(notebook):
-    notebook.page.keyboard.press("Control+s")
-    notebook.page.wait_for_timeout(1500)
+    notebook.save()
     notebook.page.reload()
     expect(notebook.widget("scenelens-lost")).to_be_visible(timeout=60_000)
 

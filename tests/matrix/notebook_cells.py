@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import atexit
 import builtins
 import copy
 import json
@@ -21,6 +22,7 @@ from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from pandas.io.formats.style import Styler
+from traitlets.config import Config
 
 from scenelens.workbook.style import Plate
 from scenelens.workbook.widgets.status import ERROR_CLASS
@@ -73,8 +75,8 @@ def run_notebook(path: Path, units: int = 2) -> list[Cell]:
     At most `units` receptive fields are measured in each layer.
     """
     InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(user_ns={"__name__": "__main__"})
-    shell.history_manager.enabled = False
+    without_history = Config({"HistoryManager": {"enabled": False}})  # it would be a file and a thread
+    shell = InteractiveShell.instance(config=without_history, user_ns={"__name__": "__main__"})
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = {
         number: _quicker("".join(cell["source"]), units)
@@ -89,6 +91,7 @@ def run_notebook(path: Path, units: int = 2) -> list[Cell]:
         ]
     finally:
         InteractiveShell.clear_instance()
+        atexit.unregister(shell.atexit_operations)  # which would keep the shell, and with it the study
 
 
 def same_for_all(code: dict[int, str]) -> set[int]:

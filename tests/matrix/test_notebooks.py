@@ -1,7 +1,4 @@
-"""All notebooks run on studies of every shape, and say nothing that is not so: the first studies of the list.
-
-The second half is a file of its own, because two processes share the tests by their files.
-"""
+"""All notebooks run on studies of every shape, and say nothing that is not so."""
 
 import pytest
 
@@ -10,6 +7,6 @@ from tests.matrix.cover import pairwise
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", pairwise()[:17], ids=name_of)
+@pytest.mark.parametrize("case", pairwise(), ids=name_of)
 def test_all_notebooks_run(case, tmp_path, monkeypatch):
     assert run_on(case, tmp_path, monkeypatch) == []
