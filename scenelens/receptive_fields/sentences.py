@@ -245,7 +245,11 @@ def _describe_cuts(table: pd.DataFrame) -> list[str]:
     lines = []
     for network, rows in table.groupby("network", sort=False):
         wide = rows.pivot(index="cut", columns="depth", values="mean").sort_index(ascending=False)
-        names = ", ".join(named(name) for name in rows.sort_values("depth")["layer"].unique())
+        wide = wide.dropna(axis="columns")  # a layer whose units have no field has no size
+        if wide.empty:
+            continue
+        measured = rows[rows["depth"].isin(wide.columns)].sort_values("depth")
+        names = ", ".join(named(name) for name in measured["layer"].unique())
         chosen = [cut for cut in _SAID if cut in wide.index] or list(wide.index)
         sizes = "; ".join(
             f"at {_cut_text(cut)} {', '.join(number(size) for size in wide.loc[cut])}" for cut in chosen

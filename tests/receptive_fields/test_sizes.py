@@ -232,6 +232,15 @@ def test_another_architecture_has_cuts_without_the_papers_sizes():
     assert "The two claims" in text
 
 
+def test_a_layer_without_a_field_has_no_size_at_any_cut():
+    silent = by_cut(OURS).assign(paper=math.nan)
+    silent.loc[silent["layer"] == "pool1", "mean"] = math.nan
+    text = sentences.describe_table_2(silent)
+    assert "mean side in px (pool5): at half of the maximum 37.5; at a quarter 64.7; at a tenth 94.3." in text
+    assert "nan" not in text
+    assert "mean side in px" not in sentences.describe_table_2(silent.assign(mean=math.nan))
+
+
 def test_the_papers_numbers_stand_only_beside_the_papers_geometry():
     rows = table([("scene", 0, "pool1", 20.0, 17.5, 1.0, 16.0, 18.0, 8, 48, 0)])
     assert rows["paper"].isna().all()
