@@ -40,7 +40,7 @@ def own_notebooks() -> Path:
 
 
 def _copy_notebooks(folder: Path, force: bool) -> list[str]:
-    """Copy every notebook into a folder; return what was done, one sentence a line.
+    """Copy every notebook and the glossary into a folder; return what was done, one sentence a line.
 
     A copy that its reader has changed stays unless `force` is set.
     """
@@ -50,13 +50,13 @@ def _copy_notebooks(folder: Path, force: bool) -> list[str]:
         raise SceneLensError(f"{folder} is no folder; choose another name.")
     known = _written(folder)
     kept, written = [], 0
-    for path in sorted(HERE.notebooks.glob("*.ipynb")):
+    for path in [*sorted(HERE.notebooks.glob("*.ipynb")), *HERE.notebooks.glob("*.md")]:
         content = path.read_bytes()
         copy = folder / path.name
         if not force and _is_changed(copy, content, known.get(path.name)):
             kept.append(path.name)
             continue
-        written += not (copy.is_file() and copy.read_bytes() == content)
+        written += path.suffix == ".ipynb" and not (copy.is_file() and copy.read_bytes() == content)
         replace_file(copy, content)
         known[path.name] = _digest(content)
     replace_file(folder / _LIST, (json.dumps(known, indent=1) + "\n").encode())

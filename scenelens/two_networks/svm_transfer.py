@@ -11,14 +11,18 @@ apart by straight cuts.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scenelens import paper
+from scenelens.caches import cached
 from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.files import cache_key
 from scenelens.intervals import paired_difference_interval, wilson_interval
 from scenelens.paper import PAIR, SOURCES
 from scenelens.studies import Study
@@ -27,6 +31,7 @@ from scenelens.two_networks.tables import layer_features, layer_pairs
 MIN_IMAGES = 8  # of a category, so that both halves have some
 _COSTS = (1e-4, 1e-3, 1e-2)  # tried by cross-validation; small, because features are standardised
 _FOLDS = 2
+_VERSION = 1  # of the cached accuracies: raise it when their rule changes
 
 
 def transfer(study: Study, layers: list[str] | None = None, seed: int = 0) -> pd.DataFrame:
@@ -118,7 +123,13 @@ def _accuracy(
     features = layer_features(study, network, layer)[images.index]
     names, readable = images["category"].to_numpy(), ~np.isnan(features).any(axis=1)
     fit, test = train & readable, ~train & readable
-    found = _svm_accuracy(features[fit], names[fit], features[test], names[test], seed=seed)
+    path = study.cache / "transfer" / f"svm-{_key(features, names, fit, test, seed)}.json"
+    found = cached(
+        path,
+        lambda: _svm_accuracy(features[fit], names[fit], features[test], names[test], seed=seed),
+        pack=lambda result: json.dumps([result.named_right.astype(int).tolist(), result.cost]).encode(),
+        unpack=_unpack,
+    )
     low, high = found.interval
     result = {"categories": categories, "n_train": int(fit.sum()), "n": int(test.sum())}
     row = result | {"share": found.accuracy, "low": low, "high": high, "chance": 1 / categories}
@@ -131,6 +142,18 @@ def _difference_interval(right: dict[str, pd.Series]) -> tuple[float, float]:
         return np.nan, np.nan
     both = pd.DataFrame({name: right[name] for name in PAIR}).dropna().astype(float)
     return paired_difference_interval(both["scene"], both["object"])
+
+
+def _key(features: np.ndarray, names: np.ndarray, fit: np.ndarray, test: np.ndarray, seed: int) -> str:
+    """What an SVM's answers depend on: the features themselves, so networks and layers need not be named."""
+    parts = [_VERSION, version("scikit-learn"), seed, list(_COSTS), _FOLDS, [str(name) for name in names]]
+    arrays = b"".join(np.ascontiguousarray(one).tobytes() for one in (features, fit, test))
+    return cache_key(parts, 20, more=arrays)
+
+
+def _unpack(content: bytes) -> _SVMResult:
+    right, cost = json.loads(content)
+    return _SVMResult(np.asarray(right, dtype=bool), float(cost))
 
 
 @dataclass(frozen=True, eq=False)

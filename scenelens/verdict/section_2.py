@@ -92,7 +92,7 @@ def _served(results: _Results) -> _Finding:
     ]
     lost = {"the paper": 1 - other.paper / scene.paper, "here": 1 - other.share / scene.share}
     return _Finding(
-        outcomes={"difference of the accuracies": _above_zero(*_difference(scene, other))},
+        outcomes={"difference of the accuracies": _above_zero(scene.difference_low, scene.difference_high)},
         numbers=tuple(numbers),
         cases={"image": int(scene.n)},
         text=f"The object network's features lose {percent(lost['here'])} of the accuracy here, and "

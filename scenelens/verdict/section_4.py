@@ -387,7 +387,7 @@ CLAIMS = (
         "One forward pass names the scene and finds its objects.",
         "Holds if more than half of the deepest layer's boxes are right, of all boxes and of the "
         "confident ones.",
-        (_LOCALIZATION, "A calibrated confidence"), _one_pass, ("scene",),
+        (_LOCALIZATION, "A confidence for one box"), _one_pass, ("scene",),
     ),
     _Claim(
         "segmentations", "4.2", "How well units find objects",

@@ -22,6 +22,7 @@ from scenelens.files import file_name, replace_file
 from scenelens.installation import HERE
 from scenelens.notebook_files import own_notebooks
 from scenelens.processes import cores, ended_by_sigterm
+from scenelens.workbook.glossary import GLOSSARY_PAGE
 from scenelens.workbook.kernels import NotebookKernel
 
 _ABOUT = "Run every notebook of the workbook, and write each as a page."
@@ -106,7 +107,11 @@ def _check_folder(folder: Path, paths: Sequence[Path], chosen: bool) -> None:
     ...
     scenelens.errors.SceneLensError: the pages would replace notebooks/00_start_here.ipynb; ...
     """
-    names = [name for path in paths for name in (path.name, f"{path.stem}.html")] + ["index.html", _TIMES]
+    names = [name for path in paths for name in (path.name, f"{path.stem}.html")] + [
+        "index.html",
+        GLOSSARY_PAGE,
+        _TIMES,
+    ]
     there = [folder / name for name in names if (folder / name).exists()]
     if not chosen or _last_times(folder) is not None:
         there = [one for one in there if any(one.samefile(path) for path in paths)]

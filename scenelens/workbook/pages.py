@@ -21,12 +21,14 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_notebook
 from PIL import Image
 from pygments.formatters import HtmlFormatter
 
 from scenelens.files import replace_file
 from scenelens.installation import HERE
 from scenelens.sentences import one_line
+from scenelens.workbook.glossary import GLOSSARY_PAGE, _source
 from scenelens.workbook.running import Run
 from scenelens.workbook.snapshots import snapshot
 
@@ -42,14 +44,14 @@ _MINUTES = re.compile(r"\b(\d+)\s*min")
 _BULLET = re.compile(r"^\s*(?:[-*]|\d+\.)\s+(.+(?:\n {2,}\S.*)*)$", re.MULTILINE)
 _MARKUP = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
 _HEADINGS = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
-_NOTEBOOK_LINK = re.compile(r'href="(?!https?:)([^"#]+)\.ipynb(#[^"]*)?"')
+_PAGE_LINK = re.compile(r'href="(?!https?:)([^"#]+\.ipynb|glossary\.md)(#[^"]*)?"')
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("scenelens.workbook"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 
 
 def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
-    """Write a page for every notebook, and an index.
+    """Write a page for every notebook, one for the glossary, and an index.
 
     Widgets are shown as they were at the end, links between notebooks lead to their pages, and each page
     links to the one before and the one after.
@@ -59,7 +61,7 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
     runs : sequence of Run
         The executed notebooks, in the order of the index.
     folder : pathlib.Path
-        Where ``NAME.html`` and ``index.html`` are written.
+        Where ``NAME.html``, ``glossary.html`` and ``index.html`` are written.
     study : str
         Title of the study that the notebooks were run on: it stands at the top of each page.
 
@@ -84,6 +86,10 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
             body=Markup(_body(run.notebook)),
         )
         replace_file(folder / f"{run.name}.html", page.encode(errors="replace"))
+    glossary = new_notebook(cells=[new_markdown_cell(_source())])
+    words = {"front": {"title": "Glossary"}, "page": GLOSSARY_PAGE}
+    page = _TEMPLATES.get_template("page.html.j2").render(shared, card=words, body=Markup(_body(glossary)))
+    replace_file(folder / GLOSSARY_PAGE, page.encode(errors="replace"))
     total = sum(run.seconds for run in runs)
     index = _TEMPLATES.get_template("index.html.j2").render(shared, total=total, lab=HERE.call("lab"))
     replace_file(folder / "index.html", index.encode(errors="replace"))
@@ -110,7 +116,16 @@ def _body(notebook: NotebookNode) -> str:
         preprocessors=[CoalesceStreamsPreprocessor(enabled=True)],  # a progress bar leaves its last line
     )
     html, _ = exporter.from_notebook_node(_without_scripts(notebook))
-    return _NOTEBOOK_LINK.sub(r'href="\1.html\2"', html)
+    return _PAGE_LINK.sub(lambda found: f'href="{_page(found[1])}{found[2] or ""}"', html)
+
+
+def _page(file: str) -> str:
+    """The page of a notebook, or of the glossary.
+
+    >>> _page("02_two_networks.ipynb"), _page("glossary.md")
+    ('02_two_networks.html', 'glossary.html')
+    """
+    return f"{file.rpartition('.')[0]}.html"
 
 
 def _style_sheet() -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scenelens import paper
 from scenelens.errors import CannotAnswerError, SceneLensError
-from scenelens.intervals import wilson_interval
+from scenelens.intervals import difference_interval, wilson_interval
 from scenelens.paper import PAIR
 from scenelens.unit_semantics import LabelSet
 from scenelens.verdict import section_2, section_3, section_4
@@ -191,7 +191,8 @@ def accuracies(scene, other, n=1000):
         for name, k in zip(PAIR, (scene, other), strict=True)
     ]
     table = pd.DataFrame(rows, columns=["task", "features", "share", "low", "high", "n", "chance"])
-    return table.assign(paper=[0.5, 0.408], categories=20)
+    low, high = difference_interval(scene, n, other, n)
+    return table.assign(paper=[0.5, 0.408], categories=20, difference_low=low, difference_high=high)
 
 
 @pytest.mark.parametrize(

@@ -188,10 +188,11 @@ def test_pages_lead_to_each_other_and_to_notebooks_pages(good_run, tmp_path):
     other = Run("other", good_run.notebook, 1.0)
     write_pages([good_run, other], tmp_path, "sceneworld")
     links = addresses((tmp_path / "good.html").read_text(encoding="utf-8")).links
-    assert {"index.html", "other.html", "fails_in_cell.html"} <= set(links)
+    assert {"index.html", "other.html", "fails_in_cell.html", "glossary.html"} <= set(links)
     assert addresses((tmp_path / "index.html").read_text(encoding="utf-8")).links == [
         "good.html",
         "other.html",
+        "glossary.html",
     ]
 
 
