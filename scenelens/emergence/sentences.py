@@ -186,7 +186,7 @@ def describe_correlations(found: Emergence, network: str = "") -> Sentences:
             continue
         lines.append(
             f"**With {name}**: {_correlation(pearson)}{_beside_paper(pearson)}; by ranks "
-            f"{_correlation(spearman)}.{_unsure(pearson)}"
+            f"{_correlation(spearman)}."
         )
     difference = rows.loc[("pearson", DIFFERENCE)]
     # The reason why a correlation does not exist was said; that of their difference is the same.
@@ -210,16 +210,6 @@ def _beside_paper(row: pd.Series) -> str:
         return ""
     other = ", **of the opposite sign**" if row.r * row.paper < 0 else ""
     return f"; the paper: {row.paper:.2f}{other}"
-
-
-def _unsure(row: pd.Series) -> str:
-    """A warning where an interval excludes 0 and the permutation test does not."""
-    if row.reason or row.low != row.low or row.low <= 0 <= row.high or row.p < 0.05:
-        return ""
-    return (
-        " The interval excludes 0, but as large a correlation is not rare when the units are shuffled among "
-        "the objects (p): the sign is not certain."
-    )
 
 
 def _informative_detectors(found: Emergence, network: str) -> list[str]:

@@ -240,18 +240,6 @@ def test_the_opposite_sign_is_said(found, r, paper, said):
     assert ("**of the opposite sign**" in text) == said
 
 
-@pytest.mark.parametrize(("low", "high", "p", "said"), [
-    (-0.21, -0.05, 0.156, True), (-0.21, -0.05, 0.01, False), (-0.21, 0.05, 0.156, False),
-    (np.nan, np.nan, 0.156, False),
-])  # fmt: skip
-def test_an_interval_that_the_permutation_test_contradicts_is_said(found, low, high, p, said):
-    table = found.correlations.copy()
-    one = (table.against == "frequency") & (table.measure == "pearson")
-    table.loc[one, ["r", "low", "high", "p", "reason"]] = (-0.13, low, high, p, "")
-    text = sentences.describe_correlations(replace(found, correlations=table))
-    assert ("the sign is not certain" in text) == said
-
-
 def with_objects(found, units, informativeness):
     table = found.table.assign(units_scene=units, informativeness=np.asarray(informativeness, float))
     return sentences.describe_correlations(replace(found, table=table))

@@ -15,13 +15,14 @@ from scenelens.emergence.informativeness import informative_objects
 from scenelens.emergence.tables import (
     _detector_share,
     _emergence_table,
+    _influence,
+    _interval_of_difference,
     _labelled_layers,
-    _permutation_p,
     correlations,
     unit_counts,
 )
 from scenelens.errors import SceneLensError
-from scenelens.intervals import bootstrap_interval
+from scenelens.intervals import correlation_interval
 from tests.emergence.test_detectors import measured
 from tests.emergence.test_informativeness import world
 from tests.presence import presence
@@ -112,19 +113,6 @@ def test_both_correlations_are_scipys(units, frequency, informativeness):
         assert found[measure, "difference"] == pytest.approx(difference, abs=1e-9)
 
 
-def test_the_permutation_p_is_that_of_all_permutations():
-    """By hand: of the 24 orders of four, two reach |r| = 1, so p = 1/12; scipy goes through all of them."""
-    units, other = np.array([1.0, 2, 3, 4]), np.array([1.0, 4, 2, 3])
-    assert _permutation_p(np.array([units, units]).T, n=20_000) == pytest.approx(1 / 12, abs=0.01)
-    exact = stats.permutation_test(
-        (units,), lambda x: stats.pearsonr(x, other)[0], permutation_type="pairings"
-    ).pvalue
-    for measure in ("pearson", "spearman"):  # the same for whole numbers from one on
-        assert _permutation_p(np.array([units, other]).T, measure, n=20_000) == pytest.approx(
-            exact, abs=0.015
-        )
-
-
 def test_the_intervals_hold_what_they_should():
     """Drawn from a known world: r = 0.6 with frequency and 0 with informativeness."""
     rng = np.random.default_rng(0)
@@ -142,17 +130,30 @@ def test_the_intervals_hold_what_they_should():
     assert found.loc[("pearson", "informativeness")].p > 0.05
 
 
-def test_the_interval_is_the_package_s_bootstrap():
-    """Against `metrics.bootstrap_interval`, which draws one resample after the other."""
+def test_interval_and_p_are_the_package_s():
     rng = np.random.default_rng(5)
     units = rng.poisson(2, 40).astype(float)
     table = made_up(units, units + rng.normal(0, 2, 40), rng.poisson(1, 40))
-    found = correlations(table, n_resamples=4000).set_index(["measure", "against"])
-    for measure, r in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
-        pairs = table[["units_scene", "frequency"]].to_numpy()
-        low, high = bootstrap_interval(pairs, lambda drawn, r=r: r(*drawn.T)[0], seed=1, n_resamples=500)
+    found = correlations(table, n_resamples=300).set_index(["measure", "against"])
+    for measure in ("pearson", "spearman"):
         row = found.loc[measure, "frequency"]
-        assert (row.low, row.high) == (pytest.approx(low, abs=0.06), pytest.approx(high, abs=0.06))
+        expected = correlation_interval(table.units_scene, table.frequency, measure, n_permutations=300)
+        assert (row.low, row.high, row.p) == expected
+
+
+def test_the_interval_of_a_difference_by_hand():
+    one, other = {"r": 0.5, "low": 0.2, "high": 0.7}, {"r": 0.1, "low": -0.2, "high": 0.5}
+    # Independent: 0.4 - root(0.3^2 + 0.4^2) and 0.4 + root(0.2^2 + 0.3^2).
+    assert _interval_of_difference(one, other, 0) == pytest.approx((-0.1, 0.4 + math.sqrt(0.13)))
+    # They go up and down together entirely: 0.4 - |0.3 - 0.4|, 0.4 + |0.2 - 0.3|.
+    assert _interval_of_difference(one, other, 1) == pytest.approx((0.3, 0.5))
+
+
+def test_the_influence_of_a_case_is_what_leaving_it_out_shows():
+    pairs = np.random.default_rng(2).normal(size=(200, 2)) @ [[1, 0.5], [0, 1]]
+    r = np.corrcoef(pairs.T)[0, 1]
+    without = [np.corrcoef(np.delete(pairs, k, 0).T)[0, 1] for k in range(200)]
+    assert np.corrcoef(_influence(pairs, "pearson"), r - np.array(without))[0, 1] > 0.999
 
 
 def test_draws_without_a_correlation_are_left_out():

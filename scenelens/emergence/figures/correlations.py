@@ -113,7 +113,7 @@ def _points_caption(found: Emergence, rows: pd.DataFrame) -> str:
     reasons = [f"{row.against}: {row.reason}" for row in rows.itertuples() if row.reason]
     text = (
         f"Each point is one of {n} {found.which}, including those that no unit detects. Pearson's "
-        "correlation with its 95% bootstrap interval over objects. "
+        "correlation with its 95% interval over objects. "
     )
     if reasons:
         text += "There is no correlation with " + "; ".join(dict.fromkeys(reasons[:1])) + ". "
@@ -187,6 +187,6 @@ def _forest_caption(found: Emergence) -> str:
     quoted = " and ".join(f"{value:.2f}" for value in paper.EMERGENCE_CORRELATION.values())
     return (
         f"Correlation, over {found.which}, of the number of units with frequency and with informativeness, "
-        "and the second less the first. Filled: Pearson; open: Spearman; lines: 95% bootstrap intervals over "
+        "and the second less the first. Filled: Pearson; open: Spearman; lines: 95% intervals over "
         f"objects. Open diamonds: the paper's scene network, {quoted}."
     )
