@@ -108,10 +108,12 @@ def _clustered(k: np.ndarray, n: np.ndarray, confidence: float) -> tuple[float, 
         return math.nan, math.nan
     share, without = k.sum() / n.sum(), (k.sum() - k) / (n.sum() - n)
     variance = (m - 1) / m * float(((without - without.mean()) ** 2).sum())
-    cases = share * (1 - share) / variance if variance > 1e-15 else float(m)
+    if variance < 1e-15:
+        return _wilson(min(float(share), 1.0) * m, float(m), confidence)
     # Student's quantile in place of the normal one: as if there were that many cases fewer.
-    cases *= (NormalDist().inv_cdf(tail) / float(t.ppf(tail, m - 1))) ** 2
-    return _wilson(float(min(share * cases, cases)), float(cases), confidence)
+    narrower = (NormalDist().inv_cdf(tail) / float(t.ppf(tail, m - 1))) ** 2
+    cases = float(share * (1 - share) / variance * narrower)
+    return _wilson(float(share) * cases, cases, confidence)
 
 
 def layer_mean_interval(

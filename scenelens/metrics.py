@@ -185,9 +185,7 @@ def _cases(present: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndar
     return truth, values
 
 
-def reliability(
-    confidence: np.ndarray, right: np.ndarray, n_bins: int = 10, clusters: np.ndarray | None = None
-) -> pd.DataFrame:
+def reliability(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> pd.DataFrame:
     """Compare confidence with how often it was right, in bins of equal width (a reliability diagram).
 
     Edge cases: a bin without a case gives no row. A confidence between two bins counts in the higher one.
@@ -200,16 +198,12 @@ def reliability(
         (n,) bool: whether the case was right.
     n_bins : int, optional
         How many bins there are between 0 and 1 (default 10).
-    clusters : array_like, optional
-        (n,): what cases belong together, such as the image that each box is on. By default all cases are
-        independent.
 
     Returns
     -------
     pandas.DataFrame
         One row per bin, least confident first: ``n`` (int), ``confidence`` (float, its mean), ``right``
-        (float, the share), ``low`` and ``high`` (its 95% interval, Wilson's; of clusters, see
-        `scenelens.intervals.wilson_interval`: NaN where a bin has one only).
+        (float, the share), ``low`` and ``high`` (Wilson interval of the share, 95%).
 
     Raises
     ------
@@ -222,8 +216,6 @@ def reliability(
     [[2.0, 0.1, 0.0], [2.0, 0.9, 0.5]]
     """
     stated, true = np.asarray(confidence, float), np.asarray(right, bool)
-    if clusters is not None and np.shape(clusters) != stated.shape:
-        raise SceneLensError("one cluster for each case.")
     if stated.shape != true.shape or stated.ndim != 1 or np.any((stated < 0) | (stated > 1)):
         raise SceneLensError("one confidence between 0 and 1 for each case.")
     columns = ["n", "confidence", "right", "low", "high"]
@@ -234,12 +226,5 @@ def reliability(
     for number in np.unique(bins):
         chosen = bins == number
         k, n = int(true[chosen].sum()), int(chosen.sum())
-        counts = (k, n) if clusters is None else _by_cluster(true[chosen], np.asarray(clusters)[chosen])
-        rows.append((n, float(stated[chosen].mean()), k / n, *wilson_interval(*counts)))
+        rows.append((n, float(stated[chosen].mean()), k / n, *wilson_interval(k, n)))
     return pd.DataFrame(rows, columns=columns)
-
-
-def _by_cluster(right: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How many cases of each cluster are right, and how many it has."""
-    number = np.unique(clusters, return_inverse=True)[1]
-    return np.bincount(number, right), np.bincount(number)

@@ -47,10 +47,10 @@ def test_the_difference_of_shares_covers_exactly(n1, p1, n2, p2):
 
 @pytest.mark.parametrize("interval", [bca_interval, bootstrap_interval])
 def test_bootstraps_cover_a_sum(interval):
-    """A moderately skewed one: of 100 values of a gamma distribution."""
+    """A moderately skewed one: of 150 values of a gamma distribution."""
     rng = np.random.default_rng(1)
-    ends = (interval(rng.gamma(4, 1, 100), np.sum, n_resamples=250) for _ in range(300))
-    assert 0.93 <= share_of(low <= 400 <= high for low, high in ends) <= 0.97
+    ends = (interval(rng.gamma(4, 1, 150), np.sum, n_resamples=250) for _ in range(350))
+    assert 0.93 <= share_of(low <= 600 <= high for low, high in ends) <= 0.97
 
 
 @pytest.mark.parametrize(("images", "boxes", "p"), [(150, 45, 0.1), (40, 5, 0.5), (20, 4, 0.3)])

@@ -231,7 +231,10 @@ def _difference(table: pd.DataFrame, measure: str, of: str, against: Sequence[st
         return row | {"r": math.nan, "low": math.nan, "high": math.nan, "reason": reason}
     first, second = rows
     less, more = (_influence(table[[of, name]].to_numpy(float), measure) for name in against)
-    low, high = _interval_of_difference(second, first, float(np.corrcoef(more, less)[0, 1]))
+    # Where all cases lie on a line, none of them pulls, and nothing goes up and down together.
+    varies = min(less.std(), more.std()) > 1e-9
+    together = float(np.corrcoef(more, less)[0, 1]) if varies else 0.0
+    low, high = _interval_of_difference(second, first, together)
     return row | {"r": second["r"] - first["r"], "low": low, "high": high, "reason": ""}
 
 

@@ -14,7 +14,7 @@ from scenelens import paper
 from scenelens.annotations import Folding
 from scenelens.emergence import informative_objects
 from scenelens.errors import CannotAnswerError, SceneLensError
-from scenelens.intervals import bootstrap_interval
+from scenelens.intervals import bca_interval
 from scenelens.localization.examples import _Example
 from scenelens.localization.localizer import LEAST
 from scenelens.localization.study_localizers import ENOUGH, StudyLocalizer
@@ -25,7 +25,7 @@ from scenelens.localization.tables import (
     compare_with_paper,
 )
 from scenelens.metrics import reliability
-from scenelens.sentences import Sentences, interval, named, percent
+from scenelens.sentences import Sentences, difference_text, interval, named, percent
 from scenelens.studies import Study
 
 # Objects from which a difference can be told from chance: that six of six lie on one side has 1 chance in 32.
@@ -343,16 +343,12 @@ def _difference(row: dict, main: str) -> str:
             "nothing follows: "
             f"below {_FEWEST_OBJECTS} objects chance could put them all on one side."
         )
-    verdict = "more than"
-    if row["low"] <= 0 <= row["high"]:
-        verdict = "neither clearly more nor less than"
-    elif row["high"] < 0:
-        verdict = "less than"
+    names = (f"the {named(main)} network's mean", f"the {named(row['than'])} network's")
+    ends = (row["low"], row["high"])
+    text = difference_text(row["difference"], 0.0, ends, names, brief=True)
     return (
-        f"the {named(main)} network's best units reach {verdict} the {named(row['than'])} network's "
-        f"({100 * row['difference']:+.1f} points on average, 95% interval over the objects "
-        f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}; median {100 * row['median']:+.1f}; more for "
-        f"{row['higher']} of {row['n']} objects)."
+        f"over the best units for {row['n']} objects, {text}; median {100 * row['median']:+.1f}; more for "
+        f"{row['higher']} of {row['n']} objects."
     )
 
 
@@ -521,7 +517,7 @@ def _paired_difference(
     difference : float
         The statistic of the differences.
     low : float
-        The lower end of its 95% bootstrap interval.
+        The lower end of its 95% interval (BCa bootstrap).
     high : float
         The upper end.
     n : int
@@ -536,4 +532,4 @@ def _paired_difference(
     both = both[np.isfinite(both)]
     if not len(both):
         return math.nan, math.nan, math.nan, 0
-    return (float(statistic(both)), *bootstrap_interval(both, statistic, seed), len(both))
+    return (float(statistic(both)), *bca_interval(both, statistic, seed), len(both))

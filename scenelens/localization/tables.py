@@ -200,8 +200,8 @@ def compare_boxes(localizers: Mapping[str, StudyLocalizer], least: float = 0.5) 
 def _share_interval(boxes: pd.DataFrame) -> tuple[float, float]:
     """Return the 95% interval of the share of right boxes, over the images.
 
-    Boxes of one image are no independent cases, so whole images are resampled. Where all boxes or none are
-    right, resamples are all the same: then it is Wilson's interval, with an image as one case.
+    Boxes of one image are no independent cases: they are a cluster of `wilson_interval`. Where all boxes or
+    none are right, or all are on one image, an image is one case.
 
     Parameters
     ----------
@@ -219,11 +219,10 @@ def _share_interval(boxes: pd.DataFrame) -> tuple[float, float]:
     >>> [round(end, 3) for end in _share_interval(boxes)]
     [0.342, 1.0]
     """
-    counts = boxes.groupby("image").right.agg(["sum", "size"]).to_numpy(float)
-    hits, n = counts.T.sum(1) if len(counts) else (0.0, 0.0)
-    if 0 < hits < n and len(counts) > 1:
-        return bootstrap_interval(counts, lambda rows: rows[:, 0].sum() / rows[:, 1].sum(), n_resamples=1000)
-    return wilson_interval(len(counts) * hits / max(n, 1), len(counts))
+    images = boxes.groupby("image").right.agg(["sum", "size"])
+    if len(images) < 2:
+        return wilson_interval(float(boxes.right.mean()) * len(images) if len(images) else 0, len(images))
+    return wilson_interval(images["sum"].to_numpy(float), images["size"].to_numpy(float))
 
 
 def best_cases(study: Study, localizer: StudyLocalizer, n: int = 8) -> pd.DataFrame:

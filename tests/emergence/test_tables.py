@@ -156,16 +156,16 @@ def test_the_influence_of_a_case_is_what_leaving_it_out_shows():
     assert np.corrcoef(_influence(pairs, "pearson"), r - np.array(without))[0, 1] > 0.999
 
 
-def test_draws_without_a_correlation_are_left_out():
-    """One object with units among five: a third of the draws miss it, and say nothing. With one among three
-    hundred (and one other value of frequency) most draws are constant."""
+def test_one_object_with_units_says_nothing():
+    """Of five objects it is the most frequent by chance in one case of five: no correlation is excluded."""
     found = correlations(made_up([3, 0, 0, 0, 0], [5, 4, 3, 2, 1], [1, 0, 0, 0, 0]), n_resamples=500)
     row = found.set_index(["measure", "against"]).loc["pearson", "frequency"]
-    assert -1 <= row.low <= row.r <= row.high <= 1
+    assert (row.low, row.high) == (-1, 1)
+    assert row.p == pytest.approx(2 / 5, abs=0.06)
     both = [1] + [0] * 29
     rare = correlations(made_up(both, both[::-1], both), n_resamples=500).set_index(["measure", "against"])
     assert rare.reason["pearson", "frequency"] == ""
-    assert math.isnan(rare.low["pearson", "frequency"])
+    assert (rare.low["pearson", "frequency"], rare.high["pearson", "frequency"]) == (-1, 1)
 
 
 def test_the_papers_numbers_are_in_the_table():

@@ -212,7 +212,7 @@ def test_two_equal_networks_have_no_difference_and_the_limits_are_named(study, f
     monkeypatch.setattr(sentences, "_FEWEST_OBJECTS", 2)
     same = {"scene": found["scene"], "object": found["scene"]}
     text = sentences.describe_differences(study, same)
-    assert "neither clearly more nor less" in text
+    assert "are about equal" in text
     assert "No advantage of the scene network" in text
     assert "3 kinds of scene" in text
 
@@ -225,7 +225,7 @@ def test_a_handful_of_objects_decides_nothing(study, found, monkeypatch, n, deci
     table = pd.DataFrame([("ap", "object", 0.1, low, high, n, 0.05, n // 2)], columns=columns)
     monkeypatch.setattr(sentences, "_network_differences", lambda found, of: table)
     text = sentences.describe_differences(study, found)
-    assert ("reach more than" in text) == decides
+    assert ("points higher than" in text) == decides
     assert (f"median +5.0; more for {n // 2} of {n} objects" in text) == decides
     assert ("from which nothing follows" in text) == (not decides)
     assert ("No advantage" in text) == (not decides)
