@@ -12,12 +12,27 @@ import pandas as pd
 from PIL import Image
 
 from scenelens.files import csv_file, replace_file
+from scenelens.labels import names_text
 from scenelens.sentences import one_line
 from scenelens.studies import Study, top_images
 
 _SIDE = 96  # pixels of a thumbnail
 #: What the page shows of a label, where the table has it.
-_SHOWN = ("layer", "unit", "concept", "type", "iou", "ap", "precision", "n_images", "annotator")
+_SHOWN = (
+    "layer",
+    "unit",
+    "concept",
+    "type",
+    "images",
+    "same_name",
+    "iou",
+    "iou_chosen",
+    "ap",
+    "chance",
+    "precision",
+    "n_images",
+    "annotator",
+)
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("scenelens.analysis"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
@@ -49,14 +64,25 @@ def write_label_page(study: Study, network: str, labels: pd.DataFrame, folder: P
     SceneLensError
         If a file cannot be written.
     """
-    replace_file(folder / "labels.csv", csv_file(labels))
+    if "names" in labels:  # a set of names in place of one that is not sure
+        joined = labels.names.map(" or ".join, na_action="ignore")
+        replace_file(folder / "labels.csv", csv_file(labels.assign(names=joined)))
+        shown = labels.names.map(names_text, na_action="ignore")
+        labels = labels.assign(concept=shown.fillna(labels.concept))
+    else:
+        replace_file(folder / "labels.csv", csv_file(labels))
     columns = [name for name in _SHOWN if name in labels and labels[name].notna().any()]
     rows = [
         {"cells": [_text(row[name]) for name in columns], "pictures": _pictures(study, network, row, top)}
         for row in labels.to_dict("records")
     ]
     page = _TEMPLATES.get_template("labels.html.j2").render(
-        study=one_line(study.name), network=one_line(network), columns=columns, rows=rows, top=top
+        study=one_line(study.name),
+        network=one_line(network),
+        columns=columns,
+        rows=rows,
+        top=top,
+        judged="names" in labels,
     )
     replace_file(folder / "labels.html", page.encode(errors="replace"))
     return folder / "labels.html"

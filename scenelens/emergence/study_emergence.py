@@ -297,7 +297,8 @@ def measure_emergence(
 
 def _all_labels(study: Study, automatic: dict[str, AutomaticLabels]) -> pd.DataFrame:
     """Automatic labels of all networks and people's answers, checked against the study's networks."""
-    tables = [one.labels("iou") for one in automatic.values()]
+    # Rare concepts are gone already.
+    tables = [one.labels("iou", least_images=0) for one in automatic.values()]
     people = study.answers.labels()
     labels = pd.concat([*tables, people] if len(people) else tables, ignore_index=True)
     # Answers may come from another study's file; labels are checked here, once for all that is made of them.
@@ -408,7 +409,7 @@ def _labels_among_objects(found: Emergence, by: str) -> pd.DataFrame:
     # By AP, every unit would detect what all images show.
     without = LEAST_IMAGES if by == "ap" else 0
     chosen = [one.shown_often(0, least_without=without) for one in found.automatic.values()]
-    return pd.concat([one.labels(by, types=list(OBJECTS)) for one in chosen])
+    return pd.concat([one.labels(by, types=list(OBJECTS), least_images=0) for one in chosen])
 
 
 def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRule) -> pd.DataFrame:

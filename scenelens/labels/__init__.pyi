@@ -21,6 +21,7 @@ from .table import (
     check_labels,
     current,
     merge,
+    names_text,
     unit_types,
 )
 
@@ -50,6 +51,7 @@ __all__ = [
     "current",
     "label_networks",
     "merge",
+    "names_text",
     "read_amt",
     "read_netdissect",
     "score_student",

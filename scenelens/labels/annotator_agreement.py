@@ -17,6 +17,7 @@ import pandas as pd
 
 from scenelens.errors import SceneLensError
 from scenelens.intervals import bootstrap_interval
+from scenelens.labels.published import PUBLISHED, ROLES
 from scenelens.labels.rules import UNIT
 from scenelens.labels.table import TYPES, current
 
@@ -158,7 +159,8 @@ def score_student(labels: pd.DataFrame, student: str, others: pd.DataFrame) -> p
     Raises
     ------
     SceneLensError
-        If the student has no answers, or none about the same units.
+        If the student has no answers, or none about the same units; or if one table is about the paper's
+        own networks, which released answers are about, and the other is not.
 
     Examples
     --------
@@ -174,7 +176,9 @@ def score_student(labels: pd.DataFrame, student: str, others: pd.DataFrame) -> p
         names = ", ".join(sorted(set(labels.annotator))) or "nobody"
         raise SceneLensError(f"no answers by {student!r}; there are answers by {names}.")
     rest: dict[tuple[str, str, int], list[Any]] = {}
-    for answer in current(others).query("annotator != @student").itertuples():
+    known = current(others).query("annotator != @student")
+    _check_networks(own, known)
+    for answer in known.itertuples():
         rest.setdefault((answer.network, answer.layer, answer.unit), []).append(answer)
     answered = {(answer.network, answer.layer, answer.unit): answer for answer in own.itertuples()}
     rows = [_scored(answer, rest[unit]) for unit, answer in answered.items() if unit in rest]
@@ -183,6 +187,23 @@ def score_student(labels: pd.DataFrame, student: str, others: pd.DataFrame) -> p
             f"the others have not answered any of the {len(answered)} units that {student!r} did."
         )
     return pd.DataFrame(rows)
+
+
+def _check_networks(own: pd.DataFrame, others: pd.DataFrame) -> None:
+    """Raise where one table has published answers about a network of the paper, and the other has none."""
+    for network in sorted(set(own.network) & set(others.network) - set(ROLES)):
+        published = [bool(set(table.source[table.network == network]) & PUBLISHED) for table in (own, others)]
+        if published[0] != published[1]:
+            raise SceneLensError(
+                f"the published answers are about the paper's own {network} network, whose units are others "
+                "than those of the same numbers in this study: nothing can be scored. (If yours is the "
+                f"paper's network, call it {_paper_name(network)!r} in both tables.)"
+            )
+
+
+def _paper_name(role: str) -> str:
+    """What the paper's network of a role is called in its own files."""
+    return next((name for name, one in ROLES.items() if one == role), next(iter(ROLES)))
 
 
 def _scored(own: Any, others: Sequence[Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A unit's label depends on the measure that chooses it and on the least value that counts. Both are arguments
 of `AutomaticLabels.labels`, so the counts are computed once and cached, and labels by another rule cost
-nothing.
+next to nothing. What a label is worth is measured on images that did not choose it; see `halves`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,18 +24,24 @@ from scenelens.annotations import Annotations, SourceFile
 from scenelens.caches import keep, one_writer, read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import ArrayFile
+from scenelens.labels.checks import _falls, _ideal_unit, _precision_falls, _real_units
+from scenelens.labels.halves import _FoldCounts, _Folds, _Judged, _overlap
 from scenelens.labels.table import check_labels
 from scenelens.unfinished import Stamp, Unfinished
 
 #: The version of cached labels: raise it when a rule of labelling changes its numbers.
-LABELS_VERSION = 3
-#: Images that must show a concept: a unit's overlap with a rarer one would be chance.
+LABELS_VERSION = 4
+#: Images of a half that must show a concept: a unit's overlap with a rarer one would be chance.
 LEAST_IMAGES = 5
 #: Network Dissection counts a unit as a detector if the IoU of its label is above this.
 LEAST_IOU = 0.04
 
-_MEASURES = ("iou", "share_of_ceiling", "coverage", "above_chance", "precision", "ap")
+#: The measures that may choose a label. Those that may not do not notice that labels are wrong; see `checks`.
+_CHOOSING = ("iou", "f1", "correlation", "ap")
+_MEASURES = (*_CHOOSING, "share_of_ceiling", "coverage", "above_chance", "precision")
 _COUNTS = ("thresholds", "active", "shared", "fitting", "ap")  # the arrays of `LayerCounts`, in order
+_FOLD_COUNTS = ("active", "shared", "fitting", "top", "ap")  # and of `_FoldCounts`
+_FOLDS = ("pixels", "images", "n_images")  # and of `_Folds`
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ class LayerCounts:
         (units, concepts) int64, in how many of the unit's top images the concept fits.
     ap : numpy.ndarray
         (units, concepts) float64, average precision of the unit's peak for the concept's presence.
+    folds : _FoldCounts, optional
+        The same in each fold of the images; None where it was not counted.
     """
 
     thresholds: np.ndarray
@@ -60,6 +69,27 @@ class LayerCounts:
     shared: np.ndarray
     fitting: np.ndarray
     ap: np.ndarray
+    folds: _FoldCounts | None = None
+
+    def only(self, kept: np.ndarray) -> LayerCounts:
+        """The counts of some concepts.
+
+        Parameters
+        ----------
+        kept : numpy.ndarray
+            (concepts,) bool.
+
+        Returns
+        -------
+        LayerCounts
+            With the concepts that are kept.
+        """
+        one = self.folds
+        folds = one and replace(
+            one, shared=one.shared[..., kept], fitting=one.fitting[..., kept], ap=one.ap[..., kept]
+        )
+        columns = self.shared[:, kept], self.fitting[:, kept], self.ap[:, kept]
+        return LayerCounts(self.thresholds, self.active, *columns, folds)
 
 
 @dataclass(frozen=True)
@@ -87,6 +117,8 @@ class AutomaticLabels:
         (image, reason) of the images that could not be read.
     provenance : dict
         How the counts were made: sample, placement, seed, weights, n_images, quantile.
+    folds : _Folds, optional
+        What the images of each fold show; None where it was not counted, and then no unit has a label.
     """
 
     network: str
@@ -98,6 +130,11 @@ class AutomaticLabels:
     quantile: float
     skipped: tuple[tuple[str, str], ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    folds: _Folds | None = None
+
+    #: The measures that may choose a label; for how many units a measure falls.
+    CHOOSING: ClassVar[tuple[str, ...]] = _CHOOSING
+    falls = staticmethod(_falls)
 
     @property
     def layers(self) -> list[str]:
@@ -105,10 +142,12 @@ class AutomaticLabels:
         return list(self.counts)
 
     def measures(self, layer: str) -> dict[str, np.ndarray]:
-        """Every measure of a layer's units and all concepts.
+        """Every measure of a layer's units and all concepts, over all images.
 
         - iou: intersection over union of active and concept pixels, summed over all images. Every pixel of
           every image counts, also where nothing is annotated. NaN where neither has a pixel.
+        - f1: the harmonic mean of coverage and the share of the concept that is active, 2 iou / (1 + iou).
+        - correlation: Pearson's r of "is active" and "lies on the concept" over all pixels, -1..1.
         - ceiling: the highest IoU that these two areas allow, the smaller over the larger. A region of 0.5%
           of the pixels cannot cover a sky.
         - share_of_ceiling: iou / ceiling.
@@ -116,7 +155,8 @@ class AutomaticLabels:
         - above_chance: coverage minus the concept's share of all pixels, rescaled: 0 is chance, 1 is perfect.
         - precision: the share of the unit's top images that the concept fits (more than half of the active
           area lies on it), as people were asked in section 3.3.
-        - ap: average precision of the unit's peak as a detector of the concept's presence in an image.
+        - ap: average precision of the unit's peak as a detector of the concept's presence in an image. By
+          chance it is the share of the images that show the concept.
 
         Parameters
         ----------
@@ -134,22 +174,9 @@ class AutomaticLabels:
             If the layer was not measured.
         """
         counts = self._layer(layer)
-        truth = self.concepts.pixels.to_numpy()[None].astype(float)
-        active = counts.active[:, None].astype(float)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            iou = counts.shared / (active + truth - counts.shared)
-            ceiling = np.minimum(active, truth) / np.maximum(active, truth)
-            coverage = counts.shared / active
-            chance = truth / self.n_pixels
-            return {
-                "iou": iou,
-                "ceiling": ceiling,
-                "share_of_ceiling": iou / ceiling,
-                "coverage": coverage,
-                "above_chance": (coverage - chance) / (1 - chance),
-                "precision": counts.fitting / self.n_top,
-                "ap": counts.ap,
-            }
+        truth = self.concepts.pixels.to_numpy()[None]
+        found = _overlap(counts.shared, counts.active[:, None], truth, self.n_pixels)
+        return found | {"precision": counts.fitting / self.n_top, "ap": counts.ap}
 
     def table(self, layer: str) -> pd.DataFrame:
         """All pairs of a layer's units and concepts.
@@ -162,16 +189,17 @@ class AutomaticLabels:
         Returns
         -------
         pandas.DataFrame
-            One row per pair: ``layer``, ``unit``, ``concept``, ``kind``, ``type``, and every measure.
+            One row per pair: ``layer``, ``unit``, ``concept``, ``kind``, ``type``, ``images`` (those that
+            show the concept), ``chance`` (their share, which is the AP of a random order), and every measure.
         """
         found = self.measures(layer)
         units, n = found["iou"].shape
-        about = self.concepts.loc[np.tile(np.arange(n), units), ["concept", "kind", "type"]].reset_index(
-            drop=True
-        )
+        columns = ["concept", "kind", "type", "images"]
+        about = self.concepts.loc[np.tile(np.arange(n), units), columns].reset_index(drop=True)
         pairs = about.assign(layer=layer, unit=np.repeat(np.arange(units), n))
         values = {name: value.ravel() for name, value in found.items()}
-        return pairs[["layer", "unit", "concept", "kind", "type"]].assign(**values)
+        pairs = pairs[["layer", "unit", *columns]].assign(chance=pairs.images / self.n_images)
+        return pairs.assign(**values)
 
     def shown_often(self, least_images: int, least_without: int = 0) -> AutomaticLabels:
         """The same labels without rare concepts, and perhaps without those that are nearly everywhere.
@@ -196,56 +224,164 @@ class AutomaticLabels:
         kept = (shown >= least_images).to_numpy()
         if least_without:
             kept = kept & (self.n_images - shown >= least_without).to_numpy()
-        counts = {
-            layer: LayerCounts(
-                one.thresholds, one.active, one.shared[:, kept], one.fitting[:, kept], one.ap[:, kept]
-            )
-            for layer, one in self.counts.items()
-        }
-        return replace(self, concepts=self.concepts[kept].reset_index(drop=True), counts=counts)
+        folds = self.folds and replace(
+            self.folds, pixels=self.folds.pixels[:, kept], images=self.folds.images[:, kept]
+        )
+        counts = {layer: one.only(kept) for layer, one in self.counts.items()}
+        concepts = self.concepts[kept].reset_index(drop=True)
+        return replace(self, concepts=concepts, counts=counts, folds=folds)
 
-    def labels(self, by: str = "iou", least: float = 0.0, types: list[str] | None = None) -> pd.DataFrame:
-        """Each unit's best concept, with the measures behind it.
+    def labels(
+        self,
+        by: str = "iou",
+        least: float = 0.0,
+        types: list[str] | None = None,
+        least_images: int = LEAST_IMAGES,
+    ) -> pd.DataFrame:
+        """Each unit's best concept, with what other images say about it.
+
+        All images together choose the name. What it is worth is measured on images that did not choose: the
+        images are put into two halves in all 126 ways in which ten folds allow it, either half chooses a
+        concept, and the other half judges that. The mean of all these is the measure's value; the value on
+        the images that chose the name is in a column beside it. It is too high.
 
         Parameters
         ----------
         by : str, optional
-            The measure that chooses: 'iou' (default, as Network Dissection), 'share_of_ceiling', 'coverage',
-            'above_chance', 'precision' or 'ap'.
+            The measure that chooses: 'iou' (default, as Network Dissection), 'f1', 'correlation' or 'ap'.
         least : float, optional
-            Units whose best concept does not exceed this get no label (default 0; Network Dissection takes
-            an IoU of 0.04).
+            Units whose value does not exceed this on the images that judge get no label (default 0; Network
+            Dissection takes an IoU of 0.04, on the images that chose).
         types : list of str, optional
             Only concepts of these semantic types are considered (default: all).
+        least_images : int, optional
+            A concept is considered from this many images on for each half, so from twice as many in all
+            (default 5 and 10, as in Network Dissection).
 
         Returns
         -------
         pandas.DataFrame
-            The columns `labels.COLUMNS`, then ``kind`` and the measures. Annotator is 'automatic (<measure>)'
-            and source 'automatic'. Units that are never active have no row.
+            The columns `labels.COLUMNS`, then ``kind``; ``images`` (int, those that show the concept);
+            ``same_name`` (the share of the halves that choose this name, 0..1); ``names`` (tuple of str, the
+            smallest set that has the choice of at least 95% of the halves, the commonest first); all
+            measures, as judged by the other half (``ap`` over all images, unless it chose); ``iou_chosen``
+            (or by another measure: on all images, which chose), ``difference`` (chosen minus judged),
+            ``precision_chosen``; ``chance`` (the share of the images that show the concept: the AP of a
+            random order). Annotator is 'automatic (<measure>)' and source 'automatic'. Units that are never
+            active have no row, nor have units for which no concept is on enough images.
 
         Raises
         ------
         SceneLensError
-            If there is no such measure.
+            If there is no such measure, or it does not notice wrong labels and so may not choose.
+
+        Notes
+        -----
+        A half of the images varies around all of them as much as all of them vary around the world that they
+        were drawn from (the delete-half jackknife), so ``same_name`` and ``names`` say how sure a name is.
+        With `by` 'ap' there is a single way to make halves. The thresholds of units come from a sample of all
+        images, without looking at what these show.
         """
-        if by not in _MEASURES:
-            raise SceneLensError(f"no measure named {by!r}; {close_names(by, _MEASURES)}.")
-        allowed = self.concepts.type.isin(types).to_numpy() if types else np.ones(len(self.concepts), bool)
+        self._check_measure(by)
+        often = self.concepts.images.to_numpy() >= 2 * least_images
+        allowed = often & (self.concepts.type.isin(types).to_numpy() if types else True)
         tables = [self._best(layer, by, least, allowed) for layer in self.layers]
         when = datetime.now(UTC).isoformat(timespec="seconds")
         who = {"network": self.network, "annotator": f"automatic ({by})", "source": "automatic", "when": when}
         return check_labels(pd.concat(tables, ignore_index=True).assign(**who, n_images=self.n_top))
 
+    def check_measures(self, layer: str) -> pd.DataFrame:
+        """Put every measure to two tests: half of the labels lost, as many false ones added; see `checks`.
+
+        Parameters
+        ----------
+        layer : str
+            One of `layers`; of its units those that are active, each with the concept of the highest IoU.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per measure and test: ``measure``, ``test``; ``ideal`` (what the measure is after the
+            test, where it was 1: for a unit that is active exactly where its concept is); ``n`` (units),
+            ``before``, ``after`` (means over units), ``falls`` (the share of the units for which it falls).
+            AP needs every image, so its real units are not in this table (n = 0).
+
+        Raises
+        ------
+        SceneLensError
+            If the layer was not measured.
+        """
+        counts, found = self._layer(layer), self.measures(layer)
+        truth = self.concepts.pixels.to_numpy()
+        # As many false labels as true ones need as many pixels without a label.
+        allowed = (self.concepts.images.to_numpy() >= 2 * LEAST_IMAGES) & (2 * truth <= self.n_pixels)
+        scores = np.where(allowed, np.nan_to_num(found["iou"]), 0.0)
+        units = np.flatnonzero((counts.active > 0) & (scores.max(1, initial=0.0) > 0))
+        best = scores[units].argmax(1) if len(units) else np.zeros(0, int)
+        shared, active = counts.shared[units, best], counts.active[units]
+        real = _real_units(shared, active, truth[best], self.n_pixels)
+        return (
+            _ideal_unit()
+            .merge(
+                pd.concat([real, _precision_falls(found["precision"][units, best])]),
+                on=["measure", "test"],
+                how="left",
+            )
+            .fillna({"n": 0})
+            .astype({"n": int})
+        )
+
+    @staticmethod
+    def _check_measure(by: str) -> None:
+        if by in _MEASURES and by not in _CHOOSING:
+            raise SceneLensError(
+                f"{by} may not choose a label: it does not notice where a concept's labels are wrong. Take "
+                f"one of {', '.join(_CHOOSING)}."
+            )
+        if by not in _MEASURES:
+            raise SceneLensError(f"no measure named {by!r}; {close_names(by, _CHOOSING)}.")
+
     def _best(self, layer: str, by: str, least: float, allowed: np.ndarray) -> pd.DataFrame:
-        found = self.measures(layer)
+        found, counts = self.measures(layer), self._layer(layer)
         # Concepts that may not win get -inf, so a unit without any concept is left out below.
         scores = np.where(allowed & np.isfinite(found[by]), found[by], -np.inf)
         best = scores.argmax(1) if scores.shape[1] else np.zeros(len(scores), int)
-        kept = np.flatnonzero((scores.max(1, initial=-np.inf) > least) & (self._layer(layer).active > 0))
-        chosen = self.concepts.iloc[best[kept]][["concept", "kind", "type"]].reset_index(drop=True)
-        values = {name: value[kept, best[kept]] for name, value in found.items()}
-        return chosen.assign(layer=layer, unit=kept, **values)
+        chosen = scores.max(1, initial=-np.inf)
+        judged = self._judged(layer, by, allowed)
+        kept = np.flatnonzero((chosen > 0) & (judged.values[by] > least) & (counts.active > 0))
+        columns = ["concept", "kind", "type", "images"]
+        table = self.concepts.iloc[best[kept]][columns].reset_index(drop=True)
+        names = self.concepts.concept.to_numpy()
+        values = {"ap": found["ap"][kept, best[kept]]}
+        values |= {name: value[kept] for name, value in judged.values.items()}
+        values |= {f"{by}_chosen": chosen[kept], "difference": (chosen - judged.values[by])[kept]}
+        return table.assign(
+            same_name=judged.same(best)[kept],
+            names=[tuple(names[judged.names(unit)]) for unit in kept.tolist()],
+            layer=layer,
+            unit=kept,
+            **values,
+            precision_chosen=found["precision"][kept, best[kept]],
+            chance=table.images / self.n_images,
+        )
+
+    def _judged(self, layer: str, by: str, allowed: np.ndarray) -> _Judged:
+        """What the halves say; known for as long as this object lives."""
+        key = (layer, by, allowed.tobytes())
+        if key not in self._known:
+            counts = self._layer(layer).folds
+            if counts is None or self.folds is None:  # counts that someone made without folds
+                units = len(self._layer(layer).active)
+                unknown = {name: np.full(units, np.nan) for name in (*_MEASURES, "ceiling")}
+                self._known[key] = _Judged(np.zeros((0, units), int), unknown)
+            else:
+                pixels = self.n_pixels // self.n_images
+                self._known[key] = _Judged.of(counts, self.folds, pixels, by, allowed)
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str, bytes], _Judged]:
+        return {}
 
     def _layer(self, layer: str) -> LayerCounts:
         if layer not in self.counts:
@@ -378,18 +514,30 @@ def _pack(labels: AutomaticLabels) -> bytes:
         "provenance": labels.provenance,
         "layers": labels.layers,
     }
-    arrays = {
-        f"{k}-{name}": getattr(one, name) for k, one in enumerate(labels.counts.values()) for name in _COUNTS
-    }
+    arrays: dict[str, np.ndarray] = {}
+    for k, one in enumerate(labels.counts.values()):
+        arrays |= {f"{k}-{name}": getattr(one, name) for name in _COUNTS}
+        if one.folds is not None:
+            arrays |= {f"{k}-folds-{name}": getattr(one.folds, name) for name in _FOLD_COUNTS}
+    if labels.folds is not None:
+        arrays |= {f"folds-{name}": getattr(labels.folds, name) for name in _FOLDS}
     return ArrayFile.pack(about, arrays)
 
 
 def _unpack(content: bytes) -> AutomaticLabels:
     about, arrays = ArrayFile.unpack(content)
+
+    def part(kind: Any, start: str, names: tuple[str, ...]) -> Any:
+        found = [arrays.get(f"{start}-{name}") for name in names]
+        return None if any(one is None for one in found) else kind(*found)
+
     counts = {
-        layer: LayerCounts(*(arrays[f"{k}-{name}"] for name in _COUNTS))
+        layer: replace(
+            part(LayerCounts, f"{k}", _COUNTS), folds=part(_FoldCounts, f"{k}-folds", _FOLD_COUNTS)
+        )
         for k, layer in enumerate(about.pop("layers"))
     }
+    about["folds"] = part(_Folds, "folds", _FOLDS)
     about["concepts"] = pd.DataFrame(about["concepts"])
     about["skipped"] = tuple(tuple(one) for one in about["skipped"])
     return AutomaticLabels(counts=counts, **about)

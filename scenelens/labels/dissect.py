@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest
 from scenelens.labels.automatic import AutomaticLabels, LayerCounts
 from scenelens.labels.concept_maps import AnnotatedFrame, ConceptMaps
+from scenelens.labels.halves import _deal, _FoldCounts, _Folds
 from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
 from scenelens.labels.peaks import Peaks
 from scenelens.labels.tally import Tally
@@ -157,6 +158,7 @@ class _Job:
     ) -> None:
         self.network, self.layers = network, layers
         self.annotations, self.order, self.options = annotations, order, options
+        self.folds = _deal(order)
         stamps = AutomaticLabels.stamps(annotations)
         about = [layers, digest(repr((order, options)))]
         self.thresholds, self.counts = (
@@ -197,7 +199,7 @@ def _images(annotations: Annotations, images: Sequence[str] | None) -> list[str]
 def _label_group(jobs: Sequence[_Job]) -> list[AutomaticLabels]:
     """Label networks that see the same frame, each with its layers."""
     order, options, annotations = jobs[0].order, jobs[0].options, jobs[0].annotations
-    shown = _ShownConcepts(ConceptMaps(annotations, jobs[0].network, options.kinds))
+    shown = _ShownConcepts(ConceptMaps(annotations, jobs[0].network, options.kinds), jobs[0].folds)
     say, room = Announcer(options.progress), KEPT_BYTES // len(jobs)
     with tempfile.TemporaryDirectory(prefix="scenelens-") as folder:
         counts = []
@@ -221,24 +223,27 @@ def _label_group(jobs: Sequence[_Job]) -> list[AutomaticLabels]:
 
 
 class _ShownConcepts:
-    """Which concepts the images show, and on how many pixels."""
+    """Which concepts the images show, and on how many pixels, in each fold."""
 
-    def __init__(self, concepts: ConceptMaps) -> None:
-        self.concepts = concepts
+    def __init__(self, concepts: ConceptMaps, folds: Mapping[str, int]) -> None:
+        self.concepts, self._folds = concepts, folds
         self.shown: list[np.ndarray] = []  # for every image the numbers (from 0) of its concepts
+        self.folds: list[int] = []  # and its fold
         self.skipped: list[tuple[str, str]] = []
-        self.areas = np.zeros(1, np.int64)
+        self.areas = np.zeros((1 + max(folds.values()), 1), np.int64)
 
-    def add(self, image: AnnotatedFrame) -> None:
+    def add(self, name: str, image: AnnotatedFrame) -> None:
         """Add one image."""
         n, (height, width) = len(self.concepts), image.frame.shape[:2]
         areas = image.shown.areas(n)
         areas[image.scene] += height * width
         areas[0] = 0
         # New concepts may have turned up since the last image.
-        self.areas = np.pad(self.areas, (0, n + 1 - len(self.areas))) + areas
+        self.areas = np.pad(self.areas, ((0, 0), (0, n + 1 - self.areas.shape[1])))
+        self.areas[self._folds[name]] += areas
         shown = self.concepts.present(areas, height * width)
         self.shown.append(np.flatnonzero(shown[1:]).astype(np.int32))
+        self.folds.append(self._folds[name])
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs besides `news`, as a JSON value."""
@@ -248,7 +253,8 @@ class _ShownConcepts:
         """What is known of the images after the first ones, and after the first skipped ones."""
         shown = self.shown[images:]
         ends = np.cumsum([len(one) for one in shown], dtype=np.int64)
-        return self.skipped[skipped:], {"shown": _joined(shown, np.int32), "ends": ends}
+        arrays = {"shown": _joined(shown, np.int32), "ends": ends}
+        return self.skipped[skipped:], arrays | {"folds": np.array(self.folds[images:], np.int32)}
 
     def restore(self, work: Unfinished) -> None:
         """Take over what an earlier process found."""
@@ -256,12 +262,21 @@ class _ShownConcepts:
         self.areas = np.array(work.total[0]["areas"], np.int64)
         for skipped, arrays in work.parts:
             self.skipped += [(image, reason) for image, reason in skipped]
+            self.folds += arrays["folds"].tolist()
             self.shown += np.split(arrays["shown"], arrays["ends"][:-1]) if len(arrays["ends"]) else []
 
     def table(self) -> pd.DataFrame:
         """One row per concept, with its pixels and images over all."""
-        shown = np.bincount(np.concatenate(self.shown), minlength=len(self.concepts))
-        return self.concepts.concepts.assign(pixels=self.areas[1:], images=shown)
+        folds = self.by_fold()
+        return self.concepts.concepts.assign(pixels=folds.pixels.sum(0), images=folds.images.sum(0))
+
+    def by_fold(self) -> _Folds:
+        """The pixels and images of each concept in each fold."""
+        n, of_image = len(self.areas), np.array(self.folds, int)
+        images = np.zeros((n, len(self.concepts)), np.int64)
+        of_concept = np.repeat(of_image, [len(one) for one in self.shown])
+        np.add.at(images, (of_concept, np.concatenate(self.shown)), 1)
+        return _Folds(self.areas[:, 1:], images, np.bincount(of_image, minlength=n))
 
 
 def _joined(arrays: Sequence[np.ndarray], dtype: Any) -> np.ndarray:
@@ -276,8 +291,12 @@ class _UnitCounts:
         self.job, self.forward, self.peaks = job, forward, peaks
         self.axes = {layer: job.network.axes(layer, job.options.placement) for layer in job.layers}
         self.n_top = job.options.n_top
-        shapes = forward.shapes.items()
-        self.tallies = {layer: Tally.empty(shape[0], self.n_top, n_kinds) for layer, shape in shapes}
+        self.n_folds = 1 + max(job.folds.values())
+        most = (1 + len(job.folds) // self.n_folds) * int(np.prod(job.network.input_size))
+        self.tallies = {
+            layer: Tally.empty(shape[0], self.n_top, n_kinds, self.n_folds, most)
+            for layer, shape in forward.shapes.items()
+        }
         self.thresholds: Maps = {}
         self._fresh: list[np.ndarray] = []  # the peaks of each image since the latest state on disk
         self._kept = (0, 0)  # how many images and skipped images that state has
@@ -331,11 +350,12 @@ class _UnitCounts:
             tally.make_room(n)
         frames = [one.frame for one in images]
         taken = self.forward.take(names, frames, self.job.annotations)
-        for one, maps in zip(images, taken, strict=True):
+        for name, one, maps in zip(names, images, taken, strict=True):
             highest = {layer: values.reshape(len(values), -1).max(1) for layer, values in maps.items()}
             for layer, tally in self.tallies.items():
                 levels, axes = self.thresholds[layer], self.axes[layer]
-                tally.count(maps[layer], levels, one.shown, one.scene, slots, axes, peaks=highest[layer])
+                how = {"peaks": highest[layer], "fold": self.job.folds[name]}
+                tally.count(maps[layer], levels, one.shown, one.scene, slots, axes, **how)
             peaks = np.concatenate(list(highest.values()))
             self.peaks.add(peaks)
             self._fresh.append(peaks)
@@ -346,7 +366,8 @@ class _UnitCounts:
         if not n_images:
             raise SceneLensError(f"no image could be read; the first: {shown.skipped[0][1]}")
         self.job.counts.check_files()
-        ap = self.peaks.ap(self.forward.shapes, shown.shown, n)
+        first = np.array(shown.folds) < self.n_folds // 2
+        ap = self.peaks.ap(self.forward.shapes, shown.shown, n, (np.ones(n_images, bool), first, ~first))
         counts = {layer: self._layer(layer, tally, ap[layer], n) for layer, tally in self.tallies.items()}
         network = self.forward.network
         return AutomaticLabels(
@@ -359,14 +380,27 @@ class _UnitCounts:
             quantile=quantile,
             skipped=tuple(shown.skipped),
             provenance=how | {"weights": network.weights_hash, "n_images": n_images, "quantile": quantile},
+            folds=shown.by_fold(),
         )
 
     def _layer(self, layer: str, tally: Tally, ap: np.ndarray, n: int) -> LayerCounts:
         tally.make_room(n)
-        # In how many of a unit's top images each concept fits; column 0 is no concept.
-        fits = tally.top_fits.reshape(len(tally.active), -1)
-        fitting = np.stack([np.bincount(row, minlength=n + 1) for row in fits])[:, 1:]
-        return LayerCounts(self.thresholds[layer], tally.active, tally.shared[:, 1 : n + 1], fitting, ap)
+        shared = tally.fold_shared[:, :, 1 : n + 1]
+        fitting, top = self._fitting(tally, n)
+        folds = _FoldCounts(tally.fold_active, shared, fitting, top, ap[1:].astype(np.float32))
+        totals = tally.active, shared.sum(0, dtype=np.int64), fitting.sum(0, dtype=np.int64)
+        return LayerCounts(self.thresholds[layer], *totals, ap[0], folds)
+
+    def _fitting(self, tally: Tally, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """In how many of a unit's top images each concept fits, and how many these are, in each fold."""
+        units = np.arange(len(tally.top_folds))[:, None]
+        fitting = np.zeros((self.n_folds, len(units), n + 1), np.int32)
+        top = np.zeros((self.n_folds, len(units)), np.int32)
+        there = tally.top_folds >= 0
+        np.add.at(top, (tally.top_folds[there], np.broadcast_to(units, there.shape)[there]), 1)
+        for kind in range(tally.top_fits.shape[2]):
+            np.add.at(fitting, (tally.top_folds, units, tally.top_fits[:, :, kind]), there)
+        return fitting[:, :, 1:], top  # column 0 is no concept
 
 
 def _count_all(counts: Sequence[_UnitCounts], shown: _ShownConcepts, images: list[str]) -> None:
@@ -377,8 +411,8 @@ def _count_all(counts: Sequence[_UnitCounts], shown: _ShownConcepts, images: lis
         bar.update(first)
         for names, annotated, skipped in read_ahead(shown.concepts.annotated_frame, images[first:]):
             shown.skipped += skipped
-            for image in annotated:
-                shown.add(image)
+            for name, image in zip(names, annotated, strict=True):
+                shown.add(name, image)
             for one in counts:
                 one.count(names, annotated, shown.concepts)
             done += len(names) + len(skipped)

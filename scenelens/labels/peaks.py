@@ -50,7 +50,11 @@ class Peaks:
             ) from None
 
     def ap(
-        self, shapes: dict[str, tuple[int, int, int]], shown: Sequence[np.ndarray], n_concepts: int
+        self,
+        shapes: dict[str, tuple[int, int, int]],
+        shown: Sequence[np.ndarray],
+        n_concepts: int,
+        parts: Sequence[np.ndarray],
     ) -> Maps:
         """Average precision of every unit's peak for every concept's presence. Call it once, at the end.
 
@@ -62,22 +66,35 @@ class Peaks:
             For every image the numbers (from 0) of the concepts that it shows.
         n_concepts : int
             How many concepts there are.
+        parts : sequence of numpy.ndarray
+            Sets of images, (n_images,) bool each.
 
         Returns
         -------
         dict of str to numpy.ndarray
-            (units, n_concepts) float64 for each layer; NaN for a concept that no image shows.
+            (parts, units, n_concepts) float64 for each layer; NaN for a concept that no image of the part
+            shows.
         """
         with self._full_disk_as_sentence():
             self.file.close()
-        starts, present = np.cumsum([0, *map(len, shown)]), np.concatenate(shown)
         units = [shape[0] for shape in shapes.values()]
         peaks = np.memmap(self.file.name, np.float32, "r").reshape(len(shown), sum(units))
         columns = np.split(np.arange(sum(units)), np.cumsum(units)[:-1])
-        found = (
-            _presence_ap(peaks[:, part[0] : part[-1] + 1], starts, present, n_concepts) for part in columns
-        )
-        return dict(zip(shapes, found, strict=True))
+        found = {
+            layer: np.full((len(parts), n, n_concepts), np.nan)
+            for layer, n in zip(shapes, units, strict=True)
+        }
+        for k, part in enumerate(parts):
+            chosen = np.flatnonzero(part).tolist()
+            present = [shown[image] for image in chosen]
+            starts, joined = (
+                np.cumsum([0, *map(len, present)]),
+                np.concatenate([*present, np.zeros(0, np.int32)]),
+            )
+            for layer, own in zip(shapes, columns, strict=True):
+                values = np.asarray(peaks[:, own[0] : own[-1] + 1])[chosen]
+                found[layer][k] = _presence_ap(values, starts, joined, n_concepts)
+        return found
 
 
 def _presence_ap(peaks: np.ndarray, starts: np.ndarray, shown: np.ndarray, n_concepts: int) -> np.ndarray:

@@ -19,6 +19,9 @@ from scenelens.labels.table import CATEGORIES, TYPES, check_labels, concept_type
 #: Which network of a study each network with published labels is.
 ROLES = {"places205-alexnet": "scene", "places365-alexnet": "scene", "imagenet-alexnet": "object"}
 
+#: The sources of labels about the paper's own networks.
+PUBLISHED = frozenset({"released answers", "Network Dissection"})
+
 _MOST_UNITS = 10**9
 _WORKERS = 3  # answers per unit
 _IMAGES = 57  # images judged per unit: of the 60 shown, three were catch trials

@@ -16,7 +16,7 @@ import contextlib
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS answers (
 # Older programs know no `written`: they read such a file all the same, and leave it empty in what they add.
 _ADD_WRITTEN = "ALTER TABLE answers ADD COLUMN written TEXT NOT NULL DEFAULT ''"
 _FIELDS = ("identity", *COLUMNS, "details")
+_WHO = _FIELDS.index("annotator")
 _NAMES = ", ".join(f'"{name}"' for name in _FIELDS)
 # Only a known identity is skipped. Whatever else is wrong with a row is an error, never a row less.
 _INSERT = (
@@ -128,15 +129,24 @@ class LabelStore:
         self._write(_ADD, [(identity, *row, _text("details", details or ""), now)])
         return identity
 
-    def merge(self, *others: str | Path | LabelStore) -> int:
+    def merge(
+        self, *others: str | Path | LabelStore, same: Collection[str] = (), apart: Collection[str] = ()
+    ) -> int:
         """Copy the answers of other files into this one, earlier answers included.
 
-        All files are read before anything is written, so a broken file among them changes nothing.
+        All files are read before anything is written, so a broken file among them changes nothing. Two people
+        may have written the same name into the form. Where a name of a file is known already, and no answer
+        of it shows that it is the same person's, you are asked: say `same` or `apart`.
 
         Parameters
         ----------
         *others : str, pathlib.Path or LabelStore
             The other files.
+        same : collection of str, optional
+            Names that mean one person wherever they stand.
+        apart : collection of str, optional
+            Names that mean another person in each file. The file's name is added to them, such as "Ada
+            (row2)".
 
         Returns
         -------
@@ -146,15 +156,46 @@ class LabelStore:
         Raises
         ------
         SceneLensError
-            If a file is missing or cannot be read.
+            If a file is missing or cannot be read, or a name could mean two people.
         """
         rows: list[tuple] = []
+        known = {row[0]: row[_WHO] for row in self._rows()}  # the name that each answer has here
         for other in others:
             store = other if isinstance(other, LabelStore) else LabelStore(other)
             if not store.path.exists():
                 raise SceneLensError(f"there is no file {store.path} to merge.")
-            rows += store._rows()
+            named = store._rows()
+            called = {name: self._called(name, store, named, known, same, apart) for name in _names_in(named)}
+            named = [(*row[:_WHO], called[row[_WHO]], *row[_WHO + 1 :]) for row in named]
+            known |= {row[0]: row[_WHO] for row in named if row[0] not in known}
+            rows += named
         return self._write(_MERGE, sorted(rows, key=_written))
+
+    def _called(
+        self,
+        name: str,
+        store: LabelStore,
+        rows: list[tuple],
+        known: Mapping[str, str],
+        same: Collection[str],
+        apart: Collection[str],
+    ) -> str:
+        """What an annotator of another file is called here."""
+        own = [row[0] for row in rows if row[_WHO] == name]
+        earlier = {known[identity] for identity in own if identity in known}
+        if earlier:  # some of these answers are here already: it is the person who gave them
+            return name if name in earlier else min(earlier)
+        if name not in known.values() or name in same:
+            return name
+        new = _other_name(name, store.path.stem, set(known.values()))
+        if name not in apart:
+            have = sum(one == name for one in known.values())
+            raise SceneLensError(
+                f"{name!r} has {have} answers here and {len(own)} others in {store.path.name}: one person or "
+                f"two? merge(..., same=[{name!r}]) takes them for one, merge(..., apart=[{name!r}]) calls "
+                f"the second {new!r}."
+            )
+        return new
 
     def _write(self, insert: str, rows: list[tuple]) -> int:
         with self._open(write=True) as database:
@@ -310,6 +351,24 @@ class LabelStore:
         }.get(primary, str(error))
         again = " The answer was not written; give it again when the cause is removed." if write else ""
         return f"{self.path}: {what}.{again}"
+
+
+def _names_in(rows: Iterable[tuple]) -> list[str]:
+    """The annotators, in the order of their first answer."""
+    return list(dict.fromkeys(row[_WHO] for row in rows))
+
+
+def _other_name(name: str, file: str, taken: set[str]) -> str:
+    """A name that nobody has, made with a file's name.
+
+    >>> _other_name("Ada", "row2", {"Ada"}), _other_name("Ada", "row2", {"Ada", "Ada (row2)"})
+    ('Ada (row2)', 'Ada (row2) 2')
+    """
+    new, number = f"{name} ({file})", 1
+    while new in taken:
+        number += 1
+        new = f"{name} ({file}) {number}"
+    return new
 
 
 def _is_database(path: Path) -> bool:

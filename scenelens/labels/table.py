@@ -8,6 +8,7 @@ then depends on the rule that makes one answer of several, so the rule is an arg
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -301,6 +302,32 @@ def _common_concepts(answers: pd.DataFrame) -> pd.DataFrame:
     found = names.groupby(key, sort=False).precision.agg(["size", "max"]).reset_index()
     found = found.sort_values(["size", "max"], ascending=False, kind="stable")
     return found.drop_duplicates([*UNIT, "type"])[key]
+
+
+def names_text(names: Sequence[str], most: int = 3) -> str:
+    """A set of names that a unit may have, as one text.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names, the likeliest first; see `AutomaticLabels.labels`.
+    most : int, optional
+        How many of them are said at most (default 3).
+
+    Returns
+    -------
+    str
+        The names, and how many others there are.
+
+    Examples
+    --------
+    >>> names_text(["bed"]), names_text(["bed", "sofa"]), names_text(["bed", "sofa", "rug", "wall"], 2)
+    ('bed', 'bed or sofa', 'bed, sofa or 2 others')
+    """
+    shown = list(names[:most])
+    left = len(names) - len(shown)
+    last = f"{left} other{'s' * (left > 1)}" if left else (shown.pop() if len(shown) > 1 else "")
+    return ", ".join(shown) + (f" or {last}" if last else "")
 
 
 def concept_type(kind: str, concept: str) -> str:

@@ -125,28 +125,32 @@ def _join(places, first, codes, numbers, n_codes):
 
 @dataclass
 class Tally:
-    """What is counted for one layer over all images.
+    """What is counted for one layer, in each fold of the images.
 
     Attributes
     ----------
-    active : numpy.ndarray
-        (units,) int64, the active pixels: those above the threshold.
-    shared : numpy.ndarray
-        (units, concepts + 1) int64, the active pixels on each concept; column 0 is no concept.
+    fold_active : numpy.ndarray
+        (folds, units) int64, the active pixels: those above the threshold.
+    fold_shared : numpy.ndarray
+        (folds, units, concepts + 1) int32 or int64, the active pixels on each concept; column 0 is no
+        concept.
     top_peaks : numpy.ndarray
         (units, n) float32, the highest peaks so far, in no order; -inf where there is none yet.
     top_fits : numpy.ndarray
         (units, n, kinds + 1) int32. For the image of each peak and for each kind of concept, the concept that
         more than half of the active pixels lie on, 0 for none; the image's scene is last.
+    top_folds : numpy.ndarray
+        (units, n) int32, the fold of the image of each peak; -1 where there is none yet.
     """
 
-    active: np.ndarray
-    shared: np.ndarray
+    fold_active: np.ndarray
+    fold_shared: np.ndarray
     top_peaks: np.ndarray
     top_fits: np.ndarray
+    top_folds: np.ndarray
 
     @classmethod
-    def empty(cls, units: int, n_top: int, kinds: int) -> Tally:
+    def empty(cls, units: int, n_top: int, kinds: int, folds: int = 1, most: int = 1 << 40) -> Tally:
         """Return a tally in which nothing is counted yet.
 
         Parameters
@@ -157,6 +161,10 @@ class Tally:
             How many of the highest peaks are remembered.
         kinds : int
             How many kinds of concepts have maps.
+        folds : int, optional
+            How many folds the images are dealt into (default 1).
+        most : int, optional
+            The pixels of all images of the largest fold: where they fit, small numbers are enough.
 
         Returns
         -------
@@ -164,11 +172,22 @@ class Tally:
             With room for 63 concepts; see `make_room`.
         """
         return cls(
-            np.zeros(units, np.int64),
-            np.zeros((units, 64), np.int64),
+            np.zeros((folds, units), np.int64),
+            np.zeros((folds, units, 64), np.int32 if most < 1 << 31 else np.int64),
             np.full((units, n_top), -np.inf, np.float32),
             np.zeros((units, n_top, kinds + 1), np.int32),
+            np.full((units, n_top), -1, np.int32),
         )
+
+    @property
+    def active(self) -> np.ndarray:
+        """(units,) int64, the active pixels of all folds."""
+        return np.asarray(self.fold_active.sum(0))
+
+    @property
+    def shared(self) -> np.ndarray:
+        """(units, concepts + 1) int64, the active pixels on each concept, of all folds."""
+        return np.asarray(self.fold_shared.sum(0, dtype=np.int64))
 
     def make_room(self, concepts: int) -> None:
         """Make columns for more concepts.
@@ -178,11 +197,11 @@ class Tally:
         concepts : int
             The highest number of a concept.
         """
-        have = self.shared.shape[1]
+        have = self.fold_shared.shape[2]
         if concepts >= have:
             # Doubling the columns keeps the copies rare: new concepts turn up in most of the first images.
             more = max(concepts + 1, 2 * have) - have
-            self.shared = np.pad(self.shared, ((0, 0), (0, more)))
+            self.fold_shared = np.pad(self.fold_shared, ((0, 0), (0, 0), (0, more)))
 
     def count(
         self,
@@ -194,6 +213,7 @@ class Tally:
         axes: tuple[Axis, Axis],
         fits: float = 0.5,
         peaks: np.ndarray | None = None,
+        fold: int = 0,
     ) -> None:
         """Add one image.
 
@@ -217,6 +237,8 @@ class Tally:
             It must be at least 0.5, so that at most one concept of a kind fits.
         peaks : numpy.ndarray, optional
             (units,) float32, the highest value of each map, where it is known.
+        fold : int, optional
+            The image's fold (default 0).
 
         Examples
         --------
@@ -244,10 +266,12 @@ class Tally:
             rows.share,
             columns.first,
             columns.share,
-            self.active,
-            self.shared,
+            self.fold_active[fold],
+            self.fold_shared[fold],
             self.top_peaks,
             self.top_fits,
+            self.top_folds,
+            fold,
             fits,
         )
 
@@ -269,6 +293,8 @@ def _count(
     shared,
     peaks,
     top_fits,
+    top_folds,
+    fold,
     fits,
 ):
     """Count all units in one image; the arguments are those of `Tally.count` and the tally's arrays."""
@@ -302,6 +328,7 @@ def _count(
         enters = peak > peaks[unit, slot]
         if enters:
             peaks[unit, slot] = peak
+            top_folds[unit, slot] = fold
             top_fits[unit, slot] = 0
         if n:
             k = _by_concept(found, touched, m, members, scene, n, by_concept, seen)

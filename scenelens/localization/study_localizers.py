@@ -344,7 +344,7 @@ def _named_units(automatic: AutomaticLabels) -> pd.DataFrame:
 def _name_units(automatic: AutomaticLabels) -> pd.DataFrame:
     """Each unit's best concept by IoU, among objects, parts and materials, with its threshold: of the units
     whose IoU is above 0.04 (Network Dissection's rule), and of each layer's best unit where none is."""
-    labels = automatic.labels("iou")
+    labels = automatic.labels("iou", least_images=1)  # the test set will say what the names are worth
     best = labels.groupby("layer").iou.transform("max")
     labels = labels[(labels.iou > LEAST_IOU) | (labels.iou == best)].reset_index(drop=True)
     return _with_thresholds(labels, automatic)

@@ -7,10 +7,11 @@ from .sentences import (
     describe_comparison,
     describe_counts_by_rule,
     describe_levels,
+    describe_names,
     describe_score,
 )
 from .sources import LabelSet, automatic_set, dissected_labels, people_set, released_answers
-from .tables import counts_by_rule, level_counts, type_shares
+from .tables import counts_by_rule, level_counts, measure_checks, type_shares
 from .task import annotation_task
 from .widget import annotate_units
 
@@ -27,10 +28,12 @@ __all__ = [
     "describe_comparison",
     "describe_counts_by_rule",
     "describe_levels",
+    "describe_names",
     "describe_score",
     "dissected_labels",
     "figures",
     "level_counts",
+    "measure_checks",
     "people_set",
     "released_answers",
     "type_shares",

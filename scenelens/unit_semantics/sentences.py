@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from scenelens.errors import CannotAnswerError, SceneLensError
-from scenelens.intervals import bootstrap_interval, difference_interval, wilson_interval
+from scenelens.intervals import (
+    bootstrap_interval,
+    difference_interval,
+    wilson_interval,
+)
 from scenelens.labels import UNIT, Agreement, current, merge, score_student
 from scenelens.sentences import (
     Sentences,
@@ -14,10 +20,11 @@ from scenelens.sentences import (
     interval,
     named,
     networks_text,
+    number,
     percent,
     share_text,
 )
-from scenelens.unit_semantics.sources import LabelSet
+from scenelens.unit_semantics.sources import MEASURE_WORDS, LabelSet
 from scenelens.unit_semantics.tables import counts_by_rule, level_counts
 
 
@@ -92,16 +99,16 @@ def describe_counts_by_rule(labels: LabelSet, kind: str = "object") -> Sentences
     for rule, row in counts.iterrows():
         name = f"by the rule *{rule}*: " if len(counts) > 1 else ""
         rows = table[table.rule == rule].set_index("network")
-        compared = labels.few or _units_compared(rows.loc[[first, second]])
+        compared = _units_compared(rows.loc[[first, second]])
         lines.append(
             f"- {name}**{row[first]}** in the {named(first)} network, **{row[second]}** in the "
             f"{named(second)} network; {compared}."
         )
     more = (counts[first] > counts[second]).sum()
     text = f"\n\nThe {named(first)} network has more by {more} of {len(counts)} rules."
-    verdict = text if len(counts) > 1 and not labels.few else ""
+    verdict = text if len(counts) > 1 else ""
     limit = networks_text((first, second), "units")
-    verdict += f"\n\n{limit}" if limit and not labels.few else ""
+    verdict += f"\n\n{limit}" if limit else ""
     head = f"From {named(labels.name)}, units of the deepest layer that are of type {named(kind)}:\n\n"
     return Sentences(head + "\n".join(lines) + verdict)
 
@@ -146,9 +153,9 @@ def _high(labels: LabelSet, rule: str) -> str:
     name = named(labels.name)
     text = f"{name[:1].upper()}{name[1:]}, units of high meaning: {'; '.join(shares)}."
     if len(rows) > 1:
-        compared = labels.few or _units_compared(rows)
+        compared = _units_compared(rows)
         text += f" {compared[:1].upper()}{compared[1:]}."
-    return f"{text} {labels.about}".strip()
+    return f"{text}{_counted_in_sample(labels, rule)} {labels.about}".strip()
 
 
 def _units_compared(rows: pd.DataFrame) -> str:
@@ -157,6 +164,61 @@ def _units_compared(rows: pd.DataFrame) -> str:
     names = (f"the {named(one)} network", f"the {named(two)} network")
     ends = difference_interval(int(k1), int(n1), int(k2), int(n2))
     return difference_text(k1 / n1, k2 / n2, ends, names, (int(n1), int(n2)))
+
+
+def _counted_in_sample(labels: LabelSet, rule: str) -> str:
+    """What the same count would be on the images that chose the names, where these were not asked."""
+    chosen = f"{labels.measure}_chosen"
+    if chosen not in labels.labels:
+        return ""
+    before = labels.labels.assign(**{labels.measure: labels.labels[chosen]})
+    table = level_counts(replace(labels, labels=before), rule)
+    deepest = table[table.depth == table.groupby("network").depth.transform("max")]
+    rows = deepest[deepest.level == "high"]
+    shares = " and ".join(f"{percent(row.share)} ({named(row.network)})" for row in rows.itertuples())
+    return f" On the images that chose the names it would be {shares}."
+
+
+def describe_names(labels: LabelSet) -> Sentences:
+    """How sure the names of automatic labels are, and what they are worth on other images, per network.
+
+    Parameters
+    ----------
+    labels : LabelSet
+        Of `automatic_set`; the deepest layer of each network is used.
+
+    Returns
+    -------
+    Sentences
+        A list in Markdown.
+
+    Raises
+    ------
+    CannotAnswerError
+        If the set is empty, or its labels are not automatic.
+    """
+    labels.need()
+    if "same_name" not in labels.labels:
+        raise CannotAnswerError(f"{labels.name}: no measure chose these names, so none can be judged again.")
+    lines = [_sureness(labels, network) for network in labels.networks]
+    return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+def _sureness(labels: LabelSet, network: str) -> str:
+    """One network's line of `describe_names`."""
+    rows, layer = labels.labels[labels.labels.network == network], labels.deepest(network)
+    rows, of = rows[rows.layer == layer], labels.units[network, layer]
+    if rows.empty:
+        return f"{named(network)} network: no unit of {named(layer)} has a name."
+    chosen, judged = rows[f"{labels.measure}_chosen"], rows[labels.measure]
+    several = int((rows.names.map(len) > 1).sum())
+    return (
+        f"{named(network)} network, {named(layer)}, {len(rows)} of {of} units with a name: mean "
+        f"{MEASURE_WORDS.get(labels.measure, labels.measure)} **{number(judged.mean())}** on images that did "
+        f"not choose the name, {number(chosen.mean())} on those that did. Half of the images chooses the same "
+        f"name as all of them in {percent(rows.same_name.mean())} of the cases. {several} of the {len(rows)} "
+        "have two or more names, because fewer than 95% of the halves agree on one."
+    )
 
 
 def compare_labels(
@@ -189,6 +251,11 @@ def compare_labels(
     """
     people.need()
     machine.need()
+    if people.about_paper != machine.about_paper:
+        raise CannotAnswerError(
+            f"{people.name} and {machine.name} are about different networks: a unit's number means another "
+            "unit in each."
+        )
     table = _side_by_side(people.of(network), machine.of(network))
     if table.empty:
         raise CannotAnswerError(f"{people.name} and {machine.name} are about different units.")
@@ -244,7 +311,7 @@ def describe_score(own: LabelSet, others: LabelSet, name: str = "", network: str
     others : LabelSet
         What they are compared with. If it is the same set, the annotator is compared with the others in it.
     name : str, optional
-        The annotator's name (default the one with most answers).
+        The annotator's name. It may be left out where one person has answered.
     network : str, optional
         Compare only the deepest layer of this network, 'scene' or 'object' (default all labels).
 
@@ -261,7 +328,11 @@ def describe_score(own: LabelSet, others: LabelSet, name: str = "", network: str
     own.need()
     others.need()
     mine, theirs = (one.of(network) if network else one.labels for one in (own, others))
-    who = name or str(mine.annotator.value_counts().index[0])
+    people = sorted(set(mine.annotator))
+    if not name and len(people) > 1:
+        several = ", ".join(map(named, people[:5])) + (" and others" if len(people) > 5 else "")
+        return Sentences(f"Whose answers? {several} have answered: give the name that is in the form.")
+    who = name or str(people[0])
     source = "the other annotators" if others is own else named(others.name)
     try:
         table = score_student(mine, who, theirs)

@@ -33,9 +33,17 @@ from scenelens.studies import Study
 #: Where the paper's authors published its human answers.
 _AMT_PAGE = "https://github.com/zhoubolei/cnnvisualizer"
 #: From which value of a measure a label counts, by default; 0.5 for any other measure.
-_LEAST = {"iou": LEAST_IOU, "precision": PRECISION_WANTED}
-#: Least number of images that show a concept, as in Network Dissection; a tenth of all where these are few.
-_SHOWN = 10
+_LEAST = {"iou": LEAST_IOU, "f1": 2 * LEAST_IOU / (1 + LEAST_IOU), "correlation": 0.1}
+#: Least number of images that show a concept, half of them in either half of the images.
+_SHOWN = 2 * LEAST_IMAGES
+#: How a measure is called in captions and sentences.
+MEASURE_WORDS = {
+    "iou": "IoU",
+    "f1": "F1",
+    "ap": "average precision",
+    "correlation": "correlation of pixels",
+}
+_OF_PAPER = frozenset({"released answers", "Network Dissection"})  # sources about the paper's own networks
 
 
 @dataclass(frozen=True)
@@ -60,8 +68,6 @@ class LabelSet:
         Types that no label could have.
     missing : str
         Why there are no labels, and what to do; '' where there are some.
-    few : str
-        Why these labels cannot say which network has more of anything; '' where they can.
     about : str
         What else has to be known of the networks, as a sentence; '' where there is nothing.
     """
@@ -74,7 +80,6 @@ class LabelSet:
     note: str = ""
     lacking: tuple[str, ...] = ()
     missing: str = ""
-    few: str = ""
     about: str = ""
 
     def __bool__(self) -> bool:
@@ -84,6 +89,11 @@ class LabelSet:
         """Raise CannotAnswerError, with the reason, where the set is empty."""
         if not self:
             raise CannotAnswerError(self.missing)
+
+    @property
+    def about_paper(self) -> bool:
+        """Whether these are published labels of the paper's own networks."""
+        return bool(set(self.labels.source) & _OF_PAPER)
 
     @property
     def networks(self) -> list[str]:
@@ -129,10 +139,13 @@ class LabelSet:
         Raises
         ------
         SceneLensError
-            If there are no such labels.
+            If there is no such network or layer; CannotAnswerError where none of its units has a label.
         """
+        self.need()
         wanted = layer or self.deepest(network)
         rows = self.labels[(self.labels.network == network) & (self.labels.layer == wanted)]
+        if rows.empty and (network, wanted) in self.units:
+            raise CannotAnswerError(f"{self.name}: no unit of {wanted} of the {network} network has a label.")
         if rows.empty:
             raise SceneLensError(f"{self.name}: no labels of {wanted or 'any layer'} of a {network} network.")
         return rows.reset_index(drop=True)
@@ -273,20 +286,20 @@ def automatic_set(
 ) -> LabelSet:
     """A study's automatic labels: for each unit the annotated concept that fits best.
 
-    Concepts on fewer than 10 images (a tenth of all where these are few) are left out: their overlap with a
-    unit would be chance.
+    What a label is worth is measured on images that did not choose it. Concepts on fewer than 10 images, five
+    for each half, are left out: their overlap with a unit would be chance.
 
     Parameters
     ----------
     study : Study
         An open study.
     by : str, optional
-        The measure that chooses a unit's concept and says how well it fits, see
-        `scenelens.labels.AutomaticLabels.measures` (default 'iou').
+        The measure that chooses a unit's concept and says how well it fits: 'iou' (default), 'f1',
+        'correlation' or 'ap'; see `scenelens.labels.AutomaticLabels.labels`.
     least : float, optional
         From which value of the measure a label counts; a unit below keeps its label but is not counted
-        (default 0.04 for the IoU as in Network Dissection, 0.75 for precision as in the paper, otherwise
-        0.5).
+        (default 0.04 for the IoU as in Network Dissection, the F1 of such an IoU, a correlation of 0.1,
+        otherwise 0.5).
     networks : sequence of str, optional
         The networks to label (default the trained ones, see `StudyNetworks.compared`).
 
@@ -299,7 +312,7 @@ def automatic_set(
     Raises
     ------
     SceneLensError
-        If the measure is unknown.
+        If the measure is unknown or may not choose a label.
     """
     name = f"automatic labels of study {study.name}"
     try:
@@ -307,40 +320,32 @@ def automatic_set(
     except CannotAnswerError as why:
         return LabelSet(name, missing=str(why))
     first = next(iter(found.values()))
-    shown = max(1, min(_SHOWN, first.n_images // 10))
-    labels = merge(*(one.shown_often(shown).labels(by) for one in found.values()))
+    labels = merge(*(one.labels(by) for one in found.values()))
     units = {
         (network, layer): study.networks[network].layer_shape(layer)[0]
         for network, one in found.items()
         for layer in one.layers
     }
-    possible = first.concepts[first.concepts.images >= shown]
+    possible = first.concepts[first.concepts.images >= _SHOWN]
     lacking = tuple(kind for kind in TYPES if kind not in set(possible.type))
-    note = f"{len(possible)} concepts, each on at least {shown} of {first.n_images:,} annotated images"
+    note = f"{len(possible)} concepts, each on at least {_SHOWN} of {first.n_images:,} annotated images"
     note += f"; none of these types: {', '.join(lacking)}." if lacking else "."
     least = _LEAST.get(by, 0.5) if least is None else least
-    missing = "" if len(labels) else _no_label(first, shown)
-    few, about = _few(first, shown), _about(study, list(found))
-    return LabelSet(name, labels, units, by, least, note, lacking, missing, few, about)
+    missing = "" if len(labels) else _no_label(first)
+    return LabelSet(name, labels, units, by, least, note, lacking, missing, _about(study, list(found)))
 
 
-def _no_label(found: AutomaticLabels, shown: int) -> str:
+def _no_label(found: AutomaticLabels) -> str:
     """Why no unit has a label."""
-    if found.concepts.empty or found.concepts.images.max() < shown:
-        return f"no concept is on {shown} of the {found.n_images} annotated images: annotate more of them."
-    return "no unit is active where anything is annotated: look at the networks' weights and preprocessing."
-
-
-def _few(found: AutomaticLabels, shown: int) -> str:
-    """Why labels of so few images do not tell networks apart."""
-    if shown >= LEAST_IMAGES:
-        return ""
-    images = "one image" if shown == 1 else f"{shown} images"
+    if found.concepts.empty or found.concepts.images.max() < _SHOWN:
+        return (
+            f"no concept is on {_SHOWN} of the {found.n_images} annotated images. A name needs "
+            f"{LEAST_IMAGES} images that choose it and {LEAST_IMAGES} others that judge it: annotate more of "
+            "them."
+        )
     return (
-        f"{found.n_images} annotated images do not show which network has more: a concept that is on "
-        f"{images} "
-        f"can be a label here, and a label from fewer than {LEAST_IMAGES} images is chance. From "
-        f"{10 * LEAST_IMAGES} annotated images on every concept is on {LEAST_IMAGES} or more"
+        "no unit is active where anything is annotated, on images that did not choose its name: look at the "
+        "networks' weights and preprocessing."
     )
 
 

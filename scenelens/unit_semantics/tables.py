@@ -12,7 +12,19 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.labels import LEVELS, RULES, TYPES, UNIT, Rule, check_labels, current, unit_types
+from scenelens.labels import (
+    LEVELS,
+    RULES,
+    TYPES,
+    UNIT,
+    AutomaticLabels,
+    Rule,
+    check_labels,
+    current,
+    unit_types,
+)
+from scenelens.metrics import average_precision
+from scenelens.studies import Study
 from scenelens.unit_semantics.sources import LabelSet
 
 LEVEL_NAMES = tuple(dict.fromkeys(LEVELS.values()))  # low, mid, high
@@ -156,6 +168,80 @@ def counts_by_rule(labels: LabelSet, kind: str = "object", threshold: float | No
         tables.append(table[(table.type == kind) & (table.depth == deepest)].assign(rule=rule))
     columns = ["rule", "network", "layer", "n", "of", "share", "low", "high"]
     return pd.concat(tables, ignore_index=True)[columns]
+
+
+def measure_checks(study: Study, network: str = "", layer: str = "", seed: int = 0) -> pd.DataFrame:
+    """Which measures notice that a concept's labels are wrong: the two tests of NeuronEval.
+
+    A random half of a concept's labels is lost, or as many false labels are added at random. A measure that
+    may choose a unit's label must fall in both tests.
+
+    Parameters
+    ----------
+    study : Study
+        An open study with annotations.
+    network : str, optional
+        The network's name (default the study's main one).
+    layer : str, optional
+        A layer of the automatic labels (default the deepest one).
+    seed : int, optional
+        Chooses the labels of images that are lost and added, for the average precision (default 0).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per measure. ``ideal, half lost`` and ``ideal, as many added``: what is left of a value of 1,
+        for a unit that is active exactly where its concept is. ``falls, half lost`` and ``falls, as many
+        added``: the share of the real units for which the measure falls. ``n`` (these units; for the average
+        precision those named after objects, on annotated images of the study), ``chooses`` (bool: whether it
+        may choose a label).
+
+    Raises
+    ------
+    SceneLensError
+        If the study has no annotations, or no such network or layer.
+
+    Notes
+    -----
+    Oikarinen, Yan and Weng, Evaluating Neuron Explanations: A Unified Framework with Sanity Checks (ICML
+    2025). A measure falls where it loses more than 0.1% of its range.
+    """
+    found = study.automatic_labels(network or study.networks.main)
+    layer = layer or found.layers[-1]
+    table = found.check_measures(layer).set_index(["measure", "test"])
+    tests = list(dict.fromkeys(table.index.get_level_values("test")))
+    for test, (n, *means) in zip(tests, _ap_falls(study, found, layer, seed), strict=False):
+        table.loc[("ap", test), ["n", "before", "after", "falls"]] = [n, *means]
+    wide = {
+        f"{what}, {test}": table[what].xs(test, level="test") for what in ("ideal", "falls") for test in tests
+    }
+    shown = pd.DataFrame(wide).assign(n=table.n.xs(tests[0], level="test").astype(int))
+    shown["chooses"] = shown.index.isin(AutomaticLabels.CHOOSING)
+    return shown.sort_values("chooses", ascending=False, kind="stable")
+
+
+def _ap_falls(study: Study, found: AutomaticLabels, layer: str, seed: int) -> list[tuple]:
+    """The two tests for the average precision of units that are named after objects; empty without any."""
+    listed = [study.annotated(image) for image in study.images.image]
+    rows = np.flatnonzero([bool(name) for name in listed])
+    if not len(rows):
+        return []
+    peaks = study.index(found.network).peaks(layer)[rows]
+    read = ~np.isnan(peaks).any(1)
+    names = np.array(listed, object)[rows][read]
+    shown = study.need_annotations().objects().groupby("object").image.agg(set)
+    labels = found.labels(types=["object"]).query("layer == @layer and kind == 'objects'")
+    rng, values = np.random.default_rng(seed), []
+    for row in labels[labels.concept.isin(shown.index)].itertuples():
+        present = np.isin(names, list(shown[row.concept]))
+        own = peaks[read, row.unit]
+        if not 2 <= present.sum() <= len(present) // 2:
+            continue
+        lost = present & (rng.random(len(present)) < 0.5)
+        added = present | (rng.random(len(present)) < present.sum() / (~present).sum())
+        values.append([average_precision(one, own) for one in (present, lost, added)])
+    table = np.array(values).reshape(-1, 3)
+    return [AutomaticLabels.falls(table[:, 0], table[:, k]) for k in (1, 2)] if len(table) else []
 
 
 def _type_counts(labels: pd.DataFrame) -> pd.DataFrame:

@@ -135,14 +135,16 @@ def test_no_unit_detects_by_ap_what_every_image_shows(found):
     assert not chosen & set(everywhere)
     by_iou = study_emergence._labels_among_objects(found, "iou")
     assert len(by_iou) == len(
-        pd.concat([one.labels("iou", types=list(OBJECTS)) for one in found.automatic.values()])
+        pd.concat(
+            [one.labels("iou", types=list(OBJECTS), least_images=0) for one in found.automatic.values()]
+        )
     )
 
 
 def test_what_detectors_detect_is_on_so_many_images(found):
     """By hand for one rule: each unit's object, and the share of the 27 images that show it."""
     row = rules_compared(found).query("network == 'scene'").iloc[1]
-    labels = found.automatic["scene"].labels("iou", 0.04, list(OBJECTS)).query("layer == 'pool5'")
+    labels = found.automatic["scene"].labels("iou", 0.04, list(OBJECTS), 0).query("layer == 'pool5'")
     shown = {"lamp": 1.0, **dict.fromkeys(("bed", "window", "boat", "sand", "rock"), 1 / 3)}
     assert row.detectors == len(labels) > 0
     assert row.on_images == pytest.approx(labels.concept.map(shown).mean())

@@ -117,3 +117,15 @@ def test_a_student_whose_units_no_other_answered():
         score_student(answers(Ada="o"), "Bob", answers(a="o"))
     with pytest.raises(SceneLensError, match="the others have not answered"):
         score_student(answers(Ada="o"), "Ada", answers(a="-o"))
+
+
+def test_published_answers_are_about_other_networks():
+    """A unit's number means another unit in another network: (scene, pool5, 0) here is not Places-CNN's."""
+    mine = answers(Ada="o").assign(source="people")
+    workers = answers(a="o", b="s").assign(source="released answers")
+    with pytest.raises(SceneLensError, match="the paper's own scene network"):
+        score_student(mine, "Ada", workers)
+    assert len(score_student(workers, "a", workers)) == 1
+    # Where both say that it is the paper's network, they are compared.
+    named = [one.assign(network="places205-alexnet") for one in (mine, workers)]
+    assert score_student(named[0], "Ada", named[1]).shared.tolist() == [0.5]

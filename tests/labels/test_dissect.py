@@ -18,6 +18,7 @@ from scenelens.errors import SceneLensError
 from scenelens.labels import dissect, layer_maps, peaks
 from scenelens.labels.concept_maps import ConceptMaps
 from scenelens.labels.dissect import label_networks
+from scenelens.labels.halves import _deal
 from scenelens.labels.layer_maps import _Highest
 from scenelens.labels.peaks import _presence_ap
 from scenelens.labels.table import COLUMNS
@@ -92,8 +93,9 @@ def found(squares, network):
     return label_units(network, squares, ["see"], quantile=0.04, n_top=5, progress=False)
 
 
-def dense(network, annotations, found, kind="objects"):
+def dense(network, images, found, annotations=None):
     """Shared pixels of every unit and concept by plain masks, with the thresholds that were found."""
+    annotations = images if annotations is None else annotations
     maps = layer_maps.LayerMaps(network, ["see"], progress.Announcer(False))
     rows, columns = network.axes("see")
     weights = []
@@ -104,7 +106,7 @@ def dense(network, annotations, found, kind="objects"):
         matrix[np.arange(SIZE), cell + 1] += side.share
         weights.append(matrix[:, :8])
     shared = {}
-    for image in annotations:
+    for image in images:
         frame = cv2.imread(str(annotations.path(image)))[..., ::-1]
         for unit, values in enumerate(maps.maps([frame])["see"][0]):
             mask = weights[0] @ values @ weights[1].T > found.counts["see"].thresholds[unit]
@@ -114,11 +116,12 @@ def dense(network, annotations, found, kind="objects"):
 
 
 def test_a_unit_that_sees_red_squares_is_called_box(found):
-    labels = found.labels(types=["object"]).set_index("unit")
+    labels = found.labels(types=["object"], least_images=3).set_index("unit")
     assert labels.concept.to_dict() == {0: "box", 1: "pool"}  # unit 2 is never active
     assert labels.iou.between(0.2, 1).all()
     assert (labels.coverage > 0.5).all()
-    assert labels.precision.tolist() == [1.0, 1.0]  # six of each, and five are looked at
+    assert labels.precision_chosen.tolist() == [1.0, 1.0]  # six of each, and five are looked at
+    assert labels.precision.between(0.99, 1).all()  # one half of 252 has no pool, and so no name
     assert (labels.ap == 1).all()
     assert labels.source.unique().tolist() == ["automatic"]
     assert labels.annotator.unique().tolist() == ["automatic (iou)"]
@@ -173,6 +176,40 @@ def test_counts_equal_plain_masks(squares, network, found):
         ]
 
 
+def test_folds_are_counted_as_if_each_were_all(squares, network, found):
+    """The counts of each fold are those of its images alone, with the same thresholds."""
+    folds = _deal(list(squares))
+    counts, names = found.counts["see"].folds, found.concepts.concept.tolist()
+    assert counts.active.sum(0).tolist() == found.counts["see"].active.tolist()
+    assert np.array_equal(counts.shared.sum(0), found.counts["see"].shared)
+    assert np.array_equal(counts.fitting.sum(0), found.counts["see"].fitting)
+    assert counts.top.sum(0).tolist() == [5, 5, 5]
+    for fold in range(10):
+        own = [image for image in squares if folds[image] == fold]
+        assert found.folds.n_images[fold] == len(own)
+        for name in ("box", "pool"):
+            place = names.index(name)
+            showing = [image for image in own if squares.boxes[image][0] == name]
+            assert found.folds.images[fold, place] == len(showing)
+            assert found.folds.pixels[fold, place] == 100 * len(showing)
+            only = dense(network, dict.fromkeys(own, squares), found, annotations=squares)
+            assert counts.shared[fold, :, place].tolist() == [only.get((unit, name), 0) for unit in range(3)]
+
+
+def test_the_ap_of_each_half_is_that_of_its_images(squares, network, found):
+    folds = _deal(list(squares))
+    maps = layer_maps.LayerMaps(network, ["see"], progress.Announcer(False))
+    place = found.concepts.concept.tolist().index("box")
+    for half, inside in enumerate((True, False)):
+        own = [image for image in squares if (folds[image] < 5) == inside]
+        frames = [cv2.imread(str(squares.path(image)))[..., ::-1] for image in own]
+        peaks = maps.maps(frames)["see"].max((2, 3))
+        present = np.array([squares.boxes[image][0] == "box" for image in own])
+        for unit in range(3):
+            ap = found.counts["see"].folds.ap[half, unit, place]
+            assert ap == pytest.approx(average_precision(present, peaks[:, unit]), rel=1e-6)
+
+
 def test_measures_follow_from_the_counts(found):
     table = found.table("see").set_index(["unit", "concept"]).loc[(0, "box")]
     counts, place = found.counts["see"], found.concepts.concept.tolist().index("box")
@@ -220,12 +257,17 @@ def test_a_sample_sets_the_thresholds_of_all(squares, network):
     assert some.n_images == 12
     assert some.provenance["sample"] == 4
     assert some.n_top == 12
-    assert some.labels(types=["object"]).precision.between(0, 0.5).all()  # six of twelve images show it
+    labels = some.labels(types=["object"], least_images=3)
+    assert labels.precision_chosen.between(0, 0.5).all()  # six of twelve images show it
 
 
 def test_another_measure_chooses_and_a_least_value_leaves_units_out(found):
-    assert found.labels("coverage", types=["simple element or colour"]).concept.tolist() == ["red", "blue"]
-    assert found.labels("iou", least=0.99).empty
+    colours = {"types": ["simple element or colour"], "least_images": 3}
+    assert found.labels("correlation", **colours).concept.tolist() == ["red", "blue"]
+    # Grey is on all images, so the AP of every unit is 1 for it.
+    assert found.shown_often(0, least_without=1).labels("ap", **colours).concept.tolist() == ["red", "blue"]
+    assert found.labels("iou", least=0.99, least_images=3).empty
+    assert found.labels(types=["object"], least_images=4).empty  # three images in each half
     with pytest.raises(SceneLensError, match="close names: iou"):
         found.labels("iuo")
 

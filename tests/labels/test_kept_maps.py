@@ -129,7 +129,8 @@ def everything(study):
     found = {}
     for name, one in study.labels_of_networks(study.networks).items():
         for layer, counts in one.counts.items():
-            found |= {f"{name} {layer} {key}": value for key, value in vars(counts).items()}
+            arrays = vars(counts) | {f"folds' {key}": value for key, value in vars(counts.folds).items()}
+            found |= {f"{name} {layer} {key}": value for key, value in arrays.items() if key != "folds"}
     for name, one in open_localizers(study, progress=False).items():
         found |= {f"{name} {key}": getattr(one.scores, key) for key in ("peaks", "pixels", "bins")}
         found[f"{name} curves"] = np.concatenate(

@@ -86,6 +86,48 @@ def test_files_merge_once_however_often_and_with_their_history(tmp_path, store):
     assert other.merge(store) == 1
 
 
+def test_two_people_of_one_name_are_asked_about(tmp_path, store):
+    """Answers of a second Ada would replace the first one's where both have named a unit."""
+    store.add(**ANSWER)
+    other = LabelStore(tmp_path / "row2.db")
+    for unit in (ANSWER["unit"], ANSWER["unit"] + 1):
+        other.add(**(ANSWER | {"concept": "sofa", "unit": unit}))
+    who = ANSWER["annotator"]
+    asked = rf"'{who}' has 1 answers here and 2 others in row2\.db: one person or two\?"
+    with pytest.raises(SceneLensError, match=asked):
+        store.merge(other)
+    assert len(store) == 1
+    assert store.merge(other, apart=[who]) == 2
+    assert sorted(set(store.labels().annotator)) == [who, f"{who} (row2)"]
+    assert len(store.labels()) == 3  # nobody's answer is lost
+    other.add(**(ANSWER | {"concept": "lamp"}))
+    assert store.merge(other) == 1  # it is known by now whose file that is
+    assert len(store.labels()) == 3
+    one = LabelStore(tmp_path / "one.db")
+    one.add(**ANSWER)
+    assert one.merge(other, same=[who]) == 3
+    assert set(one.labels().annotator) == {who}
+
+
+def test_one_person_with_two_files_of_the_same_beginning_is_not_asked_about(tmp_path, store):
+    store.add(**ANSWER)
+    copy = LabelStore(tmp_path / "copy.db")
+    assert copy.merge(store) == 1
+    copy.add(**(ANSWER | {"unit": 99}))
+    assert store.merge(copy) == 1
+
+
+def test_two_files_with_one_name_that_is_new_here_are_asked_about(tmp_path, store):
+    files = [LabelStore(tmp_path / f"row{k}.db") for k in (1, 2)]
+    for file in files:
+        file.add(**ANSWER)
+    with pytest.raises(SceneLensError, match="one person or two"):
+        store.merge(*files)
+    assert len(store) == 0
+    assert store.merge(*files, apart=[ANSWER["annotator"]]) == 2
+    assert store.labels().annotator.nunique() == 2
+
+
 def test_merging_a_broken_file_changes_nothing(tmp_path, store):
     store.add(**ANSWER)
     good = LabelStore(tmp_path / "good.db")
@@ -309,7 +351,7 @@ def test_merged_files_keep_their_own_order_and_are_compared_by_time(tmp_path, st
     ):  # fmt: skip
         clock.shown = shown
         at.add(**(ANSWER | {"unit": unit, "concept": concept}))
-    store.merge(other)
+    store.merge(other, same=["Ada"])
     assert store.labels().set_index("unit").concept.to_dict() == {1: "corrected", 2: "later"}
     clock.shown = 50
     store.add(**(ANSWER | {"unit": 1, "concept": "corrected again"}))
@@ -388,7 +430,7 @@ def test_an_old_file_is_converted_without_loss_and_old_programs_still_write_to_i
 
 def test_an_old_file_can_be_merged(old, store):
     store.add(**(ANSWER | {"unit": 9}))
-    assert store.merge(old.path) == 3
+    assert store.merge(old.path, same=["Ada"]) == 3
     assert store.labels().set_index("unit").concept.to_dict() == {1: "sofa", 2: 'a "big" bed', 9: "bed"}
     assert store.merge(old.path) == 0
 

@@ -113,7 +113,7 @@ def test_an_image_without_active_pixels_fits_no_concept():
 
 def test_room_for_concepts_grows_and_the_counts_stay():
     tally = Tally.empty(2, 1, 1)
-    tally.shared[1, 63] = 7
+    tally.fold_shared[0, 1, 63] = 7
     tally.make_room(64)
     assert tally.shared.shape[1] > 64
     assert tally.shared[1, 63] == 7

@@ -16,7 +16,7 @@ from tests.annotated_study import annotated_study
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return annotated_study(tmp_path_factory.mktemp("annotated"), per_category=3)
+    return annotated_study(tmp_path_factory.mktemp("annotated"), per_category=10)
 
 
 def evidence_of(study, label, n_images):

@@ -27,7 +27,7 @@ MISSING = LabelSet("nothing", missing="Not installed: fetch it.")
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return annotated_study(tmp_path_factory.mktemp("annotated"), per_category=3)
+    return annotated_study(tmp_path_factory.mktemp("annotated"), per_category=10)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_levels_are_drawn_as_counted(released, rule, objects):
     table = tables.level_counts(released, rule)
     for axes, network in zip(plate.axes, ("scene", "object"), strict=False):
         mine = table[table.network == network].sort_values(["level", "depth"])
-        full = [bar.get_height() for bars in axes.containers[1::3] for bar in bars]
+        full = [bar.get_height() for bars in axes.containers[1::2] for bar in bars]
         wanted = [mine[mine.level == level].share.tolist() for level in tables.LEVEL_NAMES]
         np.testing.assert_allclose(full, np.concatenate(wanted))
         said = [text.get_text() for text in axes.texts]

@@ -15,6 +15,7 @@ from scenelens.unit_semantics.sentences import (
     describe_comparison,
     describe_counts_by_rule,
     describe_levels,
+    describe_names,
     describe_score,
 )
 from scenelens.unit_semantics.sources import LabelSet, automatic_set
@@ -139,7 +140,7 @@ def test_levels_of_this_study_and_of_the_paper(released):
 
 
 def test_the_control_is_described_where_a_study_has_one(tmp_path):
-    study = annotated_study(tmp_path, per_category=2)
+    study = annotated_study(tmp_path, per_category=5)
     missing = automatic_set(study, networks=["untrained"])
     with pytest.raises(CannotAnswerError, match=r"no network 'untrained'.*\[networks\.untrained\]"):
         describe_levels(missing)
@@ -158,6 +159,30 @@ def test_the_control_is_described_where_a_study_has_one(tmp_path):
     assert "of another architecture (SqueezeNet, while the scene network is a CaffeNet)" in said
 
 
+def test_how_sure_names_are_by_hand():
+    """Three units: chosen 0.3, 0.2, 0.1, judged 0.2, 0.1, 0.1; one of them has two names."""
+    labels = automatic()
+    table = labels.labels[(labels.labels.network == "scene") & (labels.labels.unit < 3)].assign(
+        iou=[0.2, 0.1, 0.1], iou_chosen=[0.3, 0.2, 0.1], same_name=[1.0, 0.5, 0.75],
+        names=[("lamp",), ("lamp", "wall"), ("wall",)],
+    )  # fmt: skip
+    said = describe_names(replace(labels, labels=table))
+    assert "scene network, pool5, 3 of 6 units with a name: mean IoU **0.133** on images that did not" in said
+    assert "0.2 on those that did" in said
+    assert "the same name as all of them in 75% of the cases. 1 of the 3 have two or more" in said
+    assert "object network: no unit of pool5 has a name." in said
+    with pytest.raises(CannotAnswerError, match="no measure chose these names"):
+        describe_names(made_up_answers())
+
+
+def test_the_count_on_the_images_that_chose_stands_beside():
+    labels = automatic()
+    both = labels.labels.assign(iou_chosen=0.2, iou=0.01)
+    said = describe_levels(replace(labels, labels=both))
+    assert "scene network 0% of all 6" in said
+    assert "On the images that chose the names it would be 50% (scene) and 0% (object)." in said
+
+
 def test_people_and_machine_are_compared(released, dissected):
     table = compare_labels(released, dissected, n=5)
     assert table.columns.tolist() == ["worker 1", "worker 2", "worker 3", "Network Dissection"]
@@ -171,11 +196,26 @@ def test_an_automatic_label_that_shares_a_word():
     assert "scene network: the automatic concept shares a word with at least one person's in 100%" in text
 
 
-def test_a_student_is_scored_by_name_or_by_most_answers():
+def test_where_several_have_answered_the_reader_says_who():
+    answers = made_up_answers(layers=("pool5",))
+    asked = describe_score(answers, automatic())
+    assert asked.startswith("Whose answers? worker 1, worker 2, worker 3 have answered: give the name")
+    alone = replace(answers, labels=answers.labels[answers.labels.annotator == "worker 3"])
+    assert describe_score(alone, automatic()).startswith("**worker 3** compared with automatic labels")
+
+
+def test_a_reader_is_not_scored_against_answers_about_other_networks(released):
+    own = made_up_answers(layers=("pool5",))
+    said = describe_score(own, released, "worker 1")
+    assert said.startswith("Nothing to score: the published answers are about the paper's own object network")
+    with pytest.raises(CannotAnswerError, match="about different networks"):
+        compare_labels(own, released)
+
+
+def test_a_student_is_scored_by_name():
     answers = made_up_answers(layers=("pool5",))
     named = describe_score(answers, automatic(), "worker 2")
     assert named.startswith("**worker 2** compared with automatic labels, 12 units")
-    assert describe_score(answers, automatic()).startswith("**worker 1**")
     assert "no answers by 'Bob'" in describe_score(answers, automatic(), "Bob")
 
 

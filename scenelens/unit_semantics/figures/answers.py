@@ -17,8 +17,8 @@ from matplotlib.colors import to_rgb
 from scenelens.intervals import layer_mean_interval
 from scenelens.labels import GROUPS, UNIT, Rule, current
 from scenelens.sentences import number, percent
-from scenelens.unit_semantics.figures.units import _MEASURE_WORDS, _source_words, _where_labelled
-from scenelens.unit_semantics.sources import LabelSet
+from scenelens.unit_semantics.figures.units import _source_words, _where_labelled
+from scenelens.unit_semantics.sources import MEASURE_WORDS, LabelSet
 from scenelens.unit_semantics.tables import LEVEL_NAMES, level_counts, type_shares
 from scenelens.workbook import BODY, HAIR, SMALL, SOFT, WIDTH, Plate, network_color
 
@@ -48,6 +48,10 @@ def figure_7_precision(labels: LabelSet) -> Plate:
     )
     if labels.measure != "precision":
         caption += "An image fits only if more than half of the active area lies on the concept. "
+    if "precision_chosen" in labels.labels:
+        caption += (
+            "Only images count that did not choose the name: half of the images chooses, the other judges. "
+        )
     plate = Plate("How precisely do names fit?", 2.55, caption + _numbered(table) + "After Figure 7 (a).")
     axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - 1.25, 2.1)
     axes.axhline(0.75, color=SOFT, lw=1.0, ls=(0, (4, 3)), zorder=1)
@@ -70,7 +74,8 @@ def _layer_precision(labels: LabelSet) -> pd.DataFrame:
     The columns: network, depth (0 is the earliest layer), layer, n_units (that have answers), precision (mean
     over units of the mean over a unit's answers, 0..1), low, high (95% interval of the layer's mean). For
     automatic labels precision is the share of a unit's top images in which more than half of its active area
-    lies on the concept: a stricter condition than people applied.
+    lies on the concept: a stricter condition than people applied. It is counted on images that did not
+    choose the concept.
     """
     judged = current(labels.labels).dropna(subset=["precision"])
     values = judged.groupby(UNIT, sort=False).precision.mean().groupby(["network", "layer"])
@@ -159,7 +164,7 @@ def figure_7_levels(labels: LabelSet, rule: str | Rule = "majority", threshold: 
     table = level_counts(labels, rule, threshold)
     least = labels.least if threshold is None else threshold
     how = percent(least) if labels.measure == "precision" else number(least)
-    said = f"{_MEASURE_WORDS.get(labels.measure, labels.measure)} at least {how}"
+    said = f"{MEASURE_WORDS.get(labels.measure, labels.measure)} at least {how}"
     caption = _source_words(labels) + _rule_words(labels, rule) + (
         f"Full bars: units that count ({said}), as a share of all; their number stands above. Pale "
         "bars: all that would count without that threshold. Low: simple elements; mid: textures, surfaces, "

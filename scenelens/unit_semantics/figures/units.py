@@ -9,21 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenelens.labels import names_text
 from scenelens.minimal_images import RIGHT, WRONG
 from scenelens.sentences import number, percent
 from scenelens.unit_semantics.evidence import UnitEvidence
-from scenelens.unit_semantics.sources import LabelSet
+from scenelens.unit_semantics.sources import MEASURE_WORDS, LabelSet
 from scenelens.workbook import HAIR, INK, SMALL, SOFT, WIDTH, Plate, dimmed, fit, network_color, show_tile
 
 _GAP, _LINE = 0.06, 0.17  # inches between tiles, and from line to line
-
-#: How a measure is called in captions.
-_MEASURE_WORDS = {
-    "iou": "IoU",
-    "ap": "average precision",
-    "share_of_ceiling": "share of the highest possible IoU",
-    "above_chance": "coverage above chance",
-}
 
 
 def _where_labelled(draw: Callable[..., Plate]) -> Callable[..., Plate]:
@@ -41,7 +34,7 @@ def _source_words(labels: LabelSet) -> str:
     """A caption's first words: where the labels come from."""
     if set(labels.labels.source) != {"automatic"}:
         return f"From {labels.name}. "
-    measure = _MEASURE_WORDS.get(labels.measure, labels.measure)
+    measure = MEASURE_WORDS.get(labels.measure, labels.measure)
     return f"From {labels.name}, chosen by {measure}, without people. " + (
         f"Chosen from {labels.note} " if labels.note else ""
     )
@@ -85,8 +78,8 @@ def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate:
 def _unit_words(plate: Plate, row: Any, top: float, side: float) -> None:
     """Name, concept, type and measures of one unit, at the left of its line."""
     about = f"IoU {number(row.iou)}, fits {percent(row.precision)}"
-    lines = [(f"{row.layer}:{row.unit}", SOFT, "normal"), (str(row.concept), INK, "bold"),
-             (row.type, INK, "normal"), (about, SOFT, "normal")]  # fmt: skip
+    lines = [(f"{row.layer}:{row.unit}", SOFT, "normal"), (names_text(row.names, 2), INK, "bold"),
+             (f"{row.type}, {row.images:,} images", INK, "normal"), (about, SOFT, "normal")]  # fmt: skip
     start = top + max(0.0, side - _LINE * len(lines)) / 2
     for k, (text, color, weight) in enumerate(lines):
         room = 1.78 if weight == "normal" else 1.5  # bold is wider
@@ -106,7 +99,11 @@ def _evidence_caption(labels: LabelSet, shown: Sequence[UnitEvidence]) -> str:
         )
     else:
         text += "These images are not annotated, so only your own eyes can say whether the concept fits. "
-    return text + "Fits: the share of its top annotated images that fit. After Figure 6."
+    return text + (
+        "Several names: fewer than 95% of the halves of the images choose the same one. n images: those that "
+        "show the concept. Fits: the share of its top annotated images that fit; both numbers are of images "
+        "that did not choose the name. After Figure 6."
+    )
 
 
 @_where_labelled
