@@ -215,9 +215,9 @@ def _sureness(labels: LabelSet, network: str) -> str:
     return (
         f"{named(network)} network, {named(layer)}, {len(rows)} of {of} units with a name: mean "
         f"{MEASURE_WORDS.get(labels.measure, labels.measure)} **{number(judged.mean())}** on images that did "
-        f"not choose the name, {number(chosen.mean())} on those that did. Half of the images chooses the same "
-        f"name as all of them in {percent(rows.same_name.mean())} of the cases. {several} of the {len(rows)} "
-        "have two or more names, because fewer than 95% of the halves agree on one."
+        f"not choose the name, {number(chosen.mean())} on those that did. Half of the images chooses the "
+        f"same name as all of them in {percent(rows.same_name.mean())} of the cases. {several} of the "
+        f"{len(rows)} have two or more names, because fewer than 95% of the halves agree on one."
     )
 
 

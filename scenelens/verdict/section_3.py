@@ -232,8 +232,6 @@ def _high_meaning(results: _Results) -> _Finding:
     results.need_pair()
     live = results.live()
     live.need()
-    if live.few:
-        raise CannotAnswerError(f"{live.few}.")
     deepest = _deepest_levels(live, "high")
     difference = difference_interval(*_counts(deepest.loc["scene"]), *_counts(deepest.loc["object"]))
     outcomes = {"automatic labels, IoU above 0.04": _above_zero(*difference)}
