@@ -58,10 +58,10 @@ def example_images(study: Study, localizer: StudyLocalizer, n: int = 48) -> dict
     Returns
     -------
     dict of str to _Example
-        ``"right"``: of the images on which the scene is named rightly, and every box that the deepest layer
-        shows (confidence 0.2 or more) is right, the one with the most confidence in total, each name counted
-        once. ``"wrong"``: the image with the most confident wrong box of the deepest layer. Where no image
-        meets a rule, the one that comes nearest.
+        ``"right"``: of the images on which the scene (where its category is known) is named rightly, and
+        every box that the deepest layer shows (confidence 0.2 or more) is right, the one with the most
+        confidence in total, each name counted once. ``"wrong"``: the image with the most confident wrong box
+        of the deepest layer. Where no image meets a rule, the one that comes nearest.
 
     Raises
     ------
@@ -102,7 +102,9 @@ def _judged(localizer: StudyLocalizer, boxes: pd.DataFrame, concepts: ImageConce
 
 
 def _recognised(seen: Localization, scene: str) -> bool:
-    return ImageConcepts.plain_name(seen.scene.predicted[0]) == ImageConcepts.plain_name(scene)
+    """Whether the scene is named rightly; where nobody knows its category, nothing is wrong."""
+    named = ImageConcepts.plain_name(seen.scene.predicted[0])
+    return not scene or named == ImageConcepts.plain_name(scene)
 
 
 def _shown(seen: Localization, right: pd.Series) -> pd.DataFrame:

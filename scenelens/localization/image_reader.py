@@ -245,8 +245,10 @@ def _evidence(box: Any, scene: str) -> str:
         alone = f"the category alone: {percent(box.by_category)}"
         own = "" if box.confidence > box.by_category else ", so no evidence of its own"
         text += f" ({alone}{own})"
-    if box.here >= 0:
-        text += f" · on {scene} right in {box.here_right:,} of {box.here:,} boxes"
+    if box.here == 0:
+        text += f" · no box before where the scene is {scene}"
+    elif box.here > 0:
+        text += f" · right {box.here_right:,} of {box.here:,} times where the scene is {scene}"
     return text
 
 

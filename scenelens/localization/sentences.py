@@ -156,7 +156,7 @@ def _elsewhere(boxes: pd.DataFrame) -> str:
     """How many of the boxes, or of the confident ones, would be right by the category alone."""
     known = boxes[boxes.elsewhere.notna()]
     if known.empty:
-        return ""
+        return " What the category alone gives is not known: no two of these images are known to share one."
     sure = known[known.confidence >= _CONFIDENT]
     if sure.empty:
         share = percent(known.elsewhere.mean())
@@ -200,7 +200,8 @@ def describe_examples(examples: Mapping[str, _Example], how: str) -> Sentences:
     """
     one = examples[how]
     what = {
-        "right": "the scene is named rightly and every box that the deepest layer shows is right",
+        "right": "the scene, where its category is known, is named rightly, and every box that the deepest "
+        "layer shows is right",
         "wrong": "the deepest layer shows a wrong box",
     }[how]
     best = {"right": "the most confidence in total", "wrong": "the most confident wrong box"}[how]

@@ -280,7 +280,8 @@ def test_right_boxes_stand_beside_what_the_category_gives():
     assert "of the same category 35% of all would be right." in weak
     alone = BOXES.assign(elsewhere=np.nan, here=-1, here_right=-1)
     said = sentences.describe_calibration({"scene": holding(alone)})
-    assert "category" not in said
+    assert "is not known: no two of these images are known to share one." in said
+    assert "never right" not in said
     assert "nan" not in said
     nothing = sentences.describe_calibration({"scene": holding(BOXES[:0])})
     assert nothing == "- scene network: no box on the test images."
