@@ -124,8 +124,8 @@ def test_an_unknown_exercise_is_told():
 def test_a_gap_must_last_to_the_end(gaps, expected):
     rows = []
     for depth, gap in enumerate(gaps):
-        rows += [("scene", depth, 0.2, 100), ("object", depth, 0.4 if gap else 0.25, 100)]
-    table = pd.DataFrame(rows, columns=["network", "depth", "share", "n"])
+        rows += [("scene", depth, math.nan), ("object", depth, 0.05 if gap else -0.02)]
+    table = pd.DataFrame(rows, columns=["network", "depth", "difference_low"])
     assert tables._lasting_gap(table) == expected
 
 

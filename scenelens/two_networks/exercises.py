@@ -30,7 +30,7 @@ def _wider_interval(study: Study, answer: object) -> Verdict:
 
 
 def _where_they_part(study: Study, answer: object) -> Verdict:
-    """02.4: the first layer from which on the difference's interval lies above 0 to the end, or 'never'."""
+    """02.4: the layer from which on the object network's share is the higher one to the end, or 'never'."""
     _ = study.networks["object"], study.networks["scene"]  # raises where one is missing
     expected = _lasting_gap(layer_preference(study))
     layers = layer_pairs(study)["scene"].tolist()

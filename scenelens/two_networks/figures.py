@@ -104,12 +104,14 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     ----------
     preference : pandas.DataFrame
         The table of `layer_preference`: ``network``, ``depth``, ``layer``, ``share``, ``low``, ``high``,
-        ``n``, ``images``, ``chance``, ``paper``. Shares are fractions, 0..1.
+        ``n``, ``images``, ``chance``, ``paper``, and for a second panel ``shared`` and ``shared_by_chance``.
+        Shares are fractions, 0..1.
 
     Returns
     -------
     Plate
-        The figure. The paper's values are open diamonds at the layers that the paper names.
+        The figure. The paper's values are open diamonds at the layers that the paper names. The second panel
+        shows how many images both networks prefer; it is missing where two networks are not compared.
     """
     n, images = int(preference["n"].max()), int(preference["images"].max())
     caption = (
@@ -124,9 +126,14 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
         caption += f" No point: {names_of_equal}; there all images drive the layer equally."
     if preference["paper"].notna().any():
         caption += " Open diamonds: the paper, from its own images and networks."
+    both = preference[preference["network"] == "object"].sort_values("depth")
+    both = both.dropna(subset=["shared"]) if "shared" in both else both.iloc[:0]
+    if len(both):
+        caption += " Below: how many images are on the lists of both the scene and the object network."
     names = preference.groupby("depth")["layer"].nunique().max()  # lines of layer names below the axes
     title = "Share of object-centric images among each layer's strongest"
-    plate = Plate(title, 2.87 + 0.17 * names, caption)
+    top = 2.87 + 0.17 * names
+    plate = Plate(title, top + 1.45 * (len(both) > 0), caption)
     # The networks' names stand to the right of their lines. They are bold, so wider than measured.
     margin = 0.1 + 1.15 * max(Plate.text_width(f"{name} network", BODY) for name in preference["network"])
     axes = plate.axes_at(0.55, 0.05, WIDTH - 0.55 - margin, 2.75)
@@ -138,7 +145,32 @@ def figure_1_preference(preference: pd.DataFrame) -> Plate:
     # The axis reaches a third of a step beyond the first and the last layer.
     _share_axis(axes, preference, (WIDTH - 0.55 - margin) / (preference["depth"].max() + 0.7))
     _direct_labels(axes, preference)
+    if len(both):
+        plate.words(0.55, top + 0.12, f"Images on both lists, of {n}", weight="bold", size=BODY)
+        below = plate.axes_at(0.55, top + 0.4, WIDTH - 0.55 - margin, 0.95)
+        _shared_line(below, both, n)
+        below.set_xlim(axes.get_xlim())
     return plate
+
+
+def _shared_line(axes: Axes, both: pd.DataFrame, n: int) -> None:
+    """How many images both networks' lists have at each depth, with the number, and chance."""
+    depth, shared = (both[name].to_numpy(float) for name in ("depth", "shared"))
+    chance = float(both["shared_by_chance"].iloc[0])
+    axes.axhline(chance, color=SOFT, lw=1.0, ls=(0, (4, 3)), zorder=1)
+    axes.plot(depth, shared, color=INK, lw=1.8, marker="o", ms=5, clip_on=False, zorder=3)
+    for x, y in zip(depth, shared, strict=True):
+        # Above the point, and below it near the upper edge.
+        place, side = ((0, 6), "bottom") if y < 0.8 * n else ((0, -7), "top")
+        style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": side, "size": SMALL}
+        axes.annotate(f"{y:.0f}", (x, y), place, **style)
+    axes.set(ylim=(0, n), xticks=depth, yticks=[0, n / 2, n])
+    axes.set_yticklabels(["0", f"{n / 2:g}", f"{n}"])
+    axes.set_xticklabels([""] * len(depth))
+    axes.yaxis.grid(True, color=HAIR, lw=0.5, zorder=0)
+    axes.set_axisbelow(True)
+    style = {"color": SOFT, "size": BODY, "va": "center", "clip_on": False}
+    axes.text(depth.max() + 0.42, max(chance, 0.08 * n), f"chance {chance:.3g}", **style)
 
 
 def _network_line(axes: Axes, rows: pd.DataFrame, shift: float, color: str) -> None:
@@ -238,8 +270,9 @@ def transfer_dots(table: pd.DataFrame) -> Plate:
     )
     quoted = tried["paper"].notna().any()
     caption += "; open diamonds: the paper, on 205 scene categories." if quoted else "."
-    plate = Plate("Whose features serve which task?", 0.4 + 0.75 * max(1, len(tasks)), caption)
-    axes = plate.axes_at(1.35, 0.0, WIDTH - 1.35 - 1.25, 0.15 + 0.75 * max(1, len(tasks)))
+    height = 0.75 if tried["features"].nunique() < 3 else 1.05  # inches for each task
+    plate = Plate("Whose features serve which task?", 0.4 + height * max(1, len(tasks)), caption)
+    axes = plate.axes_at(1.35, 0.0, WIDTH - 1.35 - 1.5, 0.15 + height * max(1, len(tasks)))
     for place, task in enumerate(tasks):
         _task_dots(axes, tried[tried["task"] == task], place)
     axes.set(xlim=(0, 1), ylim=(max(1, len(tasks)) - 0.45, -0.5))
@@ -253,7 +286,8 @@ def transfer_dots(table: pd.DataFrame) -> Plate:
 def _task_dots(axes: Axes, rows: pd.DataFrame, place: int) -> None:
     """Draw one task: a dot and bar per network, its name at the right edge, the paper's diamond."""
     axes.plot([rows["chance"].iloc[0]] * 2, [place - 0.3, place + 0.3], color=SOFT, lw=1.2, ls=(0, (3, 2)))
-    shifts = np.linspace(-0.16, 0.16, len(rows)) if len(rows) > 1 else [0.0]
+    reach = 0.16 if len(rows) < 3 else 0.24
+    shifts = np.linspace(-reach, reach, len(rows)) if len(rows) > 1 else [0.0]
     for row, shift in zip(rows.to_dict("records"), shifts, strict=True):
         color, y = network_color(row["features"]), place + shift
         bars = [[row["share"] - row["low"]], [row["high"] - row["share"]]]

@@ -8,13 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scenelens import paper
 from scenelens.paper import CONTROL, PAIR, SOURCES
-from scenelens.sentences import Sentences, difference_text, named, networks_text, percent, share_text
+from scenelens.sentences import (
+    Sentences,
+    difference_text,
+    named,
+    networks_text,
+    percent,
+    share_text,
+)
 from scenelens.two_networks.svm_transfer import MIN_IMAGES
-from scenelens.two_networks.tables import _difference, _lasting_gap
+from scenelens.two_networks.tables import _lasting_gap
 
 
 def describe_table_1(table: pd.DataFrame) -> Sentences:
@@ -84,39 +92,70 @@ def describe_preference(table: pd.DataFrame) -> Sentences:
 
 
 def _describe_order(table: pd.DataFrame) -> list[str]:
-    """From which layer on two networks differ, and in which layers their order is not the paper's."""
-    if not set(PAIR) <= set(table["network"]):
+    """In which layers two networks' order is not the paper's, and from which layer on they differ."""
+    rows = _pairs(table)
+    if rows.empty:
         return []
-    scene, other = (table[table["network"] == name].set_index("depth").sort_index() for name in PAIR)
-    names, start = scene["layer"], _lasting_gap(table)
-    found = {depth: _difference(other.loc[depth], scene.loc[depth]) for depth in names.index}
-    text = "in no run of layers that lasts to the deepest" if start is None else _from_on(names, start)
-    end = len(names) if start is None else start
-    single = [named(names[depth]) for depth in names.index[:end] if found[depth][1] > 0]
-    text += f" (and in {', '.join(single)}, but not in all layers after)" if single else ""
-    lines = [
-        "**Where do they part?** The object network's share is the higher one, with a 95% interval of the "
-        f"difference above 0, {text}; in the paper the two differ from {paper.PARTS_FROM} on."
-    ]
-    reversed_order = [
-        f"at {named(names[depth])}, {_compared(other.loc[depth], scene.loc[depth])}"
-        for depth in names.index
-        if found[depth][0] < 0
-    ]
-    if reversed_order:
+    reversed_order = rows[rows["difference"] < 0]
+    lines = []
+    if len(reversed_order):
+        names = [f"{named(row.layer)}: {_difference_text(row)}" for row in reversed_order.itertuples()]
         lines.append(
-            "**Not the paper's order**: where the scene network's share is the larger one, "
-            f"{'; '.join(reversed_order)}."
+            "**Not the paper's order**: the scene network's share is the larger one in "
+            f"{len(reversed_order)} of {len(rows)} layers. {_sentence('; '.join(names))}."
         )
-    return lines
+    start = _lasting_gap(table)
+    names = rows.set_index("depth")["layer"]
+    text = "in no run of layers that lasts to the deepest" if start is None else _from_on(names, start)
+    before = rows[rows["depth"] < (np.inf if start is None else start)]
+    single = [named(name) for name in before.loc[before["difference_low"] > 0, "layer"]]
+    text += f" (and in {', '.join(single)}, but not in all layers after)" if single else ""
+    lines.append(
+        "**Where do they part?** The object network's share is the higher one, with an interval of the "
+        f"difference above 0, {text}; in the paper the two differ from {paper.PARTS_FROM} on."
+    )
+    return [*lines, _describe_shared(rows)]
 
 
-def _compared(one: Any, other: Any, brief: bool = False) -> str:
-    """Which of two networks has the higher share in a layer, from their rows of the table."""
-    _, low, high = _difference(one, other)
-    names = (f"the {named(one['network'])} network", f"the {named(other['network'])} network")
-    n = (int(one["n"]), int(other["n"]))
-    return difference_text(one["share"], other["share"], (low, high), names, n, brief=brief)
+def _pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the object network that are compared with the scene network, with the latter's share."""
+    if not set(PAIR) <= set(table["network"]) or "difference" not in table:
+        return table.iloc[:0]
+    scene = table[table["network"] == "scene"].set_index("depth")
+    rows = table[(table["network"] == "object") & table["difference"].notna()].sort_values("depth")
+    return rows.assign(layer=rows["depth"].map(scene["layer"]), scene_share=rows["depth"].map(scene["share"]))
+
+
+def _difference_text(row: Any, brief: bool = False) -> str:
+    ends = (row.difference_low, row.difference_high)
+    names = ("the object network's share", "the scene network's")
+    return difference_text(row.share, row.scene_share, ends, names, int(row.n), brief=brief)
+
+
+def _describe_shared(rows: pd.DataFrame) -> str:
+    """How many images both networks' lists have, layer by layer, against chance."""
+    n = int(rows["n"].min())
+    first, last = rows.iloc[0], rows.iloc[-1]
+    counts = ", ".join(f"{named(row.layer)} {row.shared:.0f}" for row in rows.itertuples())
+    text = (
+        f"**Do early layers prefer the same images?** Of {n} images on either network's list, both have: "
+        f"{counts}. By chance it would be {first['shared_by_chance']:.3g}."
+    )
+    if len(rows) < 2:
+        return text
+    falls = (np.diff(rows["shared"]) <= 0).all()
+    more = first["shared"] > 2 * first["shared_by_chance"] and first["shared"] > last["shared"]
+    if not more:
+        return f"{text} The paper says that early layers prefer similar images for both: here that is not so."
+    steps = "at every step" if falls else "though not at every step"
+    return (
+        f"{text} So early layers prefer similar images for both networks, as the paper says, and the number "
+        f"falls with depth, {steps}."
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _from_on(names: pd.Series, start: int) -> str:
@@ -168,7 +207,9 @@ def _describe_depth(rows: pd.DataFrame, deepest: bool) -> str:
         return text + (
             "A layer that responds equally to all images has no preference, so there is nothing to compare."
         )
-    return text + _capital(_compared(found[names[0]], found[names[1]], brief=True)) + "."
+    if _pairs(rows).empty:
+        return text.strip()
+    return f"{text}{_sentence(_difference_text(_pairs(rows).iloc[0], brief=True))}."
 
 
 def _describe_control(row: Any, head: str) -> str:
@@ -198,9 +239,13 @@ def describe_accuracy(table: pd.DataFrame) -> Sentences:
     Returns
     -------
     Sentences
-        A list with one entry per network.
+        A list with one entry per network, and one for what is not tested.
     """
-    return _listed([_describe_accuracy_row(row) for row in _rows(table)])
+    demo = (
+        f"**Not tested here**: the {100 * paper.DEMO_TOP_FIVE:.1f}% that the paper reports for its scene "
+        "network in the wild, with the right scene among the first five guesses."
+    )
+    return _listed([*map(_describe_accuracy_row, _rows(table)), demo])
 
 
 def _describe_accuracy_row(row: dict[str, Any]) -> str:
@@ -256,13 +301,14 @@ def describe_transfer(table: pd.DataFrame) -> Sentences:
     Sentences
         A list with one entry per task, and one for the paper.
     """
-    lines = [_describe_task(table[table["task"] == task], task) for task in PAIR]
     scene, other = (f"{100 * paper.SCENE_ACCURACY[name]:.1f}%" for name in PAIR)
-    lines.append(
+    lines = [
         f"**The paper**, on 205 scene categories: {scene} for the scene network itself, "
         f"{other} for a linear SVM on the object network's features{_relative_loss(table)}."
-    )
-    return _listed(lines)
+    ]
+    lines += [_describe_task(table[table["task"] == task], task) for task in PAIR]
+    limit = networks_text(table["features"].unique())
+    return _listed([*lines, *([limit] if limit else [])])
 
 
 def _relative_loss(table: pd.DataFrame) -> str:
@@ -273,7 +319,8 @@ def _relative_loss(table: pd.DataFrame) -> str:
     if not set(PAIR) <= set(shares.index) or not shares["scene"] > 0:
         return text
     lost = 1 - shares["object"] / shares["scene"]
-    return f"{text}; here {percent(abs(lost))} are {'lost' if lost >= 0 else 'gained'}"
+    times = f", {lost / theirs:.1f} times as much" if lost > 1.5 * theirs else ""
+    return f"{text}; here {percent(abs(lost))} are {'lost' if lost >= 0 else 'gained'}{times}"
 
 
 def _describe_task(rows: pd.DataFrame, task: str) -> str:
@@ -286,21 +333,38 @@ def _describe_task(rows: pd.DataFrame, task: str) -> str:
     first = rows.iloc[0]
     text = f"{name} ({first['categories']} of them, chance {percent(first['chance'])}): {'; '.join(shares)}. "
     if not set(PAIR) <= set(rows["features"]):
-        return text.strip()
+        return text.strip() + _describe_untrained(rows)
+    return f"{text}{_describe_better(rows, task)}{_describe_untrained(rows)}"
+
+
+def _describe_better(rows: pd.DataFrame, task: str) -> str:
+    """Whose features serve a task better, and whether that is what the paper found."""
     scene, other = (rows[rows["features"] == network].iloc[0] for network in PAIR)
     ends = (scene["difference_low"], scene["difference_high"])
     names = ("an SVM on the scene network's features", "one on the object network's")
-    text += _capital(difference_text(scene["share"], other["share"], ends, names, more="better", brief=True))
+    n = int(scene["n"])
+    text = _sentence(
+        difference_text(scene["share"], other["share"], ends, names, n, more="better", brief=True)
+    )
     if not (ends[0] > 0 or ends[1] < 0):
         return f"{text}."
     better = "scene" if ends[0] > 0 else "object"
-    if better != task:
-        return f"{text}: not what the paper found."
-    return f"{text}, as in the paper." if task == "scene" else f"{text}."
+    if better == task:
+        return f"{text}: {'as in the paper' if task == 'scene' else 'each serves its own task better'}."
+    return f"{text}: not what the paper found."
 
 
-def _capital(clause: str) -> str:
-    return clause[:1].upper() + clause[1:]
+def _describe_untrained(rows: pd.DataFrame) -> str:
+    """How far the architecture alone gets, without any training."""
+    control = rows[rows["features"] == CONTROL]
+    if control.empty:
+        return ""
+    share, chance = control["share"].iloc[0], control["chance"].iloc[0]
+    above = f", {share / chance:.1f} times chance" if share > chance else ", no more than chance"
+    return (
+        f" Features of the untrained network reach {percent(share)}{above}: so much comes without any "
+        "training, from the images and the architecture."
+    )
 
 
 def _against_paper(low: float, high: float, paper: float) -> str:

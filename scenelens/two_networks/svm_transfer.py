@@ -24,7 +24,7 @@ from scenelens.caches import cached
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.files import cache_key
 from scenelens.intervals import paired_difference_interval, wilson_interval
-from scenelens.paper import PAIR, SOURCES
+from scenelens.paper import CONTROL, PAIR, SOURCES
 from scenelens.studies import Study
 from scenelens.two_networks.tables import layer_features, layer_pairs
 
@@ -53,8 +53,8 @@ def transfer(study: Study, layers: list[str] | None = None, seed: int = 0) -> pd
         ``n_train``, ``n``, ``share`` with its 95% Wilson interval ``low`` and ``high``, ``chance``
         (1 / categories), ``difference_low`` and ``difference_high`` (95% interval of the accuracy with the
         scene network's features less that with the object network's, on the same test images; NaN without
-        both), ``paper``. Where the study has fewer than two categories of at least 8 images for a
-        task, n is 0 and values are missing.
+        both), ``paper``. An untrained network's features are tried too, where the study has one. Where the
+        study has fewer than two categories of at least 8 images for a task, n is 0 and values are missing.
 
     Raises
     ------
@@ -63,14 +63,15 @@ def transfer(study: Study, layers: list[str] | None = None, seed: int = 0) -> pd
     SceneLensError
         If a layer is missing.
     """
-    deepest = layer_pairs(study, layers).iloc[-1]
+    deepest = layer_pairs(study, layers).drop(columns="depth").iloc[-1].to_dict()
+    if CONTROL in study.networks and CONTROL not in deepest:
+        deepest |= layer_pairs(study, layers, [CONTROL]).drop(columns="depth").iloc[-1].to_dict()
     rows = []
     for task in PAIR:
         images = _task_images(study, task)
         train = _training_half(images["category"].to_numpy(), seed)
         found, right = {}, {}
-        for network in study.networks.compared:
-            layer = str(deepest[network])
+        for network, layer in deepest.items():
             row, right[network] = _accuracy(study, network, layer, images, train, seed)
             found[network] = {"task": task, "features": network, "layer": layer} | row
         ends = dict(zip(("difference_low", "difference_high"), _difference_interval(right), strict=True))

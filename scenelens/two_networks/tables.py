@@ -14,12 +14,10 @@ import pandas as pd
 
 from scenelens import paper
 from scenelens.errors import SceneLensError, close_names
-from scenelens.intervals import difference_interval, wilson_interval
+from scenelens.intervals import difference_interval, middle, wilson_interval
 from scenelens.networks import Network
-from scenelens.paper import CONTROL, SOURCES
+from scenelens.paper import CONTROL, PAIR, SOURCES
 from scenelens.studies import Study
-
-_DIFFERENCE = ["difference", "difference_low", "difference_high"]
 
 
 def compare_with_table_1(network: Network) -> pd.DataFrame:
@@ -84,34 +82,13 @@ def layer_pairs(
     return table
 
 
-def _differences(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns `_DIFFERENCE` for the rows of `layer_preference`, by Newcombe's interval."""
-    scene = table[table["network"] == "scene"].set_index("depth")
-    rows = []
-    for row in table.to_dict("records"):
-        found = (np.nan, np.nan, np.nan)
-        if row["network"] != "scene" and row["depth"] in scene.index:
-            found = _difference(row, scene.loc[row["depth"]])
-        rows.append(found)
-    return pd.DataFrame(rows, columns=_DIFFERENCE, index=table.index)
-
-
-def _difference(one: Any, other: Any) -> tuple[float, float, float]:
-    """One row's share less another's, with its interval; NaN where one of the layers has no preference."""
-    if np.isnan([one["share"], other["share"]]).any():
-        return np.nan, np.nan, np.nan
-    # Rounding: a share times n may exceed n by one unit in the last place.
-    (k1, n1), (k2, n2) = ((min(row["share"] * row["n"], row["n"]), int(row["n"])) for row in (one, other))
-    return one["share"] - other["share"], *difference_interval(k1, n1, k2, n2)
-
-
 def _lasting_gap(table: pd.DataFrame) -> int | None:
-    """The depth from which on the interval of the difference lies above 0 in all layers to the end.
+    """The depth from which on the object network's share is the higher one, to the deepest layer.
 
-    ``table`` is that of `layer_preference`; None where the difference is not shown at the deepest layer.
+    ``table`` is that of `layer_preference`; a share is higher where the interval of the difference lies above
+    0. None where that is not so in the deepest layer.
     """
-    ordered = table.sort_values("depth", kind="stable")
-    gap = (_differences(ordered)["difference_low"][ordered["network"] == "object"] > 0).to_numpy()
+    gap = (table[table["network"] == "object"].sort_values("depth")["difference_low"] > 0).to_numpy()
     lasting = [depth for depth in range(len(gap)) if gap[depth:].all()]
     return lasting[0] if lasting else None
 
@@ -170,10 +147,12 @@ def layer_preference(
     pandas.DataFrame
         ``network``, ``depth``, ``layer``, ``share`` with its 95% Wilson interval ``low`` and ``high``
         (fractions, 0..1), ``n`` (at most all images), ``images`` (how many were ranked), ``chance`` (the
-        share among these), ``paper`` (its value for a layer of the same name, else NaN). A layer that
-        responds equally to all images prefers nothing: its share is NaN, and a further column ``note`` says
-        so. ``difference``: the share less the scene network's at that depth, with its 95% interval
-        ``difference_low`` and ``difference_high`` (Newcombe's; NaN for the scene network, and without one).
+        share among these), ``paper`` (its value for a layer of the same name, else NaN). In the rows of the
+        object network, where there is a scene network too: ``difference`` (its share minus that of the scene
+        network) with a 95% interval ``difference_low`` and ``difference_high``, ``shared`` (how many images
+        are among the `n` strongest of both) and ``shared_by_chance`` (how many would be if both were drawn at
+        random); else NaN. A layer that responds equally to all images prefers nothing: its share is NaN, and
+        a further column ``note`` says so.
 
     Raises
     ------
@@ -184,8 +163,14 @@ def layer_preference(
 
     Notes
     -----
-    The intervals take the strongest images for drawn ones, as the paper's significance does. The lists of two
-    networks may share images, which makes the interval of a difference rather too wide than too narrow.
+    The strongest images are not a random draw from all. But given the score of the next strongest image, the
+    `n` above it are a random draw from all images, of these kinds and in this mixture, that score higher. So
+    Wilson's interval is that of the share of object-centric images among all such images.
+
+    The two lists of a layer share images, so their difference has an interval of its own: the images of each
+    kind are drawn anew 2,000 times, both lists are made from the same draw, and the middle 95% of the
+    differences are taken. Where a share is 0 or 1 all draws agree and say nothing; there it is Newcombe's
+    interval, which takes the lists as independent, and so is rather too wide.
     """
     for source in SOURCES.values():
         study.images_from(source)  # raises where there are none: nothing can be preferred then
@@ -199,10 +184,79 @@ def layer_preference(
             row = {"network": network, "depth": pair["depth"], **found.loc["object-centric"].to_dict()}
             row["images"] = len(study.images) - len(index.skipped)
             rows.append(row | {"paper": paper.PREFERENCE.get((network, layer), np.nan)})
-    names = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
+        found = {row["network"]: row for row in rows[-len(networks) :]}
+        if set(PAIR) <= set(found):
+            found["object"] |= _difference(study, found, n)
     table = pd.DataFrame(rows)
-    table = table[[*names, "note"] if "note" in table else names]
-    return table.join(_differences(table))
+    return table.reindex(columns=[*_PREFERENCE, *(["note"] if "note" in table else [])])
+
+
+_PREFERENCE = [
+    "network",
+    "depth",
+    "layer",
+    "share",
+    "low",
+    "high",
+    "n",
+    "images",
+    "chance",
+    "paper",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "shared",
+    "shared_by_chance",
+]
+
+
+def _difference(study: Study, rows: dict[str, dict[str, Any]], n: int) -> dict[str, float]:
+    """How the two networks' lists of the strongest images differ in one layer, and what they share."""
+    one, other = (rows[name]["share"] for name in ("object", "scene"))
+    if np.isnan(one) or np.isnan(other):
+        return {}
+    scores = np.array([study.index(name).layer_scores(rows[name]["layer"]) for name in ("object", "scene")])
+    known = ~np.isnan(scores).any(axis=0)
+    scores, of_objects = scores[:, known], (study.images["source"] == SOURCES["object"]).to_numpy()[known]
+    n = min(n, scores.shape[1])
+    lists = np.argsort(-scores, axis=1, kind="stable")[:, :n]
+    if {one, other} & {0.0, 1.0}:
+        low, high = difference_interval(one * n, n, other * n, n)
+    else:
+        low, high = _difference_interval_of_lists(scores, of_objects, n)
+    return {
+        "difference": one - other,
+        "difference_low": low,
+        "difference_high": high,
+        "shared": len(np.intersect1d(*lists)),
+        "shared_by_chance": n * n / scores.shape[1],
+    }
+
+
+def _difference_interval_of_lists(
+    scores: np.ndarray, of_objects: np.ndarray, n: int, seed: int = 0, n_resamples: int = 2000
+) -> tuple[float, float]:
+    """The 95% interval of the difference of two lists' shares of object-centric images.
+
+    ``scores`` is (2, n_images), ``of_objects`` (n_images,) bool; see the notes of `layer_preference`.
+    """
+    rng = np.random.default_rng(seed)
+    # The n strongest of a resample lie among the first 2 n + 50 of all images, all but surely.
+    orders = np.argsort(-scores, axis=1, kind="stable")[:, : 2 * n + 50]
+    near = np.unique(orders)
+    times = np.zeros((n_resamples, len(near)), int)
+    for kind in (True, False):
+        mine, total = of_objects[near] == kind, int((of_objects == kind).sum())
+        if total:
+            chances = np.full(mine.sum() + 1, 1 / total)
+            chances[-1] = max(0.0, 1 - chances[:-1].sum())  # the images that are not near
+            times[:, mine] = rng.multinomial(total, chances, size=n_resamples)[:, :-1]
+    shares = []
+    for order in orders:
+        drawn = times[:, np.searchsorted(near, order)]
+        taken = np.clip(n - (drawn.cumsum(axis=1) - drawn), 0, drawn)  # the first n of the draw
+        shares.append((taken @ of_objects[order]) / taken.sum(axis=1))
+    return middle(shares[0] - shares[1])
 
 
 def own_accuracy(study: Study) -> pd.DataFrame:

@@ -32,7 +32,23 @@ def preference(names=("pool1", "pool2", "conv3", "conv4", "pool5", "fc7"), other
             low, high = max(share - 0.1, 0), min(share + 0.1, 1)
             rows.append((network, depth, name, share, low, high, 100, 4000, 0.5, quoted))
     columns = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    shared = table["depth"].map(dict(enumerate(np.linspace(83, 0, len(names))))).round()
+    of_object = table["network"] == "object"
+    return table.assign(shared=shared.where(of_object), shared_by_chance=np.where(of_object, 2.5, np.nan))
+
+
+def test_images_on_both_lists_are_drawn_below_with_chance():
+    plate = figures.figure_1_preference(preference())
+    below = plate.axes[1]
+    chance, line = below.get_lines()
+    np.testing.assert_allclose(line.get_ydata(), [83, 66, 50, 33, 17, 0])
+    assert chance.get_ydata()[0] == 2.5
+    words = [text for text, _ in words_of(plate)]
+    assert {"Images on both lists, of 100", "chance 2.5", "66"} <= set(words)
+    assert "Below: how many images" in plate.caption
+    alone = preference().drop(columns="shared")
+    assert len(figures.figure_1_preference(alone).axes) == 1
 
 
 def test_the_preference_figure_shows_the_tables_numbers():
@@ -147,6 +163,12 @@ def test_the_transfer_figure_is_well_set_and_true_to_its_table():
     dots = [line for line in plate.axes[0].get_lines() if line.get_marker() == "o"]
     assert sorted(float(dot.get_xdata()[0]) for dot in dots) == [0.3, 0.6, 0.9, 1.0]
     assert "80 categories, 1,000 images to learn from" in plate.caption
+
+
+def test_three_rows_of_a_task_do_not_run_into_each_other():
+    table = table_of_tasks(1000)
+    control = table.iloc[[0, 2]].assign(features="untrained", share=0.2, low=0.15, high=0.25, paper=np.nan)
+    assert_well_set(figures.transfer_dots(pd.concat([table, control])))
 
 
 def test_a_plate_shows_itself_as_one_picture_of_the_right_kind():

@@ -139,7 +139,32 @@ def test_the_sentence_follows_the_numbers(scene, other, words):
     text = sentences.describe_transfer(table_of(scene, other))
     assert words in text
     assert "4 of them, chance 25%" in text
-    assert "50.0% for the scene network itself, 40.8% for a linear SVM" in text
+    assert "50.0% for the scene network itself, 40.8% for a linear SVM" in text.splitlines()[0]
+
+
+def test_what_the_architecture_alone_reaches_is_said():
+    rows = table_of((0.9, 0.8, 0.95), (0.5, 0.4, 0.6))
+    control = rows.iloc[[0]].assign(features="untrained", share=0.55)
+    text = sentences.describe_transfer(pd.concat([rows, control]))
+    assert "Features of the untrained network reach 55%, 2.2 times chance" in text
+    none = sentences.describe_transfer(pd.concat([rows, control.assign(share=0.2)]))
+    assert "reach 20%, no more than chance" in none
+
+
+def test_an_untrained_networks_features_are_tried_where_there_is_one(tmp_path):
+    path = write_tiny_study(tmp_path, per_category=10)
+    control = (
+        '[networks.untrained]\narchitecture = "caffenet"\nwidth = 0.125\nfc = 16\nseed = 3\nclasses = 3\n'
+    )
+    path.write_text(path.read_text().replace("[[images]]", control + "\n[[images]]", 1))
+    study = open_study(path)
+    table = svm_transfer.transfer(study)
+    assert list(table["features"]) == ["scene", "object", "untrained"] * 2
+    pair = svm_transfer.transfer(open_study(write_tiny_study(tmp_path / "pair", per_category=10)))
+    both = table[table["features"] != "untrained"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(both, pair)  # the others' numbers stay as they are
+    text = sentences.describe_transfer(table)
+    assert text.count("Features of the untrained network reach") == 2
 
 
 def test_the_two_features_are_compared_on_the_same_images():
@@ -151,7 +176,8 @@ def test_the_two_features_are_compared_on_the_same_images():
 
 
 @pytest.mark.parametrize(("scene", "other", "said"), [
-    (0.8, 0.4, "a loss of 18% of the accuracy; here 50% are lost."),
+    (0.8, 0.4, "a loss of 18% of the accuracy; here 50% are lost, 2.7 times as much."),
+    (0.5, 0.4, "a loss of 18% of the accuracy; here 20% are lost."),
     (0.5, 0.6, "a loss of 18% of the accuracy; here 20% are gained."),
     (0.0, 0.1, "a loss of 18% of the accuracy."),
     (np.nan, np.nan, "a loss of 18% of the accuracy."),

@@ -7,7 +7,7 @@ import torch
 
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.exercises import check
-from scenelens.intervals import difference_interval
+from scenelens.intervals import wilson_interval
 from scenelens.networks.caffenet import CaffeNet
 from scenelens.networks.network import Network
 from scenelens.studies.study import open_study
@@ -143,7 +143,7 @@ def test_too_few_images_to_differ_from_chance(n, images, said):
     ]  # fmt: skip
     text = sentences.describe_preference(pd.DataFrame(rows))
     assert (said in text) if said else ("any share" not in text and "are all" not in text)
-    assert ("no difference is shown" in text.lower()) == (n < images)
+    assert ("deepest layer compared" in text) == (n < images)
 
 
 def forward_scores(study, network, layer):
@@ -198,6 +198,23 @@ def test_the_control_is_measured_where_there_is_one(tmp_path):
     assert "untrained control" in sentences.describe_preference(table)
 
 
+NAMES = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
+
+
+def compared(table, within=0.07, shared=(90, 10)):
+    """The table with the differences of the object network's rows, `within` either way, and shared images."""
+    scene = table[table["network"] == "scene"].set_index("depth")["share"]
+    difference = (table["share"] - table["depth"].map(scene)).where(table["network"] == "object")
+    images = np.linspace(*shared, table["depth"].max() + 1).round()
+    return table.assign(
+        difference=difference,
+        difference_low=difference - within,
+        difference_high=difference + within,
+        shared=table["depth"].map(dict(enumerate(images))).where(difference.notna()),
+        shared_by_chance=difference * 0 + 25,
+    )
+
+
 def preference(scene, other, n=100, paper=np.nan, control=None):
     """A table of two depths with the given (share, low, high) at the deepest."""
     rows = []
@@ -205,78 +222,131 @@ def preference(scene, other, n=100, paper=np.nan, control=None):
         for network, value in (("scene", scene), ("object", other), ("untrained", control)):
             if value is not None:
                 rows.append((network, depth, f"l{depth}", *value, n, 400, 0.5, paper if depth else np.nan))
-    names = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
-    return pd.DataFrame(rows, columns=names)
+    return compared(pd.DataFrame(rows, columns=NAMES))
 
 
-def test_two_networks_are_compared_by_the_interval_of_their_difference():
+def test_a_difference_is_said_with_its_own_interval():
     parted = sentences.describe_preference(preference((0.2, 0.1, 0.3), (0.8, 0.7, 0.9)))
     assert "object network 80% (95% interval 70–90%, n = 100)" in parted
-    assert parted.count("The object network is 60 points higher than the scene network (95% interval") == 2
-    # The shares' intervals overlap, and yet the difference is shown: its interval is 1 to 27 points.
-    near = sentences.describe_preference(preference((0.4, 0.31, 0.5), (0.545, 0.45, 0.64)))
-    low, high = difference_interval(54.5, 100, 40, 100)
-    assert near.count(f"of the difference {100 * low:.1g} to {100 * high:.0f} points") == 2
-    close = sentences.describe_preference(preference((0.4, 0.3, 0.55), (0.5, 0.4, 0.6)))
-    assert close.count("No difference is shown between the object network and the scene network") == 2
-    turned = sentences.describe_preference(preference((0.8, 0.7, 0.9), (0.2, 0.1, 0.3)))
-    assert "The scene network is 60 points higher than the object network" in turned
-
-
-def test_differences_by_layer_are_newcombes():
-    table = by_layer(pool2=(0.42, 0.3), conv4=(0.4, np.nan), fc7=(0.0, 0.93))
-    found = tables._differences(table)
-    assert found[table["network"] == "scene"].isna().all(axis=None)
-    other = found[table["network"] == "object"].reset_index(drop=True)
-    assert other["difference"].tolist() == pytest.approx([-0.12, np.nan, 0.93], nan_ok=True)
-    assert other.iloc[0, 1:].tolist() == pytest.approx(difference_interval(30, 100, 42, 100))
-    assert other.iloc[1].isna().all()
-    alone = table[table["network"] == "object"]
-    assert tables._differences(alone).isna().all(axis=None)
-
-
-def test_the_table_has_the_differences(study):
-    table = tables.layer_preference(study, n=5)
-    other = table[table["network"] == "object"]
-    scene = table[table["network"] == "scene"]
-    assert other["difference"].tolist() == pytest.approx(
-        (other["share"].to_numpy() - scene["share"]).tolist()
+    said = "The object network's share is 60 points higher than the scene network's (95% interval of the"
+    assert parted.count(said) == 2
+    close = sentences.describe_preference(preference((0.4, 0.3, 0.55), (0.45, 0.5, 0.7)))
+    assert (
+        close.count("No difference is shown between the object network's share and the scene network's") == 2
     )
-    assert (other["difference_low"] <= other["difference"]).all()
-    assert (other["difference"] <= other["difference_high"]).all()
+    turned = sentences.describe_preference(preference((0.8, 0.7, 0.9), (0.2, 0.1, 0.3)))
+    assert "The scene network's is 60 points higher than the object network's share" in turned
+    assert "overlap" not in parted + close + turned
 
 
-def by_layer(**shares):
-    """A table of layers with the two networks' shares, (scene, object), within 5 points either way."""
+def by_layer(within=0.07, shared=(90, 10), **shares):
+    """A table of layers with the two networks' shares, (scene, object)."""
     rows = [
         (network, depth, layer, share, share - 0.05, share + 0.05, 100, 400, 0.5, np.nan)
         for depth, (layer, both) in enumerate(shares.items())
         for network, share in zip(("scene", "object"), both, strict=True)
     ]
-    names = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
-    return pd.DataFrame(rows, columns=names)
+    return compared(pd.DataFrame(rows, columns=NAMES), within, shared)
 
 
 @pytest.mark.parametrize(("shares", "said"), [
     ({"pool2": (0.4, 0.3), "conv4": (0.1, 0.5), "pool5": (0.2, 0.21), "fc7": (0.1, 0.9)},
      "above 0, only at fc7, the deepest layer (and in conv4, but not in all layers after); in the paper "
      "the two differ from conv4 on."),
-    ({"pool2": (0.32, 0.4), "conv4": (0.3, 0.5), "fc7": (0.1, 0.9)}, "above 0, from conv4 on; in"),
+    ({"pool2": (0.35, 0.4), "conv4": (0.3, 0.5), "fc7": (0.1, 0.9)}, "above 0, from conv4 on; in"),
     ({"pool2": (0.1, 0.9), "fc7": (0.5, 0.5)}, "no run of layers that lasts to the deepest (and in pool2,"),
     ({"pool2": (0.5, 0.5), "fc7": (0.5, 0.5)}, "in no run of layers that lasts to the deepest; in the paper"),
 ])  # fmt: skip
-def test_the_layer_from_which_on_they_differ_is_said_first(shares, said):
+def test_the_layer_from_which_on_they_differ_is_said(shares, said):
     text = sentences.describe_preference(by_layer(**shares))
-    assert said in text.splitlines()[0]
+    assert said in next(line for line in text.splitlines() if "Where do they part?" in line)
 
 
 def test_a_reversed_order_is_said_and_the_papers_order_is_not():
-    text = sentences.describe_preference(by_layer(pool2=(0.46, 0.3), pool5=(0.08, 0.04), fc7=(0.1, 0.9)))
-    said = next(line for line in text.splitlines() if "Not the paper's order" in line)
-    assert "at pool2, the scene network is 16 points higher than the object network (46% against 30%" in said
-    assert "at pool5, no difference is shown between the object network and the scene network (4% ag" in said
+    text = sentences.describe_preference(by_layer(pool2=(0.42, 0.3), pool5=(0.08, 0.04), fc7=(0.1, 0.9)))
+    said = text.splitlines()[0]
+    assert "Not the paper's order**: the scene network's share is the larger one in 2 of 3 layers." in said
+    assert (
+        "Pool2: the scene network's is 12 points higher than the object network's share (42% against 30%"
+        in said
+    )
+    assert (
+        "pool5: no difference is shown between the object network's share and the scene network's (4%" in said
+    )
     assert "fc7" not in said
     assert "order" not in sentences.describe_preference(by_layer(pool2=(0.3, 0.3), fc7=(0.1, 0.9)))
+
+
+def test_images_on_both_lists_are_counted_against_chance():
+    layers = {"pool1": (0.4, 0.4), "pool2": (0.4, 0.4), "fc7": (0.1, 0.9)}
+    text = sentences.describe_preference(by_layer(shared=(83, 1), **layers))
+    assert "Of 100 images on either network's list, both have: pool1 83, pool2 42, fc7 1. By chance" in text
+    assert (
+        "it would be 25. So early layers prefer similar images for both networks, as the paper says" in text
+    )
+    assert "falls with depth, at every step." in text
+    text = sentences.describe_preference(by_layer(shared=(20, 25), **layers))
+    assert "The paper says that early layers prefer similar images for both: here that is not so." in text
+    up = by_layer(shared=(83, 1), **layers)
+    up.loc[up["depth"] == 1, "shared"] = 90.0
+    assert "though not at every step" in sentences.describe_preference(up)
+
+
+def test_shared_images_are_those_on_both_lists(study):
+    table = tables.layer_preference(study, n=5).set_index(["network", "layer"])
+    strongest = tables.strongest_images(study, n=5)
+    for layer in ("pool1", "fc7"):
+        lists = [set(rows["image"]) for _, rows in strongest[strongest["layer"] == layer].groupby("network")]
+        row = table.loc["object", layer]
+        assert row["shared"] == len(lists[0] & lists[1])
+        assert row["shared_by_chance"] == 5 * 5 / 20
+        assert row["difference"] == pytest.approx(row["share"] - table.loc["scene", layer]["share"])
+        assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+    assert table.loc["scene", ["shared", "difference", "difference_low"]].isna().all(axis=None)
+
+
+def plain_resample(scores, of_objects, n, rng):
+    """One draw of the images of each kind, image by image: the difference of the two lists' shares."""
+    kinds = [np.flatnonzero(of_objects), np.flatnonzero(~of_objects)]
+    drawn = np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])
+    shares = [of_objects[drawn[np.argsort(-one[drawn], kind="stable")[:n]]].mean() for one in scores]
+    return shares[0] - shares[1]
+
+
+def two_layers(rng, images=400):
+    """Scores of two networks for the same images, alike to some degree; object-centric ones lie higher."""
+    of_objects = np.arange(images) < images // 2
+    common, own = rng.normal(size=images), rng.normal(size=(2, images))
+    return common + own + np.outer([0.9, 0.3], of_objects), of_objects
+
+
+def test_the_interval_of_the_difference_is_that_of_a_plain_bootstrap():
+    rng = np.random.default_rng(1)
+    scores, of_objects = two_layers(rng)
+    found = tables._difference_interval_of_lists(scores, of_objects, 40)
+    plain = np.quantile([plain_resample(scores, of_objects, 40, rng) for _ in range(2000)], [0.025, 0.975])
+    assert found == pytest.approx(tuple(plain), abs=0.026)  # one image of 40, which is the step of both
+
+
+def test_intervals_of_a_list_cover_what_they_say():
+    """True is the share among all images that score higher than the next strongest one did."""
+    rng, n = np.random.default_rng(0), 40
+    many, kinds = two_layers(rng, 200_000)
+    order = np.argsort(-many, axis=1)
+    hits = {"share": [], "difference": []}
+    for _ in range(250):
+        scores, of_objects = two_layers(rng)
+        lists = np.argsort(-scores, axis=1)[:, : n + 1]
+        found = of_objects[lists[:, :n]].sum(axis=1)
+        above = [np.searchsorted(-many[k][order[k]], -scores[k][lists[k, n]]) for k in (0, 1)]
+        true = [kinds[order[k][: above[k]]].mean() for k in (0, 1)]
+        low, high = wilson_interval(found[0], n)
+        hits["share"].append(low <= true[0] <= high)
+        low, high = tables._difference_interval_of_lists(scores, of_objects, n, n_resamples=400)
+        of_all = [kinds[order[k][: len(kinds) * n // 400]].mean() for k in (0, 1)]
+        hits["difference"].append(low <= of_all[0] - of_all[1] <= high)
+    assert 0.92 <= np.mean(hits["share"]) <= 0.99
+    assert 0.91 <= np.mean(hits["difference"]) <= 0.99
 
 
 def test_one_network_of_each_kind_is_named_as_a_limit():
