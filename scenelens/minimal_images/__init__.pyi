@@ -6,8 +6,8 @@ from .regions import Regions
 from .retention_search import Retention, retention
 from .search import MinimalImage, minimal_image, simplify
 from .segmentation import regions_from_annotation, segment_image
-from .sentences import describe_retention
-from .study_retention import category_retention, compare_retention, ship_retention
+from .sentences import describe_empty, describe_retention
+from .study_retention import category_retention, compare_retention, empty_pictures, ship_retention
 from .widget import take_apart
 
 __all__ = [
@@ -21,7 +21,9 @@ __all__ = [
     "category_retention",
     "choose_categories",
     "compare_retention",
+    "describe_empty",
     "describe_retention",
+    "empty_pictures",
     "example_scene",
     "figures",
     "minimal_image",

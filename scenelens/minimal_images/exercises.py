@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scenelens.errors import CannotAnswerError
 from scenelens.minimal_images.examples import choose_categories
+from scenelens.minimal_images.retention_search import LEAST
 from scenelens.minimal_images.study_retention import category_retention
 from scenelens.studies import Study
 from scenelens.workbook import Verdict, check_choice, check_number
@@ -18,10 +19,10 @@ def _forward_passes(study: Study, answer: object) -> Verdict:
 def _most_kept(study: Study, answer: object) -> Verdict:
     """03_1.2: the object that minimal images of the study's first category keep most often."""
     table = category_retention(study, choose_categories(study)[0]).table
-    table = table[table.n >= 4]
+    table = table[table.n >= LEAST]
     if table.empty:
         raise CannotAnswerError(
-            "no object is in four annotated photographs that the network recognises: annotate more of them."
+            "no object is in five annotated photographs that the network recognises: annotate more of them."
         )
     hint = "Look at the first panel: the rows are sorted."
     return check_choice(answer, table.object.iloc[0], list(table.object), hint)

@@ -13,7 +13,7 @@ from skimage.segmentation import find_boundaries
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.regions import Regions
-from scenelens.minimal_images.retention_search import Retention
+from scenelens.minimal_images.retention_search import LEAST, Retention
 from scenelens.minimal_images.search import MinimalImage
 from scenelens.sentences import words
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, network_color, show_tile
@@ -204,7 +204,7 @@ def retention_bars(found: dict[str, list[Retention]]) -> Plate:
     if all(table.empty for table in panels):
         raise CannotAnswerError(
             f"the {next(iter(found))} network recognises too few of the annotated images to count which "
-            "objects their minimal images keep: it takes four of one category with the same object."
+            f"objects their minimal images keep: it takes {LEAST} of one category with the same object."
         )
     width, between = (WIDTH - 0.25) / 2, 0.62
     pairs = [panels[k : k + 2] for k in range(0, len(panels), 2)]
@@ -230,7 +230,7 @@ def _panel(axes: Axes, table: pd.DataFrame, networks: dict[str, Retention]) -> N
     """Draw one category: the objects of the first network's table, and all networks' shares of them."""
     if table.empty:
         axes.axis("off")
-        axes.text(0, 0.5, "no object in four of them", color=SOFT, size=SMALL, transform=axes.transAxes)
+        axes.text(0, 0.5, f"no object in {LEAST} of them", color=SOFT, size=SMALL, transform=axes.transAxes)
         return
     places = np.arange(len(table))[::-1]
     axes.barh(places, table.area, height=0.72, color="#e4e7ea", zorder=1)
@@ -239,7 +239,7 @@ def _panel(axes: Axes, table: pd.DataFrame, networks: dict[str, Retention]) -> N
     shifts = (0.14, -0.18) if len(networks) > 1 else (0.0,)
     for (name, one), shift in zip(networks.items(), shifts, strict=True):
         rows = one.table.set_index("object").reindex(table.object)
-        known = rows.n.notna().to_numpy()  # the object network may recognise no image with this object
+        known = (rows.n >= LEAST).to_numpy()  # the object network may recognise few images with this object
         share, low, high = (rows[column].to_numpy(float)[known] for column in ("share", "low", "high"))
         style: dict[str, Any] = {"fmt": "o", "ms": 4.5, "lw": 1, "zorder": 3, "clip_on": False}
         error = [share - low, high - share]
@@ -259,9 +259,12 @@ def _bars_caption(found: dict[str, list[Retention]], panels: list[pd.DataFrame])
     both = "".join(f"; orange the {name} network with a linear head for scenes" for name in others)
     quoted = any(table.paper.notna().any() for table in panels)
     color = {"scene": "Blue", "object": "Orange"}.get(first, "Dots")
+    rule = {one.rule for one in found[first]}
+    until = "its score falls below half" if rule == {"half"} else "another class is more probable"
     return (
         f"{color}: of the images that contain the object (their number in brackets) and that the {first} "
         f"network recognises, the share whose minimal image keeps it, with 95% Wilson intervals{both}. "
+        f"Segments are removed until {until}. No point: the object is in fewer than {LEAST} images. "
         "Grey tick: what a random choice of as many segments would keep. Grey bar: the object's share of the "
         f"pixels.{' Open diamonds: the paper.' if quoted else ''} Images: how many were recognised and "
         "simplified."

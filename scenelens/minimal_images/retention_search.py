@@ -30,13 +30,14 @@ from scenelens.images import load_image
 from scenelens.intervals import wilson_interval
 from scenelens.minimal_images.cut_image import BATCH, CutImage
 from scenelens.minimal_images.regions import REST, Regions
-from scenelens.minimal_images.search import simplify
+from scenelens.minimal_images.search import RULES, kept_by_rule, simplify
 from scenelens.minimal_images.segmentation import regions_from_annotation
 from scenelens.networks import Network
 from scenelens.studies import variant_parts
 
 _SAME_SHARE = 0.002  # of the pixels: segments of one name that differ more in size are different segments
-_VERSION = 1  # of the cached searches: raise it when a rule of cutting or searching changes
+LEAST = 5  # images that an object has to be in: of fewer, a share says next to nothing
+_VERSION = 2  # of the cached searches: raise it when a rule of cutting or searching changes
 _COLUMNS = [
     "object",
     "n",
@@ -70,6 +71,10 @@ class ImageRetention:
         Whether the minimal image keeps the segment, for each segment.
     random : tuple of bool
         The same for removal in random order.
+    half : tuple of bool
+        The same as `greedy` where the search ends once the score falls below half.
+    empty : str
+        The class that the network predicts when all segments are removed.
     """
 
     # The names of these fields are those in the cached files.
@@ -79,6 +84,8 @@ class ImageRetention:
     shares: tuple[float, ...] = ()
     greedy: tuple[bool, ...] = ()
     random: tuple[bool, ...] = ()
+    half: tuple[bool, ...] = ()
+    empty: str = ""
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ImageRetention:
@@ -95,7 +102,23 @@ class ImageRetention:
             The same with tuples.
         """
         columns: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-        return cls(**columns)
+        flags = {k: tuple(map(bool, columns.get(k, ()))) for k in ("greedy", "random", "half")}
+        return cls(**columns | flags)
+
+    def kept(self, rule: str) -> tuple[bool, ...]:
+        """Return which segments the minimal image keeps.
+
+        Parameters
+        ----------
+        rule : {'class', 'half'}
+            When the search ends; see `minimal_image`.
+
+        Returns
+        -------
+        tuple of bool
+            One for each segment.
+        """
+        return self.half if rule == "half" else self.greedy
 
     def fits(self, regions: Regions) -> bool:
         """Return whether this is about given segments.
@@ -121,7 +144,7 @@ class ImageRetention:
         name : str
             The object's name.
         kept : tuple of bool
-            `greedy` or `random`.
+            `greedy`, `random` or `half`.
 
         Returns
         -------
@@ -130,13 +153,15 @@ class ImageRetention:
         """
         return any(here for one, here in zip(self.names, kept, strict=True) if one == name)
 
-    def chance(self, name: str) -> float:
+    def chance(self, name: str, rule: str = "class") -> float:
         """Return how probable it is that a random choice of segments contains the object.
 
         Parameters
         ----------
         name : str
             The object's name.
+        rule : {'class', 'half'}, optional
+            When the search ends.
 
         Returns
         -------
@@ -149,7 +174,7 @@ class ImageRetention:
         >>> one.chance("bed")
         0.33333333333333337
         """
-        n, kept, own = len(self.names), sum(self.greedy), self.names.count(name)
+        n, kept, own = len(self.names), sum(self.kept(rule)), self.names.count(name)
         # One minus the share of the choices that avoid all segments of the object.
         return 1 - math.comb(n - own, kept) / math.comb(n, kept)
 
@@ -183,12 +208,15 @@ class Retention:
         One entry per annotated image of the category.
     provenance : dict
         Network, weights, preprocessing, rules, seed, number of images.
+    rule : {'class', 'half'}
+        When a search ends: once another class is more probable, or once the score falls below half.
     """
 
     category: str
     target: str
     per_image: tuple[ImageRetention, ...]
     provenance: dict[str, Any] = field(repr=False)
+    rule: str = "class"
 
     @property
     def counted(self) -> list[ImageRetention]:
@@ -204,35 +232,40 @@ class Retention:
 
         - ``object``, ``n`` (images that contain it), ``kept`` (images whose minimal image keeps it);
         - ``share`` with its 95% Wilson interval ``low`` and ``high``;
-        - ``random``, ``random_low``, ``random_high``: the same under removal in random order by the same
-          rule, which stops earlier and so keeps more in all;
+        - ``random``, ``random_low``, ``random_high``: the same under removal in random order, which stops
+          earlier and so keeps more in all; NaN for the rule 'half';
         - ``by_chance``: the mean probability that a random choice of as many segments contains the object;
         - ``area``: the mean share of the pixels that it covers.
         """
-        return _retention_table(self.counted)
+        return _retention_table(self.counted, self.rule)
 
     @property
     def images(self) -> pd.DataFrame:
         """One row per image.
 
         Columns: ``image``, ``reason`` (why it does not count, or ''), ``segments``, ``kept``, ``kept_share``
-        (of the pixels), ``random_kept``, ``random_share``.
+        (of the pixels), ``by_chance`` (the share of the pixels that a random choice of as many segments has
+        on average), ``random_kept`` and ``random_share`` (for removal in random order until another class is
+        more probable), ``empty`` (the class predicted when all segments are removed).
         """
         rows = [
             {
                 "image": one.image,
                 "reason": one.reason,
                 "segments": len(one.names),
-                "kept": sum(one.greedy),
-                "kept_share": float(np.dot(one.shares, one.greedy)),
+                "kept": sum(one.kept(self.rule)),
+                "kept_share": float(np.dot(one.shares, one.kept(self.rule))),
+                # Every segment is as probable as any other, and all together are the whole image.
+                "by_chance": sum(one.kept(self.rule)) / max(1, len(one.names)),
                 "random_kept": sum(one.random),
                 "random_share": float(np.dot(one.shares, one.random)),
+                "empty": one.empty,
             }
             for one in self.per_image
         ]
         return pd.DataFrame(rows)
 
-    def compare_with_paper(self, least: int = 4, n: int = 8) -> pd.DataFrame:
+    def compare_with_paper(self, least: int = LEAST, n: int = 8) -> pd.DataFrame:
         """Return the objects kept most often, with the paper's shares.
 
         Parameters
@@ -240,7 +273,7 @@ class Retention:
         least : int, optional
             An object counts if it is in at least so many images.
         n : int, optional
-            How many objects at most; objects that the paper names are added.
+            How many objects at most; objects that the paper names are added if they count.
 
         Returns
         -------
@@ -250,15 +283,16 @@ class Retention:
         quoted = paper.RETENTION.get(self.category, {})
         table = self.table
         table["paper"] = [quoted.get(normalise_name(name)[0], np.nan) for name in table.object]
-        often = table[table.n >= least].head(n)
-        return table[table.index.isin(often.index) | table.paper.notna()].reset_index(drop=True)
+        table = table[table.n >= least]
+        often = table.index.isin(table.index[:n])
+        return table[often | table.paper.notna()].reset_index(drop=True)
 
     def __str__(self) -> str:
         n, n_all = len(self.counted), len(self.per_image)
         return f"{self.category}: {n} of {n_all} annotated images classified correctly and simplified"
 
 
-def _retention_table(counted: Sequence[ImageRetention]) -> pd.DataFrame:
+def _retention_table(counted: Sequence[ImageRetention], rule: str = "class") -> pd.DataFrame:
     """Return `Retention.table` for the images that count.
 
     >>> one = ImageRetention("a", "", ("bed", "wall"), (.25, .75), (True, False), (True, True))
@@ -270,20 +304,20 @@ def _retention_table(counted: Sequence[ImageRetention]) -> pd.DataFrame:
     2   wall  1     0    0.0     1.0        0.5  0.75
     """
     names = sorted({name for one in counted for name in one.names} - {REST})
-    rows = [_row(name, [one for one in counted if name in one.names]) for name in names]
+    rows = [_row(name, [one for one in counted if name in one.names], rule) for name in names]
     table = pd.DataFrame(rows, columns=_COLUMNS)
     order = table.assign(by=-table.share, then=-table.n).sort_values(["by", "then", "object"]).index
     return table.loc[order].reset_index(drop=True)
 
 
-def _row(name: str, images: list[ImageRetention]) -> list[Any]:
+def _row(name: str, images: list[ImageRetention], rule: str) -> list[Any]:
     n = len(images)
-    kept = sum(one.keeps(name, one.greedy) for one in images)
+    kept = sum(one.keeps(name, one.kept(rule)) for one in images)
     random = sum(one.keeps(name, one.random) for one in images)
-    by_chance = float(np.mean([one.chance(name) for one in images]))
+    by_chance = float(np.mean([one.chance(name, rule) for one in images]))
     area = float(np.mean([one.area(name) for one in images]))
-    shares = [kept / n, *wilson_interval(kept, n), random / n, *wilson_interval(random, n)]
-    return [name, n, kept, *shares, by_chance, area]
+    in_random_order = [random / n, *wilson_interval(random, n)] if rule == "class" else [math.nan] * 3
+    return [name, n, kept, kept / n, *wilson_interval(kept, n), *in_random_order, by_chance, area]
 
 
 def retention(
@@ -299,6 +333,7 @@ def retention(
     cache: str | Path | None = None,
     known: Mapping[str, ImageRetention] | None = None,
     progress: bool = True,
+    rule: str = "class",
 ) -> Retention:
     """Count which objects minimal images keep, over the annotated images of a scene category.
 
@@ -327,6 +362,8 @@ def retention(
         size.
     progress : bool, optional
         Say how long the searches will take, and show a bar.
+    rule : {'class', 'half'}, optional
+        When a search ends; see `minimal_image`. One search serves both rules.
 
     Returns
     -------
@@ -337,24 +374,29 @@ def retention(
     Raises
     ------
     SceneLensError
-        If there is no such category or class (close names are given), or if scores are NaN.
+        If there is no such category, class or rule (close names are given), or if scores are NaN.
 
     Notes
     -----
     Section 3.1. `Retention.table` describes the two baselines, removal in random order and a random choice.
     """
+    if rule not in RULES:
+        raise SceneLensError(f"no rule {rule!r}; {close_names(rule, RULES)}.")
     images = _images_of(annotations, category, n_images)
     name = network.classes[CutImage.class_number(network, category if target is None else target)]
     rules = {"by": by, "at_most": at_most, "seed": seed}
+    # Earlier versions stored results by one rule only.
+    known = {image: one for image, one in (known or {}).items() if one.half or rule == "class"}
     search = _RetentionSearch(
-        network, annotations, name, rules, None if cache is None else Path(cache), known or {}
+        network, annotations, name, rules, None if cache is None else Path(cache), known
     )
     todo = [image for image in images if image not in search.known]
     show = progress and len(todo) >= 5
     if show:
         print(f"Simplifying {len(todo)} images takes up to about {search.seconds(todo):.0f} s.", flush=True)
     bar = tqdm(images, desc=f"minimal images of {category}", unit="image", disable=not show)
-    return Retention(category, name, tuple(map(search.of_image, bar)), search.provenance(len(images)))
+    found = tuple(map(search.of_image, bar))
+    return Retention(category, name, found, search.provenance(len(images)), rule)
 
 
 def _images_of(annotations: Annotations, category: str, n: int | None = None) -> list[str]:
@@ -403,15 +445,24 @@ class _RetentionSearch:
         cut = CutImage(self.network, photograph, regions, self.target)
         if len(cut.regions) < 2:
             return ImageRetention(image, "one segment only")
-        greedy = simplify(cut)
-        if not greedy.simplified:
-            return ImageRetention(image, greedy.reason)
+        if cut.whole_scores.rank[0] != 1:
+            return ImageRetention(image, simplify(cut).reason)
+        kept = {rule: tuple(map(bool, flags)) for rule, flags in kept_by_rule(cut).items()}
         # Each image has its own random order. It depends on the image's id and not on its place in the list,
         # so that other images of the category can come or go.
         own_seed = zlib.crc32(f"{self.rules['seed']} {image}".encode())
         random = simplify(cut, "random", own_seed)
-        columns = (cut.regions.shares, greedy.kept, random.kept)
-        return ImageRetention(image, "", cut.regions.names, *(tuple(column.tolist()) for column in columns))
+        nothing = cut.scores(np.zeros(len(cut.regions), bool))
+        return ImageRetention(
+            image,
+            "",
+            cut.regions.names,
+            tuple(cut.regions.shares.tolist()),
+            kept["class"],
+            tuple(map(bool, random.kept)),
+            kept["half"],
+            self.network.classes[nothing.predicted[0]],
+        )
 
     def _regions(self, image: str) -> Regions:
         how = {name: self.rules[name] for name in ("by", "at_most")}

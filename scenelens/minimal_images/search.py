@@ -9,6 +9,7 @@ and no score is estimated.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ from scenelens.networks import Network
 from scenelens.studies import network_inputs, variant_parts
 
 _ORDERS = ("greedy", "random")
+RULES = ("class", "half")  # when a search ends: see `minimal_image`
 _VERSION = 1  # of the cached searches: raise it when a rule of cutting or searching changes
 
 
@@ -54,7 +56,7 @@ class MinimalImage:
         One row per removal and one before all: ``step`` (from 0), ``removed`` (a segment's number, -1 at
         step 0), ``name`` (of the segment), ``score`` (the class's probability, 0..1), ``rank`` (of the class,
         from 1), ``predicted`` (the most probable class), ``correct`` (bool), ``share`` (of the pixels whose
-        segments are kept, 0..1). If the last removal changed the class, the minimal image keeps its segment.
+        segments are kept, 0..1). If the last removal broke the rule, the minimal image keeps its segment.
     target : str
         The class that had to be recognised.
     score : float
@@ -64,7 +66,7 @@ class MinimalImage:
     order : str
         'greedy' or 'random'.
     provenance : dict
-        ``network``, ``weights``, ``preprocessing``, ``target``, ``regions``, ``order``, ``seed``.
+        ``network``, ``weights``, ``preprocessing``, ``target``, ``regions``, ``order``, ``rule``, ``seed``.
     """
 
     image: np.ndarray
@@ -135,6 +137,7 @@ def minimal_image(
     order: str = "greedy",
     seed: int = 0,
     cache: str | Path | None = None,
+    rule: str = "class",
 ) -> MinimalImage:
     """Remove segments from an image, least harmful first, as long as the network recognises it.
 
@@ -156,6 +159,9 @@ def minimal_image(
     cache : str or Path, optional
         Folder in which the search is cached (which segments were removed, and the scores; a few kB). The same
         search is then done without the network. Pictures are computed again.
+    rule : {'class', 'half'}, optional
+        The search ends with the first removal after which another class is more probable; or with the first
+        after which the class has less than half of the probability that it has for the whole image.
 
     Returns
     -------
@@ -167,7 +173,7 @@ def minimal_image(
     ------
     SceneLensError
         If there is one region only, if regions have another size, if masks overlap or leave pixels out, if
-        there is no such class or order, or if scores are NaN.
+        there is no such class, order or rule, or if scores are NaN.
 
     Notes
     -----
@@ -175,7 +181,8 @@ def minimal_image(
     of the class's probability is compared. It orders pictures as the probability does, and still has digits
     left near 1. Of ties the first segment is removed. The search ends with the first removal after which
     another class is more probable, even if removing another segment would not have changed the class: so does
-    the paper's.
+    the paper's. What is left then depends on what the network says to an empty picture, too: of an image of
+    that class everything can go. The rule 'half' does not depend on other classes.
 
     Examples
     --------
@@ -186,11 +193,16 @@ def minimal_image(
     >>> found.image.shape, found.mask.shape, found.steps.step[0], bool(found.steps.correct[0])
     ((227, 227, 3), (227, 227), np.int64(0), True)
     """
-    return simplify(CutImage(network, image, regions, target, run_now=cache is None), order, seed, cache)
+    cut = CutImage(network, image, regions, target, run_now=cache is None)
+    return simplify(cut, order, seed, cache, rule)
 
 
 def simplify(
-    cut: CutImage, order: str = "greedy", seed: int = 0, cache: str | Path | None = None
+    cut: CutImage,
+    order: str = "greedy",
+    seed: int = 0,
+    cache: str | Path | None = None,
+    rule: str = "class",
 ) -> MinimalImage:
     """Search for the minimal image of an image that is already cut into segments; see `minimal_image`.
 
@@ -204,6 +216,8 @@ def simplify(
         Seed of the random order.
     cache : str or Path, optional
         Folder in which the search is cached.
+    rule : {'class', 'half'}, optional
+        When the search ends.
 
     Returns
     -------
@@ -213,33 +227,70 @@ def simplify(
     Raises
     ------
     SceneLensError
-        If there is one region only, if there is no such order, or if scores are NaN.
+        If there is one region only, if there is no such order or rule, or if scores are NaN.
     """
     if order not in _ORDERS:
         raise SceneLensError(f"no order {order!r}; {close_names(order, _ORDERS)}.")
+    if rule not in RULES:
+        raise SceneLensError(f"no rule {rule!r}; {close_names(rule, RULES)}.")
     if len(cut.regions) < 2:
         raise SceneLensError(
             "the image has one region only, so there is nothing to choose: cut it finer (segment_image's "
             "n_regions), or outline more than one object."
         )
-    path = None if cache is None else Path(cache) / f"search-{_key(cut, order, seed, Path(cache))}.json"
-    search = cached(path, lambda: _search(cut, order, seed), _pack, lambda content: _unpack(content, cut))
+    key = "" if cache is None else _key(cut, order, seed, rule, Path(cache))
+    search = cached(
+        None if cache is None else Path(cache) / f"search-{key}.json",
+        lambda: _search(cut, order, seed, rule),
+        _pack,
+        lambda content: _unpack(content, cut, rule),
+    )
     # The first scores are those of the whole frame. After a cached search the network need not run for them.
     cut.whole_scores = search.scores.pick(0)
-    return _result(cut, search, order, seed)
+    return _result(cut, search, order, seed, rule)
 
 
-def _search(cut: CutImage, order: str, seed: int) -> _Search:
+def kept_by_rule(cut: CutImage) -> dict[str, np.ndarray]:
+    """Return the segments that the minimal image keeps under every rule, from one search.
+
+    Parameters
+    ----------
+    cut : CutImage
+        An image in two segments or more, which the network recognises.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Rule -> (n,) bool. The rules differ only in where the search ends.
+
+    Raises
+    ------
+    SceneLensError
+        If scores are NaN.
+    """
+    search = _greedy(cut, RULES)
+    return {rule: _kept(cut, search, rule) for rule in RULES}
+
+
+def _goes_on(scores: ClassScores, rule: str) -> np.ndarray:
+    """(N,) bool: for the whole image and the pictures after it, whether a search that sees one goes on."""
+    if rule == "half":
+        return scores.log_score >= scores.log_score[0] - np.log(2)
+    return scores.rank == 1
+
+
+def _search(cut: CutImage, order: str, seed: int, rule: str) -> _Search:
     if cut.whole_scores.rank[0] != 1:
         return _Search([], cut.whole_scores)
-    return _greedy(cut) if order == "greedy" else _random(cut, seed)
+    return _greedy(cut, (rule,)) if order == "greedy" else _random(cut, seed, rule)
 
 
-def _greedy(cut: CutImage) -> _Search:
+def _greedy(cut: CutImage, rules: Sequence[str]) -> _Search:
+    """Search until no rule lets it go on."""
     kept = np.ones(len(cut.regions), bool)
     removed: list[int] = []
     history = [cut.whole_scores]
-    while kept.any() and history[-1].rank[0] == 1:
+    while kept.any() and any(_goes_on(_joined([history[0], history[-1]]), rule)[-1] for rule in rules):
         candidates = np.flatnonzero(kept)
         # The scores of the candidate chosen before are those of the picture that this step starts from, so
         # this picture does not go through the network again.
@@ -251,7 +302,7 @@ def _greedy(cut: CutImage) -> _Search:
     return _Search(removed, _joined(history))
 
 
-def _random(cut: CutImage, seed: int) -> _Search:
+def _random(cut: CutImage, seed: int, rule: str) -> _Search:
     order = np.random.default_rng(seed).permutation(len(cut.regions))
     history = [cut.whole_scores]
     # The order is known beforehand, so a batch of steps goes through the network together. A random order
@@ -259,22 +310,32 @@ def _random(cut: CutImage, seed: int) -> _Search:
     for start in range(0, len(order), BATCH):
         ends = range(start + 1, min(len(order), start + BATCH) + 1)
         history.append(cut.scores(~np.array([np.isin(np.arange(len(order)), order[:end]) for end in ends])))
-        if (history[-1].rank != 1).any():
+        if not _goes_on(_joined(history), rule).all():
             break
     scores = _joined(history)
-    wrong = np.flatnonzero(scores.rank != 1)
+    wrong = np.flatnonzero(~_goes_on(scores, rule))
     last = int(wrong[0]) if len(wrong) else len(scores.rank) - 1
     return _Search(order[:last].tolist(), ClassScores(*(column[: last + 1] for column in scores)))
+
+
+def _kept(cut: CutImage, search: _Search, rule: str) -> np.ndarray:
+    """(n,) bool: the segments that are left before the first removal that breaks the rule."""
+    broken = np.flatnonzero(~_goes_on(search.scores, rule))
+    n_removed = max(0, int(broken[0]) - 1) if len(broken) else len(search.removed)
+    kept = np.ones(len(cut.regions), bool)
+    kept[search.removed[:n_removed]] = False
+    return kept
 
 
 def _joined(history: list[ClassScores]) -> ClassScores:
     return ClassScores(*(np.concatenate(columns) for columns in zip(*history, strict=True)))
 
 
-def _key(cut: CutImage, order: str, seed: int, folder: Path) -> str:
+def _key(cut: CutImage, order: str, seed: int, rule: str, folder: Path) -> str:
     """Return a key of everything that the outcome of a search depends on."""
     pixels = [cut.frame.shape, digest(cut.frame.tobytes())]
     question = [cut.regions.hash, cut.given_target, order, seed if order == "random" else 0]
+    question += [] if rule == "class" else [rule]  # so files of earlier versions, which knew one, stay valid
     parts = [_VERSION, network_inputs(cut.network), pixels, question]
     return cache_key([*parts, *variant_parts(cut.network, folder)], digits=24)
 
@@ -284,7 +345,7 @@ def _pack(search: _Search) -> bytes:
     return json.dumps({"removed": search.removed, **columns}).encode()
 
 
-def _unpack(content: bytes, cut: CutImage) -> _Search:
+def _unpack(content: bytes, cut: CutImage, rule: str) -> _Search:
     """Read a cached search. A ValueError makes `cached` search again."""
     stored = json.loads(content)
     removed = [int(segment) for segment in stored["removed"]]
@@ -294,30 +355,29 @@ def _unpack(content: bytes, cut: CutImage) -> _Search:
         raise ValueError("columns of different lengths")
     # A damaged file may still be valid JSON. It must not crash later, nor show an impossible search.
     target = predicted[0] if cut.given_target is None else cut.given_target
+    found = _Search(removed, ClassScores(log_score, rank, predicted))
     sound = (
         len(set(removed)) == len(removed)
         and set(removed) <= set(range(len(cut.regions)))
         and set(predicted.tolist()) <= set(range(len(cut.network.classes)))
         and ((rank == 1) == (predicted == target)).all()
         and (log_score <= 0).all()  # False for NaN
-        and (rank[:-1] == 1).all()  # a search ends with the first error
+        and _goes_on(found.scores, rule)[:-1].all()  # a search ends once the rule is broken
+        and (rank[0] == 1 or not removed)
     )
     if not sound:
         raise ValueError("not a search in this image")
-    return _Search(removed, ClassScores(log_score, rank, predicted))
+    return found
 
 
-def _result(cut: CutImage, search: _Search, order: str, seed: int) -> MinimalImage:
-    removed, scores = search
+def _result(cut: CutImage, search: _Search, order: str, seed: int, rule: str) -> MinimalImage:
+    scores = search.scores
     reason = ""
     if scores.rank[0] != 1:
         predicted = cut.network.classes[scores.predicted[0]]
         reason = f"not classified as {cut.target} but as {predicted}: nothing to simplify"
-    # The last removal is one too many where another class is then more probable. It is taken back.
-    too_many = int(scores.rank[-1] != 1 and not reason)
-    n_removed = len(removed) - too_many
-    kept = np.ones(len(cut.regions), bool)
-    kept[removed[:n_removed]] = False
+    # The last removal is one too many where it broke the rule. It is taken back.
+    kept = _kept(cut, search, rule)
     return MinimalImage(
         image=cut.frame if reason else cut.picture(kept),
         original=cut.frame,
@@ -325,10 +385,10 @@ def _result(cut: CutImage, search: _Search, order: str, seed: int) -> MinimalIma
         regions=cut.regions,
         steps=_steps(cut, search),
         target=cut.target,
-        score=float(scores.score[n_removed]),
+        score=float(scores.score[int((~kept).sum())]),
         reason=reason,
         order=order,
-        provenance=_provenance(cut, order, seed),
+        provenance=_provenance(cut, order, seed, rule),
     )
 
 
@@ -349,7 +409,7 @@ def _steps(cut: CutImage, search: _Search) -> pd.DataFrame:
     )
 
 
-def _provenance(cut: CutImage, order: str, seed: int) -> dict[str, Any]:
+def _provenance(cut: CutImage, order: str, seed: int, rule: str) -> dict[str, Any]:
     return {
         "network": cut.network.name,
         "weights": cut.network.weights_hash,
@@ -357,5 +417,6 @@ def _provenance(cut: CutImage, order: str, seed: int) -> dict[str, Any]:
         "target": cut.target,
         "regions": {"source": cut.regions.source, "n": len(cut.regions), "hash": cut.regions.hash},
         "order": order,
+        "rule": rule,
         **({"seed": seed} if order == "random" else {}),
     }

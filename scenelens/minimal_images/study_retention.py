@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,9 @@ _PENALTY = 0.01
 _PROBED = "object"  # the network that gets a linear last layer for scenes, to be compared
 
 
-def compare_retention(study: Study, categories: list[str], n: int = _N_IMAGES) -> dict[str, list[Retention]]:
+def compare_retention(
+    study: Study, categories: list[str], n: int = _N_IMAGES, rule: str = "class"
+) -> dict[str, list[Retention]]:
     """Count which objects the scene network keeps, and the object network with a linear layer for scenes.
 
     Parameters
@@ -50,6 +52,8 @@ def compare_retention(study: Study, categories: list[str], n: int = _N_IMAGES) -
         Scene categories of the annotations that the scene network knows.
     n : int, optional
         How many images of each category are used, spread evenly.
+    rule : {'class', 'half'}, optional
+        When a search ends; see `minimal_image`.
 
     Returns
     -------
@@ -65,15 +69,19 @@ def compare_retention(study: Study, categories: list[str], n: int = _N_IMAGES) -
         If the scene network knows no such category.
     """
     main = study.networks.main
-    found = {main: [category_retention(study, category, main, n) for category in categories]}
+    found = {main: [category_retention(study, category, main, n, rule) for category in categories]}
     probe = _network_with_head(study, found[main])
     if probe is not None:
-        found[_PROBED] = [category_retention(study, category, probe, n) for category in categories]
+        found[_PROBED] = [category_retention(study, category, probe, n, rule) for category in categories]
     return found
 
 
 def category_retention(
-    study: Study, category: str, network: str | Network | None = None, n: int = _N_IMAGES
+    study: Study,
+    category: str,
+    network: str | Network | None = None,
+    n: int = _N_IMAGES,
+    rule: str = "class",
 ) -> Retention:
     """Count which objects the minimal images of one scene category keep.
 
@@ -88,6 +96,8 @@ def category_retention(
         first trained one.
     n : int, optional
         How many images are used, spread evenly.
+    rule : {'class', 'half'}, optional
+        When a search ends; see `minimal_image`.
 
     Returns
     -------
@@ -108,7 +118,62 @@ def category_retention(
     folder = study.cache / "minimal"
     # What comes with a study was searched with the network as it was when it came.
     known = {} if network_variant(net, folder) else _shipped(study).get(_shipped_key(net, category), {})
-    return retention(net, annotations, category, n_images=n, cache=folder, known=known)
+    return retention(net, annotations, category, n_images=n, cache=folder, known=known, rule=rule)
+
+
+def empty_pictures(study: Study, n: int = _N_IMAGES) -> pd.DataFrame:
+    """Return what the networks say to a picture of which nothing is left, by scene category.
+
+    Parameters
+    ----------
+    study : Study
+        The open study.
+    n : int, optional
+        How many images of each category are used, spread evenly.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per network and category: ``network``, ``category``, ``n`` (recognised images), ``same`` (of
+        these, images whose empty picture is still called by the category), ``called`` (what the empty picture
+        is called most often) and ``called_n`` (by how many images), ``nothing`` (images whose minimal image
+        keeps no segment), ``kept`` and ``share`` (the object kept most often, and how often, 0..1), ``half``
+        and ``half_share`` (the same where a search ends once the score falls below half). Objects in fewer
+        than five images do not count. The categories are those of `choose_categories`, and for the scene
+        network all whose searches come with the study.
+
+    Raises
+    ------
+    CannotAnswerError
+        If the study has no annotated photographs of scenes.
+    """
+    found = compare_retention(study, choose_categories(study), n)
+    main = study.networks.main
+    counted = {one.category for one in found[main]}
+    more = [name for name in choose_categories(study, n=None) if name not in counted]
+    at_hand = [name for name in more if _shipped_key(study.networks[main], name) in _shipped(study)]
+    found[main] += [category_retention(study, name, main, n) for name in at_hand]
+    return pd.DataFrame([_empty_row(name, one) for name, retentions in found.items() for one in retentions])
+
+
+def _empty_row(network: str, found: Retention) -> dict[str, Any]:
+    images = found.images[found.images["reason"] == ""]
+    called = images["empty"][images["empty"] != ""].value_counts()
+    row = {
+        "network": network,
+        "category": found.category,
+        "n": len(images),
+        "same": int((images["empty"] == found.target).sum()),
+        "called": called.index[0] if len(called) else "",
+        "called_n": int(called.iloc[0]) if len(called) else 0,
+        "nothing": int((images["kept"] == 0).sum()),
+    }
+    for rule, name, share in (("class", "kept", "share"), ("half", "half", "half_share")):
+        known = all(one.kept(rule) for one in found.counted)  # earlier versions searched by one rule only
+        table = replace(found, rule=rule).compare_with_paper(n=1) if known else pd.DataFrame()
+        row[name] = str(table["object"].iloc[0]) if len(table) else ""
+        row[share] = float(table["share"].iloc[0]) if len(table) else np.nan
+    return row
 
 
 def _annotated_scenes(study: Study, network: Network) -> Annotations:
@@ -147,7 +212,8 @@ def _network_with_head(study: Study, counted: list[Retention]) -> Network | None
 def ship_retention(study: Study, n: int = _N_IMAGES) -> Path | None:
     """Search all categories that the scene network knows, and write the results next to the study's data.
 
-    For the categories of `choose_categories` the object network with a linear layer is searched too.
+    For the categories of `choose_categories` the object network with a linear layer is searched too. Each
+    search serves both rules. A run that is stopped goes on where it stopped: searches are cached one by one.
 
     Parameters
     ----------
@@ -180,7 +246,10 @@ def ship_retention(study: Study, n: int = _N_IMAGES) -> Path | None:
         for network, category in runs
     }
     # One line per network and category, sorted, so that a change shows as a short difference in git.
-    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(rows)}" for key, rows in sorted(content.items()))
+    lines = ",\n".join(
+        f"{json.dumps(key)}: {json.dumps(rows, separators=(',', ':'))}"
+        for key, rows in sorted(content.items())
+    )
     replace_file(path, sealed(("{\n" + lines + "\n}\n").encode()))
     return path
 
@@ -192,7 +261,8 @@ def _shipped_file(study: Study) -> Path | None:
 
 
 def _rounded(one: ImageRetention) -> dict[str, Any]:
-    return asdict(one) | {"shares": [round(share, 5) for share in one.shares]}
+    flags = {rule: list(map(int, getattr(one, rule))) for rule in ("greedy", "random", "half")}
+    return asdict(one) | flags | {"shares": [round(share, 5) for share in one.shares]}
 
 
 def _shipped(study: Study) -> Mapping[str, dict[str, ImageRetention]]:

@@ -74,17 +74,16 @@ def describe_table_2(table: pd.DataFrame) -> Sentences:
             f"{named(row['layer'])}, {named(row['network'])} network: {_mean_text(row)}; the paper: "
             f"{row['paper']:.1f} px, {_placed(row)}."
         )
-    limit = networks_text(table["network"].unique(), of="units")
-    if limit and _complete(table):
-        limit = limit.replace(*_NO_INTERVALS)
-    return _listed([*lines, *_describe_limits(table), *([limit] if limit else [])])
+    return _listed([*lines, *_describe_limits(table), *_describe_number_of_networks(table)])
 
 
-# Where every unit was measured, a mean has no interval.
-_NO_INTERVALS = (
-    "The intervals are over units, not over networks",
-    "All units were measured, so these means have no interval",
-)
+def _describe_number_of_networks(table: pd.DataFrame) -> list[str]:
+    """How many networks are compared; where every unit was measured, a mean has no interval."""
+    text = networks_text(table["network"].unique())
+    over = "The intervals are over units, not over networks"
+    if _complete(table):
+        over = "All units were measured, so these means have no interval"
+    return [text.replace("The intervals are over images, not over networks", over)] if text else []
 
 
 def _listed(lines: list[str]) -> Sentences:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -100,7 +102,9 @@ def test_the_title_counts_the_ways_that_are_drawn(cut, n, title):
 def retention(category: str, kept: int) -> Retention:
     """Ten images with a bed and a lamp; `kept` of them keep the bed, none the lamp."""
     images = [
-        ImageRetention(str(k), "", ("bed", "lamp"), (0.25, 0.75), (k < kept, False), (True, True))
+        ImageRetention(
+            str(k), "", ("bed", "lamp"), (0.25, 0.75), (k < kept, False), (True, True), (True, True)
+        )
         for k in range(10)
     ]
     return Retention(category, category, tuple(images), {})
@@ -118,15 +122,27 @@ def test_retention_bars(monkeypatch):
     assert [label.get_text() for label in panel.get_yticklabels()] == ["bed (10)", "lamp (10)"]
     shares = {line.get_color(): list(line.get_xdata()) for line in panel.lines if line.get_marker() == "o"}
     assert shares == {network_color("scene"): [0.7, 0.0], network_color("object"): [0.5, 0.0]}
+    assert "until another class is more probable" in plate.caption
+    half = {name: [replace(one, rule="half") for one in retentions] for name, retentions in found.items()}
+    assert "until its score falls below half" in figures.retention_bars(half).caption
     (diamond,) = (line for line in panel.lines if line.get_marker() == "D")
     assert list(diamond.get_xdata()) == [0.4]
+
+
+def test_a_network_that_knows_few_of_the_images_has_no_point():
+    few = replace(retention("attic", 7), per_image=retention("attic", 7).per_image[:4])
+    plate = figures.retention_bars({"scene": [retention("attic", 7)], "object": [few]})
+    colors = {
+        line.get_color() for line in plate.axes[0].lines if line.get_marker() == "o" and len(line.get_xdata())
+    }
+    assert colors == {network_color("scene")}
 
 
 def test_a_category_without_an_object_to_count_is_no_empty_panel():
     none = Retention("cave", "cave", (ImageRetention("a", "not classified as cave", (), (), (), ()),), {})
     plate = figures.retention_bars({"scene": [retention("attic", 7), none]})
     assert_well_set(plate)
-    assert "no object in four of them" in said(plate) | {text.get_text() for text in plate.axes[1].texts}
+    assert "no object in 5 of them" in said(plate) | {text.get_text() for text in plate.axes[1].texts}
     assert not plate.axes[1].axison
     with pytest.raises(CannotAnswerError, match="recognises too few of the annotated images"):
         figures.retention_bars({"scene": [none, none]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -18,7 +19,13 @@ from scenelens.annotations.sun import AnnotatedImages, write_annotation
 from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
 from scenelens.minimal_images.cut_image import CutImage
-from scenelens.minimal_images.retention_search import ImageRetention, _retention_table, retention
+from scenelens.minimal_images.retention_search import (
+    ImageRetention,
+    Retention,
+    _retention_table,
+    _RetentionSearch,
+    retention,
+)
 from scenelens.minimal_images.search import minimal_image
 from scenelens.minimal_images.segmentation import regions_from_annotation
 from tests.minimal_images.test_cut_image import grid
@@ -94,6 +101,63 @@ def test_a_run_counts_what_single_searches_find(annotated):
     assert set(found.table.object) == {"bed", "lamp"}
     assert found.images.image.tolist() == annotated.images[:8]
     assert found.provenance["n_images"] == 8
+
+
+def test_the_rule_of_half_counts_what_single_searches_find(annotated):
+    network = small_network()
+    found = retention(network, annotated, "attic", progress=False, rule="half")
+    by_class = retention(network, annotated, "attic", progress=False)
+    assert found.per_image == by_class.per_image  # one search serves both
+    assert found.rule == "half"
+    for one in found.counted:
+        regions = regions_from_annotation(annotated, one.image)
+        single = minimal_image(network, annotated.path(one.image), regions, "attic", rule="half")
+        assert one.half == tuple(single.kept.tolist())
+    kept = sum(one.keeps("lamp", one.half) for one in found.counted)
+    lamp = found.table.set_index("object").loc["lamp"]
+    assert (lamp.n, lamp.kept) == (len(found.counted), kept)
+    assert math.isnan(lamp.random)
+    assert lamp.by_chance == pytest.approx(np.mean([sum(one.half) / 4 for one in found.counted]))
+    assert found.images.kept.sum() == sum(sum(one.half) for one in found.counted)
+    with pytest.raises(SceneLensError, match="no rule 'haf'; close names: half"):
+        retention(network, annotated, "attic", progress=False, rule="haf")
+
+
+def test_what_is_said_of_the_empty_picture_is_what_the_network_says_of_one_colour(annotated):
+    network = small_network()
+    found = retention(network, annotated, "attic", progress=False)
+    for one in found.counted:
+        frame = network.show_input(np.asarray(Image.open(annotated.path(one.image))))
+        flat = np.broadcast_to(np.floor(frame.mean((0, 1)) + 0.5).astype(np.uint8), frame.shape)
+        assert one.empty == network.predict(flat, framed=True).predicted[0]
+    assert found.images["empty"].tolist() == [one.empty for one in found.per_image]
+
+
+def test_results_by_one_rule_serve_that_rule_only(annotated, monkeypatch):
+    network = small_network()
+    found = retention(network, annotated, "attic", progress=False)
+    known = {one.image: replace(one, half=(), empty="") for one in found.counted}
+    searched = []
+    search = _RetentionSearch._search
+    monkeypatch.setattr(
+        _RetentionSearch,
+        "_search",
+        lambda self, image, *what: searched.append(image) or search(self, image, *what),
+    )
+    assert retention(network, annotated, "attic", known=known, progress=False).table.equals(found.table)
+    assert not set(searched) & set(known)
+    again = retention(network, annotated, "attic", known=known, progress=False, rule="half")
+    assert set(searched) >= set(known)
+    assert again.per_image == found.per_image
+
+
+def test_pixels_by_chance_are_the_share_of_the_segments():
+    """Two of three segments are kept: any two hold, on average, two thirds of the pixels."""
+    one = ImageRetention("a", "", ("a", "b", "c"), (0.7, 0.2, 0.1), (True, False, True), (True,) * 3)
+    images = Retention("x", "x", (one, ImageRetention("b", "unreadable")), {}).images
+    assert images.by_chance.tolist() == [pytest.approx(2 / 3), 0]
+    pairs = [sum(pair) for pair in combinations(one.shares, 2)]
+    assert images.by_chance[0] == pytest.approx(np.mean(pairs))
 
 
 def test_what_is_done_is_not_done_again(annotated, tmp_path, monkeypatch):

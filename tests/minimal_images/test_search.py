@@ -16,7 +16,7 @@ from torch import nn
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.gradient_domain import GradientBases
-from scenelens.minimal_images.search import MinimalImage, minimal_image, simplify
+from scenelens.minimal_images.search import RULES, MinimalImage, kept_by_rule, minimal_image, simplify
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 from tests.minimal_images.poisson import integrate
@@ -24,9 +24,12 @@ from tests.minimal_images.test_cut_image import grid
 from tests.small_network import CLASSES, SIZE, photograph, small_network
 
 
-def plain_search(network: Network, image: np.ndarray, segment_map: np.ndarray) -> list[int]:
+def plain_search(
+    network: Network, image: np.ndarray, segment_map: np.ndarray, rule: str = "class"
+) -> list[int]:
     """Segments in the order of removal: for every candidate zero the gradients, solve, one forward pass."""
-    target = network.classes.index(network.predict(image, framed=True).predicted[0])
+    whole = network.predict(image, framed=True).iloc[0]
+    target = network.classes.index(whole.predicted)
     left, removed = list(range(segment_map.max() + 1)), []
     while left:
         scores = []
@@ -38,17 +41,47 @@ def plain_search(network: Network, image: np.ndarray, segment_map: np.ndarray) -
             scores.append((logits.log_softmax(0)[target].item(), int(logits.argmax()) == target))
         best = max(range(len(left)), key=lambda n: scores[n][0])
         removed.append(left.pop(best))
-        if not scores[best][1]:
+        enough = scores[best][1] if rule == "class" else np.exp(scores[best][0]) >= whole.probability / 2
+        if not enough:
             break
     return removed
 
 
-@given(st.integers(0, 10_000), st.sampled_from([(1, 3), (2, 2), (2, 4), (3, 3)]))
+@given(st.integers(0, 10_000), st.sampled_from([(1, 3), (2, 2), (2, 4), (3, 3)]), st.sampled_from(RULES))
+@settings(max_examples=16, deadline=None)
+def test_the_search_is_the_plain_loop(seed, boxes, rule):
+    network, image, segment_map = _sure_network(seed % 7), photograph(seed), grid(*boxes)
+    found = minimal_image(network, image, segment_map, rule=rule)
+    assert found.steps.removed[1:].tolist() == plain_search(network, image, segment_map, rule)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(2, 2), (2, 4), (3, 3)]))
 @settings(max_examples=12, deadline=None)
-def test_the_search_is_the_plain_loop(seed, boxes):
-    network, image, segment_map = small_network(seed % 7), photograph(seed), grid(*boxes)
-    found = minimal_image(network, image, segment_map)
-    assert found.steps.removed[1:].tolist() == plain_search(network, image, segment_map)
+def test_one_search_keeps_what_a_search_by_each_rule_keeps(seed, boxes):
+    cut = CutImage(_sure_network(seed % 7), photograph(seed), grid(*boxes))
+    for rule, kept in kept_by_rule(cut).items():
+        np.testing.assert_array_equal(kept, simplify(cut, rule=rule).kept)
+
+
+@pytest.mark.parametrize("order", ["greedy", "random"])
+def test_the_rule_of_half_keeps_at_least_half_of_the_score(order):
+    network, ended = _sure_network(), 0
+    for seed in range(6):
+        found = minimal_image(network, photograph(seed), grid(3, 4), order=order, rule="half")
+        scores = found.steps.score.to_numpy()
+        assert found.score >= scores[0] / 2
+        assert (scores[:-1] >= scores[0] / 2).all()
+        assert scores[-1] < scores[0] / 2 or not found.kept.any()
+        ended += scores[-1] < scores[0] / 2
+    assert ended >= 4
+
+
+def _sure_network(seed: int = 0) -> Network:
+    """A network whose scores lie near 0 and 1, so that they can fall below half."""
+    network = small_network(seed)
+    for weights in network.module[-1].parameters():
+        weights.data *= 10
+    return network
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["greedy", "random"]))
@@ -224,11 +257,17 @@ def test_another_question_is_another_search(tmp_path):
         (network, other, grid(3, 4)),
         (network, image, grid(4, 3)),
     ]
+    assert not minimal_image(network, image, grid(3, 4), rule="half").steps.equals(
+        minimal_image(network, image, grid(3, 4)).steps
+    )
     for net, picture, segment_map in cases:
         check_same(
             minimal_image(net, picture, segment_map, cache=tmp_path), minimal_image(net, picture, segment_map)
         )
-    assert len(list(tmp_path.glob("*.json"))) == len(cases)
+    for _ in range(2):
+        found = minimal_image(network, image, grid(3, 4), cache=tmp_path, rule="half")
+        check_same(found, minimal_image(network, image, grid(3, 4), rule="half"))
+    assert len(list(tmp_path.glob("*.json"))) == len(cases) + 1
 
 
 @pytest.mark.parametrize(
