@@ -69,15 +69,13 @@ def _legend(plate: Plate, verdicts: list[str]) -> None:
     axes = plate.axes_at(0.1, 0.02, _LEFT + _WIDE - 0.1, 0.18)
     axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
     axes.axis("off")
-    left = 0.01
-    axes.plot([left], [0.5], "o", markersize=7.5, markeredgewidth=1.3, color=INK, mfc="none")
-    axes.text(left + 0.018, 0.5, "the paper", fontsize=SMALL, color=INK, va="center")
-    left += 0.14
+    axes.plot([0.01], [0.5], "o", markersize=7.5, markeredgewidth=1.3, color=INK, mfc="none")
+    axes.text(0.028, 0.5, "the paper;   here:", fontsize=SMALL, color=INK, va="center")
+    left = 0.22
     for verdict in verdicts:
         axes.plot([left], [0.5], _SHAPES[verdict], color=_TONES[verdict], markersize=5)
-        text = f"here: {verdict}"
-        axes.text(left + 0.018, 0.5, text, fontsize=SMALL, color=INK, va="center")
-        left += 0.05 + 0.0113 * len(text)
+        axes.text(left + 0.018, 0.5, verdict, fontsize=SMALL, color=INK, va="center")
+        left += 0.05 + 0.0112 * len(verdict)
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, unit: str) -> None:

@@ -366,13 +366,15 @@ CLAIMS = (
         "levels", "3.3", "Meaning grows with depth",
         "In the scene network, early layers respond to simple things, deep layers to objects and scenes.",
         "Holds if from its first to its deepest layer low meaning falls and high meaning grows: the "
-        "intervals of both differences leave out 0.",
+        "intervals of both differences leave out 0, as if the units were drawn from all that such a training "
+        "can make.",
         (_MEANING, "Figure 7: how well names fit, and how much they mean"), _growth, ("scene",),
     ),
     _Claim(
         "high-meaning", "3.3", "High meaning",
         "The scene network has more units of high meaning than the object network.",
-        "Holds if the interval of the difference at the deepest layer lies above 0.",
+        "Holds if the interval of the difference at the deepest layer lies above 0, as if the units were "
+        "drawn from all that such a training can make.",
         (_MEANING, "Figure 7: how well names fit, and how much they mean"), _high_meaning,
     ),
     _Claim(

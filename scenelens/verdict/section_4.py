@@ -335,13 +335,15 @@ CLAIMS = (
     _Claim(
         "detectors", "4.1", "How many units detect objects",
         "55% of the units of the scene network's pool5 detect an object (141 of 256; 115 detect none).",
-        "Holds if 55% lies inside our interval by each of the rules for a detector.",
+        "Holds if 55% lies inside our interval by each of the rules for a detector, as if the units were "
+        "drawn from all that such a training can make.",
         (_EMERGENCE, "How much depends on the rule?"), _detecting, ("scene",),
     ),
     _Claim(
         "more-detectors", "4.1", "Detectors in both networks",
         "Training on scenes gives more object detectors than training on objects.",
-        "Holds if the interval of the difference lies above 0 by each of the rules for a detector.",
+        "Holds if the interval of the difference lies above 0 by each of the rules for a detector, as if the "
+        "units were drawn from all that such a training can make.",
         (_EMERGENCE, "How much depends on the rule?"), _more_detectors,
     ),
     _Claim(

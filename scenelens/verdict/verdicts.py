@@ -254,6 +254,7 @@ def _card(row: _Row) -> dict[str, Any]:
         "reason": one_line(row.why_not, 600),
         "numbers": [_cells(one) for one in finding.numbers] if finding else [],
         "with_paper": any(one.paper == one.paper for one in finding.numbers) if finding else False,
+        "with_interval": any(one.between for one in finding.numbers) if finding else False,
         "text": one_line(finding.text, 600) if finding and row.verdict != UNTESTED else "",
         "fair": finding.fair if finding else None,
         "why": finding.why if finding else "",
