@@ -13,7 +13,7 @@ import pandas as pd
 
 from scenelens.errors import CannotAnswerError
 from scenelens.files import file_name
-from scenelens.intervals import difference_interval
+from scenelens.intervals import wilson_interval
 from scenelens.metrics import all_equal
 from scenelens.networks import Network
 from scenelens.paper import CONTROL, PAIR
@@ -205,8 +205,8 @@ def _most_telling(presence: pd.DataFrame) -> str:
     rare = lift.idxmax()
     if lift[rare] <= 0:
         return (
-            "Too few images are annotated to say which object tells most about a scene: for no object is a "
-            "difference shown between its most frequent category and all others (95% intervals)."
+            "Too few images are annotated to say which object tells most about a scene: for no object does the "
+            "95% interval of its share in its most frequent category lie wholly above that in all others."
         )
     most = presence.loc[rare].idxmax()
     count = "" if images is None else f" (n = {images[most]:,})"
@@ -218,12 +218,14 @@ def _most_telling(presence: pd.DataFrame) -> str:
 
 
 def _surely_more(shares: pd.Series, images: Mapping[str, int]) -> float:
-    """By how much more at least an object is in its most frequent category than in all others together: the
-    lower end of the difference's interval."""
+    """How far an object's interval in its most frequent category lies above that in all others together.
+
+    Stricter than an interval of the difference, because the object is chosen among many.
+    """
     most, n = shares.idxmax(), pd.Series(images)
     shown = (shares * n).round().astype(int)
-    others = int(shown.drop(most).sum()), int(n.drop(most).sum())
-    return difference_interval(int(shown[most]), int(n[most]), *others)[0]
+    _, rest = wilson_interval(int(shown.drop(most).sum()), int(n.drop(most).sum()))
+    return wilson_interval(int(shown[most]), int(n[most]))[0] - rest
 
 
 def deepest_map_layer(network: Network) -> str:
