@@ -205,8 +205,8 @@ def _most_telling(presence: pd.DataFrame) -> str:
     rare = lift.idxmax()
     if lift[rare] <= 0:
         return (
-            "Too few images are annotated to say which object tells most about a scene: for no object does the "
-            "95% interval of its share in its most frequent category lie wholly above that in all others."
+            "Too few images are annotated to say which object tells most about a scene: for no object does "
+            "the 95% interval of its share in its most frequent category lie wholly above that in all others."
         )
     most = presence.loc[rare].idxmax()
     count = "" if images is None else f" (n = {images[most]:,})"
