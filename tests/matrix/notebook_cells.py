@@ -90,8 +90,10 @@ def run_notebook(path: Path, units: int = 2) -> list[Cell]:
             for number, source in code.items()
         ]
     finally:
+        # The next shell and the end of the process would keep this one, and with it the study.
+        shell.cleanup()
         InteractiveShell.clear_instance()
-        atexit.unregister(shell.atexit_operations)  # which would keep the shell, and with it the study
+        atexit.unregister(shell.atexit_operations)
 
 
 def same_for_all(code: dict[int, str]) -> set[int]:
