@@ -182,11 +182,12 @@ def _describe_falls(table: pd.DataFrame) -> str:
             parts.append(f"in the {named(row.network)} network only one layer is compared ({shares})")
             continue
         steps = "falls at every step" if row.falls else "does not fall at every step"
-        found = "share" if _complete(table[table["network"] == row.network]) else "interval"
+        whole = _complete(table[table["network"] == row.network])
+        sure = "" if whole else ", and the interval of their difference leaves out 0"
         ends = {
-            "falls": f"the deepest layer's {found} lies below the first's",
-            "rises": f"the deepest layer's {found} lies above the first's, against the paper",
-            "open": "the intervals of the first and the deepest layer do not leave a gap",
+            "falls": f"the deepest layer's share lies below the first's{sure}",
+            "rises": f"the deepest layer's share lies above the first's{sure}, against the paper",
+            "open": "no difference is shown between the first and the deepest layer (its interval holds 0)",
             "unknown": "with so few units these layers have no intervals to compare",
         }[row.ends]
         parts.append(f"in the {named(row.network)} network it {steps} ({shares}), and {ends}")
@@ -337,14 +338,17 @@ def _falls_with_depth(table: pd.DataFrame) -> pd.DataFrame:
     """Claim 2 for each network: does the share of the theoretical size fall from each layer to the next?
 
     One row per network: network, shares (list, from early to deep), falls (bool, at every step), ends
-    ('falls', 'rises' or 'open': whether the first and the deepest layer's intervals leave a gap; 'unknown'
-    where one of them has no interval).
+    ('falls', 'rises' or 'open': whether the interval of the deepest layer's share less the first's leaves out
+    0; 'unknown' where one of them has no interval).
     """
     rows = []
     for network, found in table.sort_values("depth").groupby("network", sort=False):
         shares = found["share"].to_numpy()
         low, high = (found[c].to_numpy() / found["theoretical"].to_numpy() for c in ("low", "high"))
-        ends = "falls" if high[-1] < low[0] else "rises" if low[-1] > high[0] else "open"
+        difference = shares[-1] - shares[0]
+        least = difference - np.hypot(shares[-1] - low[-1], high[0] - shares[0])
+        most = difference + np.hypot(high[-1] - shares[-1], shares[0] - low[0])
+        ends = "falls" if most < 0 else "rises" if least > 0 else "open"
         ends = "unknown" if np.isnan([low[0], low[-1]]).any() else ends
         rows.append((network, list(shares), bool((np.diff(shares) < 0).all()), ends))
     return pd.DataFrame(rows, columns=["network", "shares", "falls", "ends"])

@@ -341,7 +341,7 @@ def _describe_better(rows: pd.DataFrame, task: str) -> str:
     """Whose features serve a task better, and whether that is what the paper found."""
     scene, other = (rows[rows["features"] == network].iloc[0] for network in PAIR)
     ends = (scene["difference_low"], scene["difference_high"])
-    names = ("an SVM on the scene network's features", "one on the object network's")
+    names = ("an SVM on the scene network's features", "an SVM on the object network's features")
     n = int(scene["n"])
     text = _sentence(
         difference_text(scene["share"], other["share"], ends, names, n, more="better", brief=True)

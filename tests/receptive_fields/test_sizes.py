@@ -45,6 +45,18 @@ def test_claim_two_looks_at_every_step_and_at_the_ends():
     assert found.loc["object", "ends"] == "rises"
 
 
+@pytest.mark.parametrize(("low", "ends"), [(56.0, "falls"), (45.0, "open"), (math.nan, "unknown")])
+def test_the_ends_are_compared_by_the_interval_of_their_difference(low, ends):
+    """Shares of 90 and 70%: where the second ends at 84%, where the first begins, they differ by 4.8 points or more."""
+    rows = [("scene", 0, "pool1", 100.0, 90.0, 5.0, 84.0, 96.0, 8, 48, 0),
+            ("scene", 1, "pool5", 100.0, 70.0, 9.0, low, 140.0 - low, 8, 128, 0)]  # fmt: skip
+    made = table(rows)
+    assert sentences._falls_with_depth(made).loc[0, "ends"] == ends
+    text = sentences._describe_falls(made)
+    assert ("the interval of their difference leaves out 0" in text) == (ends == "falls")
+    assert ("no difference is shown" in text) == (ends == "open")
+
+
 def test_the_sentences_report_either_way():
     text = sentences.describe_table_2(table(AS_PAPER))
     assert "In 5 of 6 rows; larger than the theoretical size in pool2 (object network)." in text
