@@ -47,7 +47,7 @@ def test_claim_two_looks_at_every_step_and_at_the_ends():
 
 @pytest.mark.parametrize(("low", "ends"), [(56.0, "falls"), (45.0, "open"), (math.nan, "unknown")])
 def test_the_ends_are_compared_by_the_interval_of_their_difference(low, ends):
-    """Shares of 90 and 70%: where the second ends at 84%, where the first begins, they differ by 4.8 points or more."""
+    """Shares of 90 and 70%: intervals that meet at 84% leave a difference of 4.8 points or more."""
     rows = [("scene", 0, "pool1", 100.0, 90.0, 5.0, 84.0, 96.0, 8, 48, 0),
             ("scene", 1, "pool5", 100.0, 70.0, 9.0, low, 140.0 - low, 8, 128, 0)]  # fmt: skip
     made = table(rows)
