@@ -15,7 +15,7 @@ from scipy import stats
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.paper import CONTROL, PAIR
-from scenelens.seeds.tables import SeedTables
+from scenelens.seeds.tables import SeedTables, read_seeds
 from scenelens.studies import Study
 
 
@@ -226,6 +226,8 @@ def _own_values(tables: SeedTables, measure: str, study: Study, own: pd.DataFram
     how = _find_measure(measure)
     layered = how.table != "networks"
     found = own[own.network.isin([*PAIR, CONTROL])]
+    if how.unit == "r":  # the table of `correlations` has other measures and other choices of objects, too
+        found = found[(found.measure == "pearson") & (found.against == measure) & (found.objects == "all")]
     found = found.assign(layer=found["layer"] if layered else "", value=found[how.own].astype(float))
     return found[columns].dropna(subset="value").reset_index(drop=True)
 
@@ -247,3 +249,42 @@ def _is_embedded(tables: SeedTables, study: Study) -> bool:
     """
     shipped = study.shipped_folder is not None and study.name == tables.about["study"]
     return shipped and set(PAIR) <= set(study.networks)
+
+
+#: Key of a claim in the verdict -> the measure that it is about; of layers the deepest counts.
+_CLAIMS = {
+    "accuracy": "accuracy",
+    "deepest": "preference",
+    "detectors": "detectors",
+    "more-detectors": "detectors",
+    "frequency": "frequency",
+    "informativeness": "informativeness",
+    "discovered": "ap",
+}
+
+
+def further_trainings(study: Study, tables: SeedTables | None = None) -> pd.DataFrame | None:
+    """Return what the further trainings of a study's networks gave, for the verdict on the paper's claims.
+
+    Parameters
+    ----------
+    study : Study
+        The study of the notebook.
+    tables : SeedTables, optional
+        What was measured (default: the tables that come with the package).
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        ``claim``, ``network`` ('scene' or 'object'), ``seed``, ``value``: the table `trainings` of
+        `judge_claims`. None for a study whose networks were not trained again.
+    """
+    tables = tables or read_seeds()
+    if not _is_embedded(tables, study):
+        return None
+    rows = []
+    for claim, measure in _CLAIMS.items():
+        values = _seed_values(tables, measure)
+        deepest = values[(values.depth == values.depth.max()) & values.network.isin(PAIR)]
+        rows.append(deepest.assign(claim=claim))
+    return pd.concat(rows, ignore_index=True)[["claim", "network", "seed", "value"]]

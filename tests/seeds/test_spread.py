@@ -13,7 +13,9 @@ from scipy.stats import t as student
 from scipy.stats import ttest_ind
 
 from scenelens.errors import SceneLensError
+from scenelens.seeds import further_trainings
 from scenelens.seeds.spread import MEASURES, _kind_difference, _own_values, _seed_values, _spread
+from scenelens.verdict.verdicts import _checked
 from tests.seeds.made_up_tables import made_up
 
 _VALUES = st.lists(st.integers(0, 20), min_size=2, max_size=5)
@@ -106,3 +108,26 @@ def test_only_the_embedded_pair_stands_beside_its_other_trainings(tmp_path, embe
     assert _own_values(tables, "detectors", embedded, own).value.tolist() == [0.5, 0.2, 0]
     assert _own_values(tables, "detectors", tiny, own).empty
     assert _own_values(tables, "detectors", embedded, None).empty
+
+
+def test_of_correlations_the_one_over_all_objects_is_taken(tmp_path, embedded):
+    rows = [
+        {"network": "scene", "measure": measure, "against": against, "objects": objects, "r": k / 10}
+        for k, (measure, against, objects) in enumerate(
+            itertools.product(("pearson", "spearman"), ("frequency", "informativeness"), ("all", "detected"))
+        )
+    ]
+    found = _own_values(made_up(tmp_path), "informativeness", embedded, pd.DataFrame(rows))
+    assert found.value.tolist() == [0.2]
+
+
+def test_the_verdict_takes_the_trainings_of_the_embedded_study_alone(tmp_path, embedded, tiny):
+    tables = made_up(tmp_path)
+    assert further_trainings(tiny, tables) is None
+    found = further_trainings(embedded, tables)
+    assert _checked(found) is found  # known claims, and all columns
+    assert set(found.network) == {"scene", "object"}
+    own = found[(found.claim == "detectors") & (found.network == "scene")]
+    assert own.sort_values("seed").value.tolist() == pytest.approx([0.50, 0.52, 0.54, 0.56, 0.58])
+    deepest = found[(found.claim == "deepest") & (found.network == "object")]
+    assert deepest.value.tolist() == [1.0] * 5  # fc7
