@@ -28,12 +28,13 @@ from scenelens.seeds.measuring import (
     FIELD_UNITS,
     Rows,
     _control_of,
+    _measure_fields,
     _measure_study,
     _read_card,
     _study_of,
 )
 from scenelens.seeds.tables import _shipped_folder, _write_seeds
-from scenelens.studies import Study, StudyFile
+from scenelens.studies import StudyFile
 
 _VERSION = 1  # raise it when a measure of the tables changes its rule
 _SEEDS = range(5)
@@ -70,10 +71,10 @@ def _main(arguments: Sequence[str] | None = None) -> int:
         _train(options.seeds, options.networks)
     template = StudyFile.read(StudyFile.find(options.study))
     cache = options.networks / "cache"
-    for seed in options.seeds:
-        _measure_pair(template, options.networks, seed, cache)
-    for seed in options.seeds:
-        _measure_control(template, options.networks, seed, cache)
+    # What says most comes first: whoever stops has the pairs.
+    for step in (_measure_pair, _measure_control, _measure_fields_of):
+        for seed in options.seeds:
+            step(template, options.networks, seed, cache)
     for seen in _points(options.seen):
         _measure_point(template, options.seen, seen, options.networks, cache)
     paths = _write(template, options.networks, options.seen, options.out)
@@ -109,9 +110,8 @@ def _measure_pair(template: StudyFile, folder: Path, seed: int, cache: Path) -> 
         say_on_stderr(f"seed {seed}: not both networks are trained, so it is left out.")
         return
     about = {kind: _read_card(card) for kind, card in cards.items()}
-    _measure_once(
-        _result(folder, f"seed_{seed}"), about, lambda: _study_of(template, cards, cache), FIELD_UNITS
-    )
+    path = _result(folder, f"seed_{seed}")
+    _measure_once(path, about, lambda: _measure_study(_study_of(template, cards, cache)))
 
 
 def _measure_control(template: StudyFile, folder: Path, seed: int, cache: Path) -> None:
@@ -120,7 +120,16 @@ def _measure_control(template: StudyFile, folder: Path, seed: int, cache: Path) 
     if _result(folder, f"seed_{seed}").exists():
         path, recipe = _result(folder, f"control_{seed}"), _read_card(card)["recipe"]
         weights = {CONTROL: {name: recipe[name] for name in ("width", "fc")}}  # and the seed, in the name
-        _measure_once(path, {}, lambda: _control_of(template, card, seed, cache), 0, weights)
+        _measure_once(path, {}, lambda: _measure_study(_control_of(template, card, seed, cache)), weights)
+
+
+def _measure_fields_of(template: StudyFile, folder: Path, seed: int, cache: Path) -> None:
+    """Measure some receptive fields of a pair that was measured."""
+    if _result(folder, f"seed_{seed}").exists():
+        cards = {kind: folder / f"{kind}_{seed}.json" for kind in PAIR}
+        about = {kind: _read_card(card) for kind, card in cards.items()}
+        path = _result(folder, f"fields_{seed}")
+        _measure_once(path, about, lambda: _measure_fields(_study_of(template, cards, cache)))
 
 
 def _measure_point(template: StudyFile, trained: Path, seen: int, folder: Path, cache: Path) -> None:
@@ -128,7 +137,8 @@ def _measure_point(template: StudyFile, trained: Path, seen: int, folder: Path, 
     cards = {kind: trained / f"{kind}_seen_{seen:07d}.json" for kind in PAIR}
     cards = {kind: card for kind, card in cards.items() if card.exists()}
     about = {kind: _read_card(card) for kind, card in cards.items()}
-    _measure_once(_result(folder, f"seen_{seen:07d}"), about, lambda: _study_of(template, cards, cache), 0)
+    path = _result(folder, f"seen_{seen:07d}")
+    _measure_once(path, about, lambda: _measure_study(_study_of(template, cards, cache)))
 
 
 def _points(trained: Path | None) -> list[int]:
@@ -142,7 +152,7 @@ def _result(folder: Path, name: str) -> Path:
 
 
 def _measure_once(
-    path: Path, cards: dict[str, dict], study: Callable[[], Study], fields: int, weights: Any = None
+    path: Path, cards: dict[str, dict], measure: Callable[[], Rows], weights: Any = None
 ) -> None:
     """Measure some networks and keep the rows, unless weights and rules are those of kept ones."""
     about = {"weights": weights or {kind: card["weights_hash"] for kind, card in cards.items()}}
@@ -152,8 +162,8 @@ def _measure_once(
         if all(known.get(name) == value for name, value in about.items()):
             return
     say_on_stderr(f"{path.stem} is measured.")
-    rows = _measure_study(study(), fields)
-    for row in rows["networks"]:
+    rows = measure()
+    for row in rows.get("networks", []):
         if row["network"] in cards:  # the training's own test, on images that the workbook does not have
             test = cards[row["network"]]["held_out"]
             row |= {"held_out": test["n"], "held_out_right": round(test["top1"] * test["n"])}
@@ -169,7 +179,7 @@ def _write(template: StudyFile, folder: Path, trained: Path | None, out: Path) -
             "nothing was measured: no seed has both networks, and no network on the way is there."
         )
     rows: Rows = {}
-    for group in (seeds, _kept(folder, "control")):
+    for group in (seeds, _kept(folder, "fields"), _kept(folder, "control")):
         for seed, one in group.items():
             for table, own in one["rows"].items():
                 rows.setdefault(table, []).extend({"seed": seed, **row} for row in own)

@@ -127,22 +127,19 @@ def _read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _measure_study(study: Study, fields: int = FIELD_UNITS) -> Rows:
+def _measure_study(study: Study) -> Rows:
     """Measure all networks of a study.
 
     Parameters
     ----------
     study : Study
         A study with annotations, such as `_study_of` makes.
-    fields : int, optional
-        Of how many units of each layer the receptive field is measured; 0 for none.
 
     Returns
     -------
     dict of str to list of dict
-        ``"networks"`` (one row for each network), ``"layers"`` (for each layer), ``"fields"`` (for each layer
-        of which fields were measured), ``"objects"`` (for each object that units of the deepest layer with a
-        map detect).
+        ``"networks"`` (one row for each network), ``"layers"`` (for each layer), ``"objects"`` (for each
+        object that units of the deepest layer with a map detect).
     """
     study.prepare()
     with study.maps_kept():  # all of this needs the same forward passes
@@ -151,10 +148,31 @@ def _measure_study(study: Study, fields: int = FIELD_UNITS) -> Rows:
         study.labels_of_networks(study.networks)
         localizers = _localizers(study)
     found = measure_emergence(study)
-    rows: Rows = {"layers": _layer_rows(study, found), "objects": _object_rows(found)}
-    rows["networks"] = _network_rows(study, found, localizers)
-    rows["fields"] = _field_rows(study, fields) if fields else []
-    return rows
+    return {
+        "networks": _network_rows(study, found, localizers),
+        "layers": _layer_rows(study, found),
+        "objects": _object_rows(found),
+    }
+
+
+def _measure_fields(study: Study) -> Rows:
+    """Measure the receptive fields of some units of each layer; this takes as long as all the rest.
+
+    Parameters
+    ----------
+    study : Study
+        A study with annotations, such as `_study_of` makes.
+
+    Returns
+    -------
+    dict of str to list of dict
+        ``"fields"``, one row for each layer of which fields are measured.
+    """
+    atlas = open_atlas(study, FIELD_IMAGES)
+    atlas.grow(FIELD_UNITS, sure=0)
+    columns = ["network", "depth", "layer", "theoretical", "mean", "sd", "n", "units"]
+    table: pd.DataFrame = table_2(atlas)[columns]
+    return {"fields": table.to_dict("records")}
 
 
 def _localizers(study: Study) -> dict[str, StudyLocalizer]:
@@ -245,12 +263,3 @@ def _layer_rows(study: Study, found: Emergence) -> list[dict]:
 def _object_rows(found: Emergence) -> list[dict]:
     counts = found.units.groupby(["network", "object"], sort=False).size()
     return [{"network": name, "object": one, "units": int(n)} for (name, one), n in counts.items()]
-
-
-def _field_rows(study: Study, units: int) -> list[dict]:
-    """Sizes of the receptive fields of each layer's first units in a random order."""
-    atlas = open_atlas(study, FIELD_IMAGES)
-    atlas.grow(units, sure=0)
-    columns = ["network", "depth", "layer", "theoretical", "mean", "sd", "n", "units"]
-    table: pd.DataFrame = table_2(atlas)[columns]
-    return table.to_dict("records")

@@ -7,7 +7,6 @@ import math
 import subprocess
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from scenelens.errors import SceneLensError
@@ -47,21 +46,23 @@ def made_up_measures(monkeypatch):
     """Made-up numbers in place of measured ones; the networks that were measured, in order."""
     measured: list[list[str]] = []
 
-    def measure(study, fields):
-        measured.append(
-            [str(study.file.data["networks"][name].get("weights", name)) for name in study.networks]
-        )
-        names = set(study.networks)
-        made = {
-            table: [row for row in own if row["seed"] == 0]
-            for table, own in rows(1).items()
-            if table != "seen"
-        }
-        return {
-            table: [{k: v for k, v in row.items() if k != "seed"} for row in own if row["network"] in names]
-            for table, own in made.items()
-        }
+    def made_of(study):
+        names, made = set(study.networks), rows(1)
+        del made["seen"]
+        for own in made.values():
+            own[:] = [{k: v for k, v in row.items() if k != "seed"} for row in own if row["network"] in names]
+        return made
 
+    def measure(study):
+        networks = study.file.data["networks"]
+        measured.append([str(networks[name].get("weights", name)) for name in study.networks])
+        return {name: own for name, own in made_of(study).items() if name != "fields"}
+
+    def fields(study):
+        measured.append(["fields"])
+        return {"fields": made_of(study)["fields"]}
+
+    monkeypatch.setattr(command, "_measure_fields", fields)
     monkeypatch.setattr(command, "_measure_study", measure)
     monkeypatch.setattr(command.os, "nice", lambda n: n, raising=False)
     return measured
@@ -78,10 +79,10 @@ def test_a_stop_between_networks_loses_nothing(trained, tmp_path, made_up_measur
     made_up_measures.clear()
     measure = command._measure_study
 
-    def stops(study, fields):
+    def stops(study):
         if len(made_up_measures) == 1:
             raise KeyboardInterrupt
-        return measure(study, fields)
+        return measure(study)
 
     monkeypatch.setattr(command, "_measure_study", stops)
     with pytest.raises(KeyboardInterrupt):
@@ -89,7 +90,7 @@ def test_a_stop_between_networks_loses_nothing(trained, tmp_path, made_up_measur
     assert not (tmp_path / "parts").exists()  # half of the tables would look whole
     monkeypatch.setattr(command, "_measure_study", measure)
     run(trained, tmp_path / "parts")
-    assert len(made_up_measures) == 4  # two pairs and two untrained networks, in both calls together
+    assert len(made_up_measures) == 6  # two pairs, two untrained networks, two times fields, in both calls
     for path in (tmp_path / "whole").iterdir():
         assert (tmp_path / "parts" / path.name).read_bytes() == path.read_bytes()
 
@@ -98,29 +99,24 @@ def test_a_network_that_was_trained_anew_is_measured_anew(trained, tmp_path, mad
     run(trained, tmp_path / "out")
     write_network(trained, "scene_1", seed=77)
     run(trained, tmp_path / "out")
-    first = [one[0].rpartition("/")[2] for one in made_up_measures]
-    assert first == [
-        "scene_0.safetensors",
-        "scene_1.safetensors",
-        "untrained",
-        "untrained",
-        "scene_1.safetensors",
-    ]
+    names = [one[0].rpartition("/")[2].removesuffix(".safetensors") for one in made_up_measures]
+    assert names[:6] == ["scene_0", "scene_1", "untrained", "untrained", "fields", "fields"]
+    assert names[6:] == ["scene_1", "fields"]
 
 
 def test_other_rules_of_labelling_measure_anew(trained, tmp_path, made_up_measures, monkeypatch):
     run(trained, tmp_path / "out", "--seeds", "0")
     run(trained, tmp_path / "out", "--seeds", "0")
-    assert len(made_up_measures) == 2
+    assert len(made_up_measures) == 3
     monkeypatch.setattr(command, "LABELS_VERSION", command.LABELS_VERSION + 1)
     run(trained, tmp_path / "out", "--seeds", "0")
-    assert len(made_up_measures) == 4
+    assert len(made_up_measures) == 6
 
 
 def test_a_pair_is_measured_and_then_an_untrained_network(trained, tmp_path, made_up_measures):
     run(trained, tmp_path / "out", "--seeds", "1")
     names = [[name.rpartition("/")[2] for name in one] for one in made_up_measures]
-    assert names == [["scene_1.safetensors", "object_1.safetensors"], ["untrained"]]
+    assert names == [["scene_1.safetensors", "object_1.safetensors"], ["untrained"], ["fields"]]
     assert read_seeds(tmp_path / "out").networks.network.tolist() == ["scene", "object", "untrained"]
 
 
@@ -162,9 +158,9 @@ def test_a_relative_folder_starts_where_the_command_is_called(
 ):
     caches, measure = [], command._measure_study
 
-    def measures(study, fields):
+    def measures(study):
         caches.append(study.cache)
-        return measure(study, fields)
+        return measure(study)
 
     monkeypatch.setattr(command, "_measure_study", measures)
     monkeypatch.chdir(tmp_path)
@@ -231,23 +227,26 @@ def test_a_training_that_fails_ends_the_command(tmp_path, made_up_measures, monk
 
 def test_tiny_networks_are_measured_by_the_workbooks_functions(tmp_path, monkeypatch):
     monkeypatch.setattr(measuring, "FIELD_IMAGES", 1)
+    monkeypatch.setattr(measuring, "FIELD_UNITS", 1)
     study = annotated_study(tmp_path / "study")
     for kind in _CLASSES:
         write_network(tmp_path, f"{kind}_0", len(kind))
     cards = {kind: tmp_path / f"{kind}_0.json" for kind in _CLASSES}
     template = StudyFile.read(study.file.path)
     made = measuring._study_of(template, cards, tmp_path / "cache")
-    found = measuring._measure_study(made, fields=1)
+    found = measuring._measure_study(made)
     by_name = {row["network"]: row for row in found["networks"]}
     assert list(by_name) == ["scene", "object"]
     assert (by_name["scene"]["images"], by_name["object"]["images"]) == (27, 18)
     for row in found["networks"]:
         assert 0 <= row["right"] <= row["images"]
         assert 0 <= row["detectors"] <= row["units"] == 16
-        labels = made.automatic_labels(row["network"]).shown_often(5)
-        iou = np.nan_to_num(labels.measures("pool5")["iou"]).max(1)
-        assert row["mean_iou"] == pytest.approx(iou.mean())
+        labels = made.automatic_labels(row["network"]).shown_often(5).labels(least_images=0)
+        assert row["mean_iou"] == pytest.approx(labels[labels.layer == "pool5"].iou.sum() / 16)
     layers = {(row["network"], row["layer"]) for row in found["layers"]}
     assert layers == {(n, la) for n in by_name for la in ("pool1", "pool2", "conv3", "conv4", "pool5", "fc7")}
-    assert {row["network"] for row in found["fields"]} == {"scene", "object"}
-    assert all(row["n"] <= 1 and (math.isnan(row["mean"]) or row["mean"] > 0) for row in found["fields"])
+    sizes = measuring._measure_fields(made)["fields"]
+    assert {(row["network"], row["layer"]) for row in sizes} == {
+        (name, layer) for name in by_name for layer in ("pool1", "pool2", "conv4", "pool5")
+    }
+    assert all(row["n"] <= 1 and (math.isnan(row["mean"]) or row["mean"] > 0) for row in sizes)

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from scenelens.seeds import describe_seeds, describe_seen
+from scenelens.seeds import describe_seeds, describe_seen, figures
+from scenelens.studies import open_study
 from tests.seeds.made_up_tables import made_up
+from tests.tiny_study import write_tiny_study
 
 
 @pytest.fixture
@@ -47,6 +49,15 @@ def test_another_study_hears_of_the_limit_and_how_large_a_spread_can_be(tables, 
     assert "Networks compared: 1 scene network, 1 object network" in text
     assert text.endswith("5 scene networks of one recipe differ by up to 8 points at pool5.")
     assert "own pair" not in text
+
+
+def test_a_study_with_one_network_hears_of_it(tables, tmp_path):
+    path = write_tiny_study(tmp_path / "one", per_category=1)
+    text = path.read_text("utf-8")
+    path.write_text(text[: text.index("[networks.object]")] + text[text.index("[[images]]") :], "utf-8")
+    said = describe_seeds("preference", open_study(path), None, tables)
+    assert "**This study has one kind of network** (scene)." in said
+    assert figures.figure_seeds("preference", open_study(path), None, tables).axes[0].lines
 
 
 def test_a_difference_that_is_not_shown(tables, embedded):
