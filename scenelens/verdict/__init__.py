@@ -12,8 +12,9 @@ verdict; where they do not, the verdict is *depends on the rule*.
 >>> verdicts.cards("4.1")                                 # doctest: +SKIP
 
 One limit belongs to every row: how many networks of each kind were trained. An interval over images or units
-is about these networks. What other trainings of the same recipe gave can be handed to `judge_claims` as its
-table `trainings`.
+is about these networks. What several trainings gave stands on the cards too, where it was measured: for the
+embedded study from the tables of `scenelens.seeds`, for another from the table `trainings` that
+`judge_claims` takes.
 """
 
 import lazy_loader

@@ -41,7 +41,7 @@ def _accuracy(results: _Results) -> _Finding:
     rows = {name: row for name in quoted if (row := results.accuracy(name)) is not None and row.n}
     if not rows:
         raise CannotAnswerError(
-            "no image of this study is of a class that its scene or object network knows by that name."
+            "no image here has a category that is a class of a network trained on its kind of images."
         )
     numbers = [
         _Number(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,9 +18,22 @@ from scenelens.paper import PAIR
 from scenelens.sentences import Sentences, one_line
 from scenelens.studies import Study
 from scenelens.verdict import section_2, section_3, section_4
-from scenelens.verdict.claims import DEPENDS, DIFFERS, HOLDS, UNTESTED, VERDICTS, _Claim, _Finding, _Row
+from scenelens.verdict.claims import (
+    DEPENDS,
+    DIFFERS,
+    HOLDS,
+    PLAIN,
+    UNTESTED,
+    VERDICTS,
+    _Claim,
+    _Finding,
+    _n,
+    _Number,
+    _Row,
+)  # fmt: skip
 from scenelens.verdict.results import _Results
 from scenelens.verdict.sentences import _conclude, _describe
+from scenelens.verdict.trainings import _checked, _of_package
 
 _CLAIMS: tuple[_Claim, ...] = (*section_2.CLAIMS, *section_3.CLAIMS, *section_4.CLAIMS)
 _MARKS = {HOLDS: "✓", DIFFERS: "≠", DEPENDS: "⇄", UNTESTED: "–"}  # so that no verdict is a colour alone
@@ -31,7 +45,6 @@ _SECTIONS = {
     "4.1": "Which objects emerge",
     "4.2": "Localization",
 }
-_TRAININGS = ("claim", "network", "seed", "value")
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("scenelens.verdict"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
@@ -47,10 +60,10 @@ def judge_claims(study: Study, trainings: pd.DataFrame | None = None) -> Verdict
     study : Study
         The open study.
     trainings : pandas.DataFrame, optional
-        What further trainings of the same recipe gave, one row per network and claim: ``claim`` (a key of
-        `Verdicts.table`), ``network`` ('scene' or 'object'), ``seed`` and ``value``. The row of that claim
-        then says from where to where the values of each kind go, and counts these networks. By default there
-        are none, and every row rests on the study's own networks.
+        What further trainings gave, one row per network and claim: ``claim`` (a key of `Verdicts.table`),
+        ``network`` ('scene' or 'object'), ``seed`` and ``value``. The card of that claim then says from where
+        to where the values of each kind go. By default the tables that come with the package
+        (`scenelens.seeds`) for the embedded study, and nothing for any other.
 
     Returns
     -------
@@ -62,7 +75,7 @@ def judge_claims(study: Study, trainings: pd.DataFrame | None = None) -> Verdict
     SceneLensError
         If `trainings` lacks a column, or names an unknown claim.
     """
-    further = _checked(trainings)
+    further = _of_package(study) if trainings is None else _checked(trainings, [one.key for one in _CLAIMS])
     results, counts = _Results.of(study), _networks(study)
     rows = []
     for place, claim in enumerate(_CLAIMS, start=1):
@@ -83,19 +96,6 @@ def _judged(claim: _Claim, results: _Results) -> tuple[_Finding | None, str]:
 def _networks(study: Study) -> dict[str, int]:
     """How many networks of each kind the study has; "scene_2" is a second scene network."""
     return {kind: sum(bool(re.match(f"{kind}(?![a-z])", name)) for name in study.networks) for kind in PAIR}
-
-
-def _checked(trainings: pd.DataFrame | None) -> pd.DataFrame:
-    if trainings is None:
-        return pd.DataFrame(columns=list(_TRAININGS))
-    for name in _TRAININGS:
-        if name not in trainings:
-            raise SceneLensError(f"the table of trainings has no column {name!r}; it needs {_TRAININGS}.")
-    known = [claim.key for claim in _CLAIMS]
-    for key in dict.fromkeys(trainings.claim):
-        if key not in known:
-            raise SceneLensError(f"no claim {key!r}; {close_names(key, known)}.")
-    return trainings
 
 
 @dataclass(frozen=True)
@@ -278,11 +278,15 @@ def _trainings(row: _Row) -> str:
     """From where to where the values of further trainings go, kind by kind."""
     if row.trainings is None:
         return ""
+    unit = row.finding.numbers[0].unit if row.finding and row.finding.numbers else PLAIN
     parts = []
     for kind, own in row.trainings.groupby("network", sort=False):
-        n = own.seed.nunique()
-        parts.append(f"{n} {kind} network{'s' * (n > 1)}: {own.value.min():.2f} to {own.value.max():.2f}")
-    return f"Further trainings of the same recipe: {'; '.join(parts)}."
+        ends = (
+            _Number("", math.nan, value, unit=unit).shown(value)
+            for value in (own.value.min(), own.value.max())
+        )
+        parts.append(f"{_n(own.seed.nunique(), f'{kind} network')} from {' to '.join(ends)}")
+    return f"Further trainings, from other random starts: {', '.join(parts)}."
 
 
 def _lines(row: _Row) -> Iterable[str]:

@@ -15,6 +15,7 @@ from scenelens import paper
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.intervals import difference_interval, wilson_interval
 from scenelens.paper import PAIR
+from scenelens.seeds import SeedTables
 from scenelens.unit_semantics import LabelSet
 from scenelens.verdict import section_2, section_3, section_4
 from scenelens.verdict.claims import (
@@ -32,11 +33,13 @@ from scenelens.verdict.claims import (
     _verdict,
 )  # fmt: skip
 from scenelens.verdict.figures import paper_and_ours
+from scenelens.verdict.trainings import _from_tables, _of_package
 from scenelens.verdict.verdicts import _CLAIMS, Verdicts, _Cards, _judged, judge_claims
 from tests.figure_checks import assert_well_set
 from tests.hostile_names import FORMULAS, SCRIPTS
 from tests.page_parts import Parts
 from tests.requirements_gate import ROOT
+from tests.seeds.made_up_tables import rows as rows_of_trainings
 
 OUTCOMES = st.lists(st.sampled_from([True, False, None]), max_size=5)
 NUMBERS = (
@@ -446,7 +449,7 @@ TRAININGS = pd.DataFrame(
 
 def test_further_trainings_are_said_on_their_card():
     one = _Row(1, claim(), FOUR.rows[0].finding, "", {"scene": 1, "object": 1}, TRAININGS)
-    said = "of the same recipe: 5 scene networks: 0.00 to 0.40; 5 object networks: 0.50 to 0.90."
+    said = "from other random starts: 5 scene networks from 0% to 40%, 5 object networks from 50% to 90%."
     assert said in str(_Cards((one,)))
     assert said in _Cards((one,))._repr_html_()
     assert "further trainings were measured" in Verdicts("", (one,)).conclude()
@@ -459,3 +462,20 @@ def test_further_trainings_are_said_on_their_card():
 def test_a_table_of_trainings_that_does_not_fit_is_told(table, sentence):
     with pytest.raises(SceneLensError, match=sentence):
         judge_claims(SimpleNamespace(networks=["scene"], title=""), table)
+
+
+def test_the_packages_tables_of_trainings_go_to_their_claims():
+    """The made-up tables have 50 to 58 detectors of 100 units, and 20 to 28."""
+    tables = SeedTables(**{name: pd.DataFrame(own) for name, own in rows_of_trainings().items()}, about={})
+    found = _from_tables(tables)
+    assert set(found.claim) <= {one.key for one in _CLAIMS}
+    values = found.groupby(["claim", "network"]).value.agg(list)
+    assert values["more-detectors", "object"] == [0.2, 0.22, 0.24, 0.26, 0.28]
+    assert values["detectors", "scene"] == [0.5, 0.52, 0.54, 0.56, 0.58]
+    assert ("detectors", "object") not in values
+    assert values["deepest", "object"] == [1.0] * 5
+    assert values["rather-informative", "scene"] == pytest.approx([0.6, 0.62, 0.64, 0.66, 0.68])
+
+
+def test_another_study_has_no_trainings_of_the_package():
+    assert _of_package(SimpleNamespace(shipped_folder=None, name="mine")).empty
