@@ -181,7 +181,7 @@ def test_published_counts():
     plate = published_counts(units, "people", n=12)
     assert_well_set(plate)
     assert {"tree", "3"} <= said(plate)
-    first = "43 units over 41 objects in the scene network (Places205-AlexNet), 17% (95% interval 13–22%, n ="
+    first = "43 units over 41 objects in the scene network (Places205-AlexNet), 17% of all 256"
     assert first in plate.caption
     assert "5 units over 1 object in the object network" in plate.caption
     assert "30 more objects" in plate.caption
