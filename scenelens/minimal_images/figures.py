@@ -260,7 +260,9 @@ def _bars_caption(found: dict[str, list[Retention]], panels: list[pd.DataFrame])
     quoted = any(table.paper.notna().any() for table in panels)
     color = {"scene": "Blue", "object": "Orange"}.get(first, "Dots")
     rule = {one.rule for one in found[first]}
-    until = "its score falls below half" if rule == {"half"} else "another class is more probable"
+    until = (
+        "the score falls below half of what it was" if rule == {"half"} else "another class is more probable"
+    )
     return (
         f"{color}: of the images that contain the object (their number in brackets) and that the {first} "
         f"network recognises, the share whose minimal image keeps it, with 95% Wilson intervals{both}. "

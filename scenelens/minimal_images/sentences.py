@@ -190,8 +190,8 @@ def _describe_rules(network: str, rows: pd.DataFrame) -> list[str]:
         return []
     changed = both[both["kept"] != both["half"]]
     text = (
-        f"With the other rule ({named(network)} network), the object kept most often is another one in "
-        f"{len(changed)} of {len(both)} categories"
+        f"Where removal ends once the score is below half ({named(network)} network), the object kept most "
+        f"often is another one in {len(changed)} of {len(both)} categories that were searched by both rules"
     )
     parts = [
         f"{named(words(row.category))} ({named(words(row.kept))} {percent(row.share)}, then "

@@ -124,7 +124,7 @@ def test_retention_bars(monkeypatch):
     assert shares == {network_color("scene"): [0.7, 0.0], network_color("object"): [0.5, 0.0]}
     assert "until another class is more probable" in plate.caption
     half = {name: [replace(one, rule="half") for one in retentions] for name, retentions in found.items()}
-    assert "until its score falls below half" in figures.retention_bars(half).caption
+    assert "until the score falls below half of what it was" in figures.retention_bars(half).caption
     (diamond,) = (line for line in panel.lines if line.get_marker() == "D")
     assert list(diamond.get_xdata()) == [0.4]
 

@@ -255,7 +255,7 @@ def test_empty_pictures_in_words():
     assert "72 recognised images of 3 categories: 26 are still recognised when everything is removed" in text
     assert "bathroom in 2 of 3 (by 46 of their 52 images), farm in 1 of 3 (by 20 of their 20 images)." in text
     assert "nothing is kept (scene network): bathroom 26 of 27." in text
-    assert "another one in 1 of 3 categories: street (sky 80%, then car 70%)." in text
+    assert "another one in 1 of 3 categories that were searched by both rules: street (sky 80%" in text
     assert "object network**" not in text
     none = pd.DataFrame(rows[3:], columns=names)
     assert sentences.describe_empty(none).startswith("No annotated image was classified correctly")
