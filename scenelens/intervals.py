@@ -4,7 +4,8 @@ The whole workbook keeps four rules.
 
 1. All units of a layer are a population. A count, a share or a mean of them is exact: in tables low and high
    equal it, figures have no bar, sentences say "of all 128". A random sample of the units has an interval of
-   the mean over the layer (`layer_mean_interval`).
+   the mean over the layer (`layer_mean_interval`). How far people agree has one too: it is about people, and
+   the units are the cases that they were asked about.
 2. Two networks' layers are compared by the interval of the difference (`difference_interval`), as if their
    units had been drawn from all that such a training would make. What another training would give, only other
    trainings show; `sentences.networks_text` says so beside every such comparison.
