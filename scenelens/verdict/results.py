@@ -103,8 +103,8 @@ class _Results:
 
     # ---- section 3
 
-    def retention(self, category: str) -> Retention:
-        """What the minimal images of a category keep."""
+    def retention(self, category: str, rule: str) -> Retention:
+        """What the minimal images of a category keep, by a rule of stopping."""
         self.need_scene_network()
         known = self._once("categories", lambda: minimal_images.choose_categories(self.study, n=None))
         if category not in known:
@@ -113,7 +113,8 @@ class _Results:
                 f"no annotated photograph of this study shows a scene of the class '{place}' that its scene "
                 "network knows."
             )
-        return self._once(category, lambda: minimal_images.category_retention(self.study, category))
+        find = minimal_images.category_retention
+        return self._once(f"{category}, {rule}", lambda: find(self.study, category, rule=rule))
 
     def sizes(self) -> pd.DataFrame:
         """Table 2 of the study, for several shares of the maximum at which a field ends."""

@@ -276,14 +276,23 @@ def kept(*rows):
     ([("bed", 22, 24), ("wall", 0, 4)], HOLDS),  # four walls say nothing
 ])  # fmt: skip
 def test_what_bedrooms_keep(rows, verdict):
-    found = section_3._kept(Stub(retention=lambda category: kept(*rows)), "bedroom")
+    found = section_3._kept(Stub(retention=lambda category, rule: kept(*rows)), "bedroom")
     assert _verdict(found.outcomes.values()) == verdict
     assert "window" in found.text
 
 
+def test_what_is_kept_may_depend_on_the_rule_of_stopping():
+    by_rule = {"class": kept(("bed", 22, 24)), "half": kept(("bed", 2, 24))}
+    found = section_3._kept(Stub(retention=lambda category, rule: by_rule[rule]), "bedroom")
+    assert _verdict(found.outcomes.values()) == DEPENDS
+    assert [one.what for one in found.numbers] == [
+        "bed, class lost", "bed, half the score lost",
+    ]  # fmt: skip
+
+
 def test_an_object_on_too_few_images_is_not_compared():
     with pytest.raises(CannotAnswerError, match="on 5 images"):
-        section_3._kept(Stub(retention=lambda category: kept(("bed", 4, 4))), "bedroom")
+        section_3._kept(Stub(retention=lambda category, rule: kept(("bed", 4, 4))), "bedroom")
 
 
 def detectors(**rules):
