@@ -20,8 +20,6 @@ from scenelens.metrics import average_precision
 TESTS = ("half lost", "as many added")
 #: A measure falls where it loses more than this share of its range.
 LEAST_FALL = 0.001
-#: A measure notices wrong labels if it falls for at least this share of the units.
-NOTICED = 0.9
 
 _MEASURES = ("iou", "f1", "correlation", "share_of_ceiling", "coverage", "above_chance")
 

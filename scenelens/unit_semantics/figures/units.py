@@ -17,6 +17,7 @@ from scenelens.unit_semantics.sources import MEASURE_WORDS, LabelSet
 from scenelens.workbook import HAIR, INK, SMALL, SOFT, WIDTH, Plate, dimmed, fit, network_color, show_tile
 
 _GAP, _LINE = 0.06, 0.17  # inches between tiles, and from line to line
+_BOLD_ROOM = 1.5  # inches of a line of bold text, which is wider
 
 
 def _where_labelled(draw: Callable[..., Plate]) -> Callable[..., Plate]:
@@ -78,12 +79,18 @@ def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate:
 def _unit_words(plate: Plate, row: Any, top: float, side: float) -> None:
     """Name, concept, type and measures of one unit, at the left of its line."""
     about = f"IoU {number(row.iou)}, fits {percent(row.precision)}"
-    lines = [(f"{row.layer}:{row.unit}", SOFT, "normal"), (names_text(row.names, 2), INK, "bold"),
+    lines = [(f"{row.layer}:{row.unit}", SOFT, "normal"), (_names_line(row.names), INK, "bold"),
              (f"{row.type}, {row.images:,} images", INK, "normal"), (about, SOFT, "normal")]  # fmt: skip
     start = top + max(0.0, side - _LINE * len(lines)) / 2
     for k, (text, color, weight) in enumerate(lines):
-        room = 1.78 if weight == "normal" else 1.5  # bold is wider
+        room = 1.78 if weight == "normal" else _BOLD_ROOM
         plate.words(0.08, start + _LINE * k, fit(text, room), size=SMALL, color=color, weight=weight)
+
+
+def _names_line(names: Sequence[str]) -> str:
+    """A unit's names as far as they fit into a line of bold text."""
+    two, one = names_text(names, 2), names_text(names, 1)
+    return two if fit(two, _BOLD_ROOM) == two else one
 
 
 def _evidence_caption(labels: LabelSet, shown: Sequence[UnitEvidence]) -> str:
