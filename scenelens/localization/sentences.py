@@ -109,7 +109,7 @@ def _right_boxes(localizer: StudyLocalizer) -> str:
 def _confident(sure: pd.DataFrame) -> str:
     """How many of the boxes with a high confidence are right, and what they are called."""
     if sure.empty:
-        return f"None has a confidence of {percent(_CONFIDENT)} or more."
+        return f"No box has a confidence of {percent(_CONFIDENT)} or more."
     names, boxes = sure.concept.value_counts(), _plural(len(sure), "box", "boxes")
     images, between = _plural(sure.image.nunique(), "image"), interval(*_share_interval(sure))
     return (

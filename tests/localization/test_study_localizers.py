@@ -276,7 +276,7 @@ def test_right_boxes_stand_beside_what_the_category_gives():
     assert "20% or more, 1 are by units that were never right" in text
     assert "0% of these are right, and 100% of the other 3." in text
     weak = sentences.describe_calibration({"scene": holding(BOXES[3:])})
-    assert "None has a confidence of 50% or more. With the annotations of another image" in weak
+    assert "No box has a confidence of 50% or more. With the annotations of another image" in weak
     assert "of the same category 35% of all would be right." in weak
     alone = BOXES.assign(elsewhere=np.nan, here=-1, here_right=-1)
     said = sentences.describe_calibration({"scene": holding(alone)})
