@@ -94,7 +94,9 @@ class DetectorRule:
         Parameters
         ----------
         measure : str, optional
-            A column of the labels (default 'iou').
+            A column of the labels (default 'iou': for automatic labels its value on images that did not
+            choose the label, see `scenelens.labels.AutomaticLabels.labels`; 'iou_chosen' is its value on
+            those that did, as in Network Dissection).
         least : float, optional
             The value to exceed (default 0.04, Network Dissection's for the IoU).
         types : tuple of str, optional

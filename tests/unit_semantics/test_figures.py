@@ -84,6 +84,22 @@ def test_levels_are_drawn_as_counted(released, rule, objects):
     assert_well_set(plate)
 
 
+def test_precision_of_automatic_labels_is_of_images_that_did_not_choose(live, released):
+    """Figure 7a draws the judged precision, below the one of the images that chose, and says so."""
+    plate = answers.figure_7_precision(live)
+    assert "Only images count that did not choose the name" in plate.caption
+    assert "did not choose" not in answers.figure_7_precision(released).caption
+    drawn = lines(plate.axes[0])["scene"]
+    means = live.labels[live.labels.network == "scene"].groupby("layer", sort=False)
+    np.testing.assert_allclose(drawn, means.precision.mean())
+    assert means.precision_chosen.mean().mean() > means.precision.mean().mean()
+
+
+def test_a_long_set_of_names_is_shortened_to_its_line():
+    assert units._names_line(("bed", "sofa")) == "bed or sofa"
+    assert units._names_line(("blackboard", "blackboard: writing")) == "blackboard or 1 other"
+
+
 def test_types_are_drawn_as_counted(released):
     plate = answers.figure_8_types(released)
     table = tables.type_shares(released)
