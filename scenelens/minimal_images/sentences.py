@@ -166,7 +166,8 @@ def describe_empty(table: pd.DataFrame) -> Sentences:
 def _describe_empty_network(network: str, rows: pd.DataFrame) -> str:
     known = rows[rows["called_n"] > 0]
     n, same = int(known["n"].sum()), int(known["same"].sum())
-    text = f"**{named(network)} network**, {n:,} recognised images of {len(known)} categories: "
+    text = f"**{named(network)} network**, {n:,} recognised images of {len(known)} "
+    text += f"categor{'y' if len(known) == 1 else 'ies'}: "
     text += f"{same:,} are still recognised when everything is removed"
     often = known.groupby("called")[["n", "called_n"]].agg(["size", "sum"])
     often = often.sort_values(("n", "size"), ascending=False, kind="stable")

@@ -171,6 +171,7 @@ def _empty_row(network: str, found: Retention) -> dict[str, Any]:
     for rule, name, share in (("class", "kept", "share"), ("half", "half", "half_share")):
         known = all(one.kept(rule) for one in found.counted)  # earlier versions searched by one rule only
         table = replace(found, rule=rule).compare_with_paper(n=1) if known else pd.DataFrame()
+        table = table[table["share"] > 0] if len(table) else table
         row[name] = str(table["object"].iloc[0]) if len(table) else ""
         row[share] = float(table["share"].iloc[0]) if len(table) else np.nan
     return row

@@ -315,12 +315,15 @@ def _relative_loss(table: pd.DataFrame) -> str:
     """How much of the scene network's accuracy is lost with the object network's features, there and here."""
     theirs = 1 - paper.SCENE_ACCURACY["object"] / paper.SCENE_ACCURACY["scene"]
     text = f", a loss of {percent(theirs)} of the accuracy"
-    shares = table[table["task"] == "scene"].set_index("features")["share"]
+    rows = table[table["task"] == "scene"].set_index("features")
+    shares = rows["share"]
     if not set(PAIR) <= set(shares.index) or not shares["scene"] > 0:
         return text
     lost = 1 - shares["object"] / shares["scene"]
     times = f", {lost / theirs:.1f} times as much" if lost > 1.5 * theirs else ""
-    return f"{text}; here {percent(abs(lost))} are {'lost' if lost >= 0 else 'gained'}{times}"
+    low, high = rows.loc["scene", ["difference_low", "difference_high"]]
+    open_end = ", though no difference is shown" if low <= 0 <= high else ""
+    return f"{text}; here {percent(abs(lost))} are {'lost' if lost >= 0 else 'gained'}{times}{open_end}"
 
 
 def _describe_task(rows: pd.DataFrame, task: str) -> str:
@@ -350,7 +353,9 @@ def _describe_better(rows: pd.DataFrame, task: str) -> str:
         return f"{text}."
     better = "scene" if ends[0] > 0 else "object"
     if better == task:
-        return f"{text}: {'as in the paper' if task == 'scene' else 'each serves its own task better'}."
+        return (
+            f"{text}: {'as in the paper' if task == 'scene' else 'the features serve their own task better'}."
+        )
     return f"{text}: not what the paper found."
 
 

@@ -177,8 +177,8 @@ def test_the_two_features_are_compared_on_the_same_images():
 
 @pytest.mark.parametrize(("scene", "other", "said"), [
     (0.8, 0.4, "a loss of 18% of the accuracy; here 50% are lost, 2.7 times as much."),
-    (0.5, 0.4, "a loss of 18% of the accuracy; here 20% are lost."),
-    (0.5, 0.6, "a loss of 18% of the accuracy; here 20% are gained."),
+    (0.5, 0.4, "a loss of 18% of the accuracy; here 20% are lost, though no difference is shown."),
+    (0.5, 0.6, "a loss of 18% of the accuracy; here 20% are gained, though no difference is shown."),
     (0.0, 0.1, "a loss of 18% of the accuracy."),
     (np.nan, np.nan, "a loss of 18% of the accuracy."),
 ])  # fmt: skip
