@@ -38,14 +38,14 @@ def changed(notebook, act):
 
 
 def test_it_shows_the_image_the_scores_and_a_button_per_box(notebook):
-    expect(notebook.status()).to_contain_text("boxes at conv4")
+    expect(notebook.status()).to_contain_text("boxes at pool5")
     assert pixels(notebook.widget("sl-reading"))[:2] == (810, 440)
     expect(notebook.widget("sl-box-1")).to_be_visible()
 
 
 def test_a_box_shows_its_unit(notebook):
     changed(notebook, notebook.widget("sl-box-1").click)
-    expect(notebook.status()).to_contain_text("conv4:")
+    expect(notebook.status()).to_contain_text("pool5:")
     expect(notebook.status()).to_contain_text(re.compile(r"by \d+ calibration images?"))
     expect(notebook.widget("sl-unit-picture")).to_be_visible()
     assert pixels(notebook.widget("sl-unit-picture"))[1] == 152
@@ -54,7 +54,7 @@ def test_a_box_shows_its_unit(notebook):
 def test_the_threshold_by_number_and_by_key(notebook):
     readout = notebook.widget("sl-least").locator(".widget-readout")
     changed(notebook, lambda: type_value(readout, "1"))
-    expect(notebook.status()).to_contain_text(re.compile(r" 0 of \d+ boxes at conv4"))
+    expect(notebook.status()).to_contain_text(re.compile(r" 0 of \d+ boxes at pool5"))
     expect(notebook.widget("sl-box-1")).to_be_hidden()
     expect(notebook.widget("sl-unit-picture")).to_be_hidden()
     changed(notebook, lambda: type_value(readout, "0"))
