@@ -2,9 +2,10 @@
 
 Three kinds of work take minutes or hours, and several notebooks use their results. So they are done in
 advance on the command line, and may be stopped and continued. ``prepare`` makes what notebooks share: the
-images, each network's activation index, the labels and the calibration of the localizers. ``atlas`` measures
-the empirical receptive fields of all units (section 3.2 of the paper). ``retention`` searches for the minimal
-images of all scene categories (section 3.1). ``trust`` is short: it allows the Python code of a study to run.
+images, each network's activation index, the labels, the calibration of the localizers, and what shuffled
+annotations leave of the detectors. ``atlas`` measures the empirical receptive fields of all units (section
+3.2 of the paper). ``retention`` searches for the minimal images of all scene categories (section 3.1).
+``trust`` is short: it allows the Python code of a study to run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Sequence
 
+from scenelens.emergence import measure_emergence
 from scenelens.errors import SceneLensError
 from scenelens.installation import HERE
 from scenelens.localization import open_localizers
@@ -59,8 +61,8 @@ def _prepare_study(study: Study, options: argparse.Namespace) -> None:
     """Make what the notebooks share, so that the first one does not seem slow.
 
     These are the images, each network's activation index, the receptive field of one unit of each layer and,
-    where images are annotated, the table of objects, the labels of units and the calibration of the
-    localizers.
+    where images are annotated, the table of objects, the labels of units, what shuffled annotations leave of
+    the detectors, and the calibration of the localizers.
     """
     study.prepare()
     with study.maps_kept():  # all of this needs the same forward passes
@@ -73,6 +75,8 @@ def _prepare_study(study: Study, options: argparse.Namespace) -> None:
             ):  # too few annotations: the notebooks say so, and continue
                 study.labels_of_networks(study.networks)
                 open_localizers(study)
+            with contextlib.suppress(SceneLensError):  # the same; looks only where a world names them
+                measure_emergence(study).looks()
     # Table 2 needs a unit of each layer. In a large network that takes minutes, longer than a cell may run.
     with contextlib.suppress(SceneLensError):  # no layer with a map: the notebook says so
         open_atlas(study).grow(1, seconds=60)

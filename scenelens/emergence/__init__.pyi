@@ -2,9 +2,15 @@ from . import figures
 from .detectors import DetectorRule, object_units
 from .frequency import object_frequency
 from .informativeness import informative_objects
+from .looks import describe_looks
 from .presence import ObjectPresence
 from .published import describe_published, published_units
-from .sentences import describe_correlations, describe_informative, describe_units
+from .sentences import (
+    describe_chance,
+    describe_correlations,
+    describe_informative,
+    describe_units,
+)
 from .study_emergence import (
     Emergence,
     measure_emergence,
@@ -18,8 +24,10 @@ __all__ = [
     "Emergence",
     "ObjectPresence",
     "correlations",
+    "describe_chance",
     "describe_correlations",
     "describe_informative",
+    "describe_looks",
     "describe_published",
     "describe_units",
     "detector_views",

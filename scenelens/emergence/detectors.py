@@ -38,10 +38,19 @@ class DetectorRule:
     choose : callable
         Takes checked labels (DataFrame, folded names) and returns the rows that it picks, with a column
         ``score`` and one row per unit.
+    measure : str, optional
+        The measure that it compares, '' for a rule by people.
+    least : float, optional
+        The value that the measure must exceed.
+    types : tuple of str, optional
+        Which of the six types count as objects.
     """
 
     text: str
     choose: Callable[[pd.DataFrame], pd.DataFrame]
+    measure: str = ""
+    least: float = 0.0
+    types: tuple[str, ...] = OBJECTS
 
     @classmethod
     def by_people(
@@ -83,7 +92,7 @@ class DetectorRule:
             )
             return best.drop_duplicates(UNIT).assign(score=best.precision)
 
-        return cls(f"{rule} of people, precision at least {threshold:g}", choose)
+        return cls(f"{rule} of people, precision at least {threshold:g}", choose, types=tuple(types))
 
     @classmethod
     def by_measure(
@@ -135,7 +144,8 @@ class DetectorRule:
             best = scored.sort_values("score", ascending=False, kind="stable").drop_duplicates(UNIT)
             return best[best.type.isin(types) & (best.score > least)]
 
-        return cls(f"{_SPELLED.get(measure, measure)} above {least:g}", choose)
+        text = f"{_SPELLED.get(measure, measure)} above {least:g}"
+        return cls(text, choose, measure, least, tuple(types))
 
 
 #: The rules that go by a name.

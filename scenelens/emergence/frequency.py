@@ -17,7 +17,7 @@ from scenelens.intervals import bootstrap_interval
 _STEEPEST = 10.0  # the largest Zipf exponent that is tried; real scenes lie around 1
 
 
-class Zipf(NamedTuple):
+class _Zipf(NamedTuple):
     """A Zipf law fitted to counts: the frequency of the r-th most frequent object is as r to the -exponent.
 
     Attributes
@@ -45,7 +45,7 @@ class Zipf(NamedTuple):
     n_images: int
 
     @classmethod
-    def fitted(cls, seen: ObjectPresence, seed: int = 0, n_resamples: int = 500) -> Zipf:
+    def fitted(cls, seen: ObjectPresence, seed: int = 0, n_resamples: int = 500) -> _Zipf:
         """Fit the law to the instances of objects; the interval comes from drawing the images anew.
 
         Parameters
@@ -59,14 +59,14 @@ class Zipf(NamedTuple):
 
         Returns
         -------
-        Zipf
+        _Zipf
             The fitted law.
 
         Examples
         --------
         >>> seen = ObjectPresence(("a", "b"), ("", ""), ("bed", "lamp"), np.array([[1, 2], [1, 2]]),
         ...                       np.zeros((2, 2)))
-        >>> [round(value, 2) for value in Zipf.fitted(seen)[:4]]
+        >>> [round(value, 2) for value in _Zipf.fitted(seen)[:4]]
         [1.0, 1.0, 1.0, 1.0]
         """
         counts = seen.instances.sum(0)
@@ -93,7 +93,7 @@ class Zipf(NamedTuple):
 
         Examples
         --------
-        >>> Zipf(1.0, 0.9, 1.1, 1.0, 2, 9).line(np.array([1, 2]))
+        >>> _Zipf(1.0, 0.9, 1.1, 1.0, 2, 9).line(np.array([1, 2]))
         array([2., 1.])
         """
         return _zipf_line(counts, self.exponent)

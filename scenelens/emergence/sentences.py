@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scenelens import paper
 from scenelens.emergence.study_emergence import Emergence
-from scenelens.emergence.tables import DIFFERENCE
+from scenelens.emergence.tables import DIFFERENCE, READINGS
+from scenelens.errors import CannotAnswerError
 from scenelens.intervals import difference_interval
 from scenelens.labels import LEAST_IMAGES
-from scenelens.sentences import Sentences, difference_text, named, networks_text, percent, share_text, words
+from scenelens.sentences import (
+    Sentences,
+    difference_text,
+    named,
+    networks_text,
+    percent,
+    share_text,
+    words,
+)
 
 _FEW = 10  # with fewer scene categories, the informativeness depends on a few objects
 # Objects from which a correlation can be significant at all: of the 120 orders of five, two are perfect.
@@ -39,19 +50,39 @@ def describe_units(found: Emergence) -> Sentences:
     """
     lines = []
     rows = {name: found.share(name) for name in found.automatic}
+    if len(found.networks) > 1:
+        lines.append(_compared(found, rows))
     for name, row in rows.items():
         share = share_text(row.share, row.low, row.high, row.n)
         lines.append(
             f"**The {named(name)} network**, {named(row.layer)}: {_detecting(row)}, {share}; {row['none']} "
-            "detect none."
+            f"detect none.{_with_close_ups(found, name)}"
         )
-    if len(found.networks) > 1:
-        lines.append(_compared(found, rows))
     lines.append(_papers_share(found))
     limit = networks_text(found.networks, "units")
     lines += [limit] if limit else []
     lines.append(_vocabulary(found))
     return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+def _with_close_ups(found: Emergence, network: str) -> str:
+    """The counts on all annotated images: where some show no scene, and by labels judged on other images."""
+    if found.chance.empty:
+        return ""
+    here = (found.shares.network == network) & (found.shares.layer == found.layers[network])
+    judged = found.shares[here].detectors.iloc[0]
+    every = found.chance[(found.chance.network == network) & (found.chance.images == "all")]
+    if every.empty:
+        return f" Where other images judge the label than choose it: {judged}."
+    return (
+        f" Where the {_close_ups(found)} count, too: {every.detectors.iloc[0]}, or {judged} where other "
+        "images judge the label than choose it."
+    )
+
+
+def _close_ups(found: Emergence) -> str:
+    n = found.n_annotated - len(found.seen.images)
+    return f"{n:,} close-up{'' if n == 1 else 's'} of objects"
 
 
 def _papers_share(found: Emergence) -> str:
@@ -108,6 +139,108 @@ def _compared(found: Emergence, rows: Mapping[str, pd.Series]) -> str:
         return f"{text}."
     as_paper = names[low < 0] == "scene"
     return f"{text}, as in the paper." if as_paper else f"{text}. The paper found the opposite."
+
+
+def describe_chance(found: Emergence) -> Sentences:
+    """How many detectors need the right image, network by network, and what the others show.
+
+    Parameters
+    ----------
+    found : Emergence
+        Of `measure_emergence`.
+
+    Returns
+    -------
+    Sentences
+        A list in Markdown.
+
+    Raises
+    ------
+    CannotAnswerError
+        If the rule is not one by IoU, so that nothing can be shuffled.
+    """
+    if found.chance.empty:
+        raise CannotAnswerError(
+            f"annotations are shuffled for the rule by IoU only; the rule here is: {found.rule}."
+        )
+    lines = []
+    for name in found.automatic:
+        rows = found.chance[found.chance.network == name].set_index("images")
+        lines.append(_by_chance(name, rows.loc["scenes"]))
+        if "all" in rows.index:
+            row = rows.loc["all"]
+            lines[-1] += (
+                f" Where the {_close_ups(found)} count, too, {row.detectors} of {row.n} do. {_shuffled(row)}"
+            )
+    main = found.chance[found.chance.images == "scenes"].set_index("network").loc[found.study.networks.main]
+    lines += _meaning(main)
+    lines += [
+        f"{_NULL_IN_WORDS[null].capitalize()}: not possible here, {why}." for null, why in _missing(found)
+    ]
+    return Sentences("\n".join(f"- {line}" for line in lines))
+
+
+_NULL_IN_WORDS = {
+    "category": "annotations of another image of the same category",
+    "source": "annotations of any other image",
+}
+
+
+def _missing(found: Emergence) -> list[tuple[str, str]]:
+    """The nulls that cannot be made in this study, with the reason."""
+    reasons = found.scenes[found.study.networks.main].why_not
+    return [(null, why) for null, why in reasons.items() if why]
+
+
+def _shuffled(row: pd.Series) -> str:
+    """How many detectors there are with shuffled annotations: the mean, the fewest and the most."""
+    parts = []
+    for null, text in (
+        ("category", "of another image of the same category"),
+        ("source", "of any other image"),
+    ):
+        low, high = row[f"{null}_low"], row[f"{null}_high"]
+        if row[null] == row[null]:
+            between = "" if low == high else f" ({low:.0f} to {high:.0f})"
+            parts.append(f"with the annotations {text} {row[null]:.0f}{between} do")
+    text = ", ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}, in 20 shuffles." if parts else "Annotations could not be shuffled."
+
+
+def _by_chance(name: str, row: pd.Series) -> str:
+    text = (
+        f"**The {named(name)} network**: {row.detectors} of {row.n} units detect an object on "
+        f"{row.n_images:,} scenes. {_shuffled(row)}"
+    )
+    if not row.tested or not row.detectors:
+        return text
+    pairs = f"{row.tested:,.0f} pairs of a unit and an object"
+    if row.remain == row.remain:
+        text += (
+            f" {row.remain:.0f} of the {row.detectors} overlap with their object more than with the shuffled "
+            f"ones (permutation test of {pairs}, false discovery rate 5%)."
+        )
+    else:
+        text += f" 999 shuffles are too few to test {pairs}."
+    return f"{text} {row.stronger:.0f} of {row.detectors} have at least 1.5 times the IoU of shuffled ones."
+
+
+def _meaning(row: pd.Series) -> list[str]:
+    """What the numbers of the main network mean."""
+    if row["category"] != row["category"] or not row.detectors:
+        return []
+    share = row["category"] / row.detectors
+    text = (
+        f"**What it means**: with the picture of another room or place of the same kind, {percent(share)} as "
+        "many units pass. To pass, a unit needs to know the category and where its objects usually are, and "
+        "no more. So the number of detectors alone says little about objects. "
+    )
+    if row.remain == row.remain:
+        text += (
+            f"It says more that {row.remain:.0f} of {row.detectors} overlap better with the right picture: "
+            "these do find their object, or something that goes with it."
+        )
+    return [text.rstrip()]
 
 
 def describe_informative(found: Emergence) -> Sentences:
@@ -185,13 +318,13 @@ def describe_correlations(found: Emergence, network: str = "") -> Sentences:
             lines.append(f"**With {name}**: {_correlation(pearson)}.")
             continue
         lines.append(
-            f"**With {name}**: {_correlation(pearson)}{_beside_paper(pearson)}; by ranks "
+            f"**With {name}**{_beside_paper(pearson)}: {_correlation(pearson)}; by ranks "
             f"{_correlation(spearman)}."
         )
     difference = rows.loc[("pearson", DIFFERENCE)]
     # The reason why a correlation does not exist was said; that of their difference is the same.
     lines += [] if difference.reason else [_difference(difference, found)]
-    lines += [*_informative_detectors(found, network), *_cautions(found)]
+    lines += [*_readings(found, network), *_informative_detectors(found, network), *_cautions(found)]
     lines.append(f"n counts {found.which}; labels were chosen among these only.{_populations(found)}")
     return Sentences("\n".join(f"- {line}" for line in lines))
 
@@ -208,8 +341,8 @@ def _beside_paper(row: pd.Series) -> str:
     """The paper's correlation, and whether ours has the other sign."""
     if row.paper != row.paper:
         return ""
-    other = ", **of the opposite sign**" if row.r * row.paper < 0 else ""
-    return f"; the paper: {row.paper:.2f}{other}"
+    other = "the sign is the opposite of the paper's" if row.r * row.paper < 0 else "the paper"
+    return f", {other} ({row.paper:.2f})"
 
 
 def _informative_detectors(found: Emergence, network: str) -> list[str]:
@@ -232,11 +365,39 @@ def _informative_detectors(found: Emergence, network: str) -> list[str]:
     lines = [f"{text}."]
     if table["informativeness"].max() == 1:
         lines.append(
-            "No object here identifies more than one scene best, so informativeness is 0 or 1. A count of "
-            "units cannot follow such a measure closely: r stays below 1, and its size does not compare with "
-            "the paper's."
+            f"**Informativeness is 0 or 1 here**: {telling.sum()} objects identify one scene category each, "
+            "and no object identifies two. A count of units cannot follow such a measure closely. Even if "
+            f"the {telling.sum()} objects with most units were the informative ones, r would be "
+            f"{_highest_r(units, telling):.2f}. So its size does not compare with the paper's."
         )
     return lines
+
+
+def _highest_r(units: pd.Series, telling: pd.Series) -> float:
+    """The correlation if the objects with most units were those that tell scenes apart."""
+    if units.nunique() < 2 or telling.nunique() < 2:
+        return math.nan
+    return float(np.corrcoef(np.sort(units.to_numpy(float)), np.sort(telling.to_numpy(float)))[0, 1])
+
+
+def _readings(found: Emergence, network: str) -> list[str]:
+    """Whether the result depends on how the paper's informativeness is read."""
+    rows = found.readings[found.readings.network == (network or found.study.networks.main)]
+    rows = rows[rows.reason == ""]
+    own = [rows[(rows.reading == one) & (rows.against == one)] for one in READINGS]
+    if any(part.empty for part in own):
+        return []
+    said = [
+        f"{text} {part.r.iloc[0]:.2f} ({part.low.iloc[0]:.2f} to {part.high.iloc[0]:.2f})"
+        for part, text in zip(own, READINGS.values(), strict=True)
+    ]
+    apart = rows[rows.against == DIFFERENCE]
+    above, below = int((apart.low > 0).sum()), int((apart.high < 0).sum())
+    return [
+        f"**The result depends on what informativeness is.** r with its {len(READINGS)} readings: "
+        f"{'; '.join(said)}. Less the r with frequency, the interval lies above 0 for {above} of them, "
+        f"below 0 for {below}."
+    ]
 
 
 def _difference(row: pd.Series, found: Emergence) -> str:
@@ -257,14 +418,11 @@ def _difference(row: pd.Series, found: Emergence) -> str:
 
 
 def _populations(found: Emergence) -> str:
-    """A sentence where units are labelled on other images than those on which objects are counted."""
+    """On which images units are labelled and objects are counted."""
     scenes = len(found.seen.images)
-    if scenes == found.n_annotated:
-        return ""
-    return (
-        f" Units are labelled on all {found.n_annotated:,} annotated images, while frequency and "
-        f"informativeness are counted on the {scenes:,} scenes among them."
-    )
+    if found.counts_scenes:
+        return f" Units, frequency and informativeness are counted on the same {scenes:,} scenes."
+    return f" People named the units; frequency and informativeness are counted on {scenes:,} scenes."
 
 
 def _cautions(found: Emergence) -> list[str]:

@@ -6,13 +6,16 @@ The data goes one way: labels -> detectors by one rule -> units per object -> sh
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from scenelens import paper
 from scenelens.annotations import Folding
 from scenelens.emergence.detectors import (
     OBJECTS,
@@ -21,10 +24,13 @@ from scenelens.emergence.detectors import (
     _detector_rule,
     object_units,
 )
-from scenelens.emergence.frequency import Zipf, object_frequency
+from scenelens.emergence.frequency import _Zipf, object_frequency
 from scenelens.emergence.informativeness import Informativeness, informative_objects
+from scenelens.emergence.looks import _unit_looks
+from scenelens.emergence.nulls import _cache_path, _chance_table, _scene_counts, _SceneCounts
 from scenelens.emergence.presence import ObjectPresence
 from scenelens.emergence.tables import (
+    READINGS,
     _counts_of,
     _detector_share,
     _emergence_table,
@@ -32,11 +38,12 @@ from scenelens.emergence.tables import (
     correlations,
 )
 from scenelens.errors import CannotAnswerError, SceneLensError
-from scenelens.labels import LEAST_IMAGES, AutomaticLabels
+from scenelens.labels import LEAST_IMAGES, AutomaticLabels, LayerMaps
 from scenelens.networks import Network
 from scenelens.studies import Study
 
 _N_RESAMPLES = 1000
+_MEASURED_ON_SCENES = ("iou", "ap")  # measures that `_SceneCounts` has
 
 
 @dataclass(frozen=True)
@@ -55,17 +62,24 @@ class Emergence:
         The automatic labels of all networks and people's answers, in one table.
     layers : dict of str to str
         Network to the layer that is counted, its deepest one that has a map.
+    scenes : dict of str to _SceneCounts
+        Network to the counts of this layer on scenes alone, and with shuffled annotations.
     units : pandas.DataFrame
-        `object_units` of these layers.
+        `object_units` of these layers, on scenes alone; by a rule by people, of all answers.
     shares : pandas.DataFrame
-        One row per network and labelled layer: ``network``, ``layer``, ``n`` (units), ``detectors``,
-        ``share``, ``low``, ``high`` (equal to it: all units are counted), ``none`` (units that detect no
-        object), ``objects``.
+        One row per network and labelled layer, on all annotated images: ``network``, ``layer``, ``n``
+        (units), ``detectors``, ``share``, ``low``, ``high`` (equal to it: all units are counted), ``none``
+        (units that detect no object), ``objects``.
+    on_scenes : pandas.DataFrame
+        The same for the counted layer of each network, from `units`.
+    chance : pandas.DataFrame
+        How many units would be detectors with other images' annotations, see `_chance_table`; empty for
+        another rule than one by IoU.
     seen : ObjectPresence
         Objects by scene images.
     frequency : pandas.DataFrame
         `object_frequency` of them.
-    zipf : Zipf
+    zipf : _Zipf
         The law fitted to it.
     informative : Informativeness or None
         The best object of every scene category; None where no object can tell scenes apart.
@@ -78,8 +92,14 @@ class Emergence:
     correlations : pandas.DataFrame
         `correlations` for each of `networks`, with the columns ``network`` and ``objects``: 'all' objects of
         the table, or only those 'detected' by the network.
+    readings : pandas.DataFrame
+        The same for each reading of informativeness, over all objects: ``network``, ``reading`` (a key of
+        `READINGS`), ``against`` ('frequency', the reading or 'difference'), and the columns of
+        `correlations` by Pearson.
     least_images : int
         Concepts on fewer annotated images have no label.
+    counts_scenes : bool
+        Whether `units` are counted on scenes alone; by a rule by people they are not.
     """
 
     study: Study
@@ -87,16 +107,21 @@ class Emergence:
     automatic: dict[str, AutomaticLabels]
     labels: pd.DataFrame
     layers: dict[str, str]
+    scenes: dict[str, _SceneCounts]
     units: pd.DataFrame
     shares: pd.DataFrame
+    on_scenes: pd.DataFrame
+    chance: pd.DataFrame
     seen: ObjectPresence
     frequency: pd.DataFrame
-    zipf: Zipf
+    zipf: _Zipf
     informative: Informativeness | None
     why_not: str
     table: pd.DataFrame
     correlations: pd.DataFrame
+    readings: pd.DataFrame
     least_images: int
+    counts_scenes: bool
 
     @property
     def networks(self) -> list[str]:
@@ -125,7 +150,7 @@ class Emergence:
         An object that no label could name has no unit by construction; in the table it would only pretend
         that rare objects have no units.
         """
-        return f"objects on at least {self.least_images} images" if self.least_images > 1 else "objects"
+        return f"objects on at least {self.least_images} scenes" if self.least_images > 1 else "objects"
 
     def of(self, network: str) -> pd.DataFrame:
         """The network's detectors in its counted layer.
@@ -149,7 +174,7 @@ class Emergence:
         return self.units[self.units.network == network]
 
     def share(self, network: str) -> pd.Series:
-        """The share of detectors in the network's counted layer.
+        """The share of detectors in the network's counted layer, on scenes.
 
         Parameters
         ----------
@@ -159,7 +184,7 @@ class Emergence:
         Returns
         -------
         pandas.Series
-            The row of `shares`.
+            The row of `on_scenes`.
 
         Raises
         ------
@@ -167,8 +192,65 @@ class Emergence:
             If the study has no such network.
         """
         self._check(network)
-        own = self.shares[(self.shares.network == network) & (self.shares.layer == self.layers[network])]
-        return own.iloc[0]
+        return self.on_scenes[self.on_scenes.network == network].iloc[0]
+
+    def beside_paper(self) -> pd.DataFrame:
+        """Shares of detectors by rule: the paper's scene network and this study's, each rule with its name.
+
+        Two shares compare only where the rule is the same.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per network and rule: ``network``, ``rule``, ``images``, ``detectors``, ``n`` (units),
+            ``share``. All units are counted, so a share has no interval.
+        """
+        none, units = paper.NO_OBJECT["pool5"]
+        theirs = {
+            ("by people, as the paper counts", "its own"): (units - none, units),
+            ("majority of people, precision at least 0.75", "its own"): paper.MAJORITY_OBJECTS["scene"],
+            ("IoU above 0.04", "Broden"): (paper.DISSECTED_OBJECTS["places205-alexnet"][0], units),
+        }
+        rows = [("the paper's scene network", *rule, *counts) for rule, counts in theirs.items()]
+        main = self.study.networks.main
+        where = "scenes" if self.counts_scenes else "all"
+        here = f"{main} network of {self.study.name}"
+        for images, table in ((where, self.on_scenes), ("all", self.shares)):
+            own = table[(table.network == main) & (table.layer == self.layers[main])].iloc[0]
+            rows.append((here, self.rule, images, int(own.detectors), int(own.n)))
+        names = ["network", "rule", "images", "detectors", "n"]
+        found = pd.DataFrame(list(dict.fromkeys(rows)), columns=names)
+        return found.assign(share=found.detectors / found.n)
+
+    def looks(self, network: str = "") -> pd.DataFrame:
+        """Which looks of their object the top images of a network's detectors show.
+
+        Parameters
+        ----------
+        network : str, optional
+            The network's name in the study (default its main one, see `StudyNetworks.main`).
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per unit whose object has several looks: ``object``, ``unit``, ``n`` (of its 60 top
+            annotated images, those that show the object), ``looks`` (of the object), ``most`` (the most
+            frequent look among the n, with its ``share``), ``entropy`` (of the looks among the n, in bits),
+            ``shuffled`` (its mean for n looks drawn from images that show the object), ``p`` (how often that
+            is as low, of 999 draws), ``adjusted`` (Benjamini-Hochberg) and ``differ`` (for an object with
+            several units, the p-value of their having the same looks, by shuffling looks among them; NaN for
+            a single unit).
+
+        Raises
+        ------
+        SceneLensError
+            If the study has no such network; CannotAnswerError if its annotations do not name looks: only
+            those of a generated world do.
+        """
+        name = network or self.study.networks.main
+        units = self.of(name)
+        base = _cache_path(self.study, self.automatic, self.least_images)
+        return _unit_looks(self.study, name, self.layers[name], units, base)
 
     def correlated(self, network: str = "") -> pd.DataFrame:
         """The correlations over all objects of one network.
@@ -258,7 +340,8 @@ def measure_emergence(
 
     Notes
     -----
-    Automatic labels use all annotated images; frequency and informativeness use those that show scenes.
+    The paper's section is about scenes. So units, frequency and informativeness are counted on the annotated
+    images of scenes. Only the shares of the other layers (`Emergence.shares`) use all annotated images.
     """
     seen = _seen(study)
     every = {name: study.automatic_labels(name) for name in study.networks}
@@ -266,12 +349,15 @@ def measure_emergence(
     labels = _all_labels(study, automatic)
     _check_objects(labels, every.values(), least_images)
     layers = {name: one.layers[-1] for name, one in automatic.items()}
+    with _maps_shared(study):
+        scenes = _scene_counts(study, every, least_images)
     detectors = _detectors(labels, rule, study.networks, automatic)
+    deepest = _on_scenes(detectors, scenes, layers, _detector_rule(rule), study.networks)
     frequency = object_frequency(seen)
     informative, why_not = _informative(seen)
-    counts = _counted_layers(detectors.counts, layers)
+    counts = deepest.counts
     pair = {name: counts[counts.network == name] for name in study.networks.compared}
-    table = _with_labels(_emergence_table(pair, frequency, informative), automatic.values())
+    table = _with_labels(_emergence_table(pair, frequency, informative), scenes.values())
     if table.empty:
         raise CannotAnswerError(
             "no object that a unit could be named after is on an annotated image of a scene."
@@ -282,17 +368,48 @@ def measure_emergence(
         automatic=automatic,
         labels=labels,
         layers=layers,
-        units=_counted_layers(detectors.units, layers),
+        scenes=scenes,
+        units=deepest.units,
         shares=detectors.shares,
+        on_scenes=deepest.shares,
+        chance=_chance_table(scenes, _detector_rule(rule), automatic),
         seen=seen,
         frequency=frequency,
-        zipf=Zipf.fitted(seen),
+        zipf=_Zipf.fitted(seen),
         informative=informative,
         why_not=why_not,
         table=table,
         correlations=_correlations(table, list(pair)),
+        readings=_readings(table, list(pair)),
         least_images=least_images,
+        counts_scenes=_detector_rule(rule).measure in _MEASURED_ON_SCENES,
     )
+
+
+def _maps_shared(study: Study) -> AbstractContextManager[None]:
+    """Keep the maps of this forward pass, unless they are kept already."""
+    kept = any(LayerMaps.kept(study.networks[name]) is not None for name in study.networks)
+    return contextlib.nullcontext() if kept else study.maps_kept()
+
+
+def _on_scenes(
+    detectors: _Detectors,
+    scenes: Mapping[str, _SceneCounts],
+    layers: dict[str, str],
+    rule: DetectorRule,
+    networks: Mapping[str, Network],
+) -> _Detectors:
+    """The detectors of the counted layers on scenes; by a rule by people, those of all answers."""
+    places = list(layers.items())
+    units = _counted_layers(detectors.units, layers)
+    if rule.measure in _MEASURED_ON_SCENES:
+        units = object_units(_scene_labels(scenes.values()), rule)
+    counts = _counts_of(units, places)
+    return _Detectors(units, counts, _detector_share(counts, places, networks))
+
+
+def _scene_labels(scenes: Iterable[_SceneCounts], by: str = "iou", **options: Any) -> pd.DataFrame:
+    return pd.concat([one.labels(by, **options) for one in scenes], ignore_index=True)
 
 
 def _all_labels(study: Study, automatic: dict[str, AutomaticLabels]) -> pd.DataFrame:
@@ -341,10 +458,10 @@ def _counted_layers(table: pd.DataFrame, layers: dict[str, str]) -> pd.DataFrame
     return table[pd.Series(counted, index=table.index, dtype=bool)].reset_index(drop=True)
 
 
-def _with_labels(table: pd.DataFrame, automatic: Iterable[AutomaticLabels]) -> pd.DataFrame:
+def _with_labels(table: pd.DataFrame, scenes: Iterable[_SceneCounts]) -> pd.DataFrame:
     """The objects that could be a unit's label, and those that people named."""
     fold = Folding.read()
-    possible = {fold(name) for one in automatic for name in one.concepts.concept}
+    possible = {fold(name) for one in scenes for name in one.concepts.concept}
     units = [name for name in table if name.startswith("units_")]
     kept = table.object.isin(possible) | (table[units].sum(axis=1) > 0)
     return table[kept].reset_index(drop=True)
@@ -375,8 +492,21 @@ def _correlations(table: pd.DataFrame, networks: list[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _readings(table: pd.DataFrame, networks: list[str]) -> pd.DataFrame:
+    """Pearson's correlations of the number of units with each reading of informativeness."""
+    parts = []
+    for network in networks:
+        for reading in READINGS:
+            rows = correlations(
+                table, f"units_{network}", ("frequency", reading), n_resamples=_N_RESAMPLES, by=("pearson",)
+            )
+            known = rows.paper if network == "scene" else math.nan  # the paper's are about its scene network
+            parts.append(rows.assign(network=network, reading=reading, paper=known))
+    return pd.concat(parts, ignore_index=True)
+
+
 def rules_compared(found: Emergence) -> pd.DataFrame:
-    """The same counts by other rules: how much of the result depends on the rule.
+    """The same counts on scenes by other rules: how much of the result depends on the rule.
 
     Parameters
     ----------
@@ -394,34 +524,28 @@ def rules_compared(found: Emergence) -> pd.DataFrame:
     """
     by_iou, by_ap = DetectorRule.by_measure("iou"), DetectorRule.by_measure("ap", 0.5)
     by_people = DetectorRule.by_people()
+    # By AP, every unit would detect what all images show.
+    by_peak = _scene_labels(found.scenes.values(), "ap", types=OBJECTS, least_without=LEAST_IMAGES)
     rules = [
-        (f"of all concepts, {by_iou.text}", found.labels, by_iou),
-        (f"of objects, {by_iou.text}", _labels_among_objects(found, "iou"), by_iou),
-        (f"of objects, {by_ap.text}", _labels_among_objects(found, "ap"), by_ap),
+        (f"of all concepts, {by_iou.text}", _scene_labels(found.scenes.values()), by_iou),
+        (f"of objects, {by_iou.text}", _scene_labels(found.scenes.values(), types=OBJECTS), by_iou),
+        (f"of objects, {by_ap.text}", by_peak, by_ap),
     ]
     if (found.labels.source != "automatic").any():
         rules.append((by_people.text, found.labels, by_people))
     return pd.concat([_by_rule(found, *one) for one in rules], ignore_index=True)
 
 
-def _labels_among_objects(found: Emergence, by: str) -> pd.DataFrame:
-    """Each unit's best object, whatever other concepts fit it better."""
-    # By AP, every unit would detect what all images show.
-    without = LEAST_IMAGES if by == "ap" else 0
-    chosen = [one.shown_often(0, least_without=without) for one in found.automatic.values()]
-    return pd.concat([one.labels(by, types=list(OBJECTS), least_images=0) for one in chosen])
-
-
 def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRule) -> pd.DataFrame:
     """One rule's row for each network."""
-    detectors = _detectors(labels, rule, found.study.networks, found.automatic)
-    counts = _counted_layers(detectors.counts, found.layers)
+    places = list(found.layers.items())
+    counts = _counts_of(_counted_layers(object_units(labels, rule), found.layers), places)
     rows = []
-    for share in _counted_layers(detectors.shares, found.layers).to_dict("records"):
+    for share in _detector_share(counts, places, found.study.networks).to_dict("records"):
         network, units = share["network"], f"units_{share['network']}"
         own = {network: counts[counts.network == network]}
         table = _emergence_table(own, found.frequency, found.informative)
-        table = _with_labels(table, found.automatic.values())
+        table = _with_labels(table, found.scenes.values())
         r = correlations(table, units, n_resamples=1).set_index(["measure", "against"]).r
         found_on = (table[units] * table.images).sum() / max(share["detectors"], 1)
         row = {name: share[name] for name in ("network", "n", "detectors", "none", "objects")}

@@ -24,6 +24,13 @@ from scenelens.intervals import correlation_interval
 from scenelens.networks import Network
 
 DIFFERENCE = "difference"
+#: Three readings of the paper's informativeness, and a finer form of the first, by the column of the table.
+READINGS = {
+    "informativeness": "categories that it tells best, by AP",
+    "ap": "highest AP for any category",
+    "accuracy": "accuracy of guessing the category",
+    "information": "information about the category",
+}
 _SPELLED = {"ap": "AP"}
 _FEWEST = 3  # objects that a correlation needs
 
@@ -111,9 +118,9 @@ def _emergence_table(
     of `informative_objects`, or None.
 
     One row per object: object; units_<network> for each network; frequency (instances, 0 for an object that
-    no image contains), images, area; informativeness (number of categories whose best object it is) and ap
-    (its highest for any category), both NaN throughout without `informative`. Most units of the first network
-    first, then of the next, then the more frequent.
+    no image contains), images, area; informativeness (number of categories whose best object it is), ap (its
+    highest for any category), accuracy and information, all NaN throughout without `informative`. Most units
+    of the first network first, then of the next, then the more frequent.
 
     >>> units = pd.DataFrame({"object": ["bed"], "n_units": [2]})
     >>> frequency = pd.DataFrame({"object": ["wall", "bed"], "instances": [9, 3], "images": [9, 3],
@@ -133,11 +140,14 @@ def _emergence_table(
     table["images"] = table.object.map(about.images).fillna(0).astype(int)
     table["area"] = table.object.map(about.area)
     if informative is None:
-        table["informativeness"] = table["ap"] = math.nan
+        table["informativeness"] = table["ap"] = table["accuracy"] = table["information"] = math.nan
     else:
         best = informative.objects.set_index("object")
         table["informativeness"] = table.object.map(best.categories).fillna(0).astype(int)
         table["ap"] = table.object.map(best.ap)
+        # An object that no scene shows tells nothing: its guess is that of an object that is never there.
+        table["accuracy"] = table.object.map(best.accuracy).fillna(best.accuracy.min())
+        table["information"] = table.object.map(best.information).fillna(0.0)
     units = [f"units_{network}" for network in counts]
     order = table.sort_values([*units, "frequency", "object"], ascending=[*[False] * len(units), False, True])
     return order.reset_index(drop=True)
@@ -149,6 +159,7 @@ def correlations(
     against: Sequence[str] = ("frequency", "informativeness"),
     seed: int = 0,
     n_resamples: int = 2000,
+    by: Sequence[str] = ("pearson", "spearman"),
 ) -> pd.DataFrame:
     """Correlations of the number of units per object with the objects' frequency and informativeness.
 
@@ -165,11 +176,13 @@ def correlations(
         Seed of the permutations (default 0).
     n_resamples : int, optional
         Number of permutations (default 2000).
+    by : sequence of str, optional
+        'pearson' (as in the paper), 'spearman' or both (default).
 
     Returns
     -------
     pandas.DataFrame
-        For Pearson (as in the paper) and Spearman one row per entry of `against`, and for two of them a row
+        For each measure in `by` one row per entry of `against`, and for two of them a row
         'difference' (the second less the first): ``measure``, ``against``, ``r``, ``low``, ``high`` (95%
         interval), ``p`` (two-sided, by permutation; NaN for the difference), ``n`` (objects), ``paper`` (NaN
         where it gives none), ``reason`` (why there is no correlation, '' where there is one; r, low, high and
@@ -204,7 +217,7 @@ def correlations(
     # A column that is NaN throughout must not remove every object by dropna.
     known = table[[of, *against]].drop(columns=unknown).dropna()
     rows = []
-    for measure in ("pearson", "spearman"):
+    for measure in by:
         for name in against:
             rows.append(_row(known, measure, of, name, seed, n_resamples))
         if len(against) == 2:

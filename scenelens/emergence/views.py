@@ -22,7 +22,7 @@ class _UnitView(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DetectorViews:
+class _DetectorViews:
     """Top images of the units of some objects (Figure 9a).
 
     Attributes
@@ -44,7 +44,7 @@ class DetectorViews:
 
 def detector_views(
     found: Emergence, network: str = "", n_objects: int = 8, n_units: int = 3, n_images: int = 4
-) -> DetectorViews:
+) -> _DetectorViews:
     """The top images of a network's detectors, for the objects with most units. This runs the network.
 
     Parameters
@@ -62,7 +62,7 @@ def detector_views(
 
     Returns
     -------
-    DetectorViews
+    _DetectorViews
         What `figures.figure_9_units` shows.
     """
     network = network or found.study.networks.main
@@ -73,7 +73,7 @@ def detector_views(
     for name in order:
         own = units[units.object == name].sort_values("score", ascending=False, kind="stable").head(n_units)
         shown[name] = [_view(found, network, row, n_images) for row in own.to_dict("records")]
-    return DetectorViews(network, shown, n_images)
+    return _DetectorViews(network, shown, n_images)
 
 
 def _view(found: Emergence, name: str, row: dict, n_images: int) -> _UnitView:

@@ -24,6 +24,7 @@ from .table import (
     names_text,
     unit_types,
 )
+from .tally import Tally
 
 __all__ = [
     "COLUMNS",
@@ -47,6 +48,7 @@ __all__ = [
     "LayerMaps",
     "Maps",
     "Rule",
+    "Tally",
     "check_labels",
     "current",
     "label_networks",

@@ -12,7 +12,7 @@ from scenelens import paper
 from scenelens.emergence.figures import units as unit_figures
 from scenelens.emergence.figures.correlations import correlation_bars, correlation_points
 from scenelens.emergence.figures.published import published_counts
-from scenelens.emergence.frequency import Zipf
+from scenelens.emergence.frequency import _Zipf
 from scenelens.emergence.study_emergence import _correlations, measure_emergence
 from scenelens.emergence.views import detector_views
 from scenelens.errors import CannotAnswerError, SceneLensError
@@ -170,8 +170,13 @@ def test_correlation_bars(found):
 
 def test_one_network_only(found):
     alone = replace(found, automatic={"scene": found.automatic["scene"]},
-                    correlations=found.correlations.query("network == 'scene'"))  # fmt: skip
-    for plate in (unit_figures.figure_9_counts(alone), correlation_bars(alone)):
+                    correlations=found.correlations.query("network == 'scene'"),
+                    readings=found.readings.query("network == 'scene'"))  # fmt: skip
+    for plate in (
+        unit_figures.figure_9_counts(alone),
+        correlation_bars(alone),
+        correlation_bars(alone, True),
+    ):
         assert_well_set(plate)
 
 
@@ -209,6 +214,8 @@ def test_any_number_of_networks(found, names):
         layers=dict.fromkeys(names, "pool5"),
         table=table,
         shares=pd.concat([shares.assign(network=name) for name in names]),
+        on_scenes=pd.concat([found.on_scenes.head(1).assign(network=name) for name in names]),
+        chance=pd.concat([found.chance.head(1).assign(network=name) for name in names]),
         correlations=pd.concat([rows.assign(network=name) for name in names]),
     )
     for draw in (unit_figures.figure_9_counts, unit_figures.detectors_by_layer, correlation_bars):
@@ -220,8 +227,8 @@ def test_any_number_of_networks(found, names):
 
 def test_one_object_and_no_law(found):
     """A law about ranks needs two objects; without one there is no exponent to tell."""
-    law = Zipf(np.nan, np.nan, np.nan, np.nan, 1, 27)
+    law = _Zipf(np.nan, np.nan, np.nan, np.nan, 1, 27)
     plate = unit_figures.zipf(replace(found, zipf=law, frequency=found.frequency.head(1)))
     assert "nan" not in plate.caption
     assert "needs two objects or more" in plate.caption
-    assert "nan" not in unit_figures.zipf(replace(found, zipf=Zipf(0.5, np.nan, np.nan, 0.9, 2, 1))).caption
+    assert "nan" not in unit_figures.zipf(replace(found, zipf=_Zipf(0.5, np.nan, np.nan, 0.9, 2, 1))).caption

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenelens.emergence.frequency import Zipf, _zipf_exponent, _zipf_line, object_frequency
+from scenelens.emergence.frequency import _Zipf, _zipf_exponent, _zipf_line, object_frequency
 from tests.presence import presence
 
 SEEN = presence([("den", ("bed", "bed", "lamp")), ("den", ("lamp",)), ("sea", ()), ("sea", ("boat",))])
@@ -37,7 +37,7 @@ def test_an_object_that_no_image_contains_is_listed_with_zeros():
 def test_images_without_any_object():
     table = object_frequency(presence([("den", ()), ("den", ())]))
     assert table.empty
-    assert math.isnan(Zipf.fitted(presence([("den", ()), ("den", ())])).exponent)
+    assert math.isnan(_Zipf.fitted(presence([("den", ()), ("den", ())])).exponent)
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0, 2.0])
@@ -78,16 +78,16 @@ def test_the_interval_comes_from_drawing_images_anew():
     names = ("bed", "lamp", "boat", "rock")
     images = [("den", tuple(n for n, p in zip(names, (0.9, 0.5, 0.3, 0.2), strict=True) if rng.random() < p))
               for _ in range(200)]  # fmt: skip
-    fit = Zipf.fitted(presence(images))
+    fit = _Zipf.fitted(presence(images))
     assert fit.low < fit.exponent < fit.high < fit.low + 0.5
     assert (fit.n_objects, fit.n_images) == (4, 200)
-    assert Zipf.fitted(presence(images)) == fit
-    few = Zipf.fitted(presence(images[:40]))
+    assert _Zipf.fitted(presence(images)) == fit
+    few = _Zipf.fitted(presence(images[:40]))
     assert few.high - few.low > fit.high - fit.low
 
 
 def test_equal_counts_fit_without_a_slope():
-    fit = Zipf.fitted(presence([("den", ("bed", "lamp"))] * 3))
+    fit = _Zipf.fitted(presence([("den", ("bed", "lamp"))] * 3))
     assert (fit.exponent, fit.low, fit.high) == (0, 0, 0)
     assert math.isnan(fit.fit)  # nothing varies, so nothing can be explained
 

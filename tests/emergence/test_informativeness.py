@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from scenelens.emergence.informativeness import _ap_of_presence, informative_objects
+from scenelens.emergence.informativeness import (
+    _ap_of_presence,
+    _presence_accuracy,
+    _presence_information,
+    informative_objects,
+)
 from scenelens.errors import SceneLensError
 from scenelens.metrics import average_precision
 from tests.presence import presence
@@ -114,3 +119,39 @@ def test_without_any_object():
 def test_equally_good_objects_go_by_the_alphabet():
     images = [("den", ("bed", "axe"))] * 4 + [("sea", ())] * 4
     assert informative_objects(presence(images)).categories.object.tolist()[0] == "axe"
+
+
+# ---- other readings of informativeness
+
+
+def test_accuracy_and_information_of_a_wall_and_a_bed():
+    """Four categories of 20 images: a wall in two of them, a bed in one; a lamp anywhere."""
+    truth = np.repeat(np.eye(4, dtype=bool), 20, 0)
+    lamp = np.arange(80) % 2 == 0
+    present = np.stack([truth[:, :2].any(1), truth[:, 0], lamp], 1)
+    test = np.arange(80) % 4 < 2
+    assert _presence_accuracy(truth, present, test).tolist() == [0.5, 0.5, 0.25]
+    bias = 3 / (2 * 80 * np.log(2))
+    bed = 0.25 * np.log2(4) + 0.75 * np.log2(4 / 3)
+    assert _presence_information(truth, present) == pytest.approx([1 - bias, bed - bias, 0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_information_against_entropies(seed):
+    rng = np.random.default_rng(seed)
+    kinds, present = rng.integers(0, 3, 50), rng.random((50, 1)) < 0.3 + 0.4 * rng.random()
+    truth = kinds[:, None] == np.arange(3)
+
+    def entropy(values):
+        share = np.unique(values, return_counts=True)[1] / len(values)
+        return -(share * np.log2(share)).sum()
+
+    judge = entropy(kinds) + entropy(present[:, 0]) - entropy(2 * kinds + present[:, 0])
+    judge -= 2 / (2 * 50 * np.log(2))
+    assert _presence_information(truth, present)[0] == pytest.approx(max(judge, 0))
+
+
+def test_readings_of_images_without_a_category():
+    truth, present = np.zeros((4, 2), bool), np.ones((4, 1), bool)
+    assert np.isnan(_presence_accuracy(truth, present, np.array([True, False] * 2))).all()
+    assert np.isnan(_presence_information(truth, present)).all()

@@ -41,7 +41,7 @@ def test_all_tables_agree(found):
     counts = found.of("scene").object.value_counts()
     table = found.table.set_index("object")
     assert counts.to_dict() == table.units_scene[table.units_scene > 0].to_dict()
-    deepest = found.shares[found.shares.layer == "pool5"].set_index("network")
+    deepest = found.on_scenes.set_index("network")
     assert deepest.detectors.to_dict() == found.units.network.value_counts().to_dict()
     assert (found.shares.detectors + found.shares["none"] == found.shares.n).all()
 
@@ -61,9 +61,9 @@ def test_a_rule_is_applied_once_and_labels_are_checked_once(study, monkeypatch):
     for name in calls:
         counted(name)
     found = measure_emergence(study, EASY)
-    assert calls == {"object_units": 1, "_check_units": 1}
+    assert calls == {"object_units": 2, "_check_units": 1}  # on all images, and on scenes
     rules = rules_compared(found).rule.nunique()
-    assert calls == {"object_units": 1 + rules, "_check_units": 1}
+    assert calls == {"object_units": 2 + rules, "_check_units": 1}
 
 
 def test_frequency_is_that_of_the_annotated_scenes(found):
@@ -107,7 +107,7 @@ def test_objects_that_no_label_can_name_do_not_count(study):
     few = measure_emergence(study, EASY, least_images=10)
     assert few.table.object.tolist() == ["lamp"]
     assert len(few.frequency) == 6
-    assert few.which == "objects on at least 10 images"
+    assert few.which == "objects on at least 10 scenes"
     with pytest.raises(CannotAnswerError, match="1 object: too few for a correlation"):
         sentences.describe_correlations(few)
     assert rules_compared(few).objects.max() <= 1
@@ -126,25 +126,19 @@ def test_other_rules_are_compared(found):
 
 def test_no_unit_detects_by_ap_what_every_image_shows(found):
     """The lamp is on all 27 images, so that the AP of every unit is 1."""
-    automatic = found.automatic["scene"]
-    everywhere = automatic.concepts.concept[automatic.concepts.images == automatic.n_images].tolist()
+    scenes = found.scenes["scene"]
+    everywhere = scenes.concepts.concept[scenes.concepts.images == scenes.n_images["scenes"]].tolist()
     assert "lamp" in everywhere
-    assert "lamp" in set(automatic.labels("ap").concept)
-    chosen = set(study_emergence._labels_among_objects(found, "ap").concept)
+    assert "lamp" in set(scenes.labels("ap").concept)
+    chosen = set(scenes.labels("ap", OBJECTS, least_without=5).concept)
     assert chosen
     assert not chosen & set(everywhere)
-    by_iou = study_emergence._labels_among_objects(found, "iou")
-    assert len(by_iou) == len(
-        pd.concat(
-            [one.labels("iou", types=list(OBJECTS), least_images=0) for one in found.automatic.values()]
-        )
-    )
 
 
 def test_what_detectors_detect_is_on_so_many_images(found):
     """By hand for one rule: each unit's object, and the share of the 27 images that show it."""
     row = rules_compared(found).query("network == 'scene'").iloc[1]
-    labels = found.automatic["scene"].labels("iou", 0.04, list(OBJECTS), 0).query("layer == 'pool5'")
+    labels = found.scenes["scene"].labels("iou", OBJECTS).query("iou > 0.04")
     shown = {"lamp": 1.0, **dict.fromkeys(("bed", "window", "boat", "sand", "rock"), 1 / 3)}
     assert row.detectors == len(labels) > 0
     assert row.on_images == pytest.approx(labels.concept.map(shown).mean())
@@ -189,23 +183,24 @@ def test_answers_about_something_else_raise(study, monkeypatch, change, said):
 
 def test_the_sentences_have_the_numbers(found):
     text = sentences.describe_units(found)
-    row = found.shares[(found.shares.network == "scene") & (found.shares.layer == "pool5")].iloc[0]
+    row = found.on_scenes[found.on_scenes.network == "scene"].iloc[0]
     assert f"**The scene network**, pool5: {row.detectors} units detect {row.objects} objects" in text
     assert f"{row['none']} detect none" in text
     assert "115 of the 256" in text
     assert "27 images with 6 objects (world)" in text
     assert "3 of 3 scene categories" in sentences.describe_informative(found)
     text = sentences.describe_correlations(found)
-    assert "the paper: 0.54" in text
-    assert "the paper: 0.84" in text
+    assert "(0.54): r =" in text
+    assert "(0.84): r =" in text
     assert "only 3 scene categories count" in text
     assert "nan" not in text
 
 
-def gap(scene: float, other: float, width: float = 0.05) -> pd.DataFrame:
+def gap(scene: float, other: float) -> pd.DataFrame:
     rows = [("scene", "pool5", 128, scene), ("object", "pool5", 128, other)]
     table = pd.DataFrame(rows, columns=["network", "layer", "n", "share"])
-    return table.assign(low=table.share - width, high=table.share + width, detectors=1, none=127, objects=1)
+    detectors = (128 * table.share).round().astype(int)
+    return table.assign(low=0.0, high=1.0, detectors=detectors, none=128 - detectors, objects=1)
 
 
 @pytest.mark.parametrize(("shares", "said"), [
@@ -216,7 +211,7 @@ def gap(scene: float, other: float, width: float = 0.05) -> pd.DataFrame:
     (gap(0.3, 0.35), "object: no difference is shown between the scene network and the object network (95%"),
 ])  # fmt: skip
 def test_whichever_way_it_falls(found, shares, said):
-    assert said in sentences.describe_units(replace(found, shares=shares))
+    assert said in sentences.describe_units(replace(found, on_scenes=shares)).splitlines()[0]
 
 
 @pytest.mark.parametrize(("low", "high", "said"), [
@@ -238,8 +233,8 @@ def test_the_opposite_sign_is_said(found, r, paper, said):
     one = (table.against == "frequency") & (table.measure == "pearson")
     table.loc[one, ["r", "paper", "reason"]] = (r, paper, "")
     text = sentences.describe_correlations(replace(found, correlations=table)).splitlines()[0]
-    assert f"the paper: {paper:.2f}" in text
-    assert ("**of the opposite sign**" in text) == said
+    assert f"({paper:.2f}): r =" in text
+    assert ("the sign is the opposite of the paper's" in text) == said
 
 
 def with_objects(found, units, informativeness):
@@ -253,11 +248,13 @@ def test_what_speaks_against_only_informative_objects_is_said(found):
     names = found.table.object.tolist()
     assert "Of the 3 objects that identify a scene best, 2 have no unit in the scene network." in text
     assert f"Of the 3 others, 2 have one or more; most units: {names[3]} 5, {names[4]} 1." in text
-    assert "informativeness is 0 or 1" in text
+    assert "**Informativeness is 0 or 1 here**: 3 objects identify" in text
+    highest = np.corrcoef([0, 0, 0, 1, 2, 5], [0, 0, 0, 1, 1, 1])[0, 1]
+    assert f"r would be {highest:.2f}." in text
     clean = with_objects(found, [3, 2, 4, 0, 0, 0], [2, 1, 1, 0, 0, 0])
     assert "identify a scene best, 0 have no unit" in clean
     assert "Of the 3 others, 0 have one." in clean
-    assert "informativeness is 0 or 1" not in clean
+    assert "Informativeness is 0 or 1" not in clean
 
 
 def test_two_rules_and_one_network_of_each_kind_are_said(found):
@@ -269,12 +266,17 @@ def test_two_rules_and_one_network_of_each_kind_are_said(found):
 
 def test_units_and_objects_of_other_images_are_said(found):
     text = sentences.describe_correlations(found)
-    n, scenes = found.n_annotated, len(found.seen.images)
-    assert (f"on all {n:,} annotated images, while" in text) == (n != scenes)
-    some = replace(found, seen=replace(found.seen, images=("a", "b")))
-    assert "are counted on the 2 scenes among them" in sentences.describe_correlations(some)
-    same = replace(found, seen=replace(found.seen, images=("a",) * n))
-    assert "annotated images, while" not in sentences.describe_correlations(same)
+    assert "Units, frequency and informativeness are counted on the same 27 scenes." in text
+    by_people = sentences.describe_correlations(replace(found, counts_scenes=False))
+    assert "People named the units; frequency and informativeness are counted on 27 scenes." in by_people
+    text = sentences.describe_units(found)
+    judged = found.shares.query("network == 'scene' and layer == 'pool5'").detectors.iloc[0]
+    assert "close-up" not in text
+    assert f"Where other images judge the label than choose it: {judged}." in text
+    chance = found.chance.assign(images="all", detectors=17)
+    some = replace(found, seen=replace(found.seen, images=("a", "b")), chance=chance)
+    said = f"Where the 25 close-ups of objects count, too: 17, or {judged} where other images judge"
+    assert said in sentences.describe_units(some)
 
 
 def test_constant_counts_are_said_and_are_no_nan(study):
@@ -295,7 +297,7 @@ def test_without_scene_categories_the_rest_goes_on(study, monkeypatch):
             ask(found)
     text = sentences.describe_correlations(found)
     assert "no correlation: the informativeness is not known" in text
-    assert "**With frequency**: r =" in text or "no correlation: the number" in text
+    assert "**With frequency**, the" in text or "no correlation: the number" in text
 
 
 def test_a_study_without_annotations_says_so(tmp_path):
@@ -335,7 +337,10 @@ def test_a_network_without_any_label_is_in_the_table(study, monkeypatch):
     labels = {name: study.automatic_labels(name) for name in study.networks}
     one = labels["object"]
     dead = {
-        layer: replace(counts, active=np.zeros_like(counts.active)) for layer, counts in one.counts.items()
+        layer: replace(
+            counts, active=np.zeros_like(counts.active), thresholds=np.full_like(counts.thresholds, np.inf)
+        )
+        for layer, counts in one.counts.items()
     }
     labels["object"] = replace(one, counts=dead)
     monkeypatch.setattr(type(study), "automatic_labels", lambda self, name: labels[name])
@@ -357,7 +362,7 @@ def test_a_network_that_the_study_lacks(found):
 @pytest.mark.parametrize("n", [3, 9, 10])
 def test_few_images_do_not_decide_between_networks(found, n):
     few = {name: replace(one, n_images=n) for name, one in found.automatic.items()}
-    text = sentences.describe_units(replace(found, automatic=few, shares=gap(0.6, 0.2)))
+    text = sentences.describe_units(replace(found, automatic=few, on_scenes=gap(0.6, 0.2)))
     assert ("points higher than the object network" in text) == (n == 10)
     assert (f"{n} annotated images do not show which network has more" in text) == (n < 10)
 
@@ -372,6 +377,7 @@ def test_two_networks_of_other_names(found):
     other = replace(
         found,
         study=study,
+        on_scenes=shares,
         shares=shares,
         automatic={"mine": one, "yours": one},
         layers=dict.fromkeys(("mine", "yours"), "pool5"),

@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from scenelens import paper
 from scenelens.emergence.figures.units import _inner_ticks
 from scenelens.emergence.study_emergence import Emergence
-from scenelens.workbook import INK, SMALL, SOFT, Plate, fit, network_color
+from scenelens.emergence.tables import READINGS
+from scenelens.workbook import INK, SMALL, SOFT, WIDTH, Plate, fit, network_color
 
 _ROW = 0.17  # inches, a line of a chart
 
@@ -122,15 +123,18 @@ def _points_caption(found: Emergence, rows: pd.DataFrame) -> str:
     return text
 
 
-def correlation_bars(found: Emergence) -> Plate:
+def correlation_bars(found: Emergence, readings: bool = False) -> Plate:
     """All correlations with their intervals, together with the paper's.
 
-    Both networks, all objects or only the detected ones, Pearson and Spearman.
+    Both networks, all objects or only the detected ones, Pearson and Spearman. Or all readings of the paper's
+    informativeness.
 
     Parameters
     ----------
     found : Emergence
         Of `measure_emergence`.
+    readings : bool, optional
+        Whether the readings are shown (default False), over all objects and by Pearson.
 
     Returns
     -------
@@ -139,6 +143,8 @@ def correlation_bars(found: Emergence) -> Plate:
     """
     if (found.correlations.reason != "").all():
         found.correlated()  # raises: there is nothing to draw
+    if readings:
+        return _readings(found)
     groups = [(network, objects) for network in found.networks for objects in ("all", "detected")]
     block = 3 * 2 * _ROW + 0.42
     rows = -(-len(groups) // 2)
@@ -157,6 +163,52 @@ def correlation_bars(found: Emergence) -> Plate:
         axes.set(xlim=(-reach, reach), xticks=[-1, 0, 1])
         axes.set_xticklabels([] if k // 2 < rows - 1 else ["−1", "0", "1"])
     return plate
+
+
+def _readings(found: Emergence) -> Plate:
+    """The correlation with informativeness by each reading of the paper's words, and with frequency."""
+    rows = len(READINGS) + 1
+    height = rows * 2 * _ROW
+    plate = Plate("Informative, by which reading?", height + 0.55, _readings_caption(found))
+    width = (WIDTH - 2.5) / len(found.networks) - 0.15
+    for k, network in enumerate(found.networks):
+        part = found.readings[found.readings.network == network]
+        left = 2.35 + k * (width + 0.15)
+        words = f"{network} network, n = {part.n.iloc[0]}"
+        plate.words(left, 0.0, words, size=SMALL, weight="bold", color=network_color(network))
+        axes = plate.axes_at(left, 0.25, width, height)
+        _reading_lines(axes, part, network_color(network))
+    for k, text in enumerate(["frequency", *READINGS.values()]):
+        plate.words(2.25, 0.25 + (2 * k + 1) * _ROW, text, size=SMALL, ha="right", va="center")
+    return plate
+
+
+def _reading_lines(axes: Axes, part: pd.DataFrame, color: str) -> None:
+    """One correlation in each row, frequency first."""
+    axes.axvline(0, color=SOFT, lw=0.8)
+    first = part[part.against == "frequency"].head(1)
+    shown = [first, *(part[part.against == reading] for reading in READINGS)]
+    for k, rows in enumerate(shown):
+        row, y = rows.iloc[0], len(shown) - 1 - k
+        if row.reason:
+            axes.text(0.03, y, fit(row.reason, 2.0), size=6.5, va="center", color=SOFT)
+            continue
+        axes.plot([row.low, row.high], [y, y], color=color, lw=1.1)
+        axes.plot(row.r, y, "o", ms=4.5, color=color)
+        if row.paper == row.paper:
+            axes.plot(row.paper, y, "D", ms=6.5, mfc="none", mec=INK, mew=1.1, zorder=1)
+        axes.text(row.r, y + 0.2, _signed(row.r), size=6.5, ha="center", va="bottom", color=SOFT)
+    axes.set(ylim=(-0.5, len(shown) - 0.3), xlim=(-1.1, 1.1), yticks=[], xticks=[-1, 0, 1])
+    axes.set_xticklabels(["−1", "0", "1"])
+
+
+def _readings_caption(found: Emergence) -> str:
+    quoted = " and ".join(f"{value:.2f}" for value in paper.EMERGENCE_CORRELATION.values())
+    return (
+        f"Pearson's correlation, over {found.which}, of the number of units with frequency and with "
+        "informativeness by four measures; lines: 95% intervals. Open diamonds: the paper's "
+        f"scene network, {quoted}; its words do not fix the measure."
+    )
 
 
 def _forest(plate: Plate, axes: Axes, part: pd.DataFrame, corner: tuple[float, float], color: str) -> None:

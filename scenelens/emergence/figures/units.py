@@ -10,14 +10,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scenelens import paper
-from scenelens.emergence.frequency import Zipf
+from scenelens.emergence.frequency import _Zipf
 from scenelens.emergence.study_emergence import Emergence
-from scenelens.emergence.views import DetectorViews, _UnitView
+from scenelens.emergence.views import _DetectorViews, _UnitView
 from scenelens.intervals import wilson_interval
 from scenelens.sentences import percent, share_text
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, network_color, show_tile
 
-_GAP, _ROW = 0.05, 0.185  # inches: between tiles, and a line of a bar chart
+# Inches: between tiles, a line of a bar chart, a network in the lower part of `detectors_by_layer`.
+_GAP, _ROW, _NETWORK = 0.05, 0.185, 0.66
 
 
 def zipf(found: Emergence, names: int = 8) -> Plate:
@@ -63,7 +64,7 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
     return plate
 
 
-def _law_words(law: Zipf) -> str:
+def _law_words(law: _Zipf) -> str:
     if law.exponent != law.exponent:
         return "A law about the order of objects needs two objects or more. "
     between = f"95% interval {law.low:.2f} to {law.high:.2f}, by drawing the images anew"
@@ -81,14 +82,14 @@ def _inner_ticks(axes: Axes) -> None:
         keep([tick for tick in ticks if limits[0] <= tick <= limits[1]])
 
 
-def figure_9_units(found: Emergence, views: DetectorViews) -> Plate:
+def figure_9_units(found: Emergence, views: _DetectorViews) -> Plate:
     """Figure 9a: units grouped by the object they detect, the units of one object below each other.
 
     Parameters
     ----------
     found : Emergence
         Of `measure_emergence`.
-    views : DetectorViews
+    views : _DetectorViews
         What is shown, of `detector_views`.
 
     Returns
@@ -144,13 +145,13 @@ def _strip(images: Sequence[np.ndarray], gap: float) -> np.ndarray:
     return np.concatenate(parts[1:], axis=1)
 
 
-def _units_caption(found: Emergence, views: DetectorViews) -> str:
+def _units_caption(found: Emergence, views: _DetectorViews) -> str:
     row = found.share(views.network)
     none, all_units = paper.NO_OBJECT["pool5"]
     share = share_text(row.share, row.low, row.high, row.n)
     one = f"one of {row.objects} objects" if row.objects > 1 else "an object"
     text = (
-        f"{row.detectors} of the {row.n} units of {row.layer} detect {one} by the "
+        f"{row.detectors} of the {row.n} units of {row.layer} detect {one}{_where(found)} by the "
         f"rule: {found.rule}. That is {share}; in the paper's scene network it is "
         f"{percent(1 - none / all_units)} (n = {all_units}). "
     )
@@ -160,6 +161,11 @@ def _units_caption(found: Emergence, views: DetectorViews) -> str:
         f"{_those(len(views.objects))} with most units. Each unit in its {views.n_images} top images, in "
         "full light where it is active; below its number its score by the rule. After Figure 9a."
     )
+
+
+def _where(found: Emergence) -> str:
+    """The images on which units are counted."""
+    return f" on {len(found.seen.images):,} scenes" if found.counts_scenes else ""
 
 
 def figure_9_counts(found: Emergence, n: int = 26, n_missed: int = 8) -> Plate:
@@ -257,10 +263,10 @@ def _counts_caption(found: Emergence, detected: pd.DataFrame, missed: pd.DataFra
     left_out = f" Not shown: {len(detected) - n} with fewest units." if len(detected) > n else ""
     share, (low, high) = len(detected) / len(found.table), wilson_interval(len(detected), len(found.table))
     text = (
-        f"Units of {layers} per object ({found.rule}). Of {_number_of(found)} some unit detects "
-        f"{len(detected)}, {share_text(share, low, high, len(found.table))}; none detects the other "
+        f"Units of {layers} per object{_where(found)} ({found.rule}). Of {_number_of(found)} some unit "
+        f"detects {len(detected)}, {share_text(share, low, high, len(found.table))}; none detects the other "
         f"{len(missed)}.{left_out} "
-        f"Instances on {found.zipf.n_images:,} images of scenes. "
+        f"Instances on the same {found.zipf.n_images:,} scenes. "
     )
     if found.informative is None:
         return text + f"No object can tell scenes apart: {found.why_not} After Figure 9."
@@ -276,7 +282,7 @@ def _those(n: int) -> str:
 
 
 def detectors_by_layer(found: Emergence) -> Plate:
-    """How many units of each layer detect an object, in every network of the study.
+    """How many units of each layer detect an object, and how many would with other images' annotations.
 
     Parameters
     ----------
@@ -286,17 +292,19 @@ def detectors_by_layer(found: Emergence) -> Plate:
     Returns
     -------
     Plate
-        The figure.
+        The figure. The second part only for rules by IoU.
     """
-    caption = (
-        f"Share of all units of a layer that detect an object ({found.rule}); at the right the count in the "
-        "deepest layer."
-    )
     none, units = paper.NO_OBJECT["pool5"]
-    caption += (
-        f" Open diamond: the paper's scene network, {units - none} of {units} units of pool5, by people."
+    caption = (
+        f"Share of all units of a layer that detect an object ({found.rule}) on all {found.n_annotated:,} "
+        "annotated images; at the right the count in the deepest layer. Open diamond: "
+        f"the paper's scene network, {units - none} of {units} units of pool5, by people."
     )
-    plate = Plate("From layer to layer", 2.75, caption)
+    chance = found.chance[found.chance.images == "scenes"]
+    caption += _chance_caption(chance) if len(chance) else ""
+    plate = Plate(
+        "From layer to layer", 2.75 + (0.35 + _NETWORK * len(chance) if len(chance) else 0), caption
+    )
     axes = plate.axes_at(0.55, 0.05, 5.2, 2.25)
     ticks: dict[int, list[str]] = {}
     ends = []
@@ -319,7 +327,51 @@ def detectors_by_layer(found: Emergence) -> Plate:
     heights = _apart([0.05 + 2.25 * (1 - share / top) for share, _, _ in ends], 0.19)
     for (_, text, color), y in zip(ends, heights, strict=True):
         plate.words(5.85, y, text, size=SMALL, color=color, va="center")
+    _by_chance(plate, chance, 3.15)
     return plate
+
+
+def _by_chance(plate: Plate, rows: pd.DataFrame, top: float) -> None:
+    """For each network how many detectors there are, and how many with other images' annotations."""
+    if len(rows):
+        words = f"On {int(rows.n_images.iloc[0]):,} scenes, with the right annotations and with shuffled ones"
+        plate.words(0.08, top - 0.22, words, size=SMALL, weight="bold")
+    for k, row in enumerate(rows.to_dict("records")):
+        y, color = top + _NETWORK * k, network_color(row["network"])
+        plate.words(0.08, y + 0.1, f"{row['network']} network", weight="bold", size=SMALL, color=color)
+        plate.words(0.08, y + 0.26, f"{row['n']} units of {row['layer']}", size=SMALL, color=SOFT)
+        _chance_bars(plate.axes_at(1.6, y, 3.3, 0.48), row, color)
+        for place, text in enumerate(_chance_words(row)):
+            plate.words(5.0, y + 0.01 + 0.165 * place, text, size=SMALL, color=SOFT if place else INK)
+
+
+def _chance_bars(axes: Axes, row: dict, color: str) -> None:
+    """Three bars: what was found, and the two nulls with their range over the shuffles."""
+    values = [row["detectors"], row["category"], row["source"]]
+    for place, (value, alpha) in enumerate(zip(values, (1.0, 0.5, 0.25), strict=True)):
+        if value == value:
+            axes.barh(2 - place, value, height=0.75, color=color, alpha=alpha)
+    for place, null in enumerate(("category", "source")):
+        if row[null] == row[null]:
+            ends = [row[f"{null}_low"], row[f"{null}_high"]]
+            axes.plot(ends, [1 - place] * 2, color=INK, lw=1.0, solid_capstyle="butt")
+    axes.set(ylim=(-0.55, 2.55), xlim=(0, row["n"]), xticks=[0, row["n"]], yticks=[])
+    axes.tick_params(labelsize=6.5, pad=1)
+
+
+def _chance_words(row: dict) -> list[str]:
+    nulls = {"category": "another image, same category", "source": "any other image"}
+    known = {null: "–" if row[null] != row[null] else f"{row[null]:.0f}" for null in nulls}
+    return [f"{row['detectors']} found", *(f"{known[null]}  {text}" for null, text in nulls.items())]
+
+
+def _chance_caption(rows: pd.DataFrame) -> str:
+    n = int(rows.n_images.iloc[0])
+    return (
+        f" Below: detectors on {n:,} annotated scenes, and the mean over 20 shuffles with annotations of "
+        "another image of the same scene category, and of any other image; black: the fewest and the most. "
+        "What the second bar has can be had without the object: from the category and the usual place."
+    )
 
 
 def _tick(names: list[str], room: float) -> str:
