@@ -138,7 +138,7 @@ def _verdict(table: pd.DataFrame) -> str:
     apart = known[(known.low > 0) | (known.high < 0)]
     text = (
         f"Each network counts as one case (n = {n} and {m}): the interval is Welch's, p is exact over all "
-        f"divisions of these networks into two groups, and cannot be below {least:.2g}."
+        f"divisions of these networks into two groups, and never below {least:.2g}."
     )
     if "" in set(known.layer):
         shown = "The interval leaves out 0" if len(apart) else "The interval contains 0"

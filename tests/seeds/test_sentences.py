@@ -29,9 +29,7 @@ def test_both_kinds_their_difference_and_the_least_p(tables, embedded):
     shown = "(54% against 24%, n = 5 each; 95% interval of the difference 25 to 35 points)"
     assert f"- pool5: {means} {shown}; scene 50% to 58%; object 20% to 28%; p = 0.0079." in text
     assert "- pool1: all 5 scene 0%; all 5 object 0%: no network differs from another." in text
-    assert (
-        "cannot be below 0.0079. The interval leaves out 0 at pool5, and contains it in the other 1." in text
-    )
+    assert "never below 0.0079. The interval leaves out 0 at pool5, and contains it in the other 1." in text
 
 
 def test_where_the_own_pair_lies_is_said_with_its_width(tables, embedded):
