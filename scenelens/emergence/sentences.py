@@ -227,8 +227,16 @@ def _by_chance(name: str, row: pd.Series) -> str:
 
 def _meaning(row: pd.Series) -> list[str]:
     """What the numbers of the main network mean."""
-    if row["category"] != row["category"] or not row.detectors:
+    if not row.detectors:
         return []
+    if row["category"] != row["category"]:
+        if row["source"] != row["source"] or row["source"] < 1:
+            return []
+        return [
+            "**What it means**: with the annotations of any other image "
+            f"{percent(row['source'] / row.detectors)} as many units pass. So much of the number of "
+            "detectors is chance here; more annotated images would make it smaller."
+        ]
     share = row["category"] / row.detectors
     text = (
         f"**What it means**: with the picture of another room or place of the same kind, {percent(share)} as "
@@ -365,9 +373,9 @@ def _informative_detectors(found: Emergence, network: str) -> list[str]:
     lines = [f"{text}."]
     if table["informativeness"].max() == 1:
         lines.append(
-            f"**Informativeness is 0 or 1 here**: {telling.sum()} objects identify one scene category each, "
-            "and no object identifies two. A count of units cannot follow such a measure closely. Even if "
-            f"the {telling.sum()} objects with most units were the informative ones, r would be "
+            f"**Informativeness is 0 or 1 here** ({telling.sum()} objects have 1): no object identifies two "
+            "scene categories best. A count of units cannot follow such a measure closely. Even if "
+            "the objects with most units were the informative ones, r would be "
             f"{_highest_r(units, telling):.2f}. So its size does not compare with the paper's."
         )
     return lines

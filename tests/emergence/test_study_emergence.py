@@ -248,7 +248,7 @@ def test_what_speaks_against_only_informative_objects_is_said(found):
     names = found.table.object.tolist()
     assert "Of the 3 objects that identify a scene best, 2 have no unit in the scene network." in text
     assert f"Of the 3 others, 2 have one or more; most units: {names[3]} 5, {names[4]} 1." in text
-    assert "**Informativeness is 0 or 1 here**: 3 objects identify" in text
+    assert "**Informativeness is 0 or 1 here** (3 objects have 1)" in text
     highest = np.corrcoef([0, 0, 0, 1, 2, 5], [0, 0, 0, 1, 1, 1])[0, 1]
     assert f"r would be {highest:.2f}." in text
     clean = with_objects(found, [3, 2, 4, 0, 0, 0], [2, 1, 1, 0, 0, 0])
