@@ -147,7 +147,7 @@ def _measure_study(study: Study) -> Rows:
             study.index(name)
         study.labels_of_networks(study.networks)
         localizers = _localizers(study)
-    found = measure_emergence(study)
+        found = measure_emergence(study)
     return {
         "networks": _network_rows(study, found, localizers),
         "layers": _layer_rows(study, found),
@@ -192,11 +192,18 @@ def _network_rows(study: Study, found: Emergence, localizers: dict[str, StudyLoc
         labels = labels[labels.source == "automatic"]
         row = {"network": name, **accuracy[name], "layer": share.layer, "units": int(share.n)}
         row |= {"detectors": int(share.detectors), "objects": int(share.objects)}
+        row |= _shuffled_row(found, name)
         row["mean_iou"] = float(labels.iou.sum() / share.n)  # a unit that is never active has no label: 0
         rows.append(
             row | objects.get(name, {}) | _box_row(localizers.get(name)) | _correlation_row(found, name)
         )
     return rows
+
+
+def _shuffled_row(found: Emergence, network: str) -> dict[str, float]:
+    """How many units would be detectors with the annotations of another scene of the same category."""
+    own = found.chance[(found.chance.network == network) & (found.chance.images == "scenes")]
+    return {"by_category": float(own.category.iloc[0])} if len(own) else {}
 
 
 def _accuracy(study: Study) -> dict[str, dict[str, float]]:

@@ -24,7 +24,17 @@ from scenelens.installation import HERE
 COLUMNS = {
     "networks": [
         *["network", "seed", "held_out", "held_out_right", "images", "right", "layer", "units", "detectors"],
-        *["objects", "mean_iou", "ap", "ap_chance", "ap_objects", "ap_images", "boxes", "boxes_right"],
+        *[
+            "by_category",
+            "objects",
+            "mean_iou",
+            "ap",
+            "ap_chance",
+            "ap_objects",
+            "ap_images",
+            "boxes",
+            "boxes_right",
+        ],
         *["deep_boxes", "deep_boxes_right", "r_frequency", "r_informativeness", "r_objects"],
     ],
     "layers": [
@@ -34,7 +44,17 @@ COLUMNS = {
     "objects": ["network", "seed", "object", "units"],
     "seen": [
         *["network", "seed", "seen", "held_out", "held_out_right", "images", "right", "layer", "units"],
-        *["detectors", "objects", "mean_iou", "ap", "ap_chance", "ap_objects", "ap_images", "boxes"],
+        *[
+            "detectors",
+            "by_category",
+            "objects",
+            "mean_iou",
+            "ap",
+            "ap_chance",
+            "ap_objects",
+            "ap_images",
+            "boxes",
+        ],
         *["boxes_right", "deep_boxes", "deep_boxes_right"],
     ],
 }
@@ -51,14 +71,15 @@ class SeedTables:
     networks : pandas.DataFrame
         One row for each network, by ``network`` ('scene', 'object', 'untrained') and ``seed``: held-out
         images of the training's own test and ``held_out_right``; ``images`` of the workbook of the network's
-        kind and ``right``; of the deepest ``layer`` with a map its ``units``, ``detectors``, ``objects`` and
-        ``mean_iou`` (of each unit's best concept); mean ``ap`` of the objects' best units, ``ap_chance``,
-        ``ap_objects``, ``ap_images``; ``boxes`` and ``boxes_right`` of three layers, ``deep_boxes`` and
-        ``deep_boxes_right`` of the deepest alone; ``r_frequency`` and ``r_informativeness`` over
-        ``r_objects`` objects.
+        kind and ``right``; of the deepest ``layer`` with a map its ``units``, the ``detectors`` of
+        ``objects`` on scenes, how many there would be ``by_category`` (with annotations of another scene of
+        the same category), and ``mean_iou`` (of each unit's best concept); mean ``ap`` of the objects' best
+        units, ``ap_chance``, ``ap_objects``, ``ap_images``; ``boxes`` and ``boxes_right`` of three layers,
+        ``deep_boxes`` and ``deep_boxes_right`` of the deepest alone; ``r_frequency`` and
+        ``r_informativeness`` over ``r_objects`` objects.
     layers : pandas.DataFrame
         One row for each network and layer: share ``object_centric`` of the ``top`` strongest images,
-        ``chance``; ``units`` and ``detectors``, empty for a layer without a map.
+        ``chance``; ``units`` and ``detectors`` on all images, empty for a layer without a map.
     fields : pandas.DataFrame
         One row for each trained network and layer: ``theoretical`` size, ``mean`` and ``sd`` of the sizes of
         ``n`` of its ``units``, in pixels.

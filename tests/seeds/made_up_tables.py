@@ -24,7 +24,14 @@ def rows(n: int = 5) -> dict[str, list[dict]]:
                     "images": 1000,
                     "right": round(1000 * shares[seed]),
                 }
-                | {"layer": "pool5", "units": 100, "detectors": found, "objects": 9, "mean_iou": 0.05}
+                | {
+                    "layer": "pool5",
+                    "units": 100,
+                    "detectors": found,
+                    "by_category": 2.5,
+                    "objects": 9,
+                    "mean_iou": 0.05,
+                }
                 | {"ap": shares[seed] / 2, "ap_chance": 0.09, "ap_objects": 40, "ap_images": 500}
                 | {"boxes": 1000, "boxes_right": 10 * found, "deep_boxes": 100, "deep_boxes_right": found}
                 | {"r_frequency": -0.1, "r_informativeness": shares[seed], "r_objects": 97}
@@ -48,6 +55,7 @@ def seen_rows() -> list[dict]:
     return [
         {"network": network, "seed": 0, "seen": seen, "held_out": 200, "held_out_right": 100 + 20 * k}
         | {"images": 100, "right": 40 + 10 * k, "layer": "pool5", "units": 64, "detectors": found[k]}
+        | {"by_category": 1.5}
         | {"objects": 5, "mean_iou": 0.03, "ap": 0.1 + 0.02 * k, "ap_chance": 0.09, "ap_objects": 40}
         | {"ap_images": 500, "boxes": 200, "boxes_right": 20, "deep_boxes": 10, "deep_boxes_right": 5}
         for network, found in (("scene", (3, 9, 20, 40)), ("object", (2, 4, 9, 10)))
