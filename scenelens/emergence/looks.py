@@ -44,7 +44,7 @@ def _unit_looks(study: Study, network: str, layer: str, units: pd.DataFrame, bas
     if table is None or "look" not in table:
         raise CannotAnswerError(
             "the annotations of this study do not say which of several looks an object has; those of a "
-            "generated world, such as SceneWorld, do."
+            "rendered world can."
         )
     key = cache_key([_TOP, _DRAWN, network, units.unit.tolist(), units.object.tolist(), base.stem], 20)
     path = base.with_name(f"looks-{file_name(network)}-{key}.json")
