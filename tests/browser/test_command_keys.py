@@ -37,6 +37,10 @@ sl.minimal_images.take_apart(sl.CutImage(study.networks["scene"], image, segment
     "sl-localize-image": """
 view = sl.localization.localize_image(sl.open_study("keys_boxes/study.toml"))
 view.model.least = 0.0
+for image in view.model.paths:
+    view.model.choose(image=image)
+    if len(view.model.boxes()):
+        break
 view""",
 }
 # Keys that are commands of the notebook in both applications, one command each.
