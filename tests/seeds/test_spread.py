@@ -15,7 +15,8 @@ from scipy.stats import ttest_ind
 from scenelens.errors import SceneLensError
 from scenelens.seeds import further_trainings
 from scenelens.seeds.spread import MEASURES, _kind_difference, _own_values, _seed_values, _spread
-from scenelens.verdict.verdicts import _checked
+from scenelens.verdict.trainings import _checked
+from scenelens.verdict.verdicts import _CLAIMS
 from tests.seeds.made_up_tables import made_up
 
 _VALUES = st.lists(st.integers(0, 20), min_size=2, max_size=5)
@@ -125,7 +126,7 @@ def test_the_verdict_takes_the_trainings_of_the_embedded_study_alone(tmp_path, e
     tables = made_up(tmp_path)
     assert further_trainings(tiny, tables) is None
     found = further_trainings(embedded, tables)
-    assert _checked(found) is found  # known claims, and all columns
+    assert _checked(found, [one.key for one in _CLAIMS]) is found  # known claims, and all columns
     assert set(found.network) == {"scene", "object"}
     own = found[(found.claim == "detectors") & (found.network == "scene")]
     assert own.sort_values("seed").value.tolist() == pytest.approx([0.50, 0.52, 0.54, 0.56, 0.58])

@@ -15,11 +15,11 @@ from tests.torture.small_study import write_small_study
 class Cache(Kind):
     """One result of a small study. Each input damages one or two of its files."""
 
-    of = ""
+    of, per_category = "", 3
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        write_small_study(folder)
+        write_small_study(folder, self.per_category)
         self.right = result(self.of, folder)
         self.cache = folder / "cache"
         # A second time, because the first reader of a cache may note the time stamps of what it found there.
@@ -72,6 +72,7 @@ class CacheLocalization(Cache):
     """The calibration of the localizer, and the labels and fields that it is made from."""
 
     name, of, share = "cache: localization", "localization", 2.0
+    per_category = 12  # names need images that choose and others that judge
 
 
 class CacheMinimal(Cache):

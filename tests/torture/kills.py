@@ -68,10 +68,10 @@ class Killed(Kind):
 
 
 class _KilledResult(Killed):
-    of = ""
+    of, per_category = "", 3
 
     def prepare(self) -> None:
-        write_small_study(self.folder)
+        write_small_study(self.folder, self.per_category)
 
     def clean(self) -> None:
         shutil.rmtree(self.folder / "cache", ignore_errors=True)
@@ -112,6 +112,7 @@ class KillLocalization(_KilledResult):
     """The calibration of the localizer."""
 
     name, of = "kill: localization", "localization"
+    per_category = 12  # names need images that choose and others that judge
 
 
 class KillMinimal(_KilledResult):
