@@ -74,9 +74,9 @@ def use(folder: Path, odd: bool) -> Used:
     for name in ("scene", "object"):
         used.add(f"{name} peaks", study.index(name).peaks("pool5"))
         used.add(f"{name} order", study.index(name).top_images("pool5", 3, 5)[["peak"]].to_numpy())
-        used.add(
-            f"{name} labels", study.automatic_labels(name).labels()[["unit", "iou_chosen"]].to_numpy(float)
-        )
+        # Over all images: which of them judge a name depends on what they are called.
+        labels = study.automatic_labels(name)
+        used.add(f"{name} labels", np.concatenate([labels.table(layer).iou for layer in labels.layers]))
     used.files["answers"] = answered(study)
     units = UnitAnalysis(study, "scene")
     out = folder / "for others"

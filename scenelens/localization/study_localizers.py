@@ -334,9 +334,9 @@ def _named_units(automatic: AutomaticLabels) -> pd.DataFrame:
         )
     if labels.empty:
         raise CannotAnswerError(
-            f"no unit of the {name} network is active where anything is annotated on the half of the "
-            f"{automatic.n_images} labelling images that did not choose its name, so none gets a name: annotate "
-            "more images, or look at the network's weights and preprocessing."
+            f"no unit of the {name} network is active where anything is annotated, on those of the "
+            f"{automatic.n_images} labelling images that did not choose its name, so none gets a name: "
+            "annotate more images, or look at the network's weights and preprocessing."
         )
     return labels
 
