@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -54,7 +55,7 @@ class NotebookPage:
         file = self.lab.root / self.name
         before, end = file.read_bytes(), time.monotonic() + seconds
         self.page.keyboard.press("Control+s")
-        while file.read_bytes() == before:
+        while (now := file.read_bytes()) == before or not _is_whole(now):
             assert time.monotonic() < end, f"{file.name} was not saved"
             self.page.wait_for_timeout(50)
 
@@ -108,3 +109,12 @@ def type_value(readout: Locator, text: str) -> None:
     """Type into a slider's readout or a number's box; without Enter nothing reaches the kernel."""
     readout.fill(text)
     readout.press("Enter")
+
+
+def _is_whole(notebook: bytes) -> bool:
+    """Whether a file has been written to its end: the server writes into the file that is there."""
+    try:
+        json.loads(notebook)
+    except ValueError:
+        return False
+    return True
