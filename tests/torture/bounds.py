@@ -26,7 +26,7 @@ class CheckedResults(Kind):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        write_small_study(folder)
+        write_small_study(folder, 12)  # localizers need images that choose names and others that judge
         self.world = snapshot(folder / "world")
         for name in RESULTS:
             result(name, folder)

@@ -52,7 +52,7 @@ class RaceCache(Race):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        write_small_study(folder)
+        write_small_study(folder, 12)  # localizers need images that choose names and others that judge
         self.right = {name: result(name, folder) for name in RESULTS}
 
     def check(self, files: Files) -> None:
