@@ -195,11 +195,12 @@ class _SceneCounts:
         """
         if not self.null:
             return {"tested": 0, "remain": math.nan, "stronger": math.nan}
-        pairs = detectors.merge(self.tests(), left_on=["unit", "concept"], right_on=["unit", "object"])
+        tests = self.tests()
+        pairs = detectors.merge(tests, left_on=["unit", "concept"], right_on=["unit", "object"])
         remain = float((pairs.adjusted <= _LEVEL).sum())
         # No p is below 1 / (shuffles + 1). Where few pairs reach it, the correction leaves none in any case.
         least = self.p.min(initial=1.0)
-        if least <= 1 / (1 + _PERMUTATIONS) and self.tests().adjusted.min() > _LEVEL:
+        if least <= 1 / (1 + _PERMUTATIONS) and tests.adjusted.min() > _LEVEL:
             remain = math.nan
         return {
             "tested": self.p.size,
