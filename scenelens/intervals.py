@@ -45,7 +45,7 @@ def wilson_interval(
     image are right or wrong together, so 100 of them say less than 100 boxes of 100 images. How much less is
     measured by leaving out one cluster at a time (a jackknife). The interval is then that of as many
     independent cases as would have the same standard error, with Student's quantile for the number of
-    clusters. Simulated, it covers the truth in 92 to 96% of the samples, also with 15 clusters, where drawing
+    clusters. Simulated, it covers the truth in 93 to 96% of the samples, also with 15 clusters, where drawing
     clusters anew (a bootstrap) reaches 89%; Wilson's interval over all boxes covers it in 36 to 86%
     (`tests/test_coverage.py`).
 
@@ -227,6 +227,11 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Return the percentile bootstrap interval of a statistic: the cases are drawn anew, with replacement.
 
+    Resamples of n cases vary less than samples do, by the factor sqrt((n - 1) / n), and a few cases do not
+    say how much they vary. So the ends lie farther out than 2.5% and 97.5%, as far as Student's interval is
+    wider than a normal one without that factor: the expanded percentile interval of Hesterberg (2015), "What
+    teachers should know about the bootstrap". With 30 cases these are 1.9% and 98.1%, with 500 it is nothing.
+
     Edge cases: fewer than two cases give (NaN, NaN). Resamples whose statistic is NaN (such as a correlation
     of equal numbers) are left out; where more than half are NaN, so is the interval.
 
@@ -259,8 +264,8 @@ def bootstrap_interval(
     >>> 1 <= low < 3 < high <= 5
     True
     """
-    tail = (1 - _checked(confidence)) / 2
-    return middle(_resampled(np.asarray(values), statistic, seed, n_resamples), tail)
+    cases = np.asarray(values)
+    return middle(_resampled(cases, statistic, seed, n_resamples), _expanded_tail(len(cases), confidence))
 
 
 def bca_interval(
@@ -272,8 +277,9 @@ def bca_interval(
 ) -> tuple[float, float]:
     """Return the BCa bootstrap interval of a statistic: corrected for bias and skewness.
 
-    The resamples are those of `bootstrap_interval`; SciPy (`scipy.stats.bootstrap`) moves the two ends for
-    the bias of the statistic and for its skewness, which it measures by leaving out one case at a time.
+    The resamples and the ends to begin with are those of `bootstrap_interval`; SciPy
+    (`scipy.stats.bootstrap`) moves the two ends for the bias of the statistic and for its skewness, which it
+    measures by leaving out one case at a time.
 
     Edge cases: fewer than two cases give (NaN, NaN). Resamples whose statistic is NaN are left out; where
     more than half are NaN, so is the interval. It is NaN too where nothing can be corrected: the statistic is
@@ -311,7 +317,8 @@ def bca_interval(
     """
     cases = np.asarray(values)
     found = _resampled(cases, statistic, seed, n_resamples)
-    low, high = middle(found, (1 - _checked(confidence)) / 2)
+    tail = _expanded_tail(len(cases), confidence)
+    low, high = middle(found, tail)
     known = found[~np.isnan(found)]
     if math.isnan(low) or np.ptp(known) <= 1e-12 * np.abs(known).max():  # equal, but for rounding
         return low, high
@@ -325,7 +332,7 @@ def bca_interval(
             vectorized=False,
             n_resamples=0,
             bootstrap_result=SimpleNamespace(bootstrap_distribution=known),
-            confidence_level=confidence,
+            confidence_level=1 - 2 * tail,
             method="BCa",
         )
     return float(made.confidence_interval.low), float(made.confidence_interval.high)
@@ -511,6 +518,19 @@ def middle(found: np.ndarray, tail: float = 0.025) -> tuple[float, float]:
         return math.nan, math.nan
     low, high = np.nanquantile(found, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _expanded_tail(n: int, confidence: float) -> float:
+    """The share of the resamples beyond each end; see `bootstrap_interval`.
+
+    >>> [round(_expanded_tail(n, 0.95), 4) for n in (10, 30, 500)]
+    [0.0086, 0.0188, 0.0246]
+    """
+    tail = (1 - _checked(confidence)) / 2
+    if n < 2:
+        return tail
+    # Of two or three cases so little is known that no resample would lie far enough out.
+    return max(NormalDist().cdf(math.sqrt(n / (n - 1)) * float(t.ppf(tail, n - 1))), tail / 25)
 
 
 def _resampled(
