@@ -33,7 +33,7 @@ from scenelens.seeds.measuring import (
     _read_card,
     _study_of,
 )
-from scenelens.seeds.tables import _shipped_folder, _write_seeds
+from scenelens.seeds.tables import ABOUT_FILE, _shipped_folder, _write_seeds, read_seeds
 from scenelens.studies import StudyFile
 
 _VERSION = 1  # raise it when a measure of the tables changes its rule
@@ -172,7 +172,7 @@ def _measure_once(
 
 
 def _write(template: StudyFile, folder: Path, trained: Path | None, out: Path) -> list[Path]:
-    """Gather what was measured, and write the tables."""
+    """Gather what was measured, and write the tables; what only an earlier run measured stays in them."""
     seeds, points = _kept(folder, "seed"), _kept(folder, "seen")
     if not seeds and not points:
         raise SceneLensError(
@@ -189,8 +189,36 @@ def _write(template: StudyFile, folder: Path, trained: Path | None, out: Path) -
             for seen, one in points.items()
             for row in one["rows"]["networks"]
         ]
-        rows["seen"].sort(key=lambda row: (PAIR.index(row["network"]), row["seen"]))
-    return _write_seeds(rows, _about(template, seeds, points), out)
+    about = _about(template, seeds, points)
+    if (out / ABOUT_FILE).exists():
+        _keep_earlier(rows, about, out)
+    rows.get("seen", []).sort(key=lambda row: (PAIR.index(row["network"]), row["seen"]))
+    return _write_seeds(rows, about, out)
+
+
+def _keep_earlier(rows: Rows, about: dict[str, Any], out: Path) -> None:
+    """Take over, in place, what the tables in a folder know of trainings that were not measured now."""
+    known = read_seeds(out)
+    if known.about["world"] != about["world"]:
+        raise SceneLensError(
+            f"the tables in {out} were measured on other pictures; give another folder with --out."
+        )
+    earlier, now = known.about.get("seen"), about.get("seen")
+    about |= {
+        part: known.about[part] for part in ("seeds", "seen") if part in known.about and part not in about
+    }
+    if not (earlier and now):
+        return
+    if earlier["recipe"] != now["recipe"]:
+        raise SceneLensError(f"the networks in {out} had another recipe; give another folder with --out.")
+    measured = {row["network"] for row in rows["seen"]}
+    rows["seen"] += known.seen[~known.seen.network.isin(measured)].to_dict("records")
+    old = {
+        name: digest for name, digest in earlier["weights"].items() if name.partition("_")[0] not in measured
+    }
+    now["weights"] = old | now["weights"]
+    for days in ("trained", "measured"):
+        now[days] = sorted({*earlier[days], *now[days]})
 
 
 def _kept(folder: Path, what: str) -> dict[int, Any]:

@@ -58,7 +58,8 @@ COLUMNS = {
         *["boxes_right", "deep_boxes", "deep_boxes_right"],
     ],
 }
-_ABOUT = "about.json"
+#: Says where the tables come from.
+ABOUT_FILE = "about.json"
 _DECIMALS = 4
 
 
@@ -141,7 +142,7 @@ def _shipped_folder() -> Path:
 @functools.cache
 def _read(folder: Path) -> SeedTables:
     try:
-        about = json.loads(read_text(folder / _ABOUT))
+        about = json.loads(read_text(folder / ABOUT_FILE))
         tables = {name: _table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()}
     except (OSError, ValueError, KeyError) as error:
         raise CannotAnswerError(
@@ -183,9 +184,9 @@ def _write_seeds(rows: dict[str, list[dict[str, Any]]], about: dict[str, Any], f
         columns = COLUMNS[path.stem]
         table = pd.DataFrame(rows.get(path.stem, []), columns=columns).round(_DECIMALS)
         replace_file(path, csv_file(_whole_numbers(table)))
-    replace_file(folder / _ABOUT, (json.dumps(about, indent=1) + "\n").encode())
+    replace_file(folder / ABOUT_FILE, (json.dumps(about, indent=1) + "\n").encode())
     _read.cache_clear()
-    return [*paths, folder / _ABOUT]
+    return [*paths, folder / ABOUT_FILE]
 
 
 def _whole_numbers(table: pd.DataFrame) -> pd.DataFrame:

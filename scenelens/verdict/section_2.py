@@ -102,12 +102,6 @@ def _served(results: _Results) -> _Finding:
     )
 
 
-def _difference(one: pd.Series, other: pd.Series) -> tuple[float, float]:
-    """The 95% interval of the difference of two shares, each with its n."""
-    counts = [(round(row.share * row.n), int(row.n)) for row in (one, other)]
-    return difference_interval(*counts[0], *counts[1])
-
-
 def _pairs(results: _Results) -> pd.DataFrame:
     """Both networks' shares by depth, where the strongest images are not simply all images."""
     table = results.preference()
@@ -131,7 +125,7 @@ def _deepest(results: _Results) -> _Finding:
         raise CannotAnswerError("the deepest layer of one network responds equally to all images.")
     scene, other = rows.loc["scene"], rows.loc["object"]
     return _Finding(
-        outcomes={"difference of the shares": _above_zero(*_difference(other, scene))},
+        outcomes={"difference of the shares": _above_zero(other.difference_low, other.difference_high)},
         numbers=(_preferred(other), _preferred(scene)),
         cases={"image": int(scene.images)},
         text=f"By chance {percent(scene.chance)} of the strongest images would show single objects.",
@@ -146,7 +140,8 @@ def _parting(results: _Results) -> _Finding:
     for depth, rows in table.groupby("depth"):
         found = rows.set_index("network")
         if set(paper.PAIR) <= set(found.index):
-            apart[depth] = _above_zero(*_difference(found.loc["object"], found.loc["scene"]))
+            own = found.loc["object"]
+            apart[depth] = _above_zero(own.difference_low, own.difference_high)
     if paper.PARTS_FROM not in set(names):
         raise CannotAnswerError(f"no layer of the scene network here is called {paper.PARTS_FROM}.")
     start = next((d for d in sorted(apart) if all(apart[e] for e in apart if e >= d)), None)

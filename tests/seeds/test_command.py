@@ -7,12 +7,14 @@ import math
 import subprocess
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from scenelens.errors import SceneLensError
 from scenelens.sceneworld import training
 from scenelens.sceneworld.training import SHORT
 from scenelens.seeds import command, measuring, read_seeds
+from scenelens.seeds import tables as seed_tables
 from scenelens.studies import StudyFile
 from tests.annotated_study import annotated_study
 from tests.seeds.made_up_tables import rows
@@ -187,6 +189,38 @@ def test_networks_on_the_way_become_a_table_of_their_own(trained, tmp_path, made
     assert set(read_seeds(tmp_path / "out").about["seen"]["weights"]) == {
         *("scene_seen_0004000", "scene_seen_0064000", "object_seen_0064000")
     }
+
+
+def test_a_later_run_keeps_what_it_does_not_measure(trained, tmp_path, made_up_measures):
+    out, way = tmp_path / "out", tmp_path / "work"
+    write_network(way, "scene_seen_0064000", 3)
+    run(trained, out, "--seen", str(way))
+    before = read_seeds(out)
+    for name, seen in (("object", 4000), ("object", 64000)):
+        write_network(tmp_path / "later", f"{name}_seen_{seen:07d}", seen)
+    run(tmp_path / "nothing", out, "--seen", str(tmp_path / "later"))
+    after = read_seeds(out)
+    assert after.seen[["network", "seen"]].values.tolist() == [
+        *(["scene", 64000], ["object", 4000], ["object", 64000])
+    ]
+    pd.testing.assert_frame_equal(after.networks, before.networks)
+    assert after.about["seeds"] == before.about["seeds"]
+    assert set(after.about["seen"]["weights"]) == {
+        *("scene_seen_0064000", "object_seen_0004000", "object_seen_0064000")
+    }
+
+
+@pytest.mark.parametrize(("part", "message"), [("world", "other pictures"), ("seen", "another recipe")])
+def test_tables_of_another_world_or_recipe_are_not_mixed(part, message, trained, tmp_path, made_up_measures):
+    write_network(tmp_path / "work", "scene_seen_0064000", 3)
+    words = (trained, tmp_path / "out", "--seen", str(tmp_path / "work"))
+    run(*words)
+    about = json.loads((tmp_path / "out" / "about.json").read_text("utf-8"))
+    about[part]["code" if part == "world" else "recipe"] = {}
+    (tmp_path / "out" / "about.json").write_text(json.dumps(about))
+    seed_tables._read.cache_clear()  # the file was changed by hand
+    with pytest.raises(SceneLensError, match=message):
+        run(*words)
 
 
 def test_a_card_that_is_none_is_one_sentence(trained, tmp_path, made_up_measures):

@@ -143,9 +143,15 @@ def preference(scene, other, layers=("pool1", "conv4", "fc7"), images=4000):
     for depth, layer in enumerate(layers):
         for network, counts in (("scene", scene), ("object", other)):
             low, high = wilson_interval(counts[depth], 100)
-            rows.append((network, depth, layer, counts[depth] / 100, low, high, 100, images, 0.5, np.nan))
+            ends = (
+                difference_interval(counts[depth], 100, scene[depth], 100)
+                if network == "object"
+                else (np.nan,) * 2
+            )
+            row = (network, depth, layer, counts[depth] / 100, low, high, 100, images, 0.5, np.nan)
+            rows.append((*row, *ends))
     columns = ["network", "depth", "layer", "share", "low", "high", "n", "images", "chance", "paper"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=[*columns, "difference_low", "difference_high"])
 
 
 def outcome(judge, **known):
