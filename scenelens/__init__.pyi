@@ -30,7 +30,7 @@ from .minimal_images import (
     retention,
     segment_image,
 )
-from .networks import CaffeNet, Network, Preprocessing, fold_batch_norm, record, theoretical_rf
+from .networks import CaffeNet, Network, Preprocessing, ablate, fold_batch_norm, record, theoretical_rf
 from .receptive_fields import discrepancy_map, estimate_rf, segment_unit
 from .studies import ActivationIndex, Study, open_study
 from .workbook import (
@@ -59,6 +59,7 @@ __all__ = [
     "SceneLensError",
     "Study",
     "UnitAnalysis",
+    "ablate",
     "analysis",
     "annotations",
     "browse_units",

@@ -24,7 +24,7 @@ import torch
 from scenelens.errors import SceneLensError
 from scenelens.labels.kept_frames import _KeptFrames, _KnownFiles
 from scenelens.labels.scratch_space import _ScratchSpace
-from scenelens.networks import Network
+from scenelens.networks import Network, ablated
 
 _MOST = 8 << 30  # bytes of all files together
 _LEAST_FREE = 2  # times as many bytes as are used must be free on the disk
@@ -56,6 +56,7 @@ class _KeptMaps:
         shapes = {layer: network.layer_shape(layer) for layer in network.main_layers()}
         self._shapes = {layer: shape for layer, shape in shapes.items() if shape[1:] != (1, 1)}
         self._network, self._weights = network, network.weights_hash
+        self._changed = ablated(network.module)
         self._files, self._space, self._frames = files, space, frames
         self._places: dict[tuple[str, str], int] = {}
 
@@ -71,10 +72,12 @@ class _KeptMaps:
         Returns
         -------
         _KeptMaps or None
-            None where no maps are kept, or where the weights have changed since.
+            None where no maps are kept, or where the weights have changed since, or what `ablate` changes.
         """
         kept = _OPEN.get(network)
-        return kept if kept is not None and kept._weights == network.weights_hash else None
+        if kept is None or kept._weights != network.weights_hash:
+            return None
+        return kept if kept._changed == ablated(network.module) else None
 
     @staticmethod
     @contextlib.contextmanager

@@ -19,10 +19,10 @@ that it takes. What comes out are torch tensors (logits, activations), arrays, a
 The files: `network` and its parts `preprocessing` (with `mean_images`), `class_names` (with `class_lists`),
 `layers`; `build`, `caffenet` and `torchvision_shim` make modules, `weights` and `weight_files` load them,
 `caffe` and `caffe_network` read Caffe's files; `tracing` (with `points` and `formulas`) watches a pass, for
-which `positions` and `aten` follow rows and columns through all of torch's operations; `hooks` records, and
-`reach` gives theoretical receptive fields; `graph` follows the pass step by step (with `following` and
-`overwriting`), for the occlusion experiments; `undo` leaves a module as it was before a pass; `grid` says
-where positions lie in the frame.
+which `positions` and `aten` follow rows and columns through all of torch's operations; `hooks` records,
+`ablation` switches units off, and `reach` gives theoretical receptive fields; `graph` follows the pass step
+by step (with `following` and `overwriting`), for the occlusion experiments; `undo` leaves a module as it was
+before a pass; `grid` says where positions lie in the frame.
 
 >>> from scenelens.networks import CaffeNet, Network, theoretical_rf
 >>> theoretical_rf(Network(CaffeNet(10, width=1 / 8, fc=16)), "pool5")

@@ -1,3 +1,4 @@
+from .ablation import ablate, ablated
 from .build import Factory, build_module
 from .caffenet import CaffeNet, fold_batch_norm
 from .class_names import ClassNames
@@ -27,6 +28,8 @@ __all__ = [
     "Slide",
     "Step",
     "Untraceable",
+    "ablate",
+    "ablated",
     "build_module",
     "fold_batch_norm",
     "interpolate",

@@ -1,10 +1,10 @@
 """Whether a network still computes what it computed when results were cached.
 
 The weights, the architecture and the preprocessing are parts of the key of every cached result. They do not
-show everything: a forward method may be edited, a hook may be added, or weights may be changed in place. So
-two fixed images are run through the live network, and each unit's mean and maximum are compared with those
-of earlier times, which lie next to the results. A network that computes something else than the first network
-with its key gets results of its own.
+show everything: a forward method may be edited, a hook may be added, weights may be changed in place, or
+units may be switched off (`scenelens.networks.ablate`). So two fixed images are run through the live network,
+and each unit's mean and maximum are compared with those of earlier times, which lie next to the results. A
+network that computes something else than the first network with its key gets results of its own.
 
 The comparison allows rounding errors, because the number of threads and the machine change the last digits.
 The weights themselves are compared bit by bit.
@@ -25,11 +25,13 @@ from torch import nn
 from scenelens.caches import keep, one_writer, read_cached
 from scenelens.errors import SceneLensError
 from scenelens.files import ArrayFile, cache_key, digest, file_name
-from scenelens.networks import Network, record
+from scenelens.networks import Network, ablated, record
 from scenelens.studies.index_key import network_inputs
 
 #: How much a unit's mean or maximum may differ, relative to itself and to the highest value of its layer.
 _RELATIVE, _OF_HIGHEST = 1e-3, 1e-5
+
+_CHANGED = "ablated"  # among the numbers of a network that has units switched off
 
 _Behaviour = dict[str, np.ndarray]
 #: Module -> what it looked like when it was last run, and what it computed then.
@@ -97,7 +99,9 @@ def _remember(path: Path, now: _Behaviour) -> str:
     seen = _SEEN[path]
     # If the file was damaged, the first network is not known any more: nobody may take its place.
     lost = path.with_name(f"{path.name}.damaged").exists()
-    name = "" if not seen and not lost else digest(b"".join(now[key].tobytes() for key in sorted(now)))[:8]
+    # A network with units switched off never takes it either: results that were shipped are the whole one's.
+    first = all(_CHANGED in one for one in seen.values()) and _CHANGED not in now
+    name = "" if first and not lost else digest(b"".join(now[key].tobytes() for key in sorted(now)))[:8]
     seen[name] = now
     keep(path, _pack(seen))
     return name
@@ -105,11 +109,15 @@ def _remember(path: Path, now: _Behaviour) -> str:
 
 def _behaviour(network: Network) -> _Behaviour:
     module = network.module
-    looks = (_looks(module), _weight_sums(module).tobytes())
+    changed = ablated(module)
+    looks = (_looks(module), _weight_sums(module).tobytes(), changed)
     last = _LAST.get(module)
     if last is not None and last[0] == looks and not _runs_other_code(module):
         return last[1]
     behaviour = _run(network) | {"weights": _weight_sums(module)}
+    if changed:
+        # On two images a unit that is switched off may have been silent anyway.
+        behaviour[_CHANGED] = np.frombuffer(bytes.fromhex(digest(changed)), np.uint8)
     _LAST[module] = (looks, behaviour)
     return behaviour
 

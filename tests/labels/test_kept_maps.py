@@ -14,7 +14,7 @@ from scenelens.labels import concept_maps, kept_maps, layer_maps
 from scenelens.labels.kept_maps import _KeptMaps
 from scenelens.labels.layer_maps import LayerMaps
 from scenelens.localization.study_localizers import open_localizers
-from scenelens.networks import CaffeNet, Network, Preprocessing, record
+from scenelens.networks import CaffeNet, Network, Preprocessing, ablate, record
 from scenelens.studies import open_study
 from scenelens.studies import study as study_module
 from tests.annotated_study import annotated_study
@@ -64,6 +64,15 @@ def test_what_was_added_is_read_bit_by_bit(network, files, tmp_path):
             assert all(np.array_equal(found[layer], values[layer][k].numpy()) for layer in LAYERS)
         assert not kept.has(files[0], ["fc7"])
     assert _KeptMaps.of(network) is None
+
+
+def test_maps_of_the_whole_network_are_not_those_with_units_switched_off(network, files, tmp_path):
+    with _KeptMaps.open([network], files, tmp_path):
+        whole = _KeptMaps.of(network)
+        assert whole is not None
+        with ablate(network, "conv3", [0]):
+            assert _KeptMaps.of(network) is None
+        assert _KeptMaps.of(network) is whole
 
 
 def test_a_file_has_several_names_and_others_are_not_kept(network, files, tmp_path):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from scenelens import caches
-from scenelens.networks import Network, Preprocessing, record
+from scenelens.networks import Network, Preprocessing, ablate, record
 from scenelens.studies import behaviour
 from scenelens.studies.behaviour import network_variant
 from tests.studies.test_index import build, picture_folder, small_network
@@ -113,6 +113,26 @@ def test_a_hook_of_the_package_is_no_change(tmp_path):
     assert network_variant(network, tmp_path) == ""
     with record(network, "3"):
         assert network_variant(network, tmp_path) == ""
+
+
+@pytest.mark.parametrize("ablated_first", [False, True])
+def test_units_that_are_switched_off_are_a_variant_also_where_they_were_silent(tmp_path, ablated_first):
+    network = small_network()
+    with torch.no_grad():
+        network.module[0].bias[1] = -1e3  # it responds to nothing, so that no number shows the difference
+    names = {}
+    for changed in (True, False) if ablated_first else (False, True):
+        if not changed:
+            names[""] = network_variant(network, tmp_path)
+            continue
+        for units in ([1], [2], [1, 2]):
+            with ablate(network, "3", units):
+                names[str(units)] = network_variant(network, tmp_path)
+                assert network_variant(network, tmp_path) == names[str(units)]
+    assert names[""] == ""  # what is shipped is the whole network's, whoever came first
+    assert all(len(names[str(units)]) == 8 for units in ([1], [2], [1, 2]))
+    assert len(set(names.values())) == 4
+    assert network_variant(network, tmp_path) == ""
 
 
 def test_a_record_works_where_forward_was_replaced_on_the_instance():

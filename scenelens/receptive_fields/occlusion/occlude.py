@@ -26,6 +26,7 @@ from scenelens.networks import (
     Preprocessing,
     Step,
     Untraceable,
+    ablated,
     layer_step,
 )
 from scenelens.receptive_fields.occlusion.check import _difference, _marks
@@ -403,6 +404,8 @@ def _checked(
 
 def _intervention(module: nn.Module) -> str:
     """Which hook or replaced method may change what modules do; empty where there is none."""
+    if ablated(module):
+        return "Units of the network are switched off or set to a value."
     hooks = [getattr(torch_module, f"_global_forward{name}_hooks") for name in ("", "_pre")]
     if any(hooks) or any(one._forward_hooks or one._forward_pre_hooks for one in module.modules()):
         return "The network has hooks."
