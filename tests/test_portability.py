@@ -23,7 +23,7 @@ from scenelens.analysis import UnitAnalysis
 from scenelens.files import file_name
 from scenelens.labels import LabelStore
 from scenelens.studies import Study, open_study
-from scenelens.unit_semantics.session import AnnotationSession
+from scenelens.unit_semantics.session import _AnnotationSession
 from scenelens.workbook.__main__ import main as workbook
 from tests.annotated_study import annotated_study
 from tests.requirements_gate import ROOT
@@ -88,9 +88,9 @@ def use(folder: Path, odd: bool) -> Used:
 
 def answered(study: Study) -> Path:
     """Begin an answer, go on with it in a new session, save it, and merge it into another file."""
-    session = AnnotationSession(study, [("scene", "pool5", 3)], "Ann")
+    session = _AnnotationSession(study, [("scene", "pool5", 3)], "Ann")
     session.concept = "a lamp"
-    again = AnnotationSession(study, [("scene", "pool5", 3)], "Ann")
+    again = _AnnotationSession(study, [("scene", "pool5", 3)], "Ann")
     assert again.concept == "a lamp"
     again.type = "object"
     again.mark_all(sorted(again.task().catch))

@@ -18,7 +18,7 @@ from scenelens.images import load_image
 from scenelens.studies import ActivationIndex, Study
 
 
-class AnnotatedPeaks:
+class _AnnotatedPeaks:
     """The peaks of a network's units on a study's annotated images.
 
     Parameters

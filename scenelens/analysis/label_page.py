@@ -38,7 +38,7 @@ _TEMPLATES = jinja2.Environment(
 )
 
 
-def write_label_page(study: Study, network: str, labels: pd.DataFrame, folder: Path, top: int) -> Path:
+def _write_label_page(study: Study, network: str, labels: pd.DataFrame, folder: Path, top: int) -> Path:
     """Write ``labels.csv`` and ``labels.html``.
 
     Parameters

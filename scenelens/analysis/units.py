@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenelens.analysis.annotated_peaks import AnnotatedPeaks
-from scenelens.analysis.label_page import write_label_page
+from scenelens.analysis.annotated_peaks import _AnnotatedPeaks
+from scenelens.analysis.label_page import _write_label_page
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import replace_file
 from scenelens.intervals import bootstrap_interval, wilson_interval
@@ -60,8 +60,8 @@ class UnitAnalysis:
         return f"UnitAnalysis({self.study.name!r}, {self.name!r})"
 
     @cached_property
-    def _annotated(self) -> AnnotatedPeaks:
-        return AnnotatedPeaks(self.study, self.name)
+    def _annotated(self) -> _AnnotatedPeaks:
+        return _AnnotatedPeaks(self.study, self.name)
 
     def _layer(self, layer: str | None) -> str:
         """A layer's name, checked; by default the deepest one with a map."""
@@ -439,7 +439,7 @@ class UnitAnalysis:
             raise SceneLensError(
                 f"there is no label of the {self.name} network to write, of {len(labels)} given."
             )
-        return write_label_page(self.study, self.name, own, Path(folder), top)
+        return _write_label_page(self.study, self.name, own, Path(folder), top)
 
 
 def _judge(shown: np.ndarray, peaks: np.ndarray) -> dict[str, float]:

@@ -19,13 +19,13 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
 from scenelens.labels.colours_and_elements import MEASURED_MAPS
 from scenelens.labels.kept_maps import _KeptMaps
-from scenelens.labels.table import concept_type
+from scenelens.labels.table import _concept_type
 from scenelens.labels.tally import _Combinations
 from scenelens.networks import Network, Preprocessing
 
 #: The kind of concept that stands for whole images.
 SCENES = "scenes"
-# Kinds of concepts as annotations name them, and what `concept_type` calls them.
+# Kinds of concepts as annotations name them, and what `_concept_type` calls them.
 _ANNOTATED = {"objects": "object", "parts": "part", "materials": "material"}
 # The share of the frame from which a concept counts as present. Nearly every image has some grey pixels, so
 # colours and elements need more than one pixel; for annotated concepts one is enough.
@@ -107,7 +107,7 @@ class ConceptMaps:
     def concepts(self) -> pd.DataFrame:
         """One row per concept, in the order of their numbers (from 1): ``concept``, ``kind``, ``type``."""
         kinds = {SCENES: "scene", **_ANNOTATED}
-        rows = [(name, kind, concept_type(kinds.get(kind, "color"), name)) for kind, name in self._order]
+        rows = [(name, kind, _concept_type(kinds.get(kind, "color"), name)) for kind, name in self._order]
         return pd.DataFrame(rows, columns=["concept", "kind", "type"])
 
     @property

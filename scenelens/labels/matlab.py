@@ -34,7 +34,7 @@ class _Element(NamedTuple):
     data: memoryview
 
 
-def read_mat(content: bytes) -> dict[str, Any]:
+def _read_mat(content: bytes) -> dict[str, Any]:
     """Read the arrays of a MATLAB 5 file.
 
     Parameters
@@ -55,7 +55,7 @@ def read_mat(content: bytes) -> dict[str, Any]:
 
     Examples
     --------
-    >>> read_mat(b"MATLAB")
+    >>> _read_mat(b"MATLAB")
     Traceback (most recent call last):
     ...
     ValueError: it has no header of MATLAB 5

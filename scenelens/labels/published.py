@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from scenelens.errors import SceneLensError
-from scenelens.labels.matlab import read_mat
-from scenelens.labels.table import CATEGORIES, TYPES, check_labels, concept_type
+from scenelens.labels.matlab import _read_mat
+from scenelens.labels.table import CATEGORIES, TYPES, _concept_type, check_labels
 
 #: Which network of a study each network with published labels is.
 ROLES = {"places205-alexnet": "scene", "places365-alexnet": "scene", "imagenet-alexnet": "object"}
@@ -94,7 +94,7 @@ def _mat(path: Path) -> dict:
             f"there is no file {path} (the answers are in github.com/zhoubolei/cnnvisualizer)."
         )
     try:
-        return read_mat(path.read_bytes())
+        return _read_mat(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SceneLensError(f"{path} is not a readable MATLAB 5 file ({error}); fetch it again.") from None
 
@@ -226,6 +226,6 @@ def _dissected(unit: pd.Series, best_only: bool) -> list[dict]:
             "iou": float(unit[f"{kind}-iou"]),
             "coverage": float(unit[f"{kind}-intersect"]) / active if active else float("nan"),
         }
-        label = {"concept": concept, "type": concept_type(kind, concept), "category": kind}
+        label = {"concept": concept, "type": _concept_type(kind, concept), "category": kind}
         rows.append({"unit": int(unit["unit"]) - 1, **label, **measured})
     return rows

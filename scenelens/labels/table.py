@@ -330,7 +330,7 @@ def names_text(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(shown) + (f" or {last}" if last else "")
 
 
-def concept_type(kind: str, concept: str) -> str:
+def _concept_type(kind: str, concept: str) -> str:
     """The semantic type of an annotated concept.
 
     Parameters
@@ -352,7 +352,7 @@ def concept_type(kind: str, concept: str) -> str:
 
     Examples
     --------
-    >>> concept_type("object", "sky"), concept_type("part", "wheel")
+    >>> _concept_type("object", "sky"), _concept_type("part", "wheel")
     ('region or surface', 'object part')
     """
     if kind not in CATEGORIES:

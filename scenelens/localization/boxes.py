@@ -5,7 +5,7 @@ receptive field, a square as large as the measured field. The box is the smalles
 squares. Several units may find the same thing, so boxes of one concept that overlap are merged.
 
 `LabelledUnits` is made once from a table of labels and then used by all steps of section 4.2: calibration,
-localization and scoring. It has one `LayerUnits` per layer, which knows everything that is needed to turn
+localization and scoring. It has one `_LayerUnits` per layer, which knows everything that is needed to turn
 this layer's maps into boxes: where the positions lie, which units count, their thresholds, and their fields.
 """
 
@@ -34,7 +34,7 @@ _OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
-class LayerUnits:
+class _LayerUnits:
     """The labelled units of one layer, and all that turns the layer's maps into boxes.
 
     Attributes
@@ -150,7 +150,7 @@ class LabelledUnits:
     table : pandas.DataFrame
         One row per unit, in the schema of ``labels.COLUMNS``: layer, unit, concept, type, kind ("" where it
         is not known), perhaps threshold, and more.
-    layers : dict of str to LayerUnits
+    layers : dict of str to _LayerUnits
         The units by layer.
     fields : dict of str to dict of int to EmpiricalRF
         The measured fields, by layer and unit.
@@ -158,7 +158,7 @@ class LabelledUnits:
 
     network: Network
     table: pd.DataFrame
-    layers: dict[str, LayerUnits]
+    layers: dict[str, _LayerUnits]
     fields: dict[str, dict[int, EmpiricalRF]]
 
     @classmethod
@@ -304,11 +304,11 @@ def _own_labels(network: Network, labels: pd.DataFrame) -> pd.DataFrame:
 
 def _layer_units(
     network: Network, layer: str, table: pd.DataFrame, fields: Mapping[int, EmpiricalRF]
-) -> LayerUnits:
+) -> _LayerUnits:
     rows = np.flatnonzero(table.layer == layer)
     units, grid = table.unit.to_numpy(np.int64)[rows], network.grid(layer)
     levels = table.threshold if "threshold" in table else pd.Series(np.nan, table.index)
-    return LayerUnits(
+    return _LayerUnits(
         layer,
         rows,
         units,
@@ -354,7 +354,7 @@ _inner = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 @njit(cache=True, nogil=True)
 def _find_boxes(maps, chosen, thresholds, squares, start, stride, frame):
-    """See `LayerUnits.find`; the first result is each box's number in `chosen`."""
+    """See `_LayerUnits.find`; the first result is each box's number in `chosen`."""
     h, w = maps.shape[1:]
     # Groups do not touch, so no more than every second position of every second row begins one.
     most = len(chosen) * ((h + 1) // 2) * ((w + 1) // 2)

@@ -1,7 +1,7 @@
 """The computing side of the widget: find objects in any image of a study, or in the reader's own.
 
-An `ImageReader` knows which network, image, layer and least confidence are chosen and which box is looked at,
-and computes what there is to see. It needs no notebook; `localize_image` shows it.
+An `_ImageReader` knows which network, image, layer and least confidence are chosen and which box is looked
+at, and computes what there is to see. It needs no notebook; `localize_image` shows it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scenelens.unfinished import Stamp, Unfinished
 MOST = 8
 
 
-class ImageReader(traitlets.HasTraits):
+class _ImageReader(traitlets.HasTraits):
     """An image, and what a network of a study finds in it.
 
     Parameters

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from scenelens.localization.boxes import LayerUnits
+from scenelens.localization.boxes import _LayerUnits
 from scenelens.networks import Axis, Network, interpolate, record
 
 BINS = 512  # of a detector's scores
@@ -65,7 +65,7 @@ class ScoredDetector(NamedTuple):
         scales = np.maximum(np.array(self.thresholds, np.float32), 1e-6)  # a silent unit's threshold is 0
         return np.asarray((maps[list(self.units)] / scales[:, None, None]).max(0))
 
-    def active_pixels(self, network: Network, frame: np.ndarray, layer: LayerUnits) -> np.ndarray:
+    def active_pixels(self, network: Network, frame: np.ndarray, layer: _LayerUnits) -> np.ndarray:
         """Return where the detector is active in an image; runs the network.
 
         Parameters
@@ -74,7 +74,7 @@ class ScoredDetector(NamedTuple):
             The network.
         frame : numpy.ndarray
             uint8 RGB (H, W, 3), from ``network.show_input``.
-        layer : LayerUnits
+        layer : _LayerUnits
             The detector's layer.
 
         Returns
@@ -88,7 +88,7 @@ class ScoredDetector(NamedTuple):
         return interpolate(self.responses(maps), layer.axes) > 1
 
     def count_pixels(
-        self, maps: np.ndarray, mask: np.ndarray, layer: LayerUnits, bins: np.ndarray
+        self, maps: np.ndarray, mask: np.ndarray, layer: _LayerUnits, bins: np.ndarray
     ) -> tuple[int, int, float]:
         """Count the pixels of one image by the detector's score.
 
@@ -98,7 +98,7 @@ class ScoredDetector(NamedTuple):
             (all units of the layer, h, w) float32, one image's maps.
         mask : numpy.ndarray
             (H, W) bool, the pixels of the object.
-        layer : LayerUnits
+        layer : _LayerUnits
             The detector's layer.
         bins : numpy.ndarray
             (2, n) int64, pixels off and on the object by score; changed in place. A score z > 0, in

@@ -20,7 +20,7 @@ import pandas as pd
 from scenelens.annotations import Annotations
 from scenelens.errors import SceneLensError, close_names
 from scenelens.intervals import bootstrap_interval
-from scenelens.localization.boxes import LabelledUnits, LayerUnits
+from scenelens.localization.boxes import LabelledUnits, _LayerUnits
 from scenelens.localization.calibration import FACTS, HERE
 from scenelens.localization.category_null import _CategoryNull
 from scenelens.localization.localizer import Localizer
@@ -301,7 +301,7 @@ class _Counts:
     """The counts of some detectors and of a localizer's boxes, one image after the other."""
 
     def __init__(
-        self, layers: Mapping[str, LayerUnits], detectors: list[ScoredDetector], boxes: _Boxes | None
+        self, layers: Mapping[str, _LayerUnits], detectors: list[ScoredDetector], boxes: _Boxes | None
     ) -> None:
         self.layers, self.detectors, self.boxes = layers, detectors, boxes
         self.bins = np.zeros((len(detectors), 2, BINS), np.int64)

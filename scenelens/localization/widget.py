@@ -1,6 +1,6 @@
 """Find objects in any image: the scene's scores, the boxes of each layer, and the units behind every box.
 
-`localize_image` shows an `ImageReader`, which does the computing. A button stands for each box. When it is
+`localize_image` shows an `_ImageReader`, which does the computing. A button stands for each box. When it is
 clicked, the top images and the receptive field of the box's unit appear.
 """
 
@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from scenelens.localization.figures import BOX_COLORS, Spot, _room_for
-from scenelens.localization.image_reader import MOST, ImageReader
+from scenelens.localization.image_reader import MOST, _ImageReader
 from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import number, percent, words
 from scenelens.studies import Study, top_images
@@ -55,29 +55,29 @@ def localize_image(study: Study, network: str = "", image: str | None = None) ->
     Returns
     -------
     ipywidgets.VBox
-        A view that a notebook shows; ``.model`` is its `ImageReader`.
+        A view that a notebook shows; ``.model`` is its `_ImageReader`.
 
     Raises
     ------
     SceneLensError
         If the study has no such network or image; CannotAnswerError where it has no annotations, or too few.
     """
-    return _LocalizeImage(ImageReader(study, network, image))
+    return _LocalizeImage(_ImageReader(study, network, image))
 
 
 class _LocalizeImage(WidgetRoot):
-    """The view of an `ImageReader`.
+    """The view of an `_ImageReader`.
 
     Its parts have CSS classes: sl-network, sl-layer, sl-folder, sl-number, sl-upload, sl-least, sl-reading,
     sl-box-1 ..., sl-unit-picture.
 
     Parameters
     ----------
-    model : ImageReader
+    model : _ImageReader
         What it shows; they follow each other.
     """
 
-    def __init__(self, model: ImageReader) -> None:
+    def __init__(self, model: _ImageReader) -> None:
         self.model, self.status = model, Status()
         self.folders = _by_folder(model.paths)
         self.network = UnitView.dropdown("Network", model.networks(), model.network)
@@ -201,7 +201,7 @@ def _by_folder(paths: dict[str, Path]) -> dict[str, list[str]]:
     return folders
 
 
-def _page(model: ImageReader) -> np.ndarray:
+def _page(model: _ImageReader) -> np.ndarray:
     """The image with its boxes, and the scene's scores to the right of it, uint8 RGB."""
     page, frame = Image.new("RGB", (_SIDE + _SCORES, _SIDE), "white"), model.seen.frame
     page.paste(Image.fromarray(frame).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC), (0, 0))
@@ -211,7 +211,7 @@ def _page(model: ImageReader) -> np.ndarray:
     return np.asarray(page)
 
 
-def _unit_page(model: ImageReader) -> np.ndarray | None:
+def _unit_page(model: _ImageReader) -> np.ndarray | None:
     """Field and top images of the unit behind the box that is looked at, uint8 RGB; None where none is."""
     unit = model.unit()
     if unit is None:

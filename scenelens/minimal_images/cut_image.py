@@ -16,7 +16,7 @@ import torch
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
-from scenelens.minimal_images.gradient_domain import GradientBases
+from scenelens.minimal_images.gradient_domain import _GradientBases
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.segmentation import segment_image
 from scenelens.networks import Network
@@ -24,7 +24,7 @@ from scenelens.networks import Network
 BATCH = 32  # pictures that go through the network together
 
 
-class ClassScores(NamedTuple):
+class _ClassScores(NamedTuple):
     """What a network says about one class on some pictures: arrays with one entry per picture.
 
     Attributes
@@ -47,7 +47,7 @@ class ClassScores(NamedTuple):
         """The probability of the class, 0..1."""
         return np.exp(self.log_score)
 
-    def pick(self, n: int) -> ClassScores:
+    def pick(self, n: int) -> _ClassScores:
         """Return the scores on one of the pictures.
 
         Parameters
@@ -57,13 +57,13 @@ class ClassScores(NamedTuple):
 
         Returns
         -------
-        ClassScores
+        _ClassScores
             Arrays of one entry.
         """
-        return ClassScores(*(column[n : n + 1] for column in self))
+        return _ClassScores(*(column[n : n + 1] for column in self))
 
     @classmethod
-    def of_logits(cls, logits: np.ndarray, target: int) -> ClassScores:
+    def of_logits(cls, logits: np.ndarray, target: int) -> _ClassScores:
         """Return a class's scores among logits.
 
         Parameters
@@ -75,7 +75,7 @@ class ClassScores(NamedTuple):
 
         Returns
         -------
-        ClassScores
+        _ClassScores
             Arrays of N entries.
 
         Raises
@@ -85,7 +85,7 @@ class ClassScores(NamedTuple):
 
         Examples
         --------
-        >>> found = ClassScores.of_logits(np.array([[0.0, 0.0], [3.0, 1.0]]), 1)
+        >>> found = _ClassScores.of_logits(np.array([[0.0, 0.0], [3.0, 1.0]]), 1)
         >>> found.score.round(3).tolist(), found.rank.tolist(), found.predicted.tolist()
         ([0.5, 0.119], [2, 2], [0, 0])
         """
@@ -203,11 +203,11 @@ class CutImage:
         return int(target)
 
     @cached_property
-    def whole_scores(self) -> ClassScores:
+    def whole_scores(self) -> _ClassScores:
         """The class's scores when nothing is removed."""
         logits = self._logits(self.frame[None])
         number = int(logits[0].argmax()) if self.given_target is None else self.given_target
-        return ClassScores.of_logits(logits, number)
+        return _ClassScores.of_logits(logits, number)
 
     @property
     def target_number(self) -> int:
@@ -220,9 +220,9 @@ class CutImage:
         return self.network.classes[self.target_number]
 
     @cached_property
-    def bases(self) -> GradientBases:
-        """The segments' `GradientBases`, made at first use: an image that is not recognised needs none."""
-        return GradientBases(self.frame, self.regions.segment_map)
+    def bases(self) -> _GradientBases:
+        """The segments' `_GradientBases`, made at first use: an image that is not recognised needs none."""
+        return _GradientBases(self.frame, self.regions.segment_map)
 
     def picture(self, kept: Any) -> np.ndarray:
         """Return the frame with only some of its segments.
@@ -239,7 +239,7 @@ class CutImage:
         """
         return self.bases.picture(np.asarray(kept, dtype=bool))
 
-    def scores(self, kept: Any) -> ClassScores:
+    def scores(self, kept: Any) -> _ClassScores:
         """Return the class's scores when only some segments are kept.
 
         Parameters
@@ -249,15 +249,15 @@ class CutImage:
 
         Returns
         -------
-        ClassScores
+        _ClassScores
             One entry per choice.
         """
         choices = np.atleast_2d(np.asarray(kept, dtype=bool))
         return self._scores(self.bases.pictures(batch) for batch in _batches(choices))
 
     def scores_without(
-        self, kept: np.ndarray, segments: np.ndarray, current: ClassScores | None = None
-    ) -> ClassScores:
+        self, kept: np.ndarray, segments: np.ndarray, current: _ClassScores | None = None
+    ) -> _ClassScores:
         """Return the class's scores when each of some kept segments is removed too, one at a time.
 
         Parameters
@@ -266,13 +266,13 @@ class CutImage:
             (n,) bool, which segments are kept.
         segments : numpy.ndarray
             (N,) the numbers of the candidates, all of them among the kept segments.
-        current : ClassScores, optional
+        current : _ClassScores, optional
             The scores with all of `kept`, where they are known. A segment without any difference between its
             pixels then does not go through the network: its removal leaves the picture as it is.
 
         Returns
         -------
-        ClassScores
+        _ClassScores
             One entry per candidate, in the order of `segments`.
         """
         changing = np.ones(len(segments), bool) if current is None else self.bases.has_gradient[segments]
@@ -280,15 +280,15 @@ class CutImage:
         computed = self._scores(pictures)
         if current is None or changing.all():
             return computed
-        found = ClassScores(*(np.full(len(segments), column[0]) for column in current))
+        found = _ClassScores(*(np.full(len(segments), column[0]) for column in current))
         for column, values in zip(found, computed, strict=True):
             column[changing] = values
         return found
 
-    def _scores(self, batches: Iterable[np.ndarray]) -> ClassScores:
+    def _scores(self, batches: Iterable[np.ndarray]) -> _ClassScores:
         logits = [self._logits(pictures) for pictures in batches]
         empty = np.zeros((0, len(self.network.classes)))
-        return ClassScores.of_logits(np.concatenate(logits or [empty]), self.target_number)
+        return _ClassScores.of_logits(np.concatenate(logits or [empty]), self.target_number)
 
     def _logits(self, pictures: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -32,7 +32,7 @@ from scenelens.errors import SceneLensError
 from scenelens.networks import Preprocessing
 
 
-class GradientBases:
+class _GradientBases:
     """One basis per segment: an image is its mean colour plus the sum of the bases of its segments.
 
     Parameters
@@ -69,7 +69,7 @@ class GradientBases:
     Examples
     --------
     >>> image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    >>> bases = GradientBases(image, np.array([[0, 0, 1, 1]] * 4))
+    >>> bases = _GradientBases(image, np.array([[0, 0, 1, 1]] * 4))
     >>> bool((bases.picture([True, True]) == image).all())
     True
     >>> bases.picture([False, False])[0, 0].tolist()  # the mean colour, halves rounded up
@@ -94,7 +94,7 @@ class GradientBases:
 
         Examples
         --------
-        >>> down, right = GradientBases.forward_differences(np.array([[1, 2], [4, 8]]))
+        >>> down, right = _GradientBases.forward_differences(np.array([[1, 2], [4, 8]]))
         >>> down.tolist(), right.tolist()
         ([[3.0, 6.0], [0.0, 0.0]], [[1.0, 0.0], [4.0, 0.0]])
         """
@@ -211,7 +211,7 @@ def _subtract(total: np.ndarray, bases: np.ndarray, which: np.ndarray, shift: in
 
 def _bases(image: np.ndarray, segment_map: np.ndarray) -> np.ndarray:
     """Return the basis of each segment, float64 (n, 3, H, W), in grey levels, of mean 0."""
-    down, right = (np.moveaxis(one, 2, 0) for one in GradientBases.forward_differences(image))
+    down, right = (np.moveaxis(one, 2, 0) for one in _GradientBases.forward_differences(image))
     boxes = find_objects(segment_map + 1)  # which skips 0
     bases = np.zeros((len(boxes), 3, *segment_map.shape))
     for segment, box in enumerate(boxes):

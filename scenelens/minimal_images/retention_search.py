@@ -30,7 +30,7 @@ from scenelens.images import load_image
 from scenelens.intervals import wilson_interval
 from scenelens.minimal_images.cut_image import BATCH, CutImage
 from scenelens.minimal_images.regions import REST, Regions
-from scenelens.minimal_images.search import RULES, kept_by_rule, simplify
+from scenelens.minimal_images.search import RULES, _kept_by_rule, simplify
 from scenelens.minimal_images.segmentation import regions_from_annotation
 from scenelens.networks import Network
 from scenelens.studies import variant_parts
@@ -54,7 +54,7 @@ _COLUMNS = [
 
 
 @dataclass(frozen=True)
-class ImageRetention:
+class _ImageRetention:
     """Which segments of one image its minimal image keeps, in either order of removal.
 
     Attributes
@@ -88,7 +88,7 @@ class ImageRetention:
     empty: str = ""
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> ImageRetention:
+    def from_json(cls, stored: Mapping[str, Any]) -> _ImageRetention:
         """Return what a JSON file holds, where tuples have become lists.
 
         Parameters
@@ -98,7 +98,7 @@ class ImageRetention:
 
         Returns
         -------
-        ImageRetention
+        _ImageRetention
             The same with tuples.
         """
         columns: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
@@ -170,7 +170,7 @@ class ImageRetention:
 
         Examples
         --------
-        >>> one = ImageRetention("a", "", ("bed", "wall", "lamp"), (.5, .3, .2), (True, False, False))
+        >>> one = _ImageRetention("a", "", ("bed", "wall", "lamp"), (.5, .3, .2), (True, False, False))
         >>> one.chance("bed")
         0.33333333333333337
         """
@@ -204,7 +204,7 @@ class Retention:
         The annotations' scene category.
     target : str
         The network's class.
-    per_image : tuple of ImageRetention
+    per_image : tuple of _ImageRetention
         One entry per annotated image of the category.
     provenance : dict
         Network, weights, preprocessing, rules, seed, number of images.
@@ -214,12 +214,12 @@ class Retention:
 
     category: str
     target: str
-    per_image: tuple[ImageRetention, ...]
+    per_image: tuple[_ImageRetention, ...]
     provenance: dict[str, Any] = field(repr=False)
     rule: str = "class"
 
     @property
-    def counted(self) -> list[ImageRetention]:
+    def counted(self) -> list[_ImageRetention]:
         """The images that the network classified correctly and that were simplified."""
         return [one for one in self.per_image if not one.reason]
 
@@ -292,11 +292,11 @@ class Retention:
         return f"{self.category}: {n} of {n_all} annotated images classified correctly and simplified"
 
 
-def _retention_table(counted: Sequence[ImageRetention], rule: str = "class") -> pd.DataFrame:
+def _retention_table(counted: Sequence[_ImageRetention], rule: str = "class") -> pd.DataFrame:
     """Return `Retention.table` for the images that count.
 
-    >>> one = ImageRetention("a", "", ("bed", "wall"), (.25, .75), (True, False), (True, True))
-    >>> two = ImageRetention("b", "", ("bed", "lamp"), (.75, .25), (True, False), (False, True))
+    >>> one = _ImageRetention("a", "", ("bed", "wall"), (.25, .75), (True, False), (True, True))
+    >>> two = _ImageRetention("b", "", ("bed", "lamp"), (.75, .25), (True, False), (False, True))
     >>> _retention_table([one, two])[["object", "n", "kept", "share", "random", "by_chance", "area"]]
       object  n  kept  share  random  by_chance  area
     0    bed  2     2    1.0     0.5        0.5  0.50
@@ -310,7 +310,7 @@ def _retention_table(counted: Sequence[ImageRetention], rule: str = "class") -> 
     return table.loc[order].reset_index(drop=True)
 
 
-def _row(name: str, images: list[ImageRetention], rule: str) -> list[Any]:
+def _row(name: str, images: list[_ImageRetention], rule: str) -> list[Any]:
     n = len(images)
     kept = sum(one.keeps(name, one.kept(rule)) for one in images)
     random = sum(one.keeps(name, one.random) for one in images)
@@ -331,7 +331,7 @@ def retention(
     at_most: int = 60,
     seed: int = 0,
     cache: str | Path | None = None,
-    known: Mapping[str, ImageRetention] | None = None,
+    known: Mapping[str, _ImageRetention] | None = None,
     progress: bool = True,
     rule: str = "class",
 ) -> Retention:
@@ -357,7 +357,7 @@ def retention(
         Seed of the random orders.
     cache : str or Path, optional
         Folder in which the search in each image is cached.
-    known : mapping of str to ImageRetention, optional
+    known : mapping of str to _ImageRetention, optional
         Results from elsewhere, by image. One is used where its segments are those of the image, by name and
         size.
     progress : bool, optional
@@ -421,15 +421,15 @@ class _RetentionSearch:
     target: str
     rules: dict[str, Any]
     cache: Path | None
-    known: Mapping[str, ImageRetention]
+    known: Mapping[str, _ImageRetention]
     load: Callable[[Path], np.ndarray] = load_image
 
-    def of_image(self, image: str) -> ImageRetention:
+    def of_image(self, image: str) -> _ImageRetention:
         try:
             photograph = self.load(self.annotations.path(image))
             regions = self._regions(image)
         except SceneLensError as error:
-            return ImageRetention(image, f"unreadable: {error}")
+            return _ImageRetention(image, f"unreadable: {error}")
         known = self.known.get(image)
         if known is not None and known.fits(regions.within(self.network.preprocessing)):
             return known
@@ -441,19 +441,19 @@ class _RetentionSearch:
             unpack=lambda content: _unpack(content, image),
         )
 
-    def _search(self, image: str, photograph: np.ndarray, regions: Regions) -> ImageRetention:
+    def _search(self, image: str, photograph: np.ndarray, regions: Regions) -> _ImageRetention:
         cut = CutImage(self.network, photograph, regions, self.target)
         if len(cut.regions) < 2:
-            return ImageRetention(image, "one segment only")
+            return _ImageRetention(image, "one segment only")
         if cut.whole_scores.rank[0] != 1:
-            return ImageRetention(image, simplify(cut).reason)
-        kept = {rule: tuple(map(bool, flags)) for rule, flags in kept_by_rule(cut).items()}
+            return _ImageRetention(image, simplify(cut).reason)
+        kept = {rule: tuple(map(bool, flags)) for rule, flags in _kept_by_rule(cut).items()}
         # Each image has its own random order. It depends on the image's id and not on its place in the list,
         # so that other images of the category can come or go.
         own_seed = zlib.crc32(f"{self.rules['seed']} {image}".encode())
         random = simplify(cut, "random", own_seed)
         nothing = cut.scores(np.zeros(len(cut.regions), bool))
-        return ImageRetention(
+        return _ImageRetention(
             image,
             "",
             cut.regions.names,
@@ -506,9 +506,9 @@ class _RetentionSearch:
         return per_picture * len(images) * float(np.mean(np.square(counts or [1]))) / 2
 
 
-def _unpack(content: bytes, image: str) -> ImageRetention:
+def _unpack(content: bytes, image: str) -> _ImageRetention:
     """Read a cached search. A ValueError makes `cached` search again."""
-    found = ImageRetention.from_json(json.loads(content))
+    found = _ImageRetention.from_json(json.loads(content))
     if found.image != image:
         raise ValueError("a search in another image")
     return found

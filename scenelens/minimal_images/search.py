@@ -21,7 +21,7 @@ import pandas as pd
 from scenelens.caches import cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, digest
-from scenelens.minimal_images.cut_image import BATCH, ClassScores, CutImage
+from scenelens.minimal_images.cut_image import BATCH, CutImage, _ClassScores
 from scenelens.minimal_images.regions import Regions
 from scenelens.networks import Network
 from scenelens.studies import network_inputs, variant_parts
@@ -35,7 +35,7 @@ class _Search(NamedTuple):
     """Segments in the order of their removal, and the scores before all removals and after each."""
 
     removed: list[int]
-    scores: ClassScores
+    scores: _ClassScores
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def simplify(
     return _result(cut, search, order, seed, rule)
 
 
-def kept_by_rule(cut: CutImage) -> dict[str, np.ndarray]:
+def _kept_by_rule(cut: CutImage) -> dict[str, np.ndarray]:
     """Return the segments that the minimal image keeps under every rule, from one search.
 
     Parameters
@@ -272,7 +272,7 @@ def kept_by_rule(cut: CutImage) -> dict[str, np.ndarray]:
     return {rule: _kept(cut, search, rule) for rule in RULES}
 
 
-def _goes_on(scores: ClassScores, rule: str) -> np.ndarray:
+def _goes_on(scores: _ClassScores, rule: str) -> np.ndarray:
     """(N,) bool: for the whole image and the pictures after it, whether a search that sees one goes on."""
     if rule == "half":
         return scores.log_score >= scores.log_score[0] - np.log(2)
@@ -315,7 +315,7 @@ def _random(cut: CutImage, seed: int, rule: str) -> _Search:
     scores = _joined(history)
     wrong = np.flatnonzero(~_goes_on(scores, rule))
     last = int(wrong[0]) if len(wrong) else len(scores.rank) - 1
-    return _Search(order[:last].tolist(), ClassScores(*(column[: last + 1] for column in scores)))
+    return _Search(order[:last].tolist(), _ClassScores(*(column[: last + 1] for column in scores)))
 
 
 def _kept(cut: CutImage, search: _Search, rule: str) -> np.ndarray:
@@ -327,8 +327,8 @@ def _kept(cut: CutImage, search: _Search, rule: str) -> np.ndarray:
     return kept
 
 
-def _joined(history: list[ClassScores]) -> ClassScores:
-    return ClassScores(*(np.concatenate(columns) for columns in zip(*history, strict=True)))
+def _joined(history: list[_ClassScores]) -> _ClassScores:
+    return _ClassScores(*(np.concatenate(columns) for columns in zip(*history, strict=True)))
 
 
 def _key(cut: CutImage, order: str, seed: int, rule: str, folder: Path) -> str:
@@ -355,7 +355,7 @@ def _unpack(content: bytes, cut: CutImage, rule: str) -> _Search:
         raise ValueError("columns of different lengths")
     # A damaged file may still be valid JSON. It must not crash later, nor show an impossible search.
     target = predicted[0] if cut.given_target is None else cut.given_target
-    found = _Search(removed, ClassScores(log_score, rank, predicted))
+    found = _Search(removed, _ClassScores(log_score, rank, predicted))
     sound = (
         len(set(removed)) == len(removed)
         and set(removed) <= set(range(len(cut.regions)))

@@ -16,7 +16,7 @@ from sklearn.cluster import AgglomerativeClustering
 
 from scenelens.annotations import Annotations, Shape
 from scenelens.errors import SceneLensError
-from scenelens.minimal_images.gradient_domain import GradientBases
+from scenelens.minimal_images.gradient_domain import _GradientBases
 from scenelens.minimal_images.regions import REST, Regions
 from scenelens.networks import Preprocessing
 
@@ -124,7 +124,7 @@ def _with_edges(lab: np.ndarray, regions: np.ndarray, n_edges: int, width: int) 
     pairs, pixels = _borders(regions)
     if not n_edges or not len(pairs):
         return regions
-    slope = np.hypot(*GradientBases.forward_differences(lab)).max(2)
+    slope = np.hypot(*_GradientBases.forward_differences(lab)).max(2)
     steepest = maximum_filter(slope, 3)  # the border of a superpixel may miss an edge by a pixel
     contrast = steepest.ravel()[pixels].mean(1)
     _, border = np.unique(pairs, axis=0, return_inverse=True)

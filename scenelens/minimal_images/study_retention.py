@@ -27,7 +27,7 @@ from scenelens.caches import read_cached, sealed
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.files import digest, replace_file
 from scenelens.minimal_images.examples import choose_categories
-from scenelens.minimal_images.retention_search import ImageRetention, Retention, retention
+from scenelens.minimal_images.retention_search import Retention, _ImageRetention, retention
 from scenelens.networks import Network, record
 from scenelens.studies import Study, network_variant
 from scenelens.two_networks import MIN_IMAGES, layer_features, layer_pairs
@@ -261,23 +261,23 @@ def _shipped_file(study: Study) -> Path | None:
     return None if folder is None else folder.parent / "retention.json"
 
 
-def _rounded(one: ImageRetention) -> dict[str, Any]:
+def _rounded(one: _ImageRetention) -> dict[str, Any]:
     flags = {rule: list(map(int, getattr(one, rule))) for rule in ("greedy", "random", "half")}
     return asdict(one) | flags | {"shares": [round(share, 5) for share in one.shares]}
 
 
-def _shipped(study: Study) -> Mapping[str, dict[str, ImageRetention]]:
+def _shipped(study: Study) -> Mapping[str, dict[str, _ImageRetention]]:
     path = _shipped_file(study)
     return _read_shipped(path, path.stat().st_mtime_ns) if path and path.exists() else {}
 
 
 @functools.lru_cache(maxsize=2)
-def _read_shipped(path: Path, changed: int) -> dict[str, dict[str, ImageRetention]]:
+def _read_shipped(path: Path, changed: int) -> dict[str, dict[str, _ImageRetention]]:
     """Return the results by key and image; none where the file is damaged. `changed` renews the memory."""
 
-    def unpack(content: bytes) -> dict[str, dict[str, ImageRetention]]:
+    def unpack(content: bytes) -> dict[str, dict[str, _ImageRetention]]:
         return {
-            key: {one.image: one for one in map(ImageRetention.from_json, rows)}
+            key: {one.image: one for one in map(_ImageRetention.from_json, rows)}
             for key, rows in json.loads(content).items()
         }
 

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
 from scenelens.images import load_image
-from scenelens.minimal_images.cut_image import ClassScores, CutImage
+from scenelens.minimal_images.cut_image import CutImage, _ClassScores
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, simplify
 from scenelens.sentences import words
@@ -94,7 +94,7 @@ class _RemovalModel(traitlets.HasTraits):
         return float(self.cut.regions.shares[list(self.kept)].sum())
 
     @property
-    def scores(self) -> ClassScores:
+    def scores(self) -> _ClassScores:
         """The scores of the class on the picture with the kept segments."""
         return self._remembered(self.kept)
 

@@ -148,7 +148,7 @@ def _sizes(data: memoryview) -> list[int]:
     return sizes
 
 
-class CaffeFile:
+class _CaffeFile:
     """A file of Caffe's: the weights of a network, or a mean image.
 
     Parameters
@@ -178,7 +178,7 @@ class CaffeFile:
         >>> import struct, tempfile; file = Path(tempfile.mkdtemp()) / "mean.binaryproto"
         >>> pixels = struct.pack("<3f", 104, 117, 123)
         >>> _ = file.write_bytes(bytes([8, 1, 16, 3, 24, 1, 32, 1, 42, 12]) + pixels)
-        >>> CaffeFile(file).mean().ravel().tolist()
+        >>> _CaffeFile(file).mean().ravel().tolist()
         [104.0, 117.0, 123.0]
         """
         data = self._read()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.caffe import CaffeFile, _Layer
+from scenelens.networks.caffe import _CaffeFile, _Layer
 
 #: Layers that bring photographs in.
 _INPUTS = {
@@ -250,13 +250,13 @@ def _built(layer: _Layer) -> nn.Module:
 
 def _states_its_layers(path: Path) -> bool:
     """Whether a file has more than weights: layers without any, such as poolings."""
-    return any(not layer.blobs for layer in CaffeFile(path)._layers())
+    return any(not layer.blobs for layer in _CaffeFile(path)._layers())
 
 
 def _caffe_network(path: Path) -> nn.Module:
     """The network that a .caffemodel file states, with random weights."""
     try:
-        stated = CaffeFile(path)._layers()
+        stated = _CaffeFile(path)._layers()
         layers, source = _needed(stated)
         module = _CaffeModule(layers, [_built(layer) for layer in layers], source)
     except SceneLensError as error:

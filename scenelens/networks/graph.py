@@ -26,7 +26,7 @@ from scenelens.networks.overwriting import (
     _Tensors,
     _written_nodes,
 )
-from scenelens.networks.points import Point, Traced
+from scenelens.networks.points import Point, _Traced
 from scenelens.networks.tracing import ACTIVATIONS, trace
 
 _POINTWISE = (*ACTIVATIONS, nn.Identity, *DROPOUTS, nn.Hardtanh, nn.Hardsigmoid)
@@ -391,7 +391,7 @@ def _along_channels(node: fx.Node) -> bool:
     return axis in (1, -3)
 
 
-def layer_step(network: Traced | nn.Module, layer: str, sample: torch.Tensor | None = None) -> Step:
+def layer_step(network: _Traced | nn.Module, layer: str, sample: torch.Tensor | None = None) -> Step:
     """Return the step whose value `record` gives for a layer: behind its activation function.
 
     Parameters

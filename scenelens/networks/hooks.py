@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.finite import NonFinite
-from scenelens.networks.points import Point, Traced
+from scenelens.networks.points import Point, _Traced
 from scenelens.networks.tracing import TRACED, trace
 
 _BATCH = 32  # frames of `unit_maps` that run together
@@ -167,7 +167,7 @@ def _copy(layer: str, value: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def record(
-    network: Traced | nn.Module,
+    network: _Traced | nn.Module,
     layers: str | Iterable[str],
     keep: Callable[[str, Tensor], Any] = _copy,
     stop: bool = True,
@@ -242,7 +242,7 @@ def _resolve(network: Any, layers: list[str]) -> tuple[nn.Module, dict[str, str]
     return network, {layer: layer for layer in layers}, None
 
 
-def responses(network: Traced | nn.Module, layer: str, unit: int, image: Any) -> np.ndarray:
+def responses(network: _Traced | nn.Module, layer: str, unit: int, image: Any) -> np.ndarray:
     """Return one unit's responses to one image, over the layer's map.
 
     Parameters
@@ -276,7 +276,7 @@ def responses(network: Traced | nn.Module, layer: str, unit: int, image: Any) ->
     return np.atleast_2d(values[unit].cpu().numpy())
 
 
-def unit_maps(network: Traced, layer: str, unit: int, frames: Sequence[np.ndarray]) -> np.ndarray:
+def unit_maps(network: _Traced, layer: str, unit: int, frames: Sequence[np.ndarray]) -> np.ndarray:
     """Return one unit's responses to several frames.
 
     Parameters

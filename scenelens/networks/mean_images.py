@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.caffe import CaffeFile
+from scenelens.networks.caffe import _CaffeFile
 
 
 def _read_mean_image(path: str) -> np.ndarray:
     """A mean image: float32 (3, height, width), 0..255, in the file's order of channels."""
-    mean = CaffeFile(path).mean() if path.endswith(".binaryproto") else _read_npy(path)
+    mean = _CaffeFile(path).mean() if path.endswith(".binaryproto") else _read_npy(path)
     if mean.ndim != 3 or mean.shape[0] != 3 or 0 in mean.shape:
         raise SceneLensError(f"the mean image {path} has shape {mean.shape}; expected (3, height, width).")
     mean = mean.astype(np.float32)

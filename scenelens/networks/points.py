@@ -94,7 +94,7 @@ class Point:
         )
 
 
-class Traced(Protocol):
+class _Traced(Protocol):
     """What the other files of this room need of a `Network`; stated here, so that they need not import it.
 
     Attributes

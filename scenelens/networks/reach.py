@@ -16,7 +16,7 @@ from torch import nn
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.networks.grid import Grid
-from scenelens.networks.points import Point, Traced
+from scenelens.networks.points import Point, _Traced
 from scenelens.networks.positions import _Span
 from scenelens.networks.tracing import _watched
 
@@ -115,7 +115,7 @@ class RF:
         return None if whole else (low[0], low[1], high[0], high[1])
 
 
-def theoretical_rf(network: Traced | nn.Module, layer: str, input_size: tuple[int, int] | None = None) -> RF:
+def theoretical_rf(network: _Traced | nn.Module, layer: str, input_size: tuple[int, int] | None = None) -> RF:
     """Return the theoretical receptive field of a layer's units (first rows of Table 2).
 
     Parameters
@@ -166,7 +166,7 @@ def theoretical_rf(network: Traced | nn.Module, layer: str, input_size: tuple[in
 
 
 def _spans(
-    network: Traced | nn.Module, layer: str, input_size: tuple[int, int] | None
+    network: _Traced | nn.Module, layer: str, input_size: tuple[int, int] | None
 ) -> tuple[_Span, _Span]:
     if not isinstance(network, nn.Module) and input_size in (None, tuple(network.input_size)):
         return _of_point(network.points[network.module_path(layer)], layer)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from scenelens.errors import SceneLensError, close_names
-from scenelens.networks.caffe import CaffeFile
+from scenelens.networks.caffe import _CaffeFile
 
 _HEAD = 4096  # bytes that tell the kinds apart
 _DEEPEST = 3  # entries within entries of a checkpoint
@@ -90,7 +90,7 @@ def _read_weights(path: str | Path) -> dict[str, dict[str, Tensor]]:
     _check_file(path)
     head = _head(path)
     if path.suffix == ".caffemodel":
-        arrays = CaffeFile(path).weights()
+        arrays = _CaffeFile(path).weights()
         return {"": {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}}
     if _is_safetensors(path, head):
         return {"": _read_safetensors(path)}

@@ -15,9 +15,9 @@ from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.image_folders import find_images
 from scenelens.installation import HERE
-from scenelens.new_study.draft import StudyDraft
-from scenelens.new_study.outlook import Outlook
-from scenelens.new_study.trial import PreparationTrial
+from scenelens.new_study.draft import _StudyDraft
+from scenelens.new_study.outlook import _Outlook
+from scenelens.new_study.trial import _PreparationTrial
 from scenelens.sentences import interval, percent
 from scenelens.studies import Study, StudyTrust, open_study
 
@@ -62,7 +62,7 @@ def begin_study(arguments: Sequence[str]) -> int:
 
 def _begin(options: argparse.Namespace) -> None:
     path = _target(options)
-    draft = StudyDraft(path)
+    draft = _StudyDraft(path)
     for role in _ROLES:
         _take_network(draft, role, options)
     if not draft.networks:
@@ -72,16 +72,16 @@ def _begin(options: argparse.Namespace) -> None:
         StudyTrust(study.file).require(options.trust)
         _find_categories(draft, study)
     with _opened(draft) as study:
-        print("\n".join(Outlook(study).photographs()))
+        print("\n".join(_Outlook(study).photographs()))
         for name in draft.networks:
             _try_preparation(draft, study, name)
     with _opened(draft) as study:  # as it will be written
         for name in study.networks:
             print("; ".join([str(study.networks[name]), *study.networks[name].notes]))
         print("\nWhat the notebooks will answer on this study:")
-        for can, sentence in Outlook(study).answers():
+        for can, sentence in _Outlook(study).answers():
             print(f"  {'yes' if can else 'no ':3}  {sentence}")
-        for sentence in Outlook(study).cautions():
+        for sentence in _Outlook(study).cautions():
             print(f"  but  {sentence}")
     replace_file(path, draft.text().encode())
     print(f"\nWritten: {path}\nNext: {HERE.call('workbook', study=path)}")
@@ -108,7 +108,7 @@ def _asked(given: Any, question: str) -> Any:
     return input(f"{question}: ").strip() if sys.stdin.isatty() else ""
 
 
-def _take_network(draft: StudyDraft, role: str, options: argparse.Namespace) -> None:
+def _take_network(draft: _StudyDraft, role: str, options: argparse.Namespace) -> None:
     def given(key: str) -> Any:
         return getattr(options, f"{role}_{key}")
 
@@ -145,7 +145,7 @@ def _existing(given: str, what: str) -> Path:
     return Path(os.path.abspath(path))
 
 
-def _take_folders(draft: StudyDraft, options: argparse.Namespace) -> None:
+def _take_folders(draft: _StudyDraft, options: argparse.Namespace) -> None:
     scenes = _folders(options.scenes, "Folder of photographs of scenes (empty for none)")
     objects = _folders(options.objects, "Folder of photographs of single objects (empty for none)")
     draft.images = [
@@ -175,7 +175,7 @@ def _folders(given: list[str] | None, question: str) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _opened(draft: StudyDraft) -> Iterator[Study]:
+def _opened(draft: _StudyDraft) -> Iterator[Study]:
     """The study as it would be, from a file that is gone afterwards."""
     # Next to the study: paths and trust start from the file's folder.
     path = draft.path.with_name(f".{draft.path.stem}.draft.toml")
@@ -186,7 +186,7 @@ def _opened(draft: StudyDraft) -> Iterator[Study]:
         path.unlink(missing_ok=True)
 
 
-def _find_categories(draft: StudyDraft, study: Study) -> None:
+def _find_categories(draft: _StudyDraft, study: Study) -> None:
     """Take the files' names for categories in flat folders, where most of them mean a class of a network."""
     classes = [study.networks[name].class_names for name in study.networks]
     for folder, _ in draft.images:
@@ -196,7 +196,7 @@ def _find_categories(draft: StudyDraft, study: Study) -> None:
             draft.by_file_name.add(folder)
 
 
-def _try_preparation(draft: StudyDraft, study: Study, name: str) -> None:
+def _try_preparation(draft: _StudyDraft, study: Study, name: str) -> None:
     """Try the ways to prepare photographs, and take the one with which the network is right most often."""
     network = study.networks[name]
     usual = network.preprocessing
@@ -205,7 +205,7 @@ def _try_preparation(draft: StudyDraft, study: Study, name: str) -> None:
         draft.preprocessing[name] = usual, why
         return
     print(f"Trying ways to prepare photographs for the {name} network ...", flush=True)
-    trial = PreparationTrial.run(study, name, usual)
+    trial = _PreparationTrial.run(study, name, usual)
     sentence = _said(trial)
     print(f"  {sentence}")
     for row in trial.table.head(5).itertuples():
@@ -213,7 +213,7 @@ def _try_preparation(draft: StudyDraft, study: Study, name: str) -> None:
     draft.preprocessing[name] = trial.best, sentence
 
 
-def _said(trial: PreparationTrial) -> str:
+def _said(trial: _PreparationTrial) -> str:
     """What the trial found, in words; it becomes the comment in the file."""
     if trial.table.empty:
         return (

@@ -16,7 +16,7 @@ from scenelens.sentences import one_line
 
 
 @dataclass
-class StudyDraft:
+class _StudyDraft:
     """A study that is being put together.
 
     Attributes

@@ -16,7 +16,7 @@ _PAIR = "a scene and an object network, and scene-centric and object-centric pho
 _KNOWN = "photographs in folders that are named like the network's classes"
 
 
-class Outlook:
+class _Outlook:
     """What a study has, and what the notebooks can answer on it, in sentences.
 
     Parameters

@@ -26,7 +26,7 @@ _Three = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class PreparationTrial:
+class _PreparationTrial:
     """How often a network was right with each way of preparing photographs.
 
     Attributes
@@ -54,7 +54,7 @@ class PreparationTrial:
         return self.ways[self.usual if self.table.empty else str(self.table.way.iloc[0])]
 
     @classmethod
-    def run(cls, study: Study, name: str, usual: Preprocessing) -> PreparationTrial:
+    def run(cls, study: Study, name: str, usual: Preprocessing) -> _PreparationTrial:
         """Try all ways on photographs whose folder means one class of the network.
 
         Parameters
@@ -68,7 +68,7 @@ class PreparationTrial:
 
         Returns
         -------
-        PreparationTrial
+        _PreparationTrial
             The result.
         """
         network, ways = study.networks[name], dict(_ways(usual))

@@ -23,7 +23,7 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.installation import HERE
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields.field import EmpiricalRF
-from scenelens.receptive_fields.network_atlas import NetworkAtlas
+from scenelens.receptive_fields.network_atlas import _NetworkAtlas
 from scenelens.studies import Study
 
 _LONGEST = 240.0  # seconds that one unit may take in a notebook, by estimate; a cell may run for ten minutes
@@ -64,12 +64,12 @@ class Atlas:
     Attributes
     ----------
     parts : dict
-        Network's name -> `NetworkAtlas`, of the trained networks: `StudyNetworks.compared`.
+        Network's name -> `_NetworkAtlas`, of the trained networks: `StudyNetworks.compared`.
     """
 
     def __init__(self, study: Study, n_images: int) -> None:
         self.study, self.n_images = study, n_images
-        self.parts = {name: NetworkAtlas(study, name, n_images) for name in study.networks.compared}
+        self.parts = {name: _NetworkAtlas(study, name, n_images) for name in study.networks.compared}
 
     def pairs(self) -> pd.DataFrame:
         """Which layers are compared.
@@ -122,7 +122,7 @@ class Atlas:
         rows = self.pairs().to_dict("records")
         return [(int(row["depth"]), name, str(row[name])) for row in rows for name in self.parts]
 
-    def part(self, network: str) -> NetworkAtlas:
+    def part(self, network: str) -> _NetworkAtlas:
         """One network's atlas.
 
         Parameters
@@ -132,7 +132,7 @@ class Atlas:
 
         Returns
         -------
-        NetworkAtlas
+        _NetworkAtlas
             Its part of the atlas.
 
         Raises

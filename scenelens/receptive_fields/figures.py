@@ -56,7 +56,7 @@ def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4
     network : str
         The network's name in the study.
     field : EmpiricalRF
-        The field, with the single images' maps, as `NetworkAtlas.compute` gives it.
+        The field, with the single images' maps, as `_NetworkAtlas.compute` gives it.
     n : int, optional
         How many of its images to show; all are averaged.
 
@@ -175,7 +175,7 @@ def convergence(field: EmpiricalRF) -> Plate:
     Parameters
     ----------
     field : EmpiricalRF
-        The field, with the single images' maps, as `NetworkAtlas.compute` gives it.
+        The field, with the single images' maps, as `_NetworkAtlas.compute` gives it.
 
     Returns
     -------

@@ -44,7 +44,7 @@ _SPOKEN = {
 }
 
 
-class NetworkAtlas:
+class _NetworkAtlas:
     """The empirical receptive fields of one network's units.
 
     Parameters

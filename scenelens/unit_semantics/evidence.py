@@ -34,7 +34,7 @@ class _SegmentedImage(NamedTuple):
 
 
 @dataclass(frozen=True)
-class UnitEvidence:
+class _UnitEvidence:
     """A unit's automatic label and the top images that it can be checked on.
 
     Attributes
@@ -63,7 +63,7 @@ class UnitEvidence:
 
 def collect_evidence(
     labels: LabelSet, study: Study, network: str = "", n_units: int = 2, n_images: int = 6
-) -> list[UnitEvidence]:
+) -> list[_UnitEvidence]:
     """Some units of every layer with their automatic labels and top images. This runs the network.
 
     Parameters
@@ -82,7 +82,7 @@ def collect_evidence(
 
     Returns
     -------
-    list of UnitEvidence
+    list of _UnitEvidence
         Early layers first; what `figures.figure_6_units` shows. A layer without any label is left out.
 
     Raises
@@ -105,7 +105,7 @@ def collect_evidence(
 
 def _evidence(
     study: Study, found: AutomaticLabels, maps: ConceptMaps | None, label: Any, n_images: int
-) -> UnitEvidence:
+) -> _UnitEvidence:
     """A unit's top images with its active area, each judged by the concept of its automatic label."""
     network = study.networks[label.network]
     axes = network.axes(label.layer)
@@ -115,7 +115,7 @@ def _evidence(
         values = responses(network, label.layer, int(label.unit), study.load_image(top.image))
         mask = interpolate(values, axes) > threshold
         images.append(_SegmentedImage(top, mask, _judged(maps, label, study.annotated(top.image), mask)))
-    return UnitEvidence(label, tuple(images))
+    return _UnitEvidence(label, tuple(images))
 
 
 def _judged(maps: ConceptMaps | None, label: Any, image: str, mask: np.ndarray) -> bool | None:

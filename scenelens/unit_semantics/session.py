@@ -1,8 +1,8 @@
 """A person annotates a queue of units: what is on screen, what is refused, what is on disk.
 
-`AnnotationSession` is the model of the annotation widget and needs no notebook. An accepted answer is on disk
-before the next unit is shown. An answer that was begun and not sent is on disk at every change (`drafts`): it
-stays with its person and unit, and is there again in the next session.
+`_AnnotationSession` is the model of the annotation widget and needs no notebook. An accepted answer is on
+disk before the next unit is shown. An answer that was begun and not sent is on disk at every change
+(`drafts`): it stays with its person and unit, and is there again in the next session.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from scenelens.receptive_fields import Atlas, open_atlas
 from scenelens.studies import Study
 from scenelens.unit_semantics.drafts import _Drafts
 from scenelens.unit_semantics.queue import Unit, active_units
-from scenelens.unit_semantics.task import AnnotationTask, Answer, annotation_task
+from scenelens.unit_semantics.task import Answer, _AnnotationTask, annotation_task
 
 
-class AnnotationSession(traitlets.HasTraits):
+class _AnnotationSession(traitlets.HasTraits):
     """Who annotates, which unit of the queue is on screen, and the answer as far as it is given.
 
     Parameters
@@ -91,7 +91,7 @@ class AnnotationSession(traitlets.HasTraits):
         self.annotator = annotator
         self.resume()
 
-    def _make_task(self, place: int) -> AnnotationTask:
+    def _make_task(self, place: int) -> _AnnotationTask:
         return annotation_task(self.atlas, *self.units[place], seed=self.seed)
 
     # ---- what is on screen
@@ -101,12 +101,12 @@ class AnnotationSession(traitlets.HasTraits):
         """The unit on screen: network, layer, unit."""
         return self.units[self.place]
 
-    def task(self) -> AnnotationTask:
+    def task(self) -> _AnnotationTask:
         """The images of the unit on screen.
 
         Returns
         -------
-        AnnotationTask
+        _AnnotationTask
             The task; the last four are cached.
         """
         return self._task(self.place)
@@ -360,7 +360,7 @@ class AnnotationSession(traitlets.HasTraits):
             f"saved: {layer}:{unit} of the {network} network is {answer.concept!r} ({answer.type}), {share}"
         )
 
-    def _details(self, task: AnnotationTask, answer: Answer) -> str:
+    def _details(self, task: _AnnotationTask, answer: Answer) -> str:
         images = [one.image for one in task.images]
         about = {
             "marked": [images[place] for place in sorted(answer.marked)],

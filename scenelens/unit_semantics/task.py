@@ -78,7 +78,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class AnnotationTask:
+class _AnnotationTask:
     """A unit's images as they are shown: strongest first, with the catch trials at random places.
 
     Attributes
@@ -182,7 +182,7 @@ class AnnotationTask:
         --------
         >>> blank = np.zeros((1, 1, 3), np.uint8)
         >>> images = [_TaskImage(str(k), blank, blank[..., 0] > 0, 1.0, k == 4) for k in range(12)]
-        >>> task = AnnotationTask("scene", "pool5", 17, tuple(images), "whole image")
+        >>> task = _AnnotationTask("scene", "pool5", 17, tuple(images), "whole image")
         >>> task.refusal(Answer("lamp", frozenset({4, 5}), "object"))
         ''
         >>> task.refusal(Answer("lamp", frozenset({4, 5, 6}), "object"))
@@ -215,7 +215,7 @@ def annotation_task(
     n_images: int = N_IMAGES,
     n_catch: int = N_CATCH,
     seed: int = 0,
-) -> AnnotationTask:
+) -> _AnnotationTask:
     """Choose, segment and order a unit's images.
 
     Parameters
@@ -238,7 +238,7 @@ def annotation_task(
 
     Returns
     -------
-    AnnotationTask
+    _AnnotationTask
         The images in the order in which they are shown.
 
     Raises
@@ -275,7 +275,7 @@ def annotation_task(
             zip([*real, *catch], frames, masks, peaks, strict=True)
         )
     ]
-    return AnnotationTask(network, layer, unit, tuple(shown[k] for k in order), way)
+    return _AnnotationTask(network, layer, unit, tuple(shown[k] for k in order), way)
 
 
 def _choose(

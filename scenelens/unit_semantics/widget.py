@@ -1,6 +1,6 @@
 """The annotation task as a widget: name a unit, mark the images that do not fit, choose a type, go on.
 
-`AnnotationSession` is the model; this is its view, in core ipywidgets. The form comes before the images, so
+`_AnnotationSession` is the model; this is its view, in core ipywidgets. The form comes before the images, so
 that the Tab key reaches it first. Enter in the field of the concept goes on to the numbers of the images that
 do not fit, which can be typed as well as clicked. Each image is a button: Space marks it.
 """
@@ -21,7 +21,7 @@ from scenelens.labels import TYPES, LabelStore
 from scenelens.receptive_fields import Atlas
 from scenelens.studies import Study
 from scenelens.unit_semantics.queue import Unit, _default_queue
-from scenelens.unit_semantics.session import AnnotationSession
+from scenelens.unit_semantics.session import _AnnotationSession
 from scenelens.workbook import NARROW, Status, WidgetRoot, encode, handle_in_order
 
 _SIDE = 176  # width and height of an image, in pixels
@@ -80,7 +80,7 @@ def annotate_units(
     Returns
     -------
     ipywidgets.VBox
-        The widget, to be shown by a notebook; `.model` is its `AnnotationSession`.
+        The widget, to be shown by a notebook; `.model` is its `_AnnotationSession`.
 
     Raises
     ------
@@ -89,17 +89,17 @@ def annotate_units(
     """
     opened = study.study if isinstance(study, Atlas) else study
     queue = _default_queue(opened, n, seed) if units is None else units
-    return _AnnotationWidget(AnnotationSession(study, queue, annotator, store, seed))
+    return _AnnotationWidget(_AnnotationSession(study, queue, annotator, store, seed))
 
 
 class _AnnotationWidget(WidgetRoot):
-    """The view of an `AnnotationSession`.
+    """The view of an `_AnnotationSession`.
 
     Its parts carry CSS classes: sl-annotator, sl-progress, sl-previous, sl-next, sl-concept, sl-marks,
     sl-types, sl-accept, sl-export, sl-size, and sl-tile-1, sl-tile-2 ... for the images' buttons.
     """
 
-    def __init__(self, model: AnnotationSession) -> None:
+    def __init__(self, model: _AnnotationSession) -> None:
         self.model, self.status = model, Status()
         self.controls = _controls()
         self.sheet = ipywidgets.Box().add_class("sl-sheet")

@@ -23,7 +23,7 @@ from scenelens.installation import HERE
 from scenelens.notebook_files import own_notebooks
 from scenelens.processes import cores, ended_by_sigterm
 from scenelens.workbook.glossary import GLOSSARY_PAGE
-from scenelens.workbook.kernels import NotebookKernel
+from scenelens.workbook.kernels import _NotebookKernel
 
 _ABOUT = "Run every notebook of the workbook, and write each as a page."
 _DEFAULT_STUDY = "sceneworld"
@@ -195,7 +195,7 @@ def _running(paths: Sequence[Path], timeout: float, jobs: int) -> Iterator[dict[
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             while not all(one.done() for one in waiting):
-                NotebookKernel.kill_all()
+                _NotebookKernel.kill_all()
                 time.sleep(0.1)
             raise
 
@@ -206,7 +206,7 @@ def _prepare_kernels(jobs: int) -> None:
     threads = str(max(1, cores() // jobs))
     for library in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(library, threads)
-    NotebookKernel.prepare()
+    _NotebookKernel.prepare()
 
 
 def _longest_first(paths: Sequence[Path], folder: Path) -> list[Path]:

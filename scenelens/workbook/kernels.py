@@ -45,12 +45,12 @@ _INLINE = "module://matplotlib_inline.backend_inline"  # ipykernel's choice for 
 _ASK_EVERY = 0.5  # seconds
 
 
-class NotebookKernel(AsyncKernelManager):
+class _NotebookKernel(AsyncKernelManager):
     """Starts and ends one kernel of this Python; what `nbclient` calls a kernel manager.
 
     Examples
     --------
-    >>> NotebookKernel().kernel_spec.argv[1:3]
+    >>> _NotebookKernel().kernel_spec.argv[1:3]
     ['-m', 'ipykernel_launcher']
     """
 

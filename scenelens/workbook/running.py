@@ -23,7 +23,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from scenelens.errors import SceneLensError
-from scenelens.workbook.kernels import NotebookKernel
+from scenelens.workbook.kernels import _NotebookKernel
 from scenelens.workbook.widgets.status import ERROR_CLASS
 
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -163,7 +163,7 @@ def _read_notebook(path: Path) -> NotebookNode:
 
 def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:
     """Execute in place; return the problems that the outputs do not show."""
-    client = NotebookClient(notebook, km=NotebookKernel(), timeout=timeout, store_widget_state=True)
+    client = NotebookClient(notebook, km=_NotebookKernel(), timeout=timeout, store_widget_state=True)
     # An empty profile: start-up files of the user's own could change what a notebook shows. The other
     # variable switches off a debugger's warning, which would be printed into the first cell.
     with tempfile.TemporaryDirectory(prefix="scenelens-profile-") as profile:

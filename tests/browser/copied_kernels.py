@@ -6,9 +6,9 @@ from typing import Any
 
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 
-from scenelens.workbook.kernels import NotebookKernel, _Provisioner
+from scenelens.workbook.kernels import _NotebookKernel, _Provisioner
 
-NotebookKernel.prepare()
+_NotebookKernel.prepare()
 
 
 class CopiedKernel(ServerKernelManager):

@@ -15,9 +15,9 @@ from scipy.io import loadmat, savemat
 from scenelens.errors import SceneLensError
 from scenelens.installation import HERE
 from scenelens.labels.annotator_agreement import Agreement
-from scenelens.labels.matlab import read_mat
+from scenelens.labels.matlab import _read_mat
 from scenelens.labels.published import ROLES, read_amt, read_netdissect
-from scenelens.labels.table import TYPES, concept_type, unit_types
+from scenelens.labels.table import TYPES, _concept_type, unit_types
 from scenelens.unit_semantics.sentences import _side_by_side
 from scenelens.unit_semantics.tables import _type_counts
 from tests.torture.mutate import damaged, scattered
@@ -93,13 +93,13 @@ def test_network_dissections_numbers():
 
 
 def test_types_of_concepts():
-    assert {concept_type(kind, "x") for kind in ("scene", "object", "part", "texture", "color")} == {
+    assert {_concept_type(kind, "x") for kind in ("scene", "object", "part", "texture", "color")} == {
         TYPES[k] for k in (0, 1, 3, 4, 5)
     }
-    assert concept_type("material", "grass") == "texture or material"
-    assert concept_type("object", "grass") == "region or surface"
+    assert _concept_type("material", "grass") == "texture or material"
+    assert _concept_type("object", "grass") == "region or surface"
     with pytest.raises(SceneLensError, match="no kind"):
-        concept_type("smell", "rose")
+        _concept_type("smell", "rose")
 
 
 # ----------------------------------------------------------------------------------------- files made by hand
@@ -159,7 +159,7 @@ def test_arrays_of_every_kind_are_read_as_by_scipy(tmp_path, packed):
     values = {"cells": cells, "text": "two words", "numbers": np.arange(24.0).reshape(2, 3, 4), "x": 3}
     values |= {f"kind_{kind}": np.array([[1, 2], [3, 250]]).astype(kind) for kind in ("i1", "u2", "f4", "u8")}
     savemat(tmp_path / "a.mat", values, do_compression=packed)
-    ours, scipys = read_mat((tmp_path / "a.mat").read_bytes()), loadmat(tmp_path / "a.mat")
+    ours, scipys = _read_mat((tmp_path / "a.mat").read_bytes()), loadmat(tmp_path / "a.mat")
     assert set(values) == set(ours)
     for name in values:
         assert same(ours[name], scipys[name]), name
@@ -168,14 +168,14 @@ def test_arrays_of_every_kind_are_read_as_by_scipy(tmp_path, packed):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_released_files_are_read_as_by_scipy(network):
     path = HERE.published / "unit_annotation" / f"unitAnnotation_{network}.mat"
-    ours, scipys = read_mat(path.read_bytes()), loadmat(path)
+    ours, scipys = _read_mat(path.read_bytes()), loadmat(path)
     for name in ours:
         assert same(ours[name], scipys[name]), name
 
 
 def test_structs_are_left_out_and_other_arrays_are_read(tmp_path):
     savemat(tmp_path / "a.mat", {"struct": {"a": 1}, "x": 2})
-    found = read_mat((tmp_path / "a.mat").read_bytes())
+    found = _read_mat((tmp_path / "a.mat").read_bytes())
     assert found["struct"] is None
     assert found["x"].tolist() == [[2]]
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.localization import widget
-from scenelens.localization.image_reader import ImageReader, _image_paths
+from scenelens.localization.image_reader import _image_paths, _ImageReader
 from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.localization.widget import _SCORES, _SIDE, _TILE, _unit_page, localize_image
 from scenelens.studies.study import open_study
@@ -42,7 +42,7 @@ def names(view) -> list[str]:
     return [button.description for button in view.buttons if button.layout.display != "none"]
 
 
-def with_boxes(view) -> ImageReader:
+def with_boxes(view) -> _ImageReader:
     """The model, moved to an image that has boxes at its layer."""
     model = view.model
     for image in model.paths:
@@ -157,11 +157,11 @@ def test_a_measured_field_is_shown(study, view, monkeypatch):
 
 def test_an_unknown_image_or_network_raises(study, tmp_path):
     with pytest.raises(SceneLensError, match="no image 'attic'"):
-        ImageReader(study, image="attic")
+        _ImageReader(study, image="attic")
     with pytest.raises(SceneLensError, match=r"no network named 'seen'.*scene"):
-        ImageReader(study, "seen")
+        _ImageReader(study, "seen")
     bare = open_study(write_tiny_study(tmp_path))
-    for show in (localize_image, ImageReader):
+    for show in (localize_image, _ImageReader):
         with pytest.raises(CannotAnswerError, match="no annotations"):
             show(bare)
 
@@ -174,7 +174,7 @@ def test_every_image_of_a_study_can_be_chosen_once(study):
 
 def test_what_was_seen_is_looked_at_again_where_the_photograph_or_the_network_has_changed(tmp_path):
     study = annotated_study(tmp_path, 4)
-    model = ImageReader(study, "scene")
+    model = _ImageReader(study, "scene")
     before = model.seen
     assert model.seen is before
     path = model.paths[model.image]

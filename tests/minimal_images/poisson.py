@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.fft
 
-from scenelens.minimal_images.gradient_domain import GradientBases
+from scenelens.minimal_images.gradient_domain import _GradientBases
 
 
 def integrate(down: np.ndarray, right: np.ndarray, mean: float | np.ndarray = 0.0) -> np.ndarray:
@@ -24,6 +24,6 @@ def integrate(down: np.ndarray, right: np.ndarray, mean: float | np.ndarray = 0.
     return scipy.fft.idctn(spectrum / eigenvalues[..., None], axes=(0, 1)) + mean
 
 
-def basis(bases: GradientBases, segment: int) -> np.ndarray:
+def basis(bases: _GradientBases, segment: int) -> np.ndarray:
     """One segment's basis in grey levels, float64 (H, W, 3) of mean 0."""
     return np.ldexp(bases.fixed_point[segment].astype(float), -bases.shift).transpose(1, 2, 0)

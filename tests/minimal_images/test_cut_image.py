@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from scenelens.errors import SceneLensError
-from scenelens.minimal_images.cut_image import BATCH, ClassScores, CutImage
+from scenelens.minimal_images.cut_image import BATCH, CutImage, _ClassScores
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import minimal_image
 from scenelens.networks.network import Network
@@ -23,18 +23,18 @@ def grid(rows: int, columns: int, shape: tuple[int, int] = SIZE) -> np.ndarray:
 
 
 def test_scores_by_hand():
-    found = ClassScores.of_logits(np.log([[0.5, 0.3, 0.2], [0.25, 0.5, 0.25]]), 2)
+    found = _ClassScores.of_logits(np.log([[0.5, 0.3, 0.2], [0.25, 0.5, 0.25]]), 2)
     np.testing.assert_allclose(found.score, [0.2, 0.25])
     assert found.rank.tolist() == [3, 3]  # of equal classes the first is ahead
     assert found.predicted.tolist() == [0, 1]
-    assert ClassScores.of_logits(np.zeros((1, 3)), 0).rank.tolist() == [1]
+    assert _ClassScores.of_logits(np.zeros((1, 3)), 0).rank.tolist() == [1]
 
 
 def test_log_scores_tell_what_probabilities_cannot():
-    close = ClassScores.of_logits(np.array([[40.0, 0.0], [41.0, 0.0]]), 0)
+    close = _ClassScores.of_logits(np.array([[40.0, 0.0], [41.0, 0.0]]), 0)
     assert close.score.tolist() == [1.0, 1.0]
-    assert ClassScores.of_logits(np.array([[30.0, 0.0], [31.0, 0.0]]), 0).log_score.argmax() == 1
-    assert np.isfinite(ClassScores.of_logits(np.array([[-1e4, 1e4]]), 0).log_score).all()
+    assert _ClassScores.of_logits(np.array([[30.0, 0.0], [31.0, 0.0]]), 0).log_score.argmax() == 1
+    assert np.isfinite(_ClassScores.of_logits(np.array([[-1e4, 1e4]]), 0).log_score).all()
 
 
 def test_classes_by_name_and_number():
@@ -81,7 +81,7 @@ def test_all_ways_to_remove_segments_agree():
     choices = np.array([kept & (np.arange(n) != segment) for segment in segments])
     looks = cut.scores(choices)
     single = [
-        ClassScores.of_logits(network(cut.picture(one), framed=True).numpy(), cut.target_number)
+        _ClassScores.of_logits(network(cut.picture(one), framed=True).numpy(), cut.target_number)
         for one in choices
     ]
     np.testing.assert_allclose(without.log_score, looks.log_score, atol=1e-4)

@@ -13,7 +13,7 @@ from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.minimal_images import figures
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.regions import Regions
-from scenelens.minimal_images.retention_search import ImageRetention, Retention
+from scenelens.minimal_images.retention_search import Retention, _ImageRetention
 from scenelens.minimal_images.search import simplify
 from scenelens.workbook import network_color
 from tests.figure_checks import assert_well_set, words_of
@@ -102,7 +102,7 @@ def test_the_title_counts_the_ways_that_are_drawn(cut, n, title):
 def retention(category: str, kept: int) -> Retention:
     """Ten images with a bed and a lamp; `kept` of them keep the bed, none the lamp."""
     images = [
-        ImageRetention(
+        _ImageRetention(
             str(k), "", ("bed", "lamp"), (0.25, 0.75), (k < kept, False), (True, True), (True, True)
         )
         for k in range(10)
@@ -139,7 +139,7 @@ def test_a_network_that_knows_few_of_the_images_has_no_point():
 
 
 def test_a_category_without_an_object_to_count_is_no_empty_panel():
-    none = Retention("cave", "cave", (ImageRetention("a", "not classified as cave", (), (), (), ()),), {})
+    none = Retention("cave", "cave", (_ImageRetention("a", "not classified as cave", (), (), (), ()),), {})
     plate = figures.retention_bars({"scene": [retention("attic", 7), none]})
     assert_well_set(plate)
     assert "no object in 5 of them" in said(plate) | {text.get_text() for text in plate.axes[1].texts}

@@ -20,8 +20,8 @@ from scenelens.errors import SceneLensError
 from scenelens.intervals import wilson_interval
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.retention_search import (
-    ImageRetention,
     Retention,
+    _ImageRetention,
     _retention_table,
     _RetentionSearch,
     retention,
@@ -31,10 +31,10 @@ from scenelens.minimal_images.segmentation import regions_from_annotation
 from tests.minimal_images.test_cut_image import grid
 from tests.small_network import SIZE, photograph, small_network
 
-BED = ImageRetention(
+BED = _ImageRetention(
     "a", "", ("bed", "wall", "bed"), (0.25, 0.5, 0.25), (False, False, True), (False, True, False)
 )
-LAMP = ImageRetention("b", "", ("bed", "unlabelled"), (0.5, 0.5), (False, True), (True, False))
+LAMP = _ImageRetention("b", "", ("bed", "unlabelled"), (0.5, 0.5), (False, True), (True, False))
 
 
 def test_the_table_by_hand():
@@ -58,7 +58,7 @@ def test_no_image_no_object():
 @settings(max_examples=30, deadline=None)
 def test_chance_is_the_share_of_all_choices(segments):
     names, kept = zip(*segments, strict=True)
-    one = ImageRetention("x", "", names, (1 / len(names),) * len(names), kept, kept)
+    one = _ImageRetention("x", "", names, (1 / len(names),) * len(names), kept, kept)
     choices = list(combinations(names, sum(kept)))
     for name in set(names):
         assert one.chance(name) == pytest.approx(sum(name in choice for choice in choices) / len(choices))
@@ -153,8 +153,8 @@ def test_results_by_one_rule_serve_that_rule_only(annotated, monkeypatch):
 
 def test_pixels_by_chance_are_the_share_of_the_segments():
     """Two of three segments are kept: any two hold, on average, two thirds of the pixels."""
-    one = ImageRetention("a", "", ("a", "b", "c"), (0.7, 0.2, 0.1), (True, False, True), (True,) * 3)
-    images = Retention("x", "x", (one, ImageRetention("b", "unreadable")), {}).images
+    one = _ImageRetention("a", "", ("a", "b", "c"), (0.7, 0.2, 0.1), (True, False, True), (True,) * 3)
+    images = Retention("x", "x", (one, _ImageRetention("b", "unreadable")), {}).images
     assert images.by_chance.tolist() == [pytest.approx(2 / 3), 0]
     pairs = [sum(pair) for pair in combinations(one.shares, 2)]
     assert images.by_chance[0] == pytest.approx(np.mean(pairs))

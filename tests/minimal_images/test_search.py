@@ -15,8 +15,8 @@ from torch import nn
 
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
-from scenelens.minimal_images.gradient_domain import GradientBases
-from scenelens.minimal_images.search import RULES, MinimalImage, kept_by_rule, minimal_image, simplify
+from scenelens.minimal_images.gradient_domain import _GradientBases
+from scenelens.minimal_images.search import RULES, MinimalImage, _kept_by_rule, minimal_image, simplify
 from scenelens.networks.network import Network
 from scenelens.networks.preprocessing import Preprocessing
 from tests.minimal_images.poisson import integrate
@@ -35,7 +35,7 @@ def plain_search(
         scores = []
         for candidate in left:
             owned = np.isin(segment_map, [one for one in left if one != candidate])[..., None]
-            down, right = (one * owned for one in GradientBases.forward_differences(image))
+            down, right = (one * owned for one in _GradientBases.forward_differences(image))
             picture = np.clip(np.floor(integrate(down, right, image.mean((0, 1))) + 0.5), 0, 255)
             logits = network(picture.astype(np.uint8), framed=True)[0].double()
             scores.append((logits.log_softmax(0)[target].item(), int(logits.argmax()) == target))
@@ -59,7 +59,7 @@ def test_the_search_is_the_plain_loop(seed, boxes, rule):
 @settings(max_examples=12, deadline=None)
 def test_one_search_keeps_what_a_search_by_each_rule_keeps(seed, boxes):
     cut = CutImage(_sure_network(seed % 7), photograph(seed), grid(*boxes))
-    for rule, kept in kept_by_rule(cut).items():
+    for rule, kept in _kept_by_rule(cut).items():
         np.testing.assert_array_equal(kept, simplify(cut, rule=rule).kept)
 
 

@@ -14,7 +14,7 @@ from scenelens import paper
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.exercises import check
 from scenelens.minimal_images import examples, figures, sentences, study_retention
-from scenelens.minimal_images.retention_search import ImageRetention, Retention
+from scenelens.minimal_images.retention_search import Retention, _ImageRetention
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.minimal_images.test_search import check_same
@@ -129,8 +129,8 @@ def test_comparing_and_reading(study, favourite):
 
 def test_a_table_with_the_papers_shares(monkeypatch):
     monkeypatch.setitem(paper.RETENTION, "attic", {"lamp": 0.25, "stairs": 1.0})
-    one = ImageRetention("a", "", ("bed", "lamp"), (0.5, 0.5), (True, False), (True, True))
-    found = Retention("attic", "attic", (one,) * 5 + (ImageRetention("b", "not classified"),), {})
+    one = _ImageRetention("a", "", ("bed", "lamp"), (0.5, 0.5), (True, False), (True, True))
+    found = Retention("attic", "attic", (one,) * 5 + (_ImageRetention("b", "not classified"),), {})
     table = found.compare_with_paper().set_index("object")
     assert table.index.tolist() == ["bed", "lamp"]
     assert (table.paper["lamp"], np.isnan(table.paper["bed"])) == (0.25, True)
@@ -153,7 +153,9 @@ def counted(category, *objects):
     for k in range(max(n for _, n, _ in objects)):
         names = [name for name, n, _ in objects if k < n]
         kept = tuple(k < n_kept for _, n, n_kept in objects if k < n)
-        images.append(ImageRetention(str(k), "", tuple(names), (0.1,) * len(kept), kept, (True,) * len(kept)))
+        images.append(
+            _ImageRetention(str(k), "", tuple(names), (0.1,) * len(kept), kept, (True,) * len(kept))
+        )
     return Retention(category, category, tuple(images), {})
 
 
@@ -206,12 +208,12 @@ def test_a_network_that_the_paper_did_not_try_is_not_compared_with_it(monkeypatc
 def emptied(rule="class"):
     """Three recognised images: one keeps nothing by class; the empty picture is twice a bath, once a bed."""
     images = [
-        ImageRetention(str(k), "", ("tub", "wall"), (0.3, 0.7), kept, (True, True), (True, False), said)
+        _ImageRetention(str(k), "", ("tub", "wall"), (0.3, 0.7), kept, (True, True), (True, False), said)
         for k, (kept, said) in enumerate(
             [((False, False), "bath"), ((True, False), "bath"), ((True, False), "bed")]
         )
     ]
-    return Retention("bath", "bath", (*images, ImageRetention("x", "not classified as bath")), {}, rule)
+    return Retention("bath", "bath", (*images, _ImageRetention("x", "not classified as bath")), {}, rule)
 
 
 def test_what_the_network_says_of_the_empty_picture_is_part_of_the_text():
@@ -272,7 +274,7 @@ def test_the_categories_of_empty_pictures(study, monkeypatch, favourite):
 
 def test_the_baseline_in_the_text_is_the_random_choice_of_as_many_segments():
     """Two of three segments are kept, removal in random order keeps all: chance is two thirds, not 100%."""
-    one = ImageRetention("a", "", ("tent", "wheel", ""), (0.1, 0.2, 0.7), (True, False, True), (True,) * 3)
+    one = _ImageRetention("a", "", ("tent", "wheel", ""), (0.1, 0.2, 0.7), (True, False, True), (True,) * 3)
     text = sentences.describe_retention(Retention("fair", "fair", (one,) * 5, {}))
     assert "tent 100% (95% interval 57–100%, n = 5), by a random choice 67%" in text
     assert "keeps 80% of the pixels on average; a random choice of as many segments, 67%." in text

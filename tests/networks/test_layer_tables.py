@@ -50,7 +50,7 @@ TABLES = {
 }
 
 
-class Traced:
+class _Traced:
     """What `theoretical_rf` needs of a network."""
 
     def __init__(self, module):
@@ -74,7 +74,7 @@ def module_of(name: str) -> torch.nn.Module:
 @pytest.mark.parametrize("name", TABLES)
 def test_the_deepest_layer_with_a_map(name):
     deepest, side, units, rows, reach = TABLES[name]
-    network = Traced(module_of(name))
+    network = _Traced(module_of(name))
     table = _LayerTable.find(network.module, network.points)
     assert _LayerTable.deepest_map(table) == deepest
     found = table.set_index("layer").loc[deepest]

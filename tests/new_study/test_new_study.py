@@ -20,8 +20,8 @@ from scenelens.errors import CannotAnswerError
 from scenelens.minimal_images import choose_categories
 from scenelens.networks import PRESETS, Preprocessing
 from scenelens.new_study import begin_study
-from scenelens.new_study.draft import StudyDraft, _quoted, _value
-from scenelens.new_study.trial import PreparationTrial, _same, _ways
+from scenelens.new_study.draft import _quoted, _StudyDraft, _value
+from scenelens.new_study.trial import _PreparationTrial, _same, _ways
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 
@@ -221,7 +221,7 @@ def test_masks_without_names_are_left_for_the_reader(colours, capsys):
 
 
 def test_paths_below_the_study_are_relative_and_others_absolute(tmp_path):
-    draft = StudyDraft(tmp_path / "here" / "mine.toml")
+    draft = _StudyDraft(tmp_path / "here" / "mine.toml")
     assert draft._relative(tmp_path / "here" / "a b" / "c") == "a b/c"
     assert draft._relative(tmp_path / "there") == str(tmp_path / "there")
 
@@ -233,10 +233,10 @@ def test_links_keep_the_names_that_the_reader_gave(tmp_path):
     (here / "photos").mkdir(parents=True)
     (here / "photos" / "scenes").symlink_to(disk)
     (tmp_path / "also_here").symlink_to(here)
-    assert StudyDraft(here / "mine.toml")._relative(here / "photos" / "scenes") == "photos/scenes"
-    assert StudyDraft(here / "mine.toml")._relative(here / "photos" / ".." / "photos") == "photos"
+    assert _StudyDraft(here / "mine.toml")._relative(here / "photos" / "scenes") == "photos/scenes"
+    assert _StudyDraft(here / "mine.toml")._relative(here / "photos" / ".." / "photos") == "photos"
     # The study's folder by one name, the photographs' by another.
-    assert StudyDraft(tmp_path / "also_here" / "mine.toml")._relative(here / "photos") == "photos"
+    assert _StudyDraft(tmp_path / "also_here" / "mine.toml")._relative(here / "photos") == "photos"
 
 
 def test_a_linked_folder_is_written_as_it_was_given(tmp_path):
@@ -370,4 +370,4 @@ def test_a_trial_without_photographs_proposes_the_usual_way():
     import pandas as pd
 
     usual = Preprocessing()
-    assert PreparationTrial(pd.DataFrame(), {"x": usual}, "x", 3).best is usual
+    assert _PreparationTrial(pd.DataFrame(), {"x": usual}, "x", 3).best is usual

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scenelens.errors import SceneLensError
-from scenelens.networks.caffe import CaffeFile
+from scenelens.networks.caffe import _CaffeFile
 from tests.caffe_files import blob, field, model, varint
 from tests.torture.kind import Files, Kind, expect, expect_sentence
 from tests.torture.mutate import PROTOBUF, damaged, scattered
@@ -66,7 +66,7 @@ class Caffe(Kind):
         name, content = next(iter(files.items()))
         path, is_mean = self.write(self.folder / name, content), name.endswith("proto")
         try:
-            found = {"mean": CaffeFile(path).mean()} if is_mean else CaffeFile(path).weights()
+            found = {"mean": _CaffeFile(path).mean()} if is_mean else _CaffeFile(path).weights()
         except SceneLensError as error:
             expect_sentence(str(error), name)
             found = {}

@@ -14,7 +14,7 @@ from scenelens.errors import SceneLensError
 from scenelens.labels.store import VERSION, LabelStore
 from scenelens.studies.study import open_study
 from scenelens.unit_semantics.queue import _default_queue, active_units
-from scenelens.unit_semantics.session import AnnotationSession
+from scenelens.unit_semantics.session import _AnnotationSession
 from tests.copies import run_in_copy
 from tests.tiny_study import write_tiny_study
 
@@ -33,7 +33,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def session(study, store):
-    return AnnotationSession(study, UNITS, "Ada", store)
+    return _AnnotationSession(study, UNITS, "Ada", store)
 
 
 def fill(session, concept="lamp", also=(), kind="object"):
@@ -119,7 +119,7 @@ def test_trouble_with_the_disk_loses_nothing_on_screen(session, store, trouble, 
             database.execute("PRAGMA max_page_count=1")
         return database
 
-    monkeypatch.setattr(AnnotationSession, "_details", lambda *_: "x" * 100_000)
+    monkeypatch.setattr(_AnnotationSession, "_details", lambda *_: "x" * 100_000)
     if trouble == "newer":
         with sqlite3.connect(store.path) as database:
             database.execute(f"PRAGMA user_version={VERSION + 1}")
@@ -144,7 +144,7 @@ def test_progress_and_resuming(session, study, store):
     fill(session, "sky")
     session.accept()
     assert session.place == 2
-    again = AnnotationSession(study, UNITS, "Ada", store)
+    again = _AnnotationSession(study, UNITS, "Ada", store)
     assert (again.place, again.progress()) == (0, "unit 1 of 3 · 1 answered")
     fill(again)
     again.accept()
@@ -152,7 +152,7 @@ def test_progress_and_resuming(session, study, store):
     fill(again)
     again.accept()
     assert again.progress().startswith("unit 3 of 3 · 3 answered")
-    assert AnnotationSession(study, UNITS, "Bob", store).progress() == "unit 1 of 3 · 0 answered"
+    assert _AnnotationSession(study, UNITS, "Bob", store).progress() == "unit 1 of 3 · 0 answered"
 
 
 def test_going_back_shows_the_answer_and_a_later_one_stands(session, store):
@@ -209,7 +209,7 @@ def test_another_person_takes_over(session):
 
 
 def test_a_name_written_first_changes_nothing_else(study, store):
-    session = AnnotationSession(study, UNITS, store=store)
+    session = _AnnotationSession(study, UNITS, store=store)
     fill(session)
     session.rename("Ada")
     session.accept()
@@ -224,14 +224,14 @@ def test_a_name_written_first_changes_nothing_else(study, store):
 ])  # fmt: skip
 def test_a_queue_that_cannot_be_shown_raises_at_once(study, store, units, words):
     with pytest.raises(SceneLensError, match=words):
-        AnnotationSession(study, units, "Ada", store)
+        _AnnotationSession(study, units, "Ada", store)
 
 
 def test_a_unit_that_cannot_be_named_raises_at_once(study, store):
     active = {unit for _, _, unit in active_units(study, "scene", "fc7")}
     dead = next(unit for unit in range(16) if unit not in active)
     with pytest.raises(SceneLensError, match=f"fc7:{dead} .* too few images"):
-        AnnotationSession(study, [("scene", "fc7", dead)], "Ada", store)
+        _AnnotationSession(study, [("scene", "fc7", dead)], "Ada", store)
 
 
 def test_without_a_queue_both_networks_deepest_maps_are_drawn_from(study):
@@ -255,7 +255,7 @@ def test_a_draft_is_on_disk_at_every_change_and_there_in_the_next_session(sessio
         lambda: setattr(session, "type", "object"),
     ):  # fmt: skip
         change()
-        again = AnnotationSession(study, UNITS, "Ada", LabelStore(store.path))
+        again = _AnnotationSession(study, UNITS, "Ada", LabelStore(store.path))
         assert again.answer == session.answer
     assert (again.place, again.marked) == (0, (7,))
     assert not store.path.exists()  # a draft is no answer
@@ -266,7 +266,7 @@ def test_drafts_of_several_units_come_back_and_are_told_of(session, study, store
     session.step(1)
     session.type = "scene"
     assert session.progress().endswith("begun: 1")
-    again = AnnotationSession(study, UNITS, "Ada", store)
+    again = _AnnotationSession(study, UNITS, "Ada", store)
     assert again.progress() == "unit 1 of 3 · 0 answered · begun: 2"
     assert (again.concept, again.type) == ("first", "")
     again.step(1)
@@ -285,7 +285,7 @@ def test_a_draft_is_removed_when_its_answer_is_saved(session, study, store):
     fill(session)
     session.accept()
     assert not store.path.with_suffix(".drafts").exists()
-    again = AnnotationSession(study, UNITS, "Ada", store)
+    again = _AnnotationSession(study, UNITS, "Ada", store)
     again.go_to(0)
     assert again.concept == "lamp"
 
@@ -302,7 +302,7 @@ def test_a_correction_that_was_begun_comes_back_over_the_answer(session, study, 
     session.accept()
     session.go_to(0)
     session.concept = "lampshade"
-    again = AnnotationSession(study, UNITS, "Ada", store)
+    again = _AnnotationSession(study, UNITS, "Ada", store)
     again.go_to(0)
     assert again.concept == "lampshade"
     assert again.earlier().concept == "lamp"
@@ -310,18 +310,18 @@ def test_a_correction_that_was_begun_comes_back_over_the_answer(session, study, 
 
 
 def test_a_draft_without_a_name_goes_to_the_name_that_is_written(study, store):
-    AnnotationSession(study, UNITS, store=store).concept = "begun without a name"
-    again = AnnotationSession(study, UNITS, store=store)
+    _AnnotationSession(study, UNITS, store=store).concept = "begun without a name"
+    again = _AnnotationSession(study, UNITS, store=store)
     assert again.concept == "begun without a name"
     again.rename("Ada")
-    assert AnnotationSession(study, UNITS, store=store).concept == ""
-    assert AnnotationSession(study, UNITS, "Ada", store).concept == "begun without a name"
+    assert _AnnotationSession(study, UNITS, store=store).concept == ""
+    assert _AnnotationSession(study, UNITS, "Ada", store).concept == "begun without a name"
 
 
 def test_two_people_keep_their_own_drafts(study, store):
     for name in ("Ada", "Bob"):
-        AnnotationSession(study, UNITS, name, store).concept = f"{name}'s"
-    session = AnnotationSession(study, UNITS, "Ada", store)
+        _AnnotationSession(study, UNITS, name, store).concept = f"{name}'s"
+    session = _AnnotationSession(study, UNITS, "Ada", store)
     session.rename("Bob")
     assert session.concept == "Bob's"
     session.rename("Ada")
@@ -329,19 +329,19 @@ def test_two_people_keep_their_own_drafts(study, store):
 
 
 def test_marks_come_back_on_their_images_in_another_order(study, store):
-    session = AnnotationSession(study, UNITS, "Ada", store, seed=0)
+    session = _AnnotationSession(study, UNITS, "Ada", store, seed=0)
     session.mark_all([3, 11])
     marked = {session.task().images[place].image for place in session.marked}
-    again = AnnotationSession(study, UNITS, "Ada", store, seed=1)
+    again = _AnnotationSession(study, UNITS, "Ada", store, seed=1)
     shown = {one.image for one in again.task().images}
     assert {again.task().images[place].image for place in again.marked} == marked & shown
 
 
 def test_any_text_comes_back(study, store):
     for text in ('"quoted"', "<b>&amp;", "Ünal 🛋", "../../x", "\ud800", "a\x00b", "x" * 10_000, "{}"):
-        session = AnnotationSession(study, UNITS, text, store)
+        session = _AnnotationSession(study, UNITS, text, store)
         session.concept = text
-        assert AnnotationSession(study, UNITS, text, store).concept == text
+        assert _AnnotationSession(study, UNITS, text, store).concept == text
     assert {path.suffix for path in draft_files(store)} == {".json"}
     assert not store.path.exists()
 
@@ -352,16 +352,16 @@ def test_any_text_comes_back(study, store):
 def test_a_damaged_draft_is_a_blank_form(session, study, store, content):
     session.concept = "x"
     draft_files(store)[0].write_bytes(content)
-    again = AnnotationSession(study, UNITS, "Ada", store)
+    again = _AnnotationSession(study, UNITS, "Ada", store)
     assert again.concept == ""
     again.concept = "y"
-    assert AnnotationSession(study, UNITS, "Ada", store).concept == "y"
+    assert _AnnotationSession(study, UNITS, "Ada", store).concept == "y"
 
 
 def test_drafts_that_cannot_be_written_stop_nobody(study, tmp_path):
     (tmp_path / "labels.drafts").write_text("a file where the folder should be")
     store = LabelStore(tmp_path / "labels.db")
-    session = AnnotationSession(study, UNITS, "Ada", store)
+    session = _AnnotationSession(study, UNITS, "Ada", store)
     session.concept = "half a"
     assert "not on disk" in session.trouble
     session.step(1)
@@ -380,8 +380,8 @@ BEGINNER = """
 import os, signal, sys
 from scenelens.labels import LabelStore
 from scenelens.studies import open_study
-from scenelens.unit_semantics.session import AnnotationSession
-session = AnnotationSession(open_study(sys.argv[1]), [("scene", "pool5", 4)], "Ada", LabelStore(sys.argv[2]))
+from scenelens.unit_semantics.session import _AnnotationSession
+session = _AnnotationSession(open_study(sys.argv[1]), [("scene", "pool5", 4)], "Ada", LabelStore(sys.argv[2]))
 session.concept = "half a la"
 session.mark(5)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -391,7 +391,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_killed_kernel_loses_nothing_that_was_begun(study, store):
     assert len(study.index("scene").images) == 20  # built once, here
     assert run_in_copy(BEGINNER, str(study.file.path), str(store.path)) == -signal.SIGKILL
-    again = AnnotationSession(study, UNITS, "Ada", store)
+    again = _AnnotationSession(study, UNITS, "Ada", store)
     assert (again.concept, again.marked) == ("half a la", (5,))
 
 
@@ -400,7 +400,7 @@ def test_a_killed_kernel_loses_nothing_that_was_begun(study, store):
 
 def test_two_sessions_write_at_once(study, store):
     """Two people, each in a notebook of their own; networks run in one thread at a time only."""
-    sessions = [AnnotationSession(study, UNITS, name, LabelStore(store.path)) for name in ("Ada", "Bob")]
+    sessions = [_AnnotationSession(study, UNITS, name, LabelStore(store.path)) for name in ("Ada", "Bob")]
     for session in sessions:
         fill(session, f"{session.annotator}'s lamp")
         session.go_to(1)  # the next unit's images are there before both answer
@@ -415,8 +415,8 @@ WORKER = """
 import os, signal, sys
 from scenelens.labels import LabelStore
 from scenelens.studies import open_study
-from scenelens.unit_semantics.session import AnnotationSession
-session = AnnotationSession(open_study(sys.argv[1]), [("scene", "pool5", 4), ("scene", "pool5", 5)], "Ada",
+from scenelens.unit_semantics.session import _AnnotationSession
+session = _AnnotationSession(open_study(sys.argv[1]), [("scene", "pool5", 4), ("scene", "pool5", 5)], "Ada",
                             LabelStore(sys.argv[2]))
 session.concept, session.type = "lamp", "object"
 session.mark_all(session.task().catch)
@@ -428,7 +428,7 @@ session.accept()
 def test_a_kernel_killed_as_the_next_unit_shows_has_lost_nothing(study, store):
     assert len(study.index("scene").images) == 20  # built once, here
     assert run_in_copy(WORKER, str(study.file.path), str(store.path)) == -signal.SIGKILL
-    again = AnnotationSession(study, UNITS, "Ada", store)
+    again = _AnnotationSession(study, UNITS, "Ada", store)
     assert store.labels().concept.tolist() == ["lamp"]
     assert again.place == 1
 
@@ -436,13 +436,13 @@ def test_a_kernel_killed_as_the_next_unit_shows_has_lost_nothing(study, store):
 def test_many_peoples_files_become_one(study, tmp_path):
     stores = {name: LabelStore(tmp_path / f"{name}.db") for name in ("Ada", "Bob")}
     for name, own in stores.items():
-        session = AnnotationSession(study, UNITS, name, own)
+        session = _AnnotationSession(study, UNITS, name, own)
         fill(session, f"{name}'s")
         session.accept()
     class_store = LabelStore(tmp_path / "class.db")
     assert class_store.merge(*stores.values()) == 2
     assert class_store.merge(*stores.values()) == 0
-    resumed = AnnotationSession(study, UNITS, "Bob", class_store)
+    resumed = _AnnotationSession(study, UNITS, "Bob", class_store)
     assert resumed.place == 1
 
 
@@ -455,6 +455,6 @@ def test_the_table_lies_next_to_the_answers(session, store):
 
 
 def test_without_a_store_the_studys_own_is_used(study):
-    session = AnnotationSession(study, UNITS, "Ada")
+    session = _AnnotationSession(study, UNITS, "Ada")
     assert session.store.path == study.answers.path
     assert not session.store.path.exists()

@@ -15,8 +15,8 @@ from scenelens.receptive_fields.unit_segmentation import segment_unit
 from scenelens.studies.study import open_study
 from scenelens.unit_semantics.task import (
     LEAST_FITTING,
-    AnnotationTask,
     Answer,
+    _AnnotationTask,
     _TaskImage,
     annotation_task,
 )
@@ -35,10 +35,10 @@ def task(study):
     return annotation_task(study, "scene", "pool5", 3)
 
 
-def made_up(n: int = 20, catch: tuple[int, ...] = (2, 5, 11)) -> AnnotationTask:
+def made_up(n: int = 20, catch: tuple[int, ...] = (2, 5, 11)) -> _AnnotationTask:
     frame, mask = np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool)
     images = tuple(_TaskImage(str(k), frame, mask, 1.0, k in catch) for k in range(n))
-    return AnnotationTask("scene", "pool5", 3, images, "whole image")
+    return _AnnotationTask("scene", "pool5", 3, images, "whole image")
 
 
 # ---- which images

@@ -43,7 +43,7 @@ def test_where_no_copy_can_be_made_a_kernel_is_a_new_process(tmp_path, monkeypat
         raise OSError("AF_UNIX path too long")
 
     monkeypatch.setattr(kernels, "_start", refused)
-    kernels.NotebookKernel.prepare()
+    kernels._NotebookKernel.prepare()
     cells = ["import os\nprint(os.getppid())"]
     assert texts(Run.of(written(tmp_path / "a.ipynb", *cells))) == [str(os.getpid())]
 

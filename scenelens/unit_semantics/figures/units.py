@@ -12,7 +12,7 @@ import pandas as pd
 from scenelens.labels import names_text
 from scenelens.minimal_images import RIGHT, WRONG
 from scenelens.sentences import number, percent
-from scenelens.unit_semantics.evidence import UnitEvidence
+from scenelens.unit_semantics.evidence import _UnitEvidence
 from scenelens.unit_semantics.sources import MEASURE_WORDS, LabelSet
 from scenelens.workbook import HAIR, INK, SMALL, SOFT, WIDTH, Plate, dimmed, fit, network_color, show_tile
 
@@ -42,14 +42,14 @@ def _source_words(labels: LabelSet) -> str:
 
 
 @_where_labelled
-def figure_6_units(labels: LabelSet, shown: Sequence[UnitEvidence]) -> Plate:
+def figure_6_units(labels: LabelSet, shown: Sequence[_UnitEvidence]) -> Plate:
     """Figure 6 of a live network: units with their automatic label and top images, lit where they are active.
 
     Parameters
     ----------
     labels : LabelSet
         Of `automatic_set`.
-    shown : sequence of UnitEvidence
+    shown : sequence of _UnitEvidence
         The units of one network, early layers first; of `collect_evidence`.
 
     Returns
@@ -93,7 +93,7 @@ def _names_line(names: Sequence[str]) -> str:
     return two if fit(two, _BOLD_ROOM) == two else one
 
 
-def _evidence_caption(labels: LabelSet, shown: Sequence[UnitEvidence]) -> str:
+def _evidence_caption(labels: LabelSet, shown: Sequence[_UnitEvidence]) -> str:
     fitting, judged = sum(unit.fitting for unit in shown), sum(unit.judged for unit in shown)
     text = _source_words(labels) + (
         "For each layer the unit whose label fits best, and others down to the median. Lit: where the unit "
