@@ -14,6 +14,9 @@ The three calls that one really types::
     image, masks = sceneworld.render_object("lamp/floor", seed=3)   # one object, large and alone
     root = sceneworld.ensure_world("build/sceneworld")              # 4000 annotated images on disk
 
+What makes detectors emerge?  `read_world` gives the world as a value that takes edits, and whatever draws pictures takes
+a world: ``render_scene("bedroom", 3, read_world().without_diagnosticity("bed"))``.  See `worlds`.
+
 What goes in is a name and a seed; the same name and seed give the same picture on every machine.  What comes out
 is an image, (227, 227, 3) uint8 RGB, and for every pixel its object or background region, its part and its material.
 

@@ -18,11 +18,11 @@ import contextlib
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import filelock
@@ -42,21 +42,26 @@ from scenelens.sceneworld.studio import studio_picture
 from scenelens.sceneworld.truth import scene_categories
 from scenelens.sceneworld.workers import cores, render_pool
 from scenelens.sceneworld.world import REGIONS
+from scenelens.sceneworld.worlds import SceneWorld, read_world
 
 __all__ = ["ensure_world"]
 
 _STATE = "sceneworld.json"
 _KINDS = ("scene", "object")
 _LOCK = "sceneworld.lock"
+_SHIPPED = SceneWorld()
 _MOST = 1_000_000  # images of one kind: the seeds of the next set begin there
 _LEGENDS = ("Labels/materials.json", "Labels/parts.json")
 _SMALLEST = 8  # pixels; what covers fewer is not annotated
 _JPEG_QUALITY = 95
-_NOT_PICTURES = ("training.py", "preview.py", "check.py", "own_files.py", "workers.py", "compiling.py")  # their code changes no picture
+# Their code changes no picture.
+_NOT_PICTURES = ("training.py", "preview.py", "check.py", "own_files.py", "workers.py", "compiling.py", "tasks.py", "pictures.py")
 #: Code keys of earlier versions that drew the same pictures bit for bit: their images are used, not rendered again.
 #: Clear the set in the same change in which the renderer moves a single pixel. The second to fourth are one version's,
 #: whose key depended on Python (3.11, 3.12, newer).
-SAME_PICTURES = frozenset({"bd58a8e333a6eda7", "0cd8b3a0f2b55ae7", "c71af2961e5c406f", "88333d59af3e0654", "376e01704e5471e5"})
+SAME_PICTURES = frozenset(
+    {"bd58a8e333a6eda7", "0cd8b3a0f2b55ae7", "c71af2961e5c406f", "88333d59af3e0654", "376e01704e5471e5", "f0e87f8ebbe7b633"}
+)
 
 
 class Job(NamedTuple):
@@ -72,15 +77,25 @@ class Job(NamedTuple):
         Path below Images/.
     seed : int
         Seed of the picture.
+    world : SceneWorld, optional
+        The world of a scene (default: as it is shipped).
     """
 
     kind: str
     name: str
     image: str
     seed: int
+    world: SceneWorld = _SHIPPED
 
 
-def ensure_world(root: str | Path, n_scenes: int = 2000, n_objects: int = 2000, seed: int = 0, workers: int | None = None) -> Path:
+def ensure_world(
+    root: str | Path,
+    n_scenes: int = 2000,
+    n_objects: int = 2000,
+    seed: int = 0,
+    workers: int | None = None,
+    world: SceneWorld = _SHIPPED,
+) -> Path:
     """Render the annotated images, unless they exist already.
 
     A run that was stopped continues where it stopped.  Images of another version of SceneWorld, or of other numbers,
@@ -97,6 +112,8 @@ def ensure_world(root: str | Path, n_scenes: int = 2000, n_objects: int = 2000, 
         0 to 9, each another set of images (default 0). The embedded networks were trained on none of them.
     workers : int, optional
         Number of processes (default one per core). The images do not depend on it.
+    world : SceneWorld, optional
+        The world of the scenes (default: as it is shipped). Object-centric images are the same in all worlds.
 
     Returns
     -------
@@ -117,7 +134,7 @@ def ensure_world(root: str | Path, n_scenes: int = 2000, n_objects: int = 2000, 
     ['sink_0000.jpg', 'bedroom_0000.jpg']
     """
     root = Path(root)
-    made = _checked_numbers(n_scenes, n_objects, seed)
+    made = _checked_numbers(n_scenes, n_objects, seed, world.edits)
     if _is_ready(root, made):  # without the lock, because a finished world may lie in a read-only folder
         return root
     with _lock(root):
@@ -126,17 +143,19 @@ def ensure_world(root: str | Path, n_scenes: int = 2000, n_objects: int = 2000, 
     return root
 
 
-def _checked_numbers(n_scenes: int, n_objects: int, seed: int) -> dict[str, int]:
+def _checked_numbers(n_scenes: int, n_objects: int, seed: int, edits: Sequence = ()) -> dict[str, Any]:
+    """What is to be made, as plain JSON; the edits of the world are in it only where there are some."""
     if not 0 <= seed <= 9:
         raise SceneLensError(f"seed = {seed} of SceneWorld is not within 0 to 9.")
     made = {"n_scenes": n_scenes, "n_objects": n_objects}
     for name, n in made.items():
         if not 0 <= n <= _MOST:
             raise SceneLensError(f"{name} = {n} of SceneWorld is not within 0 to {_MOST:,}.")
-    return {**made, "seed": seed}
+    edited = {"edits": json.loads(json.dumps(read_world(edits).edits))} if edits else {}
+    return {**made, "seed": seed, **edited}
 
 
-def _is_ready(root: Path, made: dict[str, int]) -> bool:
+def _is_ready(root: Path, made: dict[str, Any]) -> bool:
     state = _read_state(root)
     return bool(state.get("finished")) and state["made"] == made and _unchanged(root, state)
 
@@ -160,7 +179,7 @@ def _lock(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make_world(root: Path, made: dict[str, int], workers: int) -> None:
+def _make_world(root: Path, made: dict[str, Any], workers: int) -> None:
     state = _read_state(root)
     jobs = _jobs(**made)
     names = _files(jobs)
@@ -176,14 +195,14 @@ def _make_world(root: Path, made: dict[str, int], workers: int) -> None:
     _write_state(root, state, finished=True)
 
 
-def _jobs(n_scenes: int, n_objects: int, seed: int) -> list[Job]:
-    jobs = []
+def _jobs(n_scenes: int, n_objects: int, seed: int, edits: Sequence = ()) -> list[Job]:
+    jobs, world = [], read_world(edits)
     for kind, names, n in zip(_KINDS, (scene_categories(), object_classes()), (n_scenes, n_objects), strict=True):
         for i in range(n):  # categories take turns, so that any first n images are balanced
             name, number = names[i % len(names)], i // len(names)
             image = f"{kind}/{name}/{name.replace('/', '_')}_{number:04d}.jpg"
             # Seeds stay below 10 million; those of the training images start there (see `training`).
-            jobs.append(Job(kind, name, image, seed * 1_000_000 + i))
+            jobs.append(Job(kind, name, image, seed * 1_000_000 + i, world))
     return jobs
 
 
@@ -358,7 +377,7 @@ def _rendered(render, jobs: list[Job], workers: int) -> Iterator[tuple[np.ndarra
 
 
 def _picture(job: Job) -> Rendered:
-    return compose_scene(job.name, job.seed).picture if job.kind == "scene" else studio_picture(job.name, job.seed)
+    return compose_scene(job.name, job.seed, world=job.world).picture if job.kind == "scene" else studio_picture(job.name, job.seed)
 
 
 def _render(root: Path, job: Job) -> tuple[np.ndarray, list[str]]:

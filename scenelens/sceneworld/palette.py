@@ -200,6 +200,8 @@ class Palette:
     ----------
     rng : random.Random
         Source of the random numbers; the palette does not depend on what is in the picture.
+    hue : float, optional
+        The ground hue in degrees (default: drawn).
 
     Examples
     --------
@@ -209,8 +211,9 @@ class Palette:
     3
     """
 
-    def __init__(self, rng: random.Random) -> None:
-        self.hue = rng.random() * 360
+    def __init__(self, rng: random.Random, hue: float | None = None) -> None:
+        drawn = rng.random() * 360
+        self.hue = drawn if hue is None else hue
         self.scheme = list(_SCHEMES)[int(rng.random() * len(_SCHEMES))]
         self.accents = dict(zip("abc", (self.hue + turn for turn in _SCHEMES[self.scheme]), strict=True))
         self.chroma = 0.8 + 0.35 * rng.random()

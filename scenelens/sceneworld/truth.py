@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,8 @@ import pandas as pd
 from scenelens.errors import SceneLensError, close_names
 
 __all__ = [
-    "Chance", "common_objects", "draw_contents", "read_chance", "scene_categories", "scene_contents", "scene_setting", "truth_table",
+    "Chance", "as_table", "common_objects", "draw_contents", "read_chance", "scene_categories", "scene_contents", "scene_setting",
+    "truth_table",
 ]  # fmt: skip
 
 TABLE = Path(__file__).with_name("world.toml")
@@ -216,10 +219,26 @@ def truth_table() -> pd.DataFrame:
     >>> float(truth_table().query("scene == 'harbor' and object == 'boat'").expected.iloc[0].round(2))
     2.76
     """
+    return as_table(_table()[1])
+
+
+def as_table(contents: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """A world's contents as a table.
+
+    Parameters
+    ----------
+    contents : mapping of str to mapping of str to Chance
+        Scene category -> object, or look -> how often it appears.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the form of `truth_table`.
+    """
     rows = [
-        (category, setting, *name.partition("/")[::2], chance.presence, chance.expected)
-        for category, setting in _table()[0].items()
-        for name, chance in _table()[1][category].items()
+        (category, scene_setting(category), *name.partition("/")[::2], chance.presence, chance.expected)
+        for category, entries in contents.items()
+        for name, chance in entries.items()
     ]
     return pd.DataFrame(rows, columns=["scene", "setting", "object", "look", "presence", "expected"])
 

@@ -17,7 +17,7 @@ from scenelens.sceneworld.place.fits import HOST, ROOM, TAKEN, THING
 from scenelens.sceneworld.place.stages import Stage
 from scenelens.sceneworld.place.tries import Way, try_places
 from scenelens.sceneworld.registry import OBJECTS
-from scenelens.sceneworld.world import Placed, Top
+from scenelens.sceneworld.world import Placed, Top, stable_seed
 
 __all__ = ["NEXT_TO", "Layout", "Round", "Thing"]
 
@@ -102,6 +102,9 @@ class Layout:
         Source of the random numbers, see `Draws`.
     most : int
         Number of things that will need a place.
+    places : int, optional
+        Seed of places that other pictures try first, too (default: every picture has its own). The first, second ...
+        thing of each kind of place has the same tries in all of them; the objects' own random numbers stay the picture's.
 
     Attributes
     ----------
@@ -111,8 +114,8 @@ class Layout:
         Classes of those that have not.
     """
 
-    def __init__(self, stage: Stage, rng: random.Random, most: int) -> None:
-        self.stage = stage
+    def __init__(self, stage: Stage, rng: random.Random, most: int, places: int | None = None) -> None:
+        self.stage, self._places = stage, places
         self.placed: list[Placed] = []
         self.left_out: list[str] = []
         self._draws = Draws(rng)
@@ -167,15 +170,22 @@ class Layout:
     def _try(self, way: Way, thing: Thing, r: Round, hosts: np.ndarray = _NO_HOSTS, need: float = 0.0, tries: int | None = None) -> bool:
         """Try places, and draw the thing at the first that fits."""
         request, used, found = _request(self.stage, way, thing, r, need), self._used_tops[: self._n_used], np.empty(6)
-        n, draws = len(self.placed), self._draws.ready(_WORDS * r.tries)
+        n, draws = len(self.placed), self._draws_of(way, r).ready(_WORDS * r.tries)
         if not try_places(int(way), tries or r.tries, self._room, request, hosts, used, self._taken, n, draws, found):
             return False
         x, y, z, ry, seed, host = found.tolist()
         full = f"{thing.name}/{thing.look}" if len(OBJECTS[thing.name].looks) > 1 else thing.name
-        placed = self.stage.world.add(full, (x, y, z), ry, r.scale, seed=int(seed))
+        seed = int(seed) if self._places is None else stable_seed(self.stage.world.seed, n)
+        placed = self.stage.world.add(full, (x, y, z), ry, r.scale, seed=seed)
         placed.parent = self.placed[int(host)].id if host >= 0 else None
         self.placed.append(placed)
         return True
+
+    def _draws_of(self, way: Way, r: Round) -> Draws:
+        """The random numbers of the next thing's tries."""
+        if self._places is None:
+            return self._draws
+        return Draws(random.Random(stable_seed("places", self._places, len(self.placed), int(way), r.scale)))
 
 
 def _room(stage: Stage) -> np.ndarray:

@@ -22,7 +22,7 @@ _INDOOR_ONLY = ("ceiling", "on_wall", "against_wall", "on_top")
 _HOSTS = ("table", "desk", "counter", "piano", "fireplace")
 
 
-def place_all(stage: Stage, names: list[str], rng: random.Random, common: Collection[str] = ()) -> Layout:
+def place_all(stage: Stage, names: list[str], rng: random.Random, common: Collection[str] = (), places: int | None = None) -> Layout:
     """Put the named objects on the stage.
 
     Parameters
@@ -36,6 +36,8 @@ def place_all(stage: Stage, names: list[str], rng: random.Random, common: Collec
     common : collection of str, optional
         Classes that say little about the scene (default none). They are placed after those that characterise it, so
         that one more chair never takes the place of a bedroom's bed.
+    places : int, optional
+        Seed of places that other pictures try first, too (default: every picture has its own).
 
     Returns
     -------
@@ -43,7 +45,7 @@ def place_all(stage: Stage, names: list[str], rng: random.Random, common: Collec
         What was placed where, and what was left out.
     """
     things = [_thing(name, names, stage.indoor, rng) for name in names]
-    layout = Layout(stage, rng, len(things))
+    layout = Layout(stage, rng, len(things), places)
     things.sort(key=lambda thing: _order(thing, thing.name in common), reverse=True)
     # Two groups, each with all its rounds: a characteristic object may become a little smaller before a common
     # one takes its place. Things on tops and next to tables belong to the second group: their hosts must stand first.

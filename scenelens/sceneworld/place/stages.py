@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scenelens.sceneworld.palette import Palette
+from scenelens.sceneworld.place.cues import NO_CUE, Cue
 from scenelens.sceneworld.render.camera import Camera
 from scenelens.sceneworld.render.lighting import Light
 from scenelens.sceneworld.world import World, stable_seed
@@ -128,7 +129,7 @@ class Stage:
         return self.setting == "indoor"
 
 
-def build_stage(setting: str, seed: int) -> Stage:
+def build_stage(setting: str, seed: int, cue: Cue = NO_CUE) -> Stage:
     """Build the stage of one picture.
 
     Parameters
@@ -137,6 +138,8 @@ def build_stage(setting: str, seed: int) -> Stage:
         Kind of stage.
     seed : int
         Seed of the picture. The category is not a parameter, so that it cannot matter.
+    cue : Cue, optional
+        What tells the category in an edited world (default: nothing, as in the shipped world).
 
     Returns
     -------
@@ -144,14 +147,14 @@ def build_stage(setting: str, seed: int) -> Stage:
         The stage.
     """
     rng = random.Random(stable_seed("stage", setting, seed))
-    world = World(Palette(rng), rng.randrange(1 << 30), reach=0.35 if setting == "indoor" else 0.7)
-    return _room(world, rng) if setting == "indoor" else _ground(world, rng)
+    world = World(cue.palette(Palette(rng)), rng.randrange(1 << 30), reach=0.35 if setting == "indoor" else 0.7)
+    return _room(world, rng, cue) if setting == "indoor" else _ground(world, rng, cue)
 
 
-def _room(world: World, rng: random.Random) -> Stage:
+def _room(world: World, rng: random.Random, cue: Cue) -> Stage:
     width, depth, height = rng.uniform(4.1, 5.1), rng.uniform(3.7, 4.7), rng.uniform(2.45, 2.85)
     world.shadow_depth = depth + 5
-    floor, wall = rng.choice(_FLOORS), rng.choice(_WALLS)
+    floor, wall = cue.material(_FLOORS, rng.choice(_FLOORS)), cue.material(_WALLS, rng.choice(_WALLS))
     long = depth + 4  # floor and walls continue behind the camera, which stands inside
     middle = depth - long / 2
     _finish(world, "floor", floor, (0, 0, middle), (width, long), "up")
@@ -162,9 +165,9 @@ def _room(world: World, rng: random.Random) -> Stage:
     _finish(world, "wall", side, (width / 2, 0, middle), (long, height), "left")
     _trimmings(world, rng, width, depth, height, long)
     eye = (rng.uniform(-0.22, 0.22) * width, rng.uniform(1.35, 1.8), rng.uniform(-1.2, -0.8))
-    target = (rng.uniform(-0.12, 0.12) * width, rng.uniform(0.8, 1.05), depth * 0.6)
-    camera = Camera(eye, target, rng.uniform(57, 64))
-    return Stage("indoor", world, camera, Light.sample(rng), width, depth, height)
+    target = (rng.uniform(-0.12, 0.12) * width, cue.pitch(rng, (0.8, 1.05), (0.2, 1.7)), depth * 0.6)
+    camera = Camera(eye, target, cue.zoom(rng, (57, 64), (48, 76)))
+    return Stage("indoor", world, camera, cue.light(Light.sample(rng)), width, depth, height)
 
 
 def _finish(world, region, finish, centre, size, facing) -> None:
@@ -189,15 +192,16 @@ def _trimmings(world: World, rng: random.Random, width: float, depth: float, hei
             b.box("beam", "wood", at=(0, height - 0.16, depth * (0.15 + 0.25 * i)), size=(width, 0.16, 0.16), colour="darkwood")
 
 
-def _ground(world: World, rng: random.Random) -> Stage:
+def _ground(world: World, rng: random.Random, cue: Cue) -> Stage:
     world.fog, world.shadow_depth = rng.uniform(0.003, 0.008), 30
-    near = rng.choice(_GROUNDS)
+    near = cue.material(_GROUNDS, rng.choice(_GROUNDS))
     world.surface(near, near, (0, 0, 80), (320, 190), "up")
     water = _band(world, rng, rng.choice(_BANDS))
     _far_away(world, rng, rng.choice(_FAR))
     eye = (0.0, rng.uniform(1.5, 2.6), 0.0)
-    target = (rng.uniform(-0.8, 0.8), eye[1] + rng.uniform(-0.5, 0.35), 8.0)
-    return Stage("outdoor", world, Camera(eye, target, rng.uniform(50, 58)), Light.sample(rng), 40.0, 40.0, 20.0, water)
+    target = (rng.uniform(-0.8, 0.8), eye[1] + cue.pitch(rng, (-0.5, 0.35), (-1.8, 1.2)), 8.0)
+    camera = Camera(eye, target, cue.zoom(rng, (50, 58), (42, 70)))
+    return Stage("outdoor", world, camera, cue.sky(cue.light(Light.sample(rng))), 40.0, 40.0, 20.0, water)
 
 
 def _band(world: World, rng: random.Random, kind: str | None) -> tuple[float, float] | None:

@@ -31,6 +31,8 @@ class Light:
         Colours of the painted sky.
     clouds : float
         From -0.4 (clear) to 0.4 (covered).
+    warmth : float
+        From 0 (noon, or a hazy day) to 1 (golden morning). The colours follow from it; the renderer does not read it.
     """
 
     azimuth: float = 40.0
@@ -41,6 +43,7 @@ class Light:
     horizon: Colour = (0.86, 0.84, 0.78)
     zenith: Colour = (0.36, 0.54, 0.76)
     clouds: float = 0.0
+    warmth: float = 0.5
 
     @property
     def direction(self) -> np.ndarray:
@@ -77,4 +80,5 @@ class Light:
             horizon=mix(oklch(0.93, 0.030, 210), oklch(0.92, 0.065, 75), warmth),
             zenith=oklch(0.66 + 0.12 * rng.random(), 0.075 + 0.03 * rng.random(), zenith_hue),
             clouds=-0.25 + 0.5 * rng.random(),
+            warmth=warmth,
         )
