@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from scenelens.errors import SceneLensError
 from scenelens.networks.hooks import _resolve
-from scenelens.networks.points import Point, Traced
+from scenelens.networks.points import Point, _Traced
 from scenelens.networks.tracing import TRACED, trace
 
 _ROUNDING = 1e-5  # share of a value by which an activation function may miss it
@@ -141,7 +141,7 @@ _CHANGES: weakref.WeakKeyDictionary[nn.Module, _Changes] = weakref.WeakKeyDictio
 
 @contextlib.contextmanager
 def ablate(
-    network: Traced | nn.Module,
+    network: _Traced | nn.Module,
     layer: str,
     units: int | Iterable[int],
     value: float | Sequence[float] | np.ndarray = 0.0,
@@ -199,7 +199,7 @@ def ablate(
         changes.remove(one)
 
 
-def _checked(network: Traced | nn.Module, layer: str, units: list[Any], value: Any) -> _Ablation:
+def _checked(network: _Traced | nn.Module, layer: str, units: list[Any], value: Any) -> _Ablation:
     for unit in units:
         if isinstance(unit, bool) or not isinstance(unit, int | np.integer):
             raise SceneLensError(f"a unit is a whole number, from 0; got {unit!r}.")
