@@ -27,18 +27,18 @@ from scenelens.caches import cached
 from scenelens.emergence.detectors import OBJECTS, DetectorRule
 from scenelens.emergence.overlaps import _count_overlaps, _Overlaps, _Pictures, _Shown
 from scenelens.files import ArrayFile, cache_key, digest, file_name
-from scenelens.labels import LABELS_VERSION, AutomaticLabels, check_labels
+from scenelens.labels import LABELS_VERSION, AutomaticLabels, check_labels, judged_iou
 from scenelens.studies import Study, variant_parts
 
 #: The two nulls: among which images annotations are shuffled.
 NULLS = ("category", "source")
-_VERSION = 1  # of the cached results
+_VERSION = 2  # of the cached results
 _SHUFFLES = 20  # for the counts of detectors
 _PERMUTATIONS = 999  # for the p-values
 _FEWEST = 5  # images of one category among which annotations can be shuffled
 _LEVEL = 0.05  # of the adjusted p-values
 _STRONGER = 1.5  # times the mean IoU with other images' annotations
-_ARRAYS = ("iou", "ap", "p", "expected")  # of `_SceneCounts`
+_ARRAYS = ("iou", "judged", "ap", "p", "expected")  # of `_SceneCounts`
 _GROUPED = 0.8  # the least share of images in categories that are so large
 
 
@@ -56,6 +56,9 @@ class _SceneCounts:
         One row per concept: ``concept``, ``kind``, ``type``, ``pixels`` and ``images`` (of scenes).
     iou : numpy.ndarray
         (units, concepts) float, the IoU over the scenes; NaN where neither has a pixel.
+    judged : numpy.ndarray
+        (units,) float, the IoU on one half of the scenes of the concept that the other half chooses, on
+        average over the halves; NaN with a single scene.
     ap : numpy.ndarray
         (units, concepts) float, the average precision of the unit's peak for the concept's presence.
     n_images : dict of str to int
@@ -78,6 +81,7 @@ class _SceneCounts:
     layer: str
     concepts: pd.DataFrame
     iou: np.ndarray
+    judged: np.ndarray
     ap: np.ndarray
     n_images: dict[str, int]
     passed: dict[str, np.ndarray]
@@ -263,7 +267,8 @@ def _chance_table(
     -------
     pandas.DataFrame
         One row per network, and a second one where close-ups are annotated, too: ``network``, ``layer``,
-        ``images`` ('scenes' or 'all'), ``n_images``, ``n`` (units), ``detectors``, and for both nulls
+        ``images`` ('scenes' or 'all'), ``n_images``, ``n`` (units), ``detectors``, for scenes ``judged``
+        (those whose label passes where other scenes judge it than choose it), and for both nulls
         ``category`` and ``source`` (the mean over the shuffles, NaN where nothing can be shuffled), with the
         fewest ``category_low`` and the most ``category_high``. For scenes also ``tested`` (pairs of a unit
         and an object), ``remain`` (detectors whose own pair has an adjusted p of at most 0.05; NaN where so
@@ -277,6 +282,7 @@ def _chance_table(
         detectors = one.detectors(rule)
         head = {"network": name, "layer": one.layer, "n": len(one.iou)}
         about = {"images": "scenes", "n_images": one.n_images["scenes"], "detectors": len(detectors)}
+        about["judged"] = int((one.judged[detectors.unit.to_numpy(int)] > rule.least).sum())
         rows.append(head | about | one.by_chance("scenes", rule.least) | one.tested(detectors))
         if one.n_images["all"] > one.n_images["scenes"]:
             every = _best_object(automatic[name].measures(one.layer)["iou"], automatic[name].concepts.type)
@@ -319,8 +325,12 @@ def _of_network(name: str, one: _Overlaps, shown: _Shown, pictures: _Pictures, l
     scenes = pictures.scene
     images = shown.present[scenes].sum(0)
     kept = images >= least
-    concepts = shown.concepts.assign(pixels=shown.pixels[1, 1:], images=images)[kept].reset_index(drop=True)
-    iou = _iou(one.shared[1], one.active[1], shown.pixels[1])[:, kept]
+    # Part 0 are close-ups; the folds of scenes are what remains.
+    folds = [part[1:] for part in (one.active, one.shared, shown.pixels)]
+    active, shared, pixels = (part.sum(0) for part in folds)
+    concepts = shown.concepts.assign(pixels=pixels[1:], images=images)[kept].reset_index(drop=True)
+    iou = _iou(shared, active, pixels)[:, kept]
+    judged = _judged_on_scenes(*folds, pictures, kept)
     ap = _presence_ap(one.peaks[scenes], shown.present[scenes][:, kept])
     sample = _Sample(one, shown, pictures)
     why_not = {null: sample.groups(null)[1] for null in NULLS}
@@ -334,7 +344,19 @@ def _of_network(name: str, one: _Overlaps, shown: _Shown, pictures: _Pictures, l
     p, expected = sample.tested(null, objects, rng)
     n_images = {"scenes": int(scenes.sum()), "all": len(scenes)}
     names = tuple(shown.concepts.concept.iloc[objects])
-    return _SceneCounts(name, one.layer, concepts, iou, ap, n_images, passed, p, expected, names, why_not)
+    return _SceneCounts(
+        name, one.layer, concepts, iou, judged, ap, n_images, passed, p, expected, names, why_not
+    )
+
+
+def _judged_on_scenes(
+    active: np.ndarray, shared: np.ndarray, pixels: np.ndarray, pictures: _Pictures, kept: np.ndarray
+) -> np.ndarray:
+    """(units,) `judged_iou` of some concepts, from counts by fold whose column 0 is no concept."""
+    n_images = np.bincount(pictures.part[pictures.scene] - 1, minlength=len(active))
+    used = n_images > 0  # few scenes are dealt into fewer folds
+    concepts = np.flatnonzero(kept) + 1
+    return judged_iou(active[used], shared[used][:, :, concepts], pixels[used][:, concepts], n_images[used])
 
 
 def _iou(shared: np.ndarray, active: np.ndarray, pixels: np.ndarray) -> np.ndarray:

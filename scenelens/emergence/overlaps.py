@@ -18,7 +18,16 @@ import pandas as pd
 
 from scenelens.annotations import Annotations
 from scenelens.errors import CannotAnswerError
-from scenelens.labels import AnnotatedFrame, AutomaticLabels, ConceptMaps, LayerMaps, Maps, Tally
+from scenelens.labels import (
+    N_FOLDS,
+    AnnotatedFrame,
+    AutomaticLabels,
+    ConceptMaps,
+    LayerMaps,
+    Maps,
+    Tally,
+    deal_folds,
+)
 from scenelens.networks import Network
 from scenelens.progress import Announcer, read_ahead
 from scenelens.studies import Study
@@ -26,7 +35,7 @@ from scenelens.unfinished import Packed, Unfinished
 
 _SIDE = 57  # the grid has at most so many rows and columns
 _SAMPLED = 10_000  # images that are kept for shuffling, at most
-_PARTS = 2  # close-ups and scenes are counted apart: parts 0 and 1
+_PARTS = 1 + N_FOLDS  # close-ups are part 0; scenes are dealt into folds, see `labels.halves`
 
 
 class _Pictures(NamedTuple):
@@ -42,12 +51,15 @@ class _Pictures(NamedTuple):
         (n,) int, the number of its set of annotations and kind of images.
     category : numpy.ndarray
         (n,) int, the number of its scene category, or of the object of a close-up; -1 where it is not known.
+    part : numpy.ndarray
+        (n,) int, the part in which it is counted, below `_PARTS`: 0 for close-ups, from 1 for scenes.
     """
 
     images: list[str]
     scene: np.ndarray
     source: np.ndarray
     category: np.ndarray
+    part: np.ndarray
 
     @classmethod
     def of(cls, study: Study, seed: int = 0) -> _Pictures:
@@ -75,7 +87,9 @@ class _Pictures(NamedTuple):
         kinds = [(*source, categories.get(image, "")) for source, image in zip(sources, images, strict=True)]
         shows = np.array([image in scenes for image in images], bool)
         unknown = np.array([not kind[-1] for kind in kinds], bool)
-        return cls(images, shows, _numbers(sources), np.where(unknown, -1, _numbers(kinds)))
+        folds = deal_folds([image for image in images if image in scenes])
+        parts = np.array([1 + folds[image] if image in scenes else 0 for image in images], np.int64)
+        return cls(images, shows, _numbers(sources), np.where(unknown, -1, _numbers(kinds)), parts)
 
 
 def _categories(study: Study, known: Annotations) -> dict[str, str]:
@@ -298,7 +312,7 @@ class _Counts:
     pixels: np.ndarray = field(default_factory=lambda: np.zeros((_PARTS, 1), np.int64))
 
     def __post_init__(self) -> None:
-        self.part = dict(zip(self.pictures.images, self.pictures.scene.astype(int).tolist(), strict=True))
+        self.part = dict(zip(self.pictures.images, self.pictures.part.tolist(), strict=True))
         self.places, self.members, self.scenes = _Rows(), _Rows(), _Rows()
         self.shown, self.ends = _Rows(), _Rows()
         self._n_members = self._kept = 0

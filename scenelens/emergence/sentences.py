@@ -70,13 +70,13 @@ def _with_close_ups(found: Emergence, network: str) -> str:
     if found.chance.empty:
         return ""
     here = (found.shares.network == network) & (found.shares.layer == found.layers[network])
-    judged = found.shares[here].detectors.iloc[0]
-    every = found.chance[(found.chance.network == network) & (found.chance.images == "all")]
-    if every.empty:
-        return f" Where other images judge the label than choose it: {judged}."
+    own = found.chance[found.chance.network == network].set_index("images")
+    text = f" Where other scenes judge the label than choose it: {own.judged['scenes']:.0f}."
+    if "all" not in own.index:
+        return text
     return (
-        f" Where the {_close_ups(found)} count, too: {every.detectors.iloc[0]}, or {judged} where other "
-        "images judge the label than choose it."
+        f"{text} Where the {_close_ups(found)} count, too: {own.detectors['all']}, or "
+        f"{found.shares[here].detectors.iloc[0]} where other images judge the label than choose it."
     )
 
 

@@ -9,6 +9,7 @@ from .automatic import (
 from .colours_and_elements import MEASURED_MAPS
 from .concept_maps import SCENES, AnnotatedFrame, ConceptMaps
 from .dissect import label_networks
+from .halves import N_FOLDS, deal_folds, judged_iou
 from .layer_maps import LayerMaps, Maps
 from .published import ROLES, read_amt, read_netdissect
 from .rules import RULES, UNIT, Rule
@@ -34,6 +35,7 @@ __all__ = [
     "LEAST_IOU",
     "LEVELS",
     "MEASURED_MAPS",
+    "N_FOLDS",
     "ROLES",
     "RULES",
     "SCENES",
@@ -51,6 +53,8 @@ __all__ = [
     "Tally",
     "check_labels",
     "current",
+    "deal_folds",
+    "judged_iou",
     "label_networks",
     "merge",
     "names_text",

@@ -31,7 +31,7 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.files import digest
 from scenelens.labels.automatic import AutomaticLabels, LayerCounts
 from scenelens.labels.concept_maps import AnnotatedFrame, ConceptMaps
-from scenelens.labels.halves import _deal, _FoldCounts, _Folds
+from scenelens.labels.halves import _FoldCounts, _Folds, deal_folds
 from scenelens.labels.layer_maps import KEPT_BYTES, LayerMaps, Maps
 from scenelens.labels.peaks import Peaks
 from scenelens.labels.tally import Tally
@@ -158,7 +158,7 @@ class _Job:
     ) -> None:
         self.network, self.layers = network, layers
         self.annotations, self.order, self.options = annotations, order, options
-        self.folds = _deal(order)
+        self.folds = deal_folds(order)
         stamps = AutomaticLabels.stamps(annotations)
         about = [layers, digest(repr((order, options)))]
         self.thresholds, self.counts = (

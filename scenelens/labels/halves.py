@@ -21,7 +21,7 @@ N_FOLDS = 10
 CONFIDENCE = 0.95
 
 
-def _deal(images: Sequence[str]) -> dict[str, int]:
+def deal_folds(images: Sequence[str]) -> dict[str, int]:
     """Deal images into folds of equal size, by a hash of their ids.
 
     Parameters
@@ -37,7 +37,8 @@ def _deal(images: Sequence[str]) -> dict[str, int]:
 
     Examples
     --------
-    >>> _deal(["a", "b", "c"]) == _deal(["c", "b", "a"]), sorted(_deal(["a", "b", "c"]).values())
+    >>> folds = deal_folds(["a", "b", "c"])
+    >>> folds == deal_folds(["c", "b", "a"]), sorted(folds.values())
     (True, [0, 0, 1])
     """
     n = min(N_FOLDS, len(images) - len(images) % 2) or 1
@@ -219,6 +220,42 @@ class _Judged:
         order = np.argsort(-times, kind="stable")
         enough = int(np.searchsorted(np.cumsum(times[order]), CONFIDENCE * len(own) - 1e-9)) + 1
         return [int(concepts[k]) for k in order[:enough]]
+
+
+def judged_iou(
+    active: np.ndarray, shared: np.ndarray, pixels: np.ndarray, n_images: np.ndarray
+) -> np.ndarray:
+    """Choose each unit's concept by IoU on one half of the images, and judge it on the other; see the module.
+
+    Parameters
+    ----------
+    active : numpy.ndarray
+        (folds, units) int64, the active pixels.
+    shared : numpy.ndarray
+        (folds, units, concepts) int, those that lie on each concept.
+    pixels : numpy.ndarray
+        (folds, concepts) int64, the pixels of each concept.
+    n_images : numpy.ndarray
+        (folds,) int64, the images of each fold.
+
+    Returns
+    -------
+    numpy.ndarray
+        (units,) float64, 0..1: the mean over the halves of the IoU on the other half; 0 where nothing was
+        chosen. NaN where there are no two halves.
+
+    Examples
+    --------
+    A unit that finds its concept in every fold:
+
+    >>> judged_iou(np.full((2, 1), 8), np.full((2, 1, 1), 6), np.full((2, 1), 10), np.ones(2)).tolist()
+    [0.5]
+    """
+    nothing = np.zeros_like(active)
+    counts = _FoldCounts(active, shared, np.zeros_like(shared), nothing, np.zeros((2, *shared.shape[1:])))
+    folds = _Folds(pixels, np.zeros_like(pixels), n_images)
+    # How large images are matters to other measures, not to IoU.
+    return _Judged.of(counts, folds, 1, "iou", np.ones(shared.shape[2], bool)).values["iou"]
 
 
 def _judged(by: str) -> tuple[str, ...]:

@@ -52,6 +52,8 @@ def test_scenes_alone_are_counted_as_labels_count_all_images(counted, automatic)
         measures = judge.measures("pool5")
         np.testing.assert_array_equal(one.iou, measures["iou"])
         np.testing.assert_allclose(one.ap, measures["ap"])
+        labels = judge.labels("iou", least_images=0).query("layer == 'pool5'")
+        np.testing.assert_allclose(one.judged[labels.unit], labels.iou, rtol=1e-6)
         assert one.n_images == {"scenes": 27, "all": 27}
 
 
@@ -65,6 +67,10 @@ def test_close_ups_are_counted_apart(study, automatic, monkeypatch):
     assert set(np.array(pictures.images)[~pictures.scene]) == set(caves)
     assert "rock" not in found.concepts.concept.tolist()  # it is in caves only
     assert not set(pictures.source[pictures.scene]) & set(pictures.source[~pictures.scene])
+    assert sorted(pictures.part[pictures.scene]) == sorted(
+        [*range(1, 11), *range(1, 9)]
+    )  # of 18, in 10 folds
+    assert not pictures.part[~pictures.scene].any()
 
 
 def test_an_interrupted_pass_goes_on_and_finds_the_same(study, automatic, counted, tmp_path, monkeypatch):
@@ -202,19 +208,23 @@ def planted(n: int = 8) -> tuple[_Overlaps, _Shown, _Pictures]:
             codes[image, 8:], active[image, 1, 8:] = 2, True
         active[image, 2, rng.integers(12)] = True
     concepts = pd.DataFrame({"concept": ["bed", "sea"], "kind": "objects", "type": "object"})
-    pixels = np.stack([np.zeros(3, int), np.bincount(codes.ravel(), minlength=3)])
+    part = 1 + np.arange(images) % 4  # no close-up, and four folds of scenes
+    every = [codes[part == one] for one in range(5)]
+    pixels = np.stack([np.bincount(one.ravel(), minlength=3) for one in every])
     present = np.stack([(codes == one).any(1) for one in (1, 2)], 1)
     places = np.arange(codes.size, dtype=np.int32).reshape(codes.shape)
     shown = _Shown(concepts, pixels, present, places, codes.reshape(-1, 1), np.zeros(images, np.int32))
-    shared = np.zeros((2, 3, 3), np.int64)
-    for one in range(3):
-        shared[1, :, one] = (active & (codes == one)[:, None]).sum((0, 2))
-    counts = np.stack([np.zeros(3, int), active.sum((0, 2))])
+    shared = np.zeros((5, 3, 3), np.int64)
+    for fold, concept in np.ndindex(5, 3):
+        own = (codes == concept) & (part == fold)[:, None]
+        shared[fold, :, concept] = (active & own[:, None]).sum((0, 2))
+    counts = np.stack([active[part == fold].sum((0, 2)) for fold in range(5)])
     starts = np.concatenate([[0], np.cumsum(active.sum(2).ravel())]).astype(np.int64)
     peaks = active.any(2).astype(np.float32)
     layer = _Overlaps("pool5", counts, shared, peaks, np.nonzero(active)[2].astype(np.int32), starts)
     groups = np.repeat([0, 1], n)
-    return layer, shown, _Pictures([str(k) for k in range(images)], np.ones(images, bool), 0 * groups, groups)
+    names = [str(k) for k in range(images)]
+    return layer, shown, _Pictures(names, np.ones(images, bool), 0 * groups, groups, part)
 
 
 def test_the_two_nulls_tell_a_detector_from_knowledge_of_the_place():
@@ -222,6 +232,8 @@ def test_the_two_nulls_tell_a_detector_from_knowledge_of_the_place():
     found = _of_network("scene", layer, shown, pictures, 5)
     assert found.iou[0].tolist() == [1, 0]
     assert found.iou[1].tolist() == [0, 1]
+    assert found.judged[:2].tolist() == [1, 1]  # each finds its object in every fold
+    assert found.judged[2] < np.nanmax(found.iou[2])
     within, source = found.passed["scenes category"], found.passed["scenes source"]
     assert (within[:, 1] == 1).all()  # the sea is in the same place on every beach
     assert within[:, 0].max() < 0.6  # beds move
@@ -255,7 +267,7 @@ def test_a_concept_that_is_no_object_wins_and_the_unit_is_no_detector():
 ])  # fmt: skip
 def test_small_or_unknown_categories_cannot_be_shuffled(category, why):
     n = len(category)
-    pictures = _Pictures([""] * n, np.ones(n, bool), np.zeros(n, int), np.array(category))
+    pictures = _Pictures([""] * n, np.ones(n, bool), np.zeros(n, int), np.array(category), np.ones(n, int))
     groups, reason = _groups(pictures, "category")
     assert why in reason
     assert (reason == "") == (why == "")
@@ -264,7 +276,7 @@ def test_small_or_unknown_categories_cannot_be_shuffled(category, why):
 
 
 def test_too_few_images_cannot_be_shuffled_at_all():
-    pictures = _Pictures([""] * 4, np.ones(4, bool), np.zeros(4, int), np.full(4, -1))
+    pictures = _Pictures([""] * 4, np.ones(4, bool), np.zeros(4, int), np.full(4, -1), np.ones(4, int))
     assert "fewer than 5" in _groups(pictures, "source")[1]
 
 

@@ -272,8 +272,10 @@ def test_units_and_objects_of_other_images_are_said(found):
     text = sentences.describe_units(found)
     judged = found.shares.query("network == 'scene' and layer == 'pool5'").detectors.iloc[0]
     assert "close-up" not in text
-    assert f"Where other images judge the label than choose it: {judged}." in text
-    chance = found.chance.assign(images="all", detectors=17)
+    # All images show scenes here, so both counts are the same.
+    assert f"Where other scenes judge the label than choose it: {judged}." in text
+    close_ups = found.chance.assign(images="all", detectors=17, judged=np.nan)
+    chance = pd.concat([found.chance, close_ups], ignore_index=True)
     some = replace(found, seen=replace(found.seen, images=("a", "b")), chance=chance)
     said = f"Where the 25 close-ups of objects count, too: 17, or {judged} where other images judge"
     assert said in sentences.describe_units(some)
@@ -372,13 +374,15 @@ def test_two_networks_of_other_names(found):
         networks=SimpleNamespace(compared=["mine", "yours"], main="mine"),
         annotation_sets=found.study.annotation_sets,
     )
-    shares = gap(0.6, 0.2).replace({"scene": "mine", "object": "yours"})
+    names = {"scene": "mine", "object": "yours"}
+    shares = gap(0.6, 0.2).replace(names)
     one = found.automatic["scene"]
     other = replace(
         found,
         study=study,
         on_scenes=shares,
         shares=shares,
+        chance=found.chance.replace(names),
         automatic={"mine": one, "yours": one},
         layers=dict.fromkeys(("mine", "yours"), "pool5"),
     )

@@ -18,7 +18,7 @@ from scenelens.errors import SceneLensError
 from scenelens.labels import dissect, layer_maps, peaks
 from scenelens.labels.concept_maps import ConceptMaps
 from scenelens.labels.dissect import label_networks
-from scenelens.labels.halves import _deal
+from scenelens.labels.halves import deal_folds
 from scenelens.labels.layer_maps import _Highest
 from scenelens.labels.peaks import _presence_ap
 from scenelens.labels.table import COLUMNS
@@ -178,7 +178,7 @@ def test_counts_equal_plain_masks(squares, network, found):
 
 def test_folds_are_counted_as_if_each_were_all(squares, network, found):
     """The counts of each fold are those of its images alone, with the same thresholds."""
-    folds = _deal(list(squares))
+    folds = deal_folds(list(squares))
     counts, names = found.counts["see"].folds, found.concepts.concept.tolist()
     assert counts.active.sum(0).tolist() == found.counts["see"].active.tolist()
     assert np.array_equal(counts.shared.sum(0), found.counts["see"].shared)
@@ -197,7 +197,7 @@ def test_folds_are_counted_as_if_each_were_all(squares, network, found):
 
 
 def test_the_ap_of_each_half_is_that_of_its_images(squares, network, found):
-    folds = _deal(list(squares))
+    folds = deal_folds(list(squares))
     maps = layer_maps.LayerMaps(network, ["see"], progress.Announcer(False))
     place = found.concepts.concept.tolist().index("box")
     for half, inside in enumerate((True, False)):

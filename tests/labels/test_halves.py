@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
 from scenelens.labels.automatic import AutomaticLabels, LayerCounts
-from scenelens.labels.halves import _deal, _FoldCounts, _Folds, _halves, _Judged, _overlap
+from scenelens.labels.halves import _FoldCounts, _Folds, _halves, _Judged, _overlap, deal_folds
 
 PIXELS = 100  # of an image
 
@@ -120,10 +120,10 @@ def test_a_half_varies_around_all_as_all_vary_around_the_world():
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(max_size=5), unique=True, min_size=1, max_size=40), st.randoms())
 def test_folds_are_equal_and_do_not_depend_on_the_order(images, shuffle):
-    folds = _deal(images)
+    folds = deal_folds(images)
     mixed = list(images)
     shuffle.shuffle(mixed)
-    assert _deal(mixed) == folds
+    assert deal_folds(mixed) == folds
     sizes = np.bincount(list(folds.values()))
     assert len(sizes) == max(1, min(10, len(images) // 2 * 2))
     assert sizes.max() - sizes.min() <= 1

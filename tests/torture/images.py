@@ -61,7 +61,7 @@ def photograph(rng: random.Random) -> tuple[str, bytes]:
 class Images(Kind):
     """Each input is one file; the judge is Pillow without any of our code."""
 
-    name, share = "images", 2.0
+    name, share = "images", 3.0
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
