@@ -326,11 +326,11 @@ def _of_network(name: str, one: _Overlaps, shown: _Shown, pictures: _Pictures, l
     images = shown.present[scenes].sum(0)
     kept = images >= least
     # Part 0 are close-ups; the folds of scenes are what remains.
-    folds = [part[1:] for part in (one.active, one.shared, shown.pixels)]
+    folds = one.active[1:], one.shared[1:], shown.pixels[1:]
     active, shared, pixels = (part.sum(0) for part in folds)
     concepts = shown.concepts.assign(pixels=pixels[1:], images=images)[kept].reset_index(drop=True)
     iou = _iou(shared, active, pixels)[:, kept]
-    judged = _judged_on_scenes(*folds, pictures, kept)
+    judged = _judged_on_scenes(folds, pictures, kept)
     ap = _presence_ap(one.peaks[scenes], shown.present[scenes][:, kept])
     sample = _Sample(one, shown, pictures)
     why_not = {null: sample.groups(null)[1] for null in NULLS}
@@ -350,9 +350,10 @@ def _of_network(name: str, one: _Overlaps, shown: _Shown, pictures: _Pictures, l
 
 
 def _judged_on_scenes(
-    active: np.ndarray, shared: np.ndarray, pixels: np.ndarray, pictures: _Pictures, kept: np.ndarray
+    folds: tuple[np.ndarray, np.ndarray, np.ndarray], pictures: _Pictures, kept: np.ndarray
 ) -> np.ndarray:
     """(units,) `judged_iou` of some concepts, from counts by fold whose column 0 is no concept."""
+    active, shared, pixels = folds
     n_images = np.bincount(pictures.part[pictures.scene] - 1, minlength=len(active))
     used = n_images > 0  # few scenes are dealt into fewer folds
     concepts = np.flatnonzero(kept) + 1
