@@ -82,6 +82,7 @@ def category_retention(
     network: str | Network | None = None,
     n: int = _N_IMAGES,
     rule: str = "class",
+    progress: bool = True,
 ) -> Retention:
     """Count which objects the minimal images of one scene category keep.
 
@@ -98,6 +99,8 @@ def category_retention(
         How many images are used, spread evenly.
     rule : {'class', 'half'}, optional
         When a search ends; see `minimal_image`.
+    progress : bool, optional
+        Whether a bar is shown where several images are searched (default True).
 
     Returns
     -------
@@ -118,7 +121,9 @@ def category_retention(
     folder = study.cache / "minimal"
     # What comes with a study was searched with the network as it was when it came.
     known = {} if network_variant(net, folder) else _shipped(study).get(_shipped_key(net, category), {})
-    return retention(net, annotations, category, n_images=n, cache=folder, known=known, rule=rule)
+    return retention(
+        net, annotations, category, n_images=n, cache=folder, known=known, progress=progress, rule=rule
+    )
 
 
 def empty_pictures(study: Study, n: int = _N_IMAGES) -> pd.DataFrame:

@@ -7,6 +7,7 @@ remembered too, so that a claim that needs it says why, and nobody tries again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -113,8 +114,9 @@ class _Results:
                 f"no annotated photograph of this study shows a scene of the class '{place}' that its scene "
                 "network knows."
             )
-        find = minimal_images.category_retention
-        return self._once(f"{category}, {rule}", lambda: find(self.study, category, rule=rule))
+        # Images that the network does not recognise are looked at again each time; a bar would say nothing.
+        find = partial(minimal_images.category_retention, rule=rule, progress=False)
+        return self._once(f"{category}, {rule}", lambda: find(self.study, category))
 
     def sizes(self) -> pd.DataFrame:
         """Table 2 of the study, for several shares of the maximum at which a field ends."""
