@@ -4,8 +4,8 @@
 measures them on images that neither has seen, and writes weights and model cards to ``data/sceneworld/``.  Both
 networks see the same number of images, the same number of times, with the same recipe: the paper's comparison, small.
 
-A renderer never runs out of pictures, but a disk is full soon. So the pictures are rendered in groups. The network is
-trained on a window of the newest groups, the window moves on by one group after each pass, and a group that has left
+A renderer never runs out of pictures, but a disk is full soon. So the pictures are rendered in groups (`pictures`). The
+network is trained on a window of the newest groups, the window moves on by one group after each pass, and a group that has left
 it is removed. Each picture is seen exactly ``passes`` times. A run that was stopped continues after its last window.
 
 Two choices make it fit on two CPU cores.  BatchNorm speeds the training up and is folded into the weights before they
@@ -21,10 +21,8 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +37,15 @@ from scenelens.files import replace_file
 from scenelens.installation import HERE
 from scenelens.intervals import wilson_interval
 from scenelens.networks import CaffeNet, fold_batch_norm, weights_hash
-from scenelens.sceneworld.objects import object_classes
-from scenelens.sceneworld.scenes import render_scene
-from scenelens.sceneworld.studio import render_object
-from scenelens.sceneworld.truth import scene_categories
+from scenelens.sceneworld.pictures import Group, Pictures, Source, begin_rendering
+from scenelens.sceneworld.render.pipeline import SIZE
+from scenelens.sceneworld.tasks import TASKS, Task, named_task
 from scenelens.sceneworld.workers import cores, render_pool
+from scenelens.sceneworld.worlds import SceneWorld, read_world
 
 __all__ = ["HELD_OUT_SEEDS", "LONG", "SHORT", "TRAIN_SEEDS", "Recipe", "main", "train"]
 
-_SIZE = 227
+_SHIPPED = SceneWorld()
 _MEAN = (123.0, 117.0, 104.0)  # subtracted from R, G, B on a 0..255 scale, as Caffe's networks do
 _SHIFT = 8  # pixels by which a training image is moved at most
 # First seeds. Those of the images in the workbook stay below 10 million (see `dataset`), so the three sets never meet.
@@ -161,74 +159,6 @@ LONG = Recipe()
 SHORT = Recipe(n_images=16_000, group=16_000, passes=7, bfloat16=False)
 
 
-def _class_names(kind: str) -> list[str]:
-    """The classes of the ``"scene"`` network (categories) or of the ``"object"`` network (looks of objects)."""
-    return list(scene_categories() if kind == "scene" else object_classes())
-
-
-def _render(kind: str, names: list[str], first_seed: int, i: int) -> np.ndarray:
-    """Training image ``i``, (227, 227, 3) uint8: classes take turns, and every image has its own seed."""
-    draw = render_scene if kind == "scene" else render_object
-    image, _ = draw(names[i % len(names)], first_seed + i)
-    return image
-
-
-def _begin_rendering(path: Path, kind: str, numbers: range, first_seed: int, pool: Executor) -> Callable[[], np.ndarray]:
-    """Start to render images of one kind, and return how to get them: (n, 227, 227, 3) uint8, mapped from the file ``path``.
-
-    They are rendered once, and then read from the file. The file gets its name when it is complete: a run that was stopped
-    renders them again.
-    """
-    if path.exists():
-        return partial(np.load, path, mmap_mode="r")
-    draw = partial(_render, kind, _class_names(kind), first_seed)
-    rendered = pool.map(draw, numbers, chunksize=50)
-
-    def finish() -> np.ndarray:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part.npy")
-        images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(len(numbers), _SIZE, _SIZE, 3))
-        for i, image in enumerate(rendered):
-            images[i] = image
-        images.flush()
-        del images  # Windows moves no file that is in use
-        unfinished.replace(path)
-        return np.load(path, mmap_mode="r")
-
-    return finish
-
-
-class _Pictures:
-    """The training images of one kind, one group after another; groups that are no longer needed leave the disk."""
-
-    def __init__(self, kind: str, recipe: Recipe, work: Path, pool: Executor, keep: bool) -> None:
-        self._kind, self._recipe, self._work, self._pool, self._keep = kind, recipe, work, pool, keep
-        self._begun: dict[int, Callable[[], np.ndarray]] = {}
-        self._groups: dict[int, np.ndarray] = {}
-
-    def _path(self, group: int) -> Path:
-        return self._work / "pictures" / f"{self._kind}_{self._recipe.group}_{group:05d}.npy"
-
-    def begin(self, window: range) -> None:
-        """Start to render what a window needs."""
-        for group in window:
-            if group not in self._begun:
-                numbers = self._recipe.images(group)
-                self._begun[group] = _begin_rendering(self._path(group), self._kind, numbers, TRAIN_SEEDS, self._pool)
-
-    def of(self, window: range) -> list[np.ndarray]:
-        """The images of each group of a window, and forget those of the groups before it."""
-        self.begin(window)
-        for group in [number for number in self._groups if number < window.start]:
-            del self._groups[group]
-            if not self._keep:
-                self._path(group).unlink(missing_ok=True)
-        for group in window:
-            if group not in self._groups:
-                self._groups[group] = self._begun[group]()
-        return [self._groups[group] for group in window]
-
-
 def _prepared(images: Tensor) -> Tensor:
     """uint8 (N, 227, 227, 3) -> float32 (N, 3, 227, 227), mean subtracted; channels last in memory is faster on CPUs."""
     x = images.permute(0, 3, 1, 2).float()
@@ -238,29 +168,38 @@ def _prepared(images: Tensor) -> Tensor:
 def _augment(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Mirror half of the images and shift each by up to 8 pixels, edges repeated."""
     shifts = rng.integers(-_SHIFT, _SHIFT + 1, (2, len(images), 1))
-    rows, columns = np.clip(np.arange(_SIZE) + shifts, 0, _SIZE - 1)
+    rows, columns = np.clip(np.arange(SIZE) + shifts, 0, SIZE - 1)
     mirrored = rng.random(len(images)) < 0.5
     columns[mirrored] = columns[mirrored, ::-1]
     at, row, column = (torch.from_numpy(part).to(images.device) for part in (np.arange(len(images)), rows, columns))
     return images[at[:, None, None], row[:, :, None], column[:, None, :]]
 
 
-def _batches(
-    groups: list[np.ndarray], first: int, n_classes: int, recipe: Recipe, rng: np.random.Generator, device: torch.device
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """One pass over some groups in random order, without the incomplete last batch.
+def _turned(images: Tensor, turns: Tensor) -> Tensor:
+    """Turn each image, (N, 227, 227, 3), to the left by as many right angles as ``turns`` says, (N,)."""
+    turned = images.clone()
+    for number in (1, 2, 3):
+        turned[turns == number] = torch.rot90(images[turns == number], number, (1, 2))
+    return turned
 
-    ``first`` is the number of the first group's first image; image ``i`` is of class ``i % n_classes``.
-    """
-    of_group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    in_group = np.concatenate([np.arange(len(group)) for group in groups])
+
+def _batches(
+    groups: list[Group], task: Task, recipe: Recipe, rng: np.random.Generator, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One pass over some groups in random order, without the incomplete last batch: images and right answers."""
+    of_group = np.repeat(np.arange(len(groups)), [len(group.images) for group in groups])
+    in_group = np.concatenate([np.arange(len(group.images)) for group in groups])
+    labels = np.concatenate([group.labels(task) for group in groups])
     order = rng.permutation(len(of_group))
     for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
         # Sorted within the batch, so that the mapped files are read forwards.
         chosen = np.sort(order[start : start + recipe.batch])
-        images = np.stack([groups[of_group[i]][in_group[i]] for i in chosen])
-        truth = torch.from_numpy((first + chosen) % n_classes).to(device)
-        yield _prepared(_augment(torch.from_numpy(images).to(device), rng)), truth
+        images = np.stack([groups[of_group[i]].images[in_group[i]] for i in chosen])
+        shown = _augment(torch.from_numpy(images).to(device), rng)
+        # Turned by another angle at each pass: the answer is in the picture, so there is no end of pictures.
+        answers = rng.integers(0, len(task.classes), len(chosen)) if task.turns else labels[chosen]
+        truth = torch.from_numpy(answers).to(device)
+        yield _prepared(_turned(shown, truth) if task.turns else shown), truth
 
 
 def _network_in_training(n_classes: int, recipe: Recipe) -> CaffeNet:
@@ -290,10 +229,10 @@ class _Training:
         How many windows it has seen.
     """
 
-    def __init__(self, n_classes: int, recipe: Recipe) -> None:
+    def __init__(self, task: Task, recipe: Recipe) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.recipe, self.n_classes, self.done = recipe, n_classes, 0
-        self.model = _network_in_training(n_classes, recipe).to(self.device, memory_format=torch.channels_last)
+        self.recipe, self.task, self.done = recipe, task, 0
+        self.model = _network_in_training(len(task.classes), recipe).to(self.device, memory_format=torch.channels_last)
         keep = get_ema_multi_avg_fn(recipe.average)
         self.average = AveragedModel(self.model, multi_avg_fn=keep, use_buffers=True)
         self.optimizer = torch.optim.SGD(
@@ -309,7 +248,7 @@ class _Training:
 
     def finished(self) -> CaffeNet:
         """The network as it would be shipped now."""
-        return _finished_network(self.average.module, self.n_classes, self.recipe)
+        return _finished_network(self.average.module, len(self.task.classes), self.recipe)
 
     def _parts(self) -> dict[str, Any]:
         return {"model": self.model, "average": self.average, "optimizer": self.optimizer, "schedule": self.schedule}
@@ -329,13 +268,13 @@ class _Training:
         torch.save(state, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").replace(checkpoint)
 
-    def see(self, groups: list[np.ndarray], window: range) -> None:
+    def see(self, groups: list[Group], window: range) -> None:
         """One pass over a window."""
         recipe = self.recipe
         # Seeds depend on the window alone, so that a continued run sees the same numbers as one that was never stopped.
         rng = np.random.default_rng([recipe.seed, self.done])
         torch.manual_seed(recipe.seed * 100_000 + self.done)  # dropout
-        batches = _batches(groups, recipe.images(window.start).start, self.n_classes, recipe, rng, self.device)
+        batches = _batches(groups, self.task, recipe, rng, self.device)
         title = f"window {self.done + 1}/{len(recipe.windows)}"
         right, loss = torch.zeros((), dtype=torch.long, device=self.device), torch.zeros(())
         self.model.train()
@@ -358,7 +297,7 @@ class _Training:
         return loss.detach(), (logits.argmax(1) == y).sum()
 
 
-def _fit(training: _Training, pictures: _Pictures, checkpoint: Path, milestone: Callable[[], object]) -> None:
+def _fit(training: _Training, pictures: Pictures, checkpoint: Path, milestone: Callable[[], object]) -> None:
     """Train to the end; a run that was stopped continues after the last window written to ``checkpoint``.
 
     ``milestone`` is called after each window in which the network has reached one of `_MILESTONES`.
@@ -378,22 +317,24 @@ def _fit(training: _Training, pictures: _Pictures, checkpoint: Path, milestone: 
 
 
 @torch.inference_mode()
-def _correct_answers(model: CaffeNet, images: np.ndarray, n_classes: int) -> int:
+def _correct_answers(model: CaffeNet, held_out: Group, task: Task) -> int:
     """Number of held-out images that the network classifies correctly."""
-    right = 0
-    for start in range(0, len(images), 64):
-        block = images[start : start + 64]
-        truth = (start + np.arange(len(block))) % n_classes
-        right += int((model(_prepared(torch.from_numpy(np.array(block)))).argmax(1).numpy() == truth).sum())
+    right, labels = 0, torch.from_numpy(held_out.labels(task))
+    for start in range(0, len(held_out.images), 64):
+        block = torch.from_numpy(np.array(held_out.images[start : start + 64]))
+        truth = labels[start : start + 64]
+        shown = _turned(block, truth) if task.turns else block
+        right += int((model(_prepared(shown)).argmax(1) == truth).sum())
     return right
 
 
-def _model_card(kind: str, model: CaffeNet, recipe: Recipe, seen: int, right: int, seconds: float) -> dict:
+def _model_card(task: Task, model: CaffeNet, recipe: Recipe, seen: int, right: int, seconds: float, world: SceneWorld = _SHIPPED) -> dict:
     """The model card, written next to the weights: where they come from and how good they are."""
     low, high = wilson_interval(right, recipe.n_held_out)
+    edits = {"edits": world.edits} if world.edits else {}
     return {
-        "network": kind,
-        "classes": _class_names(kind),
+        "network": task.name,
+        "classes": list(task.classes),
         "held_out": {
             "n": recipe.n_held_out,
             "top1": right / recipe.n_held_out,
@@ -401,8 +342,8 @@ def _model_card(kind: str, model: CaffeNet, recipe: Recipe, seen: int, right: in
         },
         "presentations": seen,
         "recipe": asdict(recipe),
-        "data": {"world": "sceneworld", "train_seeds": TRAIN_SEEDS, "held_out_seeds": HELD_OUT_SEEDS},
-        "preprocessing": {"order": "RGB", "range": "0..255", "mean": list(_MEAN), "size": _SIZE},
+        "data": {"world": "sceneworld", "train_seeds": TRAIN_SEEDS, "held_out_seeds": HELD_OUT_SEEDS} | edits,
+        "preprocessing": {"order": "RGB", "range": "0..255", "mean": list(_MEAN), "size": SIZE},
         "weights_hash": weights_hash(model),
         "date": date.today().isoformat(),
         "minutes": round(seconds / 60, 1),
@@ -419,15 +360,17 @@ def _write(path: Path, model: CaffeNet, card: dict) -> None:
     replace_file(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
 
 
-def train(kind: str, recipe: Recipe, work: Path, out: Path, *, keep_pictures: bool = False, name: str | None = None) -> dict:
+def train(
+    kind: str, recipe: Recipe, work: Path, out: Path, *, keep_pictures: bool = False, name: str | None = None, world: SceneWorld = _SHIPPED
+) -> dict:
     """Render, train, measure and write one network.
 
     The network is also written at `_MILESTONES` on the way, into ``work``, as ``<name>_seen_<presentations>``.
 
     Parameters
     ----------
-    kind : {'scene', 'object'}
-        Which network.
+    kind : str
+        Which network: ``"scene"``, ``"object"`` or another of `tasks.TASKS`, what it is trained to tell.
     recipe : Recipe
         How it is trained.
     work : pathlib.Path
@@ -438,28 +381,32 @@ def train(kind: str, recipe: Recipe, work: Path, out: Path, *, keep_pictures: bo
         Whether rendered images stay on disk for the next network, 155 kB each.
     name : str, optional
         The name of the files, by default `kind`.
+    world : SceneWorld, optional
+        The world of the scenes (default: as it is shipped).
 
     Returns
     -------
     dict
         The model card.
     """
-    start, name, n_classes = time.perf_counter(), name or kind, len(_class_names(kind))
+    start, name, task = time.perf_counter(), name or kind, named_task(kind)
+    held_out_source, source = (Source(task.pictures, seed, world) for seed in (HELD_OUT_SEEDS, TRAIN_SEEDS))
+    folder = work / "pictures"
     work.mkdir(parents=True, exist_ok=True)
     with render_pool(cores()) as pool:
         numbers = range(recipe.n_held_out)
-        held_out = _begin_rendering(work / "pictures" / f"{kind}_held_out.npy", kind, numbers, HELD_OUT_SEEDS, pool)()
-        training = _Training(n_classes, recipe)
+        held_out = begin_rendering(folder / f"{source.name}_held_out.npy", held_out_source, numbers, pool)()
+        training = _Training(task, recipe)
 
         def write(path: Path) -> dict:
             model = training.finished()
-            right = _correct_answers(model, held_out, n_classes)
-            card = _model_card(kind, model, recipe, training.seen, right, time.perf_counter() - start)
+            right = _correct_answers(model, held_out, task)
+            card = _model_card(task, model, recipe, training.seen, right, time.perf_counter() - start, world)
             _write(path, model, card)
             print(f"{path.stem}: top-1 {card['held_out']['top1']:.3f} on {recipe.n_held_out} held-out images", flush=True)
             return card
 
-        pictures = _Pictures(kind, recipe, work, pool, keep_pictures)
+        pictures = Pictures(source, recipe.images, folder, str(recipe.group), pool, keep_pictures)
         _fit(training, pictures, work / f"{name}.checkpoint", lambda: write(work / f"{name}_seen_{training.seen:07d}"))
         return write(out / name)
 
@@ -478,22 +425,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status, 0.
     """
     parser = argparse.ArgumentParser(prog="scenelens train", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("kinds", nargs="*", default=["scene", "object"])
+    parser.add_argument(
+        "kinds", nargs="*", default=["scene", "object"], metavar="task", help=f"default: scene object; of {', '.join(TASKS)}"
+    )
     parser.add_argument("--work", type=Path, default=HERE.build / "train")
     parser.add_argument("--out", type=Path, default=HERE.data / "sceneworld" if HERE.writes_data else Path("sceneworld-networks"))
     parser.add_argument("--long", action="store_true", help="four times as many presentations: hours on two cores")
     parser.add_argument("--seeds", type=int, nargs="+", help="train one network for each seed, <kind>_<seed>")
     parser.add_argument("--keep-pictures", action="store_true", help="keep rendered images for the next network")
+    parser.add_argument("--edits", default="[]", help='edits of the world as JSON, such as [["scale_frequency", "bed", 0.5]]')
     for field, value in asdict(SHORT).items():
         how = {"action": argparse.BooleanOptionalAction} if isinstance(value, bool) else {"type": type(value)}
         parser.add_argument(f"--{field.replace('_', '-')}", **how)
     args = parser.parse_args(arguments)
     given = {field: getattr(args, field) for field in asdict(SHORT) if getattr(args, field) is not None}
     recipe = replace(LONG if args.long else SHORT, **given)
+    world = read_world(args.edits)
     for kind in args.kinds:
         for seed in args.seeds or [None]:
             one, name = (recipe, kind) if seed is None else (replace(recipe, seed=seed), f"{kind}_{seed}")
-            train(kind, one, args.work, args.out, keep_pictures=args.keep_pictures, name=name)
+            train(kind, one, args.work, args.out, keep_pictures=args.keep_pictures, name=name, world=world)
     return 0
 
 

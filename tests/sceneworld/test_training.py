@@ -12,7 +12,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenelens.sceneworld import training
+from scenelens.errors import SceneLensError
+from scenelens.sceneworld import pictures, read_world, training
+from scenelens.sceneworld.pictures import Group, Source
+from scenelens.sceneworld.scenes import compose_scene
+from scenelens.sceneworld.tasks import TASKS, Task, named_task, note_scene
 from scenelens.sceneworld.training import LONG, SHORT, Recipe
 
 _TINY = Recipe(n_images=40, n_held_out=8, group=16, passes=2, batch=8, width=0.0625, fc=8)
@@ -51,14 +55,18 @@ def test_images_are_shifted_and_mirrored_as_by_hand():
         np.testing.assert_array_equal(found[i], _shifted(images[i], dy[i], dx[i], mirrored[i]))
 
 
+def numbered(numbers: range) -> Group:
+    """Pictures of one grey, their number."""
+    images = np.broadcast_to(np.array(numbers, np.uint8)[:, None, None, None], (len(numbers), 227, 227, 3))
+    return Group(np.array(numbers), images, np.zeros((len(numbers), 2), np.int16))
+
+
 def test_each_image_has_the_label_of_its_number():
-    groups = [np.full((n, 227, 227, 3), 0, dtype=np.uint8) for n in (5, 7)]
-    for part, first in zip(groups, (10, 15), strict=True):
-        part[:] = (first + np.arange(len(part)))[:, None, None, None]
-    recipe = replace(_TINY, batch=4)
+    groups = [numbered(range(10, 15)), numbered(range(15, 22))]
+    recipe, three = replace(_TINY, batch=4), Task("three", tuple("abc"), "scene", lambda i, notes: i % 3)
     device = torch.device("cpu")
     shown = Counter()
-    for x, y in training._batches(groups, 10, 3, recipe, np.random.default_rng(0), device):
+    for x, y in training._batches(groups, three, recipe, np.random.default_rng(0), device):
         numbers = (x[:, 0, 0, 0] + training._MEAN[0]).round().long()
         assert torch.equal(numbers % 3, y)
         shown.update(numbers.tolist())
@@ -70,9 +78,10 @@ def drawn(monkeypatch):
     """Random pictures instead of rendered ones; the numbers of those that were drawn."""
     numbers: list[int] = []
 
-    def draw(kind, names, first_seed, i):
-        numbers.append(first_seed + i)
-        return np.random.default_rng(first_seed + i).integers(0, 256, (227, 227, 3), dtype=np.uint8)
+    def draw(source, i):
+        numbers.append(source.first_seed + i)
+        rng = np.random.default_rng(source.first_seed + i)
+        return rng.integers(0, 256, (227, 227, 3), dtype=np.uint8), (i % 5, i % 3)
 
     class _Here:
         """A pool without processes."""
@@ -86,7 +95,7 @@ def drawn(monkeypatch):
         def map(self, function, items, chunksize=1):
             return map(function, items)
 
-    monkeypatch.setattr(training, "_render", draw)
+    monkeypatch.setattr(pictures.Source, "render", draw)
     monkeypatch.setattr(training, "render_pool", lambda workers: _Here())
     return numbers
 
@@ -142,11 +151,10 @@ def test_another_seed_sees_the_same_pictures_and_ends_elsewhere(drawn, tmp_path)
 
 def test_bfloat16_computes_layers_only(drawn, tmp_path):
     recipe = replace(_TINY, bfloat16=True)
-    run = training._Training(3, recipe)
+    run = training._Training(named_task("light"), recipe)
     inside: list[torch.dtype] = []
     run.model.conv5.register_forward_hook(lambda module, given, out: inside.append(out.dtype))
-    groups = [np.random.default_rng(0).integers(0, 256, (16, 227, 227, 3), dtype=np.uint8)]
-    run.see(groups, range(1))
+    run.see([numbered(range(16))], range(1))
     assert set(inside) == {torch.bfloat16}
     for part in (run.model, run.average):
         assert {value.dtype for value in part.state_dict().values()} <= {torch.float32, torch.int64}
@@ -175,3 +183,108 @@ def test_a_recipe_is_read_from_the_command_line(drawn, tmp_path):
         card = json.loads((tmp_path / "scene.json").read_text())
         assert card["recipe"]["bfloat16"] is wanted
         assert card["recipe"]["width"] == 0.0625
+
+
+# ---- other tasks, other worlds
+
+
+def test_an_answer_is_one_of_the_classes():
+    sizes = {name: len(named_task(name).classes) for name in TASKS}
+    assert sizes == {"scene": 24, "object": 113, "setting": 2, "light": 3, "main_object": 83, "rotation": 4}
+    numbers = np.arange(500)
+    notes = np.stack([numbers % 83, numbers % 3], axis=1)
+    for name in TASKS:
+        labels = Group(numbers, numbers, notes).labels(named_task(name))
+        assert set(labels.tolist()) == set(range(sizes[name]))
+    with pytest.raises(SceneLensError, match="rotation"):
+        named_task("rotations")
+
+
+def test_the_main_object_is_the_one_with_most_pixels():
+    classes, lights = named_task("main_object").classes, set()
+    for seed in range(6):
+        scene = compose_scene("farm", seed)
+        main, light = note_scene(scene)
+        ids = scene.picture.object_ids
+        areas = Counter()
+        for placed in scene.picture.objects:
+            areas[placed.name] += np.count_nonzero(ids == placed.id)
+        assert areas[classes[main]] == max(areas.values())
+        lights.add(light)
+        assert light == int(scene.light.warmth * 3)
+    assert len(lights) > 1
+
+
+def test_warm_light_is_redder():
+    """The class is a property of the picture: the light's red over its blue grows with it."""
+    lights = [compose_scene("farm", seed).light for seed in range(12)]
+    lights.sort(key=lambda light: light.warmth)
+    ratio = [light.colour[0] / light.colour[2] for light in lights]
+    assert ratio == sorted(ratio)
+
+
+def test_images_are_turned_as_by_hand():
+    images = np.random.default_rng(0).integers(0, 256, (5, 9, 9, 3), dtype=np.uint8)
+    turns = [0, 3, 1, 2, 1]
+    found = training._turned(torch.from_numpy(images), torch.tensor(turns)).numpy()
+    for image, before, turn in zip(found, images, turns, strict=True):
+        np.testing.assert_array_equal(image, np.rot90(before, turn))
+
+
+def test_each_showing_turns_a_picture_anew():
+    groups = [
+        Group(np.arange(8), np.tile(np.arange(227, dtype=np.uint8)[:, None, None], (8, 1, 227, 3)), None)
+    ]
+    groups = [replace(groups[0], notes=np.zeros((8, 2), np.int16))]
+    recipe, seen = replace(_TINY, batch=8), []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        for x, y in training._batches(groups, named_task("rotation"), recipe, rng, torch.device("cpu")):
+            down = x[:, 0, 180, 113] - x[:, 0, 40, 113]  # rows grow darker upwards in the picture as it is
+            right = x[:, 0, 113, 180] - x[:, 0, 113, 40]
+            turned = torch.stack([down, right, -down, -right]).argmax(0)
+            assert torch.equal(turned, y)
+            seen.append(tuple(y.tolist()))
+    assert len(set(seen)) == 4
+
+
+@pytest.mark.parametrize("task", ["setting", "light", "main_object", "rotation"])
+def test_a_network_is_trained_for_another_task_on_the_same_pictures(drawn, tmp_path, task):
+    training.train("scene", _TINY, tmp_path, tmp_path / "out", keep_pictures=True)
+    before = len(drawn)
+    card = training.train(task, _TINY, tmp_path, tmp_path / "out", keep_pictures=True, name=f"{task}_0")
+    assert len(drawn) == before
+    assert card["network"] == task
+    assert card["classes"] == list(named_task(task).classes)
+    assert (tmp_path / f"out/{task}_0.safetensors").exists()
+
+
+def test_worlds_keep_their_pictures_apart(drawn, tmp_path):
+    world = read_world().scale_frequency("bed", 0.5)
+    plain = training.train("scene", _TINY, tmp_path, tmp_path, keep_pictures=True)
+    card = training.train("scene", _TINY, tmp_path, tmp_path, keep_pictures=True, name="rare", world=world)
+    assert len(drawn) == 2 * 48
+    assert read_world(card["data"]["edits"]) == world
+    assert "edits" not in plain["data"]
+    assert Source("scene", 0, world).name != Source("scene", 0).name == "scene"
+    assert Source("object", 0, world).name == "object"
+
+
+def test_a_source_renders_its_world():
+    bare = read_world().scale_frequency("bed", 0)
+    seed = next(s for s in range(0, 240, 24) if "bed" in read_world().draw_contents("bedroom", s))
+    now, before = (Source("scene", 0, world).render(seed) for world in (bare, read_world()))
+    assert (now[0] != before[0]).any()
+    assert np.array_equal(before[0], compose_scene("bedroom", seed).image)
+
+
+def test_edits_are_read_from_the_command_line(drawn, tmp_path, monkeypatch):
+    worlds = []
+    monkeypatch.setattr(training, "train", lambda *words, world, **others: worlds.append((words[0], world)))
+    edits = '[["tell_by", "colour", false]]'
+    training.main(["setting", "light", "--edits", edits])
+    training.main(["scene"])
+    told = read_world().tell_by("colour", objects=False)
+    assert worlds == [("setting", told), ("light", told), ("scene", read_world())]
+    with pytest.raises(SceneLensError, match="no edits of a world"):
+        training.main(["scene", "--edits", "bed"])

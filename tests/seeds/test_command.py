@@ -12,6 +12,7 @@ import pytest
 
 from scenelens.errors import SceneLensError
 from scenelens.sceneworld import training
+from scenelens.sceneworld.tasks import named_task
 from scenelens.sceneworld.training import SHORT
 from scenelens.seeds import command, measuring, read_seeds
 from scenelens.seeds import tables as seed_tables
@@ -30,7 +31,9 @@ def write_network(folder, name, seed=0):
     model = training._network_in_training(len(_CLASSES[kind]), recipe)
     model = training._finished_network(model, len(_CLASSES[kind]), recipe)
     folder.mkdir(parents=True, exist_ok=True)
-    card = training._model_card(kind, model, recipe, 112_000, 150, 60.0) | {"classes": _CLASSES[kind]}
+    card = training._model_card(named_task(kind), model, recipe, 112_000, 150, 60.0) | {
+        "classes": _CLASSES[kind]
+    }
     training._write(folder / name, model, card)
 
 
@@ -238,7 +241,7 @@ def test_what_is_missing_is_trained_with_one_recipe(trained, tmp_path, made_up_m
         training.main(words[4:])
         return subprocess.CompletedProcess(words, 0)
 
-    def trains(kind, recipe, work, out, *, keep_pictures, name):
+    def trains(kind, recipe, work, out, *, keep_pictures, name, world):
         recipes.append(recipe)
         write_network(out, name, recipe.seed)
 
