@@ -58,6 +58,11 @@ class _Number:
             return percent(value)
         return f"{number(value)} px" if self.unit == PIXELS else f"{value:.2f}"
 
+    @classmethod
+    def of_share(cls, what: str, paper: float, row: Any, n: str) -> _Number:
+        """A share with its interval, as the rows of tables have it: ``share``, ``low``, ``high``."""
+        return cls(what, paper, row.share, row.low, row.high, SHARE, n)
+
     @property
     def between(self) -> str:
         """The interval, such as '31–50%'; '' where there is none."""

@@ -44,15 +44,7 @@ def _accuracy(results: _Results) -> _Finding:
             "no image here has a category that is a class of a network trained on its kind of images."
         )
     numbers = [
-        _Number(
-            f"accuracy, {name} network",
-            quoted[name],
-            row.share,
-            row.low,
-            row.high,
-            SHARE,
-            _n(row.n, "image"),
-        )
+        _Number.of_share(f"accuracy, {name} network", quoted[name], row, _n(row.n, "image"))
         for name, row in rows.items()
     ]
     fair = all(row.classes == _CLASSES[name] for name, row in rows.items())
@@ -79,15 +71,7 @@ def _served(results: _Results) -> _Finding:
         )
     scene, other = rows.loc["scene"], rows.loc["object"]
     numbers = [
-        _Number(
-            f"scenes by the {name} network's features",
-            row.paper,
-            row.share,
-            row.low,
-            row.high,
-            SHARE,
-            _n(row.n, "image"),
-        )
+        _Number.of_share(f"scenes by the {name} network's features", row.paper, row, _n(row.n, "image"))
         for name, row in (("scene", scene), ("object", other))
     ]
     lost = {"the paper": 1 - other.paper / scene.paper, "here": 1 - other.share / scene.share}
@@ -115,7 +99,7 @@ def _pairs(results: _Results) -> pd.DataFrame:
 
 def _preferred(row: pd.Series) -> _Number:
     what = f"{row.layer}, {row.network} network"
-    return _Number(what, row.paper, row.share, row.low, row.high, SHARE, _n(row.n, "image"))
+    return _Number.of_share(what, row.paper, row, _n(row.n, "image"))
 
 
 def _deepest(results: _Results) -> _Finding:

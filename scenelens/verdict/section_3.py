@@ -77,10 +77,7 @@ def _kept_numbers(table: pd.DataFrame, category: str, rule: str) -> list[_Number
     named_rows = table.assign(name=_plain_names(table)).drop_duplicates("name").set_index("name")
     rows = {name: named_rows.loc[name] for name in paper.RETENTION[category] if name in named_rows.index}
     return [
-        _Number(
-            f"{name}, {rule}", paper.RETENTION[category][name], row.share, row.low, row.high, SHARE,
-            _n(row.n, "image"),
-        )
+        _Number.of_share(f"{name}, {rule}", paper.RETENTION[category][name], row, _n(row.n, "image"))
         for name, row in rows.items()
         if row.n >= _FEWEST
     ]  # fmt: skip
@@ -261,15 +258,7 @@ def _high_meaning(results: _Results) -> _Finding:
     rows = _deepest_levels(released, "high")
     theirs = {name: rows.share[name] for name in paper.PAIR}
     numbers = [
-        _Number(
-            f"high meaning, {name} network",
-            theirs[name],
-            row.share,
-            row.low,
-            row.high,
-            SHARE,
-            _n(row["of"], "unit"),
-        )
+        _Number.of_share(f"high meaning, {name} network", theirs[name], row, _n(row["of"], "unit"))
         for name, row in ((name, deepest.loc[name]) for name in paper.PAIR)
     ]
     return _Finding(
@@ -321,7 +310,7 @@ def _growth(results: _Results) -> _Finding:
 
 
 def _level_number(what: str, row: pd.Series) -> _Number:
-    return _Number(what, math.nan, row.share, row.low, row.high, SHARE, _n(row["of"], "unit"))
+    return _Number.of_share(what, math.nan, row, _n(row["of"], "unit"))
 
 
 def _more_objects(results: _Results) -> _Finding:
@@ -332,15 +321,7 @@ def _more_objects(results: _Results) -> _Finding:
         low, high = difference_interval(*_counts(found.loc["scene"]), *_counts(found.loc["object"]))
         outcomes[f"{rule} of three answers"] = _above_zero(low, high)
         numbers += [
-            _Number(
-                f"{rule}, {name} network",
-                math.nan,
-                row.share,
-                row.low,
-                row.high,
-                SHARE,
-                _n(row["of"], "unit"),
-            )
+            _Number.of_share(f"{rule}, {name} network", math.nan, row, _n(row["of"], "unit"))
             for name, row in ((name, found.loc[name]) for name in paper.PAIR)
         ]
     return _Finding(
