@@ -13,13 +13,13 @@ A notebook writes ``import scenelens as sl``. Three calls begin most work::
     with sl.record(study.networks["scene"], "pool5") as activations:
         study.networks["scene"](image)                  # uint8 RGB (H, W, 3) -> activations["pool5"]
 
-There is one room (subpackage) per section of the paper, each with its methods, tables, sentences, figures
-and widget: ``sl.two_networks`` (2), ``sl.minimal_images`` (3.1), ``sl.receptive_fields`` (3.2),
-``sl.unit_semantics`` (3.3), ``sl.emergence`` (4.1), ``sl.localization`` (4.2). ``sl.seeds`` says how much
-other trainings of the same networks differ. Below them are ``sl.networks``, ``sl.annotations``,
-``sl.labels`` and ``sl.studies``; ``sl.workbook`` shows things in a notebook, and ``sl.sceneworld`` renders
-images of which every pixel is known. The docstring of a room, such as ``help(sl.emergence)``, says what its
-section claims and which calls one types.
+There is one room (subpackage) per section of the paper, each with its methods, tables, sentences, figures and
+widget: ``sl.two_networks`` (2), ``sl.minimal_images`` (3.1), ``sl.receptive_fields`` (3.2),
+``sl.unit_semantics`` (3.3), ``sl.emergence`` (4.1), ``sl.localization`` (4.2). ``sl.interventions`` switches
+units off, and ``sl.seeds`` says how much other trainings of the same networks differ. Below them are
+``sl.networks``, ``sl.annotations``, ``sl.labels`` and ``sl.studies``; ``sl.workbook`` shows things in a
+notebook, and ``sl.sceneworld`` renders images of which every pixel is known. The docstring of a room, such as
+``help(sl.emergence)``, says what its section claims and which calls one types.
 
 Where something that a reader gives cannot be used, the error is a `SceneLensError`, and its sentence says
 what to do:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -289,6 +289,66 @@ class AutomaticLabels:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         who = {"network": self.network, "annotator": f"automatic ({by})", "source": "automatic", "when": when}
         return check_labels(pd.concat(tables, ignore_index=True).assign(**who, n_images=self.n_top))
+
+    def labels_by_half(
+        self,
+        layer: str,
+        folds: Sequence[int],
+        types: Sequence[str] | None = None,
+        least_images: int = LEAST_IMAGES,
+    ) -> pd.DataFrame:
+        """Each unit's best concept by IoU on the images of some folds, and its IoU on those of the others.
+
+        What is then measured on the other images had no part in the name.
+
+        Parameters
+        ----------
+        layer : str
+            One of `layers`.
+        folds : sequence of int
+            Which of the folds choose; see `deal_folds`.
+        types : sequence of str, optional
+            Only concepts of these semantic types are considered (default: all).
+        least_images : int, optional
+            A concept is considered if at least this many images show it in either part (default 5).
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per unit that gets a name: ``unit`` (int), ``concept``, ``type``, ``iou_chosen`` (on the
+            images that chose), ``iou`` (on the others), ``images`` (int, those of the first that show it),
+            ``ap`` (over all images).
+
+        Raises
+        ------
+        SceneLensError
+            If the layer was not measured, or the folds were not counted.
+        """
+        counts = self._layer(layer).folds
+        if counts is None or self.folds is None:
+            raise SceneLensError("these labels were counted without folds, so no half of the images chooses.")
+        chooses = np.isin(np.arange(len(self.folds.n_images)), list(folds))
+        pixels = self.n_pixels // max(1, self.n_images)
+        iou, shown = [], []
+        for part in (chooses, ~chooses):
+            active, truth = counts.active[part].sum(0), self.folds.pixels[part].sum(0)
+            n = int(self.folds.n_images[part].sum()) * pixels
+            iou.append(_overlap(counts.shared[part].sum(0), active[:, None], truth[None], n)["iou"])
+            shown.append(self.folds.images[part].sum(0))
+        allowed = (np.minimum(*shown) >= least_images) & (
+            self.concepts.type.isin(types).to_numpy() if types else True
+        )
+        scores = np.where(allowed, np.nan_to_num(iou[0]), 0.0)
+        units = np.flatnonzero(scores.max(1, initial=0.0) > 0)
+        best = scores[units].argmax(1) if len(units) else np.zeros(0, int)
+        table = self.concepts.iloc[best][["concept", "type"]].reset_index(drop=True)
+        table.insert(0, "unit", units)
+        return table.assign(
+            iou_chosen=iou[0][units, best],
+            iou=iou[1][units, best],
+            images=shown[0][best].astype(int),
+            ap=self._layer(layer).ap[units, best],
+        )
 
     def check_measures(self, layer: str) -> pd.DataFrame:
         """Put every measure to two tests: half of the labels lost, as many false ones added; see `checks`.

@@ -21,8 +21,8 @@ The files: `network` and its parts `preprocessing` (with `mean_images`), `class_
 `caffe` and `caffe_network` read Caffe's files; `tracing` (with `points` and `formulas`) watches a pass, for
 which `positions` and `aten` follow rows and columns through all of torch's operations; `hooks` records,
 `ablation` switches units off, and `reach` gives theoretical receptive fields; `graph` follows the pass step
-by step (with `following` and `overwriting`), for the occlusion experiments; `undo` leaves a module as it was
-before a pass; `grid` says where positions lie in the frame.
+by step (with `following` and `overwriting`), for the occlusion experiments, and `rest` runs what follows a
+layer; `undo` leaves a module as it was before a pass; `grid` says where positions lie in the frame.
 
 >>> from scenelens.networks import CaffeNet, Network, theoretical_rf
 >>> theoretical_rf(Network(CaffeNet(10, width=1 / 8, fc=16)), "pool5")

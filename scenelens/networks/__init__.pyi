@@ -10,6 +10,7 @@ from .hooks import record, responses, unit_maps
 from .network import Network
 from .preprocessing import PRESETS, Preprocessing
 from .reach import RF, theoretical_rf
+from .rest import run_rest
 from .torchvision_shim import load_torchvision
 from .undo import restoring
 from .weights import load_weights, weights_hash
@@ -39,6 +40,7 @@ __all__ = [
     "record",
     "responses",
     "restoring",
+    "run_rest",
     "theoretical_rf",
     "unit_maps",
     "weights_hash",

@@ -236,6 +236,9 @@ class _Graph:
         for at, node in enumerate(nodes):
             if node.op != "output":
                 self._enter(at, node, owner)
+        given = nodes[-1].args[0] if nodes and nodes[-1].op == "output" else None
+        #: The step whose value the module returns; None where it returns several.
+        self.end: Step | None = self._tensors.held(given) if isinstance(given, fx.Node) else None
 
     def step(self, path: str, call: int = 0, then: Sequence[str] = ()) -> Step:
         """The step whose value the module at a path returns at its nth call (from 0); or the one that these

@@ -1,0 +1,17 @@
+from . import figures
+from .effects import AblationEffects, ablation_effects
+from .sentences import describe_ablation, describe_activation, describe_unit_effects
+from .tables import ablation_by_category, ablation_curve, effect_correlations, unit_effects
+
+__all__ = [
+    "AblationEffects",
+    "ablation_by_category",
+    "ablation_curve",
+    "ablation_effects",
+    "describe_ablation",
+    "describe_activation",
+    "describe_unit_effects",
+    "effect_correlations",
+    "figures",
+    "unit_effects",
+]
