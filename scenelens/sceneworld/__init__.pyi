@@ -1,4 +1,4 @@
-from .dataset import ensure_world
+from .dataset import ensure_world, same_pictures
 from .objects import object_classes
 from .scenes import compose_scene, render_background, render_scene
 from .studio import render_object
@@ -14,6 +14,7 @@ __all__ = [
     "render_background",
     "render_object",
     "render_scene",
+    "same_pictures",
     "scene_categories",
     "truth_table",
 ]

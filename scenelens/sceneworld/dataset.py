@@ -44,7 +44,7 @@ from scenelens.sceneworld.workers import cores, render_pool
 from scenelens.sceneworld.world import REGIONS
 from scenelens.sceneworld.worlds import SceneWorld, read_world
 
-__all__ = ["ensure_world"]
+__all__ = ["ensure_world", "same_pictures"]
 
 _STATE = "sceneworld.json"
 _KINDS = ("scene", "object")
@@ -251,7 +251,7 @@ def _unchanged(root: Path, state: dict) -> bool:
     """
     if state.get("source") == _source_key():  # the usual case, without parsing any source
         return True
-    if state.get("code") != _code_key() and state.get("code") not in SAME_PICTURES:
+    if not same_pictures(state.get("code", "")):
         return False
     with contextlib.suppress(SceneLensError):  # a read-only folder: the next call is not quicker, and that is all
         _write_state(root, {**state, "source": _source_key()}, finished=True)
@@ -279,6 +279,27 @@ def _sources() -> list[Path]:
 def _source_key() -> str:
     """Key of the bytes of SceneWorld's source files: the quick check that nothing has changed."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in _sources())).hexdigest()[:16]
+
+
+def same_pictures(code: str) -> bool:
+    """Whether a version of SceneWorld drew the pictures that this version draws.
+
+    Parameters
+    ----------
+    code : str
+        The version's key, as `ensure_world` writes it into ``sceneworld.json``.
+
+    Returns
+    -------
+    bool
+        Whether they are the same, bit for bit.
+
+    Examples
+    --------
+    >>> same_pictures("a version that nobody knows")
+    False
+    """
+    return code == _code_key() or code in SAME_PICTURES
 
 
 @cache

@@ -23,6 +23,7 @@ from scenelens.installation import HERE
 from scenelens.labels import LABELS_VERSION, LEAST_IOU
 from scenelens.paper import CONTROL, PAIR
 from scenelens.progress import say_on_stderr
+from scenelens.sceneworld import same_pictures
 from scenelens.seeds.measuring import (
     FIELD_IMAGES,
     FIELD_UNITS,
@@ -199,7 +200,7 @@ def _write(template: StudyFile, folder: Path, trained: Path | None, out: Path) -
 def _keep_earlier(rows: Rows, about: dict[str, Any], out: Path) -> None:
     """Take over, in place, what the tables in a folder know of trainings that were not measured now."""
     known = read_seeds(out)
-    if known.about["world"] != about["world"]:
+    if not _same_world(known.about["world"], about["world"]):
         raise SceneLensError(
             f"the tables in {out} were measured on other pictures; give another folder with --out."
         )
@@ -219,6 +220,15 @@ def _keep_earlier(rows: Rows, about: dict[str, Any], out: Path) -> None:
     now["weights"] = old | now["weights"]
     for days in ("trained", "measured"):
         now[days] = sorted({*earlier[days], *now[days]})
+
+
+def _same_world(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two sets of rendered images are the same, though versions of the renderer may differ."""
+    if one == other:
+        return True
+    return one.get("made") == other.get("made") and all(
+        same_pictures(world.get("code", "")) for world in (one, other)
+    )
 
 
 def _kept(folder: Path, what: str) -> dict[int, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from scenelens.errors import SceneLensError
-from scenelens.sceneworld import training
+from scenelens.sceneworld import dataset, training
 from scenelens.sceneworld.tasks import named_task
 from scenelens.sceneworld.training import SHORT
 from scenelens.seeds import command, measuring, read_seeds
@@ -213,13 +213,20 @@ def test_a_later_run_keeps_what_it_does_not_measure(trained, tmp_path, made_up_m
     }
 
 
+def test_another_version_of_the_renderer_may_draw_the_same_pictures():
+    old, now = "f0e87f8ebbe7b633", {"made": {"n_scenes": 2}, "code": dataset._code_key()}
+    assert command._same_world(now | {"code": old}, now)
+    assert not command._same_world(now | {"code": "unknown"}, now)
+    assert not command._same_world(now | {"made": {"n_scenes": 3}, "code": old}, now)
+
+
 @pytest.mark.parametrize(("part", "message"), [("world", "other pictures"), ("seen", "another recipe")])
 def test_tables_of_another_world_or_recipe_are_not_mixed(part, message, trained, tmp_path, made_up_measures):
     write_network(tmp_path / "work", "scene_seen_0064000", 3)
     words = (trained, tmp_path / "out", "--seen", str(tmp_path / "work"))
     run(*words)
     about = json.loads((tmp_path / "out" / "about.json").read_text("utf-8"))
-    about[part]["code" if part == "world" else "recipe"] = {}
+    about[part]["made" if part == "world" else "recipe"] = {"n_scenes": 1}
     (tmp_path / "out" / "about.json").write_text(json.dumps(about))
     seed_tables._read.cache_clear()  # the file was changed by hand
     with pytest.raises(SceneLensError, match=message):
