@@ -432,6 +432,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=HERE.data / "sceneworld" if HERE.writes_data else Path("sceneworld-networks"))
     parser.add_argument("--long", action="store_true", help="four times as many presentations: hours on two cores")
     parser.add_argument("--seeds", type=int, nargs="+", help="train one network for each seed, <kind>_<seed>")
+    parser.add_argument("--name", help="name of the files of the one network that is trained (default: <task>, or <task>_<seed>)")
     parser.add_argument("--keep-pictures", action="store_true", help="keep rendered images for the next network")
     parser.add_argument("--edits", default="[]", help='edits of the world as JSON, such as [["scale_frequency", "bed", 0.5]]')
     for field, value in asdict(SHORT).items():
@@ -441,10 +442,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = {field: getattr(args, field) for field in asdict(SHORT) if getattr(args, field) is not None}
     recipe = replace(LONG if args.long else SHORT, **given)
     world = read_world(args.edits)
+    if args.name and len(args.kinds) * len(args.seeds or [0]) > 1:
+        parser.error("--name is for one network; several would replace each other")
     for kind in args.kinds:
         for seed in args.seeds or [None]:
             one, name = (recipe, kind) if seed is None else (replace(recipe, seed=seed), f"{kind}_{seed}")
-            train(kind, one, args.work, args.out, keep_pictures=args.keep_pictures, name=name, world=world)
+            train(kind, one, args.work, args.out, keep_pictures=args.keep_pictures, name=args.name or name, world=world)
     return 0
 
 

@@ -284,6 +284,23 @@ class SceneWorld:
             if drawn:
                 return drawn
 
+    def draws_as_shipped(self, category: str, seed: int) -> bool:
+        """Whether an image is the shipped world's, to the last bit.
+
+        Parameters
+        ----------
+        category : str
+            One of `scene_categories()`.
+        seed : int
+            Seed of the image.
+
+        Returns
+        -------
+        bool
+            Whether it has the shipped world's contents, and nothing else tells its scene.
+        """
+        return self.cue(category) == NO_CUE and self.draw_contents(category, seed) == SceneWorld().draw_contents(category, seed)
+
     def cue(self, category: str) -> Cue:
         """What besides objects tells a scene category.
 

@@ -263,11 +263,26 @@ def test_worlds_keep_their_pictures_apart(drawn, tmp_path):
     world = read_world().scale_frequency("bed", 0.5)
     plain = training.train("scene", _TINY, tmp_path, tmp_path, keep_pictures=True)
     card = training.train("scene", _TINY, tmp_path, tmp_path, keep_pictures=True, name="rare", world=world)
-    assert len(drawn) == 2 * 48
+    edited = [i for i in (10_000_000, 10_000_024, 20_000_000) if not Source("scene", i, world).is_shipped(0)]
+    assert len(drawn) == 48 + len(edited)
     assert read_world(card["data"]["edits"]) == world
     assert "edits" not in plain["data"]
     assert Source("scene", 0, world).name != Source("scene", 0).name == "scene"
     assert Source("object", 0, world).name == "object"
+
+
+def test_pictures_that_an_edit_leaves_are_copied(drawn, tmp_path):
+    """Only pictures with a bed in the shipped world are drawn again where there is none."""
+    world = read_world().scale_frequency("bed", 0)
+    training.train("scene", _TINY, tmp_path, tmp_path, keep_pictures=True)
+    drawn.clear()
+    training.train("scene", _TINY, tmp_path, tmp_path, keep_pictures=True, name="bare", world=world)
+    contents = {i: read_world().draw_contents("bedroom", i) for i in (10_000_000, 10_000_024, 20_000_000)}
+    assert sorted(drawn) == sorted(i for i, names in contents.items() if "bed" in names)
+    plain, bare = (Source("scene", 0, one).name for one in (read_world(), world))
+    for group in range(3):
+        before, now = (np.load(tmp_path / f"pictures/{name}_16_{group:05d}.npy") for name in (plain, bare))
+        assert np.array_equal(before, now)  # made-up pictures depend on their seed alone
 
 
 def test_a_source_renders_its_world():
@@ -288,3 +303,5 @@ def test_edits_are_read_from_the_command_line(drawn, tmp_path, monkeypatch):
     assert worlds == [("setting", told), ("light", told), ("scene", read_world())]
     with pytest.raises(SceneLensError, match="no edits of a world"):
         training.main(["scene", "--edits", "bed"])
+    with pytest.raises(SystemExit):
+        training.main(["scene", "light", "--name", "both"])
