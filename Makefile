@@ -29,7 +29,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 # Two processes, each with one file at a time, in the order that tests/conftest.py gives them.
 TESTS = $(ONE_THREAD) $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help workbook lab test check style types forms torture bench train seeds atlas readme-pictures study-page clean
+.PHONY: help workbook lab test check style types forms torture bench train seeds interventions atlas readme-pictures study-page clean
 
 help:  ## list these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
@@ -71,6 +71,9 @@ train: $(READY)  ## train SceneWorld's two networks: an hour on two cores (ARGS=
 
 seeds: $(READY)  ## train and measure five networks of each kind, behind other work (ARGS=--no-training)
 	$(SCENELENS) seeds $(ARGS)
+
+interventions: $(READY)  ## train and measure networks in edited worlds and for other tasks (ARGS=--plan: how long)
+	$(SCENELENS) interventions $(ARGS)
 
 atlas: $(READY)  ## measure all receptive fields and minimal images (STUDY=path, ARGS="--minutes 30")
 	$(SCENELENS) atlas $(TRUSTED) $(ARGS)

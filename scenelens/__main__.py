@@ -58,6 +58,9 @@ _COMMANDS = {
     "retention": _Command("prepare:main", ("retention",), "search for all minimal images"),
     "train": _Command("sceneworld.training:main", (), "train SceneWorld's two networks (an hour)"),
     "seeds": _Command("seeds.command:_main", (), "train five networks of each kind, and measure them"),
+    "interventions": _Command(
+        "retraining.command:_main", (), "train networks in edited worlds, and measure them"
+    ),
     "data": _Command("__main__:_data", (), "say where files are, and how large"),
     "caches": _Command("caches:_main", (), "list, verify, prune or seal cached results"),
     "bench": _Command("__main__:_bench", (), "measure the speed against other libraries", checkout=True),
@@ -137,7 +140,7 @@ def _loaded(function: str) -> Callable[..., Any]:
 
 def _parser() -> argparse.ArgumentParser:
     known = {name: one for name, one in _COMMANDS.items() if HERE.is_checkout or not one.checkout}
-    lines = "\n".join(f"  {name:<11}{command.does}" for name, command in known.items())
+    lines = "\n".join(f"  {name:<15}{command.does}" for name, command in known.items())
     parser = argparse.ArgumentParser(
         prog="scenelens",
         usage="scenelens COMMAND [...]",

@@ -170,7 +170,7 @@ class Announcer:
             Begins the sentence, such as ``"Labelling the rest"``.
         """
         if self.progress and seconds > _LONG:
-            say_on_stderr(f"{what} takes about {_spoken_time(seconds)}.")
+            say_on_stderr(f"{what} takes about {spoken_time(seconds)}.")
 
 
 class _Pace:
@@ -195,15 +195,27 @@ class _Pace:
     def _announce(self, n_left: int, pace: float) -> None:
         if n_left * pace > _LONG:
             text = (
-                f"{self.bar.desc}: {n_left:,} images to go, about {_spoken_time(n_left * pace)}. {self.more}"
+                f"{self.bar.desc}: {n_left:,} images to go, about {spoken_time(n_left * pace)}. {self.more}"
             )
             say_on_stderr(text.rstrip())
 
 
-def _spoken_time(seconds: float) -> str:
+def spoken_time(seconds: float) -> str:
     """A duration as one says it, rounded as an estimate deserves: in steps of 5 s, in minutes or in hours.
 
-    >>> _spoken_time(42), _spoken_time(200), _spoken_time(9000)
+    Parameters
+    ----------
+    seconds : float
+        The duration.
+
+    Returns
+    -------
+    str
+        The words.
+
+    Examples
+    --------
+    >>> spoken_time(42), spoken_time(200), spoken_time(9000)
     ('40 s', '3 min', '2.5 h')
     """
     if seconds < 100:

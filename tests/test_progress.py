@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from scenelens import progress
 from scenelens.errors import SceneLensError
-from scenelens.progress import Announcer, _spoken_time, read_ahead, run_ahead, say_on_stderr
+from scenelens.progress import Announcer, read_ahead, run_ahead, say_on_stderr, spoken_time
 
 
 def test_results_come_in_order_and_only_a_few_jobs_ahead():
@@ -71,7 +71,7 @@ def test_only_long_work_is_announced(capsys):
 
 @pytest.mark.parametrize(("seconds", "text"), [(1, "5 s"), (97, "95 s"), (120, "2 min"), (7200, "2.0 h")])
 def test_spoken_time(seconds, text):
-    assert _spoken_time(seconds) == text
+    assert spoken_time(seconds) == text
 
 
 @pytest.mark.parametrize("name", ["\x1b[2J", "a\rb", "\x07", "\u202ex", "\ud800", "\x9b31m"])

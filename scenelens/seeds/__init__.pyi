@@ -1,4 +1,6 @@
 from . import figures
+from .command import measure_once, rendered_world
+from .measuring import read_card, study_of
 from .sentences import describe_seeds, describe_seen
 from .spread import further_trainings
 from .tables import SeedTables, read_seeds
@@ -9,5 +11,9 @@ __all__ = [
     "describe_seen",
     "figures",
     "further_trainings",
+    "measure_once",
+    "read_card",
     "read_seeds",
+    "rendered_world",
+    "study_of",
 ]

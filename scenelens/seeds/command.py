@@ -31,8 +31,8 @@ from scenelens.seeds.measuring import (
     _control_of,
     _measure_fields,
     _measure_study,
-    _read_card,
-    _study_of,
+    read_card,
+    study_of,
 )
 from scenelens.seeds.tables import ABOUT_FILE, _shipped_folder, _write_seeds, read_seeds
 from scenelens.studies import StudyFile
@@ -110,36 +110,36 @@ def _measure_pair(template: StudyFile, folder: Path, seed: int, cache: Path) -> 
     if not all(card.exists() for card in cards.values()):
         say_on_stderr(f"seed {seed}: not both networks are trained, so it is left out.")
         return
-    about = {kind: _read_card(card) for kind, card in cards.items()}
+    about = {kind: read_card(card) for kind, card in cards.items()}
     path = _result(folder, f"seed_{seed}")
-    _measure_once(path, about, lambda: _measure_study(_study_of(template, cards, cache)))
+    measure_once(path, about, lambda: _measure_study(study_of(template, cards, cache)))
 
 
 def _measure_control(template: StudyFile, folder: Path, seed: int, cache: Path) -> None:
     """Measure an untrained network of a seed whose pair was measured; it has their architecture."""
     card = folder / f"{PAIR[0]}_{seed}.json"
     if _result(folder, f"seed_{seed}").exists():
-        path, recipe = _result(folder, f"control_{seed}"), _read_card(card)["recipe"]
+        path, recipe = _result(folder, f"control_{seed}"), read_card(card)["recipe"]
         weights = {CONTROL: {name: recipe[name] for name in ("width", "fc")}}  # and the seed, in the name
-        _measure_once(path, {}, lambda: _measure_study(_control_of(template, card, seed, cache)), weights)
+        measure_once(path, {}, lambda: _measure_study(_control_of(template, card, seed, cache)), weights)
 
 
 def _measure_fields_of(template: StudyFile, folder: Path, seed: int, cache: Path) -> None:
     """Measure some receptive fields of a pair that was measured."""
     if _result(folder, f"seed_{seed}").exists():
         cards = {kind: folder / f"{kind}_{seed}.json" for kind in PAIR}
-        about = {kind: _read_card(card) for kind, card in cards.items()}
+        about = {kind: read_card(card) for kind, card in cards.items()}
         path = _result(folder, f"fields_{seed}")
-        _measure_once(path, about, lambda: _measure_fields(_study_of(template, cards, cache)))
+        measure_once(path, about, lambda: _measure_fields(study_of(template, cards, cache)))
 
 
 def _measure_point(template: StudyFile, trained: Path, seen: int, folder: Path, cache: Path) -> None:
     """Measure the networks that had seen a number of pictures, as far as they are there."""
     cards = {kind: trained / f"{kind}_seen_{seen:07d}.json" for kind in PAIR}
     cards = {kind: card for kind, card in cards.items() if card.exists()}
-    about = {kind: _read_card(card) for kind, card in cards.items()}
+    about = {kind: read_card(card) for kind, card in cards.items()}
     path = _result(folder, f"seen_{seen:07d}")
-    _measure_once(path, about, lambda: _measure_study(_study_of(template, cards, cache)))
+    measure_once(path, about, lambda: _measure_study(study_of(template, cards, cache)))
 
 
 def _points(trained: Path | None) -> list[int]:
@@ -152,12 +152,30 @@ def _result(folder: Path, name: str) -> Path:
     return folder / "measured" / f"{name}.json"
 
 
-def _measure_once(
-    path: Path, cards: dict[str, dict], measure: Callable[[], Rows], weights: Any = None
+def measure_once(
+    path: Path,
+    cards: dict[str, dict],
+    measure: Callable[[], Rows],
+    weights: Any = None,
+    version: int = _VERSION,
 ) -> None:
-    """Measure some networks and keep the rows, unless weights and rules are those of kept ones."""
+    """Measure some networks and keep the rows, unless weights and rules are those of kept ones.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The JSON file that keeps the rows, with the cards and the date.
+    cards : dict of str to dict
+        Network -> its model card. The rows of its own table get the training's own test.
+    measure : callable
+        Makes the rows; the rows of ``"networks"`` have a column ``network``.
+    weights : dict, optional
+        What says which networks were measured (default: the hashes of the cards).
+    version : int, optional
+        Another one measures anew (default: that of `scenelens seeds`).
+    """
     about = {"weights": weights or {kind: card["weights_hash"] for kind, card in cards.items()}}
-    about["rules"] = [_VERSION, LABELS_VERSION]
+    about["rules"] = [version, LABELS_VERSION]
     if path.exists():
         known = json.loads(path.read_text("utf-8"))
         if all(known.get(name) == value for name, value in about.items()):
@@ -239,7 +257,11 @@ def _kept(folder: Path, what: str) -> dict[int, Any]:
 
 def _about(template: StudyFile, seeds: dict[int, Any], points: dict[int, Any]) -> dict[str, Any]:
     """Where the tables come from."""
-    about: dict[str, Any] = {"study": template.name, "command": "make seeds", "world": _world(template)}
+    about: dict[str, Any] = {
+        "study": template.name,
+        "command": "make seeds",
+        "world": rendered_world(template),
+    }
     about["rules"] = {
         "detectors": f"best concept by IoU above {LEAST_IOU}, and an object",
         "fields": f"the first {FIELD_UNITS} units in a random order, {FIELD_IMAGES} images each",
@@ -271,8 +293,19 @@ def _training(group: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _world(template: StudyFile) -> dict[str, Any]:
-    """What was rendered, by which version of the renderer."""
+def rendered_world(template: StudyFile) -> dict[str, Any]:
+    """What a study's generator rendered, by which version of the renderer.
+
+    Parameters
+    ----------
+    template : StudyFile
+        The study.
+
+    Returns
+    -------
+    dict
+        ``"made"`` and ``"code"``; empty where nothing was rendered.
+    """
     made = template.data.get("generator", {})
     state = template.resolve(made["root"]) / f"{made['kind']}.json" if made else None
     if state is None or not state.exists():

@@ -29,7 +29,7 @@ FIELD_UNITS, FIELD_IMAGES = 8, 10
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def _study_of(template: StudyFile, trained: Mapping[str, Path], cache: Path) -> Study:
+def study_of(template: StudyFile, trained: Mapping[str, Path], cache: Path) -> Study:
     """Make a study of trained networks, with the images and annotations of another one.
 
     Parameters
@@ -84,7 +84,7 @@ def _with_networks(template: StudyFile, networks: dict[str, Any], cache: Path) -
 
 def _network_table(card: Path) -> dict[str, Any]:
     """A network of `scenelens train` as a table of a study.toml."""
-    about = _read_card(card)
+    about = read_card(card)
     how = {"size": about["preprocessing"]["size"], "white": 255.0, "mean": about["preprocessing"]["mean"]}
     return {
         "architecture": "caffenet",
@@ -96,7 +96,7 @@ def _network_table(card: Path) -> dict[str, Any]:
     }
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> dict[str, Any]:
     """Read a network's model card.
 
     Parameters
@@ -133,7 +133,7 @@ def _measure_study(study: Study) -> Rows:
     Parameters
     ----------
     study : Study
-        A study with annotations, such as `_study_of` makes.
+        A study with annotations, such as `study_of` makes.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def _measure_fields(study: Study) -> Rows:
     Parameters
     ----------
     study : Study
-        A study with annotations, such as `_study_of` makes.
+        A study with annotations, such as `study_of` makes.
 
     Returns
     -------

@@ -277,7 +277,7 @@ def test_tiny_networks_are_measured_by_the_workbooks_functions(tmp_path, monkeyp
         write_network(tmp_path, f"{kind}_0", len(kind))
     cards = {kind: tmp_path / f"{kind}_0.json" for kind in _CLASSES}
     template = StudyFile.read(study.file.path)
-    made = measuring._study_of(template, cards, tmp_path / "cache")
+    made = measuring.study_of(template, cards, tmp_path / "cache")
     found = measuring._measure_study(made)
     by_name = {row["network"]: row for row in found["networks"]}
     assert list(by_name) == ["scene", "object"]

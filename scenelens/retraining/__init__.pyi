@@ -1,0 +1,6 @@
+from .tables import RetrainingTables, read_retraining
+
+__all__ = [
+    "RetrainingTables",
+    "read_retraining",
+]
