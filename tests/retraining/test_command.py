@@ -206,7 +206,7 @@ def test_a_training_that_fails_ends_the_command(tmp_path, made_up_measures, monk
 
 @pytest.mark.parametrize("name", ["unchanged_0", "task_setting"])
 def test_a_tiny_network_is_measured_by_the_workbooks_functions(tmp_path, name):
-    study = annotated_study(tmp_path / "study")
+    study = annotated_study(tmp_path / "study", per_category=24)
     write_network(tmp_path, RUNS[name], 5)
     template = StudyFile.read(study.file.path)
     made = study_of(template, {"scene": tmp_path / f"{name}.json"}, tmp_path / "cache")
