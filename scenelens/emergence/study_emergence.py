@@ -44,6 +44,7 @@ from scenelens.studies import Study
 
 _N_RESAMPLES = 1000
 _MEASURED_ON_SCENES = ("iou", "ap")  # measures that `_SceneCounts` has
+_SHOWN = 2 * LEAST_IMAGES  # images of an object: some choose a name, and as many judge it
 
 
 @dataclass(frozen=True)
@@ -311,7 +312,7 @@ def _detectors(
 
 
 def measure_emergence(
-    study: Study, rule: str | DetectorRule = "iou", least_images: int = LEAST_IMAGES
+    study: Study, rule: str | DetectorRule = "iou", least_images: int = _SHOWN
 ) -> Emergence:
     """Everything that section 4.1 measures, by one rule.
 
@@ -323,8 +324,9 @@ def measure_emergence(
         Which units count as detectors, see `object_units` (default 'iou'). A rule by people uses the answers
         that were given in this study.
     least_images : int, optional
-        Concepts on fewer annotated images are not used as labels (default 5). With many concepts and many
-        units, some unit happens to be active on the only fire extinguisher of all images.
+        Concepts on fewer annotated images are not used as labels (default 10: five that choose a name, and
+        five that judge it). With many concepts and many units, some unit happens to be active on the only
+        fire extinguisher of all images.
 
     Returns
     -------

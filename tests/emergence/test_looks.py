@@ -66,6 +66,6 @@ def test_how_far_inside():
 
 
 def test_a_study_without_looks_says_so(tmp_path):
-    found = measure_emergence(annotated_study(tmp_path, 5), DetectorRule.by_measure("iou", 0.0))
+    found = measure_emergence(annotated_study(tmp_path, 5), DetectorRule.by_measure("iou", 0.0), 5)
     with pytest.raises(CannotAnswerError, match="do not say which of several looks"):
         found.looks()

@@ -30,7 +30,7 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(study):
-    return measure_emergence(study, EASY)
+    return measure_emergence(study, EASY, 5)
 
 
 def test_all_tables_agree(found):
@@ -60,7 +60,7 @@ def test_a_rule_is_applied_once_and_labels_are_checked_once(study, monkeypatch):
 
     for name in calls:
         counted(name)
-    found = measure_emergence(study, EASY)
+    found = measure_emergence(study, EASY, 5)
     assert calls == {"object_units": 2, "_check_units": 1}  # on all images, and on scenes
     rules = rules_compared(found).rule.nunique()
     assert calls == {"object_units": 2 + rules, "_check_units": 1}
@@ -283,7 +283,7 @@ def test_units_and_objects_of_other_images_are_said(found):
 
 def test_constant_counts_are_said_and_are_no_nan(study):
     """No unit exceeds an IoU of 2, so every object has 0 units."""
-    none = measure_emergence(study, DetectorRule.by_measure("iou", 2.0))
+    none = measure_emergence(study, DetectorRule.by_measure("iou", 2.0), 5)
     with pytest.raises(CannotAnswerError, match="the number of units is 0 for all of 6 objects"):
         sentences.describe_correlations(none)
     assert "0 units detect 0 objects" in sentences.describe_units(none)
@@ -292,7 +292,7 @@ def test_constant_counts_are_said_and_are_no_nan(study):
 def test_without_scene_categories_the_rest_goes_on(study, monkeypatch):
     monkeypatch.setattr(type(study.annotations), "scene", lambda self, image: "")
     monkeypatch.setattr(study, "images", study.images.assign(category=""), raising=False)
-    found = measure_emergence(study, EASY)
+    found = measure_emergence(study, EASY, 5)
     assert found.informative is None
     for ask in (sentences.describe_informative, lambda found: found.categories):
         with pytest.raises(CannotAnswerError, match="none of the annotated images has a scene category"):
@@ -312,13 +312,13 @@ def test_a_study_without_annotations_says_so(tmp_path):
 
 @pytest.mark.parametrize(("per_category", "most"), [(1, 3), (4, 12)])
 def test_a_name_needs_enough_images(tmp_path, per_category, most):
-    """A lamp is on every scene: three scenes in all, or twelve. Five of them must show one object."""
+    """A lamp is on every scene: three scenes in all, or twelve. Ten of them must show one object."""
     small = annotated_study(tmp_path, per_category)
-    if most >= LEAST_IMAGES:
+    if most >= 2 * LEAST_IMAGES:
         assert measure_emergence(small).table.object.tolist() == ["lamp"]
         return
     with pytest.raises(
-        CannotAnswerError, match=f"more than {most} of the {most} annotated images.*annotate 5"
+        CannotAnswerError, match=f"more than {most} of the {most} annotated images.*annotate 10"
     ):
         measure_emergence(small)
 
@@ -346,7 +346,7 @@ def test_a_network_without_any_label_is_in_the_table(study, monkeypatch):
     }
     labels["object"] = replace(one, counts=dead)
     monkeypatch.setattr(type(study), "automatic_labels", lambda self, name: labels[name])
-    found = measure_emergence(study, EASY)
+    found = measure_emergence(study, EASY, 5)
     row = found.share("object")
     assert (row.detectors, row["none"], row.n) == (0, 32, 32)
     assert "**The object network**, pool5: 0 units detect 0 objects" in sentences.describe_units(found)
