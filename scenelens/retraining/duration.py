@@ -18,6 +18,7 @@ from scenelens.sceneworld import SceneWorld, read_world, render_scene, scene_cat
 _PICTURES, _SHOWN, _BATCH = 18_000, 112_000, 64
 #: Seconds in which one network is measured on two cores: the forward passes, detectors and localization.
 _MEASURING = 300.0
+_REST = 1.4  # for what the sampled steps leave out: reading and shifting pictures, the optimizer, the average
 _SAMPLE = 240  # pictures for the share that an edit changes
 
 
@@ -39,7 +40,7 @@ def _expected_seconds(missing: Sequence[_Run]) -> float:
     if read_world() not in worlds:
         pictures += _PICTURES  # edited worlds take most of their pictures from the unchanged one
     rendering = pictures * _seconds_per_picture() / cores()
-    training = len(missing) * _SHOWN / _BATCH * _seconds_per_step()
+    training = len(missing) * _SHOWN / _BATCH * _seconds_per_step() * _REST
     return rendering + training + len(missing) * _MEASURING
 
 
@@ -63,7 +64,7 @@ def _seconds_per_picture() -> float:
 
 
 def _seconds_per_step() -> float:
-    """Time of one step of a training at a quarter of the width."""
+    """Time of one forward and backward pass at a quarter of the width."""
     model = CaffeNet(len(scene_categories()), width=0.25, fc=512, batch_norm=True)
     model.norm1, model.norm2 = nn.Identity(), nn.Identity()
     model = model.to(memory_format=torch.channels_last)
