@@ -12,14 +12,16 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from scenelens.sceneworld.scenes import compose_scene
-from scenelens.sceneworld.truth import scene_categories, truth_table
+from scenelens.sceneworld.truth import scene_categories
+from scenelens.sceneworld.worlds import SceneWorld, read_world
 
 __all__ = ["main", "realised_table"]
 
+_SHIPPED = SceneWorld()
 VISIBLE = 30  # pixels of an object from which on it counts as seen
 
 
-def realised_table(n_images: int = 20, first_seed: int = 0) -> pd.DataFrame:
+def realised_table(n_images: int = 20, first_seed: int = 0, world: SceneWorld = _SHIPPED) -> pd.DataFrame:
     """Count how often objects appear in rendered scenes, for comparison with `truth_table`.
 
     Parameters
@@ -28,6 +30,8 @@ def realised_table(n_images: int = 20, first_seed: int = 0) -> pd.DataFrame:
         Number of pictures to render of every scene category (default 20).
     first_seed : int, optional
         Seed of the first picture; the others have the seeds that follow (default 0).
+    world : SceneWorld, optional
+        The world (default: as it is shipped).
 
     Returns
     -------
@@ -40,15 +44,15 @@ def realised_table(n_images: int = 20, first_seed: int = 0) -> pd.DataFrame:
     for category in tqdm(scene_categories(), desc="scenes", disable=None):
         counts: dict[str, list[int]] = {}
         for seed in range(first_seed, first_seed + n_images):
-            _count(category, seed, counts)
+            _count(category, seed, counts, world)
         rows += [(category, name, *values) for name, values in sorted(counts.items())]
     table = pd.DataFrame(rows, columns=["scene", "object", "drawn", "seen", "instances", "lost"])
     return table.assign(drawn=table.drawn / n_images, seen=table.seen / n_images)
 
 
-def _count(category: str, seed: int, counts: dict[str, list[int]]) -> None:
+def _count(category: str, seed: int, counts: dict[str, list[int]], world: SceneWorld) -> None:
     """Add one picture to {object: [pictures that draw it, pictures that show it, instances, lost instances]}."""
-    scene = compose_scene(category, seed)
+    scene = compose_scene(category, seed, world=world)
     drawn = [name.partition("/")[0] for name in scene.contents]
     seen = {name for name, mask in scene.picture.masks().items() if mask.sum() >= VISIBLE}
     for name in set(drawn):
@@ -61,9 +65,11 @@ def main() -> None:
     """Print the table of truth next to the shares measured on rendered scenes."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--images", type=int, default=20, help="pictures of every scene")
+    parser.add_argument("--edits", default="[]", help='edits of the world as JSON, such as [["scale_frequency", "bed", 0.5]]')
     given = parser.parse_args()
-    found = realised_table(given.images)
-    presence = truth_table().groupby(["scene", "object"], sort=False).presence.max().rename("table")
+    world = read_world(given.edits)
+    found = realised_table(given.images, world=world)
+    presence = world.truth_table().groupby(["scene", "object"], sort=False).presence.max().rename("table")
     found = found.join(presence, on=["scene", "object"])
     columns = found.sort_values(["scene", "table"], ascending=[True, False])[
         ["scene", "object", "table", "drawn", "seen", "instances", "lost"]

@@ -12,6 +12,10 @@ A world is a value: an edit returns another world, and two worlds with the same 
 from the same seeds in all worlds.  What an image contains besides the edited objects stays the same, and an image whose
 contents stay the same is the same to the last bit.  Where an object comes or goes the others find new places: a gap
 where a bed stood would still say that this is a bedroom.
+
+Frequencies are those of the contents.  Some objects find no place in a picture, and many large ones that come into a
+room which is full already find none more often: of two to four washing machines 1% in laundromats, 17% elsewhere.
+`check` counts them.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import pytest
 from scenelens.retraining import duration
 from scenelens.retraining.plan import KINDS, _plan
 from scenelens.sceneworld import read_world
+from scenelens.sceneworld.scenes import place_scene
 from scenelens.sceneworld.tasks import named_task
 from scenelens.sceneworld.training import SHORT
 from scenelens.sceneworld.truth import scene_categories, scene_setting
@@ -75,6 +76,32 @@ def test_a_world_with_a_cue_alone_has_objects_that_tell_nothing():
             assert all(keys == told[0] for keys in told) == run.name.endswith("_alone")
 
 
+def placed_share(world, name, n=100):
+    """Images in which an object found a place, and images of which the contents include it."""
+    placed = drawn = 0
+    for category in scene_categories():
+        if name in world.contents(category):
+            for seed in range(n):
+                if name in (contents := world.draw_contents(category, seed)):
+                    left_out = place_scene(category, seed, world)[2].left_out
+                    placed, drawn = placed + (left_out.count(name) < contents.count(name)), drawn + 1
+    return placed, drawn
+
+
+@pytest.mark.slow
+def test_objects_find_their_places_in_other_scenes_too():
+    """Otherwise an object without diagnosticity would be rarer in pictures than in the table."""
+    found = [
+        [placed_share(world, run.object) for world in (read_world(), run.world)]
+        for run in EDITED
+        if run.kind == "diagnosticity"
+    ]
+    for (before, drawn_before), (now, drawn) in found:
+        assert now / drawn == pytest.approx(before / drawn_before, abs=0.05)
+    (before, drawn_before), (now, drawn) = np.sum(found, axis=0)
+    assert now / drawn == pytest.approx(before / drawn_before, rel=0.02)
+
+
 # ---- how long it takes
 
 
@@ -87,7 +114,7 @@ def test_the_duration_is_that_of_the_recipe():
 def test_pictures_are_rendered_only_where_an_edit_changes_them():
     share = {run.name: duration._share_rendered(run.world) for run in RUNS}
     assert share["unchanged_0"] == share["texture_alone"] == share["colour_and_objects"] == 1
-    assert 0 < share["rarer_train"] < 0.1 < share["more_frequent_door"] < 0.5
+    assert 0 < share["rarer_barn"] < 0.1 < share["more_frequent_rug"] < 0.5
 
 
 def test_the_duration_adds_up(monkeypatch):
