@@ -358,6 +358,8 @@ def read_world(edits: str | Iterable[Sequence[Any]] = ()) -> SceneWorld:
             if name not in _EDITS:
                 raise SceneLensError(f"a world has no edit named {name!r}; {close_names(str(name), _EDITS)}")
             world = getattr(world, name)(*arguments)
+    except SceneLensError:  # a ValueError, too, and says all itself
+        raise
     except (TypeError, ValueError) as error:
         raise SceneLensError(f"{edits!r} are no edits of a world ({error}); SceneWorld.edits has their form.") from None
     return world

@@ -425,6 +425,12 @@ _GENERATOR = _Table(
         "root": _Key(_PATH, "The folder for its images.", '"build/world"', required=True),
         "n_scenes": _Key(_whole(0, _MANY), "How many images of scenes.", "2000", "the world's own number"),
         "n_objects": _Key(_whole(0, _MANY), "How many images of objects.", "2000", "the world's own number"),
+        "edits": _Key(
+            _Rule((list,), "a list of edits"),
+            "What is changed in the world, as `SceneWorld.edits` has it; give a folder of its own as root.",
+            '[["scale_frequency", "bed", 0.5]]',
+            "the world as it is shipped",
+        ),
     },
 )
 

@@ -63,9 +63,10 @@ from scenelens.studies.study_file import StudyFile
 from scenelens.studies.trust import StudyTrust
 
 #: Kind of generator -> what makes its images. It offers ``ensure_world(root, **numbers)``, which fills the
-#: folder `root` with images unless they are there already, and ``truth_table()``. This entry is the only
-#: place where a study knows SceneWorld, so that another generated world needs one more entry and nothing
-#: else. The renderer behind the name is loaded when one of the two functions is called, not here.
+#: folder `root` with images unless they are there already, ``truth_table()``, and ``read_world(edits)``: a
+#: world that has a table too, and that ``ensure_world`` takes as `world`. This entry is the only place where
+#: a study knows SceneWorld, so that another generated world needs one more entry and nothing else. The
+#: renderer behind the name is loaded when one of the functions is called, not here.
 GENERATORS: dict[str, Any] = {"sceneworld": sceneworld}
 
 
@@ -160,7 +161,7 @@ class Study:
         Raises
         ------
         SceneLensError
-            If the file names an unknown kind of generator.
+            If the file names an unknown kind of generator, or edits that its world does not take.
         """
         made = dict(self.file.data.get("generator", {}))
         if made:
@@ -168,7 +169,17 @@ class Study:
             if kind not in GENERATORS:
                 close = close_names(kind, GENERATORS)
                 raise self.file.error("generator", f"kind = {kind!r} is unknown; {close}.")
+            if made.pop("edits", None):
+                made["world"] = self._edited_world()
             GENERATORS[kind].ensure_world(self.file.resolve(made.pop("root")), **made)
+
+    def _edited_world(self) -> Any:
+        """The generator's world with the edits of the file."""
+        made = self.file.data["generator"]
+        try:
+            return GENERATORS[made["kind"]].read_world(made["edits"])
+        except SceneLensError as error:
+            raise self.file.error("generator", str(error), "edits") from None
 
     def truth_table(self) -> pd.DataFrame | None:
         """The table that a generated world draws its scenes from.
@@ -179,8 +190,14 @@ class Study:
             One row per scene category and appearance of an object, with its ``presence`` in 0..1. None for a
             study of photographs.
         """
-        kind = self.file.data.get("generator", {}).get("kind")
-        return GENERATORS[kind].truth_table() if kind in GENERATORS else None
+        made = self.file.data.get("generator", {})
+        if made.get("kind") not in GENERATORS:
+            return None
+        return (
+            self._edited_world().truth_table()
+            if made.get("edits")
+            else GENERATORS[made["kind"]].truth_table()
+        )
 
     @cached_property
     def images(self) -> pd.DataFrame:

@@ -128,6 +128,30 @@ def test_a_generator_fills_the_root_at_first_use(tmp_path, monkeypatch):
         _ = open_study(path).images
 
 
+def test_a_generator_makes_an_edited_world(tmp_path):
+    path = tmp_path / "study.toml"
+    generator = """[generator]
+kind = "sceneworld"
+root = "world"
+n_scenes = 1
+n_objects = 1
+edits = [["scale_frequency", "bed", 0.5], ["tell_by", "colour", false]]
+
+"""
+    text = STUDY.replace("photos/", "world/Images/").replace("[[images]]", generator + "[[images]]", 1)
+    path.write_text(text)
+    study = open_study(path)
+    study.prepare()
+    state = json.loads((tmp_path / "world/sceneworld.json").read_text("utf-8"))
+    assert state["made"]["edits"] == study.file.data["generator"]["edits"]
+    table = study.truth_table()
+    assert table[table.object == "bed"].presence.to_list() == pytest.approx([0.94 / 2 / 12] * 12)
+    path.write_text(text.replace('"bed", 0.5', '"bde", 0.5'))
+    for wrong in (open_study(path).truth_table, open_study(path).prepare):
+        with pytest.raises(SceneLensError, match=r"line \d+.*no object named 'bde'.*bed"):
+            wrong()
+
+
 def test_annotations(tmp_path, monkeypatch):
     path = write_tiny_study(tmp_path)
     assert open_study(path).annotations is None
