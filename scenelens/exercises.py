@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from scenelens.emergence import exercises as notebook_04_1
 from scenelens.errors import CannotAnswerError, SceneLensError, close_names
+from scenelens.interventions import exercises as notebook_05
 from scenelens.localization import exercises as notebook_04_2
 from scenelens.minimal_images import exercises as notebook_03_1
 from scenelens.receptive_fields import exercises as notebook_03_2
@@ -27,6 +28,7 @@ _CHECKS = {
     **notebook_03_3.CHECKS,
     **notebook_04_1.CHECKS,
     **notebook_04_2.CHECKS,
+    **notebook_05.CHECKS,
     **notebook_06.CHECKS,
 }
 

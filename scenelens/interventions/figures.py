@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from scenelens.errors import CannotAnswerError
 from scenelens.interventions.effects import AblationEffects
+from scenelens.interventions.tables import _no_label_points
 from scenelens.sentences import percent
 from scenelens.workbook import HAIR, INK, SMALL, SOFT, Plate, fit, network_color
 
@@ -153,7 +153,7 @@ def _curve_caption(found: AblationEffects, curve: pd.DataFrame) -> str:
     if found.why_no_labels:
         text += f" No units were chosen by their labels: {found.why_no_labels}."
     if found.why_whole:
-        text += " Whole passes of few images, because the rest of the network cannot be run alone."
+        text += " Every pass was a whole one, of few images: the steps behind the layer are not followed."
     return text
 
 
@@ -204,7 +204,7 @@ def effects_figure(found: AblationEffects, units: pd.DataFrame, correlations: pd
     """
     known = units.dropna(subset=["iou", "own"])
     if known.empty:
-        raise CannotAnswerError(f"{found.why_no_labels}: there is no label to compare an effect with.")
+        raise _no_label_points(found)
     shown = correlations[correlations.n > 0]
     rows = len(shown)
     plate = Plate("Does a better label mean a larger effect?", 2.75, _effects_caption(found, units, known))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scenelens.errors import CannotAnswerError
 from scenelens.interventions.effects import AblationEffects
-from scenelens.interventions.tables import effect_correlations
+from scenelens.interventions.tables import _no_label_points, effect_correlations
 from scenelens.sentences import Sentences, difference_text, named, percent
 
 _HOW = {"label": "by label", "effect": "by effect"}
@@ -143,15 +142,17 @@ def describe_unit_effects(found: AblationEffects, units: pd.DataFrame) -> Senten
     CannotAnswerError
         If no unit has a label.
     """
-    if units.iou.isna().all():
-        raise CannotAnswerError(f"{found.why_no_labels}: there is no label to compare an effect with.")
+    if units.dropna(subset=["iou", "own"]).empty:
+        raise _no_label_points(found)
     table = effect_correlations(units)
     lines = []
     for row in table[table.effect == "own"].itertuples():
         what = _MEASURES[str(row.measure)]
         if row.spearman != row.spearman:
             if row.measure != "human" or row.n:
-                lines.append(f"{what.capitalize()}: {row.n} units have one, too few for a correlation.")
+                lines.append(
+                    f"{what[0].upper()}{what[1:]}: {row.n} units have one, too few for a correlation."
+                )
             continue
         goes = "shows no connection with"
         if not row.low <= 0 <= row.high:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenelens.errors import CannotAnswerError
 from scenelens.intervals import bca_interval, correlation_interval, paired_difference_interval
 from scenelens.interventions.effects import AblationEffects
 from scenelens.labels import unit_types
@@ -231,6 +232,12 @@ def _meanings(found: AblationEffects) -> pd.DataFrame:
         human = unit_types(people, "majority", 0.0).groupby("unit").precision.max()
     every = labels.reindex(range(found.n_units))
     return every.assign(human=human.reindex(every.index).to_numpy(float))
+
+
+def _no_label_points(found: AblationEffects) -> CannotAnswerError:
+    """Why labels and effects cannot be compared, for raising."""
+    why = found.why_no_labels or "no image of these categories judges"
+    return CannotAnswerError(f"no label of a unit points to a category that it could be for: {why}.")
 
 
 def effect_correlations(units: pd.DataFrame) -> pd.DataFrame:

@@ -64,6 +64,7 @@ class _Outlook:
             _said(annotated, "03_3", "automatic names of units", objects),
             _said(annotated, "04_1", "which objects emerge", objects),
             _said(annotated, "04_2", "finding objects in one pass", objects),
+            _said(_knows_categories(self._study), "05", "what units are for", _KNOWN),
         ]
 
     def cautions(self) -> list[str]:

@@ -39,6 +39,7 @@ _USUAL = {
     "03_3_unit_semantics": 11.5,
     "04_1_emergent_objects": 9.1,
     "04_2_localization": 5.1,
+    "05_what_makes_them_emerge": 25.0,
     "06_verdict": 9.0,
 }
 _SHOWN = 0.2  # seconds: --times shows the cells that took longer

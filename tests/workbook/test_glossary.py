@@ -98,4 +98,3 @@ def test_a_notebook_is_named_only_where_it_exists():
     for path in NOTEBOOKS:
         text = "\n".join(cells(path))
         assert set(re.findall(r"\((\w+)\.ipynb[)#]", text)) <= {one.stem for one in NOTEBOOKS}
-        assert not re.search(r"\b05\b", text), path.stem
