@@ -2,6 +2,7 @@ from . import figures
 from .effects import AblationEffects, ablation_effects
 from .sentences import describe_ablation, describe_activation, describe_unit_effects
 from .tables import ablation_by_category, ablation_curve, effect_correlations, unit_effects
+from .widget import switch_units
 
 __all__ = [
     "AblationEffects",
@@ -13,5 +14,6 @@ __all__ = [
     "describe_unit_effects",
     "effect_correlations",
     "figures",
+    "switch_units",
     "unit_effects",
 ]

@@ -67,7 +67,8 @@ class _Halves:
         Raises
         ------
         CannotAnswerError
-            If the study names no category that the network has a class for, or has only one such.
+            If the study names no category that the network has a class for, or has only one such, or if no
+            two have images in both halves.
         """
         rng = np.random.default_rng(seed)
         table = _known_images(study, network)
@@ -80,6 +81,13 @@ class _Halves:
             judges[table.index.get_indexer(drawn[: len(drawn) // 2])] = False
         table = table.assign(judges=judges, order=rng.permutation(len(table)))
         kept = table.sort_values("order").groupby(["class", "judges"]).head(most).sort_index()
+        halved = kept.groupby("class").judges.nunique() == 2
+        kept = kept[kept["class"].map(halved)]
+        if halved.sum() < 2:
+            raise CannotAnswerError(
+                "units are chosen on some images of a category and judged on others, and no two categories "
+                f"of the {network} network have two images: add images of the same categories."
+            )
         by_class = _annotated_classes(study, network, chooses)
         return cls(kept.drop(columns="order").reset_index(drop=True), by_class, folds)
 

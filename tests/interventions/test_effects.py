@@ -73,6 +73,14 @@ def test_a_single_category_cannot_be_told_apart(bare):
             ablation_effects(bare)
 
 
+def test_a_category_with_one_image_cannot_choose_and_judge(bare):
+    one_each = bare.images.groupby("category").head(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(bare.__dict__, "images", one_each)
+        with pytest.raises(CannotAnswerError, match="no two categories of the scene network have two images"):
+            ablation_effects(bare)
+
+
 # ---- the answers of changed networks
 
 

@@ -1,0 +1,122 @@
+"""One image, asked again and again with other units switched off: what the widget shows."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import traitlets
+from PIL import Image
+
+from scenelens.interventions.effects import AblationEffects
+from scenelens.minimal_images import CutImage, simplify
+from scenelens.networks import ablate
+from scenelens.sentences import words
+
+_SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
+_TOP = 5  # classes whose scores are shown
+_MOST = 20  # units of a category that can be switched off
+
+
+class _LiveAblation(traitlets.HasTraits):
+    """An image, and units of one category that are switched off.
+
+    `off` is a trait: the numbers of the units that are off. `image` and `target`, the class whose units are
+    offered, are traits, too.
+    """
+
+    image = traitlets.Unicode()
+    target = traitlets.Int()
+    off = traitlets.Tuple()
+
+    def __init__(self, found: AblationEffects) -> None:
+        super().__init__()
+        self.found, self.network = found, found.study.networks[found.network]
+        ranks = found.ranks[found.way]
+        offered = [int(number) for number in ranks["class"].unique()]
+        self.targets = [number for number in offered if (found.images["class"] == number).any()]
+        self.ranks = ranks[ranks["class"].isin(self.targets) & (ranks["rank"] <= _MOST)]
+        # A reader goes back and forth between choices: what the network said is kept in memory.
+        self._frame = functools.lru_cache(maxsize=4)(self._load)
+        self._scores = functools.lru_cache(maxsize=512)(self._asked)
+        self.minimal: tuple[str, tuple[int, ...], np.ndarray, str] | None = None
+        self.take(self.targets[0])
+
+    def take(self, target: int) -> None:
+        """Offer another category's units, and take its first image; all units are on."""
+        own = self.images(target)
+        self.off = ()
+        self.image = own[0]
+        self.target = target
+
+    def images(self, target: int) -> list[str]:
+        """The images of a category that did not choose its units."""
+        return self.found.images.image[self.found.images["class"] == target].tolist()
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """The units of the category, the best first: ``unit``, ``object``."""
+        return self.ranks[self.ranks["class"] == self.target].sort_values("rank")
+
+    def first(self, k: int) -> None:
+        """Switch the category's first k units off, and all others on."""
+        self.off = tuple(int(unit) for unit in self.units.unit[:k])
+
+    def switch(self, unit: int, on: bool) -> None:
+        """Switch one unit on or off."""
+        self.off = tuple(one for one in self.off if one != unit) + (() if on else (unit,))
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """The most probable classes: ``class`` (its name), ``now`` and ``whole`` (0..1)."""
+        now, whole = self._scores(self.image, self.off), self._scores(self.image, ())
+        best = np.argsort(-now, kind="stable")[:_TOP].tolist()
+        best += [number for number in (self.target,) if number not in best]
+        names = [self.network.classes[number] for number in best]
+        return pd.DataFrame({"class": names, "now": now[best], "whole": whole[best]})
+
+    def _asked(self, image: str, off: tuple[int, ...]) -> np.ndarray:
+        with ablate(self.network, self.found.layer, off):
+            logits = self.network(self._frame(image)[None], framed=True)
+        return np.asarray(logits.float().softmax(1)[0].cpu())  # type: ignore[union-attr]
+
+    def _load(self, image: str) -> np.ndarray:
+        return self.network.show_input(self.found.study.load_image(image))
+
+    def simplify(self) -> None:
+        """Search for the minimal image of the network as it is now: with these units off."""
+        with ablate(self.network, self.found.layer, self.off):
+            cut = CutImage(self.network, self.found.study.load_image(self.image), target=self._named())
+            made = simplify(cut)
+            said = made.reason or f"minimal image: {made.share:.0%} of the pixels"
+            self.minimal = self.image, self.off, np.asarray(made.image), said
+
+    def _named(self) -> str:
+        """The class that the changed network names: only what is recognised has a minimal image."""
+        return str(self.network.classes[int(self._scores(self.image, self.off).argmax())])
+
+    def picture(self) -> np.ndarray:
+        """The image, and beside it the minimal one where it was searched for these units; uint8 RGB."""
+        page = Image.new("RGB", (2 * _SIDE + _GAP, _SIDE), "white")
+        known = self.minimal if self.minimal and self.minimal[:2] == (self.image, self.off) else None
+        for left, pixels in ((0, self._frame(self.image)), (_SIDE + _GAP, known[2] if known else None)):
+            if pixels is not None:
+                shown = Image.fromarray(pixels).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+                page.paste(shown, (left, 0))
+        return np.asarray(page)
+
+    def describe(self) -> str:
+        """One line: what is off, and what the network says of the category."""
+        table = self.scores
+        own = table[table["class"] == self.network.classes[self.target]].iloc[0]
+        n = len(self.off)
+        units = "all units are on" if not n else f"{n} unit{'' if n == 1 else 's'} off"
+        text = f"{units} · {words(own['class'])}: {own.now:.0%}, with all units {own.whole:.0%}"
+        if table["class"][0] != own["class"]:
+            text += f" · the network says {words(table['class'][0])}"
+        known: Any = self.minimal
+        if known and known[:2] == (self.image, self.off):
+            text += f" · {known[3]}"
+        return text
