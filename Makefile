@@ -29,7 +29,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 # Two processes, each with one file at a time, in the order that tests/conftest.py gives them.
 TESTS = $(ONE_THREAD) $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help workbook lab test check style types forms torture bench train seeds interventions atlas readme-pictures study-page clean
+.PHONY: help workbook lab microscope test check style types forms torture bench train seeds interventions atlas readme-pictures study-page clean
 
 help:  ## list these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
@@ -39,6 +39,9 @@ workbook: $(READY)  ## run all notebooks, write build/workbook/index.html (STUDY
 
 lab: $(READY)  ## open the notebooks in JupyterLab (STUDY=path for your study)
 	$(SCENELENS) lab $(ARGS)
+
+microscope: $(READY)  ## write build/microscope/index.html, a page for every unit (STUDY=path, ARGS="--layers pool5")
+	$(SCENELENS) microscope $(TRUSTED) $(ARGS)
 
 test: style  ## run all checks, then all tests and examples (ARGS="-k sun" for some tests)
 	$(TESTS) --doctest-modules --durations 8 $(ARGS)

@@ -56,6 +56,7 @@ _COMMANDS = {
     "prepare": _Command("prepare:main", ("study",), "make in advance what the notebooks share"),
     "atlas": _Command("prepare:main", ("atlas",), "measure all receptive fields (hours)"),
     "retention": _Command("prepare:main", ("retention",), "search for all minimal images"),
+    "microscope": _Command("microscope.command:_main", (), "write a page for every unit"),
     "train": _Command("sceneworld.training:main", (), "train SceneWorld's two networks (an hour)"),
     "seeds": _Command("seeds.command:_main", (), "train five networks of each kind, and measure them"),
     "interventions": _Command(

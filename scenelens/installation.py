@@ -35,7 +35,7 @@ import platformdirs
 
 _HOME, _DATA = "SCENELENS_HOME", "SCENELENS_DATA"
 #: Commands that the Makefile of a checkout offers under the same name.
-_MAKE = ("workbook", "lab", "train", "seeds", "interventions", "atlas")
+_MAKE = ("workbook", "lab", "microscope", "train", "seeds", "interventions", "atlas")
 
 
 @dataclass(frozen=True)

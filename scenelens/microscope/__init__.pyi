@@ -1,0 +1,3 @@
+from .folder import write_microscope
+
+__all__ = ["write_microscope"]
