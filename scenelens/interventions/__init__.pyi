@@ -1,5 +1,5 @@
 from . import figures
-from .effects import AblationEffects, ablation_effects
+from .effects import AblationEffects, ablation_effects, measured_effects
 from .sentences import describe_ablation, describe_activation, describe_unit_effects
 from .tables import ablation_by_category, ablation_curve, effect_correlations, unit_effects
 from .widget import switch_units
@@ -14,6 +14,7 @@ __all__ = [
     "describe_unit_effects",
     "effect_correlations",
     "figures",
+    "measured_effects",
     "switch_units",
     "unit_effects",
 ]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenelens.caches import cached
+from scenelens.caches import cached, read_cached
 from scenelens.errors import SceneLensError
 from scenelens.files import ArrayFile, cache_key
 from scenelens.interventions.choices import _Halves, _named_units, _ranks_by_effect, _ranks_by_label
@@ -183,6 +183,51 @@ def ablation_effects(
     al. (2020) switch off the units that matter most for a class. Setting units to a high response everywhere
     is the opposite test: does the network then see the category where it is not?
     """
+    plan, why = _planned(study, network, layer, numbers, draws, most, seed)
+    about, arrays = cached(
+        plan.path, lambda: plan.measured(progress), lambda found: ArrayFile.pack(*found), ArrayFile.unpack
+    )
+    return plan.result(about, arrays, why)
+
+
+def measured_effects(study: Study, network: str = "", layer: str = "") -> AblationEffects | None:
+    """The result of `ablation_effects` with its usual numbers, where it was measured before.
+
+    Parameters
+    ----------
+    study : Study
+        An open study.
+    network : str, optional
+        The network's name in it (default its main one).
+    layer : str, optional
+        The layer (default its deepest one that has a map).
+
+    Returns
+    -------
+    AblationEffects or None
+        From the study's cache; None where it has none that is valid.
+
+    Raises
+    ------
+    SceneLensError
+        CannotAnswerError if the images show no two categories that the network has a class for. Also if there
+        is no such network or layer.
+    """
+    plan, why = _planned(study, network, layer)
+    found = read_cached(plan.path, ArrayFile.unpack)
+    return None if found is None else plan.result(*found, why)
+
+
+def _planned(
+    study: Study,
+    network: str,
+    layer: str,
+    numbers: Sequence[int] = NUMBERS,
+    draws: int = 5,
+    most: int = 25,
+    seed: int = 0,
+) -> tuple[_Plan, str]:
+    """What would be measured, and why no units are chosen by label ('' where some are)."""
     name = network or study.networks.main
     net = study.networks[name]
     layer = layer or net.deepest_map()
@@ -194,11 +239,7 @@ def ablation_effects(
     names, why = _named_units(study, name, layer, halves)
     by_label = _ranks_by_label(study, names, halves)
     why = why or ("" if len(by_label) else "no object that a unit is named after tells the categories apart")
-    plan = _Plan(study, name, layer, ks, draws, seed, halves, names, by_label)
-    about, arrays = cached(
-        plan.path, lambda: plan.measured(progress), lambda found: ArrayFile.pack(*found), ArrayFile.unpack
-    )
-    return plan.result(about, arrays, why)
+    return _Plan(study, name, layer, ks, draws, seed, halves, names, by_label), why
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from scenelens.microscope.ranks import _Shown, _top_rows
 from scenelens.microscope.responding import BLOCK, _responding
 from scenelens.microscope.shards import _is_valid, _rounded, _write_script
 from scenelens.microscope.similar import _Correlations
-from scenelens.microscope.units import _measured_fields, _unit_values
+from scenelens.microscope.units import _measured_costs, _measured_fields, _unit_values
 from scenelens.networks import record
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields import open_atlas
@@ -207,6 +207,8 @@ class _Work:
         self._begun = time.perf_counter()
         self._places = [(name, layer) for name, own in layers.items() for layer in own]
         self._correlations = _Correlations(study, list(layers))
+        self._effects: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+        self._keys: dict[tuple[str, str], str] = {}
 
     # ---- what everything depends on
 
@@ -233,8 +235,18 @@ class _Work:
     def _fields_of(self, place: tuple[str, str]) -> Any:
         return _measured_fields(self._atlas, *place)
 
+    def _effects_of(self, place: tuple[str, str]) -> dict[int, dict[str, Any]]:
+        if place not in self._effects:
+            self._effects[place] = _measured_costs(self.study, *place)
+        return self._effects[place]
+
     def _key(self, place: tuple[str, str]) -> str:
         """The key of a layer's script: units are compared with those of all networks."""
+        if place not in self._keys:
+            self._keys[place] = self._new_key(place)
+        return self._keys[place]
+
+    def _new_key(self, place: tuple[str, str]) -> str:
         labels = self._labels_of(place).drop(columns="when")
         fields = [[unit, repr(one.size)] for unit, one in sorted(self._fields_of(place).items())]
         return cache_key(
@@ -244,6 +256,9 @@ class _Work:
                 "indexes": [self.study.index(name).folder.name for name in self.layers],
                 "labels": digest(labels.to_csv(index=False).encode(errors="surrogatepass")),
                 "fields": fields,
+                "effects": [
+                    [unit, *map(repr, one.values())] for unit, one in self._effects_of(place).items()
+                ],
                 "numbers": [self.top, _OTHERS],
             }
         )
@@ -347,6 +362,7 @@ class _Work:
                 _thresholds(self.study, *place),
                 similar,
                 fields,
+                self._effects_of(place),
             )
             table = _table(place, units, self.study)
             replace_file(self._script(place).with_suffix(".csv"), csv_file(table))

@@ -66,7 +66,8 @@ class _LayerMaps:
         highest = np.array([peaks[rows[0], unit] if len(rows) else 0.0 for unit, rows in enumerate(top)])
         found = cls(top, highest, np.zeros((*top.shape, *shape), np.uint8))
         for row in np.unique(top):
-            found._uses[int(row)] = np.nonzero(top == row)
+            units, ranks = np.nonzero(top == row)
+            found._uses[int(row)] = units, ranks
         return found
 
     def steps(self, row: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

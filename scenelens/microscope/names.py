@@ -103,12 +103,27 @@ def _precision(label: dict[str, Any]) -> dict[str, Any]:
     return {"precision": _rounded(share), "low": _rounded(low), "high": _rounded(high), "n": int(n)}
 
 
-def _disagree(rows: Sequence[dict[str, Any]]) -> bool:
-    """Whether the sources call a unit by different names.
+def _disagree(labels: pd.DataFrame) -> bool:
+    """Whether two sources of a unit's labels have no name in common.
 
-    >>> _disagree([{"concept": "bed"}, {"concept": "Bed"}])
-    False
-    >>> _disagree([{"concept": "bed"}, {"concept": "sea"}])
-    True
+    Parameters
+    ----------
+    labels : pandas.DataFrame
+        Rows of `_all_labels`, of one unit. An automatic label stands for all of its ``names``.
+
+    Returns
+    -------
+    bool
+        False for a single source.
+
+    Examples
+    --------
+    >>> both = {"by": ["iou", ""], "concept": ["bed", "Sofa"], "names": [("bed", "sofa"), None]}
+    >>> named = pd.DataFrame(both)
+    >>> _disagree(named), _disagree(named.assign(names=[("bed",), None]))
+    (False, True)
     """
-    return len({str(row["concept"]).casefold().strip() for row in rows}) > 1
+    rows = labels.to_dict("records")
+    sets = [set(one["names"]) if one["by"] and one["names"] else {one["concept"]} for one in rows]
+    folded = [{str(name).casefold().strip() for name in names} for names in sets]
+    return any(not one & other for k, one in enumerate(folded) for other in folded[:k])

@@ -75,7 +75,7 @@ def _pearson(own: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Correlation of each column of one array with each of another; NaN where a column never changes.
 
     >>> one = np.array([[0.0, 1], [1, 1], [2, 1]], np.float32)
-    >>> _pearson(one, one[::-1]).tolist()
+    >>> _pearson(one, one[::-1]).round(6).tolist()
     [[-1.0, nan], [nan, nan]]
     """
     read = ~(np.isnan(own).any(1) | np.isnan(other).any(1))

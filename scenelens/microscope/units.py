@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from scenelens.errors import SceneLensError
+from scenelens.interventions import measured_effects, unit_effects
 from scenelens.microscope.maps import _LayerMaps
 from scenelens.microscope.names import _disagree, _label_rows
 from scenelens.microscope.ranks import COUNTED, _category_shares, _histogram, _Shown, _shown_rows
@@ -33,6 +36,7 @@ def _unit_values(
     thresholds: Sequence[float] | None,
     similar: Sequence[Any],
     fields: dict[int, EmpiricalRF],
+    effects: dict[int, dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """What the pages show of each unit of a layer.
 
@@ -56,6 +60,8 @@ def _unit_values(
         Each unit's similar units.
     fields : dict of int to EmpiricalRF
         The receptive fields that were measured.
+    effects : dict of int to dict
+        What it costs to lose a unit, where it was measured.
 
     Returns
     -------
@@ -82,13 +88,15 @@ def _unit_values(
             "categories": _category_shares(counted[unit], categories),
             "counted": counted.shape[1],
             "labels": rows,
-            "disagree": _disagree(rows),
+            "disagree": unit in by_unit and _disagree(by_unit[unit]),
             "similar": similar[unit],
         }
         if maps is not None:
             one["maps"] = maps.text(unit)
         if unit in fields:
             one["field"] = _field(fields[unit])
+        if unit in effects:
+            one["effect"] = effects[unit]
         if weights is not None:
             one["weights"] = _strongest(weights[:, unit])
         found.append(one)
@@ -130,6 +138,29 @@ def _measured_fields(atlas: Atlas, name: str, layer: str) -> dict[int, Empirical
     """The fields of a layer that were measured already; nothing is computed."""
     part = atlas.parts.get(name)
     return part.cached(layer) if part is not None and layer in part.layers else {}
+
+
+def _measured_costs(study: Study, name: str, layer: str) -> dict[int, dict[str, Any]]:
+    """What it costs to lose each unit of a layer, where `scenelens.interventions` measured it already.
+
+    Returns
+    -------
+    dict of int to dict
+        By unit: ``most`` and ``most_of`` (the category whose mean log-probability falls most without the
+        unit, and by how much), ``all`` (the fall of the accuracy over ``n`` images that chose nothing), and
+        ``category``, ``own``, ``accuracy`` for the category that its label points to, where there is one.
+    """
+    found = None
+    with contextlib.suppress(SceneLensError):  # the images show no two categories of the network
+        found = measured_effects(study, name, layer)
+    if found is None:
+        return {}
+    costs = {}
+    for row in unit_effects(found).to_dict("records"):
+        one: dict[str, Any] = {key: _rounded(row[key], 3) for key in ("most", "all", "own", "accuracy")}
+        texts = {key: one_line(row[key]) for key in ("most_of", "category")}
+        costs[int(row["unit"])] = one | texts | {"n": len(found.images), "own_n": int(row["n"])}
+    return costs
 
 
 def _strongest(weights: np.ndarray) -> list[list[Any]]:

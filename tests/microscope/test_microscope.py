@@ -16,6 +16,7 @@ from PIL import Image
 
 import scenelens as sl
 from scenelens.errors import SceneLensError
+from scenelens.interventions import ablation_effects, measured_effects, unit_effects
 from scenelens.microscope import command, folder, maps, write_microscope
 from scenelens.microscope.frames import _Frames
 from scenelens.microscope.maps import _LayerMaps
@@ -389,3 +390,23 @@ def test_frames_are_shared_by_what_is_cut(study, tmp_path):
         study.networks["object"], study.index("object"), tmp_path, 96
     )
     assert _Frames.of(network, index, tmp_path, 96).name != _Frames.of(network, index, tmp_path, 97).name
+
+
+# ---- what it costs to lose a unit
+
+
+def test_effects_are_shown_where_they_were_measured(study, units, tmp_path):
+    assert measured_effects(study, "scene", "pool5") is None
+    assert not any("effect" in one for one in units)
+    found = ablation_effects(study, "scene", "pool5", progress=False)
+    known = measured_effects(study, "scene", "pool5")
+    assert np.array_equal(known.logp_of, found.logp_of)
+    assert measured_effects(study, "object", "pool5") is None
+    again(study, tmp_path / "out", layers=["pool5"])
+    table = unit_effects(found).set_index("unit")
+    shown = read(tmp_path / "out" / "data" / "scene-pool5.js")["units"]
+    for unit, one in enumerate(shown):
+        assert one["effect"]["most"] == pytest.approx(table.most[unit], rel=1e-2, abs=1e-9)
+        assert one["effect"]["most_of"] == table.most_of[unit]
+        assert one["effect"]["all"] == pytest.approx(table["all"][unit], rel=1e-2, abs=1e-9)
+    assert "effect" not in read(tmp_path / "out" / "data" / "object-pool5.js")["units"][0]

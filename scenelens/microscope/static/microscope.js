@@ -345,7 +345,7 @@ async function unitView(place, unit) {
           layer.field ? `boxed: the ${side(layer.field)} px that the unit can see where it peaks.` : "")) : null,
         h("h2", {}, "From the middle of the order"), rest, h("h2", {}, "With the lowest peaks"), low),
       h("div", {}, labelPart(one), h("h2", {}, "Responses"), histogram(one),
-        categoryPart(one), fieldPart(place, one), similarPart(net, one), weightPart(net, one),
+        categoryPart(one), fieldPart(place, one), similarPart(net, one), effectPart(one), weightPart(net, one),
         h("h2", {}, "Line of code ", copyable(() => code, "copy")), h("pre", {}, code),
         h("h2", {}, "Citation ", copyable(() => cite, "copy")), h("pre", {}, cite))));
 }
@@ -398,6 +398,17 @@ function similarPart(net, one) {
       return [place ? h("a", { href: unitLink(n, l, u) }, `${l}:${u}`) : `${l}:${u}`, r.toFixed(2), label ? label[0] : "–"];
     }))])];
 }
+
+function effectPart(one) {
+  const cost = one.effect;
+  if (!cost) return null;
+  return [h("h2", {}, "Without this unit"), table(["what falls", "by", "images"], [
+    [`log-probability of ${words(cost.most_of)}, the most of all categories`, number(cost.most), ""],
+    cost.category ? [`log-probability of ${words(cost.category)}, to which its label points`, number(cost.own), cost.own_n] : null,
+    cost.category ? [`accuracy on ${words(cost.category)}`, points(cost.accuracy), cost.own_n] : null,
+    ["accuracy on all images", points(cost.all), cost.n]].filter(Boolean))];
+}
+const points = (share) => share === null ? "–" : `${(100 * share).toFixed(1)} points`;
 
 function weightPart(net, one) {
   if (!one.weights) return null;
