@@ -11,7 +11,12 @@ import pytest
 
 #: Files and folders that take longest, which start first: then two processes end at about the same time. The
 #: first one compiles SceneWorld's renderer where that was not done yet; no other should do it meanwhile.
-LONGEST = ("scenelens/sceneworld/scenes.py", "tests/browser", "tests/matrix")
+LONGEST = (
+    "scenelens/sceneworld/scenes.py",
+    "tests/browser",
+    "tests/matrix",
+    "tests/sceneworld/test_worlds.py",
+)
 #: A folder whose tests run in one process, because they share a browser and a server.
 TOGETHER = "tests/browser"
 #: A file whose tests are shared out one by one, because each takes as long as a usual file.

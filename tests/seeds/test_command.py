@@ -285,7 +285,7 @@ def test_tiny_networks_are_measured_by_the_workbooks_functions(tmp_path, monkeyp
     for row in found["networks"]:
         assert 0 <= row["right"] <= row["images"]
         assert 0 <= row["detectors"] <= row["units"] == 16
-        labels = made.automatic_labels(row["network"]).shown_often(5).labels(least_images=0)
+        labels = made.automatic_labels(row["network"]).shown_often(10).labels(least_images=0)
         assert row["mean_iou"] == pytest.approx(labels[labels.layer == "pool5"].iou.sum() / 16)
     layers = {(row["network"], row["layer"]) for row in found["layers"]}
     assert layers == {(n, la) for n in by_name for la in ("pool1", "pool2", "conv3", "conv4", "pool5", "fc7")}
