@@ -20,7 +20,7 @@ from typing import Any
 from scenelens.errors import SceneLensError
 from scenelens.files import replace_file
 from scenelens.installation import HERE
-from scenelens.labels import LABELS_VERSION, LEAST_IOU
+from scenelens.labels import LABELS_VERSION, LEAST_IMAGES, LEAST_IOU
 from scenelens.paper import CONTROL, PAIR
 from scenelens.progress import say_on_stderr
 from scenelens.sceneworld import same_pictures
@@ -283,6 +283,7 @@ def _training(group: dict[str, Any]) -> dict[str, Any]:
         raise SceneLensError("the networks were not trained with one recipe; measure them apart.")
     return {
         "recipe": recipe,
+        "names": f"objects on at least {2 * LEAST_IMAGES} annotated images",
         "presentations": max(card["presentations"] for card in cards),
         "data": cards[0]["data"],
         "weights": {
