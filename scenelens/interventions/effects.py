@@ -238,6 +238,11 @@ def _planned(
     halves = _Halves.of(study, name, most, seed)
     names, why = _named_units(study, name, layer, halves)
     by_label = _ranks_by_label(study, names, halves)
+    if len(by_label):  # annotated scenes may be of categories that no other image shows
+        by_label = by_label[by_label["class"].isin(halves.images["class"])].reset_index(drop=True)
+        why = (
+            "" if len(by_label) else "the annotated scenes are of other categories than the images that judge"
+        )
     why = why or ("" if len(by_label) else "no object that a unit is named after tells the categories apart")
     return _Plan(study, name, layer, ks, draws, seed, halves, names, by_label), why
 
