@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scenelens.paper import CONTROL, PAIR
-from scenelens.seeds.spread import _find_measure, _Measure, _own_values, _seed_values
+from scenelens.seeds.spread import _find_measure, _Measure, _one_training, _own_values, _seed_values
 from scenelens.seeds.tables import SeedTables, read_seeds
 from scenelens.studies import Study
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color
@@ -169,7 +169,7 @@ def figure_seen(tables: SeedTables | None = None) -> Plate:
     points = seen.groupby("network", sort=False).seen.nunique()
     listed = ", ".join(f"{kind}: {n} points" for kind, n in points.items()) or "nothing was measured"
     caption = (
-        f"One training of each kind, measured on the way ({listed}). To the right: pictures seen, on a "
+        f"{_one_training(seen)}, measured on the way ({listed}). To the right: pictures seen, on a "
         "logarithmic scale. Dashed: mean AP of units that respond at random."
     )
     width, height = (WIDTH - _LEFT - 0.15 - 0.75) / 2, 1.45

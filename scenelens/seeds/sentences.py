@@ -9,7 +9,14 @@ from typing import Any
 import pandas as pd
 
 from scenelens.paper import PAIR
-from scenelens.seeds.spread import _find_measure, _is_embedded, _own_values, _seed_values, _spread
+from scenelens.seeds.spread import (
+    _find_measure,
+    _is_embedded,
+    _one_training,
+    _own_values,
+    _seed_values,
+    _spread,
+)
 from scenelens.seeds.tables import SeedTables, read_seeds
 from scenelens.sentences import Sentences, difference_text, named, networks_text
 from scenelens.studies import Study
@@ -236,8 +243,9 @@ def describe_seen(tables: SeedTables | None = None) -> Sentences:
         )
     lines = [_seen_line(kind, seen[seen.network == kind].sort_values("seen")) for kind in PAIR]
     limits = (
-        "One training of each kind, so other trainings may differ. The networks were measured at a few "
-        "points; what lies between them is not known."
+        f"{_one_training(seen)}, so others may differ. The networks were measured at a few points; what lies "
+        "between them is not known. On the way the learning rate is still high: a training that ends after "
+        "so many pictures does better than a longer one has done by then."
     )
     return Sentences("\n".join([*(line for line in lines if line), "", limits]))
 

@@ -288,3 +288,19 @@ def further_trainings(study: Study, tables: SeedTables | None = None) -> pd.Data
         deepest = values[(values.depth == values.depth.max()) & values.network.isin(PAIR)]
         rows.append(deepest.assign(claim=claim))
     return pd.concat(rows, ignore_index=True)[["claim", "network", "seed", "value"]]
+
+
+def _one_training(seen: pd.DataFrame) -> str:
+    """Which networks were measured on the way, in words.
+
+    >>> _one_training(pd.DataFrame({"network": ["scene", "scene"]}))
+    'One training of a scene network'
+    """
+    kinds = seen.network.unique().tolist()
+    if len(kinds) > 1:
+        return "One training of each kind"
+    return (
+        f"One training of {'an' if kinds[0][0] in 'aeiou' else 'a'} {kinds[0]} network"
+        if kinds
+        else "No training"
+    )

@@ -83,7 +83,9 @@ def test_when_detectors_appear(tables):
     assert "after 64,000 pictures 70% right (n = 100), 40 of 64 units detect an object" in text
     # Half of 40 is 20, which is there after 16,000; half of 10 is 5, and 9 are there after 16,000.
     assert text.count("Half as many detectors as at the end are first there after 16,000 pictures.") == 2
-    assert "One training of each kind" in text
+    assert "One training of each kind, so others may differ" in text
+    alone = describe_seen(replace(tables, seen=tables.seen.query("network == 'scene'")))
+    assert "One training of a scene network, so others may differ" in alone
 
 
 def test_nothing_measured_on_the_way(tmp_path):
