@@ -347,7 +347,8 @@ def _model_card(task: Task, model: CaffeNet, recipe: Recipe, seen: int, right: i
         "weights_hash": weights_hash(model),
         "date": date.today().isoformat(),
         "minutes": round(seconds / 60, 1),
-        "command": "make train",
+        # Other options than these two are in the recipe.
+        "command": "make train ARGS=--long" if recipe.n_images == LONG.n_images else "make train",
         "licence": "MIT, as the project",
     }
 
