@@ -78,6 +78,8 @@ class _Weights(Kind):
         for name, value in self.module.state_dict().items():
             if name in stored or not name.endswith("num_batches_tracked"):
                 right = stored[name].to(value.dtype)
+                if right.numel() == 1:  # PyTorch takes a list of one number for a number
+                    right = right.reshape(value.shape)
                 expect(
                     torch.equal(torch.nan_to_num(value), torch.nan_to_num(right)), "other numbers were loaded"
                 )
