@@ -151,7 +151,9 @@ def test_sentences_ask_how_commands_are_called():
         for text in sentences(ast.parse(path.read_text(encoding="utf-8")))
         if only_here.search(text)
     }
-    assert found == {"sceneworld/training.py: make train"}  # in the card of the networks, how they were made
+    # In the card of the networks, how they were made.
+    commands = ("make train", "make train ARGS=--long")
+    assert found == {f"sceneworld/training.py: {command}" for command in commands}
 
 
 def test_paths_of_shipped_studies_follow_the_installation(monkeypatch, tmp_path):

@@ -342,7 +342,7 @@ def test_size_and_time_are_said_first_and_hold(study, tmp_path, capfd):
     assert int(images) == len(list((tmp_path / "out").rglob("*.webp")))
     assert said.index("units,") < said.index("images and maps")
     assert int(size) <= 2
-    work = folder._Work(study, tmp_path / "out", {"scene": ["pool5"]}, 12, 160, "", False)
+    work = folder._Work(study, tmp_path / "out", {"scene": ["pool5"]}, 12, 240, "", False)
     data = sum(path.stat().st_size for path in (page.parent / "images").rglob("*.webp"))
     data += (page.parent / "data" / "scene-pool5.js").stat().st_size
     assert data / 1.5 < work.outlook().bytes < 1.5 * data
