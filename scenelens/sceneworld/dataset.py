@@ -230,7 +230,12 @@ def _read_state(root: Path) -> dict:
         str.lower(state["code"])
         return state
     except FileNotFoundError:
-        check_folder_is_free(root)
+        try:
+            check_folder_is_free(root)
+        except SceneLensError:
+            if not (root / _STATE).exists():
+                raise
+            return _read_state(root)  # another process began while this one looked: the files are its own
         return {}
     # It is replaced atomically, so a run that was stopped is not the reason.
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):

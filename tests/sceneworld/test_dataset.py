@@ -200,6 +200,21 @@ def test_a_folder_with_other_images_is_refused(tmp_path):
     assert (tmp_path / "Images/holiday.jpg").read_bytes() == b"mine"
 
 
+def test_a_world_that_another_process_just_began_is_no_foreign_folder(tmp_path, monkeypatch):
+    """There was no state when this process looked for it, and there are files when it looks for these."""
+    state = {"made": {"n_scenes": 1, "n_objects": 1, "seed": 0}, "code": dataset._code_key()}
+    look = dataset.check_folder_is_free
+
+    def begun_meanwhile(root):
+        dataset._write_state(root, state, finished=False)
+        (root / "Labels").mkdir(exist_ok=True)
+        (root / "Labels" / "materials.json").write_text("{}")
+        look(root)
+
+    monkeypatch.setattr(dataset, "check_folder_is_free", begun_meanwhile)
+    assert dataset._read_state(tmp_path) == {**state, "finished": False}
+
+
 def test_a_seed_out_of_range_is_refused(tmp_path):
     with pytest.raises(SceneLensError, match="0 to 9"):
         ensure_world(tmp_path, seed=10)
