@@ -10,8 +10,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ADDED = ("data", "notebooks", "docs")
-# data/sceneworld/long has half of a pair of networks that no study uses yet.
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.damaged", "*.jpg", "*.png", "*.py", "long")
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.damaged", "*.jpg", "*.png", "*.py")
 
 
 class BuildWithData(build_py):
