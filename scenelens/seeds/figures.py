@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from scenelens.paper import CONTROL, PAIR
 from scenelens.seeds.spread import _find_measure, _Measure, _one_training, _own_values, _seed_values
@@ -114,6 +115,7 @@ def _scale(axes: Axes, unit: str, axis: str = "y") -> None:
     if unit != "r":
         limits(0, max(values[1], 0.05 if unit == "share" else 1.0))
     if unit == "share":
+        line.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # a tick at 2.5% would be called 2%
         line.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     if unit == "pixels":
         line.set_major_formatter(lambda value, _: f"{value:.0f} px")
@@ -191,7 +193,8 @@ def _seen_panel(axes: Axes, seen: pd.DataFrame, over: str, under: str) -> None:
             axes.plot(rows.seen, rows.ap_chance, color=color, lw=1.0, ls=(0, (4, 3)))
     if len(seen):
         axes.set_xscale("log", base=2)
-        ticks = sorted({int(n) for n in seen.seen})[:: max(1, len(set(seen.seen)) // 4)]
+        points = sorted({int(n) for n in seen.seen})
+        ticks = points[:: -(len(points) // 5 + 1)][::-1]  # the last one, and at most four before it
         axes.set_xticks(ticks, [f"{n / 1000:.0f},000" if n >= 1000 else str(n) for n in ticks])
         axes.minorticks_off()
     _scale(axes, "share")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
+import pytest
 
 from scenelens.seeds import figures
 from tests.figure_checks import assert_well_set, words_of
@@ -51,6 +54,16 @@ def test_four_panels_over_pictures_seen(tmp_path):
     solid = [line for line in plate.axes[1].lines if line.get_linestyle() == "-"]
     assert [line.get_ydata()[-1] for line in solid] == [40 / 64, 10 / 64]
     assert "1,000" in {text for text, _ in words_of(plate)}
+    assert_well_set(plate)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 7, 8])
+def test_points_on_the_way_have_room_for_their_numbers(n, tmp_path):
+    tables = made_up(tmp_path)
+    first = tables.seen.iloc[:1]
+    way = pd.concat([first.assign(seen=458_752 // 2**k) for k in range(n)], ignore_index=True)
+    plate = figures.figure_seen(replace(tables, seen=way))
+    assert "459,000" in {text for text, _ in words_of(plate)}
     assert_well_set(plate)
 
 
