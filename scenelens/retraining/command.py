@@ -23,7 +23,7 @@ from scenelens.retraining.duration import _expected_seconds
 from scenelens.retraining.measuring import NETWORK, Rows, _measure_network
 from scenelens.retraining.plan import KINDS, _plan, _Run
 from scenelens.retraining.tables import _shipped_folder, _write_retraining
-from scenelens.seeds import measure_once, read_card, rendered_world, study_of
+from scenelens.seeds import common_recipe, measure_once, read_card, rendered_world, study_of
 from scenelens.studies import StudyFile
 
 _VERSION = 1  # raise it when a measure of the tables changes its rule
@@ -138,11 +138,6 @@ def _write(template: StudyFile, runs: Sequence[_Run], folder: Path, out: Path) -
 def _about(template: StudyFile, known: dict[_Run, Any]) -> dict[str, Any]:
     """Where the tables come from."""
     cards = {run: one["cards"][NETWORK] for run, one in known.items()}
-    recipes = [
-        {key: value for key, value in card["recipe"].items() if key != "seed"} for card in cards.values()
-    ]
-    if any(recipe != recipes[0] for recipe in recipes):
-        raise SceneLensError("the networks were not trained with one recipe; measure them apart.")
     first = next(iter(cards.values()))
     return {
         "study": template.name,
@@ -152,7 +147,7 @@ def _about(template: StudyFile, known: dict[_Run, Any]) -> dict[str, Any]:
             "detectors": f"best concept by IoU above {LEAST_IOU}, and an object",
             "images": "the annotated images of the unchanged world, for all networks",
         },
-        "recipe": recipes[0],
+        "recipe": common_recipe(list(cards.values())),
         "data": {key: value for key, value in first["data"].items() if key != "edits"},
         "runs": {
             run.name: {

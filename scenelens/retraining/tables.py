@@ -7,7 +7,6 @@ where the numbers come from: recipe, edits, rendered world, hash of each network
 from __future__ import annotations
 
 import functools
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import Any
 import pandas as pd
 
 from scenelens.errors import CannotAnswerError
-from scenelens.files import csv_file, read_text, replace_file
+from scenelens.files import csv_file, replace_file
 from scenelens.installation import HERE
+from scenelens.seeds import ABOUT_FILE, read_measured
 
 _IDENTITY = ["run", "kind", "task", "seed", "object", "edits"]
 #: Table -> its columns. Empty cells are values that do not apply, or could not be measured.
@@ -34,7 +34,6 @@ COLUMNS = {
         *["ap", "ap_unchanged", "ap_difference", "ap_sd", "ap_chance", "seeds"],
     ],
 }
-_ABOUT = "about.json"
 _DECIMALS = 4
 _WHOLE = ("seed", "classes", "held_out", "held_out_right", "ap_objects", "images", "expected", "seeds")
 
@@ -114,23 +113,18 @@ def _shipped_folder() -> Path:
 @functools.cache
 def _read(folder: Path) -> RetrainingTables:
     try:
-        about = json.loads(read_text(folder / _ABOUT))
-        tables = {name: _table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()}
+        tables, about = read_measured(folder, COLUMNS)
     except (OSError, ValueError, KeyError) as error:
         raise CannotAnswerError(
             f"what edited worlds change is not known here: {folder} has no complete tables ({error}). "
             f"{HERE.call('interventions')} trains and measures the networks, which takes hours."
         ) from None
-    return RetrainingTables(**tables, about=about)
+    return RetrainingTables(**{name: _with_texts(one) for name, one in tables.items()}, about=about)
 
 
-def _table(path: Path, columns: list[str]) -> pd.DataFrame:
-    table = pd.read_csv(io.StringIO(read_text(path)))
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise ValueError(f"{path.name} has no column {missing[0]!r}")
-    texts = {name: table[name].fillna("") for name in ("object", "edits") if name in columns}
-    return table.assign(**texts)[columns]
+def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with '' for texts that do not apply, which a CSV file cannot tell from missing numbers."""
+    return table.assign(**{name: table[name].fillna("") for name in ("object", "edits") if name in table})
 
 
 def _write_retraining(
@@ -159,9 +153,9 @@ def _write_retraining(
     for name, table in tables.items():
         whole = {column: "Int64" for column in _WHOLE if column in table}
         replace_file(folder / f"{name}.csv", csv_file(table.astype(whole).round(_DECIMALS)))
-    replace_file(folder / _ABOUT, (json.dumps(about, indent=1) + "\n").encode())
+    replace_file(folder / ABOUT_FILE, (json.dumps(about, indent=1) + "\n").encode())
     _read.cache_clear()
-    return [*(folder / f"{name}.csv" for name in tables), folder / _ABOUT]
+    return [*(folder / f"{name}.csv" for name in tables), folder / ABOUT_FILE]
 
 
 def _compare_edits(networks: pd.DataFrame, objects: pd.DataFrame, expected: dict[str, int]) -> pd.DataFrame:

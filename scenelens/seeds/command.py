@@ -277,12 +277,8 @@ def _about(template: StudyFile, seeds: dict[int, Any], points: dict[int, Any]) -
 def _training(group: dict[str, Any]) -> dict[str, Any]:
     """The recipe that some networks share, and what each one is."""
     cards = [card for one in group.values() for card in one["cards"].values()]
-    recipe = {key: value for key, value in cards[0]["recipe"].items() if key != "seed"}
-    others = [card["recipe"] for card in cards]
-    if any({key: value for key, value in one.items() if key != "seed"} != recipe for one in others):
-        raise SceneLensError("the networks were not trained with one recipe; measure them apart.")
     return {
-        "recipe": recipe,
+        "recipe": common_recipe(cards),
         "names": f"objects on at least {2 * LEAST_IMAGES} annotated images",
         "presentations": max(card["presentations"] for card in cards),
         "data": cards[0]["data"],
@@ -292,6 +288,30 @@ def _training(group: dict[str, Any]) -> dict[str, Any]:
         "trained": sorted({card["date"] for card in cards}),
         "measured": sorted({one["date"] for one in group.values()}),
     }
+
+
+def common_recipe(cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What networks that are compared have in common: all of their recipe but the seed.
+
+    Parameters
+    ----------
+    cards : sequence of dict
+        Their model cards.
+
+    Returns
+    -------
+    dict
+        The recipe.
+
+    Raises
+    ------
+    SceneLensError
+        If the recipes differ.
+    """
+    recipes = [{key: value for key, value in card["recipe"].items() if key != "seed"} for card in cards]
+    if any(recipe != recipes[0] for recipe in recipes):
+        raise SceneLensError("the networks were not trained with one recipe; measure them apart.")
+    return recipes[0]
 
 
 def rendered_world(template: StudyFile) -> dict[str, Any]:

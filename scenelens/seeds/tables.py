@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,14 +143,41 @@ def _shipped_folder() -> Path:
 @functools.cache
 def _read(folder: Path) -> SeedTables:
     try:
-        about = json.loads(read_text(folder / ABOUT_FILE))
-        tables = {name: _table(folder / f"{name}.csv", columns) for name, columns in COLUMNS.items()}
+        tables, about = read_measured(folder, COLUMNS)
     except (OSError, ValueError, KeyError) as error:
         raise CannotAnswerError(
             f"how much networks of several trainings differ is not known here: {folder} has no complete "
             f"tables ({error}). {HERE.call('seeds')} trains and measures the networks, which takes hours."
         ) from None
     return SeedTables(**tables, about=about)
+
+
+def read_measured(
+    folder: Path, columns: Mapping[str, list[str]]
+) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """Read tables of measured networks, and the file that says where they come from.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the files are.
+    columns : mapping of str to list of str
+        Table -> the columns that it must have.
+
+    Returns
+    -------
+    tables : dict of str to pandas.DataFrame
+        The tables, with these columns.
+    about : dict
+        Where they come from.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError
+        If a file is missing or damaged, or a table lacks a column.
+    """
+    about = json.loads(read_text(folder / ABOUT_FILE))
+    return {name: _table(folder / f"{name}.csv", wanted) for name, wanted in columns.items()}, about
 
 
 def _table(path: Path, columns: list[str]) -> pd.DataFrame:
