@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scenelens.interventions.effects import AblationEffects
-from scenelens.interventions.tables import _no_label_points
+from scenelens.interventions.tables import _no_label_points, _span
 from scenelens.sentences import percent
 from scenelens.workbook import HAIR, INK, SMALL, SOFT, Plate, fit, network_color
 
@@ -36,7 +36,7 @@ def ablation_figure(found: AblationEffects, curve: pd.DataFrame) -> Plate:
     """
     ways = [way for way in _WAYS if (curve.way == way).any()]
     title = f"What units of the {found.network} network's {found.layer} are for"
-    plate = Plate(title, 3.05, _curve_caption(found, curve))
+    plate = Plate(title, 3.05, _curve_caption(found, curve, ways))
     highest = max(0.1, np.nanmax(curve[["change", "high"]].to_numpy(float)))
     for k, way in enumerate(ways):
         left, width = 0.62 + 3.4 * k, 2.5
@@ -71,7 +71,7 @@ def activation_figure(found: AblationEffects, curve: pd.DataFrame) -> Plate:
     caption = (
         f"The k units of a category, {_WAYS[way]}, or k units at random, respond everywhere as strongly as "
         f"they do at 0.5% of all positions. By how much the share rises of other categories' images that "
-        f"get the category's name: mean over {_range(curve.n)} images and all categories that have k units "
+        f"get the category's name: mean over {_span(curve.n)} images and all categories that have k units "
         f"({_categories(curve)}); vertical lines: 95% intervals over images. {_of(found)}"
     )
     plate = Plate(f"Does the scene appear when {found.layer}'s units are switched on?", 2.75, caption)
@@ -140,13 +140,11 @@ def _legend(plate: Plate, left: float, top: float, found: AblationEffects, ways:
         plate.words(left + 0.2, top + 0.2 * k, fit(text, 1.6), size=SMALL)
 
 
-def _curve_caption(found: AblationEffects, curve: pd.DataFrame) -> str:
-    parts = []
-    for way in [way for way in _WAYS if (curve.way == way).any()]:
-        parts.append(f"{_WAYS[way].removeprefix('chosen ')} {_categories(curve[curve.way == way])}")
+def _curve_caption(found: AblationEffects, curve: pd.DataFrame, ways: list[str]) -> str:
+    parts = [f"{_WAYS[way].removeprefix('chosen ')} {_categories(curve[curve.way == way])}" for way in ways]
     text = (
         f"By how much the accuracy of the whole network, {percent(found.right.mean())}, falls without k "
-        f"units: mean over {_range(curve.n)} images that did not choose units; vertical lines: 95% intervals "
+        f"units: mean over {_span(curve.n)} images that did not choose units; vertical lines: 95% intervals "
         "over images. "
         f"Categories that have k units: {'; '.join(parts)}; open where that is not all. {_of(found)}"
     )
@@ -155,12 +153,6 @@ def _curve_caption(found: AblationEffects, curve: pd.DataFrame) -> str:
     if found.why_whole:
         text += " Every pass was a whole one, of few images: the steps behind the layer are not followed."
     return text
-
-
-def _range(counts: pd.Series) -> str:
-    """From the fewest to the most of some counts that are not 0."""
-    few, most = int(counts[counts > 0].min()), int(counts.max())
-    return f"{most:,}" if few == most else f"{few:,} to {most:,}"
 
 
 def _categories(part: pd.DataFrame) -> str:
@@ -241,7 +233,7 @@ def _effects_caption(found: AblationEffects, units: pd.DataFrame, known: pd.Data
     return (
         f"Each point is one of {len(known)} units of {found.layer} (of {len(units)}) whose label points to a "
         f"category. By how much the mean log-probability, or the accuracy, of this category falls without "
-        f"the unit, over {_range(known.n)} images of each category that did not choose the label. Lines: "
+        f"the unit, over {_span(known.n)} images of each category that did not choose the label. Lines: "
         f"95% intervals over units, by shuffling. {'' if named else 'No person has named units here. '}One "
         "network."
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scenelens.interventions.effects import AblationEffects
-from scenelens.interventions.tables import _no_label_points, effect_correlations
+from scenelens.interventions.tables import _no_label_points, _span, effect_correlations
 from scenelens.sentences import Sentences, difference_text, named, percent
 
 _HOW = {"label": "by label", "effect": "by effect"}
@@ -82,15 +82,8 @@ def _singles(found: AblationEffects) -> str:
         f"falls by {_points(float(np.median(lost.mean(1))))} (median over the units; at most "
         f"{_points(float(lost.mean(1).max()))}), that of the category that loses most by "
         f"{_points(float(np.median(by_class.max(1))))} (median; at most {_points(float(by_class.max()))}, of "
-        f"{_sizes(classes)} images each, so a part of these is chance)."
+        f"{_span(np.unique(classes, return_counts=True)[1])} images each, so a part of these is chance)."
     )
-
-
-def _sizes(classes: np.ndarray) -> str:
-    """How many images the categories have."""
-    counts = np.unique(classes, return_counts=True)[1]
-    few, most = int(counts.min()), int(counts.max())
-    return f"{few}" if few == most else f"{few} to {most}"
 
 
 def describe_activation(found: AblationEffects, curve: pd.DataFrame) -> Sentences:

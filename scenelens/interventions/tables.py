@@ -240,6 +240,16 @@ def _no_label_points(found: AblationEffects) -> CannotAnswerError:
     return CannotAnswerError(f"no label of a unit points to a category that it could be for: {why}.")
 
 
+def _span(counts: pd.Series | np.ndarray) -> str:
+    """From the fewest to the most of some counts that are not 0.
+
+    >>> _span(np.array([0, 25, 1000])), _span(np.array([25, 25]))
+    ('25 to 1,000', '25')
+    """
+    few, most = int(counts[counts > 0].min()), int(counts.max())
+    return f"{most:,}" if few == most else f"{few:,} to {most:,}"
+
+
 def effect_correlations(units: pd.DataFrame) -> pd.DataFrame:
     """Whether a better label means a larger effect, unit by unit.
 

@@ -324,7 +324,8 @@ class AutomaticLabels:
         SceneLensError
             If the layer was not measured, or the folds were not counted.
         """
-        counts = self._layer(layer).folds
+        whole = self._layer(layer)
+        counts = whole.folds
         if counts is None or self.folds is None:
             raise SceneLensError("these labels were counted without folds, so no half of the images chooses.")
         chooses = np.isin(np.arange(len(self.folds.n_images)), list(folds))
@@ -347,7 +348,7 @@ class AutomaticLabels:
             iou_chosen=iou[0][units, best],
             iou=iou[1][units, best],
             images=shown[0][best].astype(int),
-            ap=self._layer(layer).ap[units, best],
+            ap=whole.ap[units, best],
         )
 
     def check_measures(self, layer: str) -> pd.DataFrame:
