@@ -95,7 +95,7 @@ class _SceneCounts:
         """Which null the p-values come from: the stricter one, where it can be had; '' for none."""
         return next((one for one in NULLS if not self.why_not[one]), "")
 
-    def labels(self, by: str = "iou", types: Sequence[str] = (), least_without: int = 0) -> pd.DataFrame:
+    def labels(self, by: str = "iou", types: Sequence[str] = (), most_shown: float = 1.0) -> pd.DataFrame:
         """Each unit's best concept on scenes.
 
         Parameters
@@ -104,8 +104,8 @@ class _SceneCounts:
             'iou' (default) or 'ap'.
         types : sequence of str, optional
             Only concepts of these types (default all).
-        least_without : int, optional
-            A concept counts if at least this many scenes do not show it (default 0).
+        most_shown : float, optional
+            A concept counts if at most this share of the scenes show it, 0..1 (default 1).
 
         Returns
         -------
@@ -115,9 +115,7 @@ class _SceneCounts:
         allowed = np.ones(len(self.concepts), bool)
         if types:
             allowed = self.concepts.type.isin(types).to_numpy()
-        if least_without:
-            others = self.n_images["scenes"] - self.concepts.images.to_numpy()
-            allowed = allowed & (others >= least_without)
+        allowed = allowed & (self.concepts.images.to_numpy() <= most_shown * self.n_images["scenes"])
         values = self.iou if by == "iou" else self.ap
         scores = np.where(allowed & np.isfinite(values), values, -np.inf)
         best = scores.argmax(1) if scores.shape[1] else np.zeros(len(scores), int)

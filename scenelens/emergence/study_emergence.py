@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -40,9 +41,11 @@ from scenelens.emergence.tables import (
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.labels import LEAST_IMAGES, AutomaticLabels, LayerMaps
 from scenelens.networks import Network
+from scenelens.sentences import percent
 from scenelens.studies import Study
 
 _N_RESAMPLES = 1000
+_RARE = 0.25  # objects on more scenes than this share have a high AP by chance
 _MEASURED_ON_SCENES = ("iou", "ap")  # measures that `_SceneCounts` has
 _SHOWN = 2 * LEAST_IMAGES  # images of an object: some choose a name, and as many judge it
 
@@ -520,25 +523,47 @@ def rules_compared(found: Emergence) -> pd.DataFrame:
     pandas.DataFrame
         One row per rule and network: ``rule``, ``network``, ``n`` (units of the layer), ``detectors``,
         ``none``, ``objects``; ``on_images`` (mean share, 0..1, of the scenes' images that show what a
-        detector detects); ``frequency`` and ``informativeness`` (Pearson's correlations over all objects; NaN
-        where there is none). The rule by people only where people have answered. The rule by AP takes only
-        objects that at least 5 images do not show: whatever is on all images has an AP of 1 for every unit.
+        detector detects); ``chance`` (for a rule by AP, the highest AP, 0..1, that responses at random reach
+        for one of its objects; NaN for other rules), ``by_chance`` (whether that exceeds the rule's
+        threshold); ``frequency`` and ``informativeness`` (Pearson's
+        correlations over all objects; NaN where there is none). The rule by people only where people have
+        answered.
+
+    Notes
+    -----
+    Responses at random have an AP equal to the share of the images that show the object, so a rule by AP may
+    count units that know nothing: it stands here to show that. The other rule by AP leaves out what more than
+    a quarter of the scenes show.
     """
     by_iou, by_ap = DetectorRule.by_measure("iou"), DetectorRule.by_measure("ap", 0.5)
     by_people = DetectorRule.by_people()
-    # By AP, every unit would detect what all images show.
-    by_peak = _scene_labels(found.scenes.values(), "ap", types=OBJECTS, least_without=LEAST_IMAGES)
+    scenes = found.scenes.values()
+    by_peak = partial(_scene_labels, scenes, "ap", types=OBJECTS)
+    rare = f"of objects on {percent(_RARE)} of the scenes or fewer, {by_ap.text}"
     rules = [
-        (f"of all concepts, {by_iou.text}", _scene_labels(found.scenes.values()), by_iou),
-        (f"of objects, {by_iou.text}", _scene_labels(found.scenes.values(), types=OBJECTS), by_iou),
-        (f"of objects, {by_ap.text}", by_peak, by_ap),
+        (f"of all concepts, {by_iou.text}", _scene_labels(scenes), by_iou, math.nan),
+        (f"of objects, {by_iou.text}", _scene_labels(scenes, types=OBJECTS), by_iou, math.nan),
+        (f"of objects, {by_ap.text}", by_peak(), by_ap, _most_shown(scenes, 1.0)),
+        (rare, by_peak(most_shown=_RARE), by_ap, _most_shown(scenes, _RARE)),
     ]
     if (found.labels.source != "automatic").any():
-        rules.append((by_people.text, found.labels, by_people))
+        rules.append((by_people.text, found.labels, by_people, math.nan))
     return pd.concat([_by_rule(found, *one) for one in rules], ignore_index=True)
 
 
-def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRule) -> pd.DataFrame:
+def _most_shown(scenes: Iterable[_SceneCounts], most: float) -> float:
+    """The share of the scenes that show the most common object, of those that at most a given share show."""
+    shares = [
+        images / one.n_images["scenes"]
+        for one in scenes
+        for images in one.concepts.images[one.concepts.type.isin(OBJECTS)]
+    ]
+    return max((share for share in shares if share <= most), default=0.0)
+
+
+def _by_rule(
+    found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRule, chance: float
+) -> pd.DataFrame:
     """One rule's row for each network."""
     places = list(found.layers.items())
     counts = _counts_of(_counted_layers(object_units(labels, rule), found.layers), places)
@@ -552,6 +577,7 @@ def _by_rule(found: Emergence, text: str, labels: pd.DataFrame, rule: DetectorRu
         found_on = (table[units] * table.images).sum() / max(share["detectors"], 1)
         row = {name: share[name] for name in ("network", "n", "detectors", "none", "objects")}
         row["on_images"] = found_on / len(found.seen.images) if share["detectors"] else math.nan
+        row |= {"chance": chance, "by_chance": chance > rule.least}
         rows.append(row | {name: r["pearson", name] for name in ("frequency", "informativeness")})
     table = pd.DataFrame(rows)
     table.insert(0, "rule", text)

@@ -201,8 +201,8 @@ class AutomaticLabels:
         pairs = pairs[["layer", "unit", *columns]].assign(chance=pairs.images / self.n_images)
         return pairs.assign(**values)
 
-    def shown_often(self, least_images: int, least_without: int = 0) -> AutomaticLabels:
-        """The same labels without rare concepts, and perhaps without those that are nearly everywhere.
+    def shown_often(self, least_images: int) -> AutomaticLabels:
+        """The same labels without rare concepts.
 
         A unit's overlap with a concept that hardly any image shows would be chance. In Network Dissection's
         data set Broden each concept is on at least 10 images.
@@ -211,19 +211,13 @@ class AutomaticLabels:
         ----------
         least_images : int
             A concept stays if at least this many images show it.
-        least_without : int, optional
-            And if at least this many images do not (default 0). The average precision of any unit, as a
-            detector of what every image shows, is 1.
 
         Returns
         -------
         AutomaticLabels
             With the concepts that stay.
         """
-        shown = self.concepts.images
-        kept = (shown >= least_images).to_numpy()
-        if least_without:
-            kept = kept & (self.n_images - shown >= least_without).to_numpy()
+        kept = (self.concepts.images >= least_images).to_numpy()
         folds = self.folds and replace(
             self.folds, pixels=self.folds.pixels[:, kept], images=self.folds.images[:, kept]
         )

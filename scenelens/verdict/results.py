@@ -146,8 +146,9 @@ class _Results:
         return self._once("emergence", lambda: emergence.measure_emergence(self.study))
 
     def by_rules(self) -> pd.DataFrame:
-        """Detectors by three rules."""
-        return self._once("rules", lambda: emergence.rules_compared(self.emergence()))
+        """Detectors by each rule that responses at random do not pass."""
+        rules = self._once("rules", lambda: emergence.rules_compared(self.emergence()))
+        return rules[~rules.by_chance]
 
     def localizers(self) -> dict[str, StudyLocalizer]:
         """Every network's localizer, calibrated and scored."""

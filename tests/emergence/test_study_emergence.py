@@ -117,22 +117,29 @@ def test_other_rules_are_compared(found):
     table = rules_compared(found)
     assert table.rule.unique().tolist() == [
         "of all concepts, IoU above 0.04", "of objects, IoU above 0.04", "of objects, AP above 0.5",
+        "of objects on 25% of the scenes or fewer, AP above 0.5",
     ]  # fmt: skip
+    own = table[table.network == "scene"].set_index("rule")
+    assert own.by_chance.tolist() == [False, False, True, False]
+    assert own.chance.iloc[2] == 1.0  # the lamp is on every scene
+    assert own.chance.iloc[3] <= 0.25
     assert (table.detectors + table["none"] == table.n).all()
     starts = ("of all concepts", "of objects, IoU")
     narrow, wide = (table[table.rule.str.startswith(starting)] for starting in starts)
     assert (wide.detectors.to_numpy() >= narrow.detectors.to_numpy()).all()
 
 
-def test_no_unit_detects_by_ap_what_every_image_shows(found):
-    """The lamp is on all 27 images, so that the AP of every unit is 1."""
+@pytest.mark.parametrize("most", [0.99, 1 / 3, 0.2])
+def test_common_objects_may_be_left_out_of_the_ap(found, most):
+    """The lamp is on all 27 images, so that the AP of every unit is 1; the bed and others are on 9."""
     scenes = found.scenes["scene"]
-    everywhere = scenes.concepts.concept[scenes.concepts.images == scenes.n_images["scenes"]].tolist()
-    assert "lamp" in everywhere
+    share = (scenes.concepts.set_index("concept").images / scenes.n_images["scenes"]).groupby(level=0).max()
+    assert share["lamp"] == 1.0
+    assert share["bed"] == pytest.approx(1 / 3)
     assert "lamp" in set(scenes.labels("ap").concept)
-    chosen = set(scenes.labels("ap", OBJECTS, least_without=5).concept)
-    assert chosen
-    assert not chosen & set(everywhere)
+    chosen = set(scenes.labels("ap", OBJECTS, most_shown=most).concept)
+    assert {name for name in chosen if share[name] > most + 1e-9} == set()
+    assert bool(chosen) == (share.min() <= most)
 
 
 def test_what_detectors_detect_is_on_so_many_images(found):
@@ -350,7 +357,7 @@ def test_a_network_without_any_label_is_in_the_table(study, monkeypatch):
     row = found.share("object")
     assert (row.detectors, row["none"], row.n) == (0, 32, 32)
     assert "**The object network**, pool5: 0 units detect 0 objects" in sentences.describe_units(found)
-    assert rules_compared(found).query("network == 'object'").detectors.tolist() == [0, 0, 0]
+    assert rules_compared(found).query("network == 'object'").detectors.tolist() == [0, 0, 0, 0]
 
 
 def test_a_network_that_the_study_lacks(found):

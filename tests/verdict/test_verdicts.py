@@ -17,7 +17,7 @@ from scenelens.intervals import difference_interval, wilson_interval
 from scenelens.paper import PAIR
 from scenelens.seeds import SeedTables
 from scenelens.unit_semantics import LabelSet
-from scenelens.verdict import section_2, section_3, section_4
+from scenelens.verdict import results, section_2, section_3, section_4
 from scenelens.verdict.claims import (
     DEPENDS,
     DIFFERS,
@@ -304,6 +304,14 @@ def test_an_object_on_too_few_images_is_not_compared():
 def detectors(**rules):
     rows = [(rule, name, 128, k) for rule, both in rules.items() for name, k in zip(PAIR, both, strict=True)]
     return pd.DataFrame(rows, columns=["rule", "network", "n", "detectors"])
+
+
+def test_a_rule_that_chance_passes_decides_nothing(monkeypatch):
+    rules = detectors(a=(70, 20), b=(128, 128)).assign(by_chance=[False, False, True, True])
+    monkeypatch.setattr(results.emergence, "rules_compared", lambda found: rules)
+    known = results._Results(SimpleNamespace())
+    monkeypatch.setattr(known, "emergence", lambda: None)
+    assert known.by_rules().rule.tolist() == ["a", "a"]
 
 
 @pytest.mark.parametrize(("rules", "share", "more"), [
