@@ -174,7 +174,7 @@ def sweep_drafts(root: Path, names: Iterable[str]) -> None:
     names : iterable of str
         The paths of the world's files, relative to `root`.
     """
-    own = {root / name for name in names}
+    own = {root / name for name in (*names, _RECORD)}
     for folder in {path.parent for path in own}:
         for draft in folder.glob(".*"):
             match = _DRAFT.fullmatch(draft.name)

@@ -13,11 +13,13 @@ import pytest
 
 from scenelens.annotations.sun import AnnotatedImages
 from scenelens.errors import SceneLensError
+from scenelens.files import Drafts
 from scenelens.sceneworld import dataset
 from scenelens.sceneworld.dataset import ensure_world
 from scenelens.sceneworld.materials import MATERIAL_NAMES
 from scenelens.sceneworld.scenes import compose_scene
 from scenelens.sceneworld.studio import render_object
+from tests.torture import world as torture_world
 
 FIRST = "scene/bedroom/bedroom_0000"
 
@@ -329,6 +331,37 @@ def test_leftovers_of_a_killed_process_are_swept(tmp_path):
     ensure_world(root, n_scenes=1, n_objects=0, workers=1)
     assert not any((root / name).exists() for name in drafts)
     assert all((root / name).exists() for name in mine)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("moved", [False, True], ids=["before its file is moved", "after it"])
+def test_a_process_killed_at_any_of_its_files_leaves_nothing(tmp_path, monkeypatch, moved):
+    """A child ends at its first file, at its second, and so on; the next run makes the same world."""
+    monkeypatch.setattr(dataset, "_picture", torture_world._picture)  # blocks, drawn in no time
+    right = contents(torture_world.render(tmp_path / "right"))
+    move, ended = Drafts.move, 0
+    while True:
+        root, child = tmp_path / str(ended), os.fork()
+        if not child:
+            left = ended
+
+            def ends(*paths):
+                nonlocal left
+                if not left and not moved:
+                    os._exit(9)
+                move(*paths)
+                if not left:
+                    os._exit(9)
+                left -= 1
+
+            monkeypatch.setattr(Drafts, "move", staticmethod(ends))
+            torture_world.render(root)
+            os._exit(0)
+        if not os.waitpid(child, 0)[1]:
+            break
+        ended += 1
+        assert contents(torture_world.render(root)) == right, f"ended at file {ended}"
+    assert ended > len([name for name in right if name.suffix == ".jpg"]) * 4
 
 
 @pytest.mark.parametrize("numbers", [{"n_scenes": -1}, {"n_objects": 10**12}])
