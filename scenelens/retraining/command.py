@@ -2,7 +2,8 @@
 
 It says beforehand how long it takes, and may be stopped at any time: a network goes on after its last pass
 over the pictures, one that is trained is not trained again, and what was measured of it is kept in a file of
-its own. Everything runs at the lowest priority, behind other work."""
+its own. A network that the tables have already is not trained again either, so the work may be spread over
+days and machines. Everything runs at the lowest priority, behind other work."""
 
 from __future__ import annotations
 
@@ -22,8 +23,16 @@ from scenelens.progress import say_on_stderr, spoken_time
 from scenelens.retraining.duration import _expected_seconds
 from scenelens.retraining.measuring import NETWORK, Rows, _measure_network
 from scenelens.retraining.plan import KINDS, _plan, _Run
-from scenelens.retraining.tables import _shipped_folder, _write_retraining
-from scenelens.seeds import common_recipe, measure_once, read_card, rendered_world, study_of
+from scenelens.retraining.tables import RetrainingTables, _shipped_folder, _write_retraining, read_retraining
+from scenelens.seeds import (
+    ABOUT_FILE,
+    common_recipe,
+    measure_once,
+    read_card,
+    rendered_world,
+    same_world,
+    study_of,
+)
 from scenelens.studies import StudyFile
 
 _VERSION = 1  # raise it when a measure of the tables changes its rule
@@ -52,7 +61,8 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     folder = options.networks.absolute()  # a relative path starts here; in a study, in the study's folder
     runs = [run for run in _plan() if run.kind in options.kinds]
-    missing = [run for run in runs if not _card(folder, run).exists()]
+    earlier = _earlier(options.out)
+    missing = [run for run in runs if not _card(folder, run).exists() and not _is_known(earlier, run)]
     if missing and (options.plan or not options.no_training):
         _announce(missing)
     if options.plan:
@@ -61,12 +71,35 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     if hasattr(os, "nice"):
         os.nice(10)
     template = StudyFile.read(StudyFile.find(options.study))
+    written: list[Path] = []
     for run in runs:
         if run in missing and not options.no_training:
             _train(run, folder)
-        _measure(template, run, folder)
-    print("\n".join(map(str, _write(template, runs, folder, options.out))))
+        _measure(template, run, folder, _is_known(earlier, run))
+        # After each network: a stop leaves tables of all that was measured.
+        if paths := _write(template, folder, options.out, earlier):
+            written = paths
+    if not written:
+        raise SceneLensError(
+            "no network of the unchanged world was measured, so there is nothing to compare with."
+        )
+    print("\n".join(map(str, written)))
     return 0
+
+
+def _earlier(out: Path) -> RetrainingTables | None:
+    """The tables that an earlier run wrote into a folder."""
+    return read_retraining(out) if (out / ABOUT_FILE).exists() else None
+
+
+def _is_known(earlier: RetrainingTables | None, run: _Run) -> bool:
+    """Whether earlier tables have a network of the plan, trained for this task in this world."""
+    return earlier is not None and run.row().items() <= _identities(earlier).get(run.name, {}).items()
+
+
+def _identities(earlier: RetrainingTables) -> dict[str, dict[str, Any]]:
+    """The rows of earlier tables, by the name of the network."""
+    return {row["run"]: row for row in earlier.networks.to_dict("records")}
 
 
 def _announce(missing: Sequence[_Run]) -> None:
@@ -103,11 +136,12 @@ def _train(run: _Run, folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _measure(template: StudyFile, run: _Run, folder: Path) -> None:
+def _measure(template: StudyFile, run: _Run, folder: Path, is_known: bool) -> None:
     """Measure a network that is trained, unless that is done."""
     path = _card(folder, run)
     if not path.exists():
-        say_on_stderr(f"{run.name} is not trained, so it is left out.")
+        if not is_known:
+            say_on_stderr(f"{run.name} is not trained, so it is left out.")
         return
     card = read_card(path)
     if json.dumps(card["data"].get("edits", [])) != run.edits or card["network"] != run.task:
@@ -117,22 +151,48 @@ def _measure(template: StudyFile, run: _Run, folder: Path) -> None:
     measure_once(kept, {NETWORK: card}, lambda: _measure_network(study), version=_VERSION)
 
 
-def _write(template: StudyFile, runs: Sequence[_Run], folder: Path, out: Path) -> list[Path]:
-    """Gather what was measured, and write the tables."""
-    kept = {run: folder / "measured" / f"{run.name}.json" for run in runs}
+def _write(template: StudyFile, folder: Path, out: Path, earlier: RetrainingTables | None) -> list[Path]:
+    """Gather what was measured, and write the tables; what only an earlier run measured stays in them."""
+    kept = {run: folder / "measured" / f"{run.name}.json" for run in _plan()}
     known = {run: json.loads(path.read_text("utf-8")) for run, path in kept.items() if path.exists()}
-    if not any(run.kind == KINDS[0] for run in known):
-        raise SceneLensError(
-            "no network of the unchanged world was measured, so there is nothing to compare with."
-        )
     rows: Rows = {"networks": [], "objects": [], "expected": []}
     for run, one in known.items():
         (network,) = one["rows"]["networks"]
         classes = len(one["cards"][NETWORK]["classes"])
         rows["networks"].append({**network, **run.row(), "classes": classes})
         rows["objects"] += [{"run": run.name, **row} for row in one["rows"]["objects"]]
-        rows["expected"].append({"run": run.name, "expected": run.expected})
-    return _write_retraining(rows, _about(template, known), out)
+    about = _about(template, known) if known else {}
+    if earlier is not None:
+        about = _with_earlier(rows, about, earlier, out)
+    order = {run.name: number for number, run in enumerate(_plan())}
+    for table in ("networks", "objects"):
+        rows[table].sort(key=lambda row: order[row["run"]])
+    if not any(row["kind"] == KINDS[0] for row in rows["networks"]):
+        return []
+    rows["expected"] = [{"run": run.name, "expected": run.expected} for run in _plan()]
+    return _write_retraining(rows, about, out)
+
+
+def _with_earlier(rows: Rows, about: dict[str, Any], earlier: RetrainingTables, out: Path) -> dict[str, Any]:
+    """Take over, in place, the rows of networks that only earlier tables have; where all come from."""
+    mine = {row["run"] for row in rows["networks"]}
+    others = [run.name for run in _plan() if run.name not in mine and _is_known(earlier, run)]
+    if not others:
+        return about
+    if about and not same_world(earlier.about["world"], about["world"]):
+        raise SceneLensError(
+            f"the tables in {out} were measured on other pictures; give another folder with --out."
+        )
+    if about and any(earlier.about[part] != about[part] for part in ("recipe", "rules")):
+        raise SceneLensError(
+            f"the networks in {out} had another recipe, or were measured by other rules; give another folder "
+            "with --out."
+        )
+    for table in ("networks", "objects"):
+        known = getattr(earlier, table)
+        rows[table] += known[known.run.isin(others)].to_dict("records")
+    runs = {name: earlier.about["runs"][name] for name in others}
+    return {**(about or earlier.about), "runs": runs | about.get("runs", {})}
 
 
 def _about(template: StudyFile, known: dict[_Run, Any]) -> dict[str, Any]:
@@ -146,6 +206,7 @@ def _about(template: StudyFile, known: dict[_Run, Any]) -> dict[str, Any]:
         "rules": {
             "detectors": f"best concept by IoU above {LEAST_IOU}, and an object",
             "images": "the annotated images of the unchanged world, for all networks",
+            "version": _VERSION,
         },
         "recipe": common_recipe(list(cards.values())),
         "data": {key: value for key, value in first["data"].items() if key != "edits"},

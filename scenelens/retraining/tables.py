@@ -124,7 +124,9 @@ def _read(folder: Path) -> RetrainingTables:
 
 def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
     """The table with '' for texts that do not apply, which a CSV file cannot tell from missing numbers."""
-    return table.assign(**{name: table[name].fillna("") for name in ("object", "edits") if name in table})
+    return table.assign(
+        **{name: table[name].astype(object).fillna("") for name in ("object", "edits") if name in table}
+    )
 
 
 def _write_retraining(

@@ -1,5 +1,5 @@
 from . import figures
-from .command import common_recipe, measure_once, rendered_world
+from .command import common_recipe, measure_once, rendered_world, same_world
 from .measuring import read_card, study_of
 from .sentences import describe_seeds, describe_seen
 from .spread import further_trainings
@@ -18,5 +18,6 @@ __all__ = [
     "read_measured",
     "read_seeds",
     "rendered_world",
+    "same_world",
     "study_of",
 ]

@@ -218,7 +218,7 @@ def _write(template: StudyFile, folder: Path, trained: Path | None, out: Path) -
 def _keep_earlier(rows: Rows, about: dict[str, Any], out: Path) -> None:
     """Take over, in place, what the tables in a folder know of trainings that were not measured now."""
     known = read_seeds(out)
-    if not _same_world(known.about["world"], about["world"]):
+    if not same_world(known.about["world"], about["world"]):
         raise SceneLensError(
             f"the tables in {out} were measured on other pictures; give another folder with --out."
         )
@@ -240,8 +240,19 @@ def _keep_earlier(rows: Rows, about: dict[str, Any], out: Path) -> None:
         now[days] = sorted({*earlier[days], *now[days]})
 
 
-def _same_world(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two sets of rendered images are the same, though versions of the renderer may differ."""
+def same_world(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two sets of rendered images are the same, though versions of the renderer may differ.
+
+    Parameters
+    ----------
+    one, other : dict
+        Of `rendered_world`.
+
+    Returns
+    -------
+    bool
+        Whether they are.
+    """
     if one == other:
         return True
     return one.get("made") == other.get("made") and all(

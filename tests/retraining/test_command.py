@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 
+import pandas as pd
 import pytest
 
 from scenelens.errors import SceneLensError
@@ -100,10 +101,56 @@ def test_a_stop_between_networks_loses_nothing(trained, tmp_path, made_up_measur
     monkeypatch.setattr(command, "_measure_network", stops)
     with pytest.raises(KeyboardInterrupt):
         run(trained, tmp_path / "out", "--no-training")
-    assert not (tmp_path / "out").exists()
+    assert read_retraining(tmp_path / "out").networks.run.tolist() == ["unchanged_0", "unchanged_1"]
     monkeypatch.setattr(command, "_measure_network", measure)
     run(trained, tmp_path / "out", "--no-training")
     assert len(made_up_measures) == 4
+
+
+def test_another_machine_goes_on_with_the_tables_alone(trained, tmp_path, made_up_measures, capsys):
+    """Weights stay where they were made; the tables say which networks need no training any more."""
+    out = tmp_path / "out"
+    run(trained, out, "--no-training")
+    before = read_retraining(out)
+    elsewhere = tmp_path / "elsewhere"
+    write_network(elsewhere, RUNS["unchanged_2"], 7)
+    capsys.readouterr()
+    assert run(elsewhere, out, "--plan") == 0
+    shown = capsys.readouterr()
+    assert "20 networks" in shown.err
+    assert not any("to be trained" in line for line in shown.out.splitlines() if line.startswith("unchanged"))
+    run(elsewhere, out, "--no-training")
+    assert made_up_measures[4:] == ["unchanged_2"]
+    after = read_retraining(out)
+    assert after.networks.run.tolist() == [
+        "unchanged_0", "unchanged_1", "unchanged_2", "more_frequent_cat", "task_light",
+    ]  # fmt: skip
+    kept = after.networks[after.networks.run != "unchanged_2"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, before.networks)
+    assert after.edits.seeds.tolist() == [3]
+    assert after.edits.units.tolist() == before.edits.units.tolist()
+    assert after.about["runs"]["task_light"] == before.about["runs"]["task_light"]
+    assert set(after.about["runs"]) == set(after.networks.run)
+
+
+@pytest.mark.parametrize(("part", "value", "words"), [
+    ("recipe", {"epochs": 1}, "another recipe"),
+    ("rules", {}, "other rules"),
+    ("world", {"made": {"seed": 1}, "code": "x"}, "other pictures"),
+])  # fmt: skip
+def test_tables_of_another_recipe_or_world_are_not_mixed(
+    trained, tmp_path, made_up_measures, part, value, words
+):
+    out = tmp_path / "out"
+    run(trained, out, "--no-training")
+    about = json.loads((out / "about.json").read_text("utf-8"))
+    (out / "about.json").write_text(json.dumps(about | {part: value}), "utf-8")
+    read_retraining.__globals__["_read"].cache_clear()
+    before = (out / "networks.csv").read_bytes()
+    write_network(tmp_path / "elsewhere", RUNS["unchanged_2"], 7)
+    with pytest.raises(SceneLensError, match=words):
+        run(tmp_path / "elsewhere", out, "--no-training")
+    assert (out / "networks.csv").read_bytes() == before
 
 
 def test_what_is_missing_is_trained_in_the_order_of_the_plan_and_tidied(

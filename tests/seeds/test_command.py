@@ -215,9 +215,9 @@ def test_a_later_run_keeps_what_it_does_not_measure(trained, tmp_path, made_up_m
 
 def test_another_version_of_the_renderer_may_draw_the_same_pictures():
     old, now = "f0e87f8ebbe7b633", {"made": {"n_scenes": 2}, "code": dataset._code_key()}
-    assert command._same_world(now | {"code": old}, now)
-    assert not command._same_world(now | {"code": "unknown"}, now)
-    assert not command._same_world(now | {"made": {"n_scenes": 3}, "code": old}, now)
+    assert command.same_world(now | {"code": old}, now)
+    assert not command.same_world(now | {"code": "unknown"}, now)
+    assert not command.same_world(now | {"made": {"n_scenes": 3}, "code": old}, now)
 
 
 @pytest.mark.parametrize(("part", "message"), [("world", "other pictures"), ("seen", "another recipe")])
