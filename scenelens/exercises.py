@@ -13,6 +13,7 @@ from scenelens.interventions import exercises as notebook_05
 from scenelens.localization import exercises as notebook_04_2
 from scenelens.minimal_images import exercises as notebook_03_1
 from scenelens.receptive_fields import exercises as notebook_03_2
+from scenelens.retraining import exercises as notebook_05_world
 from scenelens.studies import Study
 from scenelens.two_networks import exercises as notebook_02
 from scenelens.unit_semantics import exercises as notebook_03_3
@@ -29,6 +30,7 @@ _CHECKS = {
     **notebook_04_1.CHECKS,
     **notebook_04_2.CHECKS,
     **notebook_05.CHECKS,
+    **notebook_05_world.CHECKS,
     **notebook_06.CHECKS,
 }
 

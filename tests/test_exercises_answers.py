@@ -74,6 +74,7 @@ def test_a_count_in_per_cent_is_told_that_none_is_asked_for():
     ("03_2.3", ' "grows or stays" '), ("03_3.1", "79%"), ("03_3.3", "2.5 %"),
     ("04_1.3", "Looks better than it is."), ("04_1.4", "60%"), ("04_2.1", "0,333"), ("04_2.2", "10."),
     ("04_2.3", "The recall."), ("05.1", "25,0"), ("05.3", "Looks larger than it is."),
+    ("05.4", "9,9"), ("05.5", "Against."),
 ])  # fmt: skip
 def test_a_right_answer_in_another_spelling_is_right(exercise, answer):
     assert check(exercise, None, answer).right
@@ -156,15 +157,27 @@ def stand_ins(exercise, words):
                 {"category": words, "change": range(len(words), 0, -1)}
             ),
         },
+        "05.6": {
+            "read_retraining": lambda: None,
+            "edit_effects": lambda tables: pd.DataFrame(
+                {
+                    "object": words,
+                    "kind": "diagnosticity",
+                    "measure": "ap",
+                    "toward": range(len(words), 0, -1),
+                }
+            ),
+        },
     }.get(exercise, {})
 
 
 FIXED = {
     "02.3": "wider", "03_1.3": "it stops early", "03_1.4": "one colour", "03_2.3": "grows or stays",
     "04_1.3": "it looks better than it is", "04_2.3": "recall",
-    "05.3": "it looks larger than it is", "06.1": "depends on the rule", "06.3": "this network",
+    "05.3": "it looks larger than it is", "05.5": "against", "06.1": "depends on the rule",
+    "06.3": "this network",
 }  # fmt: skip
-FROM_STUDY = ["02.4", "03_1.2", "03_2.4", "03_3.4", "04_1.2", "04_2.4", "05.2"]
+FROM_STUDY = ["02.4", "03_1.2", "03_2.4", "03_3.4", "04_1.2", "04_2.4", "05.2", "05.6"]
 
 
 def test_these_are_all_exercises_with_a_word_for_an_answer():

@@ -1,7 +1,13 @@
 from . import figures
 from .effects import AblationEffects, ablation_effects, measured_effects
 from .sentences import describe_ablation, describe_activation, describe_unit_effects
-from .tables import ablation_by_category, ablation_curve, effect_correlations, unit_effects
+from .tables import (
+    ablation_by_category,
+    ablation_curve,
+    balanced_accuracies,
+    effect_correlations,
+    unit_effects,
+)
 from .widget import switch_units
 
 __all__ = [
@@ -9,6 +15,7 @@ __all__ = [
     "ablation_by_category",
     "ablation_curve",
     "ablation_effects",
+    "balanced_accuracies",
     "describe_ablation",
     "describe_activation",
     "describe_unit_effects",

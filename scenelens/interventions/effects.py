@@ -264,7 +264,7 @@ class _Plan:
     @property
     def path(self) -> Any:
         network, folder = self.study.networks[self.name], self.study.cache / "interventions"
-        # The index's folder is named by the content of every image, and by the network.
+        # The name of the index's folder holds the content of every image, and the network.
         parts: list[Any] = [
             _VERSION,
             LABELS_VERSION,
@@ -274,7 +274,7 @@ class _Plan:
             self.draws,
         ]
         parts += [self.seed, self.halves.images.to_csv(), self.by_label.to_csv()]
-        parts += [self.study.index(self.name).folder.name, *variant_parts(network, folder)]
+        parts += [self.study.index_name(self.name), *variant_parts(network, folder)]
         return folder / f"{self.layer}-{cache_key(parts)}.npz"
 
     def measured(self, progress: bool) -> tuple[Any, dict[str, np.ndarray]]:

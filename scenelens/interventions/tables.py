@@ -40,7 +40,9 @@ def ablation_curve(found: AblationEffects, on: bool = False) -> pd.DataFrame:
         those of the image's category; 'other': those of another one, the mean over all others; 'random': the
         mean over the draws), ``n`` (images), ``categories``, ``change`` (-1..1, of the accuracy: by how much
         it falls) with its 95% interval ``low``, ``high``; ``more`` (by how much more than by random units,
-        NaN for these) with ``more_low``, ``more_high``. Only images of categories that have k units count.
+        NaN for these) with ``more_low``, ``more_high``; of 'own' also ``apart`` (by how much more than by
+        units of another category) with ``apart_low``, ``apart_high``. Only images of categories that have k
+        units count.
         Where units are set on, there is no row 'other', an image counts with the mean over all other
         categories that have k units, and these are counted.
     """
@@ -57,7 +59,8 @@ def ablation_curve(found: AblationEffects, on: bool = False) -> pd.DataFrame:
 
 
 _CURVE = [
-    "way", "k", "whose", "n", "categories", "change", "low", "high", "more", "more_low", "more_high",
+    "way", "k", "whose", "n", "categories", "change", "low", "high", "more", "more_low", "more_high", "apart",
+    "apart_low", "apart_high",
 ]  # fmt: skip
 
 
@@ -73,6 +76,9 @@ def _row(found: AblationEffects, of: dict[str, np.ndarray], whose: str) -> dict[
     if whose != "random":
         row["more"] = float((value - random)[known].mean())
         row["more_low"], row["more_high"] = paired_difference_interval(value, random)
+    if whose == "own" and "other" in of and not np.isnan(of["other"][known]).all():
+        row["apart"] = float(np.nanmean(value - of["other"]))
+        row["apart_low"], row["apart_high"] = paired_difference_interval(value, of["other"])
     return row
 
 
@@ -118,6 +124,45 @@ def _turned_on(found: AblationEffects, way: str) -> dict[int, dict[str, np.ndarr
 def _random(found: AblationEffects, k: int, on: bool) -> np.ndarray:
     rows = found.rows("random", on)
     return rows.index[rows.k == k].to_numpy()
+
+
+def balanced_accuracies(found: AblationEffects, k: int = 20, way: str = "effect") -> pd.DataFrame:
+    """How well the images of a category are told from all others, with and without its own k units.
+
+    Parameters
+    ----------
+    found : AblationEffects
+        Of `ablation_effects`.
+    k : int, optional
+        How many units are switched off (default 20).
+    way : str, optional
+        How units were chosen, 'label' or 'effect' (default 'effect').
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per category that has k units: ``category``, ``n`` (its images), ``others`` (all other
+        images), ``before`` and ``after`` (balanced accuracies, 0.5 by chance), and ``rest`` (by how much the
+        accuracy of all other images falls).
+
+    Notes
+    -----
+    Bau et al. (2020) test each class in this way. The balanced accuracy is the mean of the share of the
+    category's images that get its name, and of the share of all other images that do not.
+    """
+    classes, rows = found.images["class"].to_numpy(), []
+    runs = found.rows(way)
+    for place, run in runs[runs.k == k].iterrows():
+        own = classes == run["class"]
+        if not own.any() or own.all():
+            continue
+        before, after = (
+            (named[own] == run["class"]).mean() / 2 + (named[~own] != run["class"]).mean() / 2
+            for named in (found.named, found.named_of[place])
+        )
+        rest = (found.right[~own].astype(float) - found.right_of[place][~own]).mean()
+        rows.append((found.classes[run["class"]], int(own.sum()), int((~own).sum()), before, after, rest))
+    return pd.DataFrame(rows, columns=["category", "n", "others", "before", "after", "rest"])
 
 
 def ablation_by_category(found: AblationEffects, k: int = 4, way: str = "") -> pd.DataFrame:

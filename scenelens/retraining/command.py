@@ -129,6 +129,11 @@ def _train(run: _Run, folder: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "scenelens", "train", *words], check=False)
     if done.returncode:
         raise SceneLensError(f"the network {run.name} was not trained; see above.")
+    _tidy(run, work)
+
+
+def _tidy(run: _Run, work: Path) -> None:
+    """Remove what a network left that is trained."""
     # 3 GB of pictures of an edited world, which no other network needs. Those of the unchanged world stay:
     # most pictures of other worlds are copies of them.
     rest = [*(work / "pictures").glob("scene-*"), *work.glob(f"{run.name}_seen_*")]

@@ -22,13 +22,21 @@ _REST = 1.4  # for what the sampled steps leave out: reading and shifting pictur
 _SAMPLE = 240  # pictures for the share that an edit changes
 
 
-def _expected_seconds(missing: Sequence[_Run]) -> float:
+def _expected_seconds(
+    missing: Sequence[_Run], of_each: int = _PICTURES, shown: int = _SHOWN, has_unchanged: bool = False
+) -> float:
     """The time in which some networks are trained and measured here.
 
     Parameters
     ----------
     missing : sequence of _Run
         The networks.
+    of_each : int, optional
+        The pictures that a network is trained and tested on (default: those of the plan's recipe).
+    shown : int, optional
+        How many pictures it is shown, each time counted.
+    has_unchanged : bool, optional
+        Whether the pictures of the unchanged world lie there already (default False).
 
     Returns
     -------
@@ -36,11 +44,10 @@ def _expected_seconds(missing: Sequence[_Run]) -> float:
         Seconds.
     """
     worlds = {run.world: _share_rendered(run.world) for run in missing}
-    pictures = _PICTURES * sum(worlds.values())
-    if read_world() not in worlds:
-        pictures += _PICTURES  # edited worlds take most of their pictures from the unchanged one
+    unchanged = worlds.pop(read_world(), 1.0)  # edited worlds take most of their pictures from it
+    pictures = of_each * (sum(worlds.values()) + (0 if has_unchanged else unchanged))
     rendering = pictures * _seconds_per_picture() / cores()
-    training = len(missing) * _SHOWN / _BATCH * _seconds_per_step() * _REST
+    training = len(missing) * shown / _BATCH * _seconds_per_step() * _REST
     return rendering + training + len(missing) * _MEASURING
 
 

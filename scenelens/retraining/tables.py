@@ -58,9 +58,9 @@ class RetrainingTables:
         show it.
     edits : pandas.DataFrame
         One row for each edit of one object: ``units`` and ``ap`` of this object in the network of the edited
-        world, and in that of the unchanged world with the same seed (``_unchanged``); their ``_difference``;
-        and ``_sd``, the standard deviation over the ``seeds`` unchanged networks. ``expected`` is 1 where the
-        paper's finding would give more, -1 where less.
+        world, and their mean in the ``seeds`` networks of the unchanged world (``_unchanged``); their
+        ``_difference``; and ``_sd``, the standard deviation over the unchanged networks. ``expected`` is 1
+        where the paper's finding would give more, -1 where less.
     about : dict
         Where the tables come from.
     """
@@ -112,6 +112,11 @@ def _shipped_folder() -> Path:
 
 @functools.cache
 def _read(folder: Path) -> RetrainingTables:
+    if not (folder / ABOUT_FILE).exists():
+        raise CannotAnswerError(
+            "what edited worlds change is not known here: no network of such a world has been measured. "
+            f"{HERE.call('interventions')} trains and measures the networks, which takes hours."
+        )
     try:
         tables, about = read_measured(folder, COLUMNS)
     except (OSError, ValueError, KeyError) as error:
@@ -176,7 +181,7 @@ def _compare_edits(networks: pd.DataFrame, objects: pd.DataFrame, expected: dict
         As in `RetrainingTables`.
     """
     values = objects.set_index(["run", "object"])
-    unchanged = networks[networks.kind == "unchanged"].set_index("seed").run
+    unchanged = networks.run[networks.kind == "unchanged"]
     rows = []
     for run in networks[networks.object != ""].itertuples():
         row = {"run": run.run, "kind": run.kind, "object": run.object, "edits": run.edits}
@@ -185,8 +190,8 @@ def _compare_edits(networks: pd.DataFrame, objects: pd.DataFrame, expected: dict
         row["ap_chance"] = _value(values, run.run, name, "ap_chance")
         for measure in ("units", "ap"):
             own = _value(values, run.run, name, measure)
-            others = unchanged.map(lambda other: _value(values, other, name, measure))  # noqa: B023
-            before = others.get(run.seed, float("nan"))
+            others = pd.Series([_value(values, other, name, measure) for other in unchanged], dtype=float)
+            before = others.mean()
             row |= {measure: own, f"{measure}_unchanged": before, f"{measure}_difference": own - before}
             row[f"{measure}_sd"] = others.std(ddof=1) if len(others) > 1 else float("nan")
         rows.append(row)

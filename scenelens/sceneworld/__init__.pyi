@@ -2,10 +2,12 @@ from .dataset import ensure_world, same_pictures
 from .objects import object_classes
 from .scenes import compose_scene, render_background, render_scene
 from .studio import render_object
+from .training import Recipe, train
 from .truth import scene_categories, truth_table
 from .worlds import SceneWorld, read_world
 
 __all__ = [
+    "Recipe",
     "SceneWorld",
     "compose_scene",
     "ensure_world",
@@ -16,5 +18,6 @@ __all__ = [
     "render_scene",
     "same_pictures",
     "scene_categories",
+    "train",
     "truth_table",
 ]

@@ -152,7 +152,7 @@ def begin_rendering(path: Path, source: Source, numbers: range, pool: Executor) 
     shipped = path.with_name(path.name.replace(source.name, source.kind, 1))
     known = _read(shipped, numbers) if shipped != path and _is_there(shipped) else None
     is_same = [known is not None and source.is_shipped(i) for i in numbers]
-    rendered = pool.map(source.render, [i for i, same in zip(numbers, is_same, strict=True) if not same], chunksize=50)
+    rendered = pool.map(source.render, [i for i, same in zip(numbers, is_same, strict=True) if not same], chunksize=8)
 
     def finish() -> Group:
         path.parent.mkdir(parents=True, exist_ok=True)

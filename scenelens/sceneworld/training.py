@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -44,6 +45,11 @@ from scenelens.sceneworld.workers import cores, render_pool
 from scenelens.sceneworld.worlds import SceneWorld, read_world
 
 __all__ = ["HELD_OUT_SEEDS", "LONG", "SHORT", "TRAIN_SEEDS", "Recipe", "main", "train"]
+
+#: Is told after each step how many presentations there were, how many there will be, and the loss and the share of right
+#: answers in the last steps.
+Watch = Callable[[int, int, float, float], object]
+_LAST = 10  # steps
 
 _SHIPPED = SceneWorld()
 _MEAN = (123.0, 117.0, 104.0)  # subtracted from R, G, B on a 0..255 scale, as Caffe's networks do
@@ -246,6 +252,11 @@ class _Training:
         """The number of presentations so far."""
         return self.recipe.batch * sum(map(self.recipe.steps, self.recipe.windows[: self.done]))
 
+    @property
+    def total(self) -> int:
+        """The number of presentations at the end."""
+        return self.recipe.batch * sum(map(self.recipe.steps, self.recipe.windows))
+
     def finished(self) -> CaffeNet:
         """The network as it would be shipped now."""
         return _finished_network(self.average.module, len(self.task.classes), self.recipe)
@@ -268,8 +279,8 @@ class _Training:
         torch.save(state, checkpoint.with_suffix(".part"))
         checkpoint.with_suffix(".part").replace(checkpoint)
 
-    def see(self, groups: list[Group], window: range) -> None:
-        """One pass over a window."""
+    def see(self, groups: list[Group], window: range, watch: Watch | None = None) -> None:
+        """One pass over a window; a bar shows it, unless somebody watches."""
         recipe = self.recipe
         # Seeds depend on the window alone, so that a continued run sees the same numbers as one that was never stopped.
         rng = np.random.default_rng([recipe.seed, self.done])
@@ -277,11 +288,18 @@ class _Training:
         batches = _batches(groups, self.task, recipe, rng, self.device)
         title = f"window {self.done + 1}/{len(recipe.windows)}"
         right, loss = torch.zeros((), dtype=torch.long, device=self.device), torch.zeros(())
+        last: deque[tuple[float, float]] = deque(maxlen=_LAST)
         self.model.train()
-        for x, y in (bar := tqdm(batches, total=recipe.steps(window), desc=title, mininterval=10)):
+        bar = tqdm(batches, total=recipe.steps(window), desc=title, mininterval=10, disable=watch is not None)
+        for step, (x, y) in enumerate(bar, start=1):
             loss, hits = self._step(x, y)
             right += hits
+            if watch is not None:
+                last.append((loss.item(), hits.item() / recipe.batch))
+                watch(self.seen + step * recipe.batch, self.total, *np.mean(last, axis=0).tolist())
         self.done += 1
+        if watch is not None:
+            return
         share = right.item() / max(1, recipe.batch * recipe.steps(window))
         bar.write(f"{title}: {self.seen:,} presentations, loss {loss.item():.2f}, right in training {share:.3f}")
 
@@ -297,22 +315,21 @@ class _Training:
         return loss.detach(), (logits.argmax(1) == y).sum()
 
 
-def _fit(training: _Training, pictures: Pictures, checkpoint: Path, milestone: Callable[[], object]) -> None:
+def _fit(training: _Training, pictures: Pictures, checkpoint: Path, milestone: Callable[[], object], watch: Watch | None = None) -> None:
     """Train to the end; a run that was stopped continues after the last window written to ``checkpoint``.
 
     ``milestone`` is called after each window in which the network has reached one of `_MILESTONES`.
     """
     training.load(checkpoint)
     windows = training.recipe.windows
-    total = training.recipe.batch * sum(map(training.recipe.steps, windows))
     for number in range(training.done, len(windows)):
         groups = pictures.of(windows[number])
         for following in windows[number + 1 : number + 2]:
             pictures.begin(following)  # rendered while the network is trained
         before = training.seen
-        training.see(groups, windows[number])
+        training.see(groups, windows[number], watch)
         training.save(checkpoint)
-        if any(before < share * total <= training.seen for share in _MILESTONES):
+        if any(before < share * training.total <= training.seen for share in _MILESTONES):
             milestone()
 
 
@@ -362,11 +379,20 @@ def _write(path: Path, model: CaffeNet, card: dict) -> None:
 
 
 def train(
-    kind: str, recipe: Recipe, work: Path, out: Path, *, keep_pictures: bool = False, name: str | None = None, world: SceneWorld = _SHIPPED
+    kind: str,
+    recipe: Recipe,
+    work: Path,
+    out: Path,
+    *,
+    keep_pictures: bool = False,
+    name: str | None = None,
+    world: SceneWorld = _SHIPPED,
+    watch: Watch | None = None,
 ) -> dict:
     """Render, train, measure and write one network.
 
-    The network is also written at `_MILESTONES` on the way, into ``work``, as ``<name>_seen_<presentations>``.
+    The network is also written at `_MILESTONES` on the way, into ``work``, as ``<name>_seen_<presentations>``, unless
+    somebody watches.
 
     Parameters
     ----------
@@ -384,6 +410,9 @@ def train(
         The name of the files, by default `kind`.
     world : SceneWorld, optional
         The world of the scenes (default: as it is shipped).
+    watch : callable, optional
+        Is called after each step with the number of presentations so far and at the end, and the loss and the share of
+        right answers in the last steps. Nothing is printed then.
 
     Returns
     -------
@@ -404,11 +433,16 @@ def train(
             right = _correct_answers(model, held_out, task)
             card = _model_card(task, model, recipe, training.seen, right, time.perf_counter() - start, world)
             _write(path, model, card)
-            print(f"{path.stem}: top-1 {card['held_out']['top1']:.3f} on {recipe.n_held_out} held-out images", flush=True)
+            if watch is None:
+                print(f"{path.stem}: top-1 {card['held_out']['top1']:.3f} on {recipe.n_held_out} held-out images", flush=True)
             return card
 
+        def milestone() -> None:
+            if watch is None:
+                write(work / f"{name}_seen_{training.seen:07d}")
+
         pictures = Pictures(source, recipe.images, folder, str(recipe.group), pool, keep_pictures)
-        _fit(training, pictures, work / f"{name}.checkpoint", lambda: write(work / f"{name}_seen_{training.seen:07d}"))
+        _fit(training, pictures, work / f"{name}.checkpoint", milestone, watch)
         return write(out / name)
 
 

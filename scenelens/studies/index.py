@@ -188,6 +188,43 @@ class ActivationIndex:
             say(f"{n} images could not be read and are left out: see index.skipped.")
         return index
 
+    @staticmethod
+    def folder_name(
+        network: Network, images: pd.DataFrame, cache_dir: str | Path, load: Callable[[str], np.ndarray]
+    ) -> str:
+        """Return the name of the folder that `build` would use, and build nothing.
+
+        It depends on the content of every image and on the network, so it also names what else is computed
+        of these.
+
+        Parameters
+        ----------
+        network : Network
+            The network.
+        images : pandas.DataFrame
+            As for `build`.
+        cache_dir : str or pathlib.Path
+            As for `build`.
+        load : callable
+            As for `build`.
+
+        Returns
+        -------
+        str
+            The name.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no image.
+        """
+        _check_request(images, BATCH, BLOCK)
+        cache = Path(cache_dir)
+        with _IndexFiles.disk_errors(cache):
+            digests = _ImageSource(images["image"], images["path"], load).expect(cache / "digests.json")
+            inputs = _index_inputs(network, digests, _known_layers(network, None), BLOCK, BATCH)
+            return _folder(cache, network, inputs, _say_nothing).name
+
     @property
     def folder(self) -> Path:
         """The index's folder.

@@ -428,6 +428,27 @@ class Study:
             self._indexes[key] = ActivationIndex.build(net, self.images, folder, load=self.load_image)
         return self._indexes[key]
 
+    def index_name(self, network: str = "scene") -> str:
+        """The name of the folder of a network's index; it changes with any image, and with the network.
+
+        Parameters
+        ----------
+        network : str, optional
+            A name in `networks`.
+
+        Returns
+        -------
+        str
+            The name. The index itself is not built.
+
+        Raises
+        ------
+        SceneLensError
+            If there is no such network.
+        """
+        net = self.networks[network]
+        return ActivationIndex.folder_name(net, self.images, self.cache / "index", self.load_image)
+
     def automatic_labels(self, network: str = "scene") -> AutomaticLabels:
         """How well each unit of a network's main layers matches each annotated concept, over all images.
 

@@ -23,6 +23,8 @@ HOLDS, DIFFERS = "holds", "differs"
 DEPENDS, UNTESTED = "depends on the rule", "cannot be tested here"
 VERDICTS = (DIFFERS, DEPENDS, HOLDS, UNTESTED)  # what differs is said first
 
+#: The section of claims that are not the paper's.
+LATER = "later"
 #: Units of the numbers: shares are kept as fractions, and shown in per cent.
 SHARE, PIXELS, PLAIN = "share", "px", ""
 
@@ -96,10 +98,10 @@ class _Finding:
 class _Claim:
     """One claim of the paper.
 
-    Attributes: `key`, a short name that never changes; `section` of the paper; `about`, what it is about in a
-    few words; `text`, the claim; `rule`, how the verdict is found; `look`, the notebook and its heading;
-    `judge`, the function that finds; `networks`, the kinds whose trainings it is about ('the paper' for
-    published data).
+    Attributes: `key`, a short name that never changes; `section` of the paper, or LATER; `about`, what it is
+    about in a few words; `text`, the claim; `rule`, how the verdict is found; `look`, the notebook and its
+    heading; `judge`, the function that finds; `networks`, the kinds whose trainings it is about ('the paper'
+    for published data).
     """
 
     key: str
@@ -128,10 +130,12 @@ class _Claim:
 def _n(count: float, what: str) -> str:
     """A count with its noun.
 
-    >>> _n(1, "box"), _n(2, "box"), _n(4000, "image")
-    ('1 box', '2 boxes', '4,000 images')
+    >>> _n(1, "box"), _n(2, "box"), _n(4000, "image"), _n(24, "category")
+    ('1 box', '2 boxes', '4,000 images', '24 categories')
     """
-    return f"{int(count):,} {what}" + ("" if count == 1 else "es" if what.endswith("x") else "s")
+    if count != 1:
+        what = f"{what[:-1]}ies" if what.endswith("y") else f"{what}{'es' if what.endswith('x') else 's'}"
+    return f"{int(count):,} {what}"
 
 
 def _verdict(outcomes: Iterable[bool | None]) -> str:

@@ -13,13 +13,24 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from scenelens import emergence, localization, minimal_images, paper, two_networks, unit_semantics
+from scenelens import (
+    emergence,
+    interventions,
+    localization,
+    minimal_images,
+    paper,
+    retraining,
+    two_networks,
+    unit_semantics,
+)
 from scenelens.emergence import Emergence
 from scenelens.errors import CannotAnswerError
 from scenelens.installation import HERE
+from scenelens.interventions import AblationEffects
 from scenelens.localization import StudyLocalizer
 from scenelens.minimal_images import Retention
 from scenelens.receptive_fields import open_atlas, table_2
+from scenelens.retraining import RetrainingTables
 from scenelens.studies import Study
 from scenelens.unit_semantics import LabelSet
 
@@ -153,6 +164,32 @@ class _Results:
     def localizers(self) -> dict[str, StudyLocalizer]:
         """Every network's localizer, calibrated and scored."""
         return self._once("localizers", lambda: localization.open_localizers(self.study))
+
+    # ---- after the paper
+
+    def ablation(self) -> AblationEffects:
+        """What it costs to lose units of the main network, as notebook 05 has measured it."""
+        return self._once("ablation", self._measured_ablation)
+
+    def _measured_ablation(self) -> AblationEffects:
+        found = interventions.measured_effects(self.study)
+        if found is None:
+            raise CannotAnswerError("no units have been switched off yet: notebook 05 does that.")
+        return found
+
+    def retrained(self) -> RetrainingTables:
+        """Networks trained in edited worlds, for the study that such worlds are made of."""
+        return self._once("retrained", self._known_retraining)
+
+    def _known_retraining(self) -> RetrainingTables:
+        if self.study.shipped_folder is None:
+            raise CannotAnswerError(
+                "it takes networks trained in edited worlds, and photographs cannot be edited."
+            )
+        tables = retraining.read_retraining()
+        if tables.about["study"] != self.study.name:
+            raise CannotAnswerError("it takes networks trained in edited versions of this study's own world.")
+        return tables
 
 
 #: What is known of each open study.

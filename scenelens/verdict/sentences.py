@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scenelens.sentences import Sentences, named, percent
-from scenelens.verdict.claims import DEPENDS, DIFFERS, HOLDS, UNTESTED, _Row
+from scenelens.verdict.claims import DEPENDS, DIFFERS, HOLDS, LATER, UNTESTED, _Row
 
 _INTROS = {
     DIFFERS: "**Differs from the paper**",
@@ -43,12 +43,16 @@ def _conclude(rows: Sequence[_Row]) -> Sentences:
     tested, total = sum(counts.values()), len(rows)
     if not tested:
         return Sentences(
-            f"**None of the paper's {total} claims can be tested here.** Each card says what is missing."
+            f"**None of the {total} claims can be tested here.** Each card says what is missing."
         )
+    later = sum(row.claim.section == LATER for row in rows)
+    whose = f"the paper's {total} claims" if not later else (
+        f"{total} claims, {total - later} of the paper and {later} of later studies,"
+    )  # fmt: skip
     fair = [row for row in rows if row.verdict in counts and row.finding and row.finding.fair]
     fair_holds = sum(row.verdict == HOLDS for row in fair)
     text = (
-        f"**Of the paper's {total} claims {tested} can be tested here: {counts[DIFFERS]} "
+        f"**Of {whose} {tested} can be tested here: {counts[DIFFERS]} "
         f"differ{_s(counts[DIFFERS])}, {counts[DEPENDS]} depend{_s(counts[DEPENDS])} on the rule, and "
         f"{counts[HOLDS]} hold{_s(counts[HOLDS])}.** "
         f"In {len(fair)} of the {tested} like is compared with like, and of these {fair_holds} "

@@ -17,11 +17,12 @@ from scenelens.errors import CannotAnswerError, SceneLensError, close_names
 from scenelens.paper import PAIR
 from scenelens.sentences import Sentences, one_line
 from scenelens.studies import Study
-from scenelens.verdict import section_2, section_3, section_4
+from scenelens.verdict import section_2, section_3, section_4, section_later
 from scenelens.verdict.claims import (
     DEPENDS,
     DIFFERS,
     HOLDS,
+    LATER,
     PLAIN,
     UNTESTED,
     VERDICTS,
@@ -35,7 +36,6 @@ from scenelens.verdict.results import _Results
 from scenelens.verdict.sentences import _conclude, _describe
 from scenelens.verdict.trainings import _checked, _of_package
 
-_CLAIMS: tuple[_Claim, ...] = (*section_2.CLAIMS, *section_3.CLAIMS, *section_4.CLAIMS)
 _MARKS = {HOLDS: "✓", DIFFERS: "≠", DEPENDS: "⇄", UNTESTED: "–"}  # so that no verdict is a colour alone
 _SECTIONS = {
     "2": "Two networks",
@@ -44,7 +44,14 @@ _SECTIONS = {
     "3.3": "What a unit means",
     "4.1": "Which objects emerge",
     "4.2": "Localization",
+    LATER: "Later studies by some of the same authors",
 }
+_CLAIMS: tuple[_Claim, ...] = tuple(
+    sorted(
+        (*section_2.CLAIMS, *section_3.CLAIMS, *section_4.CLAIMS, *section_later.CLAIMS),
+        key=lambda claim: list(_SECTIONS).index(claim.section),
+    )
+)
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("scenelens.verdict"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
@@ -228,17 +235,21 @@ class _Cards:
 
     def _repr_html_(self) -> str:
         groups = [
-            (section, name, [_card(row) for row in self.rows if row.claim.section == section])
-            for section, name in _SECTIONS.items()
+            (_heading(section), [_card(row) for row in self.rows if row.claim.section == section])
+            for section in _SECTIONS
         ]
         style = Path(__file__).with_name("cards.css").read_text(encoding="utf-8")
         page = _TEMPLATES.get_template("cards.html.j2")
-        return page.render(style=Markup(style), groups=[group for group in groups if group[2]])
+        return page.render(style=Markup(style), groups=[group for group in groups if group[1]])
 
     def __str__(self) -> str:
         return "\n".join(line for row in self.rows for line in _lines(row))
 
     __repr__ = __str__
+
+
+def _heading(section: str) -> str:
+    return _SECTIONS[section] if section == LATER else f"Section {section} · {_SECTIONS[section]}"
 
 
 def _card(row: _Row) -> dict[str, Any]:

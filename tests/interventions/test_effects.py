@@ -188,6 +188,15 @@ def test_what_was_measured_is_kept_until_something_changes(found, study, monkeyp
 # ---- by label
 
 
+def test_the_cache_is_named_without_an_index(tmp_path):
+    study = open_study(write_tiny_study(tmp_path, 8))
+    plan, _ = effects._planned(study, "", "")
+    path = plan.path
+    assert not list((study.cache / "index").glob("*/images.json"))
+    assert study.index("scene").folder.name == study.index_name("scene")
+    assert plan.path == path
+
+
 def test_a_unit_counts_by_its_iou_times_how_much_more_often_its_object_is_there(monkeypatch):
     more = pd.DataFrame({"bed": [0.5, -0.5], "boat": [-0.2, 0.2]}, index=[4, 9])
     monkeypatch.setattr(choices, "_more_often", lambda study, halves: more)

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from scenelens.interventions import ablation_by_category, ablation_curve, effect_correlations, unit_effects
+from scenelens.interventions import (
+    ablation_by_category,
+    ablation_curve,
+    balanced_accuracies,
+    effect_correlations,
+    unit_effects,
+)
 from tests.interventions.made_up_effects import made_up_effects
 
 
@@ -26,6 +32,26 @@ def test_the_fall_of_the_accuracy_by_whose_units_are_lost(found):
     assert np.isnan(table.more[1, "random"])
     assert table.n[1, "own"] == 6
     assert table.categories[1, "own"] == 3
+
+
+def test_own_units_are_compared_with_those_of_another_category(found):
+    table = ablation_curve(found).set_index(["k", "whose"])
+    own = table.loc[(1, "own")]
+    assert own.apart == pytest.approx(own.change - table.change[1, "other"])
+    assert own.apart_low <= own.apart <= own.apart_high
+    assert np.isnan(table.apart[1, "other"])
+
+
+def test_a_category_is_told_from_all_others(found):
+    table = balanced_accuracies(found, k=1, way="label").set_index("category")
+    # The whole network names both attics, and calls one of four other images an attic.
+    assert table.before["attic"] == pytest.approx((1 + 3 / 4) / 2)
+    # Without its unit it names one of them, and no other image.
+    assert table.after["attic"] == pytest.approx((1 / 2 + 1) / 2)
+    assert table.rest["attic"] == pytest.approx(3 / 4 - 1)  # it is right about f, now
+    assert table.n["attic"] == 2
+    assert table.others["attic"] == 4
+    assert balanced_accuracies(found, k=20, way="label").empty
 
 
 def test_only_images_of_categories_with_k_units_count(found):

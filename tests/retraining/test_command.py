@@ -82,7 +82,7 @@ def test_what_is_there_is_measured_once_and_written(trained, tmp_path, made_up_m
     assert tables.networks.classes.tolist() == [24, 24, 24, 3]
     assert tables.networks.held_out_right.tolist() == [150] * 4
     (edit,) = tables.edits.to_dict("records")
-    assert (edit["object"], edit["units"], edit["units_difference"], edit["seeds"]) == ("cat", 3, 2, 2)
+    assert (edit["object"], edit["units"], edit["units_difference"], edit["seeds"]) == ("cat", 3, 1.5, 2)
     card = json.loads((trained / "more_frequent_cat.json").read_text("utf-8"))
     about = tables.about["runs"]["more_frequent_cat"]
     assert about["weights"] == card["weights_hash"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -13,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenelens.errors import SceneLensError
-from scenelens.sceneworld import pictures, read_world, training
+from scenelens.sceneworld import pictures, read_world, training, workers
 from scenelens.sceneworld.pictures import Group, Source
 from scenelens.sceneworld.scenes import compose_scene
 from scenelens.sceneworld.tasks import TASKS, Task, named_task, note_scene
@@ -104,11 +108,11 @@ def test_a_stopped_run_ends_in_the_same_weights(drawn, tmp_path, monkeypatch):
     whole = training.train("scene", _TINY, tmp_path / "whole", tmp_path / "whole")
     see, calls = training._Training.see, []
 
-    def stops(self, groups, window):
+    def stops(self, groups, window, watch):
         calls.append(window)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        see(self, groups, window)
+        see(self, groups, window, watch)
 
     monkeypatch.setattr(training._Training, "see", stops)
     with pytest.raises(KeyboardInterrupt):
@@ -117,6 +121,41 @@ def test_a_stopped_run_ends_in_the_same_weights(drawn, tmp_path, monkeypatch):
     parts = training.train("scene", _TINY, tmp_path / "parts", tmp_path / "parts")
     assert parts["weights_hash"] == whole["weights_hash"]
     assert parts["presentations"] == whole["presentations"] == 80
+
+
+def test_who_watches_is_told_of_each_step_and_the_network_is_the_same(drawn, tmp_path, capsys):
+    told = []
+
+    def watch(*at):
+        told.append(at)
+
+    alone = training.train("scene", _TINY, tmp_path / "alone", tmp_path / "alone")
+    capsys.readouterr()
+    watched = training.train("scene", _TINY, tmp_path / "watched", tmp_path / "watched", watch=watch)
+    assert watched["weights_hash"] == alone["weights_hash"]
+    assert [seen for seen, *_ in told] == list(range(8, 81, 8))
+    assert {total for _, total, *_ in told} == {80}
+    assert all(loss > 0 and 0 <= right <= 1 for *_, loss, right in told)
+    assert capsys.readouterr() == ("", "")
+    assert not list((tmp_path / "watched").glob("*_seen_*"))
+
+
+def test_a_watched_run_that_is_stopped_in_a_step_goes_on_after_its_last_window(drawn, tmp_path):
+    whole, told = training.train("scene", _TINY, tmp_path / "whole", tmp_path / "whole"), []
+
+    def stops(seen, *rest):
+        told.append(seen)
+        if len(told) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train("scene", _TINY, tmp_path / "parts", tmp_path / "parts", watch=stops)
+    parts = training.train(
+        "scene", _TINY, tmp_path / "parts", tmp_path / "parts", watch=lambda *at: told.append(at[0])
+    )
+    assert parts["weights_hash"] == whole["weights_hash"]
+    assert told[4] <= told[3]  # what was not finished is shown again
+    assert told[-1] == 80
 
 
 def test_every_picture_is_drawn_once_and_none_of_another_set(drawn, tmp_path):
@@ -305,3 +344,24 @@ def test_edits_are_read_from_the_command_line(drawn, tmp_path, monkeypatch):
         training.main(["scene", "--edits", "bed"])
     with pytest.raises(SystemExit):
         training.main(["scene", "light", "--name", "both"])
+
+
+def test_leaving_early_waits_for_no_picture_that_is_not_begun():
+    """200 jobs of a tenth of a second would take ten seconds with two processes."""
+    waiting = []
+
+    def leave(pool):
+        waiting.extend(pool.submit(time.sleep, 0.1) for _ in range(200))
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt), workers.render_pool(2) as pool:
+        leave(pool)
+    assert sum(one.cancelled() for one in waiting) > 100
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_a_stop_button_reaches_the_processes_and_they_leave_it_to_the_first():
+    with workers.render_pool(1) as pool:
+        number = pool.submit(os.getpid).result()
+        os.kill(number, signal.SIGINT)
+        assert pool.submit(os.getpid).result() == number

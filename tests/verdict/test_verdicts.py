@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from scenelens import paper
 from scenelens.errors import CannotAnswerError, SceneLensError
 from scenelens.intervals import difference_interval, wilson_interval
+from scenelens.interventions import ablation_curve
 from scenelens.paper import PAIR
 from scenelens.seeds import SeedTables
+from scenelens.studies import open_study
 from scenelens.unit_semantics import LabelSet
-from scenelens.verdict import results, section_2, section_3, section_4
+from scenelens.verdict import results, section_2, section_3, section_4, section_later
 from scenelens.verdict.claims import (
     DEPENDS,
     DIFFERS,
@@ -37,9 +39,12 @@ from scenelens.verdict.trainings import _from_tables, _of_package
 from scenelens.verdict.verdicts import _CLAIMS, Verdicts, _Cards, _judged, judge_claims
 from tests.figure_checks import assert_well_set
 from tests.hostile_names import FORMULAS, SCRIPTS
+from tests.interventions.made_up_effects import made_up_effects
 from tests.page_parts import Parts
 from tests.requirements_gate import ROOT
+from tests.retraining.made_up_tables import made_up as made_up_retraining
 from tests.seeds.made_up_tables import rows as rows_of_trainings
+from tests.tiny_study import write_tiny_study
 
 OUTCOMES = st.lists(st.sampled_from([True, False, None]), max_size=5)
 NUMBERS = (
@@ -358,6 +363,58 @@ def test_boxes_of_one_forward_pass(right, sure, verdict):
     assert outcome(section_4._one_pass, localizers=boxes(right, sure))[0] == verdict
 
 
+# ---- after the paper
+
+
+@pytest.mark.parametrize(("without", "verdict", "comparisons"), [
+    ((), HOLDS, 6),
+    (("cue",), HOLDS, 4),
+    (("frequency", "cue"), HOLDS, 2),
+    (tuple(f"everywhere_{name}" for name in ("barn", "blackboard", "lighthouse"))
+     + ("diagnostic_cat", "diagnostic_rug", "frequency"), DEPENDS, 4),
+])  # fmt: skip
+def test_why_objects_emerge(tmp_path, without, verdict, comparisons):
+    """One object alone has no interval, so what it says is open."""
+    found = outcome(section_later._because, retrained=made_up_retraining(tmp_path, without))
+    assert found[0] == verdict
+    assert len(found[1].numbers) == comparisons
+    assert ("comparisons are missing" in found[1].text) == (comparisons < 6)
+    assert not found[1].fair
+
+
+def test_why_objects_emerge_cannot_be_told_without_an_edited_world(tmp_path):
+    tables = made_up_retraining(tmp_path, ("diagnosticity", "frequency", "cue"))
+    with pytest.raises(CannotAnswerError, match="no network of an edited world"):
+        section_later._because(Stub(retrained=lambda: tables))
+
+
+def test_single_units_matter_to_their_own_class():
+    """Of six made-up images four lose their class without its unit; without another's, one in eight times."""
+    found = section_later._single_units(Stub(ablation=lambda: made_up_effects(labelled=False)))
+    own, apart, whole = found.numbers
+    curve = ablation_curve(made_up_effects(labelled=False))
+    row = curve[(curve.k == 1) & (curve.whose == "own")].iloc[0]
+    other = curve[(curve.k == 1) & (curve.whose == "other")].iloc[0]
+    assert own.ours == row.change == 0.5
+    assert apart.ours == pytest.approx(own.ours - other.change)
+    assert whole.ours < own.ours
+    assert found.cases == {"image": 6, "unit": 5, "category": 3}
+
+
+def test_twenty_units_of_a_class():
+    found = made_up_effects(labelled=False)
+    with pytest.raises(CannotAnswerError, match="too few here for a mean"):
+        section_later._twenty_units(Stub(ablation=lambda: found))
+
+
+def test_nothing_is_switched_off_for_the_verdict(tmp_path):
+    found = results._Results(open_study(write_tiny_study(tmp_path, 8)))
+    with pytest.raises(CannotAnswerError, match="notebook 05 does that"):
+        found.ablation()
+    with pytest.raises(CannotAnswerError, match="photographs cannot be edited"):
+        found.retrained()
+
+
 # ---- what cannot be tested
 
 
@@ -421,7 +478,7 @@ def test_the_conclusion_counts_and_names_the_limit():
 
 
 def test_nothing_to_test_is_said_in_one_sentence():
-    assert Verdicts("", FOUR.rows[3:]).conclude().startswith("**None of the paper's 1 claims")
+    assert Verdicts("", FOUR.rows[3:]).conclude().startswith("**None of the 1 claims")
 
 
 def test_cards_of_a_section_and_of_an_unknown_one():
