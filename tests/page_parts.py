@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from html.parser import HTMLParser
+from pathlib import Path
 
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from scenelens.sentences import Sentences
+from scenelens.workbook.pages import _script
 
 ADDRESSES = {"href", "src", "action", "formaction", "data", "srcdoc", "content"}
 
@@ -39,6 +43,22 @@ class Parts(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+
+
+def page_parts(page: Path) -> Parts:
+    """What a page of the workbook holds beside its own script, the only one that its policy lets run."""
+    own = _script()
+    allowed = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+    before, script, after = page.read_text(encoding="utf-8").rpartition(f"<script>{own}</script>")
+    assert script
+    assert after.split() == ["</body>", "</html>"]
+    parts = Parts(before)
+    (policy,) = parts.policies
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["script-src"] == f"'sha256-{allowed}'"
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
+    assert rules.keys() == {"default-src", "img-src", "style-src", "script-src", "base-uri", "form-action"}
+    return parts
 
 
 def rendered(sentences: Sentences) -> Parts:

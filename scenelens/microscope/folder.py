@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from scenelens.microscope.ranks import _Shown, _top_rows
 from scenelens.microscope.responding import BLOCK, _responding
 from scenelens.microscope.shards import _is_valid, _rounded, _write_script
 from scenelens.microscope.similar import _Correlations
-from scenelens.microscope.units import _measured_costs, _measured_fields, _unit_values
+from scenelens.microscope.units import _field, _measured_costs, _measured_fields, _unit_values
 from scenelens.networks import record
 from scenelens.progress import say_on_stderr
 from scenelens.receptive_fields import open_atlas
@@ -36,6 +37,7 @@ from scenelens.unfinished import Unfinished
 from scenelens.workbook import network_color
 
 _VERSION = 1  # raise it when what a script holds changes
+_UNITS = "units.json"
 _STATIC = ("index.html", "microscope.css", "microscope.js")
 _OTHERS = 6  # images of the middle of a unit's order, and as many of its end
 _ON_CARDS = 4  # top images that stand for a unit
@@ -292,21 +294,36 @@ class _Work:
         files: dict[str, tuple[set[int], float]] = {}
         for name, layers in self.layers.items():
             rows: set[int] = set()
+            todo = self._missing(name)
             for layer in layers:
                 peaks, shown = self._shown((name, layer))
                 cells = int(np.prod(self.study.networks[name].layer_shape(layer)[1:]))
                 maps = cells * self.top * 4 / 3 if cells > 1 else 0
                 units += peaks.shape[1]
-                size += peaks.shape[1] * (maps + _UNIT_BYTES)
+                fields, each = self._try_fields((name, layer))
+                size += peaks.shape[1] * (maps + _UNIT_BYTES) + fields
+                seconds += each * (layer in todo)
                 rows |= set(shown.images().tolist())
             each, bytes_each = self._try(name, sorted(rows))
-            todo = self._missing(name)
             missing = {row for layer in todo for row in self._shown((name, layer))[1].images().tolist()}
             seconds += each * len(missing)
             before = files.get(self._frames[name].name, (set(), 0.0))[0]
             files[self._frames[name].name] = (before | rows, bytes_each)
         size += sum(len(rows) * each for rows, each in files.values())
         return _Outlook(units, sum(len(rows) for rows, _ in files.values()), size, seconds)
+
+    def _try_fields(self, place: tuple[str, str]) -> tuple[float, float]:
+        """Bytes and seconds of a layer's measured receptive fields, from a few of them."""
+        start = time.perf_counter()
+        fields = list(self._fields_of(place).values())
+        found = time.perf_counter() - start
+        sample = fields[:: max(1, len(fields) // _SAMPLE)]
+        sizes = [len(json.dumps(_field(one))) for one in sample]
+        if not sizes:
+            return 0.0, found
+        # They are looked up for the key, for the script, and here.
+        seconds = (time.perf_counter() - start - found) / len(sizes) * len(fields) + 2 * found
+        return float(np.mean(sizes)) * len(fields), seconds
 
     def _try(self, name: str, rows: list[int]) -> tuple[float, float]:
         """Seconds and bytes of one image, measured on a few."""
@@ -337,6 +354,12 @@ class _Work:
         self._write_blocks()
         self._remove_old()
         _write_script(self.folder / "data" / "study.js", cache_key([time.time()]), self._about())
+        units = {
+            name: {layer: int(self.study.networks[name].layer_shape(layer)[0]) for layer in own}
+            for name, own in self.layers.items()
+        }
+        # For the pages of the workbook: which units have an address here.
+        replace_file(self.folder / _UNITS, (json.dumps({"units": units}, indent=1) + "\n").encode())
         static = importlib.resources.files("scenelens.microscope") / "static"
         for file in _STATIC[::-1]:
             replace_file(self.folder / file, (static / file).read_bytes())

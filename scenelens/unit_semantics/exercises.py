@@ -1,4 +1,4 @@
-"""The exercises of notebook 03.3, Unit semantics."""
+"""The exercises of notebook 03.3, What a unit means."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from scenelens.notebook_files import own_notebooks
 from scenelens.processes import cores, ended_by_sigterm
 from scenelens.workbook.glossary import GLOSSARY_PAGE
 from scenelens.workbook.kernels import _NotebookKernel
+from scenelens.workbook.page_links import SEARCH_PAGE
 
 _ABOUT = "Run every notebook of the workbook, and write each as a page."
 _DEFAULT_STUDY = "sceneworld"
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SceneLensError as error:
         print(f"workbook: {error}", file=sys.stderr)
         return 2
-    index = workbook.write_pages(runs, folder, study.title)
+    index = workbook.write_pages(runs, folder, study.title, _microscope(study.name))
     if options.times:
         _print_cells(runs)
     return _report(runs, seconds, index)
@@ -88,6 +89,11 @@ def _pages(notebooks: Path, study: str) -> Path:
     """The folder for the pages of a study: in a checkout below build/, else beside the notebooks."""
     where, name = (HERE.build, "workbook") if HERE.is_checkout else (notebooks, "pages")
     return where / (name if study == _DEFAULT_STUDY else f"{name}-{file_name(study)}")
+
+
+def _microscope(study: str) -> Path:
+    """The folder in which ``scenelens microscope`` writes the units of a study."""
+    return HERE.build / ("microscope" if study == _DEFAULT_STUDY else f"microscope-{file_name(study)}")
 
 
 def _check_folder(folder: Path, paths: Sequence[Path], chosen: bool) -> None:
@@ -111,6 +117,7 @@ def _check_folder(folder: Path, paths: Sequence[Path], chosen: bool) -> None:
     names = [name for path in paths for name in (path.name, f"{path.stem}.html")] + [
         "index.html",
         GLOSSARY_PAGE,
+        SEARCH_PAGE,
         _TIMES,
     ]
     there = [folder / name for name in names if (folder / name).exists()]

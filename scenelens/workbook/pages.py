@@ -1,69 +1,97 @@
-"""Writes executed notebooks as web pages: one file each, and an index. A page loads nothing from anywhere.
+"""Writes executed notebooks as web pages: one file each, an index, a search. They load nothing from anywhere.
 
-Text of a study is escaped where it is shown (`scenelens.sentences`, pandas, the widgets, Jinja here). Should
-any of it come through as markup all the same, it does nothing: each page tells the browser to run no script,
-to load nothing but the images in the page itself, and to send nothing.
+Text of a study is escaped where it is shown (`scenelens.sentences`, `page_tables`, the widgets, Jinja here).
+Should any of it come through as markup all the same, it does nothing: each page tells the browser to run one
+script only, that of `pages.js`, known by its hash, to load nothing but the images in the page itself, and to
+send nothing. Without that script every text and every figure is there.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+import os
 import re
-from collections.abc import Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
 
 import jinja2
 from markupsafe import Markup
-from nbconvert import HTMLExporter
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 from PIL import Image
 from pygments.formatters import HtmlFormatter
 
+import scenelens
 from scenelens.files import replace_file
 from scenelens.installation import HERE
 from scenelens.sentences import one_line
 from scenelens.workbook.glossary import GLOSSARY_PAGE, _source
+from scenelens.workbook.page_body import IMAGES, Body, notebook_number, outputs, plain
+from scenelens.workbook.page_links import (
+    SEARCH_PAGE,
+    Microscope,
+    figure_links,
+    link_texts,
+    section_links,
+    unit_links,
+)
 from scenelens.workbook.running import Run
-from scenelens.workbook.snapshots import snapshot
 
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-_FIGURES = {"image/png", "image/jpeg"}
 _THUMBNAIL = (640, 360)  # pixels, at most
-# A Content-Security-Policy. Only styles may stand in the page; no script may, because the pages need none.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+# A Content-Security-Policy. Styles may stand in the page; of scripts only the one with this hash may run.
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{}'; base-uri 'none'; "
+    "form-action 'none'"
+)
 # A notebook's front: its title, section of the paper, minutes and goals.
 _TITLE = re.compile(r"^#\s+(.+)$", re.MULTILINE)
 _SECTION = re.compile(r"\b[Ss]ections?\s+([\d.]*\d)")
 _MINUTES = re.compile(r"\b(\d+)\s*min")
 _BULLET = re.compile(r"^\s*(?:[-*]|\d+\.)\s+(.+(?:\n {2,}\S.*)*)$", re.MULTILINE)
-_MARKUP = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
-_HEADINGS = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
-_PAGE_LINK = re.compile(r'href="(?!https?:)([^"#]+\.ipynb|glossary\.md)(#[^"]*)?"')
+_PAGE_LINK = re.compile(r'<a href="(?!https?:)([^"#]+\.ipynb|glossary\.md)(#[^"]*)?">(.*?)</a>', re.DOTALL)
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("scenelens.workbook"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
+_CITATION = """@inproceedings{{zhou2015object,
+  title = {{Object Detectors Emerge in Deep Scene CNNs}},
+  author = {{Zhou, Bolei and Khosla, Aditya and Lapedriza, Agata and Oliva, Aude and Torralba, Antonio}},
+  booktitle = {{International Conference on Learning Representations}},
+  year = {{2015}}
+}}
+@software{{scenelens,
+  title = {{scenelens: a workbook in which object detectors emerge inside scene networks}},
+  author = {{{{scenelens authors}}}},
+  version = {{{version}}}
+}}
+"""
 
 
-def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
-    """Write a page for every notebook, one for the glossary, and an index.
+def write_pages(
+    runs: Sequence[Run], folder: Path, study: str, microscope: Path | None = None, hero: str = ""
+) -> Path:
+    """Write a page for every notebook, one for the glossary, one for the search, and an index.
 
-    Widgets are shown as they were at the end, links between notebooks lead to their pages, and each page
-    links to the one before and the one after.
+    Widgets are shown as they were at the end. Links between notebooks lead to their pages, names of units to
+    the microscope, sections and figures of the paper to the notebook about them; a link to a page that is not
+    there becomes plain text.
 
     Parameters
     ----------
     runs : sequence of Run
         The executed notebooks, in the order of the index.
     folder : pathlib.Path
-        Where ``NAME.html``, ``glossary.html`` and ``index.html`` are written.
+        Where ``NAME.html``, ``glossary.html``, ``search.html`` and ``index.html`` are written.
     study : str
         Title of the study that the notebooks were run on: it stands at the top of each page.
+    microscope : pathlib.Path, optional
+        The folder of the study's microscope, if there is one.
+    hero : str, optional
+        HTML of the moving picture at the top of the index (see `hero.moving_picture`); none by default.
 
     Returns
     -------
@@ -75,48 +103,115 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str) -> Path:
     SceneLensError
         If a page cannot be written.
     """
-    cards = [_card(run) for run in runs]
-    shared = {"policy": _POLICY, "style": Markup(_style_sheet()), "study": one_line(study), "cards": cards}
-    for place, run in enumerate(runs):
-        page = _TEMPLATES.get_template("page.html.j2").render(
-            shared,
-            card=cards[place],
-            before=cards[place - 1] if place else None,
-            after=cards[place + 1] if place + 1 < len(cards) else None,
-            body=Markup(_body(run.notebook)),
-        )
-        replace_file(folder / f"{run.name}.html", page.encode(errors="replace"))
-    glossary = new_notebook(cells=[new_markdown_cell(_source())])
+    cards = [_card(run, folder) for run in runs]
+    bodies = [Body.of(run.notebook, run.name) for run in runs]
+    glossary = Body.of(new_notebook(cells=[new_markdown_cell(_source())]))
+    units = microscope and Microscope.read(microscope, _address(microscope, folder))
+    shared = {**_shared(units), "study": one_line(study), "cards": cards}
+    linker = _Linker.of(cards, bodies, folder, units)
+    for place, (run, body) in enumerate(zip(runs, bodies, strict=True)):
+        around = {
+            "before": cards[place - 1] if place else None,
+            "after": cards[place + 1] if place + 1 < len(cards) else None,
+        }
+        html = Markup(linker.link(body.html, cards[place]["page"]))
+        own = {"card": cards[place], "sections": body.sections, "body": html, **around}
+        _write(folder / f"{run.name}.html", "page.html.j2", shared, own)
     words = {"front": {"title": "Glossary"}, "page": GLOSSARY_PAGE}
-    page = _TEMPLATES.get_template("page.html.j2").render(shared, card=words, body=Markup(_body(glossary)))
-    replace_file(folder / GLOSSARY_PAGE, page.encode(errors="replace"))
+    html = Markup(linker.link(glossary.html, GLOSSARY_PAGE))
+    own = {"card": words, "sections": glossary.sections, "body": html}
+    _write(folder / GLOSSARY_PAGE, "page.html.j2", shared, own)
+    pages = [
+        {"page": card["page"], "title": card["front"]["title"], "sections": _told(body)}
+        for card, body in zip([*cards, words], [*bodies, glossary], strict=True)
+    ]
+    n = sum(len(page["sections"]) for page in pages)
+    _write(folder / SEARCH_PAGE, "search.html.j2", shared, {"pages": pages, "n": n})
     total = sum(run.seconds for run in runs)
-    index = _TEMPLATES.get_template("index.html.j2").render(shared, total=total, lab=HERE.call("lab"))
-    replace_file(folder / "index.html", index.encode(errors="replace"))
+    _write(folder / "index.html", "index.html.j2", shared, {"total": total, "hero": Markup(hero)})
     return folder / "index.html"
 
 
-def _body(notebook: NotebookNode) -> str:
-    """The cells of an executed notebook as HTML without head, scripts and prompts.
+def _write(path: Path, template: str, shared: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    page = _TEMPLATES.get_template(template).render(shared, **own)
+    replace_file(path, page.encode(errors="replace"))
 
-    Examples
-    --------
-    >>> from nbformat.v4 import new_markdown_cell, new_notebook
-    >>> notebook = new_notebook(cells=[new_markdown_cell("See [the next](02_two_networks.ipynb).")])
-    >>> 'href="02_two_networks.html"' in _body(notebook)
-    True
-    """
-    exporter = HTMLExporter(
-        template_name="basic",
-        exclude_input_prompt=True,
-        exclude_output_prompt=True,
-        # nbconvert's template would load both from the internet; our pages have to work without it
-        require_js_url="",
-        mathjax_url="",
-        preprocessors=[CoalesceStreamsPreprocessor(enabled=True)],  # a progress bar leaves its last line
-    )
-    html, _ = exporter.from_notebook_node(_without_scripts(notebook))
-    return _PAGE_LINK.sub(lambda found: f'href="{_page(found[1])}{found[2] or ""}"', html)
+
+def _shared(units: Microscope | None) -> dict[str, Any]:
+    """What all pages have in common."""
+    script = _script()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return {
+        # Markup: Jinja would write its quotes as &#39;, the same to a browser but hard to read.
+        "policy": Markup(_POLICY.format(digest)),
+        "style": Markup(_style_sheet()),
+        "script": Markup(script),
+        "citation": _CITATION.format(version=scenelens.__version__),
+        "lab": HERE.call("lab"),
+        "microscope": units and {"page": units.page, "example": _example(units)},
+        "microscope_command": HERE.call("microscope"),
+        "workbook_command": HERE.call("workbook"),
+        "glossary": GLOSSARY_PAGE,
+    }
+
+
+def _example(units: Microscope) -> str:
+    """A unit of the microscope, as texts write it."""
+    layers = next(iter(units.units.values()))
+    return f"{list(layers)[-1]}:0"
+
+
+def _address(microscope: Path, folder: Path) -> str:
+    """The address of a folder, as seen from the pages."""
+    try:
+        return quote(Path(os.path.relpath(microscope.resolve(), folder.resolve())).as_posix())
+    except ValueError:  # another drive
+        return microscope.resolve().as_uri()
+
+
+def _told(body: Body) -> list[Any]:
+    return [section for section in body.sections if section.text or section.title]
+
+
+class _Linker(NamedTuple):
+    """What links a page may have: to pages that are there, to sections and figures of the paper, to units."""
+
+    pages: frozenset[str]
+    sections: Mapping[str, str]
+    figures: Mapping[str, str]
+    units: Microscope | None
+
+    @classmethod
+    def of(
+        cls,
+        cards: Sequence[Mapping[str, Any]],
+        bodies: Sequence[Body],
+        folder: Path,
+        units: Microscope | None,
+    ) -> _Linker:
+        """Collect where everything is that a text may speak of."""
+        there = {path.name for path in folder.glob("*.html")}
+        pages = there | {unquote(card["page"]) for card in cards} | {GLOSSARY_PAGE}
+        sections: dict[str, str] = {}
+        figures: dict[str, str] = {}
+        for card, body in zip(cards, bodies, strict=True):
+            if card["front"]["section"]:
+                sections.setdefault(card["front"]["section"], card["page"])
+            for name, anchor in body.paper.items():
+                figures.setdefault(name, f"{card['page']}#{quote(anchor)}")
+        return cls(frozenset(pages), sections, figures, units)
+
+    def link(self, html: str, page: str) -> str:
+        """Add all links to a page's cells."""
+        html = _PAGE_LINK.sub(self._page_link, html)
+        links = [unit_links(self.units)] if self.units else []
+        own = {name: address.removeprefix(page) for name, address in self.figures.items()}
+        others = {number: other for number, other in self.sections.items() if other != page}
+        return link_texts(html, *links, figure_links(own), section_links(others))
+
+    def _page_link(self, found: re.Match[str]) -> str:
+        page = _page(found[1])
+        return f'<a href="{page}{found[2] or ""}">{found[3]}</a>' if unquote(page) in self.pages else found[3]
 
 
 def _page(file: str) -> str:
@@ -128,6 +223,12 @@ def _page(file: str) -> str:
     return f"{file.rpartition('.')[0]}.html"
 
 
+@cache
+def _script() -> str:
+    """The script of all pages."""
+    return Path(__file__).with_name("pages.js").read_text(encoding="utf-8")
+
+
 def _style_sheet() -> str:
     """The CSS of all pages, with the colours of code for light and dark screens."""
     light = HtmlFormatter(style="friendly").get_style_defs(".highlight")
@@ -136,44 +237,19 @@ def _style_sheet() -> str:
     return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{sheet}"
 
 
-def _without_scripts(notebook: NotebookNode) -> NotebookNode:
-    """A copy in which every widget is a still view, and every figure has an alternative text."""
-    # A copy, because the notebook itself is also stored with its widgets alive.
-    copy, models = deepcopy(notebook), Run.widget_models(notebook)
-    _describe_figures(copy)
-    for output in _outputs(copy):
-        view = output.get("data", {}).pop(_WIDGET_VIEW, None)
-        if view:
-            output["data"]["text/html"] = snapshot(view["model_id"], models)
-    copy.metadata.pop("widgets", None)
-    return copy
-
-
-def _describe_figures(notebook: NotebookNode) -> None:
-    """Give each figure the heading above it as its alternative text, for readers who cannot see it."""
-    heading = ""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            heading = (_HEADINGS.findall(cell.source) or [heading])[-1]
-        for output in cell.get("outputs", ()):
-            for kind in _FIGURES.intersection(output.get("data", {})):
-                output.metadata.setdefault(kind, {}).setdefault("alt", f"Figure: {heading}")
-
-
-def _outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
-    for cell in notebook.cells:
-        yield from cell.get("outputs", ())
-
-
-def _card(run: Run) -> dict[str, Any]:
+def _card(run: Run, folder: Path) -> dict[str, Any]:
     """What the index and the pages before and after show of a notebook."""
+    file = f"{run.name}.ipynb"
+    front = _read_front(run.notebook, run.name)
     return {
-        "front": _read_front(run.notebook, run.name),
+        "front": front,
         # Quoted: a name such as "javascript:x" would be an address of its own.
         "page": quote(f"{run.name}.html"),
         "seconds": run.seconds,
         "problems": run.problems,
+        "notebook": quote(file) if (folder / file).is_file() else "",
         "thumbnail": _thumbnail(run.notebook),
+        "thumbnail_alt": f"The first figure of {front['title']}",
     }
 
 
@@ -198,15 +274,17 @@ def _read_front(notebook: NotebookNode, name: str) -> dict[str, Any]:
     >>> from nbformat.v4 import new_markdown_cell, new_notebook
     >>> text = "# Two networks\\n\\nSection 2 of the paper · 25 minutes\\n\\n- see *both* networks"
     >>> _read_front(new_notebook(cells=[new_markdown_cell(text)]), "02_two_networks")
-    {'title': 'Two networks', 'section': '2', 'minutes': 25, 'goals': ['see both networks']}
+    {'title': '02 Two networks', 'section': '2', 'minutes': 25, 'goals': ['see both networks']}
     """
     text = _opening(notebook)
     title = _TITLE.search(text)
+    number = notebook_number(name)
     return {
-        "title": _plain(title[1]) if title else name,
+        # As the notebooks call each other: "03.2 Receptive fields".
+        "title": f"{number} {plain(title[1])}".strip() if title else name,
         "section": _first(_SECTION, text),
         "minutes": int(_first(_MINUTES, text) or 0),
-        "goals": [_plain(goal) for goal in _BULLET.findall(_first_list(text))],
+        "goals": [plain(goal) for goal in _BULLET.findall(_first_list(text))],
     }
 
 
@@ -230,14 +308,10 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
     return found[1] if found else ""
 
 
-def _plain(text: str) -> str:
-    return " ".join(_MARKUP.sub(lambda found: found[1] or "", text).split())
-
-
 def _thumbnail(notebook: NotebookNode) -> str:
     """The notebook's first figure, small, as a data: URL; if it has none, its first widget's image, or ''."""
-    shown = (output.get("data", {}) for output in _outputs(notebook))
-    figures = [base64.b64decode(data[kind]) for data in shown for kind in _FIGURES if kind in data]
+    shown = (output.get("data", {}) for output in outputs(notebook))
+    figures = [base64.b64decode(data[kind]) for data in shown for kind in IMAGES if kind in data]
     pictures = figures or _widget_images(notebook)
     if not pictures:
         return ""

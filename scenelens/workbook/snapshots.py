@@ -15,11 +15,12 @@ from scenelens.installation import HERE
 _Models = Mapping[str, Mapping[str, Any]]
 _LIVE = '<p class="live">A still picture of the widget; it is live in JupyterLab: <code>{}</code></p>'
 _BOXES = {"HBoxModel": "row", "VBoxModel": "column", "BoxModel": "row", "GridBoxModel": "row"}
+_ALT = "\ufdd0"  # stands for the text of a picture until it is known; no character of a name
 _STACKS = {"TabModel", "AccordionModel", "StackModel"}
 
 
-def snapshot(model_id: str, models: _Models) -> str:
-    """The HTML of one widget.
+def snapshot(model_id: str, models: _Models, heading: str = "") -> str:
+    """The HTML of one widget; a progress bar, which is no widget for a reader, leaves nothing.
 
     Parameters
     ----------
@@ -27,11 +28,13 @@ def snapshot(model_id: str, models: _Models) -> str:
         The id of the widget's model.
     models : mapping of str to mapping
         The saved models of the notebook (see `scenelens.workbook.running.Run.widget_models`).
+    heading : str, optional
+        What the widget is about, for the texts that stand for its pictures.
 
     Returns
     -------
     str
-        One ``<div class="widget">``. A model without a saved state or a view adds nothing to it.
+        One ``<div class="widget">``, or ''. A model without a saved state or a view adds nothing to it.
 
     Examples
     --------
@@ -42,8 +45,19 @@ def snapshot(model_id: str, models: _Models) -> str:
     >>> snapshot("a", models).partition('<p class="live">')[0]
     '<div class="widget"><div class="column"><span>conv5 &lt; pool5</span></div>'
     """
+    view = "" if _is_progress(model_id, models) else _view(model_id, models)
+    if not view:
+        return ""
+    alt = f"The widget's picture: {heading}" if heading else "The widget's picture"
     live = _LIVE.format(escape(HERE.call("lab")))
-    return f'<div class="widget">{_view(model_id, models)}{live}</div>'
+    return f'<div class="widget">{view.replace(_ALT, escape(alt))}{live}</div>'
+
+
+def _is_progress(model_id: str, models: _Models) -> bool:
+    """Whether a widget is the bar of tqdm: a row of a text, the bar and a text."""
+    inside = models.get(model_id, {}).get("state", {}).get("children", ())
+    kinds = [models.get(child.removeprefix("IPY_MODEL_"), {}).get("model_name") for child in inside]
+    return len(kinds) == 3 and kinds[1] in ("FloatProgressModel", "IntProgressModel")
 
 
 def _view(model_id: str, models: _Models) -> str:
@@ -89,13 +103,17 @@ def _image(model: Mapping[str, Any]) -> str:
     size = "".join(
         f' {k}="{int(v)}"' for k in ("width", "height") if (v := model["state"].get(k, "")).isdigit()
     )
-    return f'<img alt="" src="data:image/{escape(kind)};base64,{escape(data.strip())}"{size}>' if data else ""
+    return (
+        f'<img alt="{_ALT}" src="data:image/{escape(kind)};base64,{escape(data.strip())}"{size}>'
+        if data
+        else ""
+    )
 
 
 def _output(output: Mapping[str, Any]) -> str:
     data = output.get("data", {})
     if "image/png" in data:
-        return f'<img alt="" src="data:image/png;base64,{escape(data["image/png"].strip())}">'
+        return f'<img alt="{_ALT}" src="data:image/png;base64,{escape(data["image/png"].strip())}">'
     return data.get("text/html") or f"<pre>{escape(output.get('text', data.get('text/plain', '')))}</pre>"
 
 
@@ -131,7 +149,13 @@ def _buttons(state: Mapping[str, Any]) -> str:
         f'<span class="button">{f"<b>{escape(name)}</b>" if k == chosen else escape(name)}</span>'
         for k, name in enumerate(names)
     ]
-    return _control({"description": state.get("description")}) + " ".join(drawn)
+    label = _control({"description": state.get("description")})
+    return f'<span class="buttons">{label}{" ".join(drawn)}</span>'
+
+
+def _upload(state: Mapping[str, Any]) -> str:
+    """A button to choose a file; which ones were chosen, a still picture need not say."""
+    return f'<span class="button">{escape(state.get("description") or "Upload")} …</span>'
 
 
 def _text(state: Mapping[str, Any]) -> str:
@@ -165,5 +189,6 @@ _VIEWS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "SelectMultipleModel": _choice,
     "ToggleButtonsModel": _buttons,
+    "FileUploadModel": _upload,
     **dict.fromkeys(("TextModel", "TextareaModel"), _text),
 }

@@ -88,6 +88,8 @@ class Plate(Figure):
 
     Attributes
     ----------
+    title : str
+        The title in one line.
     caption : str
         The caption in one line. It is also the figure's alternative text.
     head : float
@@ -104,12 +106,14 @@ class Plate(Figure):
     def __init__(
         self, title: str, body: float, caption: str = "", *, width: float = WIDTH, photo: bool = False
     ) -> None:
-        self.photo, self.caption = photo, " ".join(caption.split())
+        self.photo, self.title, self.caption = photo, " ".join(title.split()), " ".join(caption.split())
         titles = _wrapped(title, 0.85 * (width - 2 * _MARGIN), _TITLE)  # bold is wider
         lines = _wrapped(self.caption, width - 2 * _MARGIN, SMALL)
         # The figure's height follows from the number of lines, so that the body keeps its height in inches.
         self.head = _MARGIN + 0.24 * len(titles) + (0.06 if titles else 0.0)
         foot = _MARGIN + (_LINE * len(lines) + 0.10 if lines else 0.0)
+        # What a page leaves out, because it has both texts in words; a little white stays at both ends.
+        self._words = (_MARGIN + 0.24 * len(titles) if titles else 0.0, foot - 0.10 if lines else 0.0)
         super().__init__(figsize=(width, self.head + body + foot), dpi=DPI, facecolor="white")
         FigureCanvasAgg(self)
         self.words(_MARGIN, _MARGIN - self.head, "\n".join(titles), size=_TITLE, weight="bold", va="top")
@@ -209,7 +213,10 @@ class Plate(Figure):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """What a notebook shows: the image at its size in CSS pixels, the caption as its alternative text."""
         kind = "image/jpeg" if self.photo else "image/png"
-        about = {"width": round(100 * self.get_size_inches()[0]), "alt": self.caption}
+        about: dict[str, Any] = {"width": round(100 * self.get_size_inches()[0]), "alt": self.caption}
+        # For the pages of the workbook: the texts, and how many pixels of the image show them.
+        pixels = [round(DPI * inches) for inches in self._words]
+        about["scenelens"] = {"title": self.title, "caption": self.caption, "words": pixels}
         return {kind: self.encode(), "text/plain": self.caption}, {kind: about}
 
     @staticmethod

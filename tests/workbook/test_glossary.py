@@ -8,7 +8,8 @@ import pytest
 from scenelens.installation import HERE
 from scenelens.notebook_files import _copy_notebooks
 from scenelens.workbook.glossary import _entries, _source
-from scenelens.workbook.pages import _body, write_pages
+from scenelens.workbook.page_body import notebook_number
+from scenelens.workbook.pages import _read_front, write_pages
 from scenelens.workbook.running import Run
 from tests.requirements_gate import ROOT
 
@@ -73,8 +74,8 @@ def test_a_word_is_explained_or_linked_where_a_notebook_first_uses_it(notebook):
 
 def test_the_page_of_the_glossary_has_every_anchor(tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("[SVM](glossary.md#SVM)")])
-    assert 'href="glossary.html#SVM"' in _body(notebook)
     write_pages([Run("a", notebook, 1.0)], tmp_path, "A study")
+    assert 'href="glossary.html#SVM"' in (tmp_path / "a.html").read_text(encoding="utf-8")
     page = (tmp_path / "glossary.html").read_text(encoding="utf-8")
     for entry in ENTRIES:
         assert f'id="{entry.anchor}"' in page
@@ -92,6 +93,15 @@ def test_a_notebook_ends_with_links_to_the_next_one_and_to_the_one_before(place)
     linked = re.findall(r"\((\w+)\.ipynb\)", cells(NOTEBOOKS[place])[-1])
     around = [path.stem for path in NOTEBOOKS[max(place - 1, 0) : place + 2] if path != NOTEBOOKS[place]]
     assert set(around) <= set(linked)
+
+
+def test_a_notebook_has_one_name():
+    names = {path.stem: _read_front(nbformat.read(path, 4), path.stem)["title"] for path in NOTEBOOKS}
+    texts = [cell for path in NOTEBOOKS for cell in cells(path)] + [_source()]
+    links = [found for text in texts for found in re.findall(r"\[([^]]+)\]\((\w+)\.ipynb[)#]", text)]
+    assert len(links) >= 2 * len(names)
+    assert {(" ".join(said.split()), to) for said, to in links} <= {(name, to) for to, name in names.items()}
+    assert all(name.startswith(notebook_number(stem)) for stem, name in names.items())
 
 
 def test_a_notebook_is_named_only_where_it_exists():

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import shutil
 import sys
+from html import unescape
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -17,12 +20,13 @@ from PIL import Image
 from scenelens.errors import SceneLensError
 from scenelens.studies.study_file import StudyFile
 from scenelens.workbook.__main__ import _estimate, main
-from scenelens.workbook.pages import _WIDGET_VIEW, _body, _read_front, _style_sheet, write_pages
+from scenelens.workbook.page_body import WIDGET_VIEW, Body
+from scenelens.workbook.pages import _read_front, _script, _style_sheet, write_pages
 from scenelens.workbook.running import _WIDGET_STATE, Run, _find_problems, _read_notebook
 from scenelens.workbook.snapshots import snapshot
 from scenelens.workbook.style import Plate
 from tests.hostile_names import FORMULAS, SCRIPTS
-from tests.page_parts import Parts
+from tests.page_parts import page_parts
 from tests.requirements_gate import ROOT
 
 FIXTURES = ROOT / "tests" / "notebooks"
@@ -161,14 +165,14 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("# A `b` *c*\n\nSection 3.1 · about 20 min\n\n- one\n- two\n  more\n\n- three\n\nEnd", "A b c"),
+        ("# A `b` *c*\n\nSection 3.1 · about 20 min\n\n- one\n- two\n  more\n\n- three\n\nEnd", "02 A b c"),
         ("no heading", "02_name"),
     ],
 )
 def test_front(text, expected):
     front = _read_front(new_notebook(cells=[new_markdown_cell(text)]), "02_name")
     assert front["title"] == expected
-    if expected == "A b c":
+    if expected == "02 A b c":
         assert (front["section"], front["minutes"]) == ("3.1", 20)
         assert front["goals"] == ["one", "two more", "three"]
 
@@ -176,28 +180,49 @@ def test_front(text, expected):
 def test_pages_load_nothing_from_anywhere(good_run, tmp_path):
     write_pages([good_run], tmp_path, "sceneworld")
     for page in ("good.html", "index.html"):
+        assert page_parts(tmp_path / page).scripts == []
         found = addresses((tmp_path / page).read_text(encoding="utf-8"))
-        assert found.scripts == 0
+        assert found.scripts == 1  # the pages' own, which stands in the page
         assert found.loaded
         assert all(address.startswith("data:image/") for address in found.loaded)
     assert "@import" not in _style_sheet()
     assert "url(" not in _style_sheet()
+    for word in ("fetch", "XMLHttpRequest", "innerHTML", "import(", "eval", "http"):
+        assert word not in _script()
 
 
 def test_pages_lead_to_each_other_and_to_notebooks_pages(good_run, tmp_path):
+    (tmp_path / "good.ipynb").write_bytes(good_run.file())
     other = Run("other", good_run.notebook, 1.0)
     write_pages([good_run, other], tmp_path, "sceneworld")
     links = addresses((tmp_path / "good.html").read_text(encoding="utf-8")).links
-    assert {"index.html", "other.html", "fails_in_cell.html", "glossary.html"} <= set(links)
-    assert addresses((tmp_path / "index.html").read_text(encoding="utf-8")).links == [
-        "good.html",
-        "other.html",
-        "glossary.html",
-    ]
+    assert {"index.html", "other.html", "glossary.html", "search.html", "good.ipynb"} <= set(links)
+    assert "fails_in_cell.html" not in links  # there is no such page
+    index = addresses((tmp_path / "index.html").read_text(encoding="utf-8")).links
+    assert {"good.html", "other.html", "glossary.html", "search.html"} <= set(index)
+    assert dead_links(tmp_path) == []
+
+
+def dead_links(folder):
+    """Links of the pages in a folder that lead to no file, or to no place in it."""
+    pages = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.html")}
+    places = {name: set(re.findall(r'\sid="([^"]*)"', html)) for name, html in pages.items()}
+    dead = []
+    for name, html in pages.items():
+        for link in addresses(html).links:
+            file, _, place = unquote(link).partition("#")
+            if link.startswith(("https:", "#q=")):
+                continue
+            there = (folder / (file or name)).resolve()
+            if not there.exists() or (
+                place and there.parent == folder and place not in map(unescape, places[there.name])
+            ):
+                dead.append((name, link))
+    return dead
 
 
 def test_a_page_shows_the_widgets_last_state(good_run):
-    html = _body(good_run.notebook)
+    html = Body.of(good_run.notebook).html
     assert "VBox(children" not in html
     label, value, status = html.index("unit</span>"), html.index(">7</span>"), html.index("<div>unit 7</div>")
     assert label < value < status
@@ -207,7 +232,7 @@ def test_a_page_shows_the_widgets_last_state(good_run):
 
 
 def test_a_figure_is_described_by_the_heading_above_it(good_run):
-    assert 'alt="Figure: A good notebook"' in _body(good_run.notebook)
+    assert 'alt="Figure 1: A good notebook"' in Body.of(good_run.notebook).html
 
 
 def test_a_photograph_is_a_thumbnail_too(tmp_path):
@@ -226,11 +251,10 @@ def test_problems_are_on_the_page_escaped(tmp_path):
         assert "no such &lt;unit&gt;" in (tmp_path / page).read_text(encoding="utf-8")
 
 
-def test_progress_bars_leave_their_last_line_only():
+def test_progress_bars_leave_nothing():
     bar = new_output("stream", name="stderr", text="\r 10%|#   |\r100%|####|\n")
-    html = _body(executed(ran("x", bar)))
-    assert "100%" in html
-    assert " 10%" not in html
+    html = Body.of(executed(ran("x", bar))).html
+    assert "%" not in html
 
 
 @pytest.mark.parametrize(
@@ -389,7 +413,7 @@ def test_a_page_shows_names_as_text_in_figures_widgets_problems_and_titles(name,
         new_output("execute_result", data={"text/plain": name}, execution_count=1),
         new_output("stream", name="stdout", text=name),
         new_output("error", ename="SceneLensError", evalue=name, traceback=[f"SceneLensError: {name}"]),
-        new_output("display_data", data={_WIDGET_VIEW: {"model_id": "w"}}),
+        new_output("display_data", data={WIDGET_VIEW: {"model_id": "w"}}),
     ]
     state = {"description": name, "_options_labels": [name], "index": 0, "value": name, "titles": [name]}
     kinds = ["DropdownModel", "ButtonModel", "TextModel", "LabelModel", "CheckboxModel", "ToggleButtonsModel"]
@@ -398,5 +422,5 @@ def test_a_page_shows_names_as_text_in_figures_widgets_problems_and_titles(name,
     models["w"] = {"model_name": "VBoxModel", "state": {"children": children}}
     run = Run("page", executed(ran("x", *outputs), widgets=models), 1.0, [f"failed: {name}"])
     write_pages([run], tmp_path, name)
-    for page in ("page.html", "index.html"):
-        assert Parts((tmp_path / page).read_text(encoding="utf-8")).scripts == []
+    for page in ("page.html", "index.html", "search.html"):
+        assert page_parts(tmp_path / page).scripts == []

@@ -1,0 +1,192 @@
+/* What the pages do beyond being read: they enlarge figures, search, mark the section that is read, copy a
+   citation, and show the states of widgets that were drawn beforehand. Without this script all of the text and
+   every figure is there. It asks nothing of any network. Texts reach the page as text, never as markup. */
+"use strict";
+
+(() => {
+const all = (query, within = document) => [...within.querySelectorAll(query)];
+function make(tag, about, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(about)) {
+    if (name === "onclick") made.addEventListener("click", value); else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+// ---- figures, enlarged
+
+const figures = all("main figure[id]").filter((one) => one.querySelector("img"));
+let shown = -1;
+let zoom = null;
+
+function draw() {
+  const figure = figures[shown], image = figure.querySelector("img").cloneNode();
+  image.removeAttribute("id");
+  const caption = figure.querySelector("figcaption");
+  zoom.querySelector(".frame").replaceChildren(image);
+  zoom.querySelector(".about").textContent = caption ? caption.textContent : "";
+  zoom.querySelector(".before").disabled = shown === 0;
+  zoom.querySelector(".after").disabled = shown === figures.length - 1;
+  fit(false);
+}
+
+function fit(large) {
+  zoom.classList.toggle("large", large);
+  const button = zoom.querySelector(".size");
+  button.textContent = large ? "Fit" : "Larger";
+  button.setAttribute("aria-pressed", String(large));
+}
+
+function turn(step) {
+  const next = shown + step;
+  if (next >= 0 && next < figures.length) { shown = next; draw(); }
+}
+
+function open(place) {
+  if (!zoom) {
+    zoom = make("dialog", { class: "zoom", "aria-label": "Figure, enlarged" },
+      make("div", { class: "tools" },
+        make("button", { type: "button", class: "before", onclick: () => turn(-1) }, "Previous"),
+        make("button", { type: "button", class: "after", onclick: () => turn(1) }, "Next"),
+        make("button", { type: "button", class: "size", "aria-pressed": "false", onclick: () => fit(!zoom.classList.contains("large")) }, "Larger"),
+        make("button", { type: "button", class: "close", onclick: () => zoom.close() }, "Close")),
+      make("div", { class: "frame", tabindex: "0", role: "group", "aria-label": "The figure; it can be scrolled when it is larger than the window" }),
+      make("p", { class: "about" }));
+    zoom.querySelector(".frame").addEventListener("click", () => fit(!zoom.classList.contains("large")));
+    zoom.addEventListener("keydown", (event) => {
+      if (zoom.classList.contains("large")) return;
+      if (event.key === "ArrowLeft") turn(-1);
+      if (event.key === "ArrowRight") turn(1);
+    });
+    document.body.append(zoom);
+  }
+  shown = place;
+  draw();
+  zoom.showModal();
+}
+
+figures.forEach((figure, place) => {
+  const label = figure.querySelector(".number");
+  const name = label ? label.textContent.replace(/\.$/, "") : "figure";
+  figure.querySelector("img").addEventListener("click", () => open(place));
+  figure.classList.add("can-zoom");
+  figure.append(make("button", { type: "button", class: "enlarge", "aria-label": `Enlarge ${name}`, onclick: () => open(place) }, "Enlarge"));
+});
+
+// ---- the section that is read, in the contents
+
+const entries = new Map();
+for (const link of all(".contents a[href^='#']")) {
+  const id = decodeURIComponent(link.getAttribute("href").slice(1));
+  entries.set(id, [...(entries.get(id) || []), link]);
+}
+const headings = all("main h2[id], main h3[id]").filter((one) => entries.has(one.id));
+if (headings.length) {
+  let waiting = false;
+  const mark = () => {
+    waiting = false;
+    const above = headings.filter((one) => one.getBoundingClientRect().top < 140).pop();
+    for (const [id, links] of entries) for (const link of links) {
+      if (above && id === above.id) link.setAttribute("aria-current", "location"); else link.removeAttribute("aria-current");
+    }
+  };
+  addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimationFrame(mark); } }, { passive: true });
+  mark();
+}
+for (const menu of all("details.menu")) {
+  menu.addEventListener("click", (event) => { if (event.target.closest("a")) menu.open = false; });
+  menu.addEventListener("keydown", (event) => { if (event.key === "Escape") { menu.open = false; menu.querySelector("summary").focus(); } });
+}
+
+// ---- search: a form in every page, the results in search.html
+
+const wanted = () => { try { return decodeURIComponent(location.hash.replace(/^#q=/, "")); } catch { return ""; } };
+const results = document.getElementById("results");
+for (const form of all("form.search")) {
+  form.hidden = false;
+  const field = form.querySelector("input");
+  if (results) field.value = location.hash.startsWith("#q=") ? wanted() : "";
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const address = `#q=${encodeURIComponent(field.value)}`;
+    if (results) location.hash = address; else location.href = `search.html${address}`;
+  });
+  if (results) field.addEventListener("input", () => history.replaceState(null, "", `#q=${encodeURIComponent(field.value)}`) || find());
+}
+
+function excerpt(text, words) {
+  const low = text.toLowerCase();
+  const at = Math.max(0, Math.min(...words.map((word) => low.indexOf(word)).filter((place) => place >= 0)));
+  const from = Number.isFinite(at) ? Math.max(0, at - 70) : 0, part = text.slice(from, from + 240);
+  const out = [from ? "… " : ""];
+  let rest = part;
+  while (rest) {
+    const places = words.map((word) => [rest.toLowerCase().indexOf(word), word.length]).filter(([place]) => place >= 0).sort((a, b) => a[0] - b[0]);
+    if (!places.length) { out.push(rest); break; }
+    const [place, length] = places[0];
+    out.push(rest.slice(0, place), make("mark", {}, rest.slice(place, place + length)));
+    rest = rest.slice(place + length);
+  }
+  if (from + 240 < text.length) out.push(" …");
+  return out;
+}
+
+function find() {
+  const words = wanted().toLowerCase().split(/\s+/).filter(Boolean), items = all("li", results);
+  let n = 0;
+  for (const item of items) {
+    const text = item.querySelector("p"), whole = item.dataset.text ?? (item.dataset.text = text.textContent);
+    const title = item.querySelector("a").textContent.toLowerCase(), low = whole.toLowerCase();
+    const fits = words.every((word) => title.includes(word) || low.includes(word));
+    item.hidden = !fits;
+    item.style.order = String(words.length ? 1000 - 100 * words.filter((word) => title.includes(word)).length - Math.min(99, words.reduce((sum, word) => sum + low.split(word).length - 1, 0)) : 0);
+    n += fits;
+    text.replaceChildren(...(words.length && fits ? excerpt(whole, words) : [whole]));
+  }
+  document.getElementById("found").textContent = !words.length ? `${items.length} sections. Write a word to find it.`
+    : n ? `${n} section${n === 1 ? "" : "s"} with “${wanted()}”` : `No section has “${wanted()}”.`;
+}
+if (results) {
+  addEventListener("hashchange", () => { for (const field of all("form.search input")) field.value = wanted(); find(); });
+  find();
+  document.querySelector("main form.search input")?.focus();
+}
+
+// ---- copy
+
+for (const box of all(".cite pre")) {
+  const button = make("button", { type: "button", class: "copy", onclick: async () => {
+    try { await navigator.clipboard.writeText(box.textContent); button.textContent = "Copied"; }
+    catch { getSelection().selectAllChildren(box); button.textContent = "Selected"; }
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  } }, "Copy");
+  box.after(button);
+}
+
+// ---- states of a widget that were drawn beforehand
+
+for (const sweep of all(".sweep")) {
+  const states = all(":scope > .state", sweep), slider = sweep.querySelector("input[type=range]");
+  if (!slider) continue;
+  sweep.querySelector(".control").hidden = false;
+  const show = () => {
+    states.forEach((one, k) => { one.hidden = k !== Number(slider.value); });
+    const now = states[Number(slider.value)].dataset.value;
+    slider.setAttribute("aria-valuetext", now);
+    sweep.querySelector("output").textContent = now;
+  };
+  slider.addEventListener("input", show);
+  show();
+}
+
+// ---- the moving picture of the index
+
+for (const button of all(".hero button")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const stopped = button.closest(".hero").classList.toggle("stopped");
+    button.textContent = stopped ? "Play" : "Pause";
+  });
+}
+})();
