@@ -32,7 +32,7 @@ _TAGS = re.compile(r"<[^>]*>")
 _NUMBER = re.compile(r"^(\d\d)(?:_(\d))?_")
 _MARKUP = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
 # A line of a progress bar, or of a sentence that says how long something takes.
-_PROGRESS = re.compile(r"\d+%\||\d+(?:/\d+)? ?\[\d\d:|\bit/s\b")
+_PROGRESS = re.compile(r"\d+%\||\d+(?:/\d+)? ?\[\d\d:|\bit/s\b|\btakes (?:up to )?about \d| to go, about \d")
 _TITLE_OF_PAPER = re.compile(r"\b(Figure|Table) (\d+)")
 
 

@@ -181,11 +181,24 @@ def _format_columns(found: _Table) -> set[int]:
         if is_number:
             numbers.add(place)
         digits = _digits(known) if is_number else None
+        if known and all(one.startswith("(") and not _TUPLE.fullmatch(one) for one in known):
+            values = [_members(one) for one in values]
         for cell, value in zip(cells, values, strict=True):
             cell.text = _plain_value(value) if digits is None else _rounded(value, digits)
             if is_number:
                 cell.text = cell.text.replace("-", "−")  # as wide as a digit
     return numbers
+
+
+def _members(text: str) -> str:
+    """The names in a tuple; pandas may have cut off its end.
+
+    >>> _members("(bed, sofa)"), _members("(bed,)"), _members("(a long name, and...")
+    ('bed, sofa', 'bed', 'a long name, and…')
+    """
+    if text.endswith("..."):
+        return text.removeprefix("(").removesuffix("...").rstrip(", ") + "…"
+    return text.removeprefix("(").removesuffix(")").rstrip(",")
 
 
 def _digits(values: list[str]) -> int | None:

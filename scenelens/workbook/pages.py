@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import io
 import os
 import re
@@ -26,7 +27,6 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from PIL import Image
 from pygments.formatters import HtmlFormatter
 
-import scenelens
 from scenelens.files import replace_file
 from scenelens.installation import HERE
 from scenelens.sentences import one_line
@@ -52,7 +52,8 @@ _POLICY = (
 _TITLE = re.compile(r"^#\s+(.+)$", re.MULTILINE)
 _SECTION = re.compile(r"\b[Ss]ections?\s+([\d.]*\d)")
 _MINUTES = re.compile(r"\b(\d+)\s*min")
-_BULLET = re.compile(r"^\s*(?:[-*]|\d+\.)\s+(.+(?:\n {2,}\S.*)*)$", re.MULTILINE)
+_ITEM = r"\s*(?:[-*]|\d+\.)\s"
+_BULLET = re.compile(rf"^{_ITEM}+(.+(?:\n(?!{_ITEM}).*\S.*)*)$", re.MULTILINE)
 _PAGE_LINK = re.compile(r'<a href="(?!https?:)([^"#]+\.ipynb|glossary\.md)(#[^"]*)?">(.*?)</a>', re.DOTALL)
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("scenelens.workbook"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -106,7 +107,7 @@ def write_pages(
     cards = [_card(run, folder) for run in runs]
     bodies = [Body.of(run.notebook, run.name) for run in runs]
     glossary = Body.of(new_notebook(cells=[new_markdown_cell(_source())]))
-    units = microscope and Microscope.read(microscope, _address(microscope, folder))
+    units = None if microscope is None else Microscope.read(microscope, _address(microscope, folder))
     shared = {**_shared(units), "study": one_line(study), "cards": cards}
     linker = _Linker.of(cards, bodies, folder, units)
     for place, (run, body) in enumerate(zip(runs, bodies, strict=True)):
@@ -146,7 +147,8 @@ def _shared(units: Microscope | None) -> dict[str, Any]:
         "policy": Markup(_POLICY.format(digest)),
         "style": Markup(_style_sheet()),
         "script": Markup(script),
-        "citation": _CITATION.format(version=scenelens.__version__),
+        # By its name: the package's own door stands above this room.
+        "citation": _CITATION.format(version=importlib.import_module("scenelens").__version__),
         "lab": HERE.call("lab"),
         "microscope": units and {"page": units.page, "example": _example(units)},
         "microscope_command": HERE.call("microscope"),
@@ -310,12 +312,20 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
 
 def _thumbnail(notebook: NotebookNode) -> str:
     """The notebook's first figure, small, as a data: URL; if it has none, its first widget's image, or ''."""
-    shown = (output.get("data", {}) for output in outputs(notebook))
-    figures = [base64.b64decode(data[kind]) for data in shown for kind in IMAGES if kind in data]
-    pictures = figures or _widget_images(notebook)
+    figures = (
+        (output.data[kind], output.get("metadata", {}).get(kind, {}))
+        for output in outputs(notebook)
+        for kind in IMAGES
+        if kind in output.get("data", {})
+    )
+    first = next(figures, None)
+    pictures = [base64.b64decode(first[0])] if first else _widget_images(notebook)
     if not pictures:
         return ""
     small = Image.open(io.BytesIO(pictures[0]), formats=("PNG", "JPEG", "GIF", "WEBP")).convert("RGBA")
+    head, foot = (first[1].get("scenelens", {}).get("words") if first else None) or (0, 0)
+    if 0 < head + foot < small.height:  # too small to be read here
+        small = small.crop((0, head, small.width, small.height - foot))
     # JPEG knows no transparency: without the white page beneath, transparent parts would be black.
     white = Image.new("RGBA", small.size, "white")
     small = Image.alpha_composite(white, small).convert("RGB")

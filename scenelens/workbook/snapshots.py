@@ -16,6 +16,7 @@ _Models = Mapping[str, Mapping[str, Any]]
 _LIVE = '<p class="live">A still picture of the widget; it is live in JupyterLab: <code>{}</code></p>'
 _BOXES = {"HBoxModel": "row", "VBoxModel": "column", "BoxModel": "row", "GridBoxModel": "row"}
 _ALT = "\ufdd0"  # stands for the text of a picture until it is known; no character of a name
+_MOST_PICTURES = 12
 _STACKS = {"TabModel", "AccordionModel", "StackModel"}
 
 
@@ -83,7 +84,12 @@ def _hidden(model: Mapping[str, Any], models: _Models) -> bool:
 
 
 def _box(direction: str, state: Mapping[str, Any], models: _Models) -> str:
-    inside = "".join(_view(child, models) for child in state.get("children", ()))
+    views = [view for child in state.get("children", ()) if (view := _view(child, models))]
+    # Of many pictures a few show how the widget looks; the notebook's figure above it has them all.
+    pictures = sum("<img" in view for view in views)
+    if pictures > _MOST_PICTURES:
+        views = [*views[:_MOST_PICTURES], f"<span>… and {len(views) - _MOST_PICTURES} more</span>"]
+    inside = "".join(views)
     return f'<div class="{direction}">{inside}</div>' if inside else ""
 
 
