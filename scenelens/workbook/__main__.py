@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import heapq
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from scenelens.files import file_name, replace_file
 from scenelens.installation import HERE
 from scenelens.notebook_files import own_notebooks
 from scenelens.processes import cores, ended_by_sigterm
+from scenelens.progress import spoken_time
 from scenelens.workbook.glossary import GLOSSARY_PAGE
 from scenelens.workbook.kernels import _NotebookKernel
 from scenelens.workbook.page_links import SEARCH_PAGE
@@ -31,7 +33,8 @@ _DEFAULT_STUDY = "sceneworld"
 _TIMES = "times.json"
 _SECONDS_EACH = 90  # a notebook may not take more on two cores
 _AT_ONCE = 2  # notebooks; each holds its images and networks in memory, about 1 GB
-#: Seconds that the workbook's notebooks take on two cores, for the order of a first run.
+#: Seconds that the workbook's notebooks take on SceneWorld and two cores: for the order and the outlook of a
+#: first run.
 _USUAL = {
     "00_start_here": 2.3,
     "02_two_networks": 9.3,
@@ -75,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             study.path
         )  # kernels inherit it, so sl.open_study() opens this study
         with ended_by_sigterm():
-            runs, seconds = _run_all(paths, folder, options.timeout, jobs)
+            usual = _USUAL if study.name == _DEFAULT_STUDY else {}
+            runs, seconds = _run_all(paths, folder, options.timeout, jobs, usual)
     except SceneLensError as error:
         print(f"workbook: {error}", file=sys.stderr)
         return 2
@@ -162,7 +166,7 @@ def _find_notebooks(places: Sequence[Path]) -> list[Path]:
 
 
 def _run_all(
-    paths: Sequence[Path], folder: Path, timeout: float, jobs: int
+    paths: Sequence[Path], folder: Path, timeout: float, jobs: int, usual: Mapping[str, float]
 ) -> tuple[list[workbook.Run], float]:
     """Run the notebooks, `jobs` at a time, print how long each took, and write ``times.json``.
 
@@ -173,7 +177,8 @@ def _run_all(
     float
         Seconds until all were done.
     """
-    print(f"Running {len(paths)} notebook{'s' * (len(paths) != 1)}; {_estimate(paths, folder)}.", flush=True)
+    some = f"{len(paths)} notebook{'s' * (len(paths) != 1)}"
+    print(f"Running {some}; {_estimate(paths, folder, jobs, usual)}.", flush=True)
     started, done = time.perf_counter(), {}
     with _running(_longest_first(paths, folder), timeout, jobs) as waiting:
         for one in tqdm(
@@ -233,22 +238,32 @@ def _longest_first(paths: Sequence[Path], folder: Path) -> list[Path]:
     return sorted(paths, key=lambda path: (path.stem in last, -last.get(path.stem, 0), -size[path]))
 
 
-def _estimate(paths: Sequence[Path], folder: Path) -> str:
-    """How long the run will take: as long as the last one in `folder`, or at most the time allowed.
+def _estimate(paths: Sequence[Path], folder: Path, jobs: int, usual: Mapping[str, float]) -> str:
+    """How long the run will take: as long as the last one in `folder`, or by the times of single notebooks.
+
+    A notebook's time is that of the last run, or else the usual one at the pace of the others in that run.
+    Of a notebook that has neither, only the time allowed is known.
 
     Examples
     --------
-    >>> _estimate([Path("a.ipynb"), Path("b.ipynb")], Path("no_such_folder"))
-    'at most about 3 minutes once the networks and images are in place'
+    >>> new = Path("no_such_folder")
+    >>> _estimate([Path("03_1_minimal_images.ipynb"), Path("06_verdict.ipynb")], new, 2, _USUAL)
+    'about 25 s once the networks and images are in place'
+    >>> _estimate([Path("a.ipynb"), Path("b.ipynb"), Path("c.ipynb")], new, 2, _USUAL)
+    'at most about 3 min once the networks and images are in place'
     """
-    last: Any = read_cached(folder / _TIMES, json.loads, aside=False)
-    try:
-        if set(last["notebooks"]) == {path.stem for path in paths}:
-            return f"last time this took {last['elapsed']:.0f} s"
-    except (KeyError, TypeError, ValueError):
-        pass
-    minutes = len(paths) * _SECONDS_EACH / 60
-    return f"at most about {minutes:.0f} minutes once the networks and images are in place"
+    found: Any = read_cached(folder / _TIMES, json.loads, aside=False)
+    last, names = _last_times(folder) or {}, [path.stem for path in paths]
+    if set(last) == set(names) and isinstance(found.get("elapsed"), float):
+        return f"last time this took {found['elapsed']:.0f} s"
+    both = usual.keys() & last.keys()
+    pace = sum(last[name] for name in both) / sum(usual[name] for name in both) if both else 1.0
+    known = {name: pace * seconds for name, seconds in usual.items()} | last
+    ends = [0.0] * jobs  # of the notebooks that run at the same time
+    for path in _longest_first(paths, folder):
+        heapq.heapreplace(ends, ends[0] + known.get(path.stem, _SECONDS_EACH))
+    most = "" if known.keys() >= set(names) else "at most "
+    return f"{most}about {spoken_time(max(ends))} once the networks and images are in place"
 
 
 def _print_cells(runs: Sequence[workbook.Run]) -> None:

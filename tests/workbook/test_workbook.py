@@ -10,6 +10,7 @@ import shutil
 import sys
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
@@ -309,7 +310,23 @@ def test_command_line_succeeds_on_a_good_notebook(tmp_path, capfd, monkeypatch):
     assert f"The workbook is in {tmp_path / 'index.html'}" in capfd.readouterr().out
     times = json.loads((tmp_path / "times.json").read_text())
     assert times["total"] == times["notebooks"]["good"] > 0
-    assert _estimate([FIXTURES / "good.ipynb"], tmp_path).startswith("last time this took ")
+    assert _estimate([FIXTURES / "good.ipynb"], tmp_path, 1, {}).startswith("last time this took ")
+
+
+def test_the_outlook_shares_the_usual_times_out_to_notebooks_at_a_time(tmp_path):
+    paths, usual = [Path(f"{name}.ipynb") for name in "abcd"], {"a": 30.0, "b": 20.0, "c": 15.0, "d": 10.0}
+    assert _estimate(paths, tmp_path, 1, usual).startswith("about 75 s ")
+    assert _estimate(paths, tmp_path, 2, usual).startswith("about 40 s ")  # a and d, b and c
+    assert _estimate(paths, tmp_path, 4, usual).startswith("about 30 s ")
+    assert _estimate([*paths, Path("new.ipynb")], tmp_path, 1, usual).startswith("at most about 3 min ")
+
+
+def test_the_outlook_keeps_the_pace_of_this_machine(tmp_path):
+    (tmp_path / "times.json").write_text('{"notebooks": {"a": 60.0, "b": 40.0}, "elapsed": 60.0}')
+    paths, usual = [Path(f"{name}.ipynb") for name in "abc"], {"a": 30.0, "b": 20.0, "c": 15.0}
+    assert _estimate(paths, tmp_path, 4, usual).startswith("about 60 s ")
+    assert _estimate(paths[2:], tmp_path, 1, usual).startswith("about 30 s ")  # twice as long as usual
+    assert _estimate(paths[:2], tmp_path, 2, usual) == "last time this took 60 s"
 
 
 def test_command_line_fails_and_still_writes_all_pages(tmp_path, capfd, monkeypatch):
