@@ -462,5 +462,5 @@ def _overlay_plate(title: str, name: str, frame: np.ndarray, values: np.ndarray,
     )
     plate = Plate(title, _SIDE, caption, photo=True)
     for k, picture in enumerate((frame, colours, dimmed(frame, active))):
-        show_tile(plate.axes_at(0.08 + k * (_SIDE + 0.07), 0.0, _SIDE, _SIDE), picture)
+        show_tile(plate.tile_at(0.08 + k * (_SIDE + 0.07), 0.0, _SIDE, _SIDE), picture)
     return plate

@@ -87,7 +87,7 @@ def figure_10_reading(
     )
     for k in range(panels):
         left, top = 0.08 + (k % 2) * (side + _GAP), (k // 2) * (side + _HEAD + _GAP)
-        axes = plate.axes_at(left, top + _HEAD, side, side)
+        axes = plate.tile_at(left, top + _HEAD, side, side)
         show_tile(axes, seen.frame)
         if k == 0:
             plate.words(left, top + 0.03, "the scene", weight="bold", color=network_color(network))
@@ -229,7 +229,7 @@ def figure_11a_segmentations(cases: pd.DataFrame) -> Plate:
     plate = Plate(f"What units of the {network} network find", step * rows, caption, photo=True)
     for k, row in enumerate(cases.itertuples()):
         left, top = 0.08 + (k % columns) * (side + 0.07), (k // columns) * step
-        show_tile(plate.axes_at(left, top, side, side), dimmed(row.frame, row.mask))
+        show_tile(plate.tile_at(left, top, side, side), dimmed(row.frame, row.mask))
         plate.words(left + side / 2, top + side + 0.03, fit(row.concept, side), ha="center", weight="bold")
         for number, words in enumerate(lines[k]):
             y = top + side + 0.21 + 0.165 * number

@@ -45,7 +45,7 @@ def segmentations(frame: np.ndarray, ways: dict[str, Regions]) -> Plate:
     plate = Plate(f"{title} to cut an image", side + 0.22, caption, photo=True)
     for k, (picture, text) in enumerate(zip(pictures, texts, strict=True)):
         left = 0.08 + k * (side + _GAP)
-        show_tile(plate.axes_at(left, 0, side, side), picture)
+        show_tile(plate.tile_at(left, 0, side, side), picture)
         plate.words(left + side / 2, side + 0.04, text, size=SMALL, ha="center")
     return plate
 
@@ -83,7 +83,7 @@ def removal(cut: CutImage, found: MinimalImage, columns: int = 5) -> Plate:
         left = 0.08 + k * (side + _GAP)
         row = steps.iloc[step]
         color = RIGHT if row.correct else WRONG
-        show_tile(plate.axes_at(left, 0, side, side), cut.picture(found.kept_after(int(step))), frame=color)
+        show_tile(plate.tile_at(left, 0, side, side), cut.picture(found.kept_after(int(step))), frame=color)
         for line, text in enumerate(_step_words(row)):
             plate.words(left + side / 2, side + 0.04 + 0.15 * line, fit(text, side), size=SMALL, ha="center")
     _score_line(plate.axes_at(0.62, side + _LABEL + 0.22, WIDTH - 0.8, 1.3), found)
@@ -151,8 +151,8 @@ def figure_2_pairs(pairs: Sequence[tuple[str, MinimalImage]], columns: int = 2) 
     for k, (way, found) in enumerate(pairs):
         left = 0.08 + k % columns * (2 * side + 2 * _GAP + 0.14)
         top = k // columns * (side + _LABEL)
-        show_tile(plate.axes_at(left, top, side, side), found.original)
-        show_tile(plate.axes_at(left + side + _GAP, top, side, side), found.image)
+        show_tile(plate.tile_at(left, top, side, side), found.original)
+        show_tile(plate.tile_at(left + side + _GAP, top, side, side), found.image)
         about = f"{words(found.target)}: not recognised"
         if not found.reason:
             kept = f"{found.kept.sum()} of {len(found.kept)} segments"

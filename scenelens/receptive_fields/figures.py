@@ -85,7 +85,7 @@ def figure_3_pipeline(study: Study, network: str, field: EmpiricalRF, n: int = 4
     for k in range(n):
         _pipeline_column(plate, tops[int(field.images[k])], maps, k, 0.34 + k * (side + _GAP), side)
     large = min(2.9, WIDTH - 0.34 - n * (side + _GAP) - 0.3)
-    axes = plate.axes_at(WIDTH - large - 0.08, 0.24, large, large)
+    axes = plate.tile_at(WIDTH - large - 0.08, 0.24, large, large)
     _show_field(axes, field)
     middle = WIDTH - large / 2 - 0.08
     plate.words(middle, 0.0, f"average of {len(field.peaks)} images", ha="center", weight="bold")
@@ -111,7 +111,7 @@ def _maps_of(field: EmpiricalRF) -> DiscrepancyMaps:
 def _pipeline_column(
     plate: Plate, top: TopImage, evidence: DiscrepancyMaps, k: int, left: float, side: float
 ) -> None:
-    axes = [plate.axes_at(left, row * (side + _GAP), side, side) for row in range(3)]
+    axes = [plate.tile_at(left, row * (side + _GAP), side, side) for row in range(3)]
     show_tile(axes[0], top.frame)
     mark_peak(axes[0], top)
     if k == 0:
@@ -429,10 +429,10 @@ def figure_4_fields(study: Study, atlas: Atlas, network: str, n_units: int = 3, 
 def _field_line(plate: Plate, tops: list[TopImage], field: EmpiricalRF, y: float, side: float) -> None:
     plate.words(0.45, y + side / 2 - 0.08, f"{field.layer}:{field.unit}"[-14:], size=SMALL)
     plate.words(0.45, y + side / 2 + 0.08, f"{number(field.size)} px", size=SMALL, color=SOFT)
-    _show_field(plate.axes_at(1.42, y, side, side), field)
+    _show_field(plate.tile_at(1.42, y, side, side), field)
     for k, top in enumerate(top for top in tops if top.center is not None):
         left = 1.42 + (k + 1) * (side + _GAP)
-        show_tile(plate.axes_at(left, y, side, side), _patch(top.frame, top.center, field.size))  # type: ignore[arg-type]
+        show_tile(plate.tile_at(left, y, side, side), _patch(top.frame, top.center, field.size))  # type: ignore[arg-type]
 
 
 def _patch(image: np.ndarray, center: tuple[float, float], side: float) -> np.ndarray:
@@ -492,5 +492,5 @@ def figure_5_segmentations(examples: pd.DataFrame) -> Plate:
 def _segmented_line(plate: Plate, rows: pd.DataFrame, left: float, top: float, side: float) -> None:
     plate.words(left, top, f"{rows['layer'].iloc[0]}:{rows['unit'].iloc[0]}", size=SMALL, color=INK)
     for k, (frame, mask) in enumerate(zip(rows["frame"], rows["mask"], strict=True)):
-        axes = plate.axes_at(left + k * (side + _GAP), top + 0.18, side, side)
+        axes = plate.tile_at(left + k * (side + _GAP), top + 0.18, side, side)
         show_tile(axes, dimmed(frame, mask))

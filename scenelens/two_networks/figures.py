@@ -67,7 +67,7 @@ def _network_block(plate: Plate, study: Study, rows: pd.DataFrame, top: float, s
         left = _LEFT + found["depth"] * (side + _GAP)
         y = top + _HEAD + found["rank"] * (side + _GAP)
         frame = study.networks[name].show_input(study.load_image(found["image"]))
-        show_tile(plate.axes_at(left, y, side, side), frame, frame=SOURCE_COLORS[found["source"]])
+        show_tile(plate.tile_at(left, y, side, side), frame, frame=SOURCE_COLORS[found["source"]])
         if found["rank"] == 0:
             layer = Plate.layer_name(found["layer"], side, BODY)
             plate.words(left + side / 2, top + _HEAD - 0.05, layer, ha="center", va="bottom")

@@ -18,6 +18,7 @@ from typing import Any
 
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -138,13 +139,39 @@ class Plate(Figure):
         matplotlib.axes.Axes
             The new axes.
         """
-        page_width, page_height = self.get_size_inches()
-        bottom = page_height - self.head - top - height
-        axes = self.add_axes(
-            (left / page_width, bottom / page_height, width / page_width, height / page_height)
-        )
+        axes = self._axes(left, top, width, height, Axes)
         _thin(axes)
         return axes
+
+    def tile_at(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Add axes for `show_tile`, which draws no ticks: as `axes_at`, in a third of the time.
+
+        Parameters
+        ----------
+        left : float
+            Left edge.
+        top : float
+            Upper edge, downwards from the body's top.
+        width : float
+            Width of the axes.
+        height : float
+            Height of the axes.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The new axes.
+        """
+        axes = self._axes(left, top, width, height, _TileAxes)
+        for spine in axes.spines.values():
+            spine.get_spine_transform()  # finds its place, which is otherwise done for the first tick
+        return axes
+
+    def _axes(self, left: float, top: float, width: float, height: float, kind: type[Axes]) -> Axes:
+        page_width, page_height = self.get_size_inches()
+        bottom = page_height - self.head - top - height
+        place = (left / page_width, bottom / page_height, width / page_width, height / page_height)
+        return self.add_axes(place, axes_class=kind)
 
     def words(self, left: float, top: float, text: str, **style: Any) -> None:
         """Write a text, placed in inches from the body's top left corner.
@@ -271,6 +298,36 @@ class Plate(Figure):
             # A whole part of the name goes first, and single characters only where one part is too long.
             cut = "…" + (cut.partition(".")[2] or cut.lstrip("…")[1:])
         return cut
+
+
+class _NoTicks:
+    """An axis's list of ticks, empty until one is wanted.
+
+    Otherwise matplotlib makes two of each axis at once, which takes two thirds of the time of new axes.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, axis: Any, owner: type | None = None) -> Any:
+        return self if axis is None else axis.__dict__.setdefault(self._name, [])
+
+
+class _TileX(XAxis):
+    majorTicks, minorTicks = _NoTicks(), _NoTicks()
+
+
+class _TileY(YAxis):
+    majorTicks, minorTicks = _NoTicks(), _NoTicks()
+
+
+class _TileAxes(Axes):
+    """Axes that make ticks when they are wanted, which is never where an image is shown."""
+
+    def _init_axis(self) -> None:
+        self.xaxis, self.yaxis = _TileX(self, clear=False), _TileY(self, clear=False)
+        for side, spine in self.spines.items():
+            spine.register_axis(self.xaxis if side in ("bottom", "top") else self.yaxis)
 
 
 class _PlainFormatter(FuncFormatter):

@@ -115,7 +115,7 @@ def contact_sheet(
     side, places, height = _grid(len(images), columns, _LABEL if labels is not None else 0.0)
     plate = Plate(title, height, caption, photo=True)
     for k, (image, (left, top)) in enumerate(zip(images, places, strict=True)):
-        show_tile(plate.axes_at(left, top, side, side), image)
+        show_tile(plate.tile_at(left, top, side, side), image)
         if labels is not None:
             text = fit(labels[k], side)
             plate.words(left + side / 2, top + side + 0.03, text, size=SMALL, ha="center")
@@ -207,7 +207,7 @@ def unit_sheet(study: Study, network: str, layer: str, unit: int, n: int = 12, c
     side, places, height = _grid(len(tops), columns, _LABEL)
     plate = Plate(f"{layer}:{unit} of the {network} network", height, _unit_caption(study, tops), photo=True)
     for top, (left, y) in zip(tops, places, strict=True):
-        axes = plate.axes_at(left, y, side, side)
+        axes = plate.tile_at(left, y, side, side)
         show_tile(axes, top.frame)
         mark_peak(axes, top)
         text = fit(top.category, side - Plate.text_width(number(top.peak)) - 0.08)

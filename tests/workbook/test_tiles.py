@@ -108,3 +108,31 @@ def test_images_of_equal_peaks_are_said_to_be_in_no_order():
     assert "The last 2 have equal peaks: their order says nothing." in tiles._unit_caption(study, tops)
     assert "equal peaks" not in tiles._unit_caption(study, tops[:2])
     assert "responds equally to all of them" in tiles._unit_caption(study, tops[1:])
+
+
+@pytest.mark.parametrize("frame", [None, "#d55e00"])
+def test_axes_for_tiles_look_as_others_do(frame):
+    """Only their ticks are not made."""
+    image = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    found = []
+    for name in ("axes_at", "tile_at"):
+        plate = style.Plate("A title", 1.5, "a caption")
+        axes = getattr(plate, name)(0.5, 0.2, 1.2, 1.2)
+        tiles.show_tile(axes, image, frame=frame)
+        axes.plot([5, 20], [10, 12], "o-")
+        axes.contour(image[..., 0] > 200, [0.5])
+        axes.set(xlim=(0, 40), ylim=(30, 0))
+        assert len(axes.get_xticks()) == len(axes.get_yticks()) == 0
+        found.append(plate.encode())
+    assert found[0] == found[1]
+
+
+def test_axes_for_tiles_make_ticks_where_somebody_wants_them():
+    plate = style.Plate("", 1.0)
+    axes = plate.tile_at(0.5, 0.0, 2.0, 0.5)
+    axes.set_xticks([0.2, 0.5], ["a", "b"])
+    axes.minorticks_on()
+    plate.encode()
+    assert [one.get_text() for one in axes.get_xticklabels()] == ["a", "b"]
+    assert len(axes.xaxis.majorTicks) == 2
+    assert len(axes.yaxis.get_major_ticks()) == len(axes.get_yticks()) > 0

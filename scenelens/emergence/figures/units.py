@@ -133,7 +133,7 @@ def _unit_line(plate: Plate, view: _UnitView, left: float, top: float, side: flo
     plate.words(left, top + side / 2 + 0.02, f"{view.score:.2f}", size=SMALL, color=SOFT)
     n = len(view.images)
     if n:  # one image of them all: an axes for each would take seconds
-        axes = plate.axes_at(left + 0.42, top, n * side + (n - 1) * _GAP, side)
+        axes = plate.tile_at(left + 0.42, top, n * side + (n - 1) * _GAP, side)
         show_tile(axes, _strip(view.images, _GAP / side))
 
 

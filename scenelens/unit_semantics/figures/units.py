@@ -70,7 +70,7 @@ def figure_6_units(labels: LabelSet, shown: Sequence[_UnitEvidence]) -> Plate:
         _unit_words(plate, unit.label, top, side)
         for column, one in enumerate(unit.images):
             color = None if one.fits is None else (RIGHT if one.fits else WRONG)
-            axes = plate.axes_at(1.9 + column * (side + _GAP), top, side, side)
+            axes = plate.tile_at(1.9 + column * (side + _GAP), top, side, side)
             show_tile(axes, dimmed(one.top.frame, one.mask), frame=color)
         top += side + _GAP
     return plate
