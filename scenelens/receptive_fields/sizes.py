@@ -60,9 +60,20 @@ def field_sizes(atlas: Atlas, cut: float = HALF) -> pd.DataFrame:
     CannotAnswerError
         If no unit has been measured; ``atlas.grow(2, seconds=60)`` computes a sample.
     """
+    return _sizes(_samples(atlas), cut)
+
+
+#: (depth, network, layer) -> the fields of the layer's sample.
+_Samples = dict[tuple[int, str, str], list[EmpiricalRF]]
+
+
+def _samples(atlas: Atlas) -> _Samples:
+    return {(depth, name, layer): atlas.parts[name].sample(layer) for depth, name, layer in atlas.layers()}
+
+
+def _sizes(samples: _Samples, cut: float) -> pd.DataFrame:
     rows = []
-    for depth, network, layer in atlas.layers():
-        fields = atlas.parts[network].sample(layer)
+    for (depth, network, layer), fields in samples.items():
         about = {"network": network, "depth": depth, "layer": layer}
         rows += [about | _row_at(field, cut) for field in fields]
     if not rows:
@@ -114,16 +125,16 @@ def table_2(atlas: Atlas, cut: float | Sequence[float] = HALF) -> pd.DataFrame:
     The interval is Student's, narrowed by the factor sqrt(1 - n / units): where all units of a layer were
     measured nothing is left to chance, and low = mean = high. With one unit it is unknown.
     """
-    rows = []
+    rows, samples = [], _samples(atlas)
     for one in cut if isinstance(cut, Sequence) else (cut,):
-        sizes = field_sizes(atlas, one)
+        sizes = _sizes(samples, one)
         for (network, depth), found in sizes.groupby(["network", "depth"], sort=False):
             units = atlas.part(str(network)).units(found["layer"].iloc[0])
             row = {"network": network, "depth": depth, **_summary(found, units)}
             rows.append(row | {"n_images": atlas.n_images, "cut": one})
     table = pd.DataFrame(rows)
     table["paper"] = [_papers(row) for row in table.to_dict("records")]
-    whole = [atlas.part(row.network).sample(row.layer)[0].theoretical.whole for row in table.itertuples()]
+    whole = [samples[row.depth, row.network, row.layer][0].theoretical.whole for row in table.itertuples()]
     if any(whole):
         table["whole"] = whole
     return table

@@ -15,6 +15,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,18 @@ _RELATIVE, _OF_HIGHEST = 1e-3, 1e-5
 _CHANGED = "ablated"  # among the numbers of a network that has units switched off
 
 _Behaviour = dict[str, np.ndarray]
-#: Module -> what it looked like when it was last run, and what it computed then.
-_LAST: weakref.WeakKeyDictionary[nn.Module, tuple[Any, _Behaviour]] = weakref.WeakKeyDictionary()
+
+
+@dataclass
+class _LastRun:
+    """What a module looked like when it was last run, what it computed, and the variant's names in files."""
+
+    looks: Any
+    behaviour: _Behaviour
+    names: dict[Path, str] = field(default_factory=dict)
+
+
+_LAST: weakref.WeakKeyDictionary[nn.Module, _LastRun] = weakref.WeakKeyDictionary()
 #: File -> what networks of this key computed, by the names of their variants.
 _SEEN: dict[Path, dict[str, _Behaviour]] = {}
 
@@ -59,15 +71,10 @@ def network_variant(network: Network, folder: Path | str | None) -> str:
     if folder is None:
         return ""
     path = Path(folder) / "behaviour" / f"{file_name(network.name)}-{cache_key(network_inputs(network))}.npz"
-    now = _behaviour(network)
-    name = _known_name(path, now)
-    if name is not None:
-        return name
-    with one_writer(path):
-        # Another process may have written it. What only this process knows could not be written.
-        _SEEN[path] = (read_cached(path, _unpack) or {}) | _SEEN[path]
-        name = _known_name(path, now)
-        return _remember(path, now) if name is None else name
+    last = _last_run(network)
+    if last.names.get(path) not in _SEEN.get(path, {}):
+        last.names[path] = _name(path, last.behaviour)
+    return last.names[path]
 
 
 def variant_parts(network: Network, folder: Path | str | None) -> list[str]:
@@ -89,6 +96,18 @@ def variant_parts(network: Network, folder: Path | str | None) -> list[str]:
     return [f"variant {variant}"] if variant else []
 
 
+def _name(path: Path, now: _Behaviour) -> str:
+    """The variant's name in a file; a behaviour that is new there is written."""
+    name = _known_name(path, now)
+    if name is not None:
+        return name
+    with one_writer(path):
+        # Another process may have written it. What only this process knows could not be written.
+        _SEEN[path] = (read_cached(path, _unpack) or {}) | _SEEN[path]
+        name = _known_name(path, now)
+        return _remember(path, now) if name is None else name
+
+
 def _known_name(path: Path, now: _Behaviour) -> str | None:
     if path not in _SEEN:
         _SEEN[path] = read_cached(path, _unpack) or {}
@@ -107,22 +126,23 @@ def _remember(path: Path, now: _Behaviour) -> str:
     return name
 
 
-def _behaviour(network: Network) -> _Behaviour:
+def _last_run(network: Network) -> _LastRun:
+    """The last run of a network; it is run now where anything about it may have changed since then."""
     module = network.module
-    changed = ablated(module)
-    looks = (_looks(module), _weight_sums(module).tobytes(), changed)
+    parts, changed = list(module.named_modules()), ablated(module)
+    looks = (_looks(parts), _weight_sums(module).tobytes(), changed)
     last = _LAST.get(module)
-    if last is not None and last[0] == looks and not _runs_other_code(module):
-        return last[1]
+    if last is not None and last.looks == looks and not _runs_other_code(one for _, one in parts):
+        return last
     behaviour = _run(network) | {"weights": _weight_sums(module)}
     if changed:
         # On two images a unit that is switched off may have been silent anyway.
         behaviour[_CHANGED] = np.frombuffer(bytes.fromhex(digest(changed)), np.uint8)
-    _LAST[module] = (looks, behaviour)
-    return behaviour
+    _LAST[module] = last = _LastRun(looks, behaviour)
+    return last
 
 
-def _looks(module: nn.Module) -> list[Any]:
+def _looks(parts: Iterable[tuple[str, nn.Module]]) -> list[Any]:
     """What usually differs where a module was changed in place; comparing it takes a millisecond."""
     return [
         (
@@ -130,23 +150,29 @@ def _looks(module: nn.Module) -> list[Any]:
             id(getattr(type(one).forward, "__code__", None)),
             id(one.__dict__.get("forward")),
             one.training,
-            [(name, repr(value)) for name, value in one.__dict__.items() if isinstance(value, _PLAIN)],
+            [
+                (name, repr(value))
+                for name, value in one.__dict__.items()
+                if name not in _TORCHS_OWN and isinstance(value, _PLAIN)
+            ],
         )
-        for path, one in module.named_modules()
+        for path, one in parts
     ]
 
 
 _PLAIN = (bool, int, float, str, tuple)
+_MODULES = (nn.Module, Network)
+_TORCHS_OWN = frozenset(vars(nn.Module()))  # attributes of every module; they hold no setting of a layer
 
 
-def _runs_other_code(module: nn.Module) -> bool:
+def _runs_other_code(parts: Iterable[nn.Module]) -> bool:
     """Whether somebody's function, or another network, runs with the module. These can change at any time."""
-    for one in module.modules():
+    for one in parts:
         added = [*one._forward_hooks.values(), *one._forward_pre_hooks.values()]
         if any(not str(getattr(each, "__module__", "")).startswith("scenelens.") for each in added):
             return True
-        held = [value for value in one.__dict__.values() if isinstance(value, nn.Module | Network)]
-        if held or "forward" in one.__dict__:
+        own = (value for name, value in one.__dict__.items() if name not in _TORCHS_OWN)
+        if "forward" in one.__dict__ or any(isinstance(value, _MODULES) for value in own):
             return True
     return False
 
@@ -158,7 +184,8 @@ def _weight_sums(module: nn.Module) -> np.ndarray:
         flat = value.detach().contiguous().reshape(-1).view(torch.uint8)
         whole = len(flat) // 8 * 8
         # Sums of 64-bit numbers wrap around, which does no harm here.
-        sums += [flat[:whole].view(torch.int64).sum().item(), flat[whole:].sum(dtype=torch.int64).item()]
+        sums.append(flat[:whole].view(torch.int64).sum().item())
+        sums.append(flat[whole:].sum(dtype=torch.int64).item() if whole < len(flat) else 0)
     return np.array(sums, np.int64)
 
 
