@@ -33,6 +33,10 @@ from scipy.stats import DegenerateDataWarning, bootstrap, rankdata, t
 
 from scenelens.errors import SceneLensError
 
+#: Statistics that numpy computes of many rows at once, to the same bits as row by row.
+_ALONG_AXES = (np.mean, np.median, np.sum)
+_NUMBERS_AT_ONCE = 1 << 20  # of resamples that are in memory together
+
 
 def wilson_interval(
     k: float | np.ndarray | Sequence[float],
@@ -387,7 +391,7 @@ def paired_difference_interval(
     """
     return bca_interval(
         _known_pairs(first, second),
-        lambda rows: statistic(rows[:, 0]) - statistic(rows[:, 1]),
+        _Difference(statistic),
         seed,
         n_resamples,
         confidence,
@@ -533,16 +537,32 @@ def _expanded_tail(n: int, confidence: float) -> float:
     return max(NormalDist().cdf(math.sqrt(n / (n - 1)) * float(t.ppf(tail, n - 1))), tail / 25)
 
 
-def _resampled(
-    cases: np.ndarray, statistic: Callable[[np.ndarray], float], seed: int, n_resamples: int
-) -> np.ndarray:
+class _Difference:
+    """The statistic of the first column minus that of the second; with an axis, of each resample."""
+
+    def __init__(self, of: Callable[..., Any]) -> None:
+        self.of = of
+
+    def __call__(self, rows: np.ndarray, axis: int | None = None) -> Any:
+        how = {} if axis is None else {"axis": axis}
+        return self.of(rows[..., 0], **how) - self.of(rows[..., 1], **how)
+
+
+def _resampled(cases: np.ndarray, statistic: Callable[..., Any], seed: int, n_resamples: int) -> np.ndarray:
     """The statistic of each resample, (n_resamples,); of fewer than two cases none, (0,)."""
     if n_resamples < 1:
         raise SceneLensError(f"a bootstrap needs at least one resample, not {n_resamples}.")
-    n = len(cases)
-    rng = np.random.default_rng(seed)
+    n, rng = len(cases), np.random.default_rng(seed)
     draws = n_resamples if n > 1 else 0
-    return np.array([statistic(cases[rng.integers(n, size=n)]) for _ in range(draws)], float)
+    paired = isinstance(statistic, _Difference)
+    plain = statistic.of if isinstance(statistic, _Difference) else statistic
+    if cases.ndim != 1 + paired or not any(plain is one for one in _ALONG_AXES):
+        return np.array([statistic(cases[rng.integers(n, size=n)]) for _ in range(draws)], float)
+    # Many resamples at once, drawn in the same order: so the numbers are the same, bit for bit.
+    step = max(1, _NUMBERS_AT_ONCE // max(1, cases.size))
+    sizes = [min(step, draws - start) for start in range(0, draws, step)]
+    found = [statistic(cases[rng.integers(n, size=(size, n))], axis=1) for size in sizes]
+    return np.concatenate([np.empty(0), *found])
 
 
 def _known_pairs(first: np.ndarray | Sequence[float], second: np.ndarray | Sequence[float]) -> np.ndarray:

@@ -13,6 +13,8 @@ from scipy.stats import binomtest, bootstrap, norm, pearsonr, spearmanr, t
 
 from scenelens.errors import SceneLensError
 from scenelens.intervals import (
+    _Difference,
+    _resampled,
     bca_interval,
     bootstrap_interval,
     correlation_interval,
@@ -140,6 +142,19 @@ def test_bca_leaves_out_resamples_without_a_value():
     half = lambda rows: math.nan if not rows.any() else rows[rows > 0].mean() + rows.mean()  # noqa: E731
     low, high = bca_interval(values, half)
     assert 1 < low < 1.5 < high <= 2
+
+
+@pytest.mark.parametrize("statistic", [np.mean, np.median, np.sum])
+@pytest.mark.parametrize("n", [2, 7, 150, 3001])
+def test_resamples_drawn_at_once_are_those_drawn_one_by_one(statistic, n, monkeypatch):
+    monkeypatch.setattr("scenelens.intervals._NUMBERS_AT_ONCE", 10_000)  # the last lot is smaller
+    rng = np.random.default_rng(n)
+    for cases in (rng.lognormal(size=n), rng.random(n) < 0.5, rng.integers(9, size=n)):
+        slowly = _resampled(cases, lambda rows: statistic(rows), 1, 101)
+        assert _resampled(cases, statistic, 1, 101).tobytes() == slowly.tobytes()
+    pairs = rng.lognormal(size=(n, 2))
+    slowly = _resampled(pairs, lambda rows: statistic(rows[:, 0]) - statistic(rows[:, 1]), 1, 101)
+    assert _resampled(pairs, _Difference(statistic), 1, 101).tobytes() == slowly.tobytes()
 
 
 def test_the_difference_of_pairs():
