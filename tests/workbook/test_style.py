@@ -97,9 +97,9 @@ def test_a_word_wider_than_the_page_is_cut_and_loses_nothing():
 
 
 def test_very_long_names_take_no_time():
-    started = time.perf_counter()
+    started = time.process_time()
     contact_sheet([np.zeros((8, 8, 3), np.uint8)], ["w" * 1_000_000], title="$" * 2000).encode(dpi=30)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("name", FORMULAS)
