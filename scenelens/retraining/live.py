@@ -273,7 +273,7 @@ def _described(live: LiveTraining) -> Sentences:
     n, k = int(network["held_out"]), int(network["held_out_right"])
     text = (
         f"**{named(live.run)}**, trained here on {one['cards']['scene']['presentations']:,} pictures: right "
-        f"{percent(k / n)} (95% interval {interval(*wilson_interval(k, n))}, n = {n}); "
+        f"{percent(k / n)} (95% interval {interval(*wilson_interval(k, n))}, n = {n:,}); "
         f"{network['detectors']} of {network['units']} units detect an object; mean AP of best units "
         f"{network['ap']:.2f} (chance {network['ap_chance']:.2f}). "
     )

@@ -51,9 +51,9 @@ def paper_and_ours(verdicts: Verdicts) -> Plate:
     plate = Plate(
         "The paper's numbers and ours",
         body,
-        f"Black rings: the paper. Filled marks: this study, with lines for 95% intervals where there is one. "
-        f"{len(table)} numbers of {claims} claims; the number before a name is the claim's. Each mark "
-        "rests on the networks, images and units that its card names.",
+        f"Black rings: the paper, or a later study. Filled marks: this study, with lines for 95% intervals "
+        f"where there is one. {len(table)} numbers of {claims} claims; the number before a name is the "
+        "claim's. Each mark rests on the networks, images and units that its card names.",
     )
     _legend(plate, [one for one in _TONES if one in set(table.verdict)])
     top = 0.3

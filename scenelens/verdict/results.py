@@ -184,7 +184,7 @@ class _Results:
     def _known_retraining(self) -> RetrainingTables:
         if self.study.shipped_folder is None:
             raise CannotAnswerError(
-                "it takes networks trained in edited worlds, and photographs cannot be edited."
+                "it takes networks trained in edited worlds, and only the package's own world has such."
             )
         tables = retraining.read_retraining()
         if tables.about["study"] != self.study.name:

@@ -112,8 +112,7 @@ CLAIMS = (
         "because", "4.1", "Why objects emerge",
         "Objects emerge because they tell scenes apart.",
         "Holds if each comparison's interval lies above 0: an object gains when it comes to tell a scene, by "
-        "more than when it becomes as much more frequent, and there are fewer detectors where objects tell "
-        "nothing.",
+        "more than when its frequency changes, and there are fewer detectors where objects tell nothing.",
         (_NOTEBOOK, "What the interventions say"), _because, (),
     ),
     _Claim(

@@ -411,7 +411,7 @@ def test_nothing_is_switched_off_for_the_verdict(tmp_path):
     found = results._Results(open_study(write_tiny_study(tmp_path, 8)))
     with pytest.raises(CannotAnswerError, match="notebook 05 does that"):
         found.ablation()
-    with pytest.raises(CannotAnswerError, match="photographs cannot be edited"):
+    with pytest.raises(CannotAnswerError, match="only the package's own world"):
         found.retrained()
 
 
