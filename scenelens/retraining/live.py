@@ -26,7 +26,7 @@ from scenelens.retraining.duration import _expected_seconds
 from scenelens.retraining.plan import _plan, _Run
 from scenelens.retraining.tables import RetrainingTables, read_retraining
 from scenelens.sceneworld import Recipe, train
-from scenelens.sentences import Sentences, interval, named, percent
+from scenelens.sentences import Sentences, interval, named, percent, words
 from scenelens.studies import StudyFile
 
 #: Small groups, because a stopped training goes on after the last group.
@@ -45,13 +45,13 @@ class LiveTraining:
         The network's name in the plan; '' where none was chosen.
     folder : pathlib.Path
         Where this recipe's networks are.
-    seen : int
-        How many pictures it was shown, where it was stopped; 0 where it was not.
+    stopped : int or None
+        How many pictures it had been shown when the reader stopped it; None where it is trained and measured.
     """
 
     run: str
     folder: Path
-    seen: int = 0
+    stopped: int | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -109,11 +109,16 @@ def train_live(intervention: object = ..., progress: bool = True) -> LiveTrainin
     if intervention is None or intervention is ...:
         return LiveTraining("", folder)
     run = _find_run(intervention)
-    if not _card(folder, run).exists():
-        seen = _trained(run, folder, progress)
-        if seen:
-            return LiveTraining(run.name, folder, seen)
-    _measure(StudyFile.read(StudyFile.find(_STUDY)), run, folder, is_known=False)
+    shown = _Shown(run.name, progress)
+    try:
+        if not _card(folder, run).exists():
+            _announce(run, folder / "work", progress)
+            _train(run, folder, shown)
+        _measure(StudyFile.read(StudyFile.find(_STUDY)), run, folder, is_known=False)
+    except KeyboardInterrupt:
+        return LiveTraining(run.name, folder, shown.seen)
+    finally:
+        shown.close()
     return LiveTraining(run.name, folder)
 
 
@@ -124,29 +129,11 @@ def _find_run(intervention: object) -> _Run:
     return runs[str(intervention)]
 
 
-def _trained(run: _Run, folder: Path, progress: bool) -> int:
-    """Train a network; 0 where it is trained, how many pictures it was shown where it was stopped."""
-    work = folder / "work"
-    _announce(run, work, progress)
-    bar = Announcer(progress).bar(0, f"{run.name}, pictures shown")
-    at = _Shown(bar)
-    try:
-        train(
-            run.task,
-            _recipe_of(run),
-            work,
-            folder,
-            keep_pictures=True,
-            name=run.name,
-            world=run.world,
-            watch=at,
-        )
-    except KeyboardInterrupt:
-        return max(at.seen, 1)
-    finally:
-        bar.close()
+def _train(run: _Run, folder: Path, shown: _Shown) -> None:
+    """Train a network, or go on where it was stopped."""
+    work, recipe = folder / "work", _recipe_of(run)
+    train(run.task, recipe, work, folder, keep_pictures=True, name=run.name, world=run.world, watch=shown)
     _tidy(run, work)
-    return 0
 
 
 def _recipe_of(run: _Run) -> Recipe:
@@ -156,16 +143,23 @@ def _recipe_of(run: _Run) -> Recipe:
 class _Shown:
     """Moves a bar with each step of a training, and says the loss and the share of right answers."""
 
-    def __init__(self, bar: tqdm) -> None:
-        self.bar, self.seen = bar, 0
+    def __init__(self, name: str, progress: bool) -> None:
+        self.seen, self._name, self._progress = 0, name, progress
+        self._bar: tqdm | None = None
 
     def __call__(self, seen: int, total: int, loss: float, right: float) -> None:
-        if not self.seen:  # a training that goes on does not begin at 0
-            self.bar.reset(total)
-            self.bar.initial = self.bar.n = self.bar.last_print_n = seen
-        self.bar.set_postfix_str(f"loss {loss:.2f}, {percent(right)} right", refresh=False)
-        self.bar.update(seen - self.bar.n)
+        if self._bar is None:
+            self._bar = Announcer(self._progress).bar(total, self._name)
+            # A training that goes on does not begin at 0, and its pace is that of now.
+            self._bar.initial = self._bar.n = self._bar.last_print_n = self.seen = seen
+        self._bar.set_postfix_str(f"loss {loss:.2f}, {percent(right)} right", refresh=False)
+        self._bar.update(seen - self.seen)
         self.seen = seen
+
+    def close(self) -> None:
+        """Leave the bar as it is now."""
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _announce(run: _Run, work: Path, progress: bool) -> None:
@@ -263,21 +257,50 @@ def _described(live: LiveTraining) -> Sentences:
     if not live.run:
         names = ", ".join(named(run.name) for run in _plan())
         return Sentences(f"✏️ No intervention is chosen yet: put one of these in place of the dots: {names}.")
-    if live.seen:
+    if live.stopped is not None:
+        after = f" after {live.stopped:,} pictures" if live.stopped else ""
         return Sentences(
-            f"**{named(live.run)}** was stopped after {live.seen:,} pictures. Run the cell again to go on: "
+            f"**{named(live.run)}** was stopped{after}. Run the cell again to go on: "
             "no more than the last group of pictures is repeated."
         )
     one = _measured(live.folder)[live.run]
     (network,) = one["rows"]["networks"]
     n, k = int(network["held_out"]), int(network["held_out_right"])
+    ap = network["ap"]
+    finds = "" if math.isnan(ap) else f"; mean AP of best units {ap:.2f} (chance {network['ap_chance']:.2f})"
     text = (
-        f"**{named(live.run)}**, trained here on {one['cards']['scene']['presentations']:,} pictures: right "
-        f"{percent(k / n)} (95% interval {interval(*wilson_interval(k, n))}, n = {n:,}); "
-        f"{network['detectors']} of {network['units']} units detect an object; mean AP of best units "
-        f"{network['ap']:.2f} (chance {network['ap_chance']:.2f}). "
+        f"**{named(live.run)}**, trained here: right {percent(k / n)} (95% interval "
+        f"{interval(*wilson_interval(k, n))}, n = {n:,}); {network['detectors']} of {network['units']} units "
+        f"detect an object{finds}. {_what_to_compare(live)}"
     )
-    return Sentences(text + _what_to_compare(live))
+    return Sentences("\n".join([text, "", *_lines(live)]))
+
+
+def _lines(live: LiveTraining) -> list[str]:
+    """This network, others of its recipe and those of the tables, a line each."""
+    table = live.table
+    edited = {run.name: run.object for run in _plan()}[live.run]
+    shown = table[table.object == edited] if edited else table.drop_duplicates(["network", "trained"])
+    lines = []
+    for row in shown.itertuples():
+        line = (
+            f"- {named(row.network)} ({row.trained}, {row.shown:,.0f} pictures): right {percent(row.right)}, "
+        )
+        line += f"{row.detectors:.0f} detectors"
+        if edited:
+            ap = "" if row.object_ap != row.object_ap else f", AP of the best one {row.object_ap:.2f}"
+            line += f"; {named(words(edited))}: {_plain(row.units)} units{ap}"
+        lines.append(f"{line}.")
+    return lines
+
+
+def _plain(value: float) -> str:
+    """A mean of counts, or a count.
+
+    >>> _plain(2.0), _plain(7 / 3)
+    ('2', '2.3')
+    """
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def _what_to_compare(live: LiveTraining) -> str:

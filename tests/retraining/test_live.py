@@ -40,6 +40,10 @@ def here(tmp_path, monkeypatch):
     return made
 
 
+def said_of(network):
+    return str(network.describe())
+
+
 def test_without_a_choice_nothing_is_trained(here):
     for choice in (..., None):
         found = train_live(choice)
@@ -63,6 +67,10 @@ def test_a_network_is_trained_once_measured_and_set_beside_the_tables(here, caps
     assert first.describe() == again.describe()
     assert "right 8% (95% interval 6–9%, n = 2,000); 5 of 16 units detect an object" in first.describe()
     assert "train unchanged_0 in the same way" in first.describe()
+    assert "- everywhere_barn (here, 112,000 pictures): right 8%, 5 detectors; barn: 2 units, AP" in said_of(
+        first
+    )
+    assert "- unchanged (tables, mean of 3" in said_of(first)
     table = first.table.set_index("trained")
     assert table.index.tolist() == ["here", "tables", "tables, mean of 3"]
     assert table.units.tolist() == [2, 0, 3]
@@ -96,11 +104,24 @@ def test_a_stopped_training_says_how_far_it_is_and_goes_on(here, monkeypatch):
     monkeypatch.setattr(live, "train", stops)
     found = train_live("more_frequent_cat", progress=False)
     assert isinstance(found, LiveTraining)
-    assert found.seen == 640
+    assert found.stopped == 640
     assert "stopped after 640 pictures. Run the cell again" in found.describe()
     assert found.table.empty
     monkeypatch.setattr(live, "train", trains)
-    assert not train_live("more_frequent_cat", progress=False).seen
+    assert train_live("more_frequent_cat", progress=False).stopped is None
+
+
+def test_a_stop_while_it_is_measured_goes_on_with_measuring(here, monkeypatch):
+    measures = live._measure
+
+    def stops(*given, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(live, "_measure", stops)
+    assert train_live("rarer_barn", progress=False).stopped == 128
+    monkeypatch.setattr(live, "_measure", measures)
+    assert train_live("rarer_barn", progress=False).stopped is None
+    assert len(here) == 1  # it was not trained again
 
 
 def test_the_recipe_is_that_of_the_tables_but_short():
