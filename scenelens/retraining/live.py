@@ -283,10 +283,9 @@ def _lines(live: LiveTraining) -> list[str]:
     shown = table[table.object == edited] if edited else table.drop_duplicates(["network", "trained"])
     lines = []
     for row in shown.itertuples():
-        line = (
-            f"- {named(row.network)} ({row.trained}, {row.shown:,.0f} pictures): right {percent(row.right)}, "
-        )
-        line += f"{row.detectors:.0f} detectors"
+        pictures = "" if row.shown != row.shown else f", {row.shown:,.0f} pictures"
+        line = f"- {named(row.network)} ({row.trained}{pictures}): right {percent(row.right)}, "
+        line += f"{_plain(row.detectors)} detectors"
         if edited:
             ap = "" if row.object_ap != row.object_ap else f", AP of the best one {row.object_ap:.2f}"
             line += f"; {named(words(edited))}: {_plain(row.units)} units{ap}"
