@@ -120,7 +120,7 @@ def mean_effects(effects: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> toward = {"object": ["cat", "rug"], "kind": "diagnosticity", "measure": "ap", "toward": [0.1, 0.3]}
-    >>> mean_effects(pd.DataFrame(toward)).round(2)[["what", "n", "mean", "low", "high"]].values.tolist()[0]
+    >>> mean_effects(pd.DataFrame(toward)).round(2)[["what", "n", "mean", "low", "high"]].values.tolist()[3]
     ['diagnosticity', 2, 0.2, -1.07, 1.47]
     """
     rows = []
@@ -229,7 +229,9 @@ def because_tests(tables: RetrainingTables) -> pd.DataFrame:
         rows.append(
             {"question": "objects", "measure": measure, "n": len(now), "mean": mean, "low": low, "high": high}
         )
-    return pd.DataFrame(rows)[["question", "measure", "n", "mean", "low", "high"]]
+    order = {question: place for place, question in enumerate((_EDITED[0], "difference", "objects"))}
+    table = pd.DataFrame(rows)[["question", "measure", "n", "mean", "low", "high"]]
+    return table.sort_values("question", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
 def _keeps_objects(networks: pd.DataFrame) -> pd.Series:

@@ -62,7 +62,7 @@ def edits_figure(effects: pd.DataFrame) -> Plate:
             axes.set_yticks(
                 range(len(objects)), [fit(words(one), 0.9) if not column else "" for one in objects]
             )
-    _key(plate, "the unchanged world: networks, and where one more would lie")
+    _key(plate, effects.low.notna().any())
     return plate
 
 
@@ -84,8 +84,10 @@ def _objects_panel(axes: Axes, rows: pd.DataFrame, objects: list[str], most: flo
         )
     axes.set(xlim=(0, most), ylim=(len(objects) - 0.5, -0.5))
     axes.tick_params(axis="y", length=0)
-    _inner_ticks(axes)
-    if rows.empty:
+    if not rows.empty:
+        _inner_ticks(axes)
+    else:
+        axes.set_xticks([])
         style = {"size": SMALL, "color": SOFT, "ha": "center", "va": "center", "transform": axes.transAxes}
         axes.text(0.5, 0.5, "not measured yet", **style)
 
@@ -111,12 +113,14 @@ def _inner_ticks(axes: Axes) -> None:
     axes.grid(True, axis="x", color=HAIR, lw=0.4)
 
 
-def _key(plate: Plate, text: str) -> None:
+def _key(plate: Plate, with_band: bool) -> None:
     """What the marks mean, in one line above the panels."""
+    text = "networks of the unchanged world" + (", and where one more would lie" if with_band else "")
     axes = plate.axes_at(0.1, 0.0, 7.0, 0.18)
     axes.axis("off")
     axes.set(xlim=(0, 7.0), ylim=(0, 1), xticks=[], yticks=[])
-    axes.add_patch(Rectangle((0.0, 0.1), 0.45, 0.8, color=_BAND, lw=0))
+    if with_band:
+        axes.add_patch(Rectangle((0.0, 0.1), 0.45, 0.8, color=_BAND, lw=0))
     axes.scatter([0.12, 0.22, 0.32], [0.5] * 3, s=16, facecolors="none", edgecolors=SOFT, linewidths=1.0)
     axes.text(0.53, 0.5, text, size=SMALL, va="center", color=INK)
 
@@ -180,7 +184,7 @@ def networks_figure(tables: RetrainingTables, kind: str) -> Plate:
     ]
     for place, text in enumerate(rights):
         plate.words(6.95, 0.28 + (place + 0.5) * _ROW, text, size=SMALL, ha="right", va="center")
-    _key(plate, "networks of the unchanged world, and where one more would lie")
+    _key(plate, effects.low.notna().any())
     return plate
 
 
