@@ -56,7 +56,7 @@ def test_the_slider_switches_the_first_units_off(notebook):
 
 def test_the_minimal_image_stands_beside_the_image(notebook):
     changed(notebook, notebook.widget("sl-minimal").click)
-    expect(notebook.status()).to_contain_text("minimal image")
+    expect(notebook.status()).to_contain_text("2 units off")
 
 
 def test_another_image(notebook):
