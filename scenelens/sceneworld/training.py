@@ -159,9 +159,11 @@ class Recipe:
         return range(group * self.group, min((group + 1) * self.group, self.n_images))
 
 
-#: Hours on two cores: 460,800 presentations of 153,600 images, each seen three times.
+#: What made the shipped weights, about 45 minutes a network on two cores with bfloat16 arithmetic, hours without: 460,800
+#: presentations of 153,600 images, each seen three times.
 LONG = Recipe()
-#: An hour on two cores, and what made the shipped weights: 112,000 presentations of 16,000 images, each seven times.
+#: For a laptop, an hour on two cores: 112,000 presentations of 16,000 images, each seven times. One run named 86.5% of 2,000
+#: unseen scenes and 98.9% of the objects; the long recipe 93.5% and 99.9%.
 SHORT = Recipe(n_images=16_000, group=16_000, passes=7, bfloat16=False)
 
 
@@ -465,7 +467,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--work", type=Path, default=HERE.build / "train")
     parser.add_argument("--out", type=Path, default=HERE.data / "sceneworld" if HERE.writes_data else Path("sceneworld-networks"))
-    parser.add_argument("--long", action="store_true", help="four times as many presentations: hours on two cores")
+    longer = "the recipe of the shipped weights, four times as long: 93.5%% of 2,000 unseen scenes right, the short one 86.5%%"
+    parser.add_argument("--long", action="store_true", help=longer)
     parser.add_argument("--seeds", type=int, nargs="+", help="train one network for each seed, <kind>_<seed>")
     parser.add_argument("--name", help="name of the files of the one network that is trained (default: <task>, or <task>_<seed>)")
     parser.add_argument("--keep-pictures", action="store_true", help="keep rendered images for the next network")

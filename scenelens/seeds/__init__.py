@@ -5,10 +5,10 @@ this workbook. An interval over images or units says how well these two are know
 training of the same kind would give, and that is what a sentence about scene training needs.
 
 So SceneWorld's two networks were trained again, from five other random starts each, on the same pictures and
-with one recipe: narrower (a quarter of the paper's channels, where the workbook's pair has half), so that all
-ten fit into an evening. No weights come with the package, but small tables of what the workbook's own
-functions measured of these networks; ``scenelens seeds`` makes them again. A second table follows one pair
-during its training: when do detectors appear?
+with one recipe: narrower (a quarter of the paper's channels, where the workbook's pair has half) and a
+quarter as long, so that all ten fit into an evening. No weights come with the package, but small tables of
+what the workbook's own functions measured of these networks; ``scenelens seeds`` makes them again. A second
+table follows the workbook's own pair during its training: when do detectors appear?
 
 >>> import scenelens as sl
 >>> tables = sl.seeds.read_seeds()  # doctest: +SKIP

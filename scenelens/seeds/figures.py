@@ -58,7 +58,8 @@ def _caption(values: pd.DataFrame, mine: pd.DataFrame, mark: str, chance: float)
     counts = values.groupby("network", sort=False).seed.nunique()
     listed = ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS if kind in counts.index)
     text = f"{mark}: networks of SceneWorld, each from a random start of its own ({listed})."
-    text += " Thick: this study's own networks, which are wider." if len(mine) else ""
+    if len(mine):
+        text += " Thick: this study's own networks, which are wider and were trained for longer."
     return text if math.isnan(chance) else f"{text} Dashed: chance, {chance:.0%}."
 
 

@@ -174,8 +174,8 @@ def _own_pair(
     unit = _find_measure(measure).unit
     width = _width(study.file.data["networks"][study.networks.main].get("width", 1.0))
     text = (
-        f"**The workbook's own pair** has {width} of the paper's channels, so it is no sixth training of the "
-        "same networks. "
+        f"**The workbook's own pair** has {width} of the paper's channels{_longer(tables)}, so it is no "
+        "sixth training of the same networks. "
     )
     if not outside:
         return f"{text}Each of its {len(values)} values lies within the range of the others of its kind."
@@ -184,6 +184,12 @@ def _own_pair(
     return (
         f"{text}{len(outside)} of its {len(values)} values {verb} outside of the range of its kind: {listed}."
     )
+
+
+def _longer(tables: SeedTables) -> str:
+    """How much longer the embedded pair was trained: it is what ``seen`` measured on the way."""
+    own, others = (tables.about.get(part, {}).get("presentations") for part in ("seen", "seeds"))
+    return f" and was shown {own:,} pictures, the others {others:,}" if own and others else ""
 
 
 def _is_outside(row: Mapping[str, Any]) -> bool:

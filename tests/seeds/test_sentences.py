@@ -34,7 +34,8 @@ def test_both_kinds_their_difference_and_the_least_p(tables, embedded):
 
 def test_where_the_own_pair_lies_is_said_with_its_width(tables, embedded):
     text = describe_seeds("detectors", embedded, _own(), tables)
-    assert "half of the paper's channels, so it is no sixth training" in text
+    assert "half of the paper's channels" in text
+    assert "so it is no sixth training" in text
     assert text.endswith(
         "1 of its 2 values lies outside of the range of its kind: pool5 object 30% (20% to 28%)."
     )

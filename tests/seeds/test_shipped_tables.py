@@ -7,7 +7,9 @@ import re
 
 import pytest
 
-from scenelens.seeds import describe_seeds, figures, read_seeds
+from scenelens.installation import HERE
+from scenelens.paper import PAIR
+from scenelens.seeds import describe_seeds, describe_seen, figures, read_seeds
 from scenelens.seeds.spread import MEASURES, _seed_values
 from scenelens.seeds.tables import COLUMNS, _shipped_folder
 from tests.figure_checks import assert_well_set
@@ -48,6 +50,16 @@ def test_shipped_counts_fit_each_other(shipped):
     for row in shipped.networks.itertuples():
         own = counted.loc[(row.network, row.seed)] if row.detectors else {"sum": 0, "size": 0}
         assert (row.detectors, row.objects) == (own["sum"], own["size"])
+
+
+def test_the_workbooks_own_pair_was_measured_on_its_way(shipped):
+    about, text = shipped.about, describe_seen(shipped)
+    for kind in PAIR:
+        card = json.loads((HERE.data / "sceneworld" / f"{kind}.json").read_text("utf-8"))
+        assert about["seen"]["weights"][f"{kind}_seen_{card['presentations']:07d}"] == card["weights_hash"]
+        assert card["presentations"] == about["seen"]["presentations"]
+        assert {"seed": card["recipe"]["seed"], **about["seen"]["recipe"]} == card["recipe"]
+        assert f"- {kind} network: after 7,168 pictures" in text
 
 
 def test_the_source_of_shipped_tables_is_complete(shipped):
