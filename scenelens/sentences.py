@@ -15,6 +15,7 @@ The scene network: 40% (95% interval 31–50%, n = 100).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -139,7 +140,7 @@ def words(name: object) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as whole per cent.
+    """Return a share as whole per cent; "0%" and "100%" only where it is none or all.
 
     Parameters
     ----------
@@ -155,8 +156,14 @@ def percent(share: float) -> str:
     --------
     >>> percent(0.404), percent(float("nan"))
     ('40%', '–')
+    >>> percent(1995 / 2000), percent(1.0), percent(1 / 2000)
+    ('99.8%', '100%', '0.05%')
     """
-    return "–" if share != share else f"{100 * share:.0f}%"
+    if share != share:
+        return "–"
+    rest = min(abs(share), abs(1 - share))  # of nothing, or of all
+    decimals = 0 if rest > 0.005 or rest < 1e-9 else math.ceil(-math.log10(100 * rest))
+    return f"{100 * share:.{decimals}f}%"
 
 
 def number(value: float) -> str:
@@ -203,7 +210,7 @@ def interval(low: float, high: float) -> str:
     >>> interval(0.31, 0.498)
     '31–50%'
     """
-    return f"{100 * low:.0f}–{100 * high:.0f}%"
+    return f"{percent(low).removesuffix('%')}–{percent(high)}"
 
 
 def share_text(share: float, low: float, high: float, n: int) -> str:

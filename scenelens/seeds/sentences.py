@@ -260,17 +260,27 @@ def _seen_line(kind: str, rows: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     first, last = rows.iloc[0], rows.iloc[-1]
-    half = rows[rows.detectors >= last.detectors / 2].iloc[0]
-    return (
-        f"- {kind} network: {_at(first)}; {_at(last)}. "
-        f"Half as many detectors as at the end are first there after {half.seen:,.0f} pictures."
-    )
+    return f"- {kind} network: {_at(first)}; {_at(last)}. {_when(rows)}"
+
+
+def _when(rows: pd.DataFrame) -> str:
+    """When detectors come, or that they become fewer; ``rows`` are one network's, the earliest first."""
+    first, last = rows.iloc[0], rows.iloc[-1]
+    if last.detectors > first.detectors:
+        half = rows[rows.detectors >= last.detectors / 2].iloc[0]
+        return f"Half as many detectors as at the end are first there after {half.seen:,.0f} pictures."
+    least = rows.loc[rows.detectors.idxmin()]
+    if last.detectors == first.detectors == least.detectors:
+        return "Their number is the same at both ends, and never lower."
+    turn = "" if least.seen == last.seen else f", after {least.detectors:.0f} at {least.seen:,.0f} pictures"
+    became = "as many as at first" if last.detectors == first.detectors else "fewer than at first"
+    return f"At the end there are {became}: {first.detectors:.0f}, then {last.detectors:.0f}{turn}."
 
 
 def _at(row: pd.Series) -> str:
     ap = "" if row.ap != row.ap else f", mean AP {row.ap:.3f} (chance {row.ap_chance:.3f})"
-    boxes = f", {row.boxes_right / row.boxes:.0%} of {row.boxes:,.0f} boxes right" if row.boxes else ""
+    boxes = f", {row.boxes_right / row.boxes:.0%} of {row.boxes:,.0f} boxes are right" if row.boxes else ""
     return (
-        f"after {row.seen:,.0f} pictures {row.right / row.images:.0%} right (n = {row.images:,.0f}), "
+        f"after {row.seen:,.0f} pictures {row.right:,.0f} of {row.images:,.0f} images are named right, "
         f"{row.detectors:.0f} of {row.units:.0f} units detect an object{ap}{boxes}"
     )

@@ -81,12 +81,25 @@ def test_no_training_at_all(tables, embedded):
 
 def test_when_detectors_appear(tables):
     text = describe_seen(tables)
-    assert "after 64,000 pictures 70% right (n = 100), 40 of 64 units detect an object" in text
+    assert "after 64,000 pictures 70 of 100 images are named right, 40 of 64 units detect an object" in text
     # Half of 40 is 20, which is there after 16,000; half of 10 is 5, and 9 are there after 16,000.
     assert text.count("Half as many detectors as at the end are first there after 16,000 pictures.") == 2
     assert "One training of each kind, so others may differ" in text
     alone = describe_seen(replace(tables, seen=tables.seen.query("network == 'scene'")))
     assert "One training of a scene network, so others may differ" in alone
+
+
+@pytest.mark.parametrize(("counts", "text"), [
+    ((20, 11, 12, 15), "fewer than at first: 20, then 15, after 11 at 4,000 pictures."),
+    ((20, 17, 12, 5), "fewer than at first: 20, then 5."),
+    ((9, 5, 7, 9), "as many as at first: 9, then 9, after 5 at 4,000 pictures."),
+    ((9, 9, 12, 9), "Their number is the same at both ends, and never lower."),
+])  # fmt: skip
+def test_detectors_may_become_fewer(tables, counts, text):
+    own = tables.seen[tables.seen.network == "object"].assign(detectors=counts)
+    found = describe_seen(replace(tables, seen=own))
+    assert text in found
+    assert "Half as many" not in found
 
 
 def test_nothing_measured_on_the_way(tmp_path):
