@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import nbformat
@@ -401,10 +402,19 @@ def test_single_units_matter_to_their_own_class():
     assert found.cases == {"image": 6, "unit": 5, "category": 3}
 
 
-def test_twenty_units_of_a_class():
+def test_twenty_units_of_a_class(monkeypatch):
+    """The balanced accuracies without a unit are 0.75, 0.625 and 0.5; with all units 0.875, 1 and 0.75."""
     found = made_up_effects(labelled=False)
     with pytest.raises(CannotAnswerError, match="too few here for a mean"):
         section_later._twenty_units(Stub(ablation=lambda: found))
+    one = (found.runs.way == "effect") & (found.runs.k == 1)
+    found = replace(found, runs=found.runs.assign(k=found.runs.k.where(~one, 20)))
+    monkeypatch.setattr(section_later, "_FEWEST_CATEGORIES", 3)
+    without, whole = section_later._twenty_units(Stub(ablation=lambda: found)).numbers
+    assert (without.ours, whole.ours) == pytest.approx((0.625, 0.875))
+    assert without.paper == 0.53
+    assert without.low < without.ours < without.high
+    assert without.n == "3 categories"
 
 
 def test_nothing_is_switched_off_for_the_verdict(tmp_path):
