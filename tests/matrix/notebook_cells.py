@@ -79,7 +79,7 @@ def run_notebook(path: Path, units: int = 2) -> list[Cell]:
     shell = InteractiveShell.instance(config=without_history, user_ns={"__name__": "__main__"})
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = {
-        number: _quicker("".join(cell["source"]), units)
+        number: quicker("".join(cell["source"]), units)
         for number, cell in enumerate(cells)
         if cell["cell_type"] == "code"
     }
@@ -135,8 +135,14 @@ def _run_once(shell: InteractiveShell, cell: Cell) -> Cell:
     return copy.copy(done)
 
 
-def _quicker(source: str, units: int) -> str:
-    """A cell that measures receptive fields for half a minute measures a few."""
+def quicker(source: str, units: int) -> str:
+    """A cell that measures receptive fields for half a minute measures a few.
+
+    Examples
+    --------
+    >>> quicker("atlas.grow(8, seconds=30)", units=1)
+    'atlas.grow(1, seconds=0.5)'
+    """
     return source.replace("atlas.grow(8, seconds=30)", f"atlas.grow({units}, seconds=0.5)").replace(
         "n_images=25", "n_images=3"
     )
