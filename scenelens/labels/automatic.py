@@ -444,6 +444,22 @@ class AutomaticLabels:
         return self.counts[layer]
 
     @staticmethod
+    def cached(paths: Mapping[str, Path]) -> dict[str, AutomaticLabels]:
+        """Read labels from cache files, and compute none.
+
+        Parameters
+        ----------
+        paths : mapping of str to pathlib.Path
+            A file for each name.
+
+        Returns
+        -------
+        dict of str to AutomaticLabels
+            Without those that are missing or damaged.
+        """
+        return _read_labels(paths)
+
+    @staticmethod
     def load_or_compute(
         paths: Mapping[str, Path], make: Callable[[list[str]], list[AutomaticLabels]]
     ) -> dict[str, AutomaticLabels]:

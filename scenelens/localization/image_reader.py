@@ -7,6 +7,7 @@ at, and computes what there is to see. It needs no notebook; `localize_image` sh
 from __future__ import annotations
 
 import functools
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ import traitlets
 
 from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
+from scenelens.localization.examples import _judged, _shown
 from scenelens.localization.localizer import LEAST, Localization
 from scenelens.localization.study_localizers import StudyLocalizer
+from scenelens.localization.truth import ImageConcepts
 from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import one_line, percent, words
 from scenelens.studies import Study, network_variant
@@ -37,8 +40,8 @@ class _ImageReader(traitlets.HasTraits):
     network : str, optional
         The network to begin with (default the study's main one, see `StudyNetworks.main`).
     image : str, optional
-        Id of the image to begin with; by default the first test image that shows a box whose unit was right
-        before on such a scene.
+        Id of the image to begin with; by default a calibration image on which all boxes that are shown are
+        right.
 
     Attributes
     ----------
@@ -55,7 +58,7 @@ class _ImageReader(traitlets.HasTraits):
     paths : dict of str to pathlib.Path
         Id -> file of all images of the study.
     uploads : dict of str to numpy.ndarray
-        File name -> uint8 RGB (h, w, 3) of the reader's own images.
+        File name -> uint8 RGB (h, w, 3) of the reader's own images; a name that is taken gets a number.
 
     Raises
     ------
@@ -129,17 +132,25 @@ class _ImageReader(traitlets.HasTraits):
             self.layer = layer if layer in layers else layers[-1]
 
     def _first(self, network: str, among: int = 24) -> str:
-        """The first test image on which the deepest layer shows a box without doubt; the very first where
-        none has."""
+        """The first calibration image on which the deepest layer shows boxes, all of them right by the
+        annotations; else one with a box that is not doubtful; else the very first.
+
+        Not a test image: none of these is chosen by its result."""
         localizer, known = self._localizer(network), self.study.need_annotations()
         ids = {str(path): image for image, path in self.paths.items()}
-        images = [ids[str(known.path(image))] for image in localizer.splits["test"][:among]]
-        for image in images:
+        asked = localizer.splits["calibration"][:among]
+        images = {name: ids[str(known.path(name))] for name in asked}
+        for name, concepts in ImageConcepts.read(localizer.localizer.network, known, asked):
+            seen = self._look(network, images[name])
+            boxes = _shown(seen, _judged(localizer, seen.boxes, concepts))
+            if len(boxes) and boxes.is_right.all() and not seen.doubtful[boxes.index].any():
+                return images[name]
+        for image in images.values():
             seen = self._look(network, image)
             sure = (seen.boxes.layer == seen.layers[-1]) & (seen.boxes.confidence >= self.least)
             if (sure & ~seen.doubtful).any():
                 return image
-        return images[0]
+        return next(iter(images.values()))
 
     def open(self, name: str, content: bytes) -> None:
         """Take and choose a reader's own image.
@@ -156,9 +167,11 @@ class _ImageReader(traitlets.HasTraits):
         SceneLensError
             If it is no image that can be read.
         """
-        self.uploads[name] = load_image(name, content)
-        self._seen.cache_clear()  # another file of the same name may have been seen
-        self.choose(image=name)
+        pixels = load_image(name, content)
+        names = itertools.chain([name], (f"{name} ({k})" for k in itertools.count(2)))
+        free = next(one for one in names if one not in self.uploads and one not in self.paths)
+        self.uploads[free] = pixels
+        self.choose(image=free)
 
     def _look(self, network: str, image: str) -> Localization:
         """What a network says about an image; computed again where either has changed."""
@@ -212,6 +225,36 @@ class _ImageReader(traitlets.HasTraits):
             The field; None if it was not measured.
         """
         return self._localizer(self.network).units.fields.get(self.layer, {}).get(unit)
+
+    # ---- what the row of tools asks for
+
+    def state(self) -> tuple[str, str, str, float, int]:
+        """What is shown: network, layer, image, least confidence, and the box that is looked at."""
+        return self.network, self.layer, self.image, self.least, self.box
+
+    def restore(self, state: tuple[str, str, str, float, int]) -> None:
+        """Show again what `state` has returned."""
+        with self.hold_trait_notifications():
+            self.network, self.layer, self.image, self.least, self.box = state
+
+    def code(self) -> str:
+        """Python that shows the same view, where `study` is the open study."""
+        own = self.image in self.uploads
+        image = "" if own else f", image={self.image!r}"
+        more = f"\n# upload {one_line(self.image)} again" if own else ""
+        return (
+            f"view = sl.localization.localize_image(study, {self.network!r}{image}){more}\n"
+            f"view.model.choose(layer={self.layer!r})\n"
+            f"view.model.least, view.model.box = {self.least:g}, {self.box}\nview"
+        )
+
+    def table(self) -> pd.DataFrame:
+        """The boxes that are shown, see `boxes`, with network and image."""
+        return self.boxes().assign(network=self.network, image=self.image)
+
+    def file_stem(self) -> str:
+        """A short name of what is shown."""
+        return f"{self.network} {self.layer} {Path(self.image).stem}"
 
     def say(self) -> str:
         """Return what there is to see, in one line.

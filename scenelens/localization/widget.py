@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scenelens.localization.figures import BOX_COLORS, Spot, _room_for
 from scenelens.localization.image_reader import MOST, _ImageReader
 from scenelens.receptive_fields import EmpiricalRF
-from scenelens.sentences import number, percent, words
+from scenelens.sentences import number, one_line, percent, words
 from scenelens.studies import Study, top_images
 from scenelens.workbook import (
     CSS_WIDTH,
@@ -28,13 +28,17 @@ from scenelens.workbook import (
     STRIP,
     WIDE,
     Status,
+    ToolRow,
     UnitView,
     WidgetRoot,
     encode,
     heat,
+    selection_of,
     tile,
+    uploaded,
 )
 
+_MINE = "my photos/"  # the folder of uploads: no folder of a study ends with a slash
 _TILES, _TILE = 5, 128  # top images of a unit, pixels of one
 _SIDE, _SCORES = 440, 370  # pixels: the image, and the width of the scores to the right of it
 
@@ -49,8 +53,8 @@ def localize_image(study: Study, network: str = "", image: str | None = None) ->
     network : str, optional
         The network to begin with (default the study's main one, see `StudyNetworks.main`).
     image : str, optional
-        Id of the image to begin with; by default the first test image that shows a box whose unit was right
-        before on such a scene.
+        Id of the image to begin with; by default a calibration image on which all boxes that are shown are
+        right, which is not so on every image.
 
     Returns
     -------
@@ -79,11 +83,12 @@ class _LocalizeImage(WidgetRoot):
 
     def __init__(self, model: _ImageReader) -> None:
         self.model, self.status = model, Status()
+        self.tools = ToolRow(model, self.status)
         self.folders = _by_folder(model.paths)
         self.network = UnitView.dropdown("Network", model.networks(), model.network)
         self.layer = UnitView.dropdown("Layer", model.layers(), model.layer)
         folder = self._folder_of(model.image)
-        self.folder = UnitView.dropdown("Folder", list(self.folders), folder)
+        self.folder = UnitView.dropdown("Folder", self._folders(), folder)
         self.number = ipywidgets.IntSlider(min=1, description="Image", layout=WIDE, continuous_update=False)
         self.upload = ipywidgets.FileUpload(accept="image/*", description="My photo")
         self.least = ipywidgets.FloatSlider(
@@ -92,15 +97,18 @@ class _LocalizeImage(WidgetRoot):
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}, width=str(CSS_WIDTH))
         self.unit = ipywidgets.Image(format="jpeg", layout={"max_width": "100%", "display": "none"})
         self.unit.width = str(CSS_WIDTH)
-        self.buttons = [ipywidgets.Button(layout={"width": "176px"}) for _ in range(MOST)]
+        # The colours of boxes are light: their names are black in a dark theme, too.
+        self.buttons = [
+            ipywidgets.Button(layout={"width": "176px"}, style={"text_color": "black"}) for _ in range(MOST)
+        ]
         self._following = False
         self._class_all()
         self._bind()
         rows = [self.buttons[k : k + 4] for k in range(0, MOST, 4)]
         top = [ipywidgets.HBox([self.network, self.layer, self.folder])]
-        top += [ipywidgets.HBox([self.number, self.upload]), self.least, self.picture]
+        top += [ipywidgets.HBox([self.number, self.upload]), self.least, self.status, self.picture]
         boxes = [ipywidgets.HBox(row) for row in rows]
-        super().__init__("sl-localize-image", [*top, *boxes, self.unit, self.status])
+        super().__init__("sl-localize-image", [*top, *boxes, self.unit, self.tools])
         self._follow()
 
     def _class_all(self) -> None:
@@ -123,21 +131,33 @@ class _LocalizeImage(WidgetRoot):
             button.on_click(guard(functools.partial(self._pushed, k)))
         model.observe(guard(self._follow), ["network", "layer", "image", "least", "box"])
 
-    def _folder_of(self, image: str) -> str | None:
-        return next((name for name, images in self.folders.items() if image in images), None)
+    def _folder_of(self, image: str) -> str:
+        if image in self.model.uploads:
+            return _MINE
+        return next(name for name, images in self.folders.items() if image in images)
+
+    def _images_in(self, folder: str) -> list[str]:
+        return list(self.model.uploads) if folder == _MINE else self.folders[folder]
+
+    def _folders(self) -> list[tuple[str, str]]:
+        """What can be chosen, by its name on screen: a reader's photographs have a folder, too."""
+        own = [("my photos", _MINE)] if self.model.uploads else []
+        return [*((name or "(no folder)", name) for name in self.folders), *own]
 
     def _chosen(self, name: str, change: Any) -> None:
         if not self._following:
             self.model.choose(**{name: change["new"]})
 
     def _folder_chosen(self, change: Any) -> None:
-        if self._following or self.folder.value is None:
+        if self._following:
             return
-        images = self.folders[self.folder.value]
+        images = self._images_in(self.folder.value)
         place = self.number.value - 1 if change["owner"] is self.number else 0
         self.model.choose(image=images[min(place, len(images) - 1)])
 
     def _least_moved(self, change: Any) -> None:
+        if self._following:
+            return
         with self.model.hold_trait_notifications():
             self.model.least, self.model.box = change["new"], -1
 
@@ -145,7 +165,9 @@ class _LocalizeImage(WidgetRoot):
         self.model.box = -1 if self.model.box == k else k
 
     def _uploaded(self, change: Any) -> None:
-        for file in change["new"]:
+        for file in uploaded(self.upload):
+            self.status.show(f"looking at {one_line(file['name'])} ...")
+            self.status.busy(True)
             self.model.open(file["name"], bytes(file["content"]))
 
     def _follow(self, change: Any = None) -> None:
@@ -155,15 +177,20 @@ class _LocalizeImage(WidgetRoot):
         if state == getattr(self, "_shown", None):
             return
         self._set_controls()
+        drawn = _page(model)
         with self.picture.hold_sync():
-            self.picture.value = encode(_page(model))
+            self.picture.value = encode(drawn)
         self._set_buttons()
-        found = _unit_page(model)
+        found, unit = _unit_page(model), model.unit()
+        if unit is not None:  # other widgets show this unit, too
+            selection_of(model.study).unit = (model.network, model.layer, unit)
         with self.unit.hold_sync():
             self.unit.layout.display = "none" if found is None else ""
             self.unit.value = b"" if found is None else encode(found)
         self.status.show(model.say())
+        self.status.busy(False)
         self._shown = state
+        self.tools.note(drawn)
 
     def _set_controls(self) -> None:
         model, folder = self.model, self._folder_of(self.model.image)
@@ -173,10 +200,13 @@ class _LocalizeImage(WidgetRoot):
             if list(self.layer.options) != model.layers():
                 self.layer.options = model.layers()
             self.layer.value = model.layer
+            if list(self.folder.options) != self._folders():
+                self.folder.options = self._folders()
             self.folder.value = folder
+            images = self._images_in(folder)
             with self.number.hold_sync():
-                self.number.max = len(self.folders[folder]) if folder else 1
-                self.number.value = self.folders[folder].index(model.image) + 1 if folder else 1
+                self.number.max = len(images)
+                self.number.value = images.index(model.image) + 1
             self.least.value = model.least
         finally:
             self._following = False

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import ipywidgets
 import numpy as np
+import pandas as pd
 import traitlets
 from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
@@ -21,8 +22,8 @@ from scenelens.images import load_image
 from scenelens.minimal_images.cut_image import CutImage, _ClassScores
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, simplify
-from scenelens.sentences import words
-from scenelens.workbook import CSS_WIDTH, Status, WidgetRoot, encode, handle_in_order
+from scenelens.sentences import one_line, words
+from scenelens.workbook import CSS_WIDTH, Status, ToolRow, WidgetRoot, encode, handle_in_order, uploaded
 
 _SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
 _BUTTONS = 12  # in a row
@@ -50,11 +51,12 @@ def take_apart(cut: CutImage, found: MinimalImage | None = None) -> ipywidgets.V
 class _RemovalModel(traitlets.HasTraits):
     """An image in segments, some of them kept, and the scores of its class.
 
-    `kept` is a trait, a tuple of one bool per segment. `best` is (share, kept) of the smallest recognised
-    choice that the reader has made so far, None before the first.
+    `kept` is a trait, a tuple of one bool per segment. `image` is a trait, which counts images. `best` is
+    (share, kept) of the smallest recognised choice that the reader has made so far, None before the first.
     """
 
     kept = traitlets.Tuple()
+    image = traitlets.Int(0)
 
     def __init__(self, cut: CutImage, found: MinimalImage | None = None) -> None:
         super().__init__()
@@ -67,6 +69,8 @@ class _RemovalModel(traitlets.HasTraits):
         # A reader goes back and forth between choices, so their scores are kept in memory, for this image
         # only.
         self._remembered = functools.lru_cache(maxsize=512)(lambda kept: cut.scores(np.array(kept)))
+        # Another image may have as many segments: then `kept` alone would not tell that it is another one.
+        self.image += 1
         self.kept = (True,) * len(cut.regions)
 
     def open(self, name: str, content: bytes) -> None:
@@ -76,6 +80,51 @@ class _RemovalModel(traitlets.HasTraits):
     def go_to(self, step: int) -> None:
         """Keep what the search kept after a step."""
         self.kept = tuple(self.found.kept_after(step).tolist())
+
+    @property
+    def step(self) -> int | None:
+        """The step of the search after which just these segments were kept; None for a choice by hand."""
+        removed = self.kept.count(False)
+        on_the_way = removed <= self.steps and (self.found.kept_after(removed) == np.array(self.kept)).all()
+        return removed if on_the_way else None
+
+    # ---- what the row of tools asks for
+
+    def state(self) -> tuple:
+        """What is shown: the image with its search, the reader's best, and what is kept."""
+        return self.cut, self.found, self.best, self.kept
+
+    def restore(self, state: tuple) -> None:
+        """Show again what `state` has returned."""
+        cut, found, best, kept = state
+        if cut is not self.cut:
+            self.begin(cut, found)
+        self.best = best
+        self.kept = kept
+
+    def code(self) -> str:
+        """Python that shows the same view, where `cut` is the image in segments."""
+        removed = [k for k, keep in enumerate(self.kept) if not keep]
+        return (
+            "view = sl.minimal_images.take_apart(cut)\n"
+            f"view.model.kept = tuple(k not in {removed} for k in range({len(self.kept)}))\nview"
+        )
+
+    def table(self) -> pd.DataFrame:
+        """One row per segment: segment (from 1), name, share (of the pixels), kept."""
+        regions = self.cut.regions
+        numbers = range(1, len(regions) + 1)
+        columns = {
+            "segment": numbers,
+            "name": list(regions.names),
+            "share": regions.shares,
+            "kept": self.kept,
+        }
+        return pd.DataFrame(columns)
+
+    def file_stem(self) -> str:
+        """A short name of what is shown."""
+        return f"{self.cut.target} {self.kept.count(True)} of {len(self.kept)} segments"
 
     def switch(self, segment: int, keep: bool) -> None:
         """Keep or remove one segment."""
@@ -121,7 +170,8 @@ class _RemovalModel(traitlets.HasTraits):
         if not self.recognised:
             seen = words(self.cut.network.classes[now.predicted[0]])
             about += f" · the network says {seen}"
-        return f"{about} · {self._describe_contest()}"
+        way = "your own choice" if self.step is None else f"step {self.step} of the search"
+        return f"{about} · {way} · {self._describe_contest()}"
 
     def _describe_contest(self) -> str:
         if self.found.reason:
@@ -163,38 +213,39 @@ class _RemovalView(WidgetRoot):
 
     def __init__(self, model: _RemovalModel) -> None:
         self.model, self.status = model, Status()
+        self.tools = ToolRow(model, self.status)
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}).add_class("sl-apart")
         self.picture.width = str(CSS_WIDTH)
         self.step = ipywidgets.IntSlider(description="Step", layout={"width": "440px"}).add_class("sl-step")
         self.all = ipywidgets.Button(description="Keep all", tooltip="Back to the image").add_class("sl-all")
         self.upload = ipywidgets.FileUpload(accept="image/*", description="My photo").add_class("sl-upload")
         self.segments = ipywidgets.VBox().add_class("sl-segments")
+        self.buttons: list[ipywidgets.ToggleButton] = []
+        self._image = -1  # of which image the buttons are
         # True while the view sets its own controls: what they then report must not change the model.
         self._updating = False
         guard = self.status.guarded
         self.step.observe(guard(self._stepped), "value")
         self.all.on_click(guard(lambda _: model.go_to(0)))
         self.upload.observe(guard(self._uploaded), "value")
-        model.observe(guard(self._follow), "kept")
+        model.observe(guard(self._follow), ["kept", "image"])
         top = ipywidgets.HBox([self.step, self.all, self.upload])
-        super().__init__("sl-take-apart", [top, self.picture, self.segments, self.status])
-        self._new_image()
+        parts = [top, self.status, self.picture, self.segments, self.tools]
+        super().__init__("sl-take-apart", parts)
+        self._follow()
 
-    def _new_image(self) -> None:
-        """Make buttons and slider for the model's image."""
-        names = self.model.cut.regions.names
-        made = [_button(k, name) for k, name in enumerate(names)]
+    def _make_buttons(self) -> None:
+        """Make a button for each segment of the model's image."""
+        made = [_button(k, name) for k, name in enumerate(self.model.cut.regions.names)]
         guard = self.status.guarded
         for k, button in enumerate(made):
             button.observe(guard(functools.partial(self._switched, k)), "value")
         self.buttons = made
         rows = [made[k : k + _BUTTONS] for k in range(0, len(made), _BUTTONS)]
-        self.segments.children = [ipywidgets.HBox(row) for row in rows]
+        self.segments.children = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows]
         handle_in_order(self)
-        self._updating = True
-        self.step.max, self.step.value = self.model.steps, 0
-        self._updating = False
-        self._follow()
+        self.step.max = self.model.steps
+        self._image = self.model.image
 
     def _stepped(self, change: Any) -> None:
         if not self._updating:
@@ -205,25 +256,34 @@ class _RemovalView(WidgetRoot):
             self.model.switch(segment, change["new"])
 
     def _uploaded(self, change: Any) -> None:
-        for file in change["new"]:
-            self.status.show(f"cutting {file['name']} ...")
+        for file in uploaded(self.upload):
+            self.status.show(f"cutting {one_line(file['name'])} ...")
+            self.status.busy(True)
             self.model.open(file["name"], bytes(file["content"]))
-            self._new_image()
 
     def _follow(self, change: Any = None) -> None:
-        """Bring buttons, picture and status in line with the model."""
-        if len(self.buttons) != len(self.model.kept):
-            return  # another image: its buttons come next
+        """Bring buttons, slider, picture and status in line with the model."""
+        model = self.model
+        if len(model.cut.regions) != len(model.kept):
+            return  # another image: what is kept of it comes next
         self._updating = True
         try:
-            for button, keep in zip(self.buttons, self.model.kept, strict=True):
+            if self._image != model.image:
+                self._make_buttons()
+            for button, keep in zip(self.buttons, model.kept, strict=True):
                 button.value = keep
-                button.button_style = "" if keep else "warning"
+                (button.remove_class if keep else button.add_class)("scenelens-off")
+            # A choice by hand is no step of the search: then the slider shows no number.
+            self.step.readout = model.step is not None
+            self.step.value = self.step.value if model.step is None else model.step
         finally:
             self._updating = False
+        drawn = model.pictures()
         with self.picture.hold_sync():
-            self.picture.value = encode(self.model.pictures())
-        self.status.show(self.model.describe())
+            self.picture.value = encode(drawn)
+        self.status.show(model.describe())
+        self.status.busy(False)
+        self.tools.note(drawn)
 
 
 def _button(segment: int, name: str) -> ipywidgets.ToggleButton:

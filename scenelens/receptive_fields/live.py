@@ -23,6 +23,7 @@ from scenelens.sentences import number
 from scenelens.studies import TopImage, network_variant, top_images
 from scenelens.workbook import UnitBrowser
 
+_MAPS = 64  # discrepancy maps that are kept in memory
 _QUICK = 3.0  # seconds that a field may take without the reader's consent
 
 
@@ -59,6 +60,7 @@ class _FieldExplorer(UnitBrowser):
 
     image = traitlets.Int(0)
     threshold = traitlets.Float(0.5)
+    further = ("image", "threshold")
 
     def __init__(
         self, atlas: Atlas, network: str = "scene", layer: str | None = None, unit: int = 0, n: int = 12
@@ -67,7 +69,9 @@ class _FieldExplorer(UnitBrowser):
         self.seconds: dict[tuple[str, str], float] = {}  # per discrepancy map of a layer, as measured here
         self._tops = functools.lru_cache(maxsize=8)(self._find_tops)
         self._occlusion = functools.lru_cache(maxsize=4)(self._make_occlusion)
-        self._map = functools.lru_cache(maxsize=64)(self._make_map)
+        self._maps: dict[tuple, Discrepancy] = {}  # the last ones, by all that they depend on
+        # The last region, and what it was computed from: picture and sentence both use it.
+        self._region: tuple[EmpiricalRF, tuple, np.ndarray] | None = None
         super().__init__(atlas.study, network, layer, unit, n)
         if self.layer not in self.layers():
             raise SceneLensError(f"{layer} of the {network} network has no map, and so no receptive field.")
@@ -119,7 +123,19 @@ class _FieldExplorer(UnitBrowser):
 
     def discrepancy(self) -> Discrepancy:
         """How the unit changes under occluders on the image; computed once."""
-        return self._map(self.network, self.layer, self.unit, self.top().image, self._variant())
+        key = self._map_key()
+        if key not in self._maps:
+            found = self._make_map(*key)
+            self._maps = dict([*self._maps.items(), (key, found)][-_MAPS:])
+        return self._maps[key]
+
+    def _map_key(self) -> tuple[str, str, int, str, str]:
+        return self.network, self.layer, self.unit, self.top().image, self._variant()
+
+    def is_known(self) -> bool:
+        """Whether all that is shown is there, so that nothing has to be computed that takes long."""
+        quick = self.field() is None and self.wait() <= _QUICK
+        return self._map_key() in self._maps and not quick
 
     def _make_occlusion(self, network: str, layer: str, variant: str) -> Occlusion:
         return Occlusion(self.study.networks[network], layer)
@@ -159,12 +175,32 @@ class _FieldExplorer(UnitBrowser):
         numpy.ndarray
             bool (H, W), in pixels of the top image's frame.
         """
-        network = self.study.networks[self.network]
-        return segment_unit(network, field, self.top().frame, self.threshold).mask
+        asked = (self.network, self.top().image, self.threshold, self._variant())
+        if self._region is None or self._region[0] is not field or self._region[1] != asked:
+            network = self.study.networks[self.network]
+            mask = segment_unit(network, field, self.top().frame, self.threshold).mask
+            self._region = field, asked, mask
+        return self._region[2]
+
+    def code(self) -> str:
+        """Python that shows the same view, where `study` is the open study."""
+        where = f"study, {self.network!r}, {self.layer!r}, {self.unit}"
+        chosen = f"view.model.image, view.model.threshold = {self.image}, {self.threshold:g}"
+        return f"view = sl.receptive_fields.explore_fields({where})\n{chosen}\nview"
+
+    def glance(self) -> str:
+        """What is there at once, in one line, while the rest is computed."""
+        seconds = self.seconds.get((self.network, self.layer))
+        wait = "" if seconds is None else f", about {max(seconds, 0.1):.1f} s"
+        return f"{self._name()} · computing what an occluder changes{wait}"
+
+    def _name(self) -> str:
+        return f"{self.layer}:{self.unit} of the {self.network} network"
 
     def describe(self) -> str:
         """What there is to see, in one line."""
-        field, name = self.field(), f"{self.layer}:{self.unit} of the {self.network} network"
+        field, name = self.field(), self._name()
+        said = f" · {self.about()}" if self.about() else ""
         peak = f"image {min(self.image, len(self.tops()) - 1) + 1}, peak {number(self.top().peak)}"
         if field is None:
             return f"{name} · {peak} · its average is not in the atlas: about {self.wait():.0f} s to compute"
@@ -173,4 +209,9 @@ class _FieldExplorer(UnitBrowser):
         size = f"side {number(field.size)} of {np.mean(field.theoretical.size):.0f} px possible"
         if field.theoretical.whole:
             size = f"side {number(field.size)} px, the whole image is possible"
-        return f"{name} · {peak} · {size}, from {len(field.peaks)} images"
+        return f"{name} · {peak} · {size}, from {len(field.peaks)} images · {self._lit(field)}{said}"
+
+    def _lit(self, field: EmpiricalRF) -> str:
+        share = self.region(field).mean()
+        said = "less than 1%" if 0 < share < 0.01 else f"{share:.0%}"
+        return f"{said} of the image is lit at {self.threshold:.0%} of the peak or more"

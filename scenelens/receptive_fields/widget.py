@@ -81,28 +81,48 @@ class _FieldView(UnitView):
             "threshold": ipywidgets.FloatSlider(
                 min=0.05, max=1, step=0.05, value=self.model.threshold, description="Threshold", layout=WIDE
             ),
-            "compute": ipywidgets.Button(description="Compute the average", tooltip="Keeps it in the atlas"),
+            "compute": ipywidgets.Button(description="Compute the average", layout={"width": "max-content"}),
         }
 
     def look(self) -> tuple[np.ndarray, str]:
         """The four panels, and what they show."""
         picture = _page(_panels(self.model))
-        self.controls["compute"].disabled = self.model.field() is not None
+        self._offer()
         return picture, self.model.describe()
 
+    def glance(self) -> tuple[np.ndarray, str] | None:
+        """The panels that are there already; None where all are."""
+        if self.model.is_known():
+            return None
+        self._offer()
+        return _page(_panels(self.model, whole=False), missing="being computed"), self.model.glance()
+
+    def _offer(self) -> None:
+        """Offer to compute the average where it is missing."""
+        button, there = self.controls["compute"], self.model.field() is not None
+        button.disabled = there
+        button.description = "The average is there" if there else "Compute the average"
+        button.tooltip = "The atlas has it" if there else "The atlas keeps it"
+
     def _compute(self, _: Any) -> None:
-        self.status.show(f"computing {self.model.layer}:{self.model.unit} ...")
+        self.status.show(f"computing the average of {self.model.layer}:{self.model.unit} ...")
+        self.status.busy(True)
+        self._waiting.wait(self.status.guarded(self._computed))
+
+    def _computed(self) -> None:
         self.model.compute()
-        self._shown = None  # the state is the one that is shown already: without this nothing would be drawn
-        self.follow()
+        self._draw()
 
 
-def _panels(model: _FieldExplorer) -> list[np.ndarray | None]:
-    """The four pictures, uint8 RGB; None for the field and the region where there is no field."""
-    top, found = model.top(), model.discrepancy()
-    field = model.quick_field()
-    values = map_in_frame(found.map, top.frame.shape[:2], (SIZE, SIZE), STRIDE)
-    first = [np.asarray(tile(top, _SIDE)), _over(top.frame, values)]
+def _panels(model: _FieldExplorer, whole: bool = True) -> list[np.ndarray | None]:
+    """The four pictures, uint8 RGB; None for the field and the region where there is no field, and, where not
+    the `whole` is wanted, for what would have to be computed."""
+    top, over = model.top(), None
+    if whole:
+        values = map_in_frame(model.discrepancy().map, top.frame.shape[:2], (SIZE, SIZE), STRIDE)
+        over = _over(top.frame, values)
+    field = model.quick_field() if whole else model.field()
+    first = [np.asarray(tile(top, _SIDE)), over]
     if field is None or field.reason:
         return [*first, None, None]
     return [*first, heat(field.map), dimmed(top.frame, model.region(field))]
@@ -119,7 +139,7 @@ def _over(image: np.ndarray, values: np.ndarray, strength: float = 0.85) -> np.n
     return np.rint(grey * (1 - weight) + colors * weight).astype(np.uint8)
 
 
-def _page(panels: list[np.ndarray | None], side: int = _SIDE) -> np.ndarray:
+def _page(panels: list[np.ndarray | None], side: int = _SIDE, missing: str = "not computed") -> np.ndarray:
     """The panels next to each other with their names below, uint8 RGB; a light grey square for None.
 
     >>> _page([None] * 4, side=50).shape
@@ -135,7 +155,7 @@ def _page(panels: list[np.ndarray | None], side: int = _SIDE) -> np.ndarray:
         else:
             picture = Image.fromarray(panel).resize((side, side), Image.Resampling.BILINEAR)
             sheet.paste(picture, (left, 0))
-        words = _PANELS[k] if panel is not None else f"{_PANELS[k]}: not computed"
+        words = _PANELS[k] if panel is not None else f"{_PANELS[k]}: {missing}"
         draw.text((left, side + 4), words, fill=SOFT if panel is None else INK, font=_font())
     return np.asarray(sheet)
 

@@ -548,6 +548,20 @@ class Study:
             tables += [self.automatic_labels(name).labels() for name in self.networks]
         return merge(*tables)
 
+    def known_labels(self) -> pd.DataFrame:
+        """The part of `labels` that is there already: people's answers, and automatic labels that are cached.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `labels`; nothing is computed.
+        """
+        tables, known = [self.answers.labels()], self.annotations
+        if known is not None:
+            paths = {name: self._labels_path(self.networks[name], name, known) for name in self.networks}
+            tables += [found.labels() for found in AutomaticLabels.cached(paths).values()]
+        return merge(*tables)
+
     def provenance(self, **more: Any) -> dict[str, Any]:
         """What a result depends on, to be stored with it.
 

@@ -7,9 +7,8 @@ disk before the next unit is shown. An answer that was begun and not sent is on 
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,10 @@ from scenelens.receptive_fields import Atlas, open_atlas
 from scenelens.studies import Study
 from scenelens.unit_semantics.drafts import _Drafts
 from scenelens.unit_semantics.queue import Unit, active_units
-from scenelens.unit_semantics.task import Answer, _AnnotationTask, annotation_task
+from scenelens.unit_semantics.task import Answer, _AnnotationTask, _task_steps, annotation_task
+from scenelens.workbook import History
+
+_TASKS = 4  # units whose images are kept in memory
 
 
 class _AnnotationSession(traitlets.HasTraits):
@@ -82,7 +84,7 @@ class _AnnotationSession(traitlets.HasTraits):
         _check_units(self.atlas.study, self.units)
         self.store = self.atlas.study.answers if store is None else store
         self.seed = seed
-        self._task = functools.lru_cache(maxsize=4)(self._make_task)
+        self._tasks: dict[int, _AnnotationTask] = {}  # the last ones, by their place in the queue
         self._drafts = _Drafts(self.store.path)
         self._unwritten: dict[tuple[str, Unit], Answer] = {}  # drafts of which the disk has no copy
         self._loaded = Answer()  # what the form shows of this unit before anything is begun
@@ -90,9 +92,61 @@ class _AnnotationSession(traitlets.HasTraits):
         self.observe(lambda change: self._keep_draft(), ["concept", "type", "marked"])
         self.annotator = annotator
         self.resume()
+        self.history, self._typing = History(self), False
+        self.observe(self._note, ["place", "concept", "type", "marked"])
 
-    def _make_task(self, place: int) -> _AnnotationTask:
-        return annotation_task(self.atlas, *self.units[place], seed=self.seed)
+    def task_at(self, place: int) -> _AnnotationTask:
+        """The images of a unit of the queue, by its place from 0; the last four are cached."""
+        if place not in self._tasks:
+            self._keep_task(place, annotation_task(self.atlas, *self.units[place], seed=self.seed))
+        return self._tasks[place]
+
+    def _keep_task(self, place: int, task: _AnnotationTask) -> None:
+        self._tasks = dict([*self._tasks.items(), (place, task)][-_TASKS:])
+
+    def prepare_next(self) -> Generator[None, None, int]:
+        """Prepare the unit that comes after this one, in short steps.
+
+        Yields
+        ------
+        None
+            After each step.
+
+        Returns
+        -------
+        int
+            The unit's place in the queue.
+        """
+        place = self._next_open((self.place + 1) % len(self.units))
+        if place not in self._tasks:
+            task = yield from _task_steps(self.atlas, *self.units[place], seed=self.seed)
+            self._keep_task(place, task)
+        return place
+
+    # ---- undo
+
+    def state(self) -> tuple[int, str, str, tuple[int, ...]]:
+        """What is on screen: the place, the concept, the type, and the marks."""
+        return self.place, self.concept, self.type, self.marked
+
+    def restore(self, state: tuple[int, str, str, tuple[int, ...]]) -> None:
+        """Show again what `state` has returned; what was saved stays saved."""
+        place, concept, type_, marked = state
+        with self.hold_trait_notifications():
+            if place != self.place:
+                self.go_to(place)
+            self.concept, self.type, self.marked = concept, type_, marked
+
+    def undo(self) -> None:
+        """Take the last change back: a mark, a type, a word, or a step to another unit."""
+        self._typing = False
+        self.history.undo()
+
+    def _note(self, change: Any) -> None:
+        # A word is one change, however many keys it takes.
+        typing = change["name"] == "concept" and self.place == self.history.now[0]
+        self.history.note(merge=typing and self._typing)
+        self._typing = typing
 
     # ---- what is on screen
 
@@ -109,7 +163,7 @@ class _AnnotationSession(traitlets.HasTraits):
         _AnnotationTask
             The task; the last four are cached.
         """
-        return self._task(self.place)
+        return self.task_at(self.place)
 
     @property
     def answer(self) -> Answer:
@@ -170,7 +224,7 @@ class _AnnotationSession(traitlets.HasTraits):
         """
         if not 0 <= place < len(self.units):
             raise SceneLensError(f"the queue has units 1 to {len(self.units)}, and no unit {place + 1}.")
-        self._task(place)  # made before anything changes, so that an error leaves this unit on screen
+        self.task_at(place)  # made before anything changes, so that an error leaves this unit on screen
         self._keep_draft()
         with self.hold_trait_notifications():
             self.place = place
@@ -210,6 +264,12 @@ class _AnnotationSession(traitlets.HasTraits):
         """
         begun, before = self.answer != self._loaded, self.annotator
         self.annotator = annotator.strip()
+        try:
+            self._take_over(begun, before)
+        finally:
+            self.history = History(self)  # nobody takes back what another person did
+
+    def _take_over(self, begun: bool, before: str) -> None:
         if not begun:
             self._loaded = self.answer  # what is on screen is not kept as a draft of either person
             self.go_to(self._next_open(0))

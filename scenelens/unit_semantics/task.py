@@ -9,7 +9,7 @@ look. Precision is the share of the real images that fit.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +25,7 @@ from scenelens.workbook import dimmed
 
 N_IMAGES, N_CATCH = 60, 3  # shown, and how many of them are catch trials
 LEAST_FITTING = 10  # an answer that fits fewer images is refused
+_AT_ONCE = 8  # images that go through the network together
 _OF_UNIT, _OF_IMAGE = 0.5, 0.9  # active: from half of the unit's peak on, or 0.9 of an image's own lower peak
 
 
@@ -253,6 +254,26 @@ def annotation_task(
     empirical receptive field is placed at the active positions where the atlas contains it; elsewhere the
     responses are interpolated.
     """
+    steps = _task_steps(study, network, layer, unit, n_images, n_catch, seed)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            task: _AnnotationTask = done.value
+            return task
+
+
+def _task_steps(
+    study: Study | Atlas,
+    network: str,
+    layer: str,
+    unit: int,
+    n_images: int = N_IMAGES,
+    n_catch: int = N_CATCH,
+    seed: int = 0,
+) -> Generator[None, None, _AnnotationTask]:
+    """The work of `annotation_task` in steps of about a tenth of a second, between which clicks are answered;
+    it returns the task."""
     atlas = study if isinstance(study, Atlas) else open_atlas(study)
     row = atlas.study.layer_row(network, layer)
     if not 0 <= unit < row["units"]:
@@ -261,10 +282,14 @@ def annotation_task(
     rng = np.random.default_rng([seed, zlib.crc32(f"{network} {layer} {unit}".encode())])
     real, catch, peaks = _choose(atlas.study, (network, layer, unit), n_images - n_catch, n_catch, rng)
     field = _field(atlas, network, layer, unit)
-    frames = _frames(atlas.study, network, [*real, *catch])
-    net = atlas.study.networks[network]
-    maps = unit_maps(net, layer, unit, frames[: len(real)])
-    way, masks = _segmented(maps, field, net.axes(layer), frames[0].shape[:2])
+    net, frames, maps = atlas.study.networks[network], [], []
+    for image in (*real, *catch):
+        frames.append(net.show_input(atlas.study.load_image(image)))
+        yield
+    for start in range(0, len(real), _AT_ONCE):
+        maps.append(unit_maps(net, layer, unit, frames[start : min(start + _AT_ONCE, len(real))]))
+        yield
+    way, masks = _segmented(np.concatenate(maps), field, net.axes(layer), frames[0].shape[:2])
     # In a catch trial there is little or nothing to segment, so it borrows the region of a real image: its
     # shape must not give it away.
     masks += [masks[k] for k in rng.integers(len(real), size=len(catch))]
@@ -316,10 +341,6 @@ def _field(atlas: Atlas, network: str, layer: str, unit: int) -> EmpiricalRF | N
     """The unit's field, if it is cached: none is computed while a person waits."""
     field = atlas.parts[network].cached(layer).get(unit) if network in atlas.parts else None
     return None if field is None or field.reason else field
-
-
-def _frames(study: Study, network: str, images: Sequence[str]) -> list[np.ndarray]:
-    return [study.networks[network].show_input(study.load_image(image)) for image in images]
 
 
 def _segmented(

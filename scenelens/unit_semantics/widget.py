@@ -7,14 +7,16 @@ do not fit, which can be typed as well as clicked. Each image is a button: Space
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import numpy as np
 
 from scenelens.errors import SceneLensError
 from scenelens.labels import TYPES, LabelStore
@@ -22,7 +24,7 @@ from scenelens.receptive_fields import Atlas
 from scenelens.studies import Study
 from scenelens.unit_semantics.queue import Unit, _default_queue
 from scenelens.unit_semantics.session import _AnnotationSession
-from scenelens.workbook import NARROW, Status, WidgetRoot, encode, handle_in_order
+from scenelens.workbook import NARROW, Status, Waiting, WidgetRoot, encode, handle_in_order
 
 _SIDE = 176  # width and height of an image, in pixels
 _SIZES = (72, 200, 88)  # of an image on screen, in CSS pixels: least, most, at first
@@ -96,7 +98,7 @@ class _AnnotationWidget(WidgetRoot):
     """The view of an `_AnnotationSession`.
 
     Its parts carry CSS classes: sl-annotator, sl-progress, sl-previous, sl-next, sl-concept, sl-marks,
-    sl-types, sl-accept, sl-export, sl-size, and sl-tile-1, sl-tile-2 ... for the images' buttons.
+    sl-types, sl-accept, sl-undo, sl-export, sl-size, and sl-tile-1, sl-tile-2 ... for the images' buttons.
     """
 
     def __init__(self, model: _AnnotationSession) -> None:
@@ -112,6 +114,9 @@ class _AnnotationWidget(WidgetRoot):
         }
         self._style = ipywidgets.ToggleButton().style
         self._shown: int | None = None
+        self._files: dict[int, list[bytes]] = {}  # pictures of the next unit, by its place in the queue
+        self._prepared_at = -1  # the unit on screen when the next one was last prepared
+        self._waiting = Waiting()
         # True while the model changes the controls, so that they do not change the model back.
         self._following = False
         self._bind()
@@ -122,7 +127,7 @@ class _AnnotationWidget(WidgetRoot):
     def _rows(self) -> list[Any]:
         one, said = self.controls, [ipywidgets.HTML(text).add_class("sl-step") for text in _STEPS]
         top = ipywidgets.HBox([one["annotator"], one["previous"], one["next"], one["progress"]])
-        answers = ipywidgets.HBox([one["accept"], one["export"], one["size"]])
+        answers = ipywidgets.HBox([one["accept"], one["undo"], one["export"], one["size"]])
         form = [said[0], one["concept"], said[1], one["marks"], said[2], one["types"]]
         return [
             _style(),
@@ -142,6 +147,7 @@ class _AnnotationWidget(WidgetRoot):
         one["previous"].on_click(guard(lambda _: self._step(-1)))
         one["next"].on_click(guard(lambda _: self._step(1)))
         one["accept"].on_click(guard(self._accept))
+        one["undo"].on_click(guard(self._undo))
         one["export"].on_click(guard(self._export))
         one["size"].observe(guard(lambda change: self._resize()), "value")
         for name, then in (("annotator", "concept"), ("concept", "marks")):
@@ -155,6 +161,7 @@ class _AnnotationWidget(WidgetRoot):
         if not self._following:
             self._say("")
             self.model.rename(change["new"])
+            self.follow()  # there is nothing to take back now
 
     def _written(self, name: str, change: Any) -> None:
         if not self._following:
@@ -198,6 +205,11 @@ class _AnnotationWidget(WidgetRoot):
         self._say(said + ("" if left else f" · that was the last of {len(self.model.units)}: thank you"))
         self.controls["concept"].focus()
 
+    def _undo(self, _: Any) -> None:
+        self._say("")
+        self.model.undo()
+        self.follow()
+
     def _export(self, _: Any) -> None:
         path = self.model.export_csv()
         self._say(f"{len(self.model.store.labels())} answers written to {path}")
@@ -230,24 +242,39 @@ class _AnnotationWidget(WidgetRoot):
                 button.value = place in model.marked
         finally:
             self._following = False
-        said = html.escape(model.progress())
-        one["progress"].value = said
+        one["progress"].value = html.escape(model.progress())
+        one["undo"].disabled = not model.history.past
+        # Not before a person does something: a page of the workbook shows one unit.
+        if change is not None and self._prepared_at != model.place:
+            self._prepared_at = model.place
+            self._waiting.wait_in_steps(self._prepare_next())
 
     def _show_unit(self) -> None:
         """The images of the unit on screen, in tiles that are made once."""
-        tiles = self.model.task().tiles(_SIDE)
-        for place in range(len(self.buttons), len(tiles)):
+        files = self._files.get(self.model.place) or [_file(tile) for tile in self.model.task().tiles(_SIDE)]
+        tiles = len(files)
+        for place in range(len(self.buttons), tiles):
             self._add_tile(place)
-        for image, tile in zip(self.images, tiles, strict=False):
-            image.value = encode(tile, quality=82)
-        if len(self.sheet.children) != len(tiles):
+        for image, file in zip(self.images, files, strict=False):
+            image.value = file
+        if len(self.sheet.children) != tiles:
             pairs = zip(self.images, self.buttons, strict=True)
             boxes = [
                 ipywidgets.VBox(pair, layout=self._shared["tile"]).add_class("sl-tile") for pair in pairs
             ]
-            self.sheet.children = boxes[: len(tiles)]
+            self.sheet.children = boxes[:tiles]
             handle_in_order(self.sheet)
         self._shown = self.model.place
+
+    def _prepare_next(self) -> Iterator[None]:
+        """Make the pictures of the unit that comes next, while the person looks at this one."""
+        with contextlib.suppress(SceneLensError):  # it is said when the unit is to be shown
+            place = yield from self.model.prepare_next()
+            files = []
+            for tile in self.model.task_at(place).tiles(_SIDE):
+                files.append(_file(tile))
+                yield
+            self._files = {place: files}
 
     def _add_tile(self, place: int) -> None:
         image = ipywidgets.Image(format="jpeg", layout=self._shared["image"])
@@ -272,20 +299,32 @@ def _controls() -> dict[str, Any]:
     """Every control by its name; each carries the CSS class sl-<name>."""
     text, button = ipywidgets.Text, ipywidgets.Button
     made = {
-        "annotator": text(placeholder="your name", continuous_update=False, layout={"width": "180px"}),
+        "annotator": text(
+            tooltip="Your name", placeholder="your name", continuous_update=False, layout={"width": "180px"}
+        ),
         "previous": button(icon="arrow-left", tooltip="The unit before", layout=NARROW),
         "next": button(icon="arrow-right", tooltip="The next unit, without an answer", layout=NARROW),
         "progress": ipywidgets.HTML(),
-        "concept": text(placeholder="a word or two", layout={"width": "440px"}),
-        "marks": text(placeholder="such as 3, 17, 40", continuous_update=False, layout={"width": "440px"}),
+        "concept": text(tooltip="The concept", placeholder="a word or two", layout={"width": "440px"}),
+        "marks": text(
+            tooltip="Numbers of the images that do not fit",
+            placeholder="such as 3, 17, 40",
+            continuous_update=False,
+            layout={"width": "440px"},
+        ),
         "types": ipywidgets.ToggleButtons(options=TYPES, value=None, tooltips=_MEANINGS),
-        "accept": button(description="Save and go on", button_style="primary", layout=_KEEP),
+        "accept": button(description="Save and go on", layout=_KEEP),
+        "undo": button(description="Undo", tooltip="Take the last change back", layout=_KEEP),
         "export": button(description="Export a table", tooltip="All answers, as a CSV file", layout=_KEEP),
         "size": ipywidgets.IntSlider(
             _SIZES[2], *_SIZES[:2], step=8, description="Image size", readout=False, layout={"width": "240px"}
         ),
     }
     return {name: widget.add_class(f"sl-{name}") for name, widget in made.items()}
+
+
+def _file(tile: np.ndarray) -> bytes:
+    return encode(tile, quality=82)
 
 
 def _on_enter(then: Any, _: Any, content: Any, __: Any) -> None:

@@ -14,9 +14,12 @@ from .tour import (
 )
 from .widgets.message_order import handle_in_order
 from .widgets.root import WidgetRoot
+from .widgets.selection import selection_of
 from .widgets.status import Status
+from .widgets.tools import History, ToolRow
 from .widgets.unit_browser import GAP, STRIP, UnitBrowser, browse_units, tile
-from .widgets.unit_view import CSS_WIDTH, NARROW, WIDE, UnitView, encode
+from .widgets.unit_view import CSS_WIDTH, NARROW, WIDE, UnitView, encode, uploaded
+from .widgets.waiting import Waiting
 from .world import object_table
 
 __all__ = [
@@ -32,12 +35,15 @@ __all__ = [
     "STRIP",
     "WIDE",
     "WIDTH",
+    "History",
     "Plate",
     "Run",
     "Status",
+    "ToolRow",
     "UnitBrowser",
     "UnitView",
     "Verdict",
+    "Waiting",
     "WidgetRoot",
     "browse_units",
     "category_sheet",
@@ -57,10 +63,12 @@ __all__ = [
     "network_color",
     "object_presence",
     "object_table",
+    "selection_of",
     "show_tile",
     "tidiest_unit",
     "tidiness",
     "tile",
     "unit_sheet",
+    "uploaded",
     "write_pages",
 ]

@@ -25,6 +25,7 @@ from nbformat import NotebookNode
 from scenelens.errors import SceneLensError
 from scenelens.workbook.kernels import _NotebookKernel
 from scenelens.workbook.widgets.status import ERROR_CLASS
+from scenelens.workbook.widgets.still import STILL
 
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _BUSY, _IDLE = "iopub.status.busy", "iopub.status.idle"  # nbclient's notes of when a cell began and ended
@@ -82,6 +83,7 @@ class Run:
         started = time.perf_counter()
         unfinished = _execute(notebook, path.parent, timeout)
         seconds = time.perf_counter() - started
+        _drop_stills(notebook)
         return cls(path.stem, notebook, seconds, unfinished + _find_problems(notebook))
 
     def file(self) -> bytes:
@@ -137,6 +139,13 @@ class Run:
         {}
         """
         return notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
+
+
+def _drop_stills(notebook: NotebookNode) -> None:
+    """Take the still pictures out that stand under widgets: the widgets' states are stored here."""
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [one for one in cell.outputs if one.get("metadata", {}).get("scenelens") != STILL]
 
 
 def _read_notebook(path: Path) -> NotebookNode:

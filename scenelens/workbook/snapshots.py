@@ -12,6 +12,7 @@ from typing import Any
 
 from scenelens.installation import HERE
 
+_LIVE_ONLY = "scenelens-live-only"  # the class of what is of no use in a picture
 _Models = Mapping[str, Mapping[str, Any]]
 _LIVE = '<p class="live">A still picture of the widget; it is live in JupyterLab: <code>{}</code></p>'
 _BOXES = {"HBoxModel": "row", "VBoxModel": "column", "BoxModel": "row", "GridBoxModel": "row"}
@@ -79,6 +80,8 @@ def _view(model_id: str, models: _Models) -> str:
 
 
 def _hidden(model: Mapping[str, Any], models: _Models) -> bool:
+    if _LIVE_ONLY in model["state"].get("_dom_classes", ()):
+        return True
     layout = models.get(model["state"].get("layout", "").removeprefix("IPY_MODEL_"), {}).get("state", {})
     return layout.get("display") == "none" or layout.get("visibility") == "hidden"
 

@@ -163,6 +163,22 @@ def test_back_and_forth_through_the_queue(notebook):
     expect(field(notebook, "concept")).to_have_value("")
 
 
+def test_undo_takes_back_what_was_done_last(notebook):
+    tile = notebook.widget("sl-tile-4")
+    tile.click()
+    expect(tile).to_have_attribute("aria-pressed", "true")
+    notebook.widget("sl-undo").click()
+    expect(tile).to_have_attribute("aria-pressed", "false")
+    expect(field(notebook, "marks")).to_have_value("")
+
+
+def test_what_has_to_be_pressed_stands_above_the_images(notebook):
+    images = notebook.widget("sl-sheet").bounding_box()["y"]
+    for name in ("sl-accept", "sl-undo", "scenelens-status"):
+        box = notebook.widget(name).bounding_box()
+        assert box["y"] + box["height"] <= images, name
+
+
 def test_the_images_become_larger(notebook):
     handle = notebook.widget("sl-size").locator(".noUi-handle")
     before = notebook.widget("sl-tile").first.bounding_box()["width"]

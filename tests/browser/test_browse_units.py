@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.notebook_page import pixels, type_value
@@ -85,6 +86,44 @@ def test_the_number_of_images(notebook):
     choose(notebook, "sl-n", "6")
     expect(notebook.status()).to_contain_text("6 of 20 images")
     assert pixels(notebook.widget("sl-mosaic"))[1] == 192
+
+
+def test_arrows_and_slider_end_at_the_same_unit(notebook):
+    type_value(notebook.widget("sl-unit").locator(".widget-readout"), "15")
+    expect(notebook.status()).to_contain_text("fc7:15 ")
+    notebook.widget("sl-next").click()
+    notebook.widget("sl-previous").click()
+    expect(notebook.status()).to_contain_text("fc7:14 ")
+
+
+def test_undo_and_the_code_for_this_view(notebook):
+    notebook.widget("sl-undo").click()
+    expect(notebook.status()).to_contain_text("fc7:15 ")
+    notebook.widget("sl-code").click()
+    code = "sl.browse_units(study, 'object', 'fc7', 15, n=6)"
+    expect(notebook.widget("sl-code-text")).to_contain_text(code)
+    notebook.widget("sl-reset").click()
+    expect(notebook.status()).to_contain_text("conv4:0 of the scene network · 12 of")
+
+
+def test_picture_and_numbers_become_files(notebook):
+    notebook.widget("sl-png").click()
+    expect(notebook.status()).to_contain_text("scene conv4 0.png")
+    notebook.widget("sl-csv").click()
+    expect(notebook.status()).to_contain_text("scene conv4 0.csv")
+    root = notebook.lab.root
+    with Image.open(root / "scene conv4 0.png") as picture:
+        assert picture.size == (6 * 176 - 8, 2 * 200 - 8)
+    assert (root / "scene conv4 0.csv").read_text().splitlines()[1].startswith("scene,conv4,0,1,")
+
+
+def test_nothing_leaves_a_narrow_view(notebook):
+    notebook.page.set_viewport_size({"width": 700, "height": 1000})
+    outer = notebook.page.locator(".jp-OutputArea-output:has(.sl-browse-units)").bounding_box()
+    for name in ("sl-n", "sl-layer", "sl-next", "sl-csv"):
+        box = notebook.widget(name).bounding_box()
+        assert box["x"] + box["width"] <= outer["x"] + outer["width"] + 1, name
+    notebook.page.set_viewport_size({"width": 1400, "height": 1400})
 
 
 def test_nothing_is_asked_outside_and_no_script_fails(notebook):

@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import Locator, expect
 
 from tests.annotated_study import annotated_study
+from tests.browser.barriers import barriers
 from tests.browser.conftest import KERNEL
 from tests.browser.notebook_page import NotebookPage
 from tests.requirements_gate import lacking
@@ -163,6 +164,50 @@ def test_the_notebook_can_be_saved_from_a_button(notebook):
     assert "widget-view" in json.dumps(json.loads(saved.read_text()))
     press(notebook)
     expect(notebook.page.locator(".jp-Dialog")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_no_widget_has_a_barrier_in_either_theme(notebook, theme):
+    expect(notebook.page.locator(".sl-annotate .sl-tile-20")).to_have_class(re.compile("mod-active"))
+    segment = notebook.page.locator(".sl-take-apart .sl-segment-5")
+    if not re.search("scenelens-off", segment.get_attribute("class")):
+        segment.click()
+    choose_theme(notebook, theme)
+    found = barriers(notebook.page, ".scenelens-widget")
+    choose_theme(notebook, "JupyterLab Light")
+    assert found == []
+
+
+def test_every_control_has_a_name_and_says_its_state(notebook):
+    page = notebook.page
+    browse = page.locator(".sl-browse-units")
+    expect(browse.get_by_role("button", name="The next unit")).to_have_count(1)
+    expect(browse.get_by_role("slider", name="Unit")).to_have_attribute(
+        "aria-valuetext", browse.locator(".sl-unit .widget-readout").inner_text()
+    )
+    expect(browse.locator(".sl-mosaic")).to_have_attribute("alt", re.compile("of the scene network"))
+    expect(browse.locator(".scenelens-status")).to_have_attribute("role", "status")
+    tile = page.locator(".sl-annotate .sl-tile-7")
+    before = tile.get_attribute("aria-pressed")
+    tile.click()
+    expect(tile).to_have_attribute("aria-pressed", "false" if before == "true" else "true")
+    tile.click()
+    expect(page.locator(".sl-annotate").get_by_role("textbox", name="The concept")).to_have_count(1)
+    segment = page.locator(".sl-take-apart .sl-segment-7")
+    segment.click()
+    expect(segment).to_have_attribute("aria-pressed", "false")
+    expect(segment).to_have_css("text-decoration-line", "line-through")  # not by its colour alone
+    segment.click()
+
+
+def choose_theme(notebook, theme):
+    page = notebook.page
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_role("menuitem", name="Theme", exact=True).hover()
+    page.get_by_role("menuitem", name=theme, exact=True).click()
+    light = "false" if "Dark" in theme else "true"
+    page.locator(f"body[data-jp-theme-light={light}]").wait_for()
+    page.wait_for_timeout(300)  # the colours come with a style sheet of their own
 
 
 def test_a_kernel_that_was_restarted_is_said(notebook):

@@ -93,6 +93,11 @@ def test_a_photograph_of_the_readers_own(notebook, tmp_path):
 
     changed(notebook, upload)
     expect(notebook.status()).to_contain_text("mine.png")
+    folder = notebook.widget("sl-folder").locator("select")
+    assert folder.evaluate("one => one.selectedOptions[0].label").replace("\xa0", " ") == "my photos"
+    changed(notebook, lambda: folder.select_option("object/ball"))
+    changed(notebook, lambda: folder.select_option("my photos"))
+    expect(notebook.status()).to_contain_text("mine.png")
 
 
 def test_no_request_leaves_the_machine_and_no_script_fails(notebook):

@@ -49,8 +49,33 @@ def test_the_slider_and_back(notebook):
     handle = notebook.widget("sl-step").locator(".noUi-handle")
     changed(notebook, lambda: handle.press("ArrowRight"))
     expect(notebook.status()).not_to_contain_text("100% of the pixels kept")
+    expect(notebook.status()).to_contain_text("step 1 of the search")
     changed(notebook, notebook.widget("sl-all").click)
     expect(notebook.status()).to_contain_text("100% of the pixels kept")
+    expect(notebook.widget("sl-step").locator(".widget-readout")).to_have_text("0")
+
+
+def test_a_choice_by_hand_is_no_step_of_the_search(notebook):
+    readout = notebook.widget("sl-step").locator(".widget-readout")
+    for number in (1, 2, 3, 4):  # some of these are not what the search removes first
+        changed(notebook, notebook.widget(f"sl-segment-{number}").click)
+    expect(notebook.status()).to_contain_text("your own choice")
+    expect(readout).to_be_hidden()
+    for _ in range(4):
+        changed(notebook, notebook.widget("sl-undo").click)
+    expect(readout).to_have_text("0")
+
+
+def test_a_file_that_is_no_photograph_is_refused_where_the_reader_looks(notebook, tmp_path):
+    (tmp_path / "notes.txt").write_text("no photograph")
+    with notebook.page.expect_file_chooser() as chooser:
+        notebook.widget("sl-upload").click()
+    chooser.value.set_files(tmp_path / "notes.txt")
+    expect(notebook.status()).to_contain_text("the image notes.txt is unreadable")
+    assert "object at 0x" not in notebook.status().inner_text()
+    picture = notebook.widget("sl-apart").bounding_box()
+    assert notebook.status().bounding_box()["y"] < picture["y"]
+    expect(notebook.widget("sl-upload")).not_to_contain_text("(1)")
 
 
 def test_a_photograph_of_the_readers_own(notebook, tmp_path):

@@ -9,10 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+import scenelens as sl
 from scenelens.errors import CannotAnswerError, SceneLensError
+from scenelens.images import load_image
 from scenelens.localization import widget
+from scenelens.localization.examples import _judged
 from scenelens.localization.image_reader import _image_paths, _ImageReader
 from scenelens.localization.study_localizers import StudyLocalizer
+from scenelens.localization.truth import ImageConcepts
 from scenelens.localization.widget import _SCORES, _SIDE, _TILE, _unit_page, localize_image
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
@@ -52,10 +56,21 @@ def with_boxes(view) -> _ImageReader:
     raise AssertionError("no image of the study has a box")
 
 
-def test_it_begins_with_a_test_image(study, view):
-    model, splits = view.model, StudyLocalizer.of(study, "scene").splits
-    first = [study.annotations.path(image) for image in splits["test"]]
-    assert model.paths[model.image] in first
+def test_it_begins_with_a_calibration_image_whose_boxes_are_right(study, view):
+    model, opened = view.model, StudyLocalizer.of(study, "scene")
+    names = {study.annotations.path(image): image for image in opened.splits["calibration"]}
+    assert model.paths[model.image] in names
+    # The rule by hand, over all of these images.
+    good = []
+    for path, name in names.items():
+        seen = opened(load_image(path))
+        boxes = seen.boxes[(seen.boxes.layer == seen.layers[-1]) & (seen.boxes.confidence >= 0.2)]
+        known = dict(ImageConcepts.read(study.networks["scene"], study.annotations, [name]))[name]
+        right = _judged(opened, seen.boxes, known)[boxes.index]
+        if right.any() and right.dropna().all() and not seen.doubtful[boxes.index[right.notna()]].any():
+            good.append(path)
+    if good:
+        assert model.paths[model.image] == good[0]
     assert (model.network, model.layer) == ("scene", model.layers()[-1])
     assert shown(view.picture).shape == (_SIDE, _SIDE + _SCORES, 3)
     best = model.seen.scene.iloc[0]
@@ -124,13 +139,48 @@ def test_a_readers_photograph(view):
     Image.fromarray(photograph(9, (60, 90))).save(content, "PNG")
     view.upload.value = uploaded("mine.png", content.getvalue())
     assert view.model.image == "mine.png"
-    assert view.folder.value is None
+    assert (view.folder.label, view.number.value, view.number.max) == ("my photos", 1, 1)
+    assert view.upload.value == ()  # the button counts no file that was looked at
     assert "mine.png" in view.status.value
     np.testing.assert_array_equal(
         view.model.seen.frame, view.model.study.networks["scene"].show_input(photograph(9, (60, 90)))
     )
     view.folder.value = next(iter(view.folders))
     assert view.model.image in view.model.paths
+    view.folder.value = "my photos/"  # there is a way back
+    assert view.model.image == "mine.png"
+
+
+def test_another_photograph_of_the_same_name_is_another_one(view):
+    for seed in (1, 2):
+        content = io.BytesIO()
+        Image.fromarray(photograph(seed, (60, 90))).save(content, "PNG")
+        view.upload.value = uploaded("mine.png", content.getvalue())
+    assert (view.model.image, view.number.value, view.number.max) == ("mine.png (2)", 2, 2)
+    np.testing.assert_array_equal(view.model.uploads["mine.png"], photograph(1, (60, 90)))
+    view.tools.buttons["undo"].click()
+    assert view.model.image == "mine.png"
+
+
+def test_undo_brings_the_box_back(view):
+    model = with_boxes(view)
+    view.buttons[0].click()
+    view.least.value = 1.0
+    assert model.box == -1
+    view.tools.buttons["undo"].click()
+    assert (model.box, view.least.value) == (0, 0.0)
+    assert view.unit.layout.display == ""
+
+
+def test_code_and_table_are_of_what_is_shown(study, view):
+    model = with_boxes(view)
+    view.buttons[0].click()
+    lines = model.code().splitlines()
+    scope = {"sl": sl, "study": study}
+    exec("\n".join(lines[:-1]), scope)
+    assert scope["view"].model.state() == model.state()
+    assert model.table().concept.tolist() == model.boxes().concept.tolist()
+    assert set(model.table().image) == {model.image}
 
 
 def test_a_file_that_is_no_image_raises_and_changes_nothing(view):
@@ -138,6 +188,7 @@ def test_a_file_that_is_no_image_raises_and_changes_nothing(view):
     with pytest.raises(SceneLensError, match=r"the image notes\.txt is unreadable"):
         view.upload.value = uploaded("notes.txt", b"no image")
     assert view.status.failed
+    assert view.upload.value == ()
     assert view.model.image == before
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import scenelens as sl
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.search import simplify
@@ -68,9 +69,55 @@ def test_a_button_removes_a_segment_and_brings_it_back(view):
     assert f"score {expected.score[0]:.2f}, rank {expected.rank[0]}" in view.status.value
     view.buttons[5].value = True
     assert all(view.model.kept)
+
+
+def test_the_step_is_that_of_what_is_kept(view):
+    found = view.model.found
     view.step.value = 2
+    assert "step 2 of the search" in view.status.value
     view.all.click()
     assert all(view.model.kept)
+    assert (view.step.value, view.step.readout) == (0, True)
+    first = int(found.steps.removed.iloc[1])
+    view.buttons[first].value = False  # by hand, what the search does first
+    assert (view.step.value, view.step.readout) == (1, True)
+    other = next(k for k in range(12) if k not in found.steps.removed.tolist()[1:3])
+    view.buttons[other].value = False
+    assert view.step.readout is False
+    assert "your own choice" in view.status.value
+
+
+def test_undo_brings_segments_and_the_image_back(view):
+    whole, cut = view.picture.value, view.model.cut
+    view.buttons[5].value = False
+    view.tools.buttons["undo"].click()
+    assert all(view.model.kept)
+    assert view.picture.value == whole
+    file = io.BytesIO()
+    Image.fromarray(photograph(9, (60, 90))).save(file, "PNG")
+    view.upload.value = uploaded("mine.png", file.getvalue())
+    view.tools.buttons["undo"].click()
+    assert view.model.cut is cut
+    assert len(view.buttons) == 12
+    assert view.picture.value == whole
+
+
+def test_another_image_with_as_many_segments_is_another_image(view, cut):
+    other = CutImage(cut.network, photograph(4), grid(3, 4))
+    before = view.picture.value
+    view.model.begin(other)
+    assert view.picture.value != before
+    assert view.step.max == view.model.steps
+
+
+def test_code_and_table_are_of_what_is_shown(view, cut):
+    view.buttons[5].value = False
+    scope = {"sl": sl, "cut": cut}
+    exec(view.model.code(), scope)
+    assert scope["view"].model.kept == view.model.kept
+    table = view.model.table()
+    assert table.segment[~table.kept].tolist() == [6]
+    assert table.share.sum() == pytest.approx(1)
 
 
 def test_the_best_by_hand_counts_only_while_recognised(cut):
@@ -99,6 +146,7 @@ def test_a_readers_photograph(view):
     assert model.cut.target == model.cut.network.predict(photograph(9, (60, 90)), top=1).predicted[0]
     assert view.step.max == model.steps
     assert all(button.value for button in view.buttons)
+    assert view.upload.value == ()  # the button counts no file that was taken
 
 
 def test_an_upload_that_is_no_photograph_is_an_error_and_changes_nothing(view):
@@ -106,6 +154,7 @@ def test_an_upload_that_is_no_photograph_is_an_error_and_changes_nothing(view):
     with pytest.raises(SceneLensError, match=r"the image notes\.txt is unreadable"):
         view.upload.value = uploaded("notes.txt", b"no picture")
     assert view.status.failed
+    assert view.upload.value == ()
     assert view.model.cut is before
 
 

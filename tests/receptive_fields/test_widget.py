@@ -1,12 +1,14 @@
 """The explorer of fields without a browser: the model, the picture, and that view and model follow each
 other."""
 
+import asyncio
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import scenelens
 from scenelens.errors import SceneLensError
 from scenelens.receptive_fields import live, widget
 from scenelens.receptive_fields.atlas import Atlas
@@ -16,6 +18,7 @@ from scenelens.receptive_fields.unit_segmentation import segment_unit
 from scenelens.receptive_fields.widget import _GAP, _SIDE, _STRIP, _page, explore_fields
 from scenelens.studies.study import open_study
 from scenelens.workbook.pictures import dimmed, heat
+from scenelens.workbook.widgets.status import BUSY_CLASS
 from tests.made_up_fields import MadeUp
 from tests.tiny_study import write_tiny_study
 
@@ -159,3 +162,54 @@ def test_every_control_has_its_class(view):
     for name, control in view.controls.items():
         assert control._dom_classes == (f"sl-{name}",)
         assert control._model_module == "@jupyter-widgets/controls"
+
+
+def test_what_has_to_be_computed_is_computed_behind_what_is_there(atlas):
+    """In a kernel: ten clicks show ten units at once, and compute the map of the last."""
+    made: list[int] = []
+
+    async def click():
+        view = explore_fields(atlas, "scene", "pool2", 5)
+        computed = _FieldExplorer._make_map
+        view.model._make_map = lambda *key: made.append(key[2]) or computed(view.model, *key)
+        shown = []
+        for _ in range(10):
+            view.controls["next"].click()
+            shown.append(view.status.value)
+            assert BUSY_CLASS in view.status._dom_classes
+        assert [f"pool2:{unit} of" in line for unit, line in zip(range(6, 16), shown, strict=True)] == [
+            True
+        ] * 10
+        assert "computing what an occluder changes" in shown[0]
+        before = view.picture.value
+        assert made == []
+        await asyncio.sleep(0.5)
+        assert view.picture.value != before
+        assert BUSY_CLASS not in view.status._dom_classes
+        view.controls["previous"].click()
+        view.controls["next"].click()  # known already: it is there at once
+        assert BUSY_CLASS not in view.status._dom_classes
+        view.close()
+
+    asyncio.run(click())
+    assert made == [15]
+
+
+def test_the_code_shows_the_same_view(view, study):
+    view.controls["image"].value, view.controls["threshold"].value = 2, 0.3
+    scope = {"sl": scenelens, "study": study}
+    exec(view.model.code(), scope)
+    assert scope["view"].model.state() == view.model.state()
+    scope["view"].close()
+
+
+def test_the_status_names_threshold_and_share(view):
+    compute(view)
+    shares = {}
+    for threshold in (0.95, 0.05):
+        view.controls["threshold"].value = threshold
+        share = view.model.region(view.model.field()).mean()
+        shares[threshold] = share
+        said = "less than 1%" if 0 < share < 0.01 else f"{share:.0%}"
+        assert f"{said} of the image is lit at {threshold:.0%} of the peak or more" in view.status.value
+    assert shares[0.95] < shares[0.05]

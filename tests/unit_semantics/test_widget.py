@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 
 import numpy as np
@@ -252,4 +253,64 @@ def test_without_units_a_queue_is_drawn(study, store):
     view = annotate_units(study, n=3, store=store)
     assert len(view.model.units) == 3
     assert np.unique([unit[1] for unit in view.model.units]).tolist() == ["pool5"]
+    view.close()
+
+
+def test_undo_takes_back_a_mark_a_word_and_a_step(view):
+    one = view.controls
+    assert one["undo"].disabled
+    view.buttons[6].value = True
+    for word in ("l", "la", "lamp"):  # as it is typed
+        one["concept"].value = word
+    one["types"].value = "object"
+    one["next"].click()
+    assert view.model.place == 1
+    one["undo"].click()
+    assert (view.model.place, one["concept"].value, one["types"].value) == (0, "lamp", "object")
+    assert view.buttons[6].value
+    one["undo"].click()
+    assert one["types"].value is None
+    one["undo"].click()  # the whole word
+    assert one["concept"].value == ""
+    one["undo"].click()
+    assert view.model.marked == ()
+    assert one["undo"].disabled
+
+
+def test_undo_after_an_answer_shows_it_again_and_it_stays_saved(view, store):
+    fill(view)
+    view.controls["accept"].click()
+    assert view.model.place == 1
+    view.controls["undo"].click()
+    assert (view.model.place, view.controls["concept"].value) == (0, "lamp")
+    assert len(store) == 1
+    assert "a new answer replaces it" in view.controls["progress"].value
+
+
+def test_nobody_takes_back_what_another_person_did(view):
+    view.controls["concept"].value = "lamp"
+    view.controls["annotator"].value = "Bob"
+    assert view.controls["undo"].disabled
+    view.controls["undo"].click()
+    assert view.controls["concept"].value == "lamp"
+
+
+def test_the_next_unit_is_prepared_while_a_person_looks(study, store, monkeypatch):
+    async def look():
+        view = annotate_units(study, UNITS, "Ada", store=store)
+        assert list(view.model._tasks) == [0]  # nothing more for a page that nobody touches
+        view.buttons[6].value = True
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            if 1 in view._files:
+                break
+        return view
+
+    view = asyncio.run(look())
+    assert set(view.model._tasks) == {0, 1}
+    monkeypatch.setattr(session, "annotation_task", None)  # nothing is computed any more
+    view.controls["next"].click()
+    pictures = view.model.task().tiles(_SIDE)
+    assert view.images[3].value == encode(pictures[3], quality=82)
+    assert view.model.task().images[3].image == task.annotation_task(study, *UNITS[1]).images[3].image
     view.close()

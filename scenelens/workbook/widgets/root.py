@@ -13,47 +13,53 @@ Jupyter would focus the cell, and the next key would be a command.
 
 ipywidgets cannot set an attribute of an element from Python. What does it here is the load event of the
 widget's own style sheet, which happens in every Jupyter without an extension, and again when the cell was out
-of view and comes back. Its text is fixed: no data ever reach it.
+of view and comes back. Its text, which is ``root.js``, is fixed: no data ever reach it.
+
+The same handler names what ipywidgets leaves nameless to a screen reader: buttons that show an arrow alone,
+sliders, text fields and pictures. It says which buttons are pressed, and it lets the status line be read when
+it changes.
 
 jupyter-widgets gives every widget the class ``jupyter-widgets-disconnected`` when its kernel restarts, and
 when a notebook is opened again. Where the kernel was shut down or has died, only the notebook's own indicator
-shows it. In all these cases the style sheet shows a sentence that is hidden until then. Both parts are hidden
-by their layout, so pages (see `scenelens.workbook.snapshots`) have neither.
+shows it. In all these cases the style sheet shows a sentence that is hidden until then. A notebook that is
+opened again without the states of its widgets shows a still picture (see `still`). Sheet and sentence are
+hidden by their layout, so pages (see `scenelens.workbook.snapshots`) have neither.
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import ipywidgets
+from IPython.display import display
 
 from scenelens.workbook.widgets.message_order import handle_in_order
+from scenelens.workbook.widgets.still import STILL, Still
 
 _ROOT, _LOST = "scenelens-widget", "scenelens-lost"
-_KEYS = f"""
-const root = this.closest('.{_ROOT}'), name = 'data-lm-suppress-shortcuts';
-if (root.hasAttribute(name)) return;
-root.tabIndex = -1;
-root.setAttribute(name, 'true');
-const keep = event => {{
-  if (!root.contains(event.target)) return;
-  const saves = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 's';
-  for (const part of [root, event.target]) {{
-    if (saves) part.removeAttribute(name); else part.setAttribute(name, 'true');
-  }}
-}};
-root.addEventListener('focusin', () => window.addEventListener('keydown', keep, true));
-root.addEventListener('focusout', () => window.removeEventListener('keydown', keep, true));
-"""
+_KEYS = html.escape(Path(__file__).with_suffix(".js").read_text("utf-8"))
 # What Jupyter calls a kernel that was shut down, that is being shut down, or that died.
 _STOPPED = ", ".join(
     f".jp-Notebook-ExecutionIndicator[data-status={one}]" for one in ("unknown", "terminating", "dead")
 )
 _SHEET = f"""
+.{_ROOT} {{ --scenelens-error: #b3261e; }}
+[data-jp-theme-light=false] .{_ROOT} {{ --scenelens-error: #ff9a90; }}
 .{_ROOT}:focus {{ outline: none; }}
+.{_ROOT} > .widget-hbox {{ flex-wrap: wrap; }}
+.{_ROOT} .scenelens-status .widget-html-content {{ line-height: 20px; white-space: normal; }}
+.{_ROOT} .scenelens-busy .widget-html-content::before {{ content: "⏳ "; }}
+.{_ROOT} .scenelens-off {{
+  text-decoration: line-through;
+  box-shadow: inset 0 0 0 2px currentcolor;
+  background: var(--jp-layout-color1, #fff);
+}}
 .jupyter-widgets-disconnected > .{_LOST}, .jp-NotebookPanel:has({_STOPPED}) .{_LOST} {{
   display: block !important;
-  color: #b3261e;
+  color: var(--scenelens-error);
   font-weight: 600;
 }}
 .{_LOST} .widget-html-content {{ line-height: 20px; white-space: normal; }}
@@ -87,10 +93,20 @@ class WidgetRoot(ipywidgets.VBox):
     """
 
     def __init__(self, name: str, parts: Sequence[ipywidgets.Widget], gone: str = "") -> None:
-        # The handler stands in an attribute in double quotes, so it has none itself.
-        sheet = ipywidgets.HTML(f'<style onload="{_KEYS}">{_SHEET}</style>', layout={"display": "none"})
+        self._still, self._more = Still(self), gone
+        css = f"{_SHEET}{self._still.hidden}"
+        sheet = ipywidgets.HTML(f'<style onload="{_KEYS}">{css}</style>', layout={"display": "none"})
         lost = ipywidgets.HTML(f"{_GONE} {gone}".strip(), layout={"display": "none"})
         super().__init__([sheet, lost.add_class(_LOST), *parts])
         self.add_class(_ROOT)
         self.add_class(name)
         handle_in_order(self)
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """What Jupyter stores of the widget; where it cannot be shown, one sentence stands for it."""
+        return {**super()._repr_mimebundle_(**options), "text/plain": "A widget of scenelens: run this cell."}
+
+    def _ipython_display_(self) -> None:
+        """Show the widget, and store a still picture of it after it."""
+        display(self._repr_mimebundle_(), raw=True)
+        display(self._still.output(self._more), raw=True, metadata={"scenelens": STILL})

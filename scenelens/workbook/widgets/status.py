@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 import ipywidgets
 
 ERROR_CLASS = "scenelens-error"  # the workbook's runner looks for lines of this class (see problems.py)
+BUSY_CLASS = "scenelens-busy"
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -71,6 +72,16 @@ class Status(ipywidgets.HTML):
         self.remove_class(ERROR_CLASS)
         self.value = html.escape(text, quote=False)
 
+    def busy(self, is_busy: bool) -> None:
+        """Say by an hourglass before the text whether something is being computed.
+
+        Parameters
+        ----------
+        is_busy : bool
+            Whether it is.
+        """
+        (self.add_class if is_busy else self.remove_class)(BUSY_CLASS)
+
     def error(self, error: BaseException) -> None:
         """Show an exception: its sentence, and its traceback on a click.
 
@@ -82,10 +93,11 @@ class Status(ipywidgets.HTML):
         sentence = html.escape(f"{type(error).__name__}: {error}", quote=False)
         trace = html.escape("".join(traceback.format_exception(error)), quote=False)
         self.value = (
-            f'<b style="color:#b3261e">{sentence}</b>'
+            f'<b style="color:var(--scenelens-error, #b3261e)">{sentence}</b>'
             f"<details><summary>traceback</summary><pre>{trace}</pre></details>"
         )
         self.add_class(ERROR_CLASS)
+        self.busy(False)
 
     def guarded(self, callback: Callable[_P, _R]) -> Callable[_P, _R]:
         """Decorate a widget's callback so that its error is shown in this line, and still raised.

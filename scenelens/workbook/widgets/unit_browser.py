@@ -7,9 +7,11 @@ it.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import traitlets
 from PIL import Image, ImageDraw, ImageFont
 
@@ -18,6 +20,7 @@ from scenelens.sentences import number, words
 from scenelens.studies import Study, TopImage, top_images
 from scenelens.workbook.style import INK, SOFT, SOURCE_COLORS
 from scenelens.workbook.tour import deepest_map_layer
+from scenelens.workbook.widgets.unit_names import ANY, _UnitNames
 from scenelens.workbook.widgets.unit_view import UnitView
 
 SIDE, GAP, STRIP = 168, 8, 24  # pixels: side of a tile, between tiles, height of a label
@@ -53,11 +56,14 @@ class UnitBrowser(traitlets.HasTraits):
     layer = traitlets.Unicode()
     unit = traitlets.Int()
     n = traitlets.Int(12)
+    #: Traits besides network, layer and unit that a reader chooses.
+    further: tuple[str, ...] = ("n",)
 
     def __init__(
         self, study: Study, network: str = "scene", layer: str | None = None, unit: int = 0, n: int = 12
     ) -> None:
         self.study = study
+        self.names: _UnitNames | None = None
         super().__init__()
         self.choose(network=network, layer=layer or self.deepest(network), unit=unit, n=n)
         self.tops()  # raises here if the unit does not exist, and not later in a callback
@@ -151,14 +157,109 @@ class UnitBrowser(traitlets.HasTraits):
             self.network, self.layer, self.unit, self.n = network, layer, unit, wanted.get("n", self.n)
 
     def step(self, by: int) -> None:
-        """Go to another unit of the layer; the first comes after the last.
+        """Go to another unit of the layer, as far as there is one, as the slider does.
 
         Parameters
         ----------
         by : int
             How many units further; negative to go back.
         """
-        self.choose(unit=(self.unit + by) % self.units())
+        self.choose(unit=min(max(0, self.unit + by), self.units() - 1))
+
+    def read_names(self) -> None:
+        """Read what units are called, as far as it is known; from now on it is said of each unit."""
+        self.names = _UnitNames.of(self.study)
+
+    def about(self) -> str:
+        """What the unit is called.
+
+        Returns
+        -------
+        str
+            Such as 'bed (object, IoU 0.12)'; '' before `read_names`, or where nobody has named it.
+        """
+        return self.names.about(self.network, self.layer, self.unit) if self.names else ""
+
+    def find(self, text: str, shown: str = ANY, order: str = "number") -> list[int]:
+        """The units of the layer that a reader looks for.
+
+        Parameters
+        ----------
+        text : str
+            A part of the concept's name; '' for any.
+        shown : str, optional
+            'all' (default), 'with a name', a type, or 'never active'.
+        order : str, optional
+            'number' (default), 'name' or 'IoU'.
+
+        Returns
+        -------
+        list of int
+            The units.
+        """
+        self.read_names()
+        assert self.names is not None
+        return self.names.find(self.network, self.layer, text, shown, order)
+
+    # ---- what the row of tools asks for
+
+    def state(self) -> dict[str, Any]:
+        """What is shown.
+
+        Returns
+        -------
+        dict
+            Network, layer and unit, and the values of `further`.
+        """
+        return {name: getattr(self, name) for name in ("network", "layer", "unit", *self.further)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Show again what `state` has returned.
+
+        Parameters
+        ----------
+        state : mapping
+            Of `state`.
+        """
+        with self.hold_trait_notifications():
+            for name, value in state.items():
+                setattr(self, name, value)
+
+    def code(self) -> str:
+        """Python that shows the same view, where `study` is the open study.
+
+        Returns
+        -------
+        str
+            One line.
+        """
+        return f"sl.browse_units(study, {self.network!r}, {self.layer!r}, {self.unit}, n={self.n})"
+
+    def table(self) -> pd.DataFrame:
+        """The unit's top images as numbers.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per image, the highest peak first: network, layer, unit, rank, image, source, category,
+            peak.
+        """
+        rows = [
+            (self.network, self.layer, self.unit, rank, top.image, top.source, top.category, top.peak)
+            for rank, top in enumerate(self.tops(), start=1)
+        ]
+        columns = ["network", "layer", "unit", "rank", "image", "source", "category", "peak"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def file_stem(self) -> str:
+        """A short name of what is shown.
+
+        Returns
+        -------
+        str
+            Such as 'scene pool5 17'.
+        """
+        return f"{self.network} {self.layer} {self.unit}"
 
     def _same_depth(self, network: str) -> str:
         names = self.layers(network)
@@ -200,7 +301,8 @@ class UnitBrowser(traitlets.HasTraits):
             return f"{name}: {same}; their order says nothing"
         span = f"peaks from {number(tops[0].peak)} to {number(tops[-1].peak)}"
         place = "" if tops[0].center else " · a fully connected layer: a peak has no place"
-        return f"{name} · {len(tops)} of {len(self.study.images):,} images · {span}{place}"
+        said = f" · {self.about()}" if self.about() else ""
+        return f"{name} · {len(tops)} of {len(self.study.images):,} images · {span}{place}{said}"
 
 
 def _mosaic(tops: list[TopImage], columns: int = _COLUMNS, side: int = SIDE) -> np.ndarray:

@@ -1,18 +1,22 @@
 """The unit browser without a browser: the model, the picture, and that view and model follow each other."""
 
+import html
 import io
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+import scenelens
 from scenelens.errors import SceneLensError
 from scenelens.studies.ranking import TopImage
 from scenelens.studies.study import Study as RealStudy
 from scenelens.studies.study import open_study
 from scenelens.workbook.widgets.unit_browser import GAP, SIDE, STRIP, UnitBrowser, _mosaic, browse_units, tile
 from scenelens.workbook.widgets.unit_view import encode
+from tests.annotated_study import annotated_study
 from tests.tiny_study import write_tiny_study
 
 
@@ -61,13 +65,15 @@ def test_each_control_changes_the_picture(view, control, value, words):
     assert getattr(view.model, control) == value
 
 
-def test_the_arrows_go_round(view):
+def test_the_arrows_end_where_the_slider_ends(view):
     view.controls["previous"].click()
-    assert state(view)["unit"] == 31
-    view.controls["next"].click()
+    assert state(view)["unit"] == 0
     view.controls["next"].click()
     assert state(view)["unit"] == 1
     assert "pool5:1 " in view.status.value
+    view.model.choose(unit=31)
+    view.controls["next"].click()
+    assert state(view)["unit"] == 31
 
 
 def test_a_unit_beyond_a_smaller_layer_becomes_its_last(view):
@@ -185,3 +191,108 @@ def test_every_control_has_its_class_and_only_core_widgets_are_used(view):
     for widget in (*view.controls.values(), view.picture, view.status, view):
         assert isinstance(widget, ipywidgets.DOMWidget)
         assert widget._model_module == "@jupyter-widgets/controls"
+
+
+def test_undo_and_reset_lead_back(view):
+    tools, first = view.tools, state(view)
+    assert tools.buttons["undo"].disabled
+    assert tools.buttons["reset"].disabled
+    view.controls["layer"].value = "conv4"
+    view.controls["unit"].value = 40
+    view.controls["n"].value = 6
+    tools.buttons["undo"].click()
+    assert state(view) == {"network": "scene", "layer": "conv4", "unit": 40, "n": 12}
+    tools.buttons["undo"].click()
+    assert state(view)["unit"] == 0
+    assert "conv4:0 " in view.status.value
+    tools.buttons["reset"].click()
+    assert state(view) == first
+    assert tools.buttons["reset"].disabled
+    tools.buttons["undo"].click()  # a reset can be taken back
+    assert state(view)["layer"] == "conv4"
+
+
+def test_the_code_shows_the_same_view(view, study):
+    view.model.choose(network="object", layer="conv3", unit=5, n=6)
+    view.tools.buttons["code"].click()
+    code = view.model.code()
+    assert html.escape(code) in view.tools.text.value
+    again = eval(code, {"sl": scenelens, "study": study})
+    assert again.picture.value == view.picture.value
+    again.close()
+    view.model.choose(unit=6)
+    assert view.tools.text.layout.display == "none"  # what it said is no longer shown
+
+
+def test_picture_and_numbers_are_written_as_files(view, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    view.tools.buttons["png"].click()
+    picture = np.asarray(Image.open(tmp_path / "scene pool5 0.png"))
+    np.testing.assert_array_equal(picture, _mosaic(view.model.tops()))
+    view.tools.buttons["csv"].click()
+    table = pd.read_csv(tmp_path / "scene pool5 0.csv")
+    assert table.image.tolist() == [top.image for top in view.model.tops()]
+    np.testing.assert_allclose(table.peak, [top.peak for top in view.model.tops()], rtol=1e-6)
+    assert str(tmp_path / "scene pool5 0.csv") in view.status.value
+
+
+@pytest.fixture
+def named(tmp_path):
+    """A study of its own with an annotated world, cached labels, and answers of two people."""
+    study = annotated_study(tmp_path, 12)
+    study.automatic_labels("scene")
+    for who, concept in (("Ada", "lamp shade"), ("Bob", "bed")):
+        study.answers.add(
+            network="scene", layer="pool5", unit=7, annotator=who, concept=concept, type="object",
+            precision=0.9, n_images=12,
+        )  # fmt: skip
+    return study
+
+
+def test_a_unit_is_found_by_its_concept_and_said_to_be_called_so(named):
+    view = browse_units(named)
+    view.controls["find"].value = "SHADE"
+    assert [unit for _, unit in view.controls["found"].options] == [-1, 7]
+    view.controls["found"].value = 7
+    assert view.model.unit == 7
+    assert "Ada: lamp shade (object) · Bob: bed (object)" in view.status.value
+    table = named.labels
+    automatic = table[(table.source == "automatic") & (table.network == "scene") & (table.layer == "pool5")]
+    best = automatic.loc[automatic.iou.idxmax()]
+    view.controls["find"].value, view.controls["order"].value = "", "IoU"
+    found = view.controls["found"].options
+    assert len(found) == 1 + view.model.units()
+    assert found[1][1] == best.unit
+    assert f"{best.concept} ({best.type}, IoU {best.iou:.2f})" in found[1][0]
+    view.controls["show"].value = "object"
+    units = {unit for _, unit in view.controls["found"].options} - {-1}
+    assert units == set(automatic.unit[automatic.type == "object"]) | {7}
+    view.controls["show"].value = "never active"
+    peaks = np.asarray(named.index("scene").peaks("pool5"))
+    assert {unit for _, unit in view.controls["found"].options} - {-1} == set(
+        np.flatnonzero((peaks <= 0).all(0))
+    )
+    view.close()
+
+
+def test_looking_for_names_computes_none(study, monkeypatch):
+    monkeypatch.setattr(RealStudy, "automatic_labels", None)
+    view = browse_units(study)
+    view.controls["show"].value = "with a name"
+    assert view.controls["found"].options == (("0 units", -1),)
+    assert not view.status.failed
+    view.close()
+
+
+def test_all_widgets_on_screen_show_the_unit_that_was_chosen_last(study):
+    one, other, hidden = browse_units(study), browse_units(study, "object"), browse_units(study, "object")
+    one._view_count = other._view_count = 1  # as Jupyter counts
+    assert other.model.network == "object"  # a new widget changes no other
+    one.controls["unit"].value = 9
+    assert (other.model.network, other.model.layer, other.model.unit) == ("scene", "pool5", 9)
+    assert "pool5:9 of the scene network" in other.status.value
+    assert hidden.model.network == "object"
+    other.controls["layer"].value = "conv3"
+    assert (one.model.layer, one.model.unit) == ("conv3", 9)
+    for view in (one, other, hidden):
+        view.close()
