@@ -18,9 +18,9 @@ from scenelens.workbook.snapshots import _view
 
 STILL = "still"  # value of the output's metadata entry "scenelens", by which others know it
 _CLASS = "scenelens-still"
-_VIEW = "application/vnd.jupyter.widget-view+json"
 _ASLEEP = "This is a still picture: the widget is asleep. Run its cell to wake it"
-_LOST = f'.jp-OutputArea-child:has(+ .jp-OutputArea-child .{_CLASS}) [data-mime-type="{_VIEW}"]'
+# A widget's output is the only kind without this attribute.
+_LOST = f".jp-OutputArea-child:has(+ * .{_CLASS}) .jp-OutputArea-output:not([data-mime-type])"
 _SHEET = f"""
 .{_CLASS} .row {{ display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin: 4px 0; }}
 .{_CLASS} img {{ max-width: 100%; }}

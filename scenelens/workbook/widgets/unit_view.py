@@ -73,6 +73,7 @@ class UnitView(WidgetRoot):
         self.tools = ToolRow(model, self.status)
         self._bind()
         boxes = [ipywidgets.HBox([self.controls[key] for key in row]) for row in (*self.rows, _FIND)]
+        boxes[-1].add_class("scenelens-live-only")
         super().__init__(name, [*boxes, self.status, self.picture, self.tools])
         self._listed: tuple[str, str] | None = None  # the layer whose units are listed
         self._view_count = 0  # so that Jupyter counts where it is on screen
