@@ -23,7 +23,8 @@ def barriers(page: Page, within: str | None = None) -> list[str]:
     list of str
         Rule, element and cause.
     """
-    found = Axe().run(page, context=within, options={"runOnly": _RULES, "resultTypes": ["violations"]})
+    found = Axe().run(page, context=within, options={"runOnly": _RULES})
+    assert found.response["passes"], "axe-core found nothing to look at"
     return [
         f"{rule['id']}: {node['html'][:160]} | {' '.join(node['failureSummary'].split())[:240]}"
         for rule in found.response["violations"]

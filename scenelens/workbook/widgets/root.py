@@ -37,7 +37,7 @@ import ipywidgets
 from IPython.display import display
 
 from scenelens.workbook.widgets.message_order import handle_in_order
-from scenelens.workbook.widgets.still import STILL, Still
+from scenelens.workbook.widgets.still import STILL, _Still
 
 _ROOT, _LOST = "scenelens-widget", "scenelens-lost"
 _KEYS = html.escape(Path(__file__).with_suffix(".js").read_text("utf-8"))
@@ -93,7 +93,7 @@ class WidgetRoot(ipywidgets.VBox):
     """
 
     def __init__(self, name: str, parts: Sequence[ipywidgets.Widget], gone: str = "") -> None:
-        self._still, self._more = Still(self), gone
+        self._still, self._more = _Still(self), gone
         css = f"{_SHEET}{self._still.hidden}"
         sheet = ipywidgets.HTML(f'<style onload="{_KEYS}">{css}</style>', layout={"display": "none"})
         lost = ipywidgets.HTML(f"{_GONE} {gone}".strip(), layout={"display": "none"})

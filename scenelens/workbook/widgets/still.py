@@ -14,7 +14,7 @@ from typing import Any
 import ipywidgets
 from ipywidgets.embed import dependency_state
 
-from scenelens.workbook.snapshots import _view
+from scenelens.workbook.snapshots import _ALT, _view
 
 STILL = "still"  # value of the output's metadata entry "scenelens", by which others know it
 _CLASS = "scenelens-still"
@@ -29,7 +29,7 @@ _SHEET = f"""
 """
 
 
-class Still:
+class _Still:
     """The still picture of one widget.
 
     Parameters
@@ -39,7 +39,7 @@ class Still:
 
     Examples
     --------
-    >>> still = Still(ipywidgets.VBox([ipywidgets.Label("conv5 < pool5")]))
+    >>> still = _Still(ipywidgets.VBox([ipywidgets.Label("conv5 < pool5")]))
     >>> "conv5 &lt; pool5" in still.output()["text/html"]
     True
     """
@@ -72,6 +72,7 @@ class Still:
             By MIME type.
         """
         shown = _view(self._root.model_id, dependency_state([self._root], drop_defaults=False))
+        shown = shown.replace(_ALT, "The widget as it was")
         said = f"{escape(_ASLEEP)}. {more}".strip()
         html = f'<div class="{_CLASS} {self._name}"><style>{_SHEET}</style><p><b>{said}</b></p>{shown}</div>'
         return {"text/html": html, "text/plain": _ASLEEP}

@@ -36,6 +36,7 @@ def test_the_widget_comes_first_and_then_its_picture(outputs):
     assert "<script>run()</script>" in parts.text  # as text
     assert parts.scripts == []
     assert "Run its cell to wake it. More." in parts.text
+    assert '<img alt="The widget as it was"' in still["text/html"]
     assert still["text/html"].count("data:image/jpeg;base64,") == 1
 
 
