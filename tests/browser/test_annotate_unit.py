@@ -184,7 +184,7 @@ def test_the_images_become_larger(notebook):
     before = notebook.widget("sl-tile").first.bounding_box()["width"]
     for _ in range(8):
         handle.press("ArrowRight")
-    expect(handle).to_have_attribute("aria-valuenow", "152.0")
+    expect(handle).to_have_attribute("aria-valuenow", "152")
     notebook.page.wait_for_function(
         "width => document.querySelector('.sl-tile').getBoundingClientRect().width > width", arg=before + 30
     )
