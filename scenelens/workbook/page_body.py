@@ -240,7 +240,8 @@ class _Writer:
         form = table(html) if "<table" in html else None
         self._note(form or html)
         if form is None:
-            return f'<div class="html">{html}</div>' if html.strip() else ""
+            named = 'role="region" tabindex="0" aria-label="Output"'
+            return f'<div class="html" {named}>{html}</div>' if html.strip() else ""
         label, anchor = self._label("Table")
         caption = f'<p class="caption"><b>{label}.</b> {escape(self.heading)}</p>'
         named = f'role="region" tabindex="0" aria-label="{label}: {escape(self.heading)}"'

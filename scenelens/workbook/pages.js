@@ -1,6 +1,6 @@
-/* What the pages do beyond being read: they enlarge figures, search, mark the section that is read, copy a
-   citation, and show the states of widgets that were drawn beforehand. Without this script all of the text and
-   every figure is there. It asks nothing of any network. Texts reach the page as text, never as markup. */
+/* What the pages do beyond being read: they enlarge figures, search, mark the section that is read, and copy a
+   citation. Without this script all of the text and every figure is there. It asks nothing of any network. Texts
+   reach the page as text, never as markup. */
 "use strict";
 
 (() => {
@@ -112,7 +112,7 @@ for (const form of all("form.search")) {
     const address = `#q=${encodeURIComponent(field.value)}`;
     if (results) location.hash = address; else location.href = `search.html${address}`;
   });
-  if (results) field.addEventListener("input", () => history.replaceState(null, "", `#q=${encodeURIComponent(field.value)}`) || find());
+  if (results) field.addEventListener("input", () => { history.replaceState(null, "", `#q=${encodeURIComponent(field.value)}`); find(); });
 }
 
 function excerpt(text, words) {
@@ -132,19 +132,21 @@ function excerpt(text, words) {
   return out;
 }
 
+const sections = results ? all("li", results).map((item) => {
+  const text = item.querySelector("p").textContent, title = item.querySelector("a").textContent.toLowerCase();
+  return { item, text, title, low: text.toLowerCase() };
+}) : [];
+
 function find() {
-  const words = wanted().toLowerCase().split(/\s+/).filter(Boolean), items = all("li", results);
-  let n = 0;
-  for (const item of items) {
-    const text = item.querySelector("p"), whole = item.dataset.text ?? (item.dataset.text = text.textContent);
-    const title = item.querySelector("a").textContent.toLowerCase(), low = whole.toLowerCase();
-    const fits = words.every((word) => title.includes(word) || low.includes(word));
-    item.hidden = !fits;
-    item.style.order = String(words.length ? 1000 - 100 * words.filter((word) => title.includes(word)).length - Math.min(99, words.reduce((sum, word) => sum + low.split(word).length - 1, 0)) : 0);
-    n += fits;
-    text.replaceChildren(...(words.length && fits ? excerpt(whole, words) : [whole]));
-  }
-  document.getElementById("found").textContent = !words.length ? `${items.length} sections. Write a word to find it.`
+  const words = wanted().toLowerCase().split(/\s+/).filter(Boolean);
+  const score = ({ title, low }) => words.reduce((sum, word) => sum + 100 * title.includes(word) + Math.min(9, low.split(word).length - 1), 0);
+  const found = sections.filter(({ title, low }) => words.every((word) => title.includes(word) || low.includes(word)));
+  if (words.length) found.sort((a, b) => score(b) - score(a));
+  // The order of the page itself: it is also that of the keyboard and of a screen reader.
+  results.replaceChildren(...found.map(({ item }) => item));
+  for (const { item, text } of found) item.querySelector("p").replaceChildren(...(words.length ? excerpt(text, words) : [text]));
+  const n = found.length;
+  document.getElementById("found").textContent = !words.length ? `${n} sections. Write a word to find it.`
     : n ? `${n} section${n === 1 ? "" : "s"} with “${wanted()}”` : `No section has “${wanted()}”.`;
 }
 if (results) {
@@ -162,31 +164,5 @@ for (const box of all(".cite pre")) {
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   } }, "Copy");
   box.after(button);
-}
-
-// ---- states of a widget that were drawn beforehand
-
-for (const sweep of all(".sweep")) {
-  const states = all(":scope > .state", sweep), slider = sweep.querySelector("input[type=range]");
-  if (!slider) continue;
-  sweep.querySelector(".control").hidden = false;
-  const show = () => {
-    states.forEach((one, k) => { one.hidden = k !== Number(slider.value); });
-    const now = states[Number(slider.value)].dataset.value;
-    slider.setAttribute("aria-valuetext", now);
-    sweep.querySelector("output").textContent = now;
-  };
-  slider.addEventListener("input", show);
-  show();
-}
-
-// ---- the moving picture of the index
-
-for (const button of all(".hero button")) {
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    const stopped = button.closest(".hero").classList.toggle("stopped");
-    button.textContent = stopped ? "Play" : "Pause";
-  });
 }
 })();

@@ -72,9 +72,7 @@ _CITATION = """@inproceedings{{zhou2015object,
 """
 
 
-def write_pages(
-    runs: Sequence[Run], folder: Path, study: str, microscope: Path | None = None, hero: str = ""
-) -> Path:
+def write_pages(runs: Sequence[Run], folder: Path, study: str, microscope: Path | None = None) -> Path:
     """Write a page for every notebook, one for the glossary, one for the search, and an index.
 
     Widgets are shown as they were at the end. Links between notebooks lead to their pages, names of units to
@@ -91,8 +89,6 @@ def write_pages(
         Title of the study that the notebooks were run on: it stands at the top of each page.
     microscope : pathlib.Path, optional
         The folder of the study's microscope, if there is one.
-    hero : str, optional
-        HTML of the moving picture at the top of the index (see `hero.moving_picture`); none by default.
 
     Returns
     -------
@@ -129,7 +125,7 @@ def write_pages(
     n = sum(len(page["sections"]) for page in pages)
     _write(folder / SEARCH_PAGE, "search.html.j2", shared, {"pages": pages, "n": n})
     total = sum(run.seconds for run in runs)
-    _write(folder / "index.html", "index.html.j2", shared, {"total": total, "hero": Markup(hero)})
+    _write(folder / "index.html", "index.html.j2", shared, {"total": total})
     return folder / "index.html"
 
 

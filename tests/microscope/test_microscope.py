@@ -247,11 +247,18 @@ def again(study, place, **options):
     return write_microscope(study, place, **options)
 
 
+def test_other_programs_can_read_which_units_there_are(study, place):
+    units = json.loads((place / "units.json").read_text(encoding="utf-8"))["units"]
+    shapes = {layer: study.networks["scene"].layer_shape(layer)[0] for layer in ("pool5", "fc7")}
+    assert units["scene"] == shapes
+    assert units.keys() == set(study.networks)
+
+
 def test_nothing_is_made_again(study, place):
     before = stamps(place)
     again(study, place)
     changed = {path.name for path, time in stamps(place).items() if before.get(path) != time}
-    assert changed == {"study.js", "index.html", "microscope.css", "microscope.js"}
+    assert changed == {"study.js", "units.json", "index.html", "microscope.css", "microscope.js"}
 
 
 def test_a_new_answer_changes_its_layer_only(study, place, tmp_path):
