@@ -67,9 +67,19 @@ def edits_figure(effects: pd.DataFrame) -> Plate:
 
 
 def _highest(rows: pd.DataFrame) -> float:
-    """The right end of an axis that holds all values and bands."""
-    ends = [*rows.value, *rows.high.dropna(), *(one for values in rows.before for one in values)]
-    return 1.06 * max([*ends, 1e-3])
+    """The right end of an axis that holds all values; a band of few networks may go on beyond it."""
+    return _end([*rows.value, *(one for values in rows.before for one in values)], rows.high)
+
+
+def _end(values: list[float], bands: pd.Series) -> float:
+    """The right end of an axis.
+
+    >>> round(_end([0.2, 0.4], pd.Series([2.8])), 3), round(_end([0.2, 0.4], pd.Series([0.5])), 3)
+    (0.636, 0.53)
+    """
+    most = max([*values, 1e-3])
+    band = float(bands.max()) if bands.notna().any() else 0.0
+    return 1.06 * float(max(most, min(1.5 * most, band)))
 
 
 def _objects_panel(axes: Axes, rows: pd.DataFrame, objects: list[str], most: float) -> None:
@@ -202,8 +212,7 @@ def _networks_panel(axes: Axes, rows: pd.DataFrame, runs: list[str], unchanged: 
             )
             if row.chance == row.chance:
                 axes.plot(row.chance, place, "|", color=INK, ms=9, mew=1.4, zorder=3, clip_on=False)
-    ends = [*rows.value, *rows.high.dropna(), *before, 1e-3]
-    axes.set(xlim=(0, 1.06 * max(ends)), ylim=(len(runs) + 0.5, -0.5))
+    axes.set(xlim=(0, _end([*rows.value, *before], rows.high)), ylim=(len(runs) + 0.5, -0.5))
     axes.tick_params(axis="y", length=0)
     _inner_ticks(axes)
 
