@@ -17,7 +17,7 @@ from scenelens.sceneworld import SceneWorld, read_world, render_scene, scene_cat
 #: time.
 _PICTURES, _SHOWN, _BATCH = 18_000, 112_000, 64
 #: Seconds in which one network is measured on two cores: the forward passes, detectors and localization.
-_MEASURING = 300.0
+_MEASURING = 100.0
 _REST = 1.4  # for what the sampled steps leave out: reading and shifting pictures, the optimizer, the average
 _SAMPLE = 240  # pictures for the share that an edit changes
 

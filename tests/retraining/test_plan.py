@@ -122,11 +122,11 @@ def test_the_duration_adds_up(monkeypatch):
     monkeypatch.setattr(duration, "_seconds_per_step", lambda: 0.2)
     monkeypatch.setattr(duration, "cores", lambda: 2)
     three = [run for run in RUNS if run.kind == "unchanged"]
-    wanted = 18_000 * 0.1 / 2 + 3 * (1750 * 0.2 * 1.4 + 300)
+    wanted = 18_000 * 0.1 / 2 + 3 * (1750 * 0.2 * 1.4 + 100)
     assert duration._expected_seconds(three) == pytest.approx(wanted)
     (texture,) = (run for run in RUNS if run.name == "texture_alone")
     assert duration._expected_seconds([texture]) == pytest.approx(
-        2 * 18_000 * 0.1 / 2 + 1750 * 0.2 * 1.4 + 300
+        2 * 18_000 * 0.1 / 2 + 1750 * 0.2 * 1.4 + 100
     )
 
 
