@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from scenelens.microscope import write_microscope
 from scenelens.sentences import one_line
+from tests.browser.barriers import barriers
 from tests.hostile_names import NAMES, hostile_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -162,6 +163,11 @@ def test_everything_can_be_named_by_a_screen_reader(seen):
               one.querySelector('img')?.alt)).length"""
         assert seen.page.evaluate(nameless) == 0, view
         assert seen.page.locator("img:not([alt])").count() == 0
+
+
+def test_no_view_has_a_barrier(seen):
+    for view in VIEWS:
+        assert barriers(seen.open(view).page) == [], view
 
 
 def test_damaged_data_are_said_to_be(chromium, pages, tmp_path):
