@@ -174,7 +174,8 @@ def test_three_rows_of_a_task_do_not_run_into_each_other():
 def test_a_plate_shows_itself_as_one_picture_of_the_right_kind():
     drawn, about = tiles.contact_sheet([np.zeros((9, 9, 3), np.uint8)], caption="black")._repr_mimebundle_()
     assert Image.open(io.BytesIO(drawn["image/jpeg"])).format == "JPEG"
-    assert about["image/jpeg"] == {"width": 720, "alt": "black"}
+    texts = {"title": "", "caption": "black", "words": [0, 39]}  # pixels of the title and the caption
+    assert about["image/jpeg"] == {"width": 720, "alt": "black", "scenelens": texts}
     drawn, _ = figures.figure_1_preference(preference())._repr_mimebundle_()
     picture = Image.open(io.BytesIO(drawn["image/png"]))
     assert picture.format == "PNG"
