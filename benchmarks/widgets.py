@@ -21,7 +21,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 from benchmarks.workbook import machine
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, KERNEL
@@ -126,6 +126,8 @@ def run(study: str, chosen: dict[str, Widget], moves: int) -> tuple[dict[str, Ti
                     times[name] = measure(page, widget, moves)
                 except AssertionError as error:  # the cell failed
                     missing[name] = str(error).strip().splitlines()[-1]
+                except TimeoutError:  # the study cannot answer, so the cell shows a sentence and no widget
+                    missing[name] = "the cell shows no widget, or its picture stays the same"
                 finally:
                     page.close()
         browser.close()
