@@ -19,7 +19,4 @@ def save(plate: Plate, name: str) -> None:
 
 study = sl.open_study("sceneworld")
 save(sl.category_sheet(study, "scene-centric", n=24), "sceneworld.jpg")
-save(
-    sl.two_networks.figures.figure_1_preference(sl.two_networks.layer_preference(study)),
-    "layer_preference.png",
-)
+save(sl.seeds.figures.figure_seen(), "when_they_appear.png")
