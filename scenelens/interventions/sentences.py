@@ -68,7 +68,8 @@ def _counted(k: int) -> str:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.1f} points".replace("-", "−")
+    points = round(100 * share, 1) or 0.0  # a fall that rounds to nothing has no sign
+    return f"{points:.1f} points".replace("-", "−")
 
 
 def _singles(found: AblationEffects) -> str:

@@ -8,6 +8,7 @@ from scenelens.interventions import (
     ablation_curve,
     balanced_accuracies,
     effect_correlations,
+    sentences,
     unit_effects,
 )
 from tests.interventions.made_up_effects import made_up_effects
@@ -131,3 +132,9 @@ def test_without_labels_the_units_have_no_category():
     assert table[["own", "accuracy", "iou", "ap"]].isna().all(axis=None)
     assert table.most.notna().all()
     assert set(ablation_curve(found).way) == {"effect"}
+
+
+def test_a_fall_that_rounds_to_nothing_has_no_sign():
+    assert [sentences._points(one) for one in (-0.0004, 0.0004, -0.001, 0.253)] == [
+        "0.0 points", "0.0 points", "−0.1 points", "25.3 points",
+    ]  # fmt: skip

@@ -410,11 +410,17 @@ def test_twenty_units_of_a_class(monkeypatch):
     one = (found.runs.way == "effect") & (found.runs.k == 1)
     found = replace(found, runs=found.runs.assign(k=found.runs.k.where(~one, 20)))
     monkeypatch.setattr(section_later, "_FEWEST_CATEGORIES", 3)
-    without, whole = section_later._twenty_units(Stub(ablation=lambda: found)).numbers
+    finding = section_later._twenty_units(Stub(ablation=lambda: found))
+    without, whole = finding.numbers
+    assert finding.outcomes == {"mean balanced accuracy": without.low <= 0.53}
     assert (without.ours, whole.ours) == pytest.approx((0.625, 0.875))
     assert without.paper == 0.53
     assert without.low < without.ours < without.high
     assert without.n == "3 categories"
+    monkeypatch.setattr(paper, "WITHOUT_TWENTY", 0.4)  # much less is left there than here
+    assert section_later._twenty_units(Stub(ablation=lambda: found)).outcomes == {
+        "mean balanced accuracy": False
+    }
 
 
 def test_nothing_is_switched_off_for_the_verdict(tmp_path):
