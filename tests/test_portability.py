@@ -151,7 +151,7 @@ def test_a_notebook_in_an_odd_folder_becomes_a_page(used, tmp_path, monkeypatch)
         assert {file for file in files if not (pages / file).is_file()} <= {"fails_in_cell.html"}
         assert len(files) > 1
     assert {path.name for path in pages.glob("*.html")} >= {"index.html", "glossary.html"}
-    assert len(list(pages.glob("*.html"))) == len(names) + 2
+    assert len(list(pages.glob("*.html"))) == len(names) + 3  # the index, the glossary and the search
 
 
 def test_the_notebooks_are_copied_into_an_odd_folder(tmp_path, monkeypatch, capsys):
