@@ -181,7 +181,11 @@ def _format_columns(found: _Table) -> set[int]:
         if is_number:
             numbers.add(place)
         digits = _digits(known) if is_number else None
-        if known and all(one.startswith("(") and not _TUPLE.fullmatch(one) for one in known):
+        if (
+            known
+            and all(one.startswith("(") for one in known)
+            and (_heading(found, place) == "units" or not all(_TUPLE.fullmatch(one) for one in known))
+        ):  # a list in each cell; where all are pairs they are sides, but two units are no sides
             values = [_members(one) for one in values]
         for cell, value in zip(cells, values, strict=True):
             cell.text = _plain_value(value) if digits is None else _rounded(value, digits)
@@ -190,11 +194,16 @@ def _format_columns(found: _Table) -> set[int]:
     return numbers
 
 
+def _heading(found: _Table, place: int) -> str:
+    """The name of a column; '' where there is none."""
+    return found.head[-1][place].text.strip() if found.head and place < len(found.head[-1]) else ""
+
+
 def _members(text: str) -> str:
     """The names in a tuple; pandas may have cut off its end.
 
-    >>> _members("(bed, sofa)"), _members("(bed,)"), _members("(a long name, and...")
-    ('bed, sofa', 'bed', 'a long name, and…')
+    >>> _members("(bed, sofa)"), _members("(bed,)"), _members("(a long name, and..."), _members("–")
+    ('bed, sofa', 'bed', 'a long name, and…', '–')
     """
     if text.endswith("..."):
         return text.removeprefix("(").removesuffix("...").rstrip(", ") + "…"

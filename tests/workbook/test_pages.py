@@ -144,6 +144,14 @@ def test_a_raw_table_gets_one_form(html):
     assert found[2] == ["a_b", "55 × 55", "9.5", "–", "3", "12", "no"]
 
 
+@pytest.mark.parametrize("units", [[(8, 11, 12), (153, 171), (64,)], [(153, 171), (1, 2), (3, 4)]])
+def test_two_units_are_no_sides_of_a_map(units):
+    found = table(pd.DataFrame({"map": [(3, 4), (55, 55), (6, 7)], "units": units})._repr_html_())
+    for one in units:
+        assert f"<td>{', '.join(map(str, one))}</td>" in found
+    assert "<td>55 × 55</td>" in found
+
+
 def test_a_tables_headings_are_headings_and_its_numbers_stand_right():
     html = table(RAW.groupby("layer_name")[["mean"]].mean()._repr_html_())
     assert '<th scope="col">layer name</th><th scope="col" class="number">mean</th>' in html
