@@ -471,6 +471,7 @@ class _Work:
             "licence": one_line(network.card.get("licence", "")),
             "classes": [one_line(one) for one in network.classes],
             "images": f"images/{frames.name}",
+            "shown": frames.written(len(self.study.images)),
             "layers": [self._layer((name, layer)) for layer in self.layers[name]],
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Iterable
@@ -93,6 +94,23 @@ class _Frames:
             Those without a file.
         """
         return [int(row) for row in rows if not self.path(int(row)).exists()]
+
+    def written(self, n: int) -> str:
+        """Which images have a file: only those that some unit is shown with.
+
+        Parameters
+        ----------
+        n : int
+            How many images the study has.
+
+        Returns
+        -------
+        str
+            Base64 of one bit for each image, the first one highest.
+        """
+        there = np.ones(n, bool)
+        there[self.missing(range(n))] = False
+        return base64.b64encode(np.packbits(there).tobytes()).decode()
 
     def encoded(self, frame: np.ndarray) -> bytes:
         """A frame as a WebP file.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -138,6 +141,23 @@ def test_search_and_filter(seen):
     seen.page.get_by_label("Order").select_option("score")
     scores = [float(one or -1) for one in seen.page.locator(".card .score").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_an_image_that_no_unit_is_shown_with_is_not_asked_for(chromium, pages, tmp_path):
+    folder = shutil.copytree(pages, tmp_path / "pages")
+    script = folder / "data" / "study.js"
+    text = script.read_text("utf-8")
+    script.write_text(re.sub(r'"shown":"[^"]*"', '"shown":"AAAA"', text), "utf-8")  # none is there
+    image = json.loads(text[text.index("(") + 1 : text.rindex(")")])["images"]["ids"][3]
+    context = chromium.new_context()
+    seen = Watched(context.new_page(), folder)
+    for view, title, said in (("search", "Search: ", ".absent"), ("image", image, "main p.soft")):
+        seen.open(f"#/{view}/{quote(image, safe='')}")
+        seen.wait(title)
+        assert "no unit is shown with" in " ".join(seen.page.locator(said).all_inner_texts()).lower()
+        assert seen.page.locator("main figure img, main .view img").count() == 0
+    assert seen.did == []
+    context.close()
 
 
 def test_what_is_not_there_is_said(seen):

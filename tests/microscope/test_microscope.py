@@ -143,6 +143,16 @@ def test_the_images_are_the_networks_frames(study, place, units):
     assert len({one["images"] for one in about["networks"]}) == 1
 
 
+def test_the_script_knows_which_images_are_there(tmp_path):
+    frames = _Frames("frames", tmp_path, 64)
+    for row in (0, 3, 9):
+        frames.path(row).parent.mkdir(parents=True, exist_ok=True)
+        frames.path(row).touch()
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(frames.written(12)), np.uint8))
+    assert np.flatnonzero(bits).tolist() == [0, 3, 9]
+    assert len(bits) == 16  # whole bytes
+
+
 def test_the_units_of_an_image_are_those_that_prefer_it(study, place):
     peaks = study.index("scene").peaks("pool5")
     block = read(place / "data" / "images-0.js")["units"][0]

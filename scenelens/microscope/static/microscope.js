@@ -99,6 +99,14 @@ function imageFile(net, row) { return `${net.images}/${Math.floor(row / 1000)}/$
 const categoryOf = (row) => study.images.categories[study.images.category[row]] || "";
 const words = (text) => text.replaceAll("_", " ");
 
+/* Only images that some unit is shown with are in the folder. */
+function hasImage(net, row) {
+  net.rows = net.rows || bytes(net.shown);
+  return (net.rows[row >> 3] >> (7 - (row & 7))) & 1;
+}
+
+const absent = () => h("span", { class: "absent" }, "no unit is shown with it");
+
 function picture(net, row, alt) {
   const [high, wide] = net.size;
   return h("img", { src: imageFile(net, row), alt: alt, loading: "lazy", decoding: "async", style: { "aspect-ratio": `${wide} / ${high}` } });
@@ -476,8 +484,9 @@ async function imageView(id, query) {
   const first = Math.max(0, places.findLastIndex((place) => place.net === places[0].net && place.layer.field));
   const chosen = query.layer ? places.findIndex((place) => `${place.net.name}/${place.layer.name}` === dec(query.layer)) : first;
   const place = places[chosen] || places[first], units = data.units[places.indexOf(place)][k] || [];
-  const view = h("div", { class: "view big" }, picture(place.net, row, words(categoryOf(row)) || id), units.map(([unit, , r, c]) => boxElement(place, r, c, String(unit))));
-  view.querySelector("img").addEventListener("error", () => view.replaceChildren(h("p", { class: "soft" }, "No unit is shown with this image, so it is not in the folder.")));
+  const view = hasImage(place.net, row)
+    ? h("div", { class: "view big" }, picture(place.net, row, words(categoryOf(row)) || id), units.map(([unit, , r, c]) => boxElement(place, r, c, String(unit))))
+    : h("p", { class: "soft" }, "No unit is shown with this image, so it is not in the folder.");
   page(id, path(["Image"]), heading_here,
     h("p", { class: "soft" }, [words(categoryOf(row)), study.images.sources[study.images.source[row]]].filter(Boolean).join(" · ")),
     h("div", { class: "columns" }, h("div", {}, view, h("p", { class: "soft" }, h("small", {}, place.layer.field ?
@@ -506,6 +515,10 @@ function searchView(text) {
   const named = concepts.slice(0, 12).flatMap((one) => conceptUnits().get(one) || []).sort((a, b) => b.score - a.score);
   const images = [];
   study.images.ids.forEach((id, row) => { if (images.length < 200 && (has(id) || has(categoryOf(row)) || has(words(categoryOf(row))))) images.push(row); });
+  const tileOf = (row) => {
+    const net = study.networks.find((one) => hasImage(one, row));
+    return net ? picture(net, row, words(categoryOf(row))) : absent();
+  };
   const classes = study.networks.flatMap((net) => net.classes.map((one) => [net, one])).filter(([, one]) => has(one) || has(words(one)));
   const empty = !units.length && !layers.length && !concepts.length && !images.length && !classes.length;
   page(`Search: ${text}`, heading_here, empty ? h("p", {}, "Nothing is called so.") : null,
@@ -517,7 +530,7 @@ function searchView(text) {
       named.length > 60 ? h("p", { class: "soft" }, `and ${named.length - 60} others`) : null] : null,
     classes.length ? [h("h2", {}, "Classes"), h("p", {}, classes.slice(0, 40).map(([net, one]) => `${words(one)} (${net.name} network)`).join(" · "))] : null,
     images.length ? [h("h2", {}, `Images${images.length >= 200 ? ", the first 200" : ""}`), h("div", { class: "tiles" }, images.slice(0, 200).map((row) => h("figure", { class: "tile" },
-      h("a", { class: "view", href: link(["", "image", study.images.ids[row]]) }, picture(study.networks[0], row, words(categoryOf(row)))),
+      h("a", { class: "view", href: link(["", "image", study.images.ids[row]]) }, tileOf(row)),
       h("figcaption", {}, study.images.ids[row]))))] : null);
 }
 
@@ -542,7 +555,7 @@ function aboutView() {
   const made = study.made;
   page("About", heading_here, h("p", {}, "Every unit of a study's networks, made with one command and opened from disk. These pages ask nothing of any network."),
     h("h2", {}, "Where the numbers come from"), table(["", ""], [["study", made.study], ["images", `${made.images.toLocaleString("en")}, of which ${made.skipped} could not be read`],
-      ...study.networks.map((net) => [`weights of the ${net.name} network`, h("span", {}, net.weights, net.licence ? h("small", {}, ` (${net.licence})`) : null)]),
+      ...study.networks.map((net) => [`weights of the ${net.name} network`, h("span", { class: "hash" }, net.weights, net.licence ? h("small", {}, ` (${net.licence})`) : null)]),
       ["command", h("code", {}, made.command || "scenelens.microscope.write_microscope")], ["date", made.date],
       ["versions", Object.entries(made.versions).map(([name, one]) => `${name} ${one}`).join(", ")], ["size", `${(made.bytes / 1e6).toFixed(1)} MB, made in ${made.seconds} s`], ["licences", made.licences]]),
     h("h2", {}, "Keys"), table(["key", ""], [["← →", "the unit before, the next unit"], ["1 2 3", "plain, lit, boxed"], ["p", "pin or unpin the unit"], ["/", "search"]]),
