@@ -118,11 +118,11 @@ def test_keys_lead_from_unit_to_unit(seen):
     seen.page.keyboard.press("ArrowRight")
     seen.wait("pool5:2 ")
     assert "pins=scene/pool5/1" in seen.page.url  # the comparison stays in the address
-    assert seen.page.evaluate("document.activeElement.tagName") == "H1"  # where a screen reader goes on
+    seen.page.wait_for_function("document.activeElement.tagName === 'H1'")  # a screen reader goes on there
     seen.page.keyboard.press("2")
-    assert seen.page.locator(".view canvas").count() == 12
+    seen.page.wait_for_function("document.querySelectorAll('.view canvas').length === 12")
     seen.page.keyboard.press("3")
-    assert seen.page.locator(".view .box, .view .spot").count() > 12
+    seen.page.wait_for_function("document.querySelectorAll('.view .box, .view .spot').length > 12")
     assert seen.did == []
 
 
