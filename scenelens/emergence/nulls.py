@@ -266,7 +266,7 @@ def _chance_table(
     pandas.DataFrame
         One row per network, and a second one where close-ups are annotated, too: ``network``, ``layer``,
         ``images`` ('scenes' or 'all'), ``n_images``, ``n`` (units), ``detectors``, for scenes ``judged``
-        (those whose label passes where other scenes judge it than choose it), and for both nulls
+        (those whose label passes on scenes that did not choose it), and for both nulls
         ``category`` and ``source`` (the mean over the shuffles, NaN where nothing can be shuffled), with the
         fewest ``category_low`` and the most ``category_high``. For scenes also ``tested`` (pairs of a unit
         and an object), ``remain`` (detectors whose own pair has an adjusted p of at most 0.05; NaN where so

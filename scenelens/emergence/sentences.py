@@ -71,12 +71,12 @@ def _with_close_ups(found: Emergence, network: str) -> str:
         return ""
     here = (found.shares.network == network) & (found.shares.layer == found.layers[network])
     own = found.chance[found.chance.network == network].set_index("images")
-    text = f" Where other scenes judge the label than choose it: {own.judged['scenes']:.0f}."
+    text = f" Judged on scenes that did not choose the label: {own.judged['scenes']:.0f}."
     if "all" not in own.index:
         return text
     return (
         f"{text} Where the {_close_ups(found)} count, too: {own.detectors['all']}, or "
-        f"{found.shares[here].detectors.iloc[0]} where other images judge the label than choose it."
+        f"{found.shares[here].detectors.iloc[0]} judged on images that did not choose the label."
     )
 
 

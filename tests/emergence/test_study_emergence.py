@@ -280,7 +280,7 @@ def test_units_and_objects_of_other_images_are_said(found):
     judged = found.shares.query("network == 'scene' and layer == 'pool5'").detectors.iloc[0]
     assert "close-up" not in text
     # All images show scenes here, so both counts are the same.
-    assert f"Where other scenes judge the label than choose it: {judged}." in text
+    assert f"Judged on scenes that did not choose the label: {judged}." in text
     close_ups = found.chance.assign(images="all", detectors=17, judged=np.nan)
     chance = pd.concat([found.chance, close_ups], ignore_index=True)
     some = replace(found, seen=replace(found.seen, images=("a", "b")), chance=chance)
