@@ -284,7 +284,7 @@ def test_units_and_objects_of_other_images_are_said(found):
     close_ups = found.chance.assign(images="all", detectors=17, judged=np.nan)
     chance = pd.concat([found.chance, close_ups], ignore_index=True)
     some = replace(found, seen=replace(found.seen, images=("a", "b")), chance=chance)
-    said = f"Where the 25 close-ups of objects count, too: 17, or {judged} where other images judge"
+    said = f"Where the 25 close-ups of objects count, too: 17, or {judged} judged on images"
     assert said in sentences.describe_units(some)
 
 
