@@ -1,0 +1,50 @@
+"""The tables of retrained networks that come with the package: whole, small, and of the plan."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from scenelens.retraining import read_retraining
+from scenelens.retraining.plan import _plan
+from scenelens.retraining.tables import COLUMNS, _compare_edits, _shipped_folder
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return read_retraining()
+
+
+def test_the_files_are_those_of_the_tables_and_small():
+    files = list(_shipped_folder().iterdir())
+    assert {path.name for path in files} == {*(f"{name}.csv" for name in COLUMNS), "about.json"}
+    assert sum(path.stat().st_size for path in files) < 200_000
+
+
+def test_every_network_is_one_of_the_plan(shipped):
+    plan = {run.name: run for run in _plan()}
+    for row in shipped.networks.to_dict("records"):
+        assert plan[row["run"]].row().items() <= row.items()
+        assert row["held_out_right"] <= row["held_out"]
+        own = shipped.objects[shipped.objects.run == row["run"]]
+        assert own.units.sum() == row["detectors"]
+    assert set(shipped.objects.run) == set(shipped.networks.run) == set(shipped.about["runs"])
+
+
+def test_three_unchanged_networks_are_there(shipped):
+    assert shipped.networks[shipped.networks.kind == "unchanged"].seed.tolist() == [0, 1, 2]
+
+
+def test_the_comparison_follows_from_the_other_tables(shipped):
+    expected = {run.name: run.expected for run in _plan()}
+    again = _compare_edits(shipped.networks, shipped.objects, expected)
+    pd.testing.assert_frame_equal(again, shipped.edits, check_dtype=False, atol=2e-4)
+
+
+def test_their_source_is_complete(shipped):
+    assert shipped.about["recipe"]["width"] == 0.25
+    assert shipped.about["world"]["made"] == {"n_scenes": 2000, "n_objects": 2000, "seed": 0}
+    assert {len(one["weights"]) for one in shipped.about["runs"].values()} == {64}
+    assert "/" not in json.dumps(shipped.about["runs"])  # no path of the machine that made them
