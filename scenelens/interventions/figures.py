@@ -45,7 +45,7 @@ def ablation_figure(found: AblationEffects, curve: pd.DataFrame) -> Plate:
         axes = plate.axes_at(left, 0.28, width, 2.25)
         _curves(axes, part, network_color(found.network))
         axes.set_ylim(min(-0.02, np.nanmin(curve.low.to_numpy(float))), 1.08 * highest)
-        _keep_inner_ticks(axes)
+        Plate.inner_ticks(axes)
         if k == 0:
             axes.set_ylabel("fall of the accuracy, points", size=SMALL, color=SOFT)
     _legend(plate, 0.62 + 3.4 * len(ways) - 0.45 if len(ways) < 2 else 4.15, 0.32, found, ways)
@@ -79,7 +79,7 @@ def activation_figure(found: AblationEffects, curve: pd.DataFrame) -> Plate:
     _curves(axes, curve, network_color(found.network))
     highest = 1.08 * max(0.1, np.nanmax(curve[["change", "high"]].to_numpy(float)))
     axes.set_ylim(min(-0.02, np.nanmin(curve.low.to_numpy(float))), highest)
-    _keep_inner_ticks(axes)
+    Plate.inner_ticks(axes)
     axes.set_ylabel("rise of the share, points", size=SMALL, color=SOFT)
     for k, whose in enumerate(("own", "random")):
         _mark(plate, 4.4, 0.2 + 0.24 * k, whose, network_color(found.network))
@@ -105,15 +105,6 @@ def _curves(axes: Axes, part: pd.DataFrame, color: str) -> None:
     axes.set_xticklabels([str(k) for k in ks])
     axes.set_xlabel("units changed, k", size=SMALL, color=SOFT)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}".replace("-", "−"))
-
-
-def _keep_inner_ticks(axes: Axes) -> None:
-    """Keep the ticks between the ends of an axis: matplotlib makes some beyond them."""
-    for axis in (axes.xaxis, axes.yaxis):
-        low, high = axis.get_view_interval()
-        ticks = axis.get_ticklocs()
-        if any(not low <= tick <= high for tick in ticks):
-            axis.set_ticks([tick for tick in ticks if low <= tick <= high])
 
 
 def _styles(color: str) -> dict[str, dict[str, str]]:
@@ -207,7 +198,7 @@ def effects_figure(found: AblationEffects, units: pd.DataFrame, correlations: pd
     axes.set_xlabel("IoU of the label", size=SMALL, color=SOFT)
     axes.set_ylabel("fall of the log-probability", size=SMALL, color=SOFT)
     axes.margins(0.05)
-    _keep_inner_ticks(axes)
+    Plate.inner_ticks(axes)
     forest = plate.axes_at(5.0, 0.28, 2.05, (rows + 0.5) * _ROW)
     forest.axvline(0, color=SOFT, lw=0.8)
     for k, row in enumerate(shown.itertuples()):

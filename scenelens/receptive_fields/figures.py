@@ -203,18 +203,12 @@ def convergence(field: EmpiricalRF) -> Plate:
     for axes in (above, below):
         axes.set_xlim(0.5, len(curve) + 0.5)
         axes.set_xticks(np.unique(np.linspace(1, len(curve), min(len(curve), 9)).round()))
-        _inner_ticks(axes)
+        Plate.inner_ticks(axes, "y")
         axes.yaxis.grid(True, color=HAIR, lw=0.5)
         axes.yaxis.label.set_size(SMALL)
         axes.xaxis.label.set_size(SMALL)
     above.set_xticklabels([])
     return plate
-
-
-def _inner_ticks(axes: Axes) -> None:
-    """Keep the ticks that lie on the vertical axis: matplotlib also makes one beyond either end."""
-    low, high = axes.get_ylim()
-    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
 
 
 def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
@@ -256,7 +250,7 @@ def table_2_sizes(table: pd.DataFrame, sizes: pd.DataFrame) -> Plate:
     highest = max(table["theoretical"].max(), sizes["size"].max())
     axes.set(xlim=(-0.5, depths - 0.5), ylim=(0, highest * 1.08), xticks=[])
     axes.set_ylabel("side (px)", size=SMALL)
-    _inner_ticks(axes)
+    Plate.inner_ticks(axes, "y")
     axes.yaxis.grid(True, color=HAIR, lw=0.5)
     axes.set_axisbelow(True)
     _size_labels(plate, table, shifts, depths)
@@ -324,7 +318,7 @@ def _cut_panel(axes: Axes, rows: pd.DataFrame) -> None:
     cuts = sorted(rows["cut"].unique())
     axes.set_xlim(0, cuts[-1] * 1.04)
     axes.set_xticks([0.1, 0.3, 0.5], ["10%", "30%", "50%"])
-    _inner_ticks(axes)
+    Plate.inner_ticks(axes, "y")
     axes.yaxis.grid(True, color=HAIR, lw=0.5)
     axes.set_axisbelow(True)
 

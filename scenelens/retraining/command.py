@@ -94,12 +94,8 @@ def _earlier(out: Path) -> RetrainingTables | None:
 
 def _is_known(earlier: RetrainingTables | None, run: _Run) -> bool:
     """Whether earlier tables have a network of the plan, trained for this task in this world."""
-    return earlier is not None and run.row().items() <= _identities(earlier).get(run.name, {}).items()
-
-
-def _identities(earlier: RetrainingTables) -> dict[str, dict[str, Any]]:
-    """The rows of earlier tables, by the name of the network."""
-    return {row["run"]: row for row in earlier.networks.to_dict("records")}
+    known = [] if earlier is None else earlier.networks.to_dict("records")
+    return any(run.row().items() <= row.items() for row in known)
 
 
 def _announce(missing: Sequence[_Run]) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scenelens.retraining.tables import RetrainingTables
+from scenelens.retraining.tables import RetrainingTables, _value
 
 #: Of one object: how many units detect it, and the AP of its best unit. Of a network: the share of its units
 #: that detect an object, and the mean AP of the objects' best units.
@@ -82,9 +82,8 @@ def edit_effects(tables: RetrainingTables) -> pd.DataFrame:
 def _before(tables: RetrainingTables, name: str, measure: str) -> np.ndarray:
     """The values of an object in the networks of the unchanged world."""
     unchanged = tables.networks.run[tables.networks.kind == "unchanged"]
-    values = tables.objects.set_index(["run", "object"])[measure]
-    missing = 0.0 if measure == "units" else math.nan  # an object without a row has no unit, and no AP
-    found = np.array([values.get((run, name.replace("_", " ")), missing) for run in unchanged], float)
+    values, name = tables.objects.set_index(["run", "object"]), name.replace("_", " ")
+    found = np.array([_value(values, run, name, measure) for run in unchanged], float)
     return found[~np.isnan(found)]
 
 
@@ -142,7 +141,7 @@ def _mean_interval(values: np.ndarray) -> tuple[float, float]:
     """Student's 95% interval of a mean; NaN of fewer than two values."""
     if len(values) < 2:
         return math.nan, math.nan
-    reach = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1)) * float(stats.sem(values))
+    reach = _half_width([values]) / math.sqrt(len(values))
     return float(values.mean()) - reach, float(values.mean()) + reach
 
 
@@ -195,8 +194,7 @@ def _prediction(values: np.ndarray) -> tuple[float, float]:
     """
     if len(values) < 2 or np.ptp(values) == 0:
         return math.nan, math.nan
-    reach = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1)) * float(values.std(ddof=1))
-    reach *= math.sqrt(1 + 1 / len(values))
+    reach = _half_width([values]) * math.sqrt(1 + 1 / len(values))
     return max(0.0, float(values.mean()) - reach), float(values.mean()) + reach
 
 

@@ -9,18 +9,13 @@ from matplotlib.patches import Rectangle
 
 from scenelens.errors import CannotAnswerError
 from scenelens.retraining.effects import _with_shares, network_effects
-from scenelens.retraining.sentences import _name_of, _nothing_of
+from scenelens.retraining.sentences import _CHANGED, _OF_NETWORKS, _name_of, _nothing_of
 from scenelens.retraining.tables import RetrainingTables
 from scenelens.sentences import percent, words
 from scenelens.workbook import HAIR, INK, SMALL, SOFT, Plate, fit, network_color
 
 _ROW = 0.25  # inches, a line
-_KINDS = {
-    "diagnosticity": "diagnosticity changed, frequency kept",
-    "frequency": "frequency changed, diagnosticity kept",
-}
 _MEASURES = {"units": "units that detect the object", "ap": "AP of the object's best unit"}
-_OF_NETWORKS = {"detectors": "units that detect an object", "ap": "mean AP of best units"}
 _TITLES = {
     "cue": "What if something besides objects tells the scenes?",
     "task": "Which other tasks grow detectors?",
@@ -47,13 +42,13 @@ def edits_figure(effects: pd.DataFrame) -> Plate:
         If no edited world was measured.
     """
     if effects.empty:
-        raise CannotAnswerError(_nothing_of("diagnosticity", "frequency"))
+        raise CannotAnswerError(_nothing_of(*_CHANGED))
     objects = list(dict.fromkeys(effects.sort_values("expected", kind="stable").object))
     height, below = _ROW * len(objects), 0.66
     plate = Plate("Two interventions in the world", 2 * (height + below) + 0.36, _edits_caption(effects))
-    for column, (kind, text) in enumerate(_KINDS.items()):
+    for column, (kind, text) in enumerate(_CHANGED.items()):
         left = 1.05 + 3.1 * column
-        plate.words(left, 0.26, text, weight="bold", size=SMALL)
+        plate.words(left, 0.26, text.lower(), weight="bold", size=SMALL)
         for place, measure in enumerate(_MEASURES):
             rows = effects[effects.measure == measure]
             axes = plate.axes_at(left, 0.52 + place * (height + below), 2.75, height)
@@ -95,7 +90,7 @@ def _objects_panel(axes: Axes, rows: pd.DataFrame, objects: list[str], most: flo
     axes.set(xlim=(0, most), ylim=(len(objects) - 0.5, -0.5))
     axes.tick_params(axis="y", length=0)
     if not rows.empty:
-        _inner_ticks(axes)
+        _grid(axes)
     else:
         axes.set_xticks([])
         style = {"size": SMALL, "color": SOFT, "ha": "center", "va": "center", "transform": axes.transAxes}
@@ -115,10 +110,9 @@ def _rings(axes: Axes, values: np.ndarray, place: float) -> None:
     )
 
 
-def _inner_ticks(axes: Axes) -> None:
-    """Keep the ticks between the ends of the scale: matplotlib makes some beyond them."""
-    low, high = axes.get_xlim()
-    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
+def _grid(axes: Axes) -> None:
+    """Lines at the ticks of the horizontal axis, behind all marks."""
+    Plate.inner_ticks(axes, "x")
     axes.set_axisbelow(True)
     axes.grid(True, axis="x", color=HAIR, lw=0.4)
 
@@ -137,7 +131,7 @@ def _key(plate: Plate, with_band: bool) -> None:
 
 def _edits_caption(effects: pd.DataFrame) -> str:
     counts = effects[effects.measure == effects.measure.iloc[0]].kind.value_counts()
-    worlds = ", ".join(f"{kind} {counts.get(kind, 0)}" for kind in _KINDS)
+    worlds = ", ".join(f"{kind} {counts.get(kind, 0)}" for kind in _CHANGED)
     n = max(len(one) for one in effects.before)
     band = "" if effects.low.isna().all() else (
         " Bands: 95% prediction interval of one more of them, with a standard deviation that is pooled over "
@@ -179,7 +173,7 @@ def networks_figure(tables: RetrainingTables, kind: str) -> Plate:
     names = ["unchanged, scenes", *(_name_of(row) for _, row in shown.iterrows())]
     height = _ROW * len(names)
     plate = Plate(_TITLES[kind], height + 0.72, _networks_caption(tables, kind))
-    for column, (measure, text) in enumerate(_OF_NETWORKS.items()):
+    for column, (measure, (text, _)) in enumerate(_OF_NETWORKS.items()):
         axes = plate.axes_at(1.62 + 2.35 * column, 0.28, 2.1, height)
         rows = effects[effects.measure == measure].set_index("run")
         _networks_panel(axes, rows, list(shown.run), networks[networks.kind == "unchanged"][measure])
@@ -214,7 +208,7 @@ def _networks_panel(axes: Axes, rows: pd.DataFrame, runs: list[str], unchanged: 
                 axes.plot(row.chance, place, "|", color=INK, ms=9, mew=1.4, zorder=3, clip_on=False)
     axes.set(xlim=(0, _end([*rows.value, *before], rows.high)), ylim=(len(runs) + 0.5, -0.5))
     axes.tick_params(axis="y", length=0)
-    _inner_ticks(axes)
+    _grid(axes)
 
 
 def _accuracy(networks: pd.DataFrame) -> str:

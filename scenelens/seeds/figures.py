@@ -123,8 +123,7 @@ def _scale(axes: Axes, unit: str, axis: str = "y") -> None:
     if unit == "r":
         line.set_major_formatter(lambda value, _: f"{value:+.1f}")
         (axes.axvline if axis == "x" else axes.axhline)(0, color=SOFT, lw=0.9, ls=(0, (4, 3)), zorder=1)
-    low, high = sorted(axes.get_ylim() if axis == "y" else axes.get_xlim())
-    line.set_ticks([tick for tick in line.get_majorticklocs() if low <= tick <= high])
+    Plate.inner_ticks(axes, axis)
     line.grid(True, color=HAIR, lw=0.5)
     axes.set_axisbelow(True)
 

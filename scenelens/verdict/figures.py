@@ -96,9 +96,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, unit: str) -> None:
     axes.tick_params(axis="y", length=0)
     if unit == SHARE:
         axes.set(xlim=(-3, 103))
-    left, right = axes.get_xlim()
-    axes.set_xticks([tick for tick in axes.get_xticks() if left <= tick <= right])
-    axes.set_xlim(left, right)
+    Plate.inner_ticks(axes, "x")
     if unit != SHARE and (rows[["paper", "ours", "low"]].min(axis=None)) < 0:
         axes.axvline(0, color=SOFT, linewidth=0.7)
 

@@ -167,6 +167,24 @@ class Plate(Figure):
             spine.get_spine_transform()  # finds its place, which is otherwise done for the first tick
         return axes
 
+    @staticmethod
+    def inner_ticks(axes: Axes, along: str = "xy") -> None:
+        """Keep only the ticks that lie on the axes: matplotlib also makes some beyond either end.
+
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes
+            The axes, with their limits as they stay.
+        along : str, optional
+            Which of them: 'x', 'y' or 'xy' (default both).
+        """
+        for name in along:
+            axis = axes.xaxis if name == "x" else axes.yaxis
+            low, high = sorted(axis.get_view_interval())
+            ticks = axis.get_ticklocs()
+            if any(not low <= tick <= high for tick in ticks):
+                axis.set_ticks([tick for tick in ticks if low <= tick <= high])
+
     def _axes(self, left: float, top: float, width: float, height: float, kind: type[Axes]) -> Axes:
         page_width, page_height = self.get_size_inches()
         bottom = page_height - self.head - top - height

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from scenelens import paper
-from scenelens.emergence.figures.units import _inner_ticks
 from scenelens.emergence.study_emergence import Emergence
 from scenelens.emergence.tables import READINGS
 from scenelens.workbook import INK, SMALL, SOFT, WIDTH, Plate, fit, network_color
@@ -73,7 +72,7 @@ def _points(axes: Axes, table: pd.DataFrame, units: str, against: str, color: st
     axes.set_xlim(-0.03 * max(1, x.max()) - (0.2 if x.max() < 10 else 0), 1.25 * max(1, x.max()))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    _inner_ticks(axes)
+    Plate.inner_ticks(axes)
     _names(axes, table.object.tolist(), x + spread, y, names)
 
 

@@ -50,7 +50,7 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
     axes.set_xlabel("rank", size=SMALL, color=SOFT)
     axes.set_ylabel("instances", size=SMALL, color=SOFT)
     axes.minorticks_off()
-    _inner_ticks(axes)
+    Plate.inner_ticks(axes)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     plate.words(4.75, 0.0, "the most frequent", weight="bold", size=BODY)
@@ -71,15 +71,6 @@ def _law_words(law: _Zipf) -> str:
     between = between if law.low == law.low else "no interval"
     fit = f"; R² of the logarithms {law.fit:.2f}" if law.fit == law.fit else ""
     return f"Grey: Zipf's law with exponent {law.exponent:.2f} ({between}){fit}. "
-
-
-def _inner_ticks(axes: Axes) -> None:
-    """Keep the ticks that lie on the axes: matplotlib also makes some beyond either end."""
-    for ticks, limits, keep in (
-        (axes.get_xticks(), axes.get_xlim(), axes.set_xticks),
-        (axes.get_yticks(), axes.get_ylim(), axes.set_yticks),
-    ):
-        keep([tick for tick in ticks if limits[0] <= tick <= limits[1]])
 
 
 def figure_9_units(found: Emergence, views: _DetectorViews) -> Plate:
