@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, bootstrap, norm, pearsonr, spearmanr, t
+from scipy.stats import binomtest, bootstrap, norm, pearsonr, spearmanr, t, ttest_ind
 
 from scenelens.errors import SceneLensError
 from scenelens.intervals import (
@@ -21,6 +21,7 @@ from scenelens.intervals import (
     difference_interval,
     layer_mean_interval,
     paired_difference_interval,
+    welch_interval,
     wilson_interval,
 )
 from scenelens.localization.sentences import _paired_difference
@@ -179,6 +180,25 @@ def test_the_interval_of_a_layers_mean_knows_when_nothing_is_left_to_chance():
     assert (low, high) == (0.0, pytest.approx(11 + half, abs=0.01))  # never below 0
     assert np.isnan(layer_mean_interval(np.array([3.0]), 9)).all()
     assert np.isnan(layer_mean_interval(np.array([]), 9)).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(*2 * [st.lists(st.integers(0, 20), min_size=2, max_size=6)])
+def test_the_interval_of_two_groups_is_welchs(first, second):
+    if min(np.ptp(first), np.ptp(second)) == 0:  # scipy warns of these
+        low, high = welch_interval(first, second)
+        assert low <= np.mean(first) - np.mean(second) <= high
+        return
+    known = ttest_ind(first, second, equal_var=False).confidence_interval(0.9)
+    assert welch_interval(first, second, 0.9) == pytest.approx((known.low, known.high))
+
+
+def test_two_groups_without_spread_or_cases():
+    assert welch_interval([0.5] * 5, [0.25] * 5) == (0.25, 0.25)
+    assert np.isnan(welch_interval([1.0], [0.0, 0.5])).all()
+    assert np.isnan(welch_interval([], [])).all()
+    with pytest.raises(SceneLensError, match="between 0 and 1"):
+        welch_interval([1, 2], [1, 2], confidence=95)
 
 
 def test_a_share_over_clusters_by_hand():

@@ -19,7 +19,7 @@ from scenelens.intervals import bootstrap_interval, wilson_interval
 from scenelens.metrics import all_equal, average_precision
 from scenelens.networks import interpolate, responses
 from scenelens.receptive_fields import discrepancy_map
-from scenelens.sentences import one_line
+from scenelens.sentences import one_line, percent
 from scenelens.studies import Study
 from scenelens.workbook import Plate, deepest_map_layer, dimmed, heat, show_tile
 
@@ -457,8 +457,8 @@ def _overlay_plate(title: str, name: str, frame: np.ndarray, values: np.ndarray,
     active = (values > peak / 2) & (values > 0)
     caption = (
         f"{one_line(name)}: what the network sees; the unit's response, light where it is high; and the part "
-        f"above half of the unit's peak ({peak:.3g}) over all images of the study, {active.mean():.0%} of "
-        "the image."
+        f"above half of the unit's peak ({peak:.3g}) over all images of the study, {percent(active.mean())} "
+        "of the image."
     )
     plate = Plate(title, _SIDE, caption, photo=True)
     for k, picture in enumerate((frame, colours, dimmed(frame, active))):

@@ -23,7 +23,7 @@ from scenelens.annotations import Folding
 from scenelens.caches import cached
 from scenelens.errors import CannotAnswerError
 from scenelens.files import cache_key, file_name
-from scenelens.sentences import Sentences, named
+from scenelens.sentences import Sentences, named, percent
 from scenelens.studies import Study
 
 _TOP = 60  # a unit's top images, as many as the paper's workers saw
@@ -200,7 +200,7 @@ def describe_looks(looks: pd.DataFrame) -> Sentences:
     if len(prefer):
         first = prefer.sort_values(["p", "entropy"], kind="stable").head(3)
         listed = (
-            f"{named(one.object)} :{one.unit} {named(one.most)} ({one.share:.0%})"
+            f"{named(one.object)} :{one.unit} {named(one.most)} ({percent(one.share)})"
             for one in first.itertuples()
         )
         lines.append(f"Strongest: {', '.join(listed)}.")

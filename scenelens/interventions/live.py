@@ -13,7 +13,7 @@ from PIL import Image
 from scenelens.interventions.effects import AblationEffects
 from scenelens.minimal_images import CutImage, simplify
 from scenelens.networks import ablate
-from scenelens.sentences import words
+from scenelens.sentences import percent, words
 
 _SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
 _TOP = 5  # classes whose scores are shown
@@ -90,7 +90,7 @@ class _LiveAblation(traitlets.HasTraits):
         with ablate(self.network, self.found.layer, self.off):
             cut = CutImage(self.network, self.found.study.load_image(self.image), target=self._named())
             made = simplify(cut)
-            said = made.reason or f"minimal image: {made.share:.0%} of the pixels"
+            said = made.reason or f"minimal image: {percent(made.share)} of the pixels"
             self.minimal = self.image, self.off, np.asarray(made.image), said
 
     def _named(self) -> str:
@@ -113,7 +113,7 @@ class _LiveAblation(traitlets.HasTraits):
         own = table[table["class"] == self.network.classes[self.target]].iloc[0]
         n = len(self.off)
         units = "all units are on" if not n else f"{n} unit{'' if n == 1 else 's'} off"
-        text = f"{units} · {words(own['class'])}: {own.now:.0%}, with all units {own.whole:.0%}"
+        text = f"{units} · {words(own['class'])}: {percent(own.now)}, with all units {percent(own.whole)}"
         if table["class"][0] != own["class"]:
             text += f" · the network says {words(table['class'][0])}"
         known: Any = self.minimal

@@ -13,7 +13,7 @@ import ipywidgets
 
 from scenelens.interventions.effects import AblationEffects
 from scenelens.interventions.live import _LiveAblation
-from scenelens.sentences import words
+from scenelens.sentences import percent, words
 from scenelens.workbook import CSS_WIDTH, Status, WidgetRoot, encode, handle_in_order
 
 _BUTTONS = 10  # in a row
@@ -141,6 +141,6 @@ def _bars(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         bar = f'<div style="background:#0072b2;height:10px;width:{round(160 * row["now"])}px"></div>'
         name = html.escape(words(row["class"]), quote=True)
-        cells = (name, bar, f"{row['now']:.0%}", f"with all units {row['whole']:.0%}")
+        cells = (name, bar, f"{percent(row['now'])}", f"with all units {percent(row['whole'])}")
         lines.append("".join(f'<td style="padding:0 8px 0 0">{cell}</td>' for cell in cells))
     return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

@@ -336,7 +336,7 @@ def _histograms(
         if k < len(tables) - 1:
             axes.set_xticklabels([])
         row = rows.loc[name]
-        between = f" ({100 * row.ap_low:.0f}–{100 * row.ap_high:.0f})" if row.objects > 1 else ""
+        between = f" ({interval(row.ap_low, row.ap_high)})" if row.objects > 1 else ""
         words = f"{name}: mean {percent(row.ap)}{between}, n = {int(row.objects)}"
         plate.words(left, top + k * step - 0.03, words, color=color, size=SMALL)
     axes.set_xlabel("average precision", size=SMALL)

@@ -15,7 +15,7 @@ from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.retention_search import LEAST, Retention
 from scenelens.minimal_images.search import MinimalImage
-from scenelens.sentences import words
+from scenelens.sentences import percent, words
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, network_color, show_tile
 
 _GAP, _LABEL = 0.08, 0.36  # inches between tiles, for two lines under one
@@ -118,10 +118,8 @@ def _score_line(axes: Axes, found: MinimalImage) -> None:
 def _removal_caption(found: MinimalImage) -> str:
     if not found.simplified:
         return found.reason + "."
-    kept, n = int(found.kept.sum()), len(found.kept)
-    text = (
-        f"Of {n} segments {kept} are left, on {found.share:.0%} of the pixels, with score {found.score:.2f}. "
-    )
+    kept, n, share = int(found.kept.sum()), len(found.kept), percent(found.share)
+    text = f"Of {n} segments {kept} are left, on {share} of the pixels, with score {found.score:.2f}. "
     last = found.steps.iloc[-1]
     if not last.correct:
         text += f"One more removal ({words(last['name']) or 'a segment'}), and the network says "
@@ -156,7 +154,7 @@ def figure_2_pairs(pairs: Sequence[tuple[str, MinimalImage]], columns: int = 2) 
         about = f"{words(found.target)}: not recognised"
         if not found.reason:
             kept = f"{found.kept.sum()} of {len(found.kept)} segments"
-            about = f"{words(found.target)}: {kept}, {found.share:.0%}"
+            about = f"{words(found.target)}: {kept}, {percent(found.share)}"
         for line, text in enumerate((about, way)):
             plate.words(left, top + side + 0.03 + 0.15 * line, fit(text, 2 * side + _GAP), size=SMALL,
                         color=INK if line == 0 else SOFT)  # fmt: skip

@@ -24,6 +24,7 @@ from scenelens.files import cache_key, digest
 from scenelens.minimal_images.cut_image import BATCH, CutImage, _ClassScores
 from scenelens.minimal_images.regions import Regions
 from scenelens.networks import Network
+from scenelens.sentences import percent
 from scenelens.studies import network_inputs, variant_parts
 
 _ORDERS = ("greedy", "random")
@@ -122,10 +123,8 @@ class MinimalImage:
     def __str__(self) -> str:
         if self.reason:
             return self.reason
-        kept, n = int(self.kept.sum()), len(self.kept)
-        return (
-            f"{self.target}: {kept} of {n} segments, {self.share:.0%} of the pixels, score {self.score:.2f}"
-        )
+        kept, n, share = int(self.kept.sum()), len(self.kept), percent(self.share)
+        return f"{self.target}: {kept} of {n} segments, {share} of the pixels, score {self.score:.2f}"
 
 
 def minimal_image(

@@ -78,13 +78,12 @@ def _describe_category(found: Retention, quoted: bool = True) -> str:
 def _describe_pixels(found: Retention) -> str:
     """How much of an image is left, and how much a random choice of as many segments would leave."""
     used = found.images[found.images.reason == ""]
-    text = (
-        f"A minimal image keeps {used.kept_share.mean():.0%} of the pixels on average; a random choice of as "
-        f"many segments, {used.by_chance.mean():.0%}"
-    )
+    kept, by_chance = percent(used.kept_share.mean()), percent(used.by_chance.mean())
+    text = f"A minimal image keeps {kept} of the pixels on average; a random choice of as many segments, "
+    text += by_chance
     if found.rule != "class":
         return f"{text}."
-    return f"{text}. (Removal in random order stops sooner, and keeps {used.random_share.mean():.0%}.)"
+    return f"{text}. (Removal in random order stops sooner, and keeps {percent(used.random_share.mean())}.)"
 
 
 def _describe_left_out(found: Retention, quoted: bool) -> str:
@@ -125,9 +124,9 @@ def _described(rows: pd.DataFrame) -> str:
 
 
 def _describe_object(row: Any) -> str:
-    theirs = "" if np.isnan(row.paper) else f" (the paper: {row.paper:.0%})"
+    theirs = "" if np.isnan(row.paper) else f" (the paper: {percent(row.paper)})"
     share = share_text(row.share, row.low, row.high, row.n)
-    return f"{named(words(row.object))} {share}, by a random choice {row.by_chance:.0%}{theirs}"
+    return f"{named(words(row.object))} {share}, by a random choice {percent(row.by_chance)}{theirs}"
 
 
 def describe_empty(table: pd.DataFrame) -> Sentences:

@@ -22,7 +22,7 @@ from scenelens.images import load_image
 from scenelens.minimal_images.cut_image import CutImage, _ClassScores
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, simplify
-from scenelens.sentences import one_line, words
+from scenelens.sentences import one_line, percent, words
 from scenelens.workbook import CSS_WIDTH, Status, ToolRow, WidgetRoot, encode, handle_in_order, uploaded
 
 _SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
@@ -164,9 +164,8 @@ class _RemovalModel(traitlets.HasTraits):
     def describe(self) -> str:
         """Return one line: the scores of the class, and how the reader compares with the search."""
         now, target = self.scores, words(self.cut.target)
-        about = (
-            f"{target}: score {now.score[0]:.2f}, rank {now.rank[0]} · {self.share:.0%} of the pixels kept"
-        )
+        kept = f"{percent(self.share)} of the pixels kept"
+        about = f"{target}: score {now.score[0]:.2f}, rank {now.rank[0]} · {kept}"
         if not self.recognised:
             seen = words(self.cut.network.classes[now.predicted[0]])
             about += f" · the network says {seen}"
@@ -176,12 +175,12 @@ class _RemovalModel(traitlets.HasTraits):
     def _describe_contest(self) -> str:
         if self.found.reason:
             return self.found.reason
-        search = f"the search: {self.found.share:.0%}"
+        search = f"the search: {percent(self.found.share)}"
         if self.best is None:
             return search
         # The margin is for rounding: the same segments, added up in another order, are no victory.
         won = ": you beat it!" if self.best[0] < self.found.share - 1e-9 else ""
-        return f"{search}, you: {self.best[0]:.0%}{won}"
+        return f"{search}, you: {percent(self.best[0])}{won}"
 
 
 def _numbered(frame: np.ndarray, regions: Regions, kept: tuple[bool, ...]) -> np.ndarray:

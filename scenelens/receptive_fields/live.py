@@ -19,7 +19,7 @@ from scenelens.receptive_fields.field import EmpiricalRF
 from scenelens.receptive_fields.occlusion.occlude import Occlusion
 from scenelens.receptive_fields.occlusion.records import Discrepancy
 from scenelens.receptive_fields.unit_segmentation import segment_unit
-from scenelens.sentences import number
+from scenelens.sentences import number, percent
 from scenelens.studies import TopImage, network_variant, top_images
 from scenelens.workbook import UnitBrowser
 
@@ -213,5 +213,5 @@ class _FieldExplorer(UnitBrowser):
 
     def _lit(self, field: EmpiricalRF) -> str:
         share = self.region(field).mean()
-        said = "less than 1%" if 0 < share < 0.01 else f"{share:.0%}"
-        return f"{said} of the image is lit at {self.threshold:.0%} of the peak or more"
+        said = "less than 1%" if 0 < share < 0.01 else f"{percent(share)}"
+        return f"{said} of the image is lit at {percent(self.threshold)} of the peak or more"

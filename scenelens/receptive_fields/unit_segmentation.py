@@ -20,6 +20,7 @@ from scenelens.installation import HERE
 from scenelens.networks import Network, interpolate, responses
 from scenelens.receptive_fields.atlas import Atlas
 from scenelens.receptive_fields.field import EmpiricalRF
+from scenelens.sentences import percent
 from scenelens.studies import top_images
 
 _WAYS = ("receptive field", "bilinear")
@@ -126,7 +127,7 @@ def segment_unit(
             text = "a share of the peak is above 0 and at most 1, such as 0.5."
             raise SceneLensError(f"threshold={threshold}: {text}")
         peak = float(rf.peaks.max())
-        level, rule = threshold * peak, f"{threshold:.0%} of the unit's peak {peak:.3g} over its images"
+        level, rule = threshold * peak, f"{percent(threshold)} of the unit's peak {peak:.3g} over its images"
     values = responses(network, rf.layer, rf.unit, image)
     active = (values >= level) & (values > 0)
     if way == _WAYS[0]:

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from scenelens.intervals import welch_interval
 from scenelens.retraining.tables import RetrainingTables, _value
 
 #: Of one object: how many units detect it, and the AP of its best unit. Of a network: the share of its units
@@ -223,7 +224,9 @@ def because_tests(tables: RetrainingTables) -> pd.DataFrame:
     for measure in _OF_NETWORKS:
         before, now = (one[measure].dropna().to_numpy(float) for one in (unchanged, alone))
         mean = float(before.mean() - now.mean()) if len(before) and len(now) else math.nan
-        low, high = _welch(before, now)
+        low, high = welch_interval(before, now)
+        if low == high:  # networks that are all alike show no spread, so nothing is known of the next one
+            low, high = math.nan, math.nan
         rows.append(
             {"question": "objects", "measure": measure, "n": len(now), "mean": mean, "low": low, "high": high}
         )
@@ -237,21 +240,3 @@ def _keeps_objects(networks: pd.DataFrame) -> pd.Series:
     return networks.edits.map(
         lambda text: all(edit[2] for edit in json.loads(text or "[]") if edit[0] == "tell_by")
     ).astype(bool)
-
-
-def _welch(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """Welch's 95% interval of a difference of two means; NaN with fewer than two values on a side, or no
-    spread.
-
-    >>> [round(end, 2) for end in _welch(np.array([3.0, 4.0, 5.0]), np.array([0.0, 1.0, 2.0]))]
-    [0.73, 5.27]
-    """
-    if min(len(first), len(second)) < 2:
-        return math.nan, math.nan
-    squares = [float(one.var(ddof=1)) / len(one) for one in (first, second)]
-    if not sum(squares):
-        return math.nan, math.nan
-    parts = [one**2 / (len(values) - 1) for one, values in zip(squares, (first, second), strict=True)]
-    freedom, difference = sum(squares) ** 2 / sum(parts), float(first.mean() - second.mean())
-    reach = float(stats.t.ppf((1 + _CONFIDENCE) / 2, freedom)) * math.sqrt(sum(squares))
-    return difference - reach, difference + reach

@@ -86,7 +86,7 @@ def _edits_part(rows: pd.DataFrame, mean: pd.Series, measure: str) -> str:
     if rows.empty:
         return ""
     what, _ = _OF_OBJECTS[measure]
-    text = f"{what} {_moves(mean, measure)}"
+    text = f"{what}: {_moves(mean, measure)}"
     known = rows.dropna(subset=["low"])
     if len(known):
         outside = known[(known.value < known.low) | (known.value > known.high)]
@@ -115,7 +115,7 @@ def _moves(mean: pd.Series, measure: str) -> str:
         return f"changed as expected, by {size} on average ({ends})"
     if mean.high < 0:
         return f"changed against what is expected, by {size} on average ({ends})"
-    return f"show no change in the expected direction, on average {size} ({ends})"
+    return f"no change in the expected direction is shown, on average {size} ({ends})"
 
 
 def _amount(value: float, measure: str) -> str:

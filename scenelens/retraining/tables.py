@@ -28,14 +28,10 @@ COLUMNS = {
         *["mean_iou", "ap", "ap_chance", "ap_objects"],
     ],
     "objects": ["run", "object", "units", "ap", "ap_chance", "images"],
-    "edits": [
-        *["run", "kind", "object", "edits", "expected"],
-        *["units", "units_unchanged", "units_difference", "units_sd"],
-        *["ap", "ap_unchanged", "ap_difference", "ap_sd", "ap_chance", "seeds"],
-    ],
+    "edits": ["run", "kind", "object", "edits", "expected", "units", "ap", "ap_chance"],
 }
 _DECIMALS = 4
-_WHOLE = ("seed", "classes", "held_out", "held_out_right", "ap_objects", "images", "expected", "seeds")
+_WHOLE = ("seed", "classes", "held_out", "held_out_right", "ap_objects", "images", "expected")
 
 
 @dataclass(frozen=True)
@@ -57,10 +53,9 @@ class RetrainingTables:
         (share of the test images that show it), ``images`` (their number). Empty where too few test images
         show it.
     edits : pandas.DataFrame
-        One row for each edit of one object: ``units`` and ``ap`` of this object in the network of the edited
-        world, and their mean in the ``seeds`` networks of the unchanged world (``_unchanged``); their
-        ``_difference``; and ``_sd``, the standard deviation over the unchanged networks. ``expected`` is 1
-        where the paper's finding would give more, -1 where less.
+        One row for each edit of one object: ``units``, ``ap`` and ``ap_chance`` of this object in the network
+        of the edited world. ``expected`` is 1 where the paper's finding would give more, -1 where less.
+        `edit_effects` compares them with the networks of the unchanged world.
     about : dict
         Where the tables come from.
     """
@@ -156,7 +151,7 @@ def _write_retraining(
     """
     tables = {name: pd.DataFrame(rows[name], columns=COLUMNS[name]) for name in ("networks", "objects")}
     expected = {row["run"]: row["expected"] for row in rows["expected"]}
-    tables["edits"] = _compare_edits(tables["networks"], tables["objects"], expected)
+    tables["edits"] = _edited_objects(tables["networks"], tables["objects"], expected)
     for name, table in tables.items():
         whole = {column: "Int64" for column in _WHOLE if column in table}
         replace_file(folder / f"{name}.csv", csv_file(table.astype(whole).round(_DECIMALS)))
@@ -165,8 +160,8 @@ def _write_retraining(
     return [*(folder / f"{name}.csv" for name in tables), folder / ABOUT_FILE]
 
 
-def _compare_edits(networks: pd.DataFrame, objects: pd.DataFrame, expected: dict[str, int]) -> pd.DataFrame:
-    """Compare each edit of one object with the unchanged world, for this object.
+def _edited_objects(networks: pd.DataFrame, objects: pd.DataFrame, expected: dict[str, int]) -> pd.DataFrame:
+    """Look up each edited object in the network of its edited world.
 
     Parameters
     ----------
@@ -181,20 +176,12 @@ def _compare_edits(networks: pd.DataFrame, objects: pd.DataFrame, expected: dict
         As in `RetrainingTables`.
     """
     values = objects.set_index(["run", "object"])
-    unchanged = networks.run[networks.kind == "unchanged"]
     rows = []
     for run in networks[networks.object != ""].itertuples():
         row = {"run": run.run, "kind": run.kind, "object": run.object, "edits": run.edits}
-        row |= {"expected": expected[run.run], "seeds": len(unchanged)}
         name = run.object.replace("_", " ")  # as annotations have it
-        row["ap_chance"] = _value(values, run.run, name, "ap_chance")
-        for measure in ("units", "ap"):
-            own = _value(values, run.run, name, measure)
-            others = pd.Series([_value(values, other, name, measure) for other in unchanged], dtype=float)
-            before = others.mean()
-            row |= {measure: own, f"{measure}_unchanged": before, f"{measure}_difference": own - before}
-            row[f"{measure}_sd"] = others.std(ddof=1) if len(others) > 1 else float("nan")
-        rows.append(row)
+        found = {measure: _value(values, run.run, name, measure) for measure in ("units", "ap", "ap_chance")}
+        rows.append(row | {"expected": expected[run.run]} | found)
     return pd.DataFrame(rows, columns=COLUMNS["edits"])
 
 

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from scenelens.paper import CONTROL, PAIR
 from scenelens.seeds.spread import _find_measure, _Measure, _one_training, _own_values, _seed_values
 from scenelens.seeds.tables import SeedTables, read_seeds
+from scenelens.sentences import percent
 from scenelens.studies import Study
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, network_color
 
@@ -60,7 +61,7 @@ def _caption(values: pd.DataFrame, mine: pd.DataFrame, mark: str, chance: float)
     text = f"{mark}: networks of SceneWorld, each from a random start of its own ({listed})."
     if len(mine):
         text += " Thick: this study's own networks, which are wider and were trained for longer."
-    return text if math.isnan(chance) else f"{text} Dashed: chance, {chance:.0%}."
+    return text if math.isnan(chance) else f"{text} Dashed: chance, {percent(chance)}."
 
 
 def _lines(how: _Measure, values: pd.DataFrame, mine: pd.DataFrame, chance: float) -> Plate:

@@ -18,7 +18,7 @@ from scenelens.seeds.spread import (
     _spread,
 )
 from scenelens.seeds.tables import SeedTables, read_seeds
-from scenelens.sentences import Sentences, difference_text, named, networks_text
+from scenelens.sentences import Sentences, difference_text, named, networks_text, percent
 from scenelens.studies import Study
 
 #: Of differences: the unit, and the smallest one that matters.
@@ -125,9 +125,11 @@ def _value(value: float, unit: str) -> str:
 
     >>> _value(0.131, "share"), _value(31.25, "pixels"), _value(-0.131, "r")
     ('13%', '31.2 px', '-0.13')
+    >>> _value(0.9985, "share"), _value(1.0, "share")
+    ('99.8%', '100%')
     """
     if unit == "share":
-        return f"{100 * value:.0f}%"
+        return percent(value)
     return f"{value:.1f} px" if unit == "pixels" else f"{value:.2f}"
 
 
@@ -279,7 +281,9 @@ def _when(rows: pd.DataFrame) -> str:
 
 def _at(row: pd.Series) -> str:
     ap = "" if row.ap != row.ap else f", mean AP {row.ap:.3f} (chance {row.ap_chance:.3f})"
-    boxes = f", {row.boxes_right / row.boxes:.0%} of {row.boxes:,.0f} boxes are right" if row.boxes else ""
+    boxes = (
+        f", {percent(row.boxes_right / row.boxes)} of {row.boxes:,.0f} boxes are right" if row.boxes else ""
+    )
     return (
         f"after {row.seen:,.0f} pictures {row.right:,.0f} of {row.images:,.0f} images are named right, "
         f"{row.detectors:.0f} of {row.units:.0f} units detect an object{ap}{boxes}"

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from scenelens.errors import SceneLensError, close_names
+from scenelens.intervals import welch_interval
 from scenelens.paper import CONTROL, PAIR
 from scenelens.seeds.tables import SeedTables, read_seeds
 from scenelens.studies import Study
@@ -186,15 +187,8 @@ def _kind_difference(first: np.ndarray, second: np.ndarray) -> tuple[float, floa
     """
     if min(len(first), len(second)) < 2:
         return math.nan, math.nan, math.nan
-    difference, error = float(first.mean() - second.mean()), 0.0
-    squares = [float(one.var(ddof=1)) / len(one) for one in (first, second)]
-    if sum(squares) > 0:
-        freedom = sum(squares) ** 2 / sum(
-            one**2 / (len(values) - 1) for one, values in zip(squares, (first, second), strict=True)
-        )
-        error = float(stats.t.ppf(0.975, freedom)) * math.sqrt(sum(squares))
     p = stats.permutation_test((first, second), _mean_difference, n_resamples=np.inf, vectorized=True).pvalue
-    return difference - error, difference + error, float(p)
+    return *welch_interval(first, second), float(p)
 
 
 def _mean_difference(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:

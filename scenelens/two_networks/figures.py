@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scenelens.metrics import all_equal
+from scenelens.sentences import percent
 from scenelens.studies import Study
 from scenelens.workbook import (
     BODY,
@@ -216,7 +217,7 @@ def _direct_labels(axes: Axes, preference: pd.DataFrame) -> None:
         (chance if np.isnan(r.share) else r.share, f"{r.network} network", network_color(r.network), "bold")
         for r in last.itertuples()
     ]
-    labels.append((chance, f"chance {100 * chance:.0f}%", SOFT, "normal"))
+    labels.append((chance, f"chance {percent(chance)}", SOFT, "normal"))
     labels.sort(key=lambda item: item[0])
     heights = _apart([item[0] for item in labels], 0.075)
     edge = preference["depth"].max() + 0.42

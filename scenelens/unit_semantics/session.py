@@ -17,6 +17,7 @@ import traitlets
 from scenelens.errors import SceneLensError
 from scenelens.labels import LabelStore
 from scenelens.receptive_fields import Atlas, open_atlas
+from scenelens.sentences import percent
 from scenelens.studies import Study
 from scenelens.unit_semantics.drafts import _Drafts
 from scenelens.unit_semantics.queue import Unit, active_units
@@ -415,7 +416,7 @@ class _AnnotationSession(traitlets.HasTraits):
         self._loaded = answer
         self._keep_draft()
         self.resume()
-        share = f"{task.precision(answer.marked):.0%} of {task.n_real} images"
+        share = f"{percent(task.precision(answer.marked))} of {task.n_real} images"
         return (
             f"saved: {layer}:{unit} of the {network} network is {answer.concept!r} ({answer.type}), {share}"
         )

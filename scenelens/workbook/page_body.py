@@ -22,7 +22,7 @@ from PIL import Image
 
 from scenelens.workbook.page_tables import table
 from scenelens.workbook.running import Run
-from scenelens.workbook.snapshots import snapshot
+from scenelens.workbook.snapshots import _snapshot
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -214,7 +214,7 @@ class _Writer:
             return f'<pre class="error">{ansi2html(lines)}</pre>'
         data, about = output.get("data", {}), output.get("metadata", {})
         if WIDGET_VIEW in data:
-            return snapshot(data[WIDGET_VIEW]["model_id"], self.models, self.heading)
+            return _snapshot(data[WIDGET_VIEW]["model_id"], self.models, self.heading)
         if "text/html" in data:
             return self._html(_joined(data["text/html"]))
         if "text/markdown" in data:

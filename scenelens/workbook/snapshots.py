@@ -21,7 +21,7 @@ _MOST_PICTURES = 12
 _STACKS = {"TabModel", "AccordionModel", "StackModel"}
 
 
-def snapshot(model_id: str, models: _Models, heading: str = "") -> str:
+def _snapshot(model_id: str, models: _Models, heading: str = "") -> str:
     """The HTML of one widget; a progress bar, which is no widget for a reader, leaves nothing.
 
     Parameters
@@ -44,7 +44,7 @@ def snapshot(model_id: str, models: _Models, heading: str = "") -> str:
     ...     "a": {"model_name": "VBoxModel", "state": {"children": ["IPY_MODEL_b"]}},
     ...     "b": {"model_name": "LabelModel", "state": {"value": "conv5 < pool5"}},
     ... }
-    >>> snapshot("a", models).partition('<p class="live">')[0]
+    >>> _snapshot("a", models).partition('<p class="live">')[0]
     '<div class="widget"><div class="column"><span>conv5 &lt; pool5</span></div>'
     """
     view = "" if _is_progress(model_id, models) else _view(model_id, models)

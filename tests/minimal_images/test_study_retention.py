@@ -280,6 +280,12 @@ def test_the_baseline_in_the_text_is_the_random_choice_of_as_many_segments():
     assert "keeps 80% of the pixels on average; a random choice of as many segments, 67%." in text
 
 
+def test_almost_all_pixels_are_not_all():
+    one = _ImageRetention("a", "", ("tent", "wheel"), (0.0016, 0.9984), (False, True), (True,) * 2)
+    text = sentences.describe_retention(Retention("fair", "fair", (one,) * 5, {}))
+    assert "keeps 99.8% of the pixels on average; a random choice of as many segments, 50%." in text
+
+
 def test_what_is_shipped_is_taken_where_the_segments_are_the_same(study, favourite, tmp_path, monkeypatch):
     path = tmp_path / "retention.json"
     monkeypatch.setattr(study_retention, "_shipped_file", lambda _: path)

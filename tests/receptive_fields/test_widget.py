@@ -16,6 +16,7 @@ from scenelens.receptive_fields.live import _FieldExplorer
 from scenelens.receptive_fields.occlusion import records
 from scenelens.receptive_fields.unit_segmentation import segment_unit
 from scenelens.receptive_fields.widget import _GAP, _SIDE, _STRIP, _page, explore_fields
+from scenelens.sentences import percent
 from scenelens.studies.study import open_study
 from scenelens.workbook.pictures import dimmed, heat
 from scenelens.workbook.widgets.status import BUSY_CLASS
@@ -210,6 +211,6 @@ def test_the_status_names_threshold_and_share(view):
         view.controls["threshold"].value = threshold
         share = view.model.region(view.model.field()).mean()
         shares[threshold] = share
-        said = "less than 1%" if 0 < share < 0.01 else f"{share:.0%}"
-        assert f"{said} of the image is lit at {threshold:.0%} of the peak or more" in view.status.value
+        said = "less than 1%" if 0 < share < 0.01 else percent(share)
+        assert f"{said} of the image is lit at {percent(threshold)} of the peak or more" in view.status.value
     assert shares[0.95] < shares[0.05]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scenelens.errors import CannotAnswerError
@@ -62,11 +64,21 @@ def test_a_line_for_each_network(tables, kind):
 
 def test_sentences_say_what_the_tables_say(tmp_path):
     said = describe_edits(made_up(tmp_path))
-    assert "units that detect the object changed as expected, by 2.5 on average" in said
+    assert "units that detect the object: changed as expected, by 2.5 on average" in said
     assert "3 of 6 objects leave the band of the unchanged networks (as expected: blackboard" in said
     assert "changing diagnosticity is 1.50 more effective than changing frequency" in said
     assert "12 networks of edited worlds, one for each, and 3 networks of the unchanged one" in said
     assert "not measured" not in said
+
+
+def test_an_interval_that_holds_0_shows_no_change_and_does_not_deny_one(tmp_path):
+    """Of objects that move one way and the other, the mean has an interval around 0."""
+    tables = made_up(tmp_path)
+    way = tables.edits.groupby("kind").cumcount() % 2 * 6 - 3
+    units = 3 + way * tables.edits.expected  # the unchanged networks have 3 on average
+    said = describe_edits(replace(tables, edits=tables.edits.assign(units=units)))
+    assert "units that detect the object: no change in the expected direction is shown, on average" in said
+    assert "show no change" not in said
 
 
 def test_what_is_missing_is_said_with_the_command(tables):

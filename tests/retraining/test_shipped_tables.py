@@ -9,7 +9,7 @@ import pytest
 
 from scenelens.retraining import read_retraining
 from scenelens.retraining.plan import _plan
-from scenelens.retraining.tables import COLUMNS, _compare_edits, _shipped_folder
+from scenelens.retraining.tables import COLUMNS, _edited_objects, _shipped_folder
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def test_three_unchanged_networks_are_there(shipped):
     assert shipped.networks[shipped.networks.kind == "unchanged"].seed.tolist() == [0, 1, 2]
 
 
-def test_the_comparison_follows_from_the_other_tables(shipped):
+def test_the_edited_objects_are_those_of_the_other_tables(shipped):
     expected = {run.name: run.expected for run in _plan()}
-    again = _compare_edits(shipped.networks, shipped.objects, expected)
+    again = _edited_objects(shipped.networks, shipped.objects, expected)
     pd.testing.assert_frame_equal(again, shipped.edits, check_dtype=False, atol=2e-4)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from scenelens.errors import CannotAnswerError
 from scenelens.retraining import read_retraining
-from scenelens.retraining.tables import COLUMNS, _compare_edits, _write_retraining
+from scenelens.retraining.tables import COLUMNS, _edited_objects, _write_retraining
 
 
 def network(run, kind, seed=0, name="", **more):
@@ -43,27 +42,14 @@ OBJECTS = [
 EXPECTED = {"more_frequent_cat": 1, "rarer_washing_machine": -1}
 
 
-def test_an_edit_is_compared_with_the_mean_and_the_spread_of_the_unchanged_networks():
-    found = _compare_edits(pd.DataFrame(NETWORKS), pd.DataFrame(OBJECTS), EXPECTED).set_index("run")
+def test_an_edited_object_has_the_values_of_its_own_network():
+    found = _edited_objects(pd.DataFrame(NETWORKS), pd.DataFrame(OBJECTS), EXPECTED).set_index("run")
     assert found.index.tolist() == ["more_frequent_cat", "rarer_washing_machine"]
     cat = found.loc["more_frequent_cat"]
-    assert (cat.units, cat.seeds) == (4, 3)
-    assert cat.units_unchanged == pytest.approx((1 + 3 + 0) / 3)
-    assert cat.units_difference == pytest.approx(4 - 4 / 3)
-    assert cat.units_sd == pytest.approx(np.std([1, 3, 0], ddof=1))  # the third network has no unit for it
-    assert (cat.expected, cat.ap_chance) == (1, 0.1)
-    assert (cat.ap_unchanged, cat.ap_difference) == pytest.approx((0.3, 0.25))
-    assert cat.ap_sd == pytest.approx(np.std([0.2, 0.4], ddof=1))
-    machine = found.loc["rarer_washing_machine"]
+    assert (cat.units, cat.ap, cat.ap_chance, cat.expected) == (4, 0.55, 0.1, 1)
+    machine = found.loc["rarer_washing_machine"]  # without a row of its own: no unit, and no AP
     assert machine.units == 0
-    assert machine.units_difference == pytest.approx(-2 / 3)
-    assert math.isnan(machine.ap_difference)
-
-
-def test_one_unchanged_network_has_no_spread():
-    found = _compare_edits(pd.DataFrame([NETWORKS[0], NETWORKS[3]]), pd.DataFrame(OBJECTS), EXPECTED)
-    assert found.units_difference.tolist() == [3]
-    assert found.units_sd.isna().all()
+    assert math.isnan(machine.ap)
 
 
 def test_tables_are_read_as_they_were_written(tmp_path):
@@ -77,7 +63,7 @@ def test_tables_are_read_as_they_were_written(tmp_path):
     assert tables.networks["object"].tolist() == [row["object"] for row in NETWORKS]
     assert tables.networks.seed.dtype.kind == "i"
     assert tables.objects.units.tolist() == [1, 3, 4, 2]
-    assert tables.edits.loc[0, "ap_difference"] == pytest.approx(0.25)
+    assert tables.edits.loc[0, "ap"] == pytest.approx(0.55)
 
 
 @pytest.mark.parametrize("damage", ["missing", "column"])

@@ -24,7 +24,7 @@ from scenelens.workbook.__main__ import _estimate, main
 from scenelens.workbook.page_body import WIDGET_VIEW, Body
 from scenelens.workbook.pages import _read_front, _script, _style_sheet, write_pages
 from scenelens.workbook.running import _WIDGET_STATE, Run, _find_problems, _read_notebook
-from scenelens.workbook.snapshots import snapshot
+from scenelens.workbook.snapshots import _snapshot
 from scenelens.workbook.style import Plate
 from tests.hostile_names import FORMULAS, SCRIPTS
 from tests.page_parts import page_parts
@@ -292,7 +292,7 @@ def test_controls_show_their_values(name, state, shown):
         "l": {"model_name": "LabelModel", "state": {"value": "L"}},
         "m": {"model_name": "LabelModel", "state": {"value": "M"}},
     }
-    assert shown in snapshot("x", models)
+    assert shown in _snapshot("x", models)
 
 
 def test_hidden_and_unknown_widgets_leave_no_trace():
@@ -301,7 +301,7 @@ def test_hidden_and_unknown_widgets_leave_no_trace():
         "a": {"model_name": "LabelModel", "state": {"value": "secret", "layout": "IPY_MODEL_l"}},
         "l": {"model_name": "LayoutModel", "state": {"display": "none"}},
     }
-    assert snapshot("box", models) == snapshot("gone", models)
+    assert _snapshot("box", models) == _snapshot("gone", models)
 
 
 def test_command_line_succeeds_on_a_good_notebook(tmp_path, capfd, monkeypatch):

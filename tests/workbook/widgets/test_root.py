@@ -11,7 +11,7 @@ import pytest
 import scenelens.localization.widget
 import scenelens.minimal_images.widget
 import scenelens.unit_semantics.widget
-from scenelens.workbook.snapshots import snapshot
+from scenelens.workbook.snapshots import _snapshot
 from scenelens.workbook.widgets.root import WidgetRoot
 from scenelens.workbook.widgets.unit_view import UnitView
 
@@ -54,7 +54,7 @@ def test_a_page_has_neither(root):
         for widget in (part, part.layout):
             state = {k: v for k, v in widget.get_state().items() if isinstance(v, str | list | tuple | None)}
             models[widget.model_id] = {"model_name": widget._model_name, "state": state}
-    still = snapshot(root.model_id, models)
+    still = _snapshot(root.model_id, models)
     assert "a label" in still
     assert "onload" not in still
     assert "kernel" not in still
