@@ -19,7 +19,8 @@ from scenelens.sentences import percent, words
 from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, network_color, show_tile
 
 _GAP, _LABEL = 0.08, 0.36  # inches between tiles, for two lines under one
-RIGHT, WRONG = "#2e7d32", "#b3261e"  # green and red frames: recognised, or not
+# Blue-green and red: recognised, or not. Of green and red, some people see only one.
+RIGHT, WRONG = "#0b7a75", "#b3261e"
 
 
 def segmentations(frame: np.ndarray, ways: dict[str, Regions]) -> Plate:
@@ -72,7 +73,7 @@ def removal(cut: CutImage, found: MinimalImage, columns: int = 5) -> Plate:
     Returns
     -------
     Plate
-        The figure. A green frame means recognised, a red one that another class is more probable.
+        The figure. A blue-green frame means recognised, a red one that another class is more probable.
     """
     steps = found.steps
     chosen = _chosen_steps(len(steps), columns)
@@ -106,9 +107,9 @@ def _step_words(row: Any) -> tuple[str, str]:
 def _score_line(axes: Axes, found: MinimalImage) -> None:
     steps = found.steps
     axes.plot(steps.step, steps.score, color=INK, lw=1.4, zorder=2)
-    for right, color in ((True, RIGHT), (False, WRONG)):
+    for right, color, mark in ((True, RIGHT, "o"), (False, WRONG, "X")):
         rows = steps[steps.correct == right]
-        axes.plot(rows.step, rows.score, "o", ms=5, color=color, zorder=3, clip_on=False)
+        axes.plot(rows.step, rows.score, mark, ms=5 if right else 7, color=color, zorder=3, clip_on=False)
     axes.set(ylim=(0, 1.03), xlim=(-0.2, max(1, len(steps) - 1) + 0.2))
     axes.set_xlabel("segments removed", fontsize=SMALL, color=SOFT)
     axes.set_ylabel("score", fontsize=SMALL, color=SOFT)

@@ -8,6 +8,7 @@ the picture.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -27,6 +28,7 @@ from scenelens.workbook import CSS_WIDTH, Status, ToolRow, WidgetRoot, encode, h
 
 _SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
 _BUTTONS = 12  # in a row
+_MOST_STEPS = 16  # on a page
 
 
 def take_apart(cut: CutImage, found: MinimalImage | None = None) -> ipywidgets.VBox:
@@ -232,6 +234,36 @@ class _RemovalView(WidgetRoot):
         parts = [top, self.status, self.picture, self.segments, self.tools]
         super().__init__("sl-take-apart", parts)
         self._follow()
+
+    def page_steps(self) -> dict[str, Sequence[Any]]:
+        """The steps of the search; of a long one, some.
+
+        Returns
+        -------
+        dict of str to sequence
+            The steps.
+        """
+        some = np.linspace(0, self.model.steps, min(_MOST_STEPS, self.model.steps + 1))
+        return {"step": some.round().astype(int).tolist()} if len(some) > 1 else {}
+
+    def draw_step(self, step: int) -> tuple[np.ndarray, str]:
+        """The picture after a step of the search.
+
+        Parameters
+        ----------
+        step : int
+            The step.
+
+        Returns
+        -------
+        picture : numpy.ndarray
+            uint8 RGB, (H, W, 3).
+        words : str
+            The scores of the class.
+        """
+        other = _RemovalModel(self.model.cut, self.model.found)
+        other.go_to(step)
+        return other.pictures(), other.describe()
 
     def _make_buttons(self) -> None:
         """Make a button for each segment of the model's image."""

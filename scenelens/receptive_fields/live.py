@@ -125,8 +125,9 @@ class _FieldExplorer(UnitBrowser):
         """How the unit changes under occluders on the image; computed once."""
         key = self._map_key()
         if key not in self._maps:
-            found = self._make_map(*key)
-            self._maps = dict([*self._maps.items(), (key, found)][-_MAPS:])
+            self._maps[key] = self._make_map(*key)
+            if len(self._maps) > _MAPS:
+                del self._maps[next(iter(self._maps))]
         return self._maps[key]
 
     def _map_key(self) -> tuple[str, str, int, str, str]:
@@ -145,6 +146,31 @@ class _FieldExplorer(UnitBrowser):
         found = self._occlusion(network, layer, variant).of(self.study.load_image(image), [unit])[0]
         self.seconds[network, layer] = time.perf_counter() - began
         return found
+
+    def known_units(self) -> list[int]:
+        """The units of the layer whose average field the atlas has."""
+        measured = self.atlas.part(self.network).cached(self.layer)
+        return [unit for unit, field in measured.items() if not field.reason]
+
+    def beside(self, unit: int, threshold: float) -> _FieldExplorer:
+        """Look at another unit of the layer, or at another threshold, while this view stays as it is.
+
+        Parameters
+        ----------
+        unit : int
+            The unit.
+        threshold : float
+            The threshold of the segmentation.
+
+        Returns
+        -------
+        _FieldExplorer
+            It shares what this one has computed.
+        """
+        other = _FieldExplorer(self.atlas, self.network, self.layer, unit, self.n)
+        other.threshold, other.names = threshold, self.names
+        other._maps, other._occlusion, other._tops = self._maps, self._occlusion, self._tops
+        return other
 
     def wait(self) -> float:
         """About how many seconds the average field would take now; 0 where the atlas has it."""

@@ -7,6 +7,7 @@ The view draws what its model, a `_FieldExplorer`, computes, and binds the contr
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
@@ -28,6 +29,8 @@ from scenelens.workbook import (
     tile,
 )
 
+_ON_PAGE, _THRESHOLDS = 4, (0.2, 0.35, 0.5, 0.65, 0.8)  # units of a page, and thresholds of each
+_PAGE_SECONDS = 4.0  # that the maps of the further units may take
 _SIDE, _GAP, _STRIP = 256, 10, 26  # pixels of a panel, between panels, for the words below one
 _PANELS = ("image and peak", "what an occluder changes", "average field", "where the unit is active")
 
@@ -83,6 +86,42 @@ class _FieldView(UnitView):
             ),
             "compute": ipywidgets.Button(description="Compute the average", layout={"width": "max-content"}),
         }
+
+    def page_steps(self) -> dict[str, Sequence[Any]]:
+        """A few units whose field is measured, as many as do not take long, each with some thresholds.
+
+        Returns
+        -------
+        dict of str to sequence
+            Units and thresholds; nothing where this unit's own field is not there.
+        """
+        field = self.model.field()
+        if field is None or field.reason:
+            return {}
+        seconds = self.model.seconds.get((self.model.network, self.model.layer), np.inf)
+        n = 1 + min(_ON_PAGE - 1, int(_PAGE_SECONDS / max(seconds, 0.001)))
+        thresholds = sorted({*_THRESHOLDS, self.model.threshold})
+        return {"unit": self.model.some_units(n), "threshold": thresholds}
+
+    def draw_step(self, unit: int, threshold: float) -> tuple[np.ndarray, str]:
+        """The panels of another unit of the layer, or at another threshold.
+
+        Parameters
+        ----------
+        unit : int
+            Its number.
+        threshold : float
+            A share of the unit's peak.
+
+        Returns
+        -------
+        picture : numpy.ndarray
+            The four panels.
+        words : str
+            What they show.
+        """
+        other = self.model.beside(unit, threshold)
+        return _page(_panels(other)), other.describe()
 
     def look(self) -> tuple[np.ndarray, str]:
         """The four panels, and what they show."""

@@ -21,18 +21,18 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from scenelens.workbook.page_tables import table
-from scenelens.workbook.running import Run
+from scenelens.workbook.running import WIDGET_VIEW, Run
 from scenelens.workbook.snapshots import _snapshot
 
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
 _HEADING_LINE = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
 _TAGS = re.compile(r"<[^>]*>")
 _NUMBER = re.compile(r"^(\d\d)(?:_(\d))?_")
 _MARKUP = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
-# A line of a progress bar, or of a sentence that says how long something takes.
-_PROGRESS = re.compile(r"\d+%\||\d+(?:/\d+)? ?\[\d\d:|\bit/s\b|\btakes (?:up to )?about \d| to go, about \d")
+# A line of a progress bar; a sentence that says how long something takes.
+_BAR = re.compile(r"\d+%\||\d+(?:/\d+)? ?\[\d\d:|\bit/s\b")
+_OUTLOOK = re.compile(r"\btakes (?:up to )?about \d| to go, about \d")
 _TITLE_OF_PAPER = re.compile(r"\b(Figure|Table) (\d+)")
 
 
@@ -77,7 +77,9 @@ class Body:
     paper: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, notebook: NotebookNode, name: str = "") -> Body:
+    def of(
+        cls, notebook: NotebookNode, name: str = "", steps: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Body:
         """Write the cells of a notebook.
 
         Parameters
@@ -86,13 +88,15 @@ class Body:
             The executed notebook.
         name : str, optional
             Its name: figures of ``03_2_...`` are numbered 03.2.1, 03.2.2 and so on.
+        steps : mapping, optional
+            ``Run.steps``.
 
         Returns
         -------
         Body
             The cells without scripts.
         """
-        return _Writer(notebook, name).write()
+        return _Writer(notebook, name, steps or {}).write()
 
 
 def notebook_number(name: str) -> str:
@@ -136,8 +140,8 @@ def plain(text: str) -> str:
 class _Writer:
     """Writes one notebook; it counts figures, tables and anchors."""
 
-    def __init__(self, notebook: NotebookNode, name: str) -> None:
-        self.notebook, self.models = notebook, Run.widget_models(notebook)
+    def __init__(self, notebook: NotebookNode, name: str, steps: Mapping[str, Mapping[str, Any]]) -> None:
+        self.notebook, self.models, self.steps = notebook, Run.widget_models(notebook), steps
         self.number = notebook_number(name)
         self.counts = {"Figure": 0, "Table": 0}
         self.anchors: set[str] = set()
@@ -214,7 +218,8 @@ class _Writer:
             return f'<pre class="error">{ansi2html(lines)}</pre>'
         data, about = output.get("data", {}), output.get("metadata", {})
         if WIDGET_VIEW in data:
-            return _snapshot(data[WIDGET_VIEW]["model_id"], self.models, self.heading)
+            widget = data[WIDGET_VIEW]["model_id"]
+            return _snapshot(widget, self.models, self.heading, self.steps.get(widget))
         if "text/html" in data:
             return self._html(_joined(data["text/html"]))
         if "text/markdown" in data:
@@ -228,10 +233,11 @@ class _Writer:
         return f"<pre>{ansi2html(text)}</pre>" if text else ""
 
     def _printed(self, output: NotebookNode) -> str:
-        text = _joined(output.text)
+        lines = _joined(output.text).replace("\r\n", "\n").split("\n")
         if output.name == "stderr":
-            lines = (line.rpartition("\r")[2] for line in text.replace("\r\n", "\n").splitlines())
-            text = "\n".join(line for line in lines if line.strip() and not _PROGRESS.search(line))
+            lines = [line.rpartition("\r")[2] for line in lines]
+            lines = [line for line in lines if line.strip() and not _BAR.search(line)]
+        text = "\n".join(line for line in lines if not _OUTLOOK.search(line))
         if not text.strip():
             return ""
         return f'<pre class="{escape(output.name)}">{ansi2html(text)}</pre>'

@@ -1,6 +1,6 @@
-/* What the pages do beyond being read: they enlarge figures, search, mark the section that is read, and copy a
-   citation. Without this script all of the text and every figure is there. It asks nothing of any network. Texts
-   reach the page as text, never as markup. */
+/* What the pages do beyond being read: they enlarge figures, step through pictures of widgets, stop what moves,
+   search, mark the section that is read, and copy a citation. Without this script all of the text and every
+   figure is there. It asks nothing of any network. Texts reach the page as text, never as markup. */
 "use strict";
 
 (() => {
@@ -14,28 +14,32 @@ function make(tag, about, ...children) {
   return made;
 }
 
-// ---- figures, enlarged
+// ---- figures and pictures of widgets, enlarged
 
-const figures = all("main figure[id]").filter((one) => one.querySelector("img"));
+const figures = all("main figure[id], main .steps").filter((one) => one.querySelector("img"));
+const seen = (figure) => figure.querySelector("img:not([hidden])");
 let shown = -1;
 let zoom = null;
 
 function draw() {
-  const figure = figures[shown], image = figure.querySelector("img").cloneNode();
+  const figure = figures[shown], image = seen(figure).cloneNode();
   image.removeAttribute("id");
-  const caption = figure.querySelector("figcaption");
+  const caption = figure.querySelector("figcaption, [role=status]");
   zoom.querySelector(".frame").replaceChildren(image);
   zoom.querySelector(".about").textContent = caption ? caption.textContent : "";
   zoom.querySelector(".before").disabled = shown === 0;
   zoom.querySelector(".after").disabled = shown === figures.length - 1;
-  fit(false);
+  fit(zoom.classList.contains("large"));
 }
 
-function fit(large) {
+/* Show the figure as large as the window, or large enough to be read; `at` is what then stands in the middle, as
+   shares of its width and height. */
+function fit(large, at = [0.5, 0.5]) {
   zoom.classList.toggle("large", large);
-  const button = zoom.querySelector(".size");
+  const button = zoom.querySelector(".size"), frame = zoom.querySelector(".frame"), image = frame.querySelector("img");
   button.textContent = large ? "Fit" : "Larger";
   button.setAttribute("aria-pressed", String(large));
+  frame.scrollTo({ left: at[0] * image.clientWidth - frame.clientWidth / 2, top: at[1] * image.clientHeight - frame.clientHeight / 2, behavior: "instant" });
 }
 
 function turn(step) {
@@ -43,17 +47,40 @@ function turn(step) {
   if (next >= 0 && next < figures.length) { shown = next; draw(); }
 }
 
-function open(place) {
+/* Where on an image somebody has clicked, as shares; its middle for a click beside it or by a key. */
+function spot(event, image) {
+  const box = image.getBoundingClientRect();
+  const at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  return at.every((share) => share >= 0 && share <= 1) ? at : [0.5, 0.5];
+}
+
+/* Let a mouse drag what a finger would scroll; a click that ends a drag is none. */
+function letDrag(frame) {
+  let from = null;
+  frame.addEventListener("pointerdown", (event) => { if (event.pointerType === "mouse") from = [event.clientX + frame.scrollLeft, event.clientY + frame.scrollTop, false]; });
+  frame.addEventListener("pointermove", (event) => {
+    if (!from || !(event.buttons & 1)) return;
+    const left = from[0] - event.clientX, top = from[1] - event.clientY;
+    if (Math.abs(left - frame.scrollLeft) + Math.abs(top - frame.scrollTop) > 4) from[2] = true;
+    frame.scrollTo({ left, top, behavior: "instant" });
+  });
+  frame.addEventListener("dragstart", (event) => event.preventDefault());
+  return () => { const dragged = from && from[2]; from = null; return dragged; };
+}
+
+function open(place, at) {
   if (!zoom) {
+    const frame = make("div", { class: "frame", tabindex: "0", role: "group", "aria-label": "The figure; it can be scrolled when it is larger than the window" });
     zoom = make("dialog", { class: "zoom", "aria-label": "Figure, enlarged" },
       make("div", { class: "tools" },
         make("button", { type: "button", class: "before", onclick: () => turn(-1) }, "Previous"),
         make("button", { type: "button", class: "after", onclick: () => turn(1) }, "Next"),
         make("button", { type: "button", class: "size", "aria-pressed": "false", onclick: () => fit(!zoom.classList.contains("large")) }, "Larger"),
         make("button", { type: "button", class: "close", onclick: () => zoom.close() }, "Close")),
-      make("div", { class: "frame", tabindex: "0", role: "group", "aria-label": "The figure; it can be scrolled when it is larger than the window" }),
+      frame,
       make("p", { class: "about" }));
-    zoom.querySelector(".frame").addEventListener("click", () => fit(!zoom.classList.contains("large")));
+    const wasDragged = letDrag(frame);
+    frame.addEventListener("click", (event) => { if (!wasDragged()) fit(!zoom.classList.contains("large"), spot(event, frame.querySelector("img"))); });
     zoom.addEventListener("keydown", (event) => {
       if (zoom.classList.contains("large")) return;
       if (event.key === "ArrowLeft") turn(-1);
@@ -64,15 +91,60 @@ function open(place) {
   shown = place;
   draw();
   zoom.showModal();
+  // In a narrow window a figure that fits is as small as on the page.
+  fit(matchMedia("(max-width: 48rem)").matches, at);
 }
 
 figures.forEach((figure, place) => {
   const label = figure.querySelector(".number");
-  const name = label ? label.textContent.replace(/\.$/, "") : "figure";
-  figure.querySelector("img").addEventListener("click", () => open(place));
+  const name = label ? label.textContent.replace(/\.$/, "") : "the picture";
+  for (const image of all("img", figure)) image.addEventListener("click", (event) => open(place, spot(event, image)));
   figure.classList.add("can-zoom");
   figure.append(make("button", { type: "button", class: "enlarge", "aria-label": `Enlarge ${name}`, onclick: () => open(place) }, "Enlarge"));
 });
+
+// ---- the moving picture: a reader can stop it
+
+for (const figure of all(".moving")) {
+  const still = figure.querySelector("source"), button = make("button", { type: "button", class: "stop" });
+  const move = (moves) => {
+    still.media = moves ? "not all" : "all";
+    button.textContent = moves ? "Stop" : "Play";
+  };
+  button.addEventListener("click", () => move(button.textContent === "Play"));
+  move(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+  figure.querySelector("picture").after(button);
+}
+
+// ---- widgets whose pictures were drawn in advance: sliders choose the one that is seen
+
+for (const box of all(".steps")) {
+  const pictures = all("img", box), sliders = all("input", box), said = box.querySelector("[role=status]");
+  const look = () => {
+    let place = 0;
+    for (const slider of sliders) {
+      const value = Number(slider.value), stop = JSON.parse(slider.dataset.stops)[value], axis = slider.closest(".axis");
+      place = place * (Number(slider.max) + 1) + value;
+      slider.setAttribute("aria-valuetext", stop);
+      axis.querySelector(".value").textContent = stop;
+      for (const arrow of all("button", axis)) arrow.disabled = arrow.value < 0 ? value === 0 : value === Number(slider.max);
+    }
+    pictures.forEach((picture, k) => { picture.hidden = k !== place; });
+    if (said.textContent !== pictures[place].dataset.words) said.textContent = pictures[place].dataset.words;
+  };
+  for (const slider of sliders) {
+    slider.closest(".axis").hidden = false;
+    slider.addEventListener("input", look);
+    for (const arrow of all("button", slider.closest(".axis"))) {
+      arrow.addEventListener("click", () => {
+        slider.value = Number(slider.value) + Number(arrow.value);
+        look();
+        if (arrow.disabled) slider.focus();
+      });
+    }
+  }
+  look();
+}
 
 // ---- the section that is read, in the contents
 

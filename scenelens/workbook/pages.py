@@ -12,6 +12,7 @@ import base64
 import hashlib
 import importlib
 import io
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ from scenelens.workbook.page_links import (
 )
 from scenelens.workbook.running import Run
 
+_MOVING = HERE.root / "docs" / "in_ten_seconds"  # .webp, _still.webp and .json
 _THUMBNAIL = (640, 360)  # pixels, at most
 # A Content-Security-Policy. Styles may stand in the page; of scripts only the one with this hash may run.
 _POLICY = (
@@ -101,7 +103,7 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str, microscope: Path 
         If a page cannot be written.
     """
     cards = [_card(run, folder) for run in runs]
-    bodies = [Body.of(run.notebook, run.name) for run in runs]
+    bodies = [Body.of(run.notebook, run.name, run.steps) for run in runs]
     glossary = Body.of(new_notebook(cells=[new_markdown_cell(_source())]))
     units = None if microscope is None else Microscope.read(microscope, _address(microscope, folder))
     shared = {**_shared(units), "study": one_line(study), "cards": cards}
@@ -125,7 +127,7 @@ def write_pages(runs: Sequence[Run], folder: Path, study: str, microscope: Path 
     n = sum(len(page["sections"]) for page in pages)
     _write(folder / SEARCH_PAGE, "search.html.j2", shared, {"pages": pages, "n": n})
     total = sum(run.seconds for run in runs)
-    _write(folder / "index.html", "index.html.j2", shared, {"total": total})
+    _write(folder / "index.html", "index.html.j2", shared, {"total": total, "moving": _moving_picture()})
     return folder / "index.html"
 
 
@@ -150,6 +152,24 @@ def _shared(units: Microscope | None) -> dict[str, Any]:
         "microscope_command": HERE.call("microscope"),
         "workbook_command": HERE.call("workbook"),
         "glossary": GLOSSARY_PAGE,
+    }
+
+
+def _moving_picture() -> dict[str, str] | None:
+    """The picture with which the index begins, as docs/pictures.py has drawn it; None where it is not there.
+
+    It moves, unless the reader wants nothing to move: for them there is a still one.
+    """
+    try:
+        words = json.loads((_MOVING.parent / f"{_MOVING.name}.json").read_bytes())
+        files = {
+            name: (_MOVING.parent / f"{_MOVING.name}{ending}.webp").read_bytes()
+            for name, ending in (("moving", ""), ("still", "_still"))
+        }
+    except OSError:
+        return None
+    return words | {
+        name: "data:image/webp;base64," + base64.b64encode(file).decode() for name, file in files.items()
     }
 
 
@@ -229,7 +249,8 @@ def _script() -> str:
 
 def _style_sheet() -> str:
     """The CSS of all pages, with the colours of code for light and dark screens."""
-    light = HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    # Styles of whose colours all can be read on the pages' background for code.
+    light = HtmlFormatter(style="xcode").get_style_defs(".highlight")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
     sheet = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{sheet}"

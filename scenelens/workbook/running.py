@@ -25,9 +25,11 @@ from nbformat import NotebookNode
 from scenelens.errors import SceneLensError
 from scenelens.workbook.kernels import _NotebookKernel
 from scenelens.workbook.widgets.status import ERROR_CLASS
+from scenelens.workbook.widgets.steps import DRAW_STEPS, STEPS
 from scenelens.workbook.widgets.still import STILL
 
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _BUSY, _IDLE = "iopub.status.busy", "iopub.status.idle"  # nbclient's notes of when a cell began and ended
 _TRACEBACK = "Traceback (most recent call last)"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -48,12 +50,16 @@ class Run:
         How long it ran.
     problems : list of str
         What is wrong with it, one sentence each.
+    steps : dict of str to dict
+        By the id of a widget's model, the pictures that it has drawn in advance for its page. They are no
+        part of the notebook: it has the widget.
     """
 
     name: str
     notebook: NotebookNode
     seconds: float
     problems: list[str] = field(default_factory=list)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, path: Path, timeout: float = 600) -> Run:
@@ -84,7 +90,8 @@ class Run:
         unfinished = _execute(notebook, path.parent, timeout)
         seconds = time.perf_counter() - started
         _drop_stills(notebook)
-        return cls(path.stem, notebook, seconds, unfinished + _find_problems(notebook))
+        steps = _take_steps(notebook)
+        return cls(path.stem, notebook, seconds, unfinished + _find_problems(notebook), steps)
 
     def file(self) -> bytes:
         """The executed notebook as a file.
@@ -148,6 +155,17 @@ def _drop_stills(notebook: NotebookNode) -> None:
             cell.outputs = [one for one in cell.outputs if one.get("metadata", {}).get("scenelens") != STILL]
 
 
+def _take_steps(notebook: NotebookNode) -> dict[str, dict[str, Any]]:
+    """Take the pictures out that widgets have drawn for their page; return them by the widget's id."""
+    found = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            drawn = output.get("metadata", {}).pop(STEPS, None)
+            if drawn and WIDGET_VIEW in output.data:
+                found[output.data[WIDGET_VIEW]["model_id"]] = drawn
+    return found
+
+
 def _read_notebook(path: Path) -> NotebookNode:
     """Read a notebook of format 4; raise SceneLensError if the file is missing or is no notebook.
 
@@ -176,7 +194,7 @@ def _execute(notebook: NotebookNode, folder: Path, timeout: float) -> list[str]:
     # An empty profile: start-up files of the user's own could change what a notebook shows. The other
     # variable switches off a debugger's warning, which would be printed into the first cell.
     with tempfile.TemporaryDirectory(prefix="scenelens-profile-") as profile:
-        env = {**os.environ, "IPYTHONDIR": profile, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+        env = {**os.environ, "IPYTHONDIR": profile, "PYDEVD_DISABLE_FILE_VALIDATION": "1", DRAW_STEPS: "1"}
         try:
             client.execute(cwd=str(folder), env=env, cleanup_kc=True)
         except CellExecutionError:

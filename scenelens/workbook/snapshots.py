@@ -1,27 +1,38 @@
 """A still view of a widget, made from its saved state: HTML that needs no JavaScript and no network.
 
 The pages of the workbook are for reading. They show each widget as it was when its notebook ended: its
-images, its labels and the values of its controls, in the order of the view.
+images, its labels and the values of its controls, in the order of the view. Where the widget has drawn
+pictures in advance (`widgets.steps`), the page's script lets a reader step through them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from html import escape
+from itertools import product
 from typing import Any
 
 from scenelens.installation import HERE
 
 _LIVE_ONLY = "scenelens-live-only"  # the class of what is of no use in a picture
+_STATUS = "scenelens-status"  # the class of the line that says what the picture shows
 _Models = Mapping[str, Mapping[str, Any]]
 _LIVE = '<p class="live">A still picture of the widget; it is live in JupyterLab: <code>{}</code></p>'
+_STEPPED = (
+    '<p class="live">These pictures were drawn in advance. The widget has every choice in JupyterLab: '
+    "<code>{}</code></p>"
+)
 _BOXES = {"HBoxModel": "row", "VBoxModel": "column", "BoxModel": "row", "GridBoxModel": "row"}
 _ALT = "\ufdd0"  # stands for the text of a picture until it is known; no character of a name
 _MOST_PICTURES = 12
+_PRESSED = {"ButtonModel", "ToggleButtonModel", "FileUploadModel"}
 _STACKS = {"TabModel", "AccordionModel", "StackModel"}
 
 
-def _snapshot(model_id: str, models: _Models, heading: str = "") -> str:
+def _snapshot(
+    model_id: str, models: _Models, heading: str = "", steps: Mapping[str, Any] | None = None
+) -> str:
     """The HTML of one widget; a progress bar, which is no widget for a reader, leaves nothing.
 
     Parameters
@@ -32,6 +43,8 @@ def _snapshot(model_id: str, models: _Models, heading: str = "") -> str:
         The saved models of the notebook (see `scenelens.workbook.running.Run.widget_models`).
     heading : str, optional
         What the widget is about, for the texts that stand for its pictures.
+    steps : mapping, optional
+        Pictures that the widget has drawn in advance (see `scenelens.workbook.widgets.steps`).
 
     Returns
     -------
@@ -47,12 +60,60 @@ def _snapshot(model_id: str, models: _Models, heading: str = "") -> str:
     >>> _snapshot("a", models).partition('<p class="live">')[0]
     '<div class="widget"><div class="column"><span>conv5 &lt; pool5</span></div>'
     """
+    if steps:
+        models = _with_steps(models, steps)
     view = "" if _is_progress(model_id, models) else _view(model_id, models)
     if not view:
         return ""
     alt = f"The widget's picture: {heading}" if heading else "The widget's picture"
-    live = _LIVE.format(escape(HERE.call("lab")))
+    live = (_STEPPED if steps else _LIVE).format(escape(HERE.call("lab")))
     return f'<div class="widget">{view.replace(_ALT, escape(alt))}{live}</div>'
+
+
+def _with_steps(models: _Models, steps: Mapping[str, Any]) -> _Models:
+    """The models with all pictures in the place of one, and without what the page's sliders replace.
+
+    Buttons go too: beside sliders that move something, they would seem broken.
+    """
+    replaced = {_STATUS, *(f"sl-{axis['name']}" for axis in steps["axes"])}
+    kept = {
+        name: model
+        for name, model in models.items()
+        if model["model_name"] not in _PRESSED and not replaced & {*model["state"].get("_dom_classes", ())}
+    }
+    return {**kept, steps["picture"]: {"model_name": "HTMLModel", "state": {"value": _stepper(steps)}}}
+
+
+def _stepper(steps: Mapping[str, Any]) -> str:
+    """All pictures, of which one is seen; the sliders, which only the script shows; and the sentence."""
+    axes, views = steps["axes"], steps["views"]
+    first, sliders, pictures = 0, [], []
+    for axis in axes:
+        first = first * len(axis["stops"]) + axis["first"]
+        if len(axis["stops"]) > 1:
+            sliders.append(_axis(axis["name"], axis["stops"], axis["first"]))
+    for place, (view, stops) in enumerate(
+        zip(views, product(*(axis["stops"] for axis in axes)), strict=True)
+    ):
+        at = ", ".join(f"{axis['name']} {stop}" for axis, stop in zip(axes, stops, strict=True))
+        pictures.append(
+            f'<img alt="{_ALT}, {escape(at)}" data-words="{escape(view["words"])}"'
+            f'{"" if place == first else " hidden"} src="data:image/webp;base64,{escape(view["picture"])}">'
+        )
+    said = f'<p role="status">{escape(views[first]["words"])}</p>'
+    return f'<div class="steps">{"".join(pictures)}{"".join(sliders)}{said}</div>'
+
+
+def _axis(name: str, stops: list[str], first: int) -> str:
+    name = escape(name.capitalize())
+    return (
+        f'<div class="axis" hidden><span>{name}</span>'
+        f'<button type="button" value="-1" aria-label="{name}: back">‹</button>'
+        f'<input type="range" min="0" max="{len(stops) - 1}" value="{first}" aria-label="{name}"'
+        f' data-stops="{escape(json.dumps(stops))}">'
+        f'<button type="button" value="1" aria-label="{name}: on">›</button>'
+        f'<span class="value">{escape(stops[first])}</span></div>'
+    )
 
 
 def _is_progress(model_id: str, models: _Models) -> bool:

@@ -177,3 +177,21 @@ def test_removed_segments_are_dim_and_every_number_is_inside_its_segment(cut):
     assert rows.max() < _SIDE / 3
     assert columns.max() < _SIDE / 4
     assert less[differs].mean() > whole[differs].mean()
+
+
+def test_a_page_steps_through_the_search_while_the_widget_stays_as_it_is(view):
+    before = view.model.kept
+    steps = view.page_steps()["step"]
+    assert (steps[0], steps[-1]) == (0, view.model.steps)
+    for step in steps:
+        picture, words = view.draw_step(step)
+        other = _RemovalModel(view.model.cut, view.model.found)
+        other.kept = tuple(view.model.found.kept_after(step).tolist())
+        np.testing.assert_array_equal(picture, other.pictures())
+        assert f"step {step} of the search" in words
+    assert view.model.kept == before
+
+
+def test_a_page_shows_a_few_steps_of_a_long_search(view, monkeypatch):
+    monkeypatch.setattr("scenelens.minimal_images.widget._MOST_STEPS", 3)
+    assert view.page_steps()["step"] == [0, round(view.model.steps / 2), view.model.steps]

@@ -214,3 +214,31 @@ def test_the_status_names_threshold_and_share(view):
         said = "less than 1%" if 0 < share < 0.01 else percent(share)
         assert f"{said} of the image is lit at {percent(threshold)} of the peak or more" in view.status.value
     assert shares[0.95] < shares[0.05]
+
+
+def test_a_page_has_units_whose_field_is_there_at_some_thresholds(view, atlas, monkeypatch):
+    monkeypatch.setattr(widget, "_PAGE_SECONDS", 8.5)  # two maps
+    assert view.page_steps() == {}  # no field, and nobody waits for one
+    compute(view)
+    first = view.model.unit
+    for unit in (3, 8):
+        atlas.part("scene").field("pool2", unit, progress=False)
+    steps = view.page_steps()
+    assert steps == {"unit": sorted({first, 3, 8}), "threshold": [0.2, 0.35, 0.5, 0.65, 0.8]}
+    monkeypatch.setattr(widget, "_PAGE_SECONDS", 3.9)
+    assert view.page_steps()["unit"] == [first]
+    picture, words = view.draw_step(8, 0.8)
+    assert "pool2:8 of the scene network" in words
+    assert "at 80% of the peak" in words
+    assert (view.model.unit, view.model.threshold) == (first, 0.5)
+    view.controls["unit"].value, view.controls["threshold"].value = 8, 0.8
+    np.testing.assert_array_equal(picture, _page(widget._panels(view.model)))
+
+
+def test_the_map_of_a_unit_is_computed_once_for_all_thresholds(view, monkeypatch):
+    compute(view)
+    made = []
+    monkeypatch.setattr(_FieldExplorer, "_make_map", lambda *one: made.append(one[3]) or _made_up_map(*one))
+    for threshold in (0.2, 0.5, 0.8):
+        view.draw_step((view.model.unit + 1) % 20, threshold)
+    assert len(made) == 1

@@ -210,6 +210,12 @@ def test_progress_bars_and_their_lines_are_no_part_of_a_page():
     assert '<pre class="stderr">a warning</pre>' in html
 
 
+def test_how_long_a_cell_would_take_is_no_part_of_a_page():
+    said = "Simplifying 5 images takes up to about 13 s.\n  1 takes\n\n  2 about 3\n"
+    html = Body.of(notebook(cell(new_output("stream", name="stdout", text=said)))).html
+    assert '<pre class="stdout">  1 takes\n\n  2 about 3\n</pre>' in html
+
+
 # ---- links
 
 
@@ -255,10 +261,27 @@ def test_no_link_is_dead_with_and_without_a_microscope(two_runs, microscope, tmp
     assert "microscope</code>" in html  # how to make one
 
 
-def test_dead_links_are_found(two_runs, tmp_path):
+def test_a_page_that_is_gone_is_found(two_runs, tmp_path):
     write_pages(two_runs, tmp_path, "A study")
     (tmp_path / "03_2_two.html").unlink()
     assert ("index.html", "03_2_two.html") in dead_links(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("added", "dead"),
+    [
+        ('<a href="#nowhere">x</a>', "#nowhere"),
+        ('<a href="../microscope/index.html#scene/pool5/8">x</a>', "../microscope/index.html#scene/pool5/8"),
+        ('<img src="picture.png">', "picture.png"),
+    ],
+)
+def test_a_dead_place_unit_or_image_is_found(added, dead, two_runs, microscope, tmp_path):
+    pages = tmp_path / "workbook"
+    pages.mkdir()
+    write_pages(two_runs, pages, "A study", microscope)
+    page = pages / "02_one.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("</main>", f"{added}</main>"), encoding="utf-8")
+    assert dead_links(pages) == [("02_one.html", dead)]
 
 
 def test_a_unit_of_both_networks_leads_to_a_search_and_what_is_linked_stays():

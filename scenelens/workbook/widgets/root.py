@@ -34,9 +34,12 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import numpy as np
 from IPython.display import display
 
+from scenelens.errors import SceneLensError
 from scenelens.workbook.widgets.message_order import handle_in_order
+from scenelens.workbook.widgets.steps import STEPS, _Steps
 from scenelens.workbook.widgets.still import STILL, _Still
 
 _ROOT, _LOST = "scenelens-widget", "scenelens-lost"
@@ -102,11 +105,53 @@ class WidgetRoot(ipywidgets.VBox):
         self.add_class(name)
         handle_in_order(self)
 
+    def page_steps(self) -> dict[str, Sequence[Any]]:
+        """What a reader of the widget's page can move, without a kernel.
+
+        A widget that offers something has its picture in ``picture`` and its state in ``model``.
+
+        Returns
+        -------
+        dict of str to sequence
+            By the name of the control, which has the CSS class ``sl-`` and that name: the values. Empty
+            (default) where the page shows the widget as it was.
+        """
+        return {}
+
+    def draw_step(self, *values: Any, **named: Any) -> tuple[np.ndarray, str]:
+        """The picture and the sentence for some values, whatever the widget shows.
+
+        Parameters
+        ----------
+        *values, **named : object
+            One value of each entry of `page_steps`.
+
+        Returns
+        -------
+        picture : numpy.ndarray
+            uint8 RGB, (H, W, 3).
+        words : str
+            The sentence under it.
+        """
+        raise NotImplementedError
+
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """What Jupyter stores of the widget; where it cannot be shown, one sentence stands for it."""
         return {**super()._repr_mimebundle_(**options), "text/plain": "A widget of scenelens: run this cell."}
 
     def _ipython_display_(self) -> None:
         """Show the widget, and store a still picture of it after it."""
-        display(self._repr_mimebundle_(), raw=True)
+        display(self._repr_mimebundle_(), raw=True, metadata=self._about())
         display(self._still.output(self._more), raw=True, metadata={"scenelens": STILL})
+
+    def _about(self) -> dict[str, Any]:
+        """The metadata of the widget's output: pictures for its page, where they are wanted."""
+        values = self.page_steps() if _Steps.wanted() else {}
+        if all(len(some) < 2 for some in values.values()):
+            return {}
+        view: Any = self
+        now = {name: getattr(view.model, name) for name in values}
+        try:
+            return {STEPS: _Steps(values, self.draw_step).saved(view.picture.model_id, now)}
+        except SceneLensError:  # the widget says what is wrong; its page can do without
+            return {}

@@ -7,7 +7,7 @@ it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from scenelens.workbook.widgets.unit_view import UnitView
 
 SIDE, GAP, STRIP = 168, 8, 24  # pixels: side of a tile, between tiles, height of a label
 _COLUMNS = 6  # tiles per row
+_ON_PAGE = 5  # units
 
 
 class UnitBrowser(traitlets.HasTraits):
@@ -165,6 +166,33 @@ class UnitBrowser(traitlets.HasTraits):
             How many units further; negative to go back.
         """
         self.choose(unit=min(max(0, self.unit + by), self.units() - 1))
+
+    def some_units(self, n: int) -> list[int]:
+        """Choose units for a page that can show only a few: the one that is shown, and some over the layer.
+
+        Parameters
+        ----------
+        n : int
+            How many at most.
+
+        Returns
+        -------
+        list of int
+            In their order.
+        """
+        others = sorted({*self.known_units()} - {self.unit})
+        places = np.linspace(0, len(others) - 1, min(n - 1, len(others))).round().astype(int)
+        return sorted({self.unit, *(others[place] for place in places)})
+
+    def known_units(self) -> Iterable[int]:
+        """The units of the layer whose picture does not take long.
+
+        Returns
+        -------
+        iterable of int
+            All of them.
+        """
+        return range(self.units())
 
     def read_names(self) -> None:
         """Read what units are called, as far as it is known; from now on it is said of each unit."""
@@ -413,6 +441,37 @@ class _BrowseUnits(UnitView):
     def more_controls(self) -> dict[str, Any]:
         """How many top images are shown."""
         return {"n": UnitView.dropdown("Images", sorted({6, 12, 24, 60, self.model.n}), self.model.n)}
+
+    def page_steps(self) -> dict[str, Sequence[Any]]:
+        """A few units.
+
+        Returns
+        -------
+        dict of str to sequence
+            Their numbers.
+        """
+        return {"unit": self.model.some_units(_ON_PAGE)}
+
+    def draw_step(self, unit: int) -> tuple[np.ndarray, str]:
+        """The top images of another unit of the layer.
+
+        Parameters
+        ----------
+        unit : int
+            Its number.
+
+        Returns
+        -------
+        picture : numpy.ndarray
+            The mosaic.
+        words : str
+            What it shows.
+        """
+        one = self.model
+        other = UnitBrowser(one.study, one.network, one.layer, unit, one.n)
+        other.names = one.names
+        tops = other.tops()
+        return _mosaic(tops), other.sentence(tops)
 
     def look(self) -> tuple[np.ndarray, str]:
         """The top images as a mosaic, and what it shows."""

@@ -296,3 +296,16 @@ def test_all_widgets_on_screen_show_the_unit_that_was_chosen_last(study):
     assert (one.model.layer, one.model.unit) == ("conv3", 9)
     for view in (one, other, hidden):
         view.close()
+
+
+def test_a_page_shows_a_few_units_of_the_layer_and_the_chosen_one(view):
+    view.model.choose(unit=17)
+    units = view.page_steps()["unit"]
+    assert len(units) == 5
+    assert 17 in units
+    assert (units[0], units[-1]) == (0, view.model.units() - 1)
+    picture, words = view.draw_step(30)
+    other = UnitBrowser(view.model.study, "scene", "pool5", 30)
+    np.testing.assert_array_equal(picture, _mosaic(other.tops()))
+    assert words.startswith("pool5:30 of the scene network")
+    assert view.model.unit == 17
