@@ -82,7 +82,7 @@ atlas: $(READY)  ## measure all receptive fields and minimal images (STUDY=path,
 	$(SCENELENS) atlas $(TRUSTED) $(ARGS)
 	$(SCENELENS) retention $(TRUSTED)
 
-readme-pictures: $(READY)  ## draw docs/sceneworld.jpg and docs/when_they_appear.png
+readme-pictures: $(READY)  ## draw the pictures of README.md again, in docs/
 	$(PY) docs/pictures.py
 
 study-page: $(READY)  ## write docs/study_toml.md, the page with every key of a study.toml

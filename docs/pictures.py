@@ -1,8 +1,10 @@
-"""Draw the README's two images again, from the workbook's own study: ``make readme-pictures``."""
+"""Draw the README's pictures again, from the workbook's own study: ``make readme-pictures``."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import moving_picture
 
 import scenelens as sl
 from scenelens.files import write_whole
@@ -20,3 +22,5 @@ def save(plate: Plate, name: str) -> None:
 study = sl.open_study("sceneworld")
 save(sl.category_sheet(study, "scene-centric", n=24), "sceneworld.jpg")
 save(sl.seeds.figures.figure_seen(), "when_they_appear.png")
+for path in moving_picture.draw(FOLDER):
+    print(path)

@@ -68,7 +68,17 @@ def build(folder: Path) -> tuple[Path, Path]:
 
 def known_files() -> dict[str, Path]:
     """Name in a wheel -> file in the checkout, for everything that must be in it."""
-    names = run("git", "ls-files", "scenelens", "data", "notebooks", "docs/*.md", cwd=ROOT).splitlines()
+    names = run(
+        "git",
+        "ls-files",
+        "scenelens",
+        "data",
+        "notebooks",
+        "docs/*.md",
+        "docs/*.json",
+        "docs/*.webp",
+        cwd=ROOT,
+    ).splitlines()
     return {
         name if name.startswith("scenelens/") else f"scenelens/{name}": ROOT / name
         for name in names
