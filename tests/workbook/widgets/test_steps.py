@@ -115,6 +115,35 @@ def test_they_are_no_part_of_the_notebook(greys, monkeypatch):
     assert STEPS not in run.file().decode()
 
 
+CODE = """
+import ipywidgets, numpy as np
+from types import SimpleNamespace
+from scenelens.workbook import WidgetRoot
+
+class Greys(WidgetRoot):
+    def page_steps(self):
+        return {"unit": [3, 17]}
+
+    def draw_step(self, unit):
+        return np.full((8, 8, 3), unit, np.uint8), f"unit {unit}"
+
+greys = Greys("sl-greys", [ipywidgets.Label("a widget")])
+greys.model, greys.picture = SimpleNamespace(unit=17), greys.children[-1]
+greys
+"""
+
+
+def test_they_are_drawn_when_a_notebook_is_run_for_its_page(tmp_path):
+    path = tmp_path / "greys.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)]), path)
+    run = Run.of(path)
+    assert run.problems == []
+    (saved,) = run.steps.values()
+    assert [view["words"] for view in saved["views"]] == ["unit 3", "unit 17"]
+    assert STEPS not in run.file().decode()
+    assert '<p role="status">unit 17</p>' in Body.of(run.notebook, run.name, run.steps).html
+
+
 def test_a_page_has_all_pictures_and_shows_one_with_its_sentence(greys, monkeypatch):
     run = run_of(greys, monkeypatch)
     html = Body.of(run.notebook, run.name, run.steps).html
