@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import pandas as pd
 import traitlets
 from PIL import Image
 
+from scenelens.errors import SceneLensError
 from scenelens.interventions.effects import AblationEffects
 from scenelens.minimal_images import CutImage, simplify
 from scenelens.networks import ablate
-from scenelens.sentences import percent, words
+from scenelens.sentences import one_line, percent, words
 
 _SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
 _TOP = 5  # classes whose scores are shown
@@ -21,15 +23,18 @@ _MOST = 20  # units of a category that can be switched off
 
 
 class _LiveAblation(traitlets.HasTraits):
-    """An image, and units of one category that are switched off.
+    """An image, and units that are switched off: the best of one category, and others that a reader adds.
 
     `off` is a trait: the numbers of the units that are off. `image` and `target`, the class whose units are
-    offered, are traits, too.
+    offered, are traits, too, and so are `unit`, the one that is looked at (-1 for none), and `more`, the
+    units that the reader added.
     """
 
     image = traitlets.Unicode()
     target = traitlets.Int()
     off = traitlets.Tuple()
+    unit = traitlets.Int(-1)
+    more = traitlets.Tuple()
 
     def __init__(self, found: AblationEffects) -> None:
         super().__init__()
@@ -46,10 +51,29 @@ class _LiveAblation(traitlets.HasTraits):
 
     def take(self, target: int) -> None:
         """Offer another category's units, and take its first image; all units are on."""
-        own = self.images(target)
-        self.off = ()
-        self.image = own[0]
-        self.target = target
+        if target not in self.targets:
+            allowed = ", ".join(str(one) for one in self.targets)
+            raise SceneLensError(f"class {target} has no units that were chosen here; allowed: {allowed}.")
+        with self.hold_trait_notifications():
+            self.off, self.more, self.unit = (), (), -1
+            self.image, self.target = self.images(target)[0], target
+
+    def look_at(self, unit: int) -> None:
+        """Look at one unit of the layer; one that the category does not have is offered besides its own."""
+        if not 0 <= unit < self.found.n_units:
+            last = self.found.n_units - 1
+            raise SceneLensError(f"{self.found.layer} has units 0 to {last}, not {unit}.")
+        with self.hold_trait_notifications():
+            if unit not in self.offered():
+                self.more = (*self.more, unit)
+            self.unit = unit
+
+    def offered(self) -> dict[int, str]:
+        """The units that can be switched: each with the object that it is named after, '' where none is."""
+        own = {int(row.unit): str(row.object) for row in self.units.itertuples()}
+        names = dict(zip(self.found.names.unit.astype(int), self.found.names.object, strict=True))
+        others = [*self.more, *self.off]
+        return own | {unit: str(names.get(unit, "")) for unit in others if unit not in own}
 
     def images(self, target: int) -> list[str]:
         """The images of a category that did not choose its units."""
@@ -65,8 +89,40 @@ class _LiveAblation(traitlets.HasTraits):
         self.off = tuple(int(unit) for unit in self.units.unit[:k])
 
     def switch(self, unit: int, on: bool) -> None:
-        """Switch one unit on or off."""
-        self.off = tuple(one for one in self.off if one != unit) + (() if on else (unit,))
+        """Switch one unit on or off, and look at it."""
+        with self.hold_trait_notifications():
+            self.look_at(unit)
+            self.off = tuple(one for one in self.off if one != unit) + (() if on else (unit,))
+
+    # ---- what the row of tools asks for
+
+    def state(self) -> tuple:
+        """What is shown: the category, the image, the units that are off, were added, and is looked at."""
+        return self.target, self.image, self.off, self.more, self.unit
+
+    def restore(self, state: tuple) -> None:
+        """Show again what `state` has returned."""
+        with self.hold_trait_notifications():
+            self.target, self.image, self.off, self.more, self.unit = state
+
+    def code(self) -> str:
+        """Python that shows the same view, where `found` is of `ablation_effects`."""
+        return (
+            "view = sl.interventions.switch_units(found)\n"
+            f"view.model.take({self.target})\n"
+            f"view.model.image, view.model.off = {self.image!r}, {self.off!r}\nview"
+        )
+
+    def table(self) -> pd.DataFrame:
+        """The scores that are shown, see `scores`, with network, layer, image and the units that are off."""
+        off = " ".join(str(unit) for unit in self.off)
+        return self.scores.assign(
+            network=self.found.network, layer=self.found.layer, image=self.image, off=off
+        )
+
+    def file_stem(self) -> str:
+        """A short name of what is shown."""
+        return f"{self.found.network} {self.found.layer} {Path(self.image).stem} {len(self.off)} units off"
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -119,4 +175,12 @@ class _LiveAblation(traitlets.HasTraits):
         known: Any = self.minimal
         if known and known[:2] == (self.image, self.off):
             text += f" · {known[3]}"
-        return text
+        return text + self._describe_unit()
+
+    def _describe_unit(self) -> str:
+        """What there is to say of the unit that is looked at."""
+        if self.unit < 0:
+            return ""
+        name = one_line(self.offered().get(self.unit, ""))
+        called = f" ({words(name)})" if name else ""
+        return f" · {self.found.layer}:{self.unit}{called} is {'off' if self.unit in self.off else 'on'}"

@@ -13,10 +13,22 @@ import ipywidgets
 
 from scenelens.interventions.effects import AblationEffects
 from scenelens.interventions.live import _LiveAblation
-from scenelens.sentences import percent, words
-from scenelens.workbook import CSS_WIDTH, Status, WidgetRoot, encode, handle_in_order
+from scenelens.sentences import one_line, percent, words
+from scenelens.workbook import (
+    CSS_WIDTH,
+    WIDE,
+    FindRow,
+    SharedUnit,
+    Status,
+    ToolRow,
+    UnitView,
+    WidgetRoot,
+    encode,
+)
 
-_BUTTONS = 10  # in a row
+_PLAIN, _NAMED = "62px", "128px"  # widths of a unit's button without and with a name
+_LONGEST = 14  # characters of the name on a button; its tooltip has the whole name
+_OFF = "scenelens-off"  # the class of a button that is off: struck out and framed
 
 
 def switch_units(found: AblationEffects) -> ipywidgets.VBox:
@@ -37,36 +49,62 @@ def switch_units(found: AblationEffects) -> ipywidgets.VBox:
 
 
 class _AblationView(WidgetRoot):
-    """The view of a `_LiveAblation`. Its parts have CSS classes: sl-target, sl-image, sl-first, sl-minimal,
-    sl-units."""
+    """The view of a `_LiveAblation`.
+
+    Its parts have CSS classes: sl-target, sl-image, sl-first, sl-minimal, sl-units, sl-scores, and those of
+    the `FindRow`. A unit that is off is struck out. A mark stands before the unit that is looked at, which
+    the widget shares with the others of its study. A unit that the category does not have can be found by
+    its name, or taken from another widget; then it gets a button, too.
+    """
 
     def __init__(self, model: _LiveAblation) -> None:
         self.model, self.status = model, Status()
-        classes = model.network.classes
-        targets = [(words(classes[number]), number) for number in model.targets]
-        self.target = ipywidgets.Dropdown(options=targets, description="Category").add_class("sl-target")
-        self.image = ipywidgets.Dropdown(description="Image").add_class("sl-image")
-        self.first = ipywidgets.IntSlider(description="Units off", min=0).add_class("sl-first")
-        self.minimal = ipywidgets.Button(description="Minimal image").add_class("sl-minimal")
+        self.tools = ToolRow(model, self.status)
+        self._make_controls()
+        self.finder = FindRow.of_units(model.found.study, self._place, model.look_at, self.status)
+        self.shared = SharedUnit(
+            model.found.study,
+            lambda *place: place == self._place(),
+            lambda network, layer, unit: model.look_at(unit),
+            self.status,
+            lambda: self._view_count,
+        )
+        # True while the view sets its own controls: what they then report must not change the model.
+        self._updating = False
+        self._shown: tuple | None = None
+        self._bind()
+        top = ipywidgets.HBox([self.target, self.image])
+        below = ipywidgets.HBox([self.first, self.minimal])
+        parts = [top, below, self.finder, self.shared, self.units]
+        parts += [self.status, self.picture, self.scores, self.tools]
+        super().__init__("sl-switch-units", parts)
+        self._follow()
+
+    def _make_controls(self) -> None:
+        classes = self.model.network.classes
+        targets = [(words(classes[number]), number) for number in self.model.targets]
+        self.target = UnitView.dropdown("Category", targets, self.model.target).add_class("sl-target")
+        self.image = UnitView.dropdown("Image", [("", "")], "").add_class("sl-image")
+        self.first = ipywidgets.IntSlider(description="Units off", layout=WIDE).add_class("sl-first")
+        self.minimal = ipywidgets.Button(
+            description="Minimal image", tooltip="Search for it with these units off"
+        ).add_class("sl-minimal")
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}).add_class("sl-ablated")
         self.picture.width = str(CSS_WIDTH)
         self.scores = ipywidgets.HTML().add_class("sl-scores")
-        self.units = ipywidgets.VBox().add_class("sl-units")
+        self.units = ipywidgets.HBox(layout={"flex_flow": "row wrap"}).add_class("sl-units")
         self.buttons: dict[int, ipywidgets.ToggleButton] = {}
-        # True while the view sets its own controls: what they then report must not change the model.
-        self._updating = False
+
+    def _bind(self) -> None:
         guard = self.status.guarded
         self.target.observe(guard(self._targeted), "value")
         self.image.observe(guard(self._chosen), "value")
         self.first.observe(guard(self._moved), "value")
         self.minimal.on_click(guard(self._simplified))
-        model.observe(guard(self._follow), ["off", "image"])
-        model.observe(guard(self._offer), "target")
-        top = ipywidgets.HBox([self.target, self.image])
-        below = ipywidgets.HBox([self.first, self.minimal])
-        parts = [top, below, self.units, self.picture, self.scores, self.status]
-        super().__init__("sl-switch-units", parts)
-        self._offer()
+        self.model.observe(guard(self._follow), ["target", "image", "off", "more", "unit"])
+
+    def _place(self) -> tuple[str, str]:
+        return self.model.found.network, self.model.found.layer
 
     def _targeted(self, change: Any) -> None:
         if not self._updating:
@@ -86,53 +124,73 @@ class _AblationView(WidgetRoot):
 
     def _simplified(self, button: Any) -> None:
         self.status.show("searching for the minimal image ...")
+        self.status.busy(True)
         self.model.simplify()
-        self._follow()
-
-    def _offer(self, change: Any = None) -> None:
-        """Make a button for each unit of the category, and list its images."""
-        self._updating = True
-        try:
-            rows = list(self.model.units.itertuples())
-            self.buttons = {int(row.unit): _button(int(row.unit), str(row.object)) for row in rows}
-            for unit, button in self.buttons.items():
-                button.observe(self.status.guarded(functools.partial(self._switched, unit)), "value")
-            made = list(self.buttons.values())
-            self.units.children = [
-                ipywidgets.HBox(made[at : at + _BUTTONS]) for at in range(0, len(made), _BUTTONS)
-            ]
-            handle_in_order(self)
-            own = self.model.images(self.model.target)
-            self.image.options = [(f"{k + 1} of {len(own)}", image) for k, image in enumerate(own)]
-            self.first.max = len(made)
-            self.target.value = self.model.target
-        finally:
-            self._updating = False
-        self._follow()
+        self._draw()
 
     def _follow(self, change: Any = None) -> None:
-        """Bring controls, picture and scores in line with the model."""
-        model = self.model
-        if self._updating or model.image not in [image for _, image in self.image.options]:
-            return  # another category: its controls come next
+        """Bring controls, picture and scores in line with the model, once per state."""
+        if self.model.state() == self._shown:
+            return
         self._updating = True
         try:
-            for unit, button in self.buttons.items():
-                button.value = unit not in model.off
-                button.button_style = "" if button.value else "warning"
-            self.image.value, self.first.value = model.image, len(model.off)
+            self._set_controls()
         finally:
             self._updating = False
+        self._draw()
+        self._shown = self.model.state()
+        if self.model.unit >= 0:
+            self.shared.choose(*self._place(), self.model.unit)
+        else:
+            self.shared.show()
+
+    def _set_controls(self) -> None:
+        model, offered = self.model, self.model.offered()
+        if list(self.buttons) != list(offered):
+            self._make_buttons(offered)
+        for unit, button in self.buttons.items():
+            button.value = unit not in model.off
+            (button.remove_class if button.value else button.add_class)(_OFF)
+            button.description = _said(unit, offered[unit], unit == model.unit)
+        own = model.images(model.target)
+        options = tuple((f"{k + 1} of {len(own)}", image) for k, image in enumerate(own))
+        if self.image.options != options:
+            self.image.options = options
+        self.target.value, self.image.value = model.target, model.image
+        with self.first.hold_sync():
+            self.first.max = max(len(model.units), len(model.off))
+            self.first.value = len(model.off)
+        self.finder.follow(model.unit if model.unit >= 0 else None)
+
+    def _make_buttons(self, offered: dict[int, str]) -> None:
+        """A button for each unit that can be switched."""
+        width = _NAMED if any(offered.values()) else _PLAIN
+        self.buttons = {unit: _button(unit, name, width) for unit, name in offered.items()}
+        for unit, button in self.buttons.items():
+            button.observe(self.status.guarded(functools.partial(self._switched, unit)), "value")
+        self.units.children = list(self.buttons.values())
+        self.parts_changed()
+
+    def _draw(self) -> None:
+        drawn = self.model.picture()
         with self.picture.hold_sync():
-            self.picture.value = encode(model.picture())
-        self.scores.value = _bars(model.scores.to_dict("records"))
-        self.status.show(model.describe())
+            self.picture.value = encode(drawn)
+        self.scores.value = _bars(self.model.scores.to_dict("records"))
+        self.status.show(self.model.describe())
+        self.status.busy(False)
+        self.tools.note(drawn)
 
 
-def _button(unit: int, name: str) -> ipywidgets.ToggleButton:
-    made = ipywidgets.ToggleButton(value=True, description=str(unit), tooltip=name or f"unit {unit}")
-    made.layout.width = "62px"
+def _button(unit: int, name: str, width: str) -> ipywidgets.ToggleButton:
+    made = ipywidgets.ToggleButton(value=True, tooltip=one_line(name) or f"unit {unit}")
+    made.layout.width = width
     return made.add_class(f"sl-unit-{unit}")
+
+
+def _said(unit: int, name: str, is_looked_at: bool) -> str:
+    """What stands on a unit's button; a mark before the one that is looked at."""
+    short = words(one_line(name, _LONGEST))
+    return f"{'▸ ' if is_looked_at else ''}{unit} {short}".rstrip()
 
 
 def _bars(rows: list[dict[str, Any]]) -> str:

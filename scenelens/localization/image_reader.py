@@ -18,16 +18,18 @@ import traitlets
 from scenelens.errors import SceneLensError, close_names
 from scenelens.images import load_image
 from scenelens.localization.examples import _judged, _shown
+from scenelens.localization.image_finder import _ImageFinder
 from scenelens.localization.localizer import LEAST, Localization
 from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.localization.truth import ImageConcepts
 from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import one_line, percent, words
-from scenelens.studies import Study, network_variant
+from scenelens.studies import Study, network_variant, top_images
 from scenelens.unfinished import Stamp, Unfinished
 
 #: Boxes at once, at most; the widget has a button for each.
 MOST = 8
+_TOPS = 6  # top images of a unit on which a box of it is looked for
 
 
 class _ImageReader(traitlets.HasTraits):
@@ -77,6 +79,7 @@ class _ImageReader(traitlets.HasTraits):
         self.study = study
         self.paths = _image_paths(study)
         self.uploads: dict[str, np.ndarray] = {}
+        self._finder: _ImageFinder | None = None
         # A forward pass takes a while; going back to an image, or changing the layer, should not.
         self._seen = functools.lru_cache(maxsize=16)(self._localize)
         network = network or study.networks.main
@@ -210,6 +213,89 @@ class _ImageReader(traitlets.HasTraits):
         """
         boxes = self.boxes()
         return int(boxes.unit[self.box]) if 0 <= self.box < len(boxes) else None
+
+    def find(self, text: str, shown: str, order: str) -> list[tuple[str, str]]:
+        """Return the images that a reader looks for, see `_ImageFinder.find`.
+
+        Parameters
+        ----------
+        text : str
+            A part of the image's id, of its category, or of the name of an object on it; '' for any.
+        shown : str
+            'all', one of the sets of images, or 'my photos'.
+        order : str
+            'folder', 'name' or 'size of the object'.
+
+        Returns
+        -------
+        list of tuple of str
+            A line about each image, and its id.
+        """
+        self._finder = self._finder or _ImageFinder(self.study, self.paths)
+        return self._finder.find(text, shown, order, self._localizer(self.network).splits, self.uploads)
+
+    def look_at(self, layer: str, unit: int) -> bool:
+        """Look at the box of a unit, where this image has one among the boxes that are shown.
+
+        Parameters
+        ----------
+        layer : str
+            A layer of the chosen network.
+        unit : int
+            A unit of it.
+
+        Returns
+        -------
+        bool
+            Whether there is one; if not, nothing changes.
+        """
+        place = self._place_of(self.network, self.image, layer, unit)
+        if place >= 0:
+            with self.hold_trait_notifications():
+                self.layer, self.box = layer, place
+        return place >= 0
+
+    def go_to_unit(self, network: str, layer: str, unit: int) -> bool:
+        """Show a unit: its box on this image, or on the first of its top images that has one.
+
+        Parameters
+        ----------
+        network : str
+            One of `networks`.
+        layer : str
+            One of its layers.
+        unit : int
+            A unit of the layer.
+
+        Returns
+        -------
+        bool
+            Whether there is a box; if not, its top image is shown without one.
+
+        Raises
+        ------
+        SceneLensError
+            If no boxes are found in this layer of the network.
+        """
+        layers = self._localizer(network).localizer.layers
+        if layer not in layers:
+            named = ", ".join(layers)
+            raise SceneLensError(f"boxes are found at {named} only, not at {layer}: choose a unit of these.")
+        tops = [top.image for top in top_images(self.study, network, layer, unit, _TOPS)]
+        images = [self.image, *tops]
+        places = ((image, self._place_of(network, image, layer, unit)) for image in images)
+        without = images[min(1, len(tops))], -1
+        image, place = next((one for one in places if one[1] >= 0), without)
+        with self.hold_trait_notifications():
+            self.choose(network=network, layer=layer, image=image)
+            self.box = place
+        return place >= 0
+
+    def _place_of(self, network: str, image: str, layer: str, unit: int) -> int:
+        """The place of a unit's box among those that would be shown; -1 where it has none."""
+        boxes = self._look(network, image).best_boxes(layer, MOST, self.least)
+        places = np.flatnonzero(boxes.unit.to_numpy() == unit)
+        return int(places[0]) if len(places) else -1
 
     def field(self, unit: int) -> EmpiricalRF | None:
         """Return a unit's receptive field.

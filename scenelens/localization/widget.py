@@ -16,6 +16,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from scenelens.localization.figures import BOX_COLORS, Spot, _room_for
+from scenelens.localization.image_finder import MINE, ORDERS, SHOWN
 from scenelens.localization.image_reader import MOST, _ImageReader
 from scenelens.receptive_fields import EmpiricalRF
 from scenelens.sentences import number, one_line, percent, words
@@ -27,18 +28,19 @@ from scenelens.workbook import (
     SOFT,
     STRIP,
     WIDE,
+    FindRow,
+    SharedUnit,
     Status,
     ToolRow,
     UnitView,
     WidgetRoot,
     encode,
     heat,
-    selection_of,
     tile,
     uploaded,
 )
 
-_MINE = "my photos/"  # the folder of uploads: no folder of a study ends with a slash
+_MINE = f"{MINE}/"  # the folder of uploads: no folder of a study ends with a slash
 _TILES, _TILE = 5, 128  # top images of a unit, pixels of one
 _SIDE, _SCORES = 440, 370  # pixels: the image, and the width of the scores to the right of it
 
@@ -73,7 +75,9 @@ class _LocalizeImage(WidgetRoot):
     """The view of an `_ImageReader`.
 
     Its parts have CSS classes: sl-network, sl-layer, sl-folder, sl-number, sl-upload, sl-least, sl-reading,
-    sl-box-1 ..., sl-unit-picture.
+    sl-box-1 ..., sl-unit-picture, and those of the `FindRow`, which finds images. A unit that was chosen in
+    another widget is looked at where this image has a box of it; otherwise a button leads to an image that
+    has one.
 
     Parameters
     ----------
@@ -102,14 +106,33 @@ class _LocalizeImage(WidgetRoot):
             ipywidgets.Button(layout={"width": "176px"}, style={"text_color": "black"}) for _ in range(MOST)
         ]
         self._following = False
+        self.finder, self.shared = self._finder(), self._shared_unit()
         self._class_all()
         self._bind()
         rows = [self.buttons[k : k + 4] for k in range(0, MOST, 4)]
         top = [ipywidgets.HBox([self.network, self.layer, self.folder])]
-        top += [ipywidgets.HBox([self.number, self.upload]), self.least, self.status, self.picture]
+        top += [ipywidgets.HBox([self.number, self.upload]), self.finder, self.shared]
+        top += [self.least, self.status, self.picture]
         boxes = [ipywidgets.HBox(row) for row in rows]
         super().__init__("sl-localize-image", [*top, *boxes, self.unit, self.tools])
         self._follow()
+
+    def _finder(self) -> FindRow:
+        model, hint = self.model, "an object or category"
+        take = lambda image: model.choose(image=image)  # noqa: E731
+        return FindRow(model.find, take, self.status, "image", hint, SHOWN, ORDERS)
+
+    def _shared_unit(self) -> SharedUnit:
+        model = self.model
+        return SharedUnit(
+            model.study,
+            lambda network, layer: network in model.networks(),
+            self._go_to_unit,
+            self.status,
+            lambda: self._view_count,
+            # Only what is quick: another network may have to be calibrated first.
+            lambda network, layer, unit: network == model.network and model.look_at(layer, unit),
+        )
 
     def _class_all(self) -> None:
         for name in ("network", "layer", "folder", "number", "upload", "least"):
@@ -141,12 +164,25 @@ class _LocalizeImage(WidgetRoot):
 
     def _folders(self) -> list[tuple[str, str]]:
         """What can be chosen, by its name on screen: a reader's photographs have a folder, too."""
-        own = [("my photos", _MINE)] if self.model.uploads else []
+        own = [(MINE, _MINE)] if self.model.uploads else []
         return [*((name or "(no folder)", name) for name in self.folders), *own]
 
     def _chosen(self, name: str, change: Any) -> None:
-        if not self._following:
-            self.model.choose(**{name: change["new"]})
+        if self._following:
+            return
+        self.status.show(f"looking at {change['new']} ...")
+        self.status.busy(True)
+        self.model.choose(**{name: change["new"]})
+
+    def _go_to_unit(self, network: str, layer: str, unit: int) -> None:
+        self.status.show(f"looking for an image with a box of {layer}:{unit} ...")
+        self.status.busy(True)
+        found, way = self.model.go_to_unit(network, layer, unit), "lower the confidence"
+        if not self.model.least:  # it cannot be lower: a box is called after what its unit is named after
+            way = "choose a unit that is named after an object"
+        said = "" if found else f" · no box of {layer}:{unit} on its top images: {way}"
+        self.status.show(f"{self.model.say()}{said}")
+        self.status.busy(False)
 
     def _folder_chosen(self, change: Any) -> None:
         if self._following:
@@ -182,8 +218,6 @@ class _LocalizeImage(WidgetRoot):
             self.picture.value = encode(drawn)
         self._set_buttons()
         found, unit = _unit_page(model), model.unit()
-        if unit is not None:  # other widgets show this unit, too
-            selection_of(model.study).unit = (model.network, model.layer, unit)
         with self.unit.hold_sync():
             self.unit.layout.display = "none" if found is None else ""
             self.unit.value = b"" if found is None else encode(found)
@@ -191,6 +225,10 @@ class _LocalizeImage(WidgetRoot):
         self.status.busy(False)
         self._shown = state
         self.tools.note(drawn)
+        if unit is None:
+            self.shared.show()
+        else:  # other widgets show this unit, too
+            self.shared.choose(model.network, model.layer, unit)
 
     def _set_controls(self) -> None:
         model, folder = self.model, self._folder_of(self.model.image)
@@ -208,6 +246,7 @@ class _LocalizeImage(WidgetRoot):
                 self.number.max = len(images)
                 self.number.value = images.index(model.image) + 1
             self.least.value = model.least
+            self.finder.follow(model.image, len(model.uploads))
         finally:
             self._following = False
 

@@ -24,11 +24,12 @@ from scenelens.minimal_images.cut_image import CutImage, _ClassScores
 from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.search import MinimalImage, simplify
 from scenelens.sentences import one_line, percent, words
-from scenelens.workbook import CSS_WIDTH, Status, ToolRow, WidgetRoot, encode, handle_in_order, uploaded
+from scenelens.workbook import CSS_WIDTH, WIDE, FindRow, Status, ToolRow, WidgetRoot, encode, uploaded
 
 _SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
 _BUTTONS = 12  # in a row
 _MOST_STEPS = 16  # on a page
+_SHOWN, _ORDERS = ("all", "kept", "removed"), ("number", "name", "size")
 
 
 def take_apart(cut: CutImage, found: MinimalImage | None = None) -> ipywidgets.VBox:
@@ -53,12 +54,14 @@ def take_apart(cut: CutImage, found: MinimalImage | None = None) -> ipywidgets.V
 class _RemovalModel(traitlets.HasTraits):
     """An image in segments, some of them kept, and the scores of its class.
 
-    `kept` is a trait, a tuple of one bool per segment. `image` is a trait, which counts images. `best` is
-    (share, kept) of the smallest recognised choice that the reader has made so far, None before the first.
+    `kept` is a trait, a tuple of one bool per segment. `image` is a trait, which counts images. `segment` is
+    a trait: the one that is looked at, from 0; -1 for none. `best` is (share, kept) of the smallest
+    recognised choice that the reader has made so far, None before the first.
     """
 
     kept = traitlets.Tuple()
     image = traitlets.Int(0)
+    segment = traitlets.Int(-1)
 
     def __init__(self, cut: CutImage, found: MinimalImage | None = None) -> None:
         super().__init__()
@@ -72,8 +75,10 @@ class _RemovalModel(traitlets.HasTraits):
         # only.
         self._remembered = functools.lru_cache(maxsize=512)(lambda kept: cut.scores(np.array(kept)))
         # Another image may have as many segments: then `kept` alone would not tell that it is another one.
-        self.image += 1
-        self.kept = (True,) * len(cut.regions)
+        with self.hold_trait_notifications():
+            self.image += 1
+            self.segment = -1
+            self.kept = (True,) * len(cut.regions)
 
     def open(self, name: str, content: bytes) -> None:
         """Take a reader's own photograph, cut into edges and regions, as the predicted class."""
@@ -93,23 +98,26 @@ class _RemovalModel(traitlets.HasTraits):
     # ---- what the row of tools asks for
 
     def state(self) -> tuple:
-        """What is shown: the image with its search, the reader's best, and what is kept."""
-        return self.cut, self.found, self.best, self.kept
+        """What is shown: the image with its search, the reader's best, what is kept, and what is looked
+        at."""
+        return self.cut, self.found, self.best, self.kept, self.segment
 
     def restore(self, state: tuple) -> None:
         """Show again what `state` has returned."""
-        cut, found, best, kept = state
+        cut, found, best, kept, segment = state
         if cut is not self.cut:
             self.begin(cut, found)
         self.best = best
-        self.kept = kept
+        with self.hold_trait_notifications():
+            self.kept, self.segment = kept, segment
 
     def code(self) -> str:
         """Python that shows the same view, where `cut` is the image in segments."""
         removed = [k for k, keep in enumerate(self.kept) if not keep]
         return (
             "view = sl.minimal_images.take_apart(cut)\n"
-            f"view.model.kept = tuple(k not in {removed} for k in range({len(self.kept)}))\nview"
+            f"view.model.kept = tuple(k not in {removed} for k in range({len(self.kept)}))\n"
+            f"view.model.segment = {self.segment}\nview"
         )
 
     def table(self) -> pd.DataFrame:
@@ -128,11 +136,30 @@ class _RemovalModel(traitlets.HasTraits):
         """A short name of what is shown."""
         return f"{self.cut.target} {self.kept.count(True)} of {len(self.kept)} segments"
 
+    def find(self, text: str, shown: str, order: str) -> list[tuple[str, int]]:
+        """The segments that a reader looks for, each in words.
+
+        `text` is a part of the name, `shown` is 'all', 'kept' or 'removed', `order` is 'number', 'name' or
+        'size'.
+        """
+        asked, regions = words(text).strip().casefold(), self.cut.regions
+        names = [words(name) for name in regions.names]
+        found = [k for k, name in enumerate(names) if asked in name.casefold()]
+        if shown != "all":
+            found = [k for k in found if self.kept[k] == (shown == "kept")]
+        if order == "name":
+            found.sort(key=lambda k: names[k].casefold())
+        if order == "size":
+            found.sort(key=lambda k: -regions.shares[k])
+        return [(f"{k + 1} {one_line(names[k], 60)} · {percent(regions.shares[k])}", k) for k in found]
+
     def switch(self, segment: int, keep: bool) -> None:
         """Keep or remove one segment."""
-        self.kept = tuple(keep if k == segment else old for k, old in enumerate(self.kept))
-        if self.recognised and (self.best is None or self.share < self.best[0]):
-            self.best = self.share, self.kept
+        # What is shown says how good the choice is, so `best` is known before anybody is told of it.
+        with self.hold_trait_notifications():
+            self.kept = tuple(keep if k == segment else old for k, old in enumerate(self.kept))
+            if self.recognised and (self.best is None or self.share < self.best[0]):
+                self.best = self.share, self.kept
 
     @property
     def steps(self) -> int:
@@ -156,7 +183,7 @@ class _RemovalModel(traitlets.HasTraits):
 
     def pictures(self) -> np.ndarray:
         """Return the numbered segments and the picture with the kept ones, side by side, uint8 RGB."""
-        left = _numbered(self.cut.frame, self.cut.regions, self.kept)
+        left = _numbered(self.cut.frame, self.cut.regions, self.kept, self.segment)
         right = Image.fromarray(self.cut.picture(self.kept)).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
         page = Image.new("RGB", (2 * _SIDE + _GAP, _SIDE), "white")
         page.paste(Image.fromarray(left), (0, 0))
@@ -172,7 +199,15 @@ class _RemovalModel(traitlets.HasTraits):
             seen = words(self.cut.network.classes[now.predicted[0]])
             about += f" · the network says {seen}"
         way = "your own choice" if self.step is None else f"step {self.step} of the search"
-        return f"{about} · {way} · {self._describe_contest()}"
+        return f"{about} · {way} · {self._describe_contest()}{self._describe_segment()}"
+
+    def _describe_segment(self) -> str:
+        """What there is to say of the segment that is looked at."""
+        if self.segment < 0:
+            return ""
+        regions, k = self.cut.regions, self.segment
+        name = words(one_line(regions.names[k], 60))
+        return f" · segment {k + 1}, {name}: {percent(regions.shares[k])} of the pixels, framed in the image"
 
     def _describe_contest(self) -> str:
         if self.found.reason:
@@ -185,13 +220,17 @@ class _RemovalModel(traitlets.HasTraits):
         return f"{search}, you: {percent(self.best[0])}{won}"
 
 
-def _numbered(frame: np.ndarray, regions: Regions, kept: tuple[bool, ...]) -> np.ndarray:
-    """Return the frame with its segments' borders and numbers, uint8 RGB; removed segments are pale."""
+def _numbered(frame: np.ndarray, regions: Regions, kept: tuple[bool, ...], looked_at: int = -1) -> np.ndarray:
+    """Return the frame with its segments' borders and numbers, uint8 RGB; removed segments are pale, and the
+    one that is looked at is framed in black and white."""
     numbers = cv2.resize(regions.segment_map, (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST_EXACT)
     picture = cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     removed = ~np.array(kept)[numbers]
     picture[removed] = 0.25 * picture[removed] + 0.75 * 245
     picture[find_boundaries(numbers, mode="inner")] = 255
+    if looked_at >= 0:
+        picture[_ring(numbers == looked_at, 3, 6)] = 255  # white within black is seen on any photograph
+        picture[_ring(numbers == looked_at, 0, 3)] = 0
     page = Image.fromarray(picture.round().clip(0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(page)
     for segment in range(len(regions)):
@@ -199,6 +238,12 @@ def _numbered(frame: np.ndarray, regions: Regions, kept: tuple[bool, ...]) -> np
         style: Any = {"fill": "black", "stroke_width": 2, "stroke_fill": "white", "anchor": "mm"}
         draw.text((x, y), str(segment + 1), font=ImageFont.load_default(14), **style)
     return np.asarray(page)
+
+
+def _ring(mask: np.ndarray, least: float, most: float) -> np.ndarray:
+    """The pixels of a segment at a distance from its border of more than `least`, at most `most` pixels."""
+    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    return (depth > least) & (depth <= most)
 
 
 def _inside(mask: np.ndarray) -> tuple[int, int]:
@@ -210,28 +255,37 @@ def _inside(mask: np.ndarray) -> tuple[int, int]:
 
 
 class _RemovalView(WidgetRoot):
-    """The view of a `_RemovalModel`. Its parts have CSS classes: sl-step, sl-all, sl-upload, sl-segments."""
+    """The view of a `_RemovalModel`.
+
+    Its parts have CSS classes: sl-step, sl-all, sl-upload, sl-segments, and those of the `FindRow`, which
+    finds segments by their names. A segment that is removed is struck out; a mark stands before the one that
+    is looked at.
+    """
 
     def __init__(self, model: _RemovalModel) -> None:
         self.model, self.status = model, Status()
         self.tools = ToolRow(model, self.status)
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}).add_class("sl-apart")
         self.picture.width = str(CSS_WIDTH)
-        self.step = ipywidgets.IntSlider(description="Step", layout={"width": "440px"}).add_class("sl-step")
+        self.step = ipywidgets.IntSlider(description="Step", layout=WIDE).add_class("sl-step")
         self.all = ipywidgets.Button(description="Keep all", tooltip="Back to the image").add_class("sl-all")
         self.upload = ipywidgets.FileUpload(accept="image/*", description="My photo").add_class("sl-upload")
         self.segments = ipywidgets.VBox().add_class("sl-segments")
         self.buttons: list[ipywidgets.ToggleButton] = []
         self._image = -1  # of which image the buttons are
+        self._shown: tuple | None = None
         # True while the view sets its own controls: what they then report must not change the model.
         self._updating = False
+        hint = "a name of a segment"
+        look_at = functools.partial(setattr, model, "segment")
+        self.finder = FindRow(model.find, look_at, self.status, "segment", hint, _SHOWN, _ORDERS)
         guard = self.status.guarded
         self.step.observe(guard(self._stepped), "value")
         self.all.on_click(guard(lambda _: model.go_to(0)))
         self.upload.observe(guard(self._uploaded), "value")
-        model.observe(guard(self._follow), ["kept", "image"])
+        model.observe(guard(self._follow), ["kept", "image", "segment"])
         top = ipywidgets.HBox([self.step, self.all, self.upload])
-        parts = [top, self.status, self.picture, self.segments, self.tools]
+        parts = [top, self.finder, self.status, self.picture, self.segments, self.tools]
         super().__init__("sl-take-apart", parts)
         self._follow()
 
@@ -274,7 +328,7 @@ class _RemovalView(WidgetRoot):
         self.buttons = made
         rows = [made[k : k + _BUTTONS] for k in range(0, len(made), _BUTTONS)]
         self.segments.children = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows]
-        handle_in_order(self)
+        self.parts_changed()
         self.step.max = self.model.steps
         self._image = self.model.image
 
@@ -293,20 +347,23 @@ class _RemovalView(WidgetRoot):
             self.model.open(file["name"], bytes(file["content"]))
 
     def _follow(self, change: Any = None) -> None:
-        """Bring buttons, slider, picture and status in line with the model."""
+        """Bring buttons, slider, picture and status in line with the model, once per state."""
         model = self.model
-        if len(model.cut.regions) != len(model.kept):
-            return  # another image: what is kept of it comes next
+        state = model.image, model.kept, model.segment
+        if state == self._shown:
+            return
         self._updating = True
         try:
             if self._image != model.image:
                 self._make_buttons()
-            for button, keep in zip(self.buttons, model.kept, strict=True):
+            for k, (button, keep) in enumerate(zip(self.buttons, model.kept, strict=True)):
                 button.value = keep
+                button.description = f"{'▸ ' if k == model.segment else ''}{k + 1}"
                 (button.remove_class if keep else button.add_class)("scenelens-off")
             # A choice by hand is no step of the search: then the slider shows no number.
             self.step.readout = model.step is not None
             self.step.value = self.step.value if model.step is None else model.step
+            self.finder.follow(model.segment if model.segment >= 0 else None, (model.image, model.kept))
         finally:
             self._updating = False
         drawn = model.pictures()
@@ -314,6 +371,7 @@ class _RemovalView(WidgetRoot):
             self.picture.value = encode(drawn)
         self.status.show(model.describe())
         self.status.busy(False)
+        self._shown = state
         self.tools.note(drawn)
 
 

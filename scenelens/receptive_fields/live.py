@@ -114,7 +114,9 @@ class _FieldExplorer(UnitBrowser):
         """The top image being looked at; the last one where the study has fewer."""
         tops = self.tops()
         if not tops:
-            raise SceneLensError(f"no image of study {self.study.name!r} could be read.")
+            raise SceneLensError(
+                f"no image of study {self.study.name!r} could be read: check the files in study.images."
+            )
         return tops[min(self.image, len(tops) - 1)]
 
     def field(self) -> EmpiricalRF | None:

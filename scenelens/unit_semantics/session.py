@@ -17,7 +17,7 @@ import traitlets
 from scenelens.errors import SceneLensError
 from scenelens.labels import LabelStore
 from scenelens.receptive_fields import Atlas, open_atlas
-from scenelens.sentences import percent
+from scenelens.sentences import one_line, percent
 from scenelens.studies import Study
 from scenelens.unit_semantics.drafts import _Drafts
 from scenelens.unit_semantics.queue import Unit, active_units
@@ -240,6 +240,52 @@ class _AnnotationSession(traitlets.HasTraits):
             Number of units to go on, or back if negative; after the last unit comes the first.
         """
         self.go_to((self.place + by) % len(self.units))
+
+    def find(self, text: str, shown: str = "all", order: str = "number") -> list[tuple[str, int]]:
+        """The units of the queue that a person looks for, by what this person has said of them.
+
+        What images, other people or other programs call a unit is not looked at: nobody may see it before
+        they have answered.
+
+        Parameters
+        ----------
+        text : str
+            A part of the concept that this person has written; '' for any.
+        shown : str, optional
+            'all' (default), 'open', 'begun' or 'answered'.
+        order : str, optional
+            'number' (default), the place in the queue, or 'name'.
+
+        Returns
+        -------
+        list of tuple
+            A line about each unit, and its place in the queue, from 0.
+        """
+        asked, found = text.strip().casefold(), []
+        own, begun = self._own_words(), set(self._drafts.begun(self.annotator, self.units))
+        for place, unit in enumerate(self.units):
+            how = "begun" if place in begun else "answered" if unit in own else "open"
+            word = self._begun_word(unit) if place in begun else own.get(unit, "")
+            if shown in ("all", how) and asked in word.casefold():
+                found.append((place, how, word))
+        if order == "name":  # those without a word come last
+            found.sort(key=lambda one: (not one[2], one[2].casefold()))
+        return [
+            (f"{place + 1} {how}{': ' if word else ''}{one_line(word, 60)}", place)
+            for place, how, word in found
+        ]
+
+    def _own_words(self) -> dict[Unit, str]:
+        """The concept of this person's last answer about each unit."""
+        if not self.annotator:
+            return {}
+        table = self.store.history()
+        own = table[table.annotator == self.annotator]
+        return {(row.network, row.layer, int(row.unit)): str(row.concept) for row in own.itertuples()}
+
+    def _begun_word(self, unit: Unit) -> str:
+        draft = self._drafts.read(self.annotator, unit)
+        return draft["concept"] if draft else ""
 
     def resume(self) -> None:
         """Show the next unit, from this one on, that this person has not answered."""

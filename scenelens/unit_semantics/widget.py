@@ -24,12 +24,13 @@ from scenelens.receptive_fields import Atlas
 from scenelens.studies import Study
 from scenelens.unit_semantics.queue import Unit, _default_queue
 from scenelens.unit_semantics.session import _AnnotationSession
-from scenelens.workbook import NARROW, Status, Waiting, WidgetRoot, encode, handle_in_order
+from scenelens.workbook import NARROW, WIDE, FindRow, Status, Waiting, WidgetRoot, encode
 
 _SIDE = 176  # width and height of an image, in pixels
 _SIZES = (72, 200, 88)  # of an image on screen, in CSS pixels: least, most, at first
 _REFUSED = "sl-refused"  # the status line's class while it says why an answer is not accepted
 _KEPT = "What was saved is on disk, and so is the answer that was begun: it comes back."
+_SHOWN, _ORDERS = ("all", "open", "begun", "answered"), ("number", "name")
 _KEEP = {"width": "max-content"}
 
 _STEPS = (
@@ -99,6 +100,8 @@ class _AnnotationWidget(WidgetRoot):
 
     Its parts carry CSS classes: sl-annotator, sl-progress, sl-previous, sl-next, sl-concept, sl-marks,
     sl-types, sl-accept, sl-undo, sl-export, sl-size, and sl-tile-1, sl-tile-2 ... for the images' buttons.
+    The `FindRow` finds units of the queue by the person's own words, and by no one else's. The unit on screen
+    is not shared with other widgets: they would say what others call it.
     """
 
     def __init__(self, model: _AnnotationSession) -> None:
@@ -119,6 +122,7 @@ class _AnnotationWidget(WidgetRoot):
         self._waiting = Waiting()
         # True while the model changes the controls, so that they do not change the model back.
         self._following = False
+        self.finder = FindRow(model.find, self._go_to, self.status, "unit", "your own words", _SHOWN, _ORDERS)
         self._bind()
         super().__init__("sl-annotate", self._rows(), gone=_KEPT)
         self._resize()
@@ -134,6 +138,7 @@ class _AnnotationWidget(WidgetRoot):
             top,
             *form,
             answers,
+            self.finder,
             self.status,
             self.sheet,
         ]
@@ -194,6 +199,10 @@ class _AnnotationWidget(WidgetRoot):
         self._say("")
         self.model.step(by)
 
+    def _go_to(self, place: int) -> None:
+        self._say("")
+        self.model.go_to(place)
+
     def _accept(self, _: Any) -> None:
         sentence = self.model.refusal()
         if sentence:
@@ -242,7 +251,9 @@ class _AnnotationWidget(WidgetRoot):
                 button.value = place in model.marked
         finally:
             self._following = False
-        one["progress"].value = html.escape(model.progress())
+        progress = model.progress()
+        one["progress"].value = html.escape(progress)
+        self.finder.follow(model.place, (model.annotator, progress))
         one["undo"].disabled = not model.history.past
         # Not before a person does something: a page of the workbook shows one unit.
         if change is not None and self._prepared_at != model.place:
@@ -263,7 +274,7 @@ class _AnnotationWidget(WidgetRoot):
                 ipywidgets.VBox(pair, layout=self._shared["tile"]).add_class("sl-tile") for pair in pairs
             ]
             self.sheet.children = boxes[:tiles]
-            handle_in_order(self.sheet)
+            self.parts_changed()
         self._shown = self.model.place
 
     def _prepare_next(self) -> Iterator[None]:
@@ -305,12 +316,12 @@ def _controls() -> dict[str, Any]:
         "previous": button(icon="arrow-left", tooltip="The unit before", layout=NARROW),
         "next": button(icon="arrow-right", tooltip="The next unit, without an answer", layout=NARROW),
         "progress": ipywidgets.HTML(),
-        "concept": text(tooltip="The concept", placeholder="a word or two", layout={"width": "440px"}),
+        "concept": text(tooltip="The concept", placeholder="a word or two", layout=WIDE),
         "marks": text(
             tooltip="Numbers of the images that do not fit",
             placeholder="such as 3, 17, 40",
             continuous_update=False,
-            layout={"width": "440px"},
+            layout=WIDE,
         ),
         "types": ipywidgets.ToggleButtons(options=TYPES, value=None, tooltips=_MEANINGS),
         "accept": button(description="Save and go on", layout=_KEEP),

@@ -12,9 +12,9 @@ from .tour import (
     tidiest_unit,
     tidiness,
 )
-from .widgets.message_order import handle_in_order
+from .widgets.find_row import FindRow
 from .widgets.root import WidgetRoot
-from .widgets.selection import selection_of
+from .widgets.selection import SharedUnit
 from .widgets.status import Status
 from .widgets.tools import History, ToolRow
 from .widgets.unit_browser import GAP, STRIP, UnitBrowser, browse_units, tile
@@ -35,9 +35,11 @@ __all__ = [
     "STRIP",
     "WIDE",
     "WIDTH",
+    "FindRow",
     "History",
     "Plate",
     "Run",
+    "SharedUnit",
     "Status",
     "ToolRow",
     "UnitBrowser",
@@ -56,14 +58,12 @@ __all__ = [
     "dimmed",
     "encode",
     "fit",
-    "handle_in_order",
     "heat",
     "map_in_frame",
     "mark_peak",
     "network_color",
     "object_presence",
     "object_table",
-    "selection_of",
     "show_tile",
     "tidiest_unit",
     "tidiness",

@@ -18,6 +18,7 @@ from scenelens.localization.image_reader import _image_paths, _ImageReader
 from scenelens.localization.study_localizers import StudyLocalizer
 from scenelens.localization.truth import ImageConcepts
 from scenelens.localization.widget import _SCORES, _SIDE, _TILE, _unit_page, localize_image
+from scenelens.studies.ranking import top_images
 from scenelens.studies.study import open_study
 from tests.annotated_study import annotated_study
 from tests.minimal_images.test_widget import uploaded
@@ -160,6 +161,90 @@ def test_another_photograph_of_the_same_name_is_another_one(view):
     np.testing.assert_array_equal(view.model.uploads["mine.png"], photograph(1, (60, 90)))
     view.tools.buttons["undo"].click()
     assert view.model.image == "mine.png"
+
+
+def listed(view) -> list[str]:
+    return [image for _, image in view.finder.controls["found"].options][1:]
+
+
+def test_an_image_is_found_by_its_category_and_by_what_is_annotated_on_it(study, view):
+    find, paths = view.finder.controls, list(view.model.paths)
+    find["find"].value = "Ball"
+    assert listed(view) == [image for image in paths if "object/ball" in image]
+    find["find"].value = "window"  # on the quarter of every attic, and nowhere else
+    assert listed(view) == [image for image in paths if "scene/attic" in image]
+    assert find["found"].options[1][0].endswith("· window 25%")
+    find["found"].value = listed(view)[3]
+    assert view.model.image == listed(view)[3]
+    assert view.folder.value == view.model.image.rpartition("/")[0]
+    view.number.value = 1
+    assert find["found"].value == listed(view)[0]  # what is shown is marked
+
+
+def test_images_are_listed_by_their_purpose_and_by_the_size_of_the_object(study, view):
+    find, opened = view.finder.controls, StudyLocalizer.of(study, "scene")
+    paths = {str(study.annotations.path(name)): name for name in opened.splits["test"]}
+    find["show"].value = "test"
+    assert {paths[str(view.model.paths[image])] for image in listed(view)} == set(paths.values())
+    find["show"].value, find["find"].value = "all", "bed"
+    find["order"].value = "size of the object"
+    found = listed(view)
+    assert all("attic" in image for image in found)
+    assert find["found"].options[1][0].endswith("· bed 50%")  # two quarters of each attic
+    find["find"].value, find["order"].value = "", "name"
+    names = [image.rpartition("/")[2] for image in listed(view)]
+    assert names == sorted(names)
+    assert len(names) == len(view.model.paths)
+
+
+def test_the_readers_own_photographs_are_listed_by_themselves(view):
+    find = view.finder.controls
+    find["show"].value = "my photos"
+    assert listed(view) == []
+    content = io.BytesIO()
+    Image.fromarray(photograph(9, (60, 90))).save(content, "PNG")
+    view.upload.value = uploaded("mine.png", content.getvalue())
+    assert listed(view) == ["mine.png"]
+    assert find["found"].value == "mine.png"
+
+
+def test_a_unit_from_another_widget_is_looked_at_where_the_image_has_its_box(study, view):
+    model = with_boxes(view)
+    unit = int(model.boxes().unit[0])
+    browser = sl.browse_units(study)
+    browser._view_count = view._view_count = 1  # as Jupyter counts
+    without = next(k for k in range(1, browser.model.units()) if k not in set(model.boxes().unit))
+    shown = model.image
+    browser.model.choose(unit=without)
+    assert (model.image, model.unit()) == (shown, None)
+    assert view.shared.description == f"Show pool5:{without} of scene"
+    browser.model.choose(unit=unit)
+    assert (model.image, model.unit()) == (shown, unit)
+    assert view.shared.layout.display == "none"
+    browser.model.choose(unit=without)
+    assert (model.image, model.unit()) == (shown, unit)  # its own box is not taken from the reader
+    view.shared.click()
+    assert model.unit() == without or "no box of" in view.status.value
+    browser.close()
+
+
+def test_a_unit_is_shown_on_an_image_that_has_its_box(study, view):
+    model = with_boxes(view)
+    unit, home = int(model.boxes().unit[0]), model.image
+    tops = [top.image for top in top_images(study, "scene", model.layer, unit, 6)]
+    assert model.go_to_unit("scene", model.layer, unit)
+    assert (model.image, model.unit()) == (home, unit)  # this image has one
+    model.choose(image=next(image for image in model.paths if "object/" in image), network="object")
+    if model.go_to_unit("scene", "pool5", unit):
+        assert (model.network, model.unit()) == ("scene", unit)
+    else:
+        assert model.image == tops[0]
+    model.least = 1.0
+    if not len(model.boxes()):
+        assert not model.go_to_unit("scene", "pool5", unit)
+        assert model.box == -1
+    with pytest.raises(SceneLensError, match="not at conv1: choose a unit of these"):
+        model.go_to_unit("scene", "conv1", 3)
 
 
 def test_undo_brings_the_box_back(view):

@@ -110,11 +110,56 @@ def test_another_image_with_as_many_segments_is_another_image(view, cut):
     assert view.step.max == view.model.steps
 
 
+def test_a_segment_is_found_by_its_name_and_framed(view, cut):
+    find = view.finder.controls
+    find["find"].value = "REGION 5"
+    assert find["found"].options == (("1 segment", -1), ("6 region 5 · 8%", 5))
+    before = shown(view)
+    find["found"].value = 5
+    assert view.model.segment == 5
+    assert all(view.model.kept)  # to look at a segment is not to remove it
+    differs = (np.abs(shown(view).astype(int) - before) > 60).any(2)
+    rows, columns = np.flatnonzero(differs.any(1)), np.flatnonzero(differs.any(0))
+    # The sixth of three rows of four.
+    assert _SIDE / 3 - 2 <= rows.min() < rows.max() <= 2 * _SIDE / 3 + 2
+    assert _SIDE / 4 - 2 <= columns.min() < columns.max() <= _SIDE / 2 + 2
+    assert view.buttons[5].description == "▸ 6"
+    assert "segment 6, region 5: 8% of the pixels" in view.status.value
+    view.tools.buttons["undo"].click()
+    assert view.model.segment == -1
+    assert view.buttons[5].description == "6"
+
+
+def test_the_list_of_segments_follows_what_is_kept_and_is_sorted(view, cut):
+    find = view.finder.controls
+    find["show"].value = "removed"
+    assert find["found"].options == (("0 segments", -1),)
+    for segment in (5, 2):
+        view.buttons[segment].value = False
+    assert [segment for _, segment in find["found"].options] == [-1, 2, 5]
+    find["show"].value, find["order"].value = "kept", "size"
+    found = [segment for _, segment in find["found"].options][1:]
+    assert sorted(found) == [k for k in range(12) if k not in (2, 5)]
+    assert (np.diff(cut.regions.shares[found]) <= 0).all()
+    find["order"].value = "name"
+    names = [cut.regions.names[segment] for _, segment in find["found"].options[1:]]
+    assert names == sorted(names)
+
+
+def test_the_best_choice_is_said_at_once(view):
+    first = int(view.model.found.steps.removed.iloc[1])  # the search goes on after it, so it is recognised
+    view.buttons[first].value = False
+    assert view.model.recognised
+    assert f"you: {view.model.share:.0%}" in view.status.value
+
+
 def test_code_and_table_are_of_what_is_shown(view, cut):
     view.buttons[5].value = False
+    view.model.segment = 3
     scope = {"sl": sl, "cut": cut}
     exec(view.model.code(), scope)
     assert scope["view"].model.kept == view.model.kept
+    assert scope["view"].model.segment == 3
     table = view.model.table()
     assert table.segment[~table.kept].tolist() == [6]
     assert table.share.sum() == pytest.approx(1)

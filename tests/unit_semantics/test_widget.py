@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import scenelens as sl
 from scenelens.errors import SceneLensError
 from scenelens.labels.store import LabelStore
 from scenelens.labels.table import TYPES
@@ -132,6 +133,55 @@ def test_the_arrows_go_through_the_queue(view):
     assert view.controls["concept"].value == ""
     view.controls["previous"].click()
     assert view.controls["concept"].value == "begun"
+
+
+def found(view) -> list[str]:
+    return [line for line, _ in view.finder.controls["found"].options][1:]
+
+
+def test_units_of_the_queue_are_found_by_the_persons_own_words(view):
+    fill(view)
+    view.controls["accept"].click()
+    view.controls["concept"].value = "half a la"
+    find = view.finder.controls
+    find["find"].value = "LA"
+    assert found(view) == ["1 answered: lamp", "2 begun: half a la"]
+    find["show"].value = "answered"
+    assert found(view) == ["1 answered: lamp"]
+    find["found"].value = 0
+    assert view.controls["progress"].value.startswith("unit 1 of 2 · 1 answered")
+    assert view.controls["concept"].value == "lamp"
+    find["show"].value, find["find"].value, find["order"].value = "all", "", "name"
+    assert found(view) == ["2 begun: half a la", "1 answered: lamp"]
+    view.controls["annotator"].value = "Bob"
+    assert found(view) == ["1 open", "2 open"]
+
+
+def test_what_others_call_a_unit_is_never_listed(view, study, store):
+    for who in ("Bob", "a program"):
+        network, layer, unit = UNITS[0]
+        store.add(
+            network=network, layer=layer, unit=unit, annotator=who, concept=f"secret of {who}",
+            type="object", precision=1.0, n_images=20,
+        )  # fmt: skip
+    find = view.finder.controls
+    find["find"].value = "secret"
+    assert found(view) == []
+    find["find"].value = ""
+    assert found(view) == ["1 open", "2 open"]
+    said = [view.status.value, view.controls["progress"].value, str(find["found"].options)]
+    assert not any("secret" in text for text in said)
+
+
+def test_the_unit_on_screen_is_no_other_widgets_business(view, study):
+    browser = sl.browse_units(study)
+    browser._view_count = 1  # as Jupyter counts
+    before = view.model.place
+    browser.model.choose(unit=9)
+    assert view.model.place == before
+    view.controls["next"].click()
+    assert browser.model.unit == 9
+    browser.close()
 
 
 def test_what_was_begun_is_there_when_the_widget_is_opened_again(view, study, store):

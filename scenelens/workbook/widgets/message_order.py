@@ -16,7 +16,7 @@ from typing import Any
 import ipywidgets
 
 
-def handle_in_order(view: ipywidgets.Widget) -> None:
+def _handle_in_order(view: ipywidgets.Widget) -> None:
     """Let the kernel's main thread handle all messages of a widget and its children, one after the other.
 
     In a kernel without subshells, and outside a kernel, this changes nothing.
@@ -28,7 +28,7 @@ def handle_in_order(view: ipywidgets.Widget) -> None:
 
     Examples
     --------
-    >>> handle_in_order(ipywidgets.VBox([ipywidgets.Text()]))
+    >>> _handle_in_order(ipywidgets.VBox([ipywidgets.Text()]))
     """
     for widget in _parts(view):
         if hasattr(widget.comm, "_reply_subshell_for"):  # ipykernel's, from 7.4 on

@@ -54,7 +54,7 @@ const dress = () => {
   for (const field of all(root, 'input[type=text], input[type=number], textarea')) {
     if (!text(field.labels && field.labels[0])) say(field, 'aria-label', field.title || field.placeholder);
   }
-  const about = text(root.querySelector('.scenelens-status summary') ? null : root.querySelector('.scenelens-status'));
+  const about = text(root.querySelector('.scenelens-error') ? null : root.querySelector('.scenelens-status'));
   for (const picture of all(root, 'img')) {
     const silent = picture.closest('.sl-tile');  // its button says what it is
     const words = about || 'picture';

@@ -38,7 +38,7 @@ import numpy as np
 from IPython.display import display
 
 from scenelens.errors import SceneLensError
-from scenelens.workbook.widgets.message_order import handle_in_order
+from scenelens.workbook.widgets.message_order import _handle_in_order
 from scenelens.workbook.widgets.steps import STEPS, _Steps
 from scenelens.workbook.widgets.still import STILL, _Still
 
@@ -53,7 +53,13 @@ _SHEET = f"""
 [data-jp-theme-light=false] .{_ROOT} {{ --scenelens-error: #ff9a90; }}
 .{_ROOT}:focus {{ outline: none; }}
 .{_ROOT} > .widget-hbox {{ flex-wrap: wrap; }}
-.{_ROOT} .scenelens-status .widget-html-content {{ line-height: 20px; white-space: normal; }}
+.{_ROOT} .widget-image {{ margin-left: 0; margin-right: 0; }}
+.{_ROOT} .scenelens-status .widget-html-content {{
+  line-height: 20px;
+  white-space: normal;
+  overflow-wrap: anywhere;
+}}
+.{_ROOT} .sl-code-text pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 .{_ROOT} .scenelens-busy .widget-html-content::before {{ content: "⏳ "; }}
 .{_ROOT} .scenelens-off {{
   text-decoration: line-through;
@@ -103,7 +109,12 @@ class WidgetRoot(ipywidgets.VBox):
         super().__init__([sheet, lost.add_class(_LOST), *parts])
         self.add_class(_ROOT)
         self.add_class(name)
-        handle_in_order(self)
+        self._view_count = 0  # so that Jupyter counts where it is on screen
+        self.parts_changed()
+
+    def parts_changed(self) -> None:
+        """Let the messages of new parts be handled in order, too (see `message_order`)."""
+        _handle_in_order(self)
 
     def page_steps(self) -> dict[str, Sequence[Any]]:
         """What a reader of the widget's page can move, without a kernel.

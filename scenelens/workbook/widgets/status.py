@@ -1,4 +1,4 @@
-"""The line under every widget: it says what is shown, and shows an error where the reader looks.
+"""The line above every widget's picture: it says what is shown, and shows an error where the reader looks.
 
 Jupyter shows nothing when a widget's callback fails: the traceback goes to a log that is usually closed. So
 every callback of ours is `Status.guarded`: its error is written into the widget's line, and raised again.
@@ -14,15 +14,20 @@ from typing import ParamSpec, TypeVar
 
 import ipywidgets
 
+from scenelens.errors import SceneLensError
+
 ERROR_CLASS = "scenelens-error"  # the workbook's runner looks for lines of this class (see problems.py)
 BUSY_CLASS = "scenelens-busy"
+
+_BOLD = '<b style="color:var(--scenelens-error, #b3261e)">⚠ {}</b>'
+_FAULT = "This is a fault of the program. Choose something else, or run the cell again."
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 class Status(ipywidgets.HTML):
-    """One line of text beneath a widget.
+    """One line of text above a widget's picture.
 
     The line has the CSS class ``scenelens-status``, and also ``scenelens-error`` while it shows an error.
 
@@ -83,19 +88,23 @@ class Status(ipywidgets.HTML):
         (self.add_class if is_busy else self.remove_class)(BUSY_CLASS)
 
     def error(self, error: BaseException) -> None:
-        """Show an exception: its sentence, and its traceback on a click.
+        """Show an exception: its sentence, and the traceback of an unexpected one on a click.
 
         Parameters
         ----------
         error : BaseException
-            The exception.
+            A `SceneLensError` is about what the reader gave; its sentence says the way out. Any other one is
+            a fault of the program.
         """
-        sentence = html.escape(f"{type(error).__name__}: {error}", quote=False)
-        trace = html.escape("".join(traceback.format_exception(error)), quote=False)
-        self.value = (
-            f'<b style="color:var(--scenelens-error, #b3261e)">{sentence}</b>'
-            f"<details><summary>traceback</summary><pre>{trace}</pre></details>"
-        )
+        if isinstance(error, SceneLensError):
+            self.value = _BOLD.format(html.escape(str(error), quote=False))
+        else:
+            sentence = html.escape(f"{type(error).__name__}: {error}", quote=False)
+            trace = html.escape("".join(traceback.format_exception(error)), quote=False)
+            self.value = (
+                f"{_BOLD.format(sentence)} {_FAULT}"
+                f"<details><summary>traceback</summary><pre>{trace}</pre></details>"
+            )
         self.add_class(ERROR_CLASS)
         self.busy(False)
 

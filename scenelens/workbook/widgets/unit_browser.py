@@ -321,7 +321,7 @@ class UnitBrowser(traitlets.HasTraits):
         """
         name = f"{self.layer}:{self.unit} of the {self.network} network"
         if not tops:
-            return f"{name}: no image of this study could be read"
+            return f"{name}: no image of this study could be read; check the files in study.images"
         if tops[0].peak == tops[-1].peak == 0:
             return f"{name} responds to none of the {len(self.study.images):,} images"
         if all_equal(np.array([top.peak for top in tops])):

@@ -15,6 +15,7 @@ from scenelens.studies import Study
 ANY, NAMED, DEAD = "all", "with a name", "never active"
 SHOWN = (ANY, NAMED, *TYPES, DEAD)
 ORDERS = ("number", "name", "IoU")
+_LONGEST = 90  # characters of a line in a list
 
 
 class _UnitNames:
@@ -73,6 +74,25 @@ class _UnitNames:
                 said.setdefault(int(row.unit), []).append(_said(row))
             self._told[network, layer] = {unit: " · ".join(names) for unit, names in said.items()}
         return self._told[network, layer].get(unit, "")
+
+    def label(self, network: str, layer: str, unit: int) -> str:
+        """A unit in a list: its number, and what it is called.
+
+        Parameters
+        ----------
+        network : str
+            The network.
+        layer : str
+            The layer.
+        unit : int
+            The unit.
+
+        Returns
+        -------
+        str
+            Such as '7 bed (object, IoU 0.12)'; at most 90 characters.
+        """
+        return f"{unit} {self.about(network, layer, unit)}".rstrip()[:_LONGEST]
 
     def find(self, network: str, layer: str, text: str, shown: str = ANY, order: str = "number") -> list[int]:
         """The units of a layer that a reader looks for.

@@ -3,13 +3,15 @@
 A widget gives `UnitView` its model, its further controls, and `look`, which makes the picture. `UnitView`
 keeps controls and model equal, in both directions, and draws each state once. What takes long is drawn twice:
 at once without what has to be computed (`glance`), and whole when nothing else has been chosen meanwhile. So
-ten clicks on an arrow compute the last unit, not ten.
+ten clicks on an arrow compute the last unit, not ten. Where the last picture took long, the next one waits in
+the same way.
 """
 
 from __future__ import annotations
 
 import functools
 import io
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,16 +19,16 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
+from scenelens.workbook.widgets.find_row import FindRow, _dropdown
 from scenelens.workbook.widgets.root import WidgetRoot
-from scenelens.workbook.widgets.selection import selection_of
+from scenelens.workbook.widgets.selection import SharedUnit
 from scenelens.workbook.widgets.status import Status
 from scenelens.workbook.widgets.tools import ToolRow
-from scenelens.workbook.widgets.unit_names import ORDERS, SHOWN
 from scenelens.workbook.widgets.waiting import Waiting
 
 CSS_WIDTH = 720  # as wide as the figures; pictures are drawn with more pixels, so that they look sharp
-_FIND = ("find", "show", "order", "found")
-WIDE, NARROW = {"width": "440px"}, {"width": "44px"}
+_SLOW = 0.1  # seconds: a picture that took longer is drawn when the clicks pause
+WIDE, NARROW = {"width": "440px", "max_width": "100%"}, {"width": "44px"}
 
 
 class UnitView(WidgetRoot):
@@ -64,23 +66,24 @@ class UnitView(WidgetRoot):
         self.picture = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
         self.picture.add_class(picture)
         self.picture.width = str(CSS_WIDTH)
-        self.controls = {**_unit_controls(model, self.live), **self.more_controls(), **_find_controls()}
+        self.controls = {**_unit_controls(model, self.live), **self.more_controls()}
         for key, widget in self.controls.items():
             widget.add_class(f"sl-{key}")
+        self.finder = FindRow(self._search, lambda unit: model.choose(unit=unit), self.status)
+        self.controls |= self.finder.controls
+        self._took = 0.0  # seconds that the last picture took for which all was there
         self._shown: tuple | None = None
         self._following = False
         self._waiting = Waiting()
         self.tools = ToolRow(model, self.status)
         self._bind()
-        boxes = [ipywidgets.HBox([self.controls[key] for key in row]) for row in (*self.rows, _FIND)]
-        boxes[-1].add_class("scenelens-live-only")
+        boxes = [ipywidgets.HBox([self.controls[key] for key in row]) for row in self.rows]
+        self.shared = SharedUnit(model.study, self._has, self._take, self.status, lambda: self._view_count)
+        boxes += [self.finder, self.shared]
         super().__init__(name, [*boxes, self.status, self.picture, self.tools])
-        self._listed: tuple[str, str] | None = None  # the layer whose units are listed
-        self._view_count = 0  # so that Jupyter counts where it is on screen
-        self._selection = selection_of(model.study)
-        self._selection.observe(self.status.guarded(self._selected), "unit")
         self._set_controls()
         self._draw()
+        self.shared.show(model.network, model.layer, model.unit)
 
     def more_controls(self) -> dict[str, Any]:
         """The controls besides network, layer, previous, unit and next.
@@ -124,52 +127,21 @@ class UnitView(WidgetRoot):
         self.controls["previous"].on_click(guard(lambda _: self.model.step(-1)))
         self.controls["next"].on_click(guard(lambda _: self.model.step(1)))
         self.model.observe(guard(self.follow), self._names())
-        for name in ("find", "show", "order"):
-            self.controls[name].observe(guard(self._find), "value")
-        self.controls["found"].observe(guard(self._found), "value")
 
-    def _find(self, change: Any = None) -> None:
-        """List the units that the reader looks for."""
-        if self.model.names is None:
-            self.status.show("reading what units are called ...")
-            self.status.busy(True)
-        self._list()
-        self._draw()  # what the unit is called is known now
+    def _search(self, text: str, shown: str, order: str) -> list[tuple[str, int]]:
+        """The units that the reader looks for, each with its number and what it is called."""
+        model, before = self.model, self.model.about()
+        units = model.find(text, shown, order)
+        if model.about() != before:
+            self._draw()  # what the unit is called is known now
+        return [(model.names.label(model.network, model.layer, unit), unit) for unit in units]
 
-    def _list_again(self) -> None:
-        """List units anew where there is another layer; otherwise only mark the one that is shown."""
-        one, model = self.controls, self.model
-        if self._listed != (model.network, model.layer):
-            self._list()
-        elif one["found"].value != model.unit:
-            units = [unit for _, unit in one["found"].options]
-            one["found"].value = model.unit if model.unit in units else -1
+    def _has(self, network: str, layer: str) -> bool:
+        return network in self.model.networks() and layer in self.model.layers(network)
 
-    def _list(self) -> None:
-        one, model = self.controls, self.model
-        self._listed = model.network, model.layer
-        units = model.find(one["find"].value, one["show"].value, one["order"].value)
-        told = [
-            (f"{unit} {model.names.about(model.network, model.layer, unit)}"[:90], unit) for unit in units
-        ]
-        self._following, before = True, self._following
-        try:
-            one["found"].options = [(f"{len(units)} unit{'' if len(units) == 1 else 's'}", -1), *told]
-            one["found"].value = model.unit if model.unit in units else -1
-        finally:
-            self._following = before
-
-    def _found(self, change: Any) -> None:
-        if not self._following and change["new"] >= 0:
-            self.model.choose(unit=change["new"])
-
-    def _selected(self, change: Any) -> None:
-        """Follow the other widgets of the study, where this one is on screen and has such a unit."""
-        network, layer, unit = change["new"]
-        if not self._view_count or network not in self.model.networks():
-            return
-        if layer in self.model.layers(network):
-            self.model.choose(network=network, layer=layer, unit=unit)
+    def _take(self, network: str, layer: str, unit: int) -> None:
+        """Show a unit that was chosen in another widget."""
+        self.model.choose(network=network, layer=layer, unit=unit)
 
     def _chosen(self, name: str, change: Any) -> None:
         if self._following:  # the model changed this control, not the reader
@@ -191,15 +163,24 @@ class UnitView(WidgetRoot):
         if self._state() == self._shown:
             return
         self._set_controls()
-        self._selection.unit = (self.model.network, self.model.layer, self.model.unit)
         quick = self.glance()
-        if quick is None:
+        if quick is None and self._took < _SLOW:
             self._waiting.cancel()
-            self._draw()
-            return
-        self._show(*quick)
+            self._draw_timed()
+        else:
+            self._draw_later(quick)
+        self.shared.choose(self.model.network, self.model.layer, self.model.unit)
+
+    def _draw_later(self, quick: tuple[np.ndarray, str] | None) -> None:
+        """Show what is there at once, and draw the rest when nothing else is chosen for a moment."""
+        model, draw = self.model, self._draw
+        if quick is not None:
+            self._show(*quick)
+        else:
+            draw = self._draw_timed
+            self.status.show(f"{model.layer}:{model.unit} of the {model.network} network · drawing")
         self.status.busy(True)
-        self._waiting.wait(self.status.guarded(self._draw))
+        self._waiting.wait(self.status.guarded(draw))
 
     def _state(self) -> tuple:
         return tuple(getattr(self.model, name) for name in self._names())
@@ -207,6 +188,12 @@ class UnitView(WidgetRoot):
     def _draw(self) -> None:
         self._show(*self.look())
         self.status.busy(False)
+
+    def _draw_timed(self) -> None:
+        """Draw, and note how long that takes where nothing has to be computed first."""
+        begun = time.perf_counter()
+        self._draw()
+        self._took = time.perf_counter() - begun
 
     def _show(self, picture: np.ndarray, words: str) -> None:
         with self.picture.hold_sync():  # one message: the browser never sees half a picture
@@ -228,8 +215,7 @@ class UnitView(WidgetRoot):
                 controls["unit"].value = model.unit
             for name in self.traits_shown:
                 controls[name].value = getattr(model, name)
-            if model.names is not None:
-                self._list_again()
+            self.finder.follow(model.unit, (model.network, model.layer))
         finally:
             self._following = False
 
@@ -251,9 +237,7 @@ class UnitView(WidgetRoot):
         ipywidgets.Dropdown
             The control.
         """
-        made = ipywidgets.Dropdown(options=options, value=value, description=description)
-        made.layout.width, made.style.description_width = "230px", "64px"
-        return made
+        return _dropdown(description, options, value)
 
 
 def _unit_controls(model: Any, live: bool) -> dict[str, Any]:
@@ -268,18 +252,6 @@ def _unit_controls(model: Any, live: bool) -> dict[str, Any]:
         ),
         "next": ipywidgets.Button(icon="arrow-right", tooltip="The next unit", layout=NARROW),
     }
-
-
-def _find_controls() -> dict[str, Any]:
-    """The controls that look for a unit by what it is called: find, show, order and found."""
-    made = {
-        "find": ipywidgets.Text(description="Find", placeholder="a concept", continuous_update=False),
-        "show": UnitView.dropdown("Show", SHOWN, SHOWN[0]),
-        "order": UnitView.dropdown("Order by", ORDERS, ORDERS[0]),
-        "found": UnitView.dropdown("Found", [("look for one", -1)], -1),
-    }
-    made["find"].layout.width, made["find"].style.description_width = "230px", "64px"
-    return made
 
 
 def uploaded(control: ipywidgets.FileUpload) -> list[dict[str, Any]]:

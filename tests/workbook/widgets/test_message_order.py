@@ -6,7 +6,7 @@ import ipywidgets
 import pytest
 from ipykernel.comm.comm import BaseComm
 
-from scenelens.workbook.widgets.message_order import handle_in_order
+from scenelens.workbook.widgets.message_order import _handle_in_order
 
 
 class Comm(BaseComm):
@@ -27,7 +27,7 @@ def test_every_part_is_routed_to_the_main_thread():
         widget.comm = Comm()
         widget.comm._reply_subshell_id = "written to from here last"
         assert widget.comm._reply_subshell_for({}, "asked for") == "written to from here last"
-    handle_in_order(view)
+    _handle_in_order(view)
     for widget in (view, text, button, view.children[1]):
         assert widget.comm._reply_subshell_for({}, "asked for") is None
     view.close()
@@ -35,7 +35,7 @@ def test_every_part_is_routed_to_the_main_thread():
 
 def test_a_closed_or_kernelless_widget_is_left_alone():
     text = ipywidgets.Text()
-    handle_in_order(text)
+    _handle_in_order(text)
     text.close()
-    handle_in_order(text)
+    _handle_in_order(text)
     assert not hasattr(text.comm, "_reply_subshell_for")

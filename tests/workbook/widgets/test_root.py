@@ -8,6 +8,7 @@ import inspect
 import ipywidgets
 import pytest
 
+import scenelens.interventions.widget
 import scenelens.localization.widget
 import scenelens.minimal_images.widget
 import scenelens.unit_semantics.widget
@@ -61,7 +62,8 @@ def test_a_page_has_neither(root):
 
 
 def test_every_widget_of_the_workbook_has_such_a_root():
-    rooms = (scenelens.localization.widget, scenelens.minimal_images.widget, scenelens.unit_semantics.widget)
+    sections = (scenelens.interventions, scenelens.localization, scenelens.minimal_images)
+    rooms = [room.widget for room in (*sections, scenelens.unit_semantics)]
     for room in rooms:
         views = [
             one for _, one in inspect.getmembers(room, inspect.isclass) if one.__module__ == room.__name__

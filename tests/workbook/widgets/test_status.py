@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scenelens.errors import SceneLensError
 from scenelens.workbook.widgets.status import Status
 
 
@@ -26,6 +27,22 @@ def test_an_error_is_shown_with_its_traceback_and_raised():
     sentence, traceback = status.value.split("<details>")
     assert "ValueError: no unit &lt;9&gt;" in sentence
     assert "in callback" in traceback
+
+
+def test_what_the_reader_gave_is_refused_in_one_sentence():
+    status = Status()
+    status.error(SceneLensError("no layer named 'pol5'; close names: pool5 <b>"))
+    assert status.failed
+    assert status.value.endswith("⚠ no layer named 'pol5'; close names: pool5 &lt;b&gt;</b>")
+    for word in ("SceneLensError", "traceback", "fault"):
+        assert word not in status.value
+
+
+def test_a_fault_of_the_program_is_told_as_such():
+    status = Status()
+    status.error(KeyError("lamp"))
+    assert "KeyError: 'lamp'" in status.value
+    assert "Choose something else, or run the cell again." in status.value.split("<details>")[0]
 
 
 def test_success_clears_an_old_error_and_keeps_a_new_text():

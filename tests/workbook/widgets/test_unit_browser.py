@@ -1,7 +1,9 @@
 """The unit browser without a browser: the model, the picture, and that view and model follow each other."""
 
+import asyncio
 import html
 import io
+import time
 
 import ipywidgets
 import numpy as np
@@ -14,6 +16,7 @@ from scenelens.errors import SceneLensError
 from scenelens.studies.ranking import TopImage
 from scenelens.studies.study import Study as RealStudy
 from scenelens.studies.study import open_study
+from scenelens.workbook.widgets.status import BUSY_CLASS
 from scenelens.workbook.widgets.unit_browser import GAP, SIDE, STRIP, UnitBrowser, _mosaic, browse_units, tile
 from scenelens.workbook.widgets.unit_view import encode
 from tests.annotated_study import annotated_study
@@ -98,6 +101,34 @@ def test_one_choice_draws_one_picture(view, monkeypatch):
     )
     view.model.choose(network="object", layer="conv1", unit=3, n=6)
     assert len(drawn) == 1
+
+
+def test_where_pictures_take_long_only_the_last_of_many_clicks_is_drawn(study, monkeypatch):
+    drawn = []
+
+    def slow(tops):
+        time.sleep(0.15)
+        drawn.append(view.model.unit)
+        return np.zeros((8, 8, 3), np.uint8)
+
+    async def click():
+        for _ in range(5):
+            view.controls["next"].click()
+            await asyncio.sleep(0)
+            assert "pool5:" in view.status.value
+            assert view.controls["unit"].value == view.model.unit  # the controls follow at once
+        assert "drawing" in view.status.value
+        assert BUSY_CLASS in view.status._dom_classes
+        await asyncio.sleep(0.5)
+
+    view = browse_units(study)
+    monkeypatch.setattr("scenelens.workbook.widgets.unit_browser._mosaic", slow)
+    view.controls["unit"].value = 10  # one slow picture tells that pictures are slow
+    asyncio.run(click())
+    assert drawn == [10, 15]
+    assert "pool5:15 " in view.status.value
+    assert BUSY_CLASS not in view.status._dom_classes
+    view.close()
 
 
 def test_an_error_is_shown_and_raised_and_goes_away(view, monkeypatch):
@@ -292,8 +323,16 @@ def test_all_widgets_on_screen_show_the_unit_that_was_chosen_last(study):
     assert (other.model.network, other.model.layer, other.model.unit) == ("scene", "pool5", 9)
     assert "pool5:9 of the scene network" in other.status.value
     assert hidden.model.network == "object"
+    assert hidden.shared.description == "Show pool5:9 of scene"  # it is offered where it was not seen
+    hidden.shared.click()
+    assert (hidden.model.network, hidden.model.layer, hidden.model.unit) == ("scene", "pool5", 9)
+    assert hidden.shared.layout.display == "none"
     other.controls["layer"].value = "conv3"
     assert (one.model.layer, one.model.unit) == ("conv3", 9)
+    later = browse_units(study)
+    assert (later.model.layer, later.model.unit) == ("pool5", 0)  # what its cell asks for
+    assert later.shared.description == "Show conv3:9 of scene"
+    later.close()
     for view in (one, other, hidden):
         view.close()
 
