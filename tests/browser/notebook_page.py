@@ -20,6 +20,13 @@ PIXELS = """async image => { await image.decode();
     let hash = 0; for (let i = 0; i < bytes.length; i++) hash = (hash * 31 + bytes[i]) >>> 0;
     return [canvas.width, canvas.height, hash]; }"""
 
+LEAVING = """widget => { const cell = widget.closest('.jp-OutputArea-output').getBoundingClientRect();
+    const edge = cell.right + 1;
+    if (edge > innerWidth) return ['the cell leaves the window'];
+    return [...widget.querySelectorAll('button, input, select, .widget-slider, img')]
+        .filter(one => one.getClientRects().length && one.getBoundingClientRect().right > edge)
+        .map(one => one.className + ' ' + one.textContent.slice(0, 40)); }"""
+
 
 class NotebookPage:
     """One notebook in one browser page. `widget` finds our widgets by their CSS class."""
@@ -93,6 +100,18 @@ class NotebookPage:
         before = picture.get_attribute("src")
         act()
         expect(picture).not_to_have_attribute("src", before, timeout=60_000)
+
+    def leaves_view(self, css_class: str, width: int, seconds: float = 10) -> list[str]:
+        """Controls of the widget that leave its cell in a window that is so wide, in pixels."""
+        before, end = self.page.viewport_size, time.monotonic() + seconds
+        self.page.set_viewport_size({"width": width, "height": 1000})
+        try:
+            # The page is laid out anew in several steps.
+            while (found := self.widget(css_class).first.evaluate(LEAVING)) and time.monotonic() < end:
+                self.page.wait_for_timeout(100)
+            return found
+        finally:
+            self.page.set_viewport_size(before)
 
     def outside_requests(self) -> list[str]:
         """Addresses that the page requested from anywhere but the test's own server."""

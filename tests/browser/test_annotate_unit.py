@@ -163,6 +163,21 @@ def test_back_and_forth_through_the_queue(notebook):
     expect(field(notebook, "concept")).to_have_value("")
 
 
+def test_a_unit_is_found_by_the_persons_own_words(notebook):
+    notebook.widget("sl-find").locator("input").fill("corner")
+    notebook.widget("sl-find").locator("input").press("Enter")
+    found = notebook.widget("sl-found").locator("select")
+    expect(found.locator("option")).to_have_text(["1 unit", "2 answered: a corner"])
+    found.select_option(index=1)
+    expect(progress(notebook)).to_contain_text("unit 2 of 3 · 2 answered · answered before")
+    notebook.widget("sl-show").locator("select").select_option("open")
+    notebook.widget("sl-find").locator("input").fill("")
+    notebook.widget("sl-find").locator("input").press("Enter")
+    expect(found.locator("option")).to_have_text(["1 unit", "3 open"])
+    found.select_option(index=1)
+    expect(progress(notebook)).to_have_text("unit 3 of 3 · 2 answered")
+
+
 def test_undo_takes_back_what_was_done_last(notebook):
     tile = notebook.widget("sl-tile-4")
     tile.click()
@@ -174,9 +189,13 @@ def test_undo_takes_back_what_was_done_last(notebook):
 
 def test_what_has_to_be_pressed_stands_above_the_images(notebook):
     images = notebook.widget("sl-sheet").bounding_box()["y"]
-    for name in ("sl-accept", "sl-undo", "scenelens-status"):
+    for name in ("sl-accept", "sl-undo", "sl-find", "scenelens-status"):
         box = notebook.widget(name).bounding_box()
         assert box["y"] + box["height"] <= images, name
+
+
+def test_nothing_leaves_a_narrow_view(notebook):
+    assert notebook.leaves_view("sl-annotate", 700) == []
 
 
 def test_the_images_become_larger(notebook):

@@ -43,6 +43,11 @@ for image in view.model.paths:
     if len(view.model.boxes()):
         break
 view""",
+    "sl-switch-units": """
+few = sl.interventions.ablation_effects(study, numbers=(1, 4), draws=1, progress=False)
+view = sl.interventions.switch_units(few)
+view.model.first(1)
+view""",
 }
 # Keys that are commands of the notebook in both applications, one command each.
 COMMANDS = (("x",), ("d", "d"), ("m",), ("r",), ("b",), ("a",), ("Shift+m",), ("v",), ("0", "0"))
@@ -62,6 +67,7 @@ CLICKED = {
     ),
     "sl-take-apart": ("sl-segment-3", "sl-all", "sl-upload", "sl-apart", "noUi-handle"),
     "sl-localize-image": ("sl-box-1", "sl-reading", "sl-upload", "noUi-handle"),
+    "sl-switch-units": ("sl-units button", "sl-minimal", "sl-ablated", "sl-undo", "noUi-handle"),
 }
 
 

@@ -81,6 +81,23 @@ def test_another_folder_and_image(notebook):
     expect(readout).to_have_text("6")
 
 
+def test_an_image_is_found_by_what_is_annotated_on_it(notebook):
+    field, found = notebook.widget("sl-find").locator("input"), notebook.widget("sl-found").locator("select")
+    field.fill("window")
+    field.press("Enter")
+    expect(found.locator("option")).to_have_count(17, timeout=60_000)  # all attics, and their number
+    expect(found.locator("option").nth(1)).to_contain_text("· window 25%")
+    changed(notebook, lambda: found.select_option(index=3))
+    folder = notebook.widget("sl-folder").locator("select")
+    expect(folder.locator("option:checked")).to_have_text("scene/attic")
+    changed(notebook, notebook.widget("sl-undo").click)
+    expect(folder.locator("option:checked")).to_have_text("object/ball")
+
+
+def test_nothing_leaves_a_narrow_view(notebook):
+    assert notebook.leaves_view("sl-localize-image", 700) == []
+
+
 def test_a_photograph_of_the_readers_own(notebook, tmp_path):
     rng = np.random.default_rng(5)
     blocks = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(20, 0).repeat(20, 1)

@@ -66,6 +66,22 @@ def test_a_choice_by_hand_is_no_step_of_the_search(notebook):
     expect(readout).to_have_text("0")
 
 
+def test_a_segment_is_found_by_its_name(notebook):
+    field, found = notebook.widget("sl-find").locator("input"), notebook.widget("sl-found").locator("select")
+    field.fill("region 5")
+    field.press("Enter")
+    expect(found.locator("option")).to_have_text(["1 segment", "6 region 5 · 8%"])
+    changed(notebook, lambda: found.select_option(index=1))
+    expect(notebook.widget("sl-segment-6")).to_have_text("▸ 6")
+    expect(notebook.status()).to_contain_text("segment 6, region 5: 8% of the pixels")
+    changed(notebook, notebook.widget("sl-undo").click)
+    expect(notebook.widget("sl-segment-6")).to_have_text("6")
+
+
+def test_nothing_leaves_a_narrow_view(notebook):
+    assert notebook.leaves_view("sl-take-apart", 700) == []
+
+
 def test_a_file_that_is_no_photograph_is_refused_where_the_reader_looks(notebook, tmp_path):
     (tmp_path / "notes.txt").write_text("no photograph")
     with notebook.page.expect_file_chooser() as chooser:

@@ -117,6 +117,10 @@ def test_ten_clicks_compute_the_last_unit_behind_what_is_there(notebook):
     assert len(computed) <= 5  # of eight units that were clicked through
 
 
+def test_nothing_leaves_a_narrow_view(notebook):
+    assert notebook.leaves_view("sl-explore-fields", 700) == []
+
+
 def test_nothing_is_asked_outside_and_no_script_fails(notebook):
     assert notebook.outside_requests() == []
     assert notebook.script_errors == []

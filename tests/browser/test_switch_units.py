@@ -51,7 +51,10 @@ def test_the_slider_switches_the_first_units_off(notebook):
     expect(notebook.status()).to_contain_text("1 unit off")
     handle.press("ArrowRight")
     expect(notebook.status()).to_contain_text("2 units off")
-    expect(notebook.widget("sl-units").locator("button.mod-warning")).to_have_count(2)
+    struck = notebook.widget("sl-units").locator("button.scenelens-off")
+    expect(struck).to_have_count(2)
+    expect(struck.first).to_have_css("text-decoration-line", "line-through")  # not by its colour alone
+    expect(struck.first).to_have_attribute("aria-pressed", "false")
 
 
 def test_the_minimal_image_stands_beside_the_image(notebook):
@@ -62,6 +65,39 @@ def test_the_minimal_image_stands_beside_the_image(notebook):
 def test_another_image(notebook):
     changed(notebook, lambda: notebook.widget("sl-image").locator("select").select_option(index=1))
     expect(notebook.status()).to_contain_text("2 units off")
+
+
+def test_a_unit_is_found_and_marked(notebook):
+    found = notebook.widget("sl-found").locator("select")
+    notebook.widget("sl-order").locator("select").select_option("name")
+    expect(found.locator("option")).to_have_count(33)  # 32 units, and their number
+    found.select_option(index=5)
+    button = notebook.widget("sl-units").locator("button", has_text="▸")
+    expect(button).to_have_count(1)
+    number = button.inner_text().split()[1]
+    expect(notebook.status()).to_contain_text("2 units off · ")
+    expect(notebook.status()).to_contain_text(f"pool5:{number}")
+    before = button.get_attribute("aria-pressed")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "false" if before == "true" else "true")
+
+
+def test_undo_code_and_files(notebook):
+    notebook.widget("sl-undo").click()
+    expect(notebook.status()).to_contain_text("2 units off")
+    notebook.widget("sl-code").click()
+    expect(notebook.widget("sl-code-text")).to_contain_text("sl.interventions.switch_units(found)")
+    notebook.widget("sl-png").click()
+    expect(notebook.status()).to_contain_text("2 units off.png")
+    notebook.widget("sl-csv").click()
+    expect(notebook.status()).to_contain_text("2 units off.csv")
+    assert len(list(notebook.lab.root.glob("scene pool5 * 2 units off.*"))) == 2
+
+
+def test_nothing_leaves_a_narrow_view_and_the_status_stands_above_the_picture(notebook):
+    assert notebook.leaves_view("sl-switch-units", 700) == []
+    status = notebook.widget("scenelens-status").bounding_box()
+    assert status["y"] + status["height"] <= notebook.widget("sl-ablated").bounding_box()["y"] + 1
 
 
 def test_another_category_begins_with_all_units_on(notebook):
