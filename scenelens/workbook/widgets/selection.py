@@ -57,7 +57,8 @@ class SharedUnit(ipywidgets.Button):
         follow: Callable[[str, str, int], object] | None = None,
     ) -> None:
         super().__init__(tooltip="The unit that was chosen last in another widget")
-        self.layout.display, self.layout.width, self.layout.max_width = "none", "max-content", "100%"
+        self.layout.display, self.layout.width = "none", "max-content"
+        self.layout.max_width = "calc(100% - 4px)"  # 4 px are its margins
         self.add_class("sl-offer").add_class("scenelens-live-only")
         self._has, self._follow, self._on_screen = has, follow or take, on_screen
         self._here: tuple = ()

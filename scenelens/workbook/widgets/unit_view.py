@@ -28,7 +28,8 @@ from scenelens.workbook.widgets.waiting import Waiting
 
 CSS_WIDTH = 720  # as wide as the figures; pictures are drawn with more pixels, so that they look sharp
 _SLOW = 0.1  # seconds: a picture that took longer is drawn when the clicks pause
-WIDE, NARROW = {"width": "440px", "max_width": "100%"}, {"width": "44px"}
+WIDE = {"width": "440px", "max_width": "calc(100% - 4px)"}  # 4 px are its margins
+NARROW = {"width": "44px"}
 
 
 class UnitView(WidgetRoot):
