@@ -131,6 +131,7 @@ def informative_objects(
     ]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(0, "category", categories)
+    table.attrs["units"] = {"base": "share", "stability": "share"}
     return Informativeness(table, halves.by_object(table), len(names), seed)
 
 

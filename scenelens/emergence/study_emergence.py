@@ -254,7 +254,9 @@ class Emergence:
         name = network or self.study.networks.main
         units = self.of(name)
         base = _cache_path(self.study, self.automatic, self.least_images)
-        return _unit_looks(self.study, name, self.layers[name], units, base)
+        table = _unit_looks(self.study, name, self.layers[name], units, base)
+        table.attrs["units"] = {"entropy": "bits", "shuffled": "bits"}
+        return table
 
     def correlated(self, network: str = "") -> pd.DataFrame:
         """The correlations over all objects of one network.
@@ -548,7 +550,9 @@ def rules_compared(found: Emergence) -> pd.DataFrame:
     ]
     if (found.labels.source != "automatic").any():
         rules.append((by_people.text, found.labels, by_people, math.nan))
-    return pd.concat([_by_rule(found, *one) for one in rules], ignore_index=True)
+    table = pd.concat([_by_rule(found, *one) for one in rules], ignore_index=True)
+    table.attrs["units"] = {"on_images": "share"}
+    return table
 
 
 def _most_shown(scenes: Iterable[_SceneCounts], most: float) -> float:

@@ -211,6 +211,7 @@ def ablation_by_category(found: AblationEffects, k: int = 4, way: str = "") -> p
             }
         )
     table = pd.DataFrame(rows, columns=_BY_CATEGORY)
+    table.attrs["units"] = {"left": "share", "change": "points", "others": "points"}
     return table.sort_values("change", ascending=False, kind="stable").reset_index(drop=True)
 
 

@@ -71,9 +71,7 @@ def _same_objects(localizers: Mapping[str, StudyLocalizer]) -> dict[str, pd.Data
     return {name: table[table.concept.isin(same)] for name, table in tables.items()}
 
 
-def compare_with_paper(
-    localizer: StudyLocalizer, how: str = "best unit", decimals: int | None = None
-) -> pd.DataFrame:
+def compare_with_paper(localizer: StudyLocalizer, how: str = "best unit") -> pd.DataFrame:
     """Return the scores for the objects of the paper's Figure 11a that this study has too.
 
     Parameters
@@ -82,8 +80,6 @@ def compare_with_paper(
         One network of a study.
     how : str, optional
         Which detectors: ``"unit"``, ``"best unit"`` (the default) or ``"union"``.
-    decimals : int, optional
-        Round to this number of decimals; by default not rounded.
 
     Returns
     -------
@@ -116,8 +112,7 @@ def compare_with_paper(
             "one of them could be compared."
         )
     columns = ["concept", "n", "images", "jaccard", "jaccard_low", "jaccard_high", "jaccard_paper"]
-    found = pd.DataFrame(rows, columns=[*columns, "ap", "ap_low", "ap_high", "chance", "ap_paper"])
-    return found if decimals is None else found.round(decimals)
+    return pd.DataFrame(rows, columns=[*columns, "ap", "ap_low", "ap_high", "chance", "ap_paper"])
 
 
 def box_table(seen: Localization, n: int = 8) -> pd.DataFrame:
@@ -133,11 +128,13 @@ def box_table(seen: Localization, n: int = 8) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The most important columns of `Localization.boxes`, rounded to two decimals.
+        The most important columns of `Localization.boxes`.
     """
     columns = ["layer", "concept", "confidence", "images", "by_category"]
     columns += ["top", "left", "bottom", "right", "unit", "units"]
-    return seen.boxes.sort_values("confidence", ascending=False)[columns].head(n).round(2)
+    table = seen.boxes.sort_values("confidence", ascending=False)[columns].head(n)
+    table.attrs["units"] = {"by_category": "share", **dict.fromkeys(("top", "left", "bottom", "right"), "px")}
+    return table
 
 
 def _box_groups(boxes: pd.DataFrame, n_groups: int = 10) -> pd.DataFrame:
@@ -194,7 +191,9 @@ def compare_boxes(localizers: Mapping[str, StudyLocalizer], least: float = 0.5) 
             row = {"network": name, "which": which, "boxes": len(own), "images": own.image.nunique()}
             row |= {"concepts": own.concept.nunique(), "right": own.right.mean(), "low": low, "high": high}
             rows.append(row | own[["elsewhere", "estimate", "confidence"]].mean().to_dict())
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.attrs["units"] = dict.fromkeys(("right", "elsewhere", "estimate"), "share")
+    return table
 
 
 def _share_interval(boxes: pd.DataFrame) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 from . import figures
 from .cut_image import CutImage
 from .examples import by_objects_and_regions, choose_categories, example_scene
-from .figures import RIGHT, WRONG
 from .regions import Regions
 from .retention_search import Retention, retention
 from .search import MinimalImage, minimal_image, simplify
@@ -11,8 +10,6 @@ from .study_retention import category_retention, compare_retention, empty_pictur
 from .widget import take_apart
 
 __all__ = [
-    "RIGHT",
-    "WRONG",
     "CutImage",
     "MinimalImage",
     "Regions",

@@ -16,11 +16,22 @@ from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.retention_search import LEAST, Retention
 from scenelens.minimal_images.search import MinimalImage
 from scenelens.sentences import percent, words
-from scenelens.workbook import BODY, HAIR, INK, SMALL, SOFT, WIDTH, Plate, fit, network_color, show_tile
+from scenelens.workbook import (
+    BODY,
+    HAIR,
+    INK,
+    RIGHT,
+    SMALL,
+    SOFT,
+    WIDTH,
+    WRONG,
+    Plate,
+    fit,
+    network_color,
+    show_tile,
+)
 
 _GAP, _LABEL = 0.08, 0.36  # inches between tiles, for two lines under one
-# Blue-green and red: recognised, or not. Of green and red, some people see only one.
-RIGHT, WRONG = "#0b7a75", "#b3261e"
 
 
 def segmentations(frame: np.ndarray, ways: dict[str, Regions]) -> Plate:
@@ -73,7 +84,8 @@ def removal(cut: CutImage, found: MinimalImage, columns: int = 5) -> Plate:
     Returns
     -------
     Plate
-        The figure. A blue-green frame means recognised, a red one that another class is more probable.
+        The figure. A check mark and a solid blue frame mean recognised; a cross and a dashed orange one,
+        that another class is more probable.
     """
     steps = found.steps
     chosen = _chosen_steps(len(steps), columns)
@@ -83,8 +95,8 @@ def removal(cut: CutImage, found: MinimalImage, columns: int = 5) -> Plate:
     for k, step in enumerate(chosen):
         left = 0.08 + k * (side + _GAP)
         row = steps.iloc[step]
-        color = RIGHT if row.correct else WRONG
-        show_tile(plate.tile_at(left, 0, side, side), cut.picture(found.kept_after(int(step))), frame=color)
+        picture = cut.picture(found.kept_after(int(step)))
+        show_tile(plate.tile_at(left, 0, side, side), picture, right=bool(row.correct))
         for line, text in enumerate(_step_words(row)):
             plate.words(left + side / 2, side + 0.04 + 0.15 * line, fit(text, side), size=SMALL, ha="center")
     _score_line(plate.axes_at(0.62, side + _LABEL + 0.22, WIDTH - 0.8, 1.3), found)
@@ -107,9 +119,9 @@ def _step_words(row: Any) -> tuple[str, str]:
 def _score_line(axes: Axes, found: MinimalImage) -> None:
     steps = found.steps
     axes.plot(steps.step, steps.score, color=INK, lw=1.4, zorder=2)
-    for right, color, mark in ((True, RIGHT, "o"), (False, WRONG, "X")):
+    for right, color, sign in ((True, RIGHT, "o"), (False, WRONG, "X")):
         rows = steps[steps.correct == right]
-        axes.plot(rows.step, rows.score, mark, ms=5 if right else 7, color=color, zorder=3, clip_on=False)
+        axes.plot(rows.step, rows.score, sign, ms=5 if right else 7, color=color, zorder=3, clip_on=False)
     axes.set(ylim=(0, 1.03), xlim=(-0.2, max(1, len(steps) - 1) + 0.2))
     axes.set_xlabel("segments removed", fontsize=SMALL, color=SOFT)
     axes.set_ylabel("score", fontsize=SMALL, color=SOFT)
@@ -125,7 +137,8 @@ def _removal_caption(found: MinimalImage) -> str:
     if not last.correct:
         text += f"One more removal ({words(last['name']) or 'a segment'}), and the network says "
         text += f"{words(last.predicted)}. "
-    return text + "Score: the probability the network gives to the right class."
+    signs = "Check mark, dot: recognised; cross: another class is more probable. "
+    return text + signs + "Score: the probability the network gives to the right class."
 
 
 def figure_2_pairs(pairs: Sequence[tuple[str, MinimalImage]], columns: int = 2) -> Plate:

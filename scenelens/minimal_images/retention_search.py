@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from scenelens import paper
 from scenelens.annotations import Annotations, normalise_name
-from scenelens.caches import cached
+from scenelens.caches import cached, read_cached
 from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, digest
 from scenelens.images import load_image
@@ -361,7 +361,7 @@ def retention(
         Results from elsewhere, by image. One is used where its segments are those of the image, by name and
         size.
     progress : bool, optional
-        Say how long the searches will take, and show a bar.
+        Say how long the searches will take, and show a bar, where five or more are not yet known or cached.
     rule : {'class', 'half'}, optional
         When a search ends; see `minimal_image`. One search serves both rules.
 
@@ -390,13 +390,15 @@ def retention(
     search = _RetentionSearch(
         network, annotations, name, rules, None if cache is None else Path(cache), known
     )
-    todo = [image for image in images if image not in search.known]
+    found = {image: search.at_hand(image) for image in images}
+    todo = [image for image, one in found.items() if one is None]
     show = progress and len(todo) >= 5
     if show:
         print(f"Simplifying {len(todo)} images takes up to about {search.seconds(todo):.0f} s.", flush=True)
-    bar = tqdm(images, desc=f"minimal images of {category}", unit="image", disable=not show)
-    found = tuple(map(search.of_image, bar))
-    return Retention(category, name, found, search.provenance(len(images)), rule)
+    bar = tqdm(todo, desc=f"minimal images of {category}", unit="image", disable=not show)
+    searched = {image: search.of_image(image) for image in bar}
+    every = tuple(found[image] or searched[image] for image in images)
+    return Retention(category, name, every, search.provenance(len(images)), rule)
 
 
 def _images_of(annotations: Annotations, category: str, n: int | None = None) -> list[str]:
@@ -424,22 +426,33 @@ class _RetentionSearch:
     known: Mapping[str, _ImageRetention]
     load: Callable[[Path], np.ndarray] = load_image
 
-    def of_image(self, image: str) -> _ImageRetention:
+    def at_hand(self, image: str) -> _ImageRetention | None:
+        """What is known or cached of an image, or why it cannot be read; None where it must be searched."""
         try:
-            photograph = self.load(self.annotations.path(image))
-            regions = self._regions(image)
+            photograph, regions = self._read(image)
         except SceneLensError as error:
             return _ImageRetention(image, f"unreadable: {error}")
         known = self.known.get(image)
         if known is not None and known.fits(regions.within(self.network.preprocessing)):
             return known
-        key = None if self.cache is None else self._key(image, photograph, regions)
+        path = self._path(image, photograph, regions)
+        return None if path is None else read_cached(path, lambda content: _unpack(content, image))
+
+    def of_image(self, image: str) -> _ImageRetention:
+        """Search for the minimal image of an image that is not at hand."""
+        try:
+            photograph, regions = self._read(image)  # photographs are too large to keep all of them till now
+        except SceneLensError as error:
+            return _ImageRetention(image, f"unreadable: {error}")
         return cached(
-            None if self.cache is None else self.cache / f"minimal-{key}.json",
+            self._path(image, photograph, regions),
             make=lambda: self._search(image, photograph, regions),
             pack=lambda found: json.dumps(asdict(found)).encode(),
             unpack=lambda content: _unpack(content, image),
         )
+
+    def _read(self, image: str) -> tuple[np.ndarray, Regions]:
+        return self.load(self.annotations.path(image)), self._regions(image)
 
     def _search(self, image: str, photograph: np.ndarray, regions: Regions) -> _ImageRetention:
         cut = CutImage(self.network, photograph, regions, self.target)
@@ -468,11 +481,13 @@ class _RetentionSearch:
         how = {name: self.rules[name] for name in ("by", "at_most")}
         return regions_from_annotation(self.annotations, image, **how)
 
-    def _key(self, image: str, photograph: np.ndarray, regions: Regions) -> str:
-        """Return a key of everything that the outcome of a search depends on."""
+    def _path(self, image: str, photograph: np.ndarray, regions: Regions) -> Path | None:
+        """The file of one search, named by everything that the outcome depends on; None without a cache."""
+        if self.cache is None:
+            return None
         pixels = digest(photograph.tobytes())
         parts = [_VERSION, self.provenance(), image, photograph.shape, pixels, regions.hash]
-        return cache_key([*parts, *self._more], digits=24)
+        return self.cache / f"minimal-{cache_key([*parts, *self._more], digits=24)}.json"
 
     @functools.cached_property
     def _more(self) -> list[str]:

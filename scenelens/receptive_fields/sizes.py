@@ -137,6 +137,7 @@ def table_2(atlas: Atlas, cut: float | Sequence[float] = HALF) -> pd.DataFrame:
     whole = [samples[row.depth, row.network, row.layer][0].theoretical.whole for row in table.itertuples()]
     if any(whole):
         table["whole"] = whole
+    table.attrs["units"] = {"cut": "share", **dict.fromkeys(("theoretical", "mean", "sd", "paper"), "px")}
     return table
 
 

@@ -55,6 +55,7 @@ from scenelens.labels import (
     merge,
 )
 from scenelens.networks import Network
+from scenelens.shown_tables import show_tables
 from scenelens.studies.behaviour import network_variant, variant_parts
 from scenelens.studies.image_lists import _ids, _listed
 from scenelens.studies.index import ActivationIndex
@@ -89,6 +90,12 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
     SceneLensError
         If there is no such study, the file has an unknown key, or a file that it names is missing.
 
+    Notes
+    -----
+    From here on the running notebook shows data frames in the form of `scenelens.shown_tables`: words for
+    headings, rounded numbers. The data frames keep all their digits; ``print(table)`` shows raw values. Where
+    the study cannot answer a cell's question, the cell says so, and the rest of the notebook goes on.
+
     Examples
     --------
     >>> open_study("sceenworld")
@@ -100,7 +107,8 @@ def open_study(name_or_path: str | Path | None = None) -> Study:
     file.check_paths()
     StudyTrust(file).files()
     answer_in_cells()
-    # Notebooks show names in tables, and JupyterLab takes what stands between two dollar signs for a formula.
+    show_tables()
+    # JupyterLab takes what stands between two dollar signs for a formula, also where pandas shows a table.
     pd.set_option("display.html.use_mathjax", False, "styler.html.mathjax", False)
     return Study(file)
 

@@ -216,6 +216,7 @@ def measure_checks(study: Study, network: str = "", layer: str = "", seed: int =
         f"{what}, {test}": table[what].xs(test, level="test") for what in ("ideal", "falls") for test in tests
     }
     shown = pd.DataFrame(wide).assign(n=table.n.xs(tests[0], level="test").astype(int))
+    shown.attrs["units"] = dict.fromkeys(wide, "share")
     shown["chooses"] = shown.index.isin(AutomaticLabels.CHOOSING)
     return shown.sort_values("chooses", ascending=False, kind="stable")
 

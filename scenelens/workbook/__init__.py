@@ -33,8 +33,8 @@ The three calls that you will use:
 with an index; ``--times`` prints which cells took long. The page runner consists of `kernels` (a clean
 process for each notebook, which on Linux has the imports already), `running` (executes a notebook and says
 what went wrong in it), `snapshots` (its widgets as still HTML), `page_body` (its cells, with numbered
-figures), `page_tables` (one form for all tables), `page_links` (units, sections and figures lead to their
-pages) and `pages` (the pages, a search, and an index from each notebook's title, section, minutes and goals).
+figures), `page_links` (units, sections and figures lead to their pages) and `pages` (the pages, a search, and
+an index from each notebook's title, section, minutes and goals).
 The only script of the pages is ``pages.js``: it enlarges figures, and searches.
 """
 

@@ -3,7 +3,7 @@ from .pages import write_pages
 from .pictures import dimmed, heat, map_in_frame
 from .running import Run
 from .style import BODY, HAIR, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate, network_color
-from .tiles import category_sheet, contact_sheet, fit, mark_peak, show_tile, unit_sheet
+from .tiles import RIGHT, WRONG, category_sheet, contact_sheet, fit, mark_peak, show_tile, unit_sheet
 from .tour import (
     deepest_map_layer,
     describe_presence,
@@ -29,12 +29,14 @@ __all__ = [
     "HAIR",
     "INK",
     "NARROW",
+    "RIGHT",
     "SMALL",
     "SOFT",
     "SOURCE_COLORS",
     "STRIP",
     "WIDE",
     "WIDTH",
+    "WRONG",
     "FindRow",
     "History",
     "Plate",

@@ -20,7 +20,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from PIL import Image
 
-from scenelens.workbook.page_tables import table
+from scenelens.shown_tables import TABLE_CLASS
 from scenelens.workbook.running import WIDGET_VIEW, Run
 from scenelens.workbook.snapshots import _snapshot
 
@@ -33,6 +33,8 @@ _MARKUP = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
 # A line of a progress bar; a sentence that says how long something takes.
 _BAR = re.compile(r"\d+%\||\d+(?:/\d+)? ?\[\d\d:|\bit/s\b")
 _OUTLOOK = re.compile(r"\btakes (?:up to )?about \d| to go, about \d")
+#: A data frame as `scenelens.shown_tables` writes it. Its rules are for JupyterLab; the page has its own.
+_TABLE = re.compile(rf'<div class="{TABLE_CLASS}"><style>[^<]*</style>(.*)</div>', re.DOTALL)
 _TITLE_OF_PAPER = re.compile(r"\b(Figure|Table) (\d+)")
 
 
@@ -243,15 +245,15 @@ class _Writer:
         return f'<pre class="{escape(output.name)}">{ansi2html(text)}</pre>'
 
     def _html(self, html: str) -> str:
-        form = table(html) if "<table" in html else None
-        self._note(form or html)
-        if form is None:
+        found = _TABLE.fullmatch(html)
+        self._note(found[1] if found else html)
+        if not found:
             named = 'role="region" tabindex="0" aria-label="Output"'
             return f'<div class="html" {named}>{html}</div>' if html.strip() else ""
         label, anchor = self._label("Table")
         caption = f'<p class="caption"><b>{label}.</b> {escape(self.heading)}</p>'
         named = f'role="region" tabindex="0" aria-label="{label}: {escape(self.heading)}"'
-        return f'<div class="table" id="{anchor}">{caption}<div class="scroll" {named}>{form}</div></div>'
+        return f'<div class="table" id="{anchor}">{caption}<div class="scroll" {named}>{found[1]}</div></div>'
 
     def _label(self, kind: str) -> tuple[str, str]:
         """The next number of a kind, and its anchor."""

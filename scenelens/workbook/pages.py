@@ -1,6 +1,6 @@
 """Writes executed notebooks as web pages: one file each, an index, a search. They load nothing from anywhere.
 
-Text of a study is escaped where it is shown (`scenelens.sentences`, `page_tables`, the widgets, Jinja here).
+Text of a study is escaped where it is shown (`sentences`, `shown_tables`, the widgets, Jinja here).
 Should any of it come through as markup all the same, it does nothing: each page tells the browser to run one
 script only, that of `pages.js`, known by its hash, to load nothing but the images in the page itself, and to
 send nothing. Without that script every text and every figure is there.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.path import Path
 from PIL import Image
 
 from scenelens.errors import SceneLensError
@@ -17,9 +19,14 @@ from scenelens.studies import Study, TopImage, top_images
 from scenelens.workbook.style import DPI, INK, SMALL, SOFT, SOURCE_COLORS, WIDTH, Plate
 
 _GAP, _LABEL = 0.07, 0.19  # inches between tiles, and for a line under one
+#: Of marks that say right or wrong: far apart for every kind of colour vision. They are the colours of both
+#: networks, so each comes with a sign and a line of its own.
+RIGHT, WRONG = SOURCE_COLORS["scene-centric"], SOURCE_COLORS["object-centric"]
+_CHECK = Path([(-1.0, -0.1), (-0.3, -0.8), (1.0, 0.9)])
+_CROSS = Path([(-0.8, -0.8), (0.8, 0.8), (-0.8, 0.8), (0.8, -0.8)], [1, 2, 1, 2])
 
 
-def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None) -> None:
+def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None, *, right: bool | None = None) -> None:
     """Draw an image into axes at the resolution in which it will be seen.
 
     Coordinates of the axes stay those of the image's pixels, so that marks can be drawn over it.
@@ -32,6 +39,9 @@ def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None) -> None:
         uint8 RGB, (H, W, 3).
     frame : str, optional
         Colour of a border; by default there is none.
+    right : bool, optional
+        Draws a border that says so, for any colour vision: blue and solid with a check mark where True,
+        orange and dashed with a cross where False. By default nothing is said.
     """
     # A photograph has far more pixels than its tile. Averaged down here, it looks better and makes a smaller
     # file than if matplotlib resampled it; `extent` keeps the coordinates of the original pixels.
@@ -47,6 +57,21 @@ def show_tile(axes: Axes, image: np.ndarray, frame: str | None = None) -> None:
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=frame is not None, color=frame or "none", linewidth=1.6)
+    if right is not None:
+        _judge(axes, right)
+
+
+def _judge(axes: Axes, right: bool) -> None:
+    """Draw the border and the sign of right or wrong; the sign stands in the upper left corner."""
+    color = RIGHT if right else WRONG
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=color, linewidth=1.8, linestyle="-" if right else (0, (3.5, 1.8)))
+    tile = axes.get_window_extent()
+    place = [0.11 * DPI / tile.width], [1 - 0.11 * DPI / tile.height]
+    style: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False, "scalex": False, "scaley": False}
+    axes.plot(*place, "o", ms=10.5, color=color, mec="white", mew=0.8, zorder=6, **style)
+    sign = _CHECK if right else _CROSS
+    axes.plot(*place, marker=sign, ms=5, mfc="none", mec="white", mew=1.5, zorder=7, **style)
 
 
 def mark_peak(axes: Axes, top: TopImage) -> None:

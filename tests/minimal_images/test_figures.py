@@ -16,6 +16,7 @@ from scenelens.minimal_images.regions import Regions
 from scenelens.minimal_images.retention_search import Retention, _ImageRetention
 from scenelens.minimal_images.search import simplify
 from scenelens.workbook import network_color
+from scenelens.workbook.tiles import RIGHT, WRONG
 from tests.figure_checks import assert_well_set, words_of
 from tests.minimal_images.test_cut_image import grid
 from tests.small_network import photograph, small_network
@@ -50,7 +51,12 @@ def test_the_removal_ends_with_the_minimal_image_and_the_one_too_many(cut):
     plate = figures.removal(cut, found)
     assert_well_set(plate)
     frames = [axes.spines["left"].get_edgecolor()[:3] for axes in plate.axes[:-1]]
-    assert frames == [to_rgb(figures.RIGHT)] * (len(frames) - 1) + [to_rgb(figures.WRONG)]
+    assert frames == [to_rgb(RIGHT)] * (len(frames) - 1) + [to_rgb(WRONG)]
+    lines = [axes.spines["left"].get_linestyle() for axes in plate.axes[:-1]]
+    assert lines[:-1] == ["-"] * (len(lines) - 1)
+    assert lines[-1] != "-"  # who sees no colours sees dashes, and another sign
+    signs = [len(axes.lines[1].get_marker().vertices) for axes in plate.axes[:-1]]
+    assert signs == [3] * (len(signs) - 1) + [4]
     words = said(plate)
     assert f"{len(found.steps) - 2} removed" in words
     assert any(word.startswith("now: ") for word in words)

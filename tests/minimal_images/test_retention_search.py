@@ -217,6 +217,18 @@ def test_the_time_is_said_beforehand(annotated, capsys):
     assert "Simplifying 8 images takes up to about" in capsys.readouterr().out
 
 
+def test_no_time_is_said_where_nothing_is_left_to_do(annotated, capsys, tmp_path):
+    """Also not of images that the network does not recognise: that was found out by the first run."""
+    network = small_network()
+    first = retention(network, annotated, "attic", target="beach", cache=tmp_path)
+    assert any(one.reason for one in first.per_image)
+    assert "Simplifying 8 images" in capsys.readouterr().out
+    assert retention(network, annotated, "attic", target="beach", cache=tmp_path) == first
+    said = capsys.readouterr()
+    assert "Simplifying" not in said.out
+    assert "minimal images of" not in said.err  # nor is there a bar
+
+
 def test_bad_questions(annotated):
     network = small_network()
     with pytest.raises(SceneLensError, match="no annotated image shows a 'atic'; close names: attic"):

@@ -11,13 +11,13 @@ from matplotlib.colors import to_hex
 
 from scenelens.errors import CannotAnswerError
 from scenelens.labels.table import GROUPS
-from scenelens.minimal_images.figures import RIGHT, WRONG
 from scenelens.unit_semantics import tables
 from scenelens.unit_semantics.evidence import collect_evidence
 from scenelens.unit_semantics.figures import answers, units
 from scenelens.unit_semantics.sources import LabelSet, automatic_set
 from scenelens.workbook.pictures import dimmed
 from scenelens.workbook.style import network_color
+from scenelens.workbook.tiles import RIGHT, WRONG
 from tests.annotated_study import annotated_study
 from tests.figure_checks import assert_well_set, words_of
 from tests.made_up_labels import made_up_answers
@@ -143,10 +143,12 @@ def test_units_show_where_they_are_active_and_whether_that_fits(study, live):
     plate = units.figure_6_units(live, shown)
     row, first = shown[0].label, shown[0].images
     assert (row.layer, row.iou) == ("pool1", live.of("scene", "pool1").iou.max())
-    color = {None: None, True: RIGHT, False: WRONG}[first[0].fits]
-    assert plate.axes[0].spines["left"].get_visible() == (color is not None)
-    if color:
-        assert to_hex(plate.axes[0].spines["left"].get_edgecolor()) == color
+    judged = [axes.spines["left"].get_visible() for axes in plate.axes]
+    assert judged == [one.fits is not None for unit in shown for one in unit.images]
+    signs = [
+        {RIGHT: True, WRONG: False}[to_hex(axes.lines[0].get_color())] for axes in plate.axes if axes.lines
+    ]
+    assert signs == [one.fits for unit in shown for one in unit.images if one.fits is not None]
     drawn = np.asarray(plate.axes[0].images[0].get_array())
     assert abs(drawn.mean() - dimmed(first[0].top.frame, first[0].mask).mean()) < 1
     assert f"pool1:{row.unit}" in words(plate)

@@ -13,9 +13,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from scenelens.shown_tables import _table_html
 from scenelens.workbook.page_body import Body
 from scenelens.workbook.page_links import Microscope, link_texts, section_links, unit_links
-from scenelens.workbook.page_tables import table
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import _WIDGET_STATE, Run
 from scenelens.workbook.style import Plate
@@ -34,7 +34,7 @@ def plate(title="Two curves", caption="n = 100 images.", photo=False):
 
 
 def frame(table):
-    return new_output("execute_result", data={"text/html": table._repr_html_()}, execution_count=1)
+    return new_output("execute_result", data={"text/html": _table_html(table)}, execution_count=1)
 
 
 def notebook(*cells):
@@ -121,66 +121,29 @@ def test_code_is_folded_behind_what_it_shows_and_open_where_it_shows_nothing():
 
 # ---- tables
 
-RAW = pd.DataFrame(
-    {
-        "layer_name": ["conv1", "a_b"],
-        "rf_size": [(11, 11), (55, 55)],
-        "mean": [10.065965, 9.5],
-        "low": [0.1234567, np.nan],
-        "removed": [-1, 3],
-        "whole": [4.0, 12.0],
-        "fits": [True, False],
-    }
-)
 
-
-@pytest.mark.parametrize(
-    "html", [RAW._repr_html_(), RAW.style.format(escape="html").hide(axis="index").to_html()]
-)
-def test_a_raw_table_gets_one_form(html):
-    found = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table(html).split("<tr>")[1:]]
-    assert found[0] == ["layer name", "rf size", "mean", "low", "removed", "whole", "fits"]
-    assert found[1] == ["conv1", "11 × 11", "10.1", "0.123", "−1", "4", "yes"]
-    assert found[2] == ["a_b", "55 × 55", "9.5", "–", "3", "12", "no"]
-
-
-@pytest.mark.parametrize("units", [[(8, 11, 12), (153, 171), (64,)], [(153, 171), (1, 2), (3, 4)]])
-def test_two_units_are_no_sides_of_a_map(units):
-    found = table(pd.DataFrame({"map": [(3, 4), (55, 55), (6, 7)], "units": units})._repr_html_())
-    for one in units:
-        assert f"<td>{', '.join(map(str, one))}</td>" in found
-    assert "<td>55 × 55</td>" in found
-
-
-def test_a_tables_headings_are_headings_and_its_numbers_stand_right():
-    html = table(RAW.groupby("layer_name")[["mean"]].mean()._repr_html_())
-    assert '<th scope="col">layer name</th><th scope="col" class="number">mean</th>' in html
-    assert '<th scope="row">conv1</th><td class="number">10.1</td>' in html
-    assert "<th></th>" not in html
-
-
-def test_row_numbers_go_and_an_index_that_says_something_stays():
-    assert "<th" not in table(RAW._repr_html_()).partition("<tbody>")[2]
-    counts = pd.Series({3: 5, 7: 2}, name="n").to_frame()
-    assert '<th scope="row">7</th>' in table(counts._repr_html_())
-
-
-@pytest.mark.parametrize("name", ["<b>x</b>", "a|b", "&amp;", "x</td></tr></table><script>1</script>"])
-def test_names_in_a_table_are_text(name):
-    parts = Parts(table(pd.DataFrame({name: [name, "b"], "n": [1, 2]})._repr_html_()))
-    assert parts.scripts == []
-    assert parts.text.count(name) == 2
+def test_a_table_is_on_the_page_as_the_notebook_shows_it():
+    sizes = pd.DataFrame({"rf_size": [(11, 11)], "mean": [10.065965]})
+    html = Body.of(notebook(cell(frame(sizes)))).html
+    assert re.search("<table.*</table>", _table_html(sizes))[0] in html
+    assert "<style>" not in html  # the page has rules of its own
 
 
 def test_a_table_with_colours_of_its_own_stays_as_it_is():
     coloured = pd.DataFrame({"n": [1, 2]}).style.format(escape="html").map(lambda _: "color: red").to_html()
-    assert table(coloured) is None
     output = new_output("display_data", data={"text/html": coloured})
     assert coloured in Body.of(notebook(cell(output))).html
 
 
+def test_a_name_in_a_table_cannot_pass_for_its_end():
+    name = '</table></div><div class="scenelens-table"><style>x</style><b>y</b></div>'
+    html = Body.of(notebook(cell(frame(pd.DataFrame({"name": [name], "n": [1]}))))).html
+    assert "<b>y" not in html
+    assert name in Parts(html).text
+
+
 def test_a_table_can_be_scrolled_with_the_keyboard_and_is_named():
-    html = Body.of(notebook(new_markdown_cell("## Sizes"), cell(frame(RAW)))).html
+    html = Body.of(notebook(new_markdown_cell("## Sizes"), cell(frame(pd.DataFrame({"n": [1]}))))).html
     assert 'role="region" tabindex="0" aria-label="Table 1: Sizes"' in html
 
 

@@ -110,15 +110,15 @@ def test_images_of_equal_peaks_are_said_to_be_in_no_order():
     assert "responds equally to all of them" in tiles._unit_caption(study, tops[1:])
 
 
-@pytest.mark.parametrize("frame", [None, "#d55e00"])
-def test_axes_for_tiles_look_as_others_do(frame):
+@pytest.mark.parametrize("about", [{}, {"frame": "#d55e00"}, {"right": True}, {"right": False}])
+def test_axes_for_tiles_look_as_others_do(about):
     """Only their ticks are not made."""
     image = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     found = []
     for name in ("axes_at", "tile_at"):
         plate = style.Plate("A title", 1.5, "a caption")
         axes = getattr(plate, name)(0.5, 0.2, 1.2, 1.2)
-        tiles.show_tile(axes, image, frame=frame)
+        tiles.show_tile(axes, image, **about)
         axes.plot([5, 20], [10, 12], "o-")
         axes.contour(image[..., 0] > 200, [0.5])
         axes.set(xlim=(0, 40), ylim=(30, 0))

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from scenelens.labels import names_text
-from scenelens.minimal_images import RIGHT, WRONG
 from scenelens.sentences import number, percent
 from scenelens.unit_semantics.evidence import _UnitEvidence
 from scenelens.unit_semantics.sources import MEASURE_WORDS, LabelSet
@@ -69,9 +68,8 @@ def figure_6_units(labels: LabelSet, shown: Sequence[_UnitEvidence]) -> Plate:
             top += 0.14
         _unit_words(plate, unit.label, top, side)
         for column, one in enumerate(unit.images):
-            color = None if one.fits is None else (RIGHT if one.fits else WRONG)
             axes = plate.tile_at(1.9 + column * (side + _GAP), top, side, side)
-            show_tile(axes, dimmed(one.top.frame, one.mask), frame=color)
+            show_tile(axes, dimmed(one.top.frame, one.mask), right=one.fits)
         top += side + _GAP
     return plate
 
@@ -101,7 +99,7 @@ def _evidence_caption(labels: LabelSet, shown: Sequence[_UnitEvidence]) -> str:
     )
     if judged:
         text += (
-            f"Green frames: more than half of the lit area lies on the concept ({fitting} of {judged}); red: "
+            f"Check mark: more than half of the lit area lies on the concept ({fitting} of {judged}); cross: "
             "less. "
         )
     else:
