@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.resources
 import json
 import shutil
@@ -20,8 +21,8 @@ from scenelens.errors import SceneLensError, close_names
 from scenelens.files import cache_key, csv_file, digest, file_name, replace_file
 from scenelens.installation import HERE
 from scenelens.microscope.concepts import _concept_rows
-from scenelens.microscope.frames import _check_webp, _Frames
-from scenelens.microscope.maps import _measure_maps
+from scenelens.microscope.frames import _check_webp, _cut, _encoded, _Frames
+from scenelens.microscope.maps import _map_bytes, _measure_maps
 from scenelens.microscope.names import _all_labels, _thresholds
 from scenelens.microscope.ranks import _Shown, _top_rows
 from scenelens.microscope.responding import BLOCK, _responding
@@ -36,7 +37,7 @@ from scenelens.studies import Study
 from scenelens.unfinished import Unfinished
 from scenelens.workbook import network_color
 
-_VERSION = 1  # raise it when what a script holds changes
+_VERSION = 2  # raise it when what a script holds changes
 _UNITS = "units.json"
 _STATIC = ("index.html", "microscope.css", "microscope.js")
 _OTHERS = 6  # images of the middle of a unit's order, and as many of its end
@@ -134,6 +135,7 @@ def write_microscope(
     work = _Work(study, place, chosen, top, pixels, command, progress)
     if progress:
         say_on_stderr(f"Writing {place}")
+        say_on_stderr(work.at_most())
         say_on_stderr(str(work.outlook()))
     return work.write()
 
@@ -211,6 +213,7 @@ class _Work:
         self._correlations = _Correlations(study, list(layers))
         self._effects: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
         self._keys: dict[tuple[str, str], str] = {}
+        self._tried: dict[str, tuple[float, float]] = {}
 
     # ---- what everything depends on
 
@@ -282,13 +285,30 @@ class _Work:
 
     # ---- beforehand
 
+    def at_most(self) -> str:
+        """The size in a sentence, before the indexes are opened, which may have to be made.
+
+        Returns
+        -------
+        str
+            As if every image of the study were shown.
+        """
+        units = sum(self.study.networks[name].layer_shape(layer)[0] for name, layer in self._places)
+        frames = {_cut(self.study.networks[name]): self._try(name)[1] for name in self.layers}
+        images = len(self.study.images) * len(frames)
+        size = sum(map(self._script_bytes, self._places)) + len(self.study.images) * sum(frames.values())
+        return (
+            f"{units:,} units and at most {images:,} images: {size / 1e6:.0f} MB at most. The networks' "
+            "indexes and labels are made first where they are missing, and say how long it takes."
+        )
+
     def outlook(self) -> _Outlook:
         """Measure on a few images how long the work takes, and how large the folder becomes.
 
         Returns
         -------
         _Outlook
-            From as many images of each network as `_SAMPLE`, spread over all that are shown.
+            From as many images of each network as `_SAMPLE`, spread over all of the study.
         """
         size, seconds, units = 0.0, 0.0, 0
         files: dict[str, tuple[set[int], float]] = {}
@@ -297,14 +317,12 @@ class _Work:
             todo = self._missing(name)
             for layer in layers:
                 peaks, shown = self._shown((name, layer))
-                cells = int(np.prod(self.study.networks[name].layer_shape(layer)[1:]))
-                maps = cells * self.top * 4 / 3 if cells > 1 else 0
                 units += peaks.shape[1]
                 fields, each = self._try_fields((name, layer))
-                size += peaks.shape[1] * (maps + _UNIT_BYTES) + fields
+                size += self._script_bytes((name, layer)) + fields
                 seconds += each * (layer in todo)
                 rows |= set(shown.images().tolist())
-            each, bytes_each = self._try(name, sorted(rows))
+            each, bytes_each = self._try(name)
             missing = {row for layer in todo for row in self._shown((name, layer))[1].images().tolist()}
             seconds += each * len(missing)
             before = files.get(self._frames[name].name, (set(), 0.0))[0]
@@ -325,17 +343,31 @@ class _Work:
         seconds = (time.perf_counter() - start - found) / len(sizes) * len(fields) + 2 * found
         return float(np.mean(sizes)) * len(fields), seconds
 
-    def _try(self, name: str, rows: list[int]) -> tuple[float, float]:
-        """Seconds and bytes of one image, measured on a few."""
-        network, frames = self.study.networks[name], self._frames[name]
-        sample = [rows[k] for k in np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).round().astype(int)]
-        ids = self.study.images.image
+    def _script_bytes(self, place: tuple[str, str]) -> float:
+        """Bytes of a layer's script without its measured receptive fields, about."""
+        units, *shape = self.study.networks[place[0]].layer_shape(place[1])
+        mapped = min(self.top + _OTHERS, len(self.study.images)) if shape != [1, 1] else 0
+        return units * (_map_bytes(*shape) * mapped * 4 / 3 + _UNIT_BYTES)
+
+    def _try(self, name: str) -> tuple[float, float]:
+        """Seconds and bytes of one image of a network, measured on a few."""
+        if name not in self._tried:
+            self._tried[name] = self._new_try(name)
+        return self._tried[name]
+
+    def _new_try(self, name: str) -> tuple[float, float]:
+        network, ids = self.study.networks[name], self.study.images.image
         start = time.perf_counter()
-        images = [network.show_input(self.study.load_image(ids.iat[row])) for row in sample]
-        sizes = [len(frames.encoded(image)) for image in images]
+        images = []
+        for row in np.unique(np.linspace(0, len(ids) - 1, _SAMPLE).round().astype(int)):
+            with contextlib.suppress(SceneLensError, OSError):  # an image that cannot be read is left out
+                images.append(network.show_input(self.study.load_image(ids.iat[row])))
+        if not images:
+            return 0.0, 0.0
+        sizes = [len(_encoded(image, self.pixels)) for image in images]
         with record(network, self.layers[name], keep=lambda _, value: None):
             network(np.stack(images), framed=True)
-        return (time.perf_counter() - start) / len(sample), float(np.mean(sizes))
+        return (time.perf_counter() - start) / len(images), float(np.mean(sizes))
 
     # ---- the work
 

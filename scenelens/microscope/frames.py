@@ -59,10 +59,8 @@ class _Frames:
         _Frames
             Equal for networks that see the same pixels.
         """
-        how = network.preprocessing
-        cut = stable_text((how.size, how.resize, how.resize_to, how.interpolation, network.input_size))
         inputs = json.loads(read_text(index.folder / "inputs.json"))
-        name = cache_key([cut, inputs["images"], pixels, _QUALITY])
+        name = cache_key([_cut(network), inputs["images"], pixels, _QUALITY])
         return cls(name, images / name, pixels)
 
     def path(self, row: int) -> Path:
@@ -112,25 +110,6 @@ class _Frames:
         there[self.missing(range(n))] = False
         return base64.b64encode(np.packbits(there).tobytes()).decode()
 
-    def encoded(self, frame: np.ndarray) -> bytes:
-        """A frame as a WebP file.
-
-        Parameters
-        ----------
-        frame : numpy.ndarray
-            uint8 RGB (H, W, 3).
-
-        Returns
-        -------
-        bytes
-            The file.
-        """
-        small = Image.fromarray(frame)
-        small.thumbnail((self.pixels, self.pixels), Image.Resampling.LANCZOS)
-        content = io.BytesIO()
-        small.save(content, "WEBP", quality=_QUALITY)
-        return content.getvalue()
-
     def load(self, study: Study, network: Network, row: int) -> np.ndarray:
         """An image's frame; its file is written on the way if it is missing.
 
@@ -156,8 +135,23 @@ class _Frames:
         frame = network.show_input(study.load_image(study.images.image.iat[row]))
         path = self.path(row)
         if not path.exists():
-            replace_file(path, self.encoded(frame))
+            replace_file(path, _encoded(frame, self.pixels))
         return frame
+
+
+def _cut(network: Network) -> str:
+    """How a network cuts its frame from a photograph; equal for networks that see the same pixels."""
+    how = network.preprocessing
+    return stable_text((how.size, how.resize, how.resize_to, how.interpolation, network.input_size))
+
+
+def _encoded(frame: np.ndarray, pixels: int) -> bytes:
+    """A frame, uint8 RGB (H, W, 3), as a WebP file whose longer side is at most so many pixels."""
+    small = Image.fromarray(frame)
+    small.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    small.save(content, "WEBP", quality=_QUALITY)
+    return content.getvalue()
 
 
 def _check_webp() -> None:

@@ -62,6 +62,10 @@ class _Shown(NamedTuple):
         middle = max(0, (order.shape[1] - m + 1) // 2)
         return cls(order[:, :n], order[:, middle : middle + m], order[:, ::-1][:, :m])
 
+    def mapped(self) -> np.ndarray:
+        """(units, n + m) int, the images that are shown lit: the top ones, then those of the middle."""
+        return np.concatenate([self.top, self.middle], axis=1)
+
     def images(self) -> np.ndarray:
         """All rows that are shown of some unit, sorted."""
         return np.unique(np.concatenate([one.ravel() for one in self]))

@@ -51,7 +51,7 @@ def _unit_values(
     shown : _Shown
         The images that are shown.
     maps : _LayerMaps or None
-        The units' maps on their top images; None for a layer without maps.
+        The units' maps on their top and middle images; None for a layer without maps.
     labels : pandas.DataFrame
         The layer's labels, from `_all_labels`.
     thresholds : sequence of float or None
@@ -92,7 +92,7 @@ def _unit_values(
             "similar": similar[unit],
         }
         if maps is not None:
-            one["maps"] = maps.text(unit)
+            one["maps" if maps.lit is None else "masks"] = maps.text(unit)
         if unit in fields:
             one["field"] = _field(fields[unit])
         if unit in effects:

@@ -120,9 +120,43 @@ def test_keys_lead_from_unit_to_unit(seen):
     assert "pins=scene/pool5/1" in seen.page.url  # the comparison stays in the address
     seen.page.wait_for_function("document.activeElement.tagName === 'H1'")  # a screen reader goes on there
     seen.page.keyboard.press("2")
-    seen.page.wait_for_function("document.querySelectorAll('.view canvas').length === 12")
+    # Twelve images with the highest peaks, and six of the middle; those with the lowest need no map.
+    seen.page.wait_for_function("document.querySelectorAll('.view canvas').length === 12 + 6")
+    assert seen.page.locator(".view .dark").count() == 6
     seen.page.keyboard.press("3")
     seen.page.wait_for_function("document.querySelectorAll('.view .box, .view .spot').length > 12")
+    assert seen.did == []
+
+
+def test_single_keys_can_be_turned_off_and_stay_off(seen):
+    seen.open("#/about").page.get_by_label("Single keys work").uncheck()
+    for _ in range(2):  # the second time after the page was loaded again
+        seen.open("#scene/pool5/0")
+        for key in ("2", "p", "/"):
+            seen.page.keyboard.press(key)
+        assert seen.page.locator(".view canvas").count() == 0
+        assert "pins" not in seen.page.url
+        assert seen.page.evaluate("document.activeElement.id") != "find"
+        assert seen.page.locator("[aria-keyshortcuts], [title^='key ']").count() == 0
+        seen.page.keyboard.press("ArrowRight")  # no character: speech does not press it
+        seen.wait("pool5:1 ")
+    seen.open("#/about").page.get_by_label("Single keys work").check()
+    seen.open("#scene/pool5/0").page.keyboard.press("2")
+    seen.page.locator(".view canvas").first.wait_for()
+    assert seen.page.locator("[aria-keyshortcuts]").count() > 0
+    assert seen.did == []
+
+
+def test_arrows_scroll_a_wide_table_and_keep_the_unit(seen):
+    seen.page.set_viewport_size({"width": 320, "height": 800})
+    tables = seen.open("#scene/pool5/3").page.locator("[role=region]")
+    tables.first.wait_for()
+    names = tables.evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    assert "table: Labels" in names
+    tables.first.focus()
+    seen.page.keyboard.press("ArrowRight")
+    seen.page.wait_for_function("document.activeElement.scrollLeft > 0")
+    assert seen.page.url.endswith("#scene/pool5/3")
     assert seen.did == []
 
 

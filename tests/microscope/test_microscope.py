@@ -84,14 +84,33 @@ def test_the_lowest_images_have_the_lowest_peaks(study, units):
 
 
 def test_a_map_is_the_networks(study, units):
-    """Each map, in 255 steps of the highest peak, from a pass of its own."""
+    """Each map, in 255 steps of the highest peak, from a pass of its own: the top images, then the middle."""
     network, ids = study.networks["scene"], list(study.images.image)
     for unit in (0, 5):
         one = units[unit]
-        stored = np.frombuffer(base64.b64decode(one["maps"]), np.uint8).reshape(12, 6, 6)
-        for rank, (row, *_) in enumerate(one["top"][:4]):
+        stored = np.frombuffer(base64.b64decode(one["maps"]), np.uint8).reshape(12 + 6, 6, 6)
+        for rank, (row, *_) in [*enumerate(one["top"][:4]), *enumerate(one["middle"], 12)]:
             values = sl.networks.responses(network, "pool5", unit, study.load_image(ids[row]))
             assert stored[rank] / 255 * one["top"][0][1] == pytest.approx(values, abs=one["top"][0][1] / 400)
+
+
+def test_of_a_large_map_only_what_is_lit_is_stored(study, tmp_path):
+    """The bits of a page's points against a map that is interpolated at every pixel."""
+    page = write_microscope(study, tmp_path / "out", ["conv1"], ["scene"], top=12, pixels=64, progress=False)
+    units = read(page.parent / "data" / "scene-conv1.js")["units"]
+    network, ids = study.networks["scene"], list(study.images.image)
+    for unit in (0, 9):
+        one = units[unit]
+        bits = np.unpackbits(np.frombuffer(base64.b64decode(one["masks"]), np.uint8)).reshape(18, 112, 112)
+        for rank, (row, *_) in [(0, one["top"][0]), (12, one["middle"][0])]:
+            values = sl.networks.responses(network, "conv1", unit, study.load_image(ids[row]))
+            whole = sl.networks.interpolate(values, network.axes("conv1"))
+            threshold = one["threshold"] if one["threshold"] is not None else one["top"][0][1] / 2
+            at = ((np.arange(112) + 0.5) * len(whole) / 112 - 0.5).round().astype(int)
+            near = np.abs(whole - threshold) < 0.1 * np.abs(whole).max()
+            agree = bits[rank] == (whole > threshold)[np.ix_(at, at)]
+            assert agree[~near[np.ix_(at, at)]].mean() > 0.98
+            assert 0 < bits[rank].mean() < 1 or rank
 
 
 def test_similar_units_are_those_of_the_analysis(study, units):
@@ -354,10 +373,14 @@ def test_validity_needs_key_and_end(tmp_path):
 def test_size_and_time_are_said_first_and_hold(study, tmp_path, capfd):
     page = write_microscope(study, tmp_path / "out", ["pool5"], ["scene"], top=12)
     said = capfd.readouterr().err
+    most = re.search(r"(\d+) units and at most (\d+) images: (\d+) MB at most", said)
     units, images, size = re.search(r"(\d+) units, (\d+) images: about (\d+) MB", said).groups()
     assert int(units) == 32
     assert int(images) == len(list((tmp_path / "out").rglob("*.webp")))
     assert said.index("units,") < said.index("images and maps")
+    assert most.end() < said.index(f"{units} units,")  # before an index is made
+    assert (most[1], int(most[2])) == (units, len(study.images))
+    assert int(most[3]) >= int(size)
     assert int(size) <= 2
     work = folder._Work(study, tmp_path / "out", {"scene": ["pool5"]}, 12, 240, "", False)
     data = sum(path.stat().st_size for path in (page.parent / "images").rglob("*.webp"))

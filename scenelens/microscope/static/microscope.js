@@ -6,7 +6,7 @@
 const loaded = new Map();  // file -> promise of its data
 let study = null;          // what all pages need
 let arrived = null;        // what the script that has just run has brought
-const state = { mode: "plain", theme: "" };
+const state = { mode: "plain", theme: "", keys: true };
 const main = document.getElementById("main");
 const find = document.getElementById("find");
 
@@ -147,36 +147,55 @@ function axis(n, length, start, stride, points) {
   return found;
 }
 
+const POINTS = 112;  // along each side of a frame, at which the page draws what is lit
+
+/* Which points of an image are lit, as a function of a point's row and column. */
+function litPoints(place, unit, maps, rank) {
+  if (unit.masks) {  // large maps come as bits
+    const from = 8 * Math.ceil(POINTS * POINTS / 8) * rank;
+    return (y, x) => { const bit = from + y * POINTS + x; return (maps[bit >> 3] >> (7 - (bit & 7))) & 1; };
+  }
+  const [high, wide] = place.layer.map, size = place.net.size, from = rank * high * wide, cut = cutOf(unit);
+  const rows = axis(high, size[0], place.layer.start[0], place.layer.stride[0], POINTS);
+  const cols = axis(wide, size[1], place.layer.start[1], place.layer.stride[1], POINTS);
+  const at = (r, c) => maps[from + r * wide + c];
+  return (y, x) => {
+    const [up, down, v] = rows[y], [left, right, u] = cols[x];
+    return (at(up, left) * (1 - u) + at(up, right) * u) * (1 - v) + (at(down, left) * (1 - u) + at(down, right) * u) * v > cut;
+  };
+}
+
 /* Dark where the unit is not above its threshold. */
-function litCanvas(place, maps, rank, cut) {
-  const [high, wide] = place.layer.map, size = place.net.size, points = 112;
-  const rows = axis(high, size[0], place.layer.start[0], place.layer.stride[0], points);
-  const cols = axis(wide, size[1], place.layer.start[1], place.layer.stride[1], points);
-  const canvas = h("canvas", { width: points, height: points, "aria-hidden": "true" });
-  const context = canvas.getContext("2d"), image = context.createImageData(points, points);
-  const from = rank * high * wide;
-  rows.forEach(([up, down, v], y) => cols.forEach(([left, right, u], x) => {
-    const at = (r, c) => maps[from + r * wide + c];
-    const value = (at(up, left) * (1 - u) + at(up, right) * u) * (1 - v) + (at(down, left) * (1 - u) + at(down, right) * u) * v;
-    const k = 4 * (y * points + x);
+function litCanvas(place, unit, maps, rank) {
+  const canvas = h("canvas", { width: POINTS, height: POINTS, "aria-hidden": "true" }), lit = litPoints(place, unit, maps, rank);
+  const context = canvas.getContext("2d"), image = context.createImageData(POINTS, POINTS);
+  for (let y = 0; y < POINTS; y++) for (let x = 0; x < POINTS; x++) {
+    const k = 4 * (y * POINTS + x);
     image.data[k] = image.data[k + 1] = 18; image.data[k + 2] = 22;
-    image.data[k + 3] = value > cut ? 0 : 205;
-  }));
+    image.data[k + 3] = lit(y, x) ? 0 : 205;
+  }
   context.putImageData(image, 0, 0);
   return canvas;
 }
 
+const mapsOf = (unit) => unit.maps || unit.masks ? bytes(unit.maps || unit.masks) : null;
+
+const highestOf = (unit) => unit.top.length ? unit.top[0][1] : 0;
+const thresholdOf = (unit) => unit.threshold === null ? highestOf(unit) / 2 : unit.threshold;
+
+/* The threshold in the steps of the maps, of which the highest peak is 255. */
 function cutOf(unit) {
-  const highest = unit.top.length ? unit.top[0][1] : 0;
-  if (!(highest > 0)) return 255;
-  return 255 * (unit.threshold === null ? .5 : Math.min(1, Math.max(0, unit.threshold / highest)));
+  const highest = highestOf(unit);
+  return highest > 0 ? 255 * Math.min(1, Math.max(0, thresholdOf(unit) / highest)) : 255;
 }
 
 function tile(place, unit, shown, rank, mode, maps) {
   const [row, peak, r, c] = shown, category = words(categoryOf(row));
   const view = h("a", { class: "view", href: link(["", "image", study.images.ids[row]]) },
     picture(place.net, row, category || study.images.ids[row]));
-  if (mode === "lit" && maps) view.append(litCanvas(place, maps, rank, cutOf(unit)));
+  // An image without a map is one of the lowest: it is dark as a whole if its peak is not above the threshold.
+  if (mode === "lit" && maps && rank !== null) view.append(litCanvas(place, unit, maps, rank));
+  else if (mode === "lit" && !(peak > thresholdOf(unit))) view.append(h("span", { class: "dark" }));
   if (mode === "boxed") view.append(boxElement(place, r, c) || "");
   return h("figure", { class: "tile" }, view,
     h("figcaption", { title: study.images.ids[row] }, `${number(peak)} ${category}`));
@@ -214,9 +233,29 @@ function bars(rows) {  // {what, href, share, low, high, chance, amount}
     h("span", { class: "amount" }, one.amount))));
 }
 
+function scrolled(made) {
+  const around = h("div", { class: "scroll" }, made);
+  widths.observe(around);
+  return around;
+}
+
+/* Only what is wider than its place can be scrolled, and only that needs the keys and a name. */
+const widths = new ResizeObserver((seen) => seen.forEach(({ target }) => {
+  let above = target;
+  while (above && !/^H[123]$/.test(above.tagName)) above = above.previousElementSibling;
+  const about = { tabindex: "0", role: "region", "aria-label": above ? `table: ${above.firstChild.textContent}` : "table" };
+  for (const [name, value] of Object.entries(about)) {
+    if (target.scrollWidth > target.clientWidth) target.setAttribute(name, value); else target.removeAttribute(name);
+  }
+}));
+
 function table(head, rows) {
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "table" }, h("table", {}, h("thead", {}, h("tr", {}, head.map((one) => h("th", { scope: "col" }, one)))),
+  return scrolled(h("table", {}, h("thead", {}, h("tr", {}, head.map((one) => h("th", { scope: "col" }, one)))),
     h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell) => h("td", {}, cell)))))));
+}
+
+function facts(rows) {
+  return scrolled(h("table", {}, h("tbody", {}, rows.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))))));
 }
 
 // ---- parts that several views share
@@ -242,11 +281,13 @@ function copyable(text, label) {
 
 function say(text) { document.getElementById("said").textContent = text; }
 
+const keyed = (key) => state.keys ? { title: `key ${key}`, "aria-keyshortcuts": key } : {};
+
 function modes(place, redraw) {
   const known = ["plain", ...(place.layer.map ? ["lit"] : []), ...(place.layer.field ? ["boxed"] : [])];
   if (known.length < 2) return null;
   return h("span", { class: "modes", role: "group", "aria-label": "How images are shown" }, known.map((mode, k) => h("button",
-    { type: "button", "data-mode": mode, "aria-pressed": String(state.mode === mode), title: `key ${k + 1}`, onclick: (event) => {
+    { type: "button", "data-mode": mode, "aria-pressed": String(state.mode === mode), ...keyed(String(k + 1)), onclick: (event) => {
       state.mode = mode;
       for (const one of event.target.parentNode.children) one.setAttribute("aria-pressed", String(one === event.target));
       redraw();
@@ -257,7 +298,7 @@ function isPinned(parts) { return pins().some((one) => one.join("/") === parts.j
 
 function pinButton(parts) {
   const on = isPinned(parts);
-  return h("button", { type: "button", id: "pin", "aria-pressed": String(on), title: "key p", onclick: () => {
+  return h("button", { type: "button", id: "pin", "aria-pressed": String(on), ...keyed("p"), onclick: () => {
     const list = on ? pins().filter((one) => one.join("/") !== parts.join("/")) : [...pins(), parts];
     location.hash = link(address().parts, { pins: pinText(list) });
   } }, on ? "unpin" : "pin");
@@ -322,15 +363,14 @@ async function unitView(place, unit) {
   const { net, layer } = place, name = `${layer.name}:${unit}`, at = [net.name, layer.name, String(unit)];
   const step = (to, text, key, rel) => h("a", { class: "step", rel, title: key, href: unitLink(net.name, layer.name, Math.min(Math.max(to, 0), layer.units - 1)),
     "aria-disabled": to < 0 || to >= layer.units ? "true" : null }, text);
-  const maps = one.maps ? bytes(one.maps) : null;
+  const maps = mapsOf(one);
   const tops = h("div", { class: "tiles" });
   const rest = h("div", { class: "tiles small" }), low = h("div", { class: "tiles small" });
   const redraw = () => {
     const mode = state.mode === "lit" && !maps ? "plain" : state.mode;
     tops.replaceChildren(...one.top.map((shown, k) => tile(place, one, shown, k, mode, maps)));
-    const others = mode === "lit" ? "plain" : mode;
-    rest.replaceChildren(...one.middle.map((shown) => tile(place, one, shown, 0, others)));
-    low.replaceChildren(...one.lowest.map((shown) => tile(place, one, shown, 0, others)));
+    rest.replaceChildren(...one.middle.map((shown, k) => tile(place, one, shown, one.top.length + k, mode, maps)));
+    low.replaceChildren(...one.lowest.map((shown) => tile(place, one, shown, null, mode, maps)));
   };
   redraw();
   const label = one.labels[0];
@@ -536,11 +576,11 @@ function searchView(text) {
 
 async function pinsView() {
   const list = pins();
-  if (!list.length) { page("Pins", heading_here, h("p", {}, "Pin units to compare them: the button or the key p on a unit's page. The address then holds them, so that it can be sent to somebody who has this folder.")); return; }
+  if (!list.length) { page("Pins", heading_here, h("p", {}, "Pin units to compare them, with the button on a unit's page. The address then holds them, so that it can be sent to somebody who has this folder.")); return; }
   const columns = await Promise.all(list.map(async ([n, l, u]) => {
     const place = placeOf(n, l), one = place && (await layerData(place)).units[Number(u)];
     if (!one) return h("section", {}, h("p", { class: "problem" }, `${n}/${l}/${u} is not in this folder.`));
-    const maps = one.maps ? bytes(one.maps) : null, mode = state.mode === "lit" && !maps ? "plain" : state.mode, label = one.labels[0];
+    const maps = mapsOf(one), mode = state.mode === "lit" && !maps ? "plain" : state.mode, label = one.labels[0];
     return h("section", {}, h("h2", {}, dot(place.net), h("a", { href: unitLink(n, l, u) }, `${n} ${l}:${u}`)),
       h("p", {}, label ? `${label.concept}, ${label.type}${label.score === undefined ? "" : `, ${number(label.score)}`}` : "no label", " ",
         h("button", { type: "button", onclick: () => { location.hash = link(["", "pins"], { pins: pinText(list.filter((other) => other.join("/") !== [n, l, u].join("/"))) }); } }, "unpin")),
@@ -554,11 +594,14 @@ async function pinsView() {
 function aboutView() {
   const made = study.made;
   page("About", heading_here, h("p", {}, "Every unit of a study's networks, made with one command and opened from disk. These pages ask nothing of any network."),
-    h("h2", {}, "Where the numbers come from"), table(["", ""], [["study", made.study], ["images", `${made.images.toLocaleString("en")}, of which ${made.skipped} could not be read`],
+    h("h2", {}, "Where the numbers come from"), facts([["study", made.study], ["images", `${made.images.toLocaleString("en")}, of which ${made.skipped} could not be read`],
       ...study.networks.map((net) => [`weights of the ${net.name} network`, h("span", { class: "hash" }, net.weights, net.licence ? h("small", {}, ` (${net.licence})`) : null)]),
       ["command", h("code", {}, made.command || "scenelens.microscope.write_microscope")], ["date", made.date],
       ["versions", Object.entries(made.versions).map(([name, one]) => `${name} ${one}`).join(", ")], ["size", `${(made.bytes / 1e6).toFixed(1)} MB, made in ${made.seconds} s`], ["licences", made.licences]]),
-    h("h2", {}, "Keys"), table(["key", ""], [["← →", "the unit before, the next unit"], ["1 2 3", "plain, lit, boxed"], ["p", "pin or unpin the unit"], ["/", "search"]]),
+    h("h2", {}, "Keys"), table(["key", "what it does"], [["← →", "the unit before, the next unit"], ["1 2 3", "plain, lit, boxed"], ["p", "pin or unpin the unit"], ["/", "search"]]),
+    h("p", {}, h("label", { class: "choice" }, h("input", { type: "checkbox", id: "keys", checked: state.keys, onchange: (event) => { stored("keys", event.target.checked ? "on" : "off"); setKeys(event.target.checked); } }),
+      " Single keys work: 1, 2, 3, p and /")),
+    p("Turn them off if you speak to your computer, or press keys unawares. The browser remembers it for these pages."),
     h("h2", {}, "Words"), p("A unit is one channel of a layer, written pool5:67. Its peak is its highest response on an image. Its threshold is the response that it exceeds at few positions of all images; " +
       "IoU is how well the pixels above it cover those of an annotated concept. Section 3 of the paper looks at units in this way."));
 }
@@ -588,16 +631,21 @@ async function show() {
     missing(error.message);
   }
   if (own !== turn) { show(); return; }
-  if (document.activeElement !== find) { main.querySelector("h1")?.focus({ preventScroll: true }); }
+  if (document.activeElement !== find) {
+    find.value = parts[1] === "search" && parts[0] === "" ? parts.slice(2).join("/") : "";
+    main.querySelector("h1")?.focus({ preventScroll: true });
+  }
 }
 
 function keys(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
   const steps = { ArrowLeft: "a[rel=prev]", ArrowRight: "a[rel=next]" };
   if (event.key in steps) {
+    if (event.shiftKey || event.target.closest("[role=region]")) return;  // these select text, and scroll a wide table
     const to = main.querySelector(steps[event.key]);
     if (to && !to.hasAttribute("aria-disabled")) { event.preventDefault(); location.hash = to.getAttribute("href"); }
-  } else if (event.key === "/") { event.preventDefault(); find.focus(); }
+  } else if (!state.keys) return;  // by the rules for accessible pages (WCAG 2.1.4) a single character can be turned off
+  else if (event.key === "/") { event.preventDefault(); find.focus(); }
   else if (event.key === "p") main.querySelector("#pin")?.click();
   else if (/^[123]$/.test(event.key)) main.querySelectorAll(".modes button")[Number(event.key) - 1]?.click();
 }
@@ -609,20 +657,31 @@ function theme(chosen) {
   state.theme = now;
 }
 
-function stored(value) {  // a browser may refuse to keep anything for a page from disk
-  try { if (value === undefined) return localStorage.getItem("scenelens-theme") || ""; localStorage.setItem("scenelens-theme", value); } catch { /* then the theme is the system's */ }
+function stored(name, value) {  // a browser may refuse to keep anything for a page from disk
+  try { if (value === undefined) return localStorage.getItem(`scenelens-${name}`) || ""; localStorage.setItem(`scenelens-${name}`, value); } catch { /* then a choice lasts as long as the page */ }
   return "";
 }
 
-theme(stored());
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme(stored()));
-document.getElementById("theme").addEventListener("click", () => { const next = state.theme === "dark" ? "light" : "dark"; stored(next); theme(next); });
+function setKeys(on) {
+  state.keys = on;
+  if (on) find.setAttribute("aria-keyshortcuts", "/"); else find.removeAttribute("aria-keyshortcuts");
+}
+
+theme(stored("theme"));
+setKeys(stored("keys") !== "off");
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme(stored("theme")));
+document.getElementById("theme").addEventListener("click", () => { const next = state.theme === "dark" ? "light" : "dark"; stored("theme", next); theme(next); });
 document.addEventListener("keydown", keys);
 let typing = 0;
 find.addEventListener("input", () => {
   clearTimeout(typing);
-  typing = setTimeout(() => { location.hash = link(["", "search", find.value]); }, 150);
+  typing = setTimeout(() => {
+    const to = link(["", "search", find.value]);
+    // One entry of the history for a search, not one for each of its letters.
+    if (address().parts[1] === "search") { history.replaceState(null, "", to); show(); } else location.hash = to;
+  }, 150);
 });
+find.addEventListener("keydown", (event) => { if (event.key === "Enter") main.querySelector("h1")?.focus(); });
 window.addEventListener("hashchange", () => { if (study) { show(); if (document.activeElement !== find) window.scrollTo(0, 0); } });
 
 load("data/study.js").then((value) => {
