@@ -7,7 +7,7 @@ import importlib.resources
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -471,7 +471,7 @@ class _Work:
             "places": [[one_line(name), one_line(layer)] for name, layer in self._places],
             "concepts": _concept_rows(study),
             "images": {
-                "ids": [one_line(image) for image in images.image],
+                "ids": _image_names(images.image),
                 "category": categories.codes.tolist(),
                 "categories": [one_line(name) for name in categories.categories],
                 "source": sources.codes.tolist(),
@@ -536,6 +536,19 @@ class _Work:
             known = None if pd.isna(score) else _rounded(score, 3)
             names[int(one["unit"])] = [one_line(one["concept"]), one_line(one["type"]), known, same]
         return names
+
+
+def _image_names(ids: Iterable[str]) -> list[str]:
+    """The names of images in addresses; one whose line was used before has its row behind it.
+
+    >>> _image_names(["a", "b", "a\u200b"])
+    ['a', 'b', 'a (2)']
+    """
+    first: dict[str, int] = {}
+    names = [one_line(image) for image in ids]
+    return [
+        name if first.setdefault(name, row) == row else f"{name} ({row})" for row, name in enumerate(names)
+    ]
 
 
 def _opened(study: Study) -> str:

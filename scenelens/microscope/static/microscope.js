@@ -209,7 +209,7 @@ function histogram(unit) {
   const width = 420, height = 120, most = Math.log1p(Math.max(...counts)), step = width / counts.length;
   const said = `Peaks on ${plural(n, "image")}, from ${number(low)} to ${number(high)}.` + (unit.threshold === null ? "" :
     ` Threshold ${number(unit.threshold)}: ${plural(over, "image")} (${percent(over / n)}) have a higher peak.`);
-  const made = h("svg", { viewBox: `0 0 ${width} ${height + 18}`, role: "img", "aria-label": said },
+  const made = h("svg", { viewBox: `0 -16 ${width} ${height + 34}`, role: "img", "aria-label": said },
     counts.map((count, k) => count ? h("rect", { class: "bar", x: k * step + .5, width: step - 1,
       y: height - height * Math.log1p(count) / most, height: height * Math.log1p(count) / most }) : null),
     h("line", { class: "axis", x1: 0, x2: width, y1: height, y2: height }),
@@ -217,7 +217,7 @@ function histogram(unit) {
   if (unit.threshold !== null && high > low) {
     const x = width * Math.min(1, Math.max(0, (unit.threshold - low) / (high - low)));
     made.append(h("line", { class: "over", x1: x, x2: x, y1: 0, y2: height }),
-      h("text", { x: x + (x > width / 2 ? -4 : 4), y: 10, "text-anchor": x > width / 2 ? "end" : "start" }, `threshold ${number(unit.threshold)}`));
+      h("text", { x, y: -5, "text-anchor": x < 50 ? "start" : x > width - 50 ? "end" : "middle" }, `threshold ${number(unit.threshold)}`));
   }
   return [made, h("p", { class: "soft" }, h("small", {}, `${said} Heights are logarithms of counts.`))];
 }
@@ -255,7 +255,7 @@ function table(head, rows) {
 }
 
 function facts(rows) {
-  return scrolled(h("table", {}, h("tbody", {}, rows.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))))));
+  return scrolled(h("table", { class: "facts" }, h("tbody", {}, rows.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))))));
 }
 
 // ---- parts that several views share
@@ -401,8 +401,8 @@ async function unitView(place, unit) {
 function labelPart(one) {
   if (!one.labels.length) return [h("h2", {}, "Labels"), h("p", { class: "soft" }, "No source names this unit.")];
   const source = (row) => row.by ? `automatic, by ${row.by === "iou" ? "IoU" : "AP"}` : row.who;
-  return [h("h2", {}, "Labels"), table(["source", "name", "type", "score", "same name", "precision"], one.labels.map((row) => [source(row),
-    h("a", { href: link(["", "concept", row.concept]) }, row.names && row.same_name < .95 ? row.names : row.concept), row.type,
+  return [h("h2", {}, "Labels"), table(["source", "name", "type", "score", "same name", "precision"], one.labels.map((row) => [h("span", { class: "brief" }, source(row)),
+    h("a", { class: "brief", href: link(["", "concept", row.concept]) }, row.names && row.same_name < .95 ? row.names : row.concept), row.type,
     row.score === undefined ? "" : [number(row.score), row.chance ? h("small", {}, ` (chance ${number(row.chance)})`) : null],
     row.same_name === undefined ? "" : percent(row.same_name),
     row.precision === undefined ? "" : [percent(row.precision), h("small", {}, ` ${between(row.low, row.high)}, n = ${row.n}`)]])),
@@ -423,7 +423,7 @@ function fieldPart(place, one) {
   const { layer } = place, field = one.field;
   if (!layer.map) return null;
   const head = h("h2", {}, "Receptive field");
-  if (!field || !field.map) return [head, h("p", { class: "soft" }, h("small", {}, layer.field ? `It could see ${side(layer.field)} px at most. ` : "", field && field.reason ? `Not measured: ${field.reason}` : "What it uses was not measured; scenelens atlas does it."))];
+  if (!field || !field.map) return [head, h("p", { class: "soft" }, h("small", {}, layer.field ? `It could see ${side(layer.field)} px at most. ` : "", field && field.reason ? `Not measured: ${field.reason}` : "What it uses was not measured: the command scenelens atlas does it."))];
   const values = bytes(field.map), n = field.side, canvas = h("canvas", { class: "field", width: n, height: n, role: "img",
     "aria-label": `Measured receptive field, ${number(field.size)} px, within the ${number(field.box)} px that the unit could see` });
   const context = canvas.getContext("2d"), image = context.createImageData(n, n);
@@ -440,11 +440,11 @@ function fieldPart(place, one) {
 function similarPart(net, one) {
   if (!one.similar.length) return null;
   const names = [...new Set(one.similar.map((row) => row[0]))];
-  return [h("h2", {}, "Units that respond to the same images"), names.map((name) => [h("h3", {}, name === net.name ? "in this network" : `in the ${name} network`),
+  return [h("h2", {}, "Units that respond to the same images"), h("div", { class: "beside" }, names.map((name) => h("div", {}, h("h3", {}, name === net.name ? "in this network" : `in the ${name} network`),
     table(["unit", "r", "name"], one.similar.filter((row) => row[0] === name).map(([n, l, u, r]) => {
       const place = placeOf(n, l), label = place && named(place, u);
-      return [place ? h("a", { href: unitLink(n, l, u) }, `${l}:${u}`) : `${l}:${u}`, r.toFixed(2), label ? label[0] : "–"];
-    }))])];
+      return [place ? h("a", { href: unitLink(n, l, u) }, `${l}:${u}`) : `${l}:${u}`, r.toFixed(2), label ? h("span", { class: "brief" }, label[0]) : "–"];
+    })))))];
 }
 
 function effectPart(one) {
