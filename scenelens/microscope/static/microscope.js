@@ -126,7 +126,7 @@ function boxOf(place, row, col) {
 function boxElement(place, row, col, label) {
   const found = boxOf(place, row, col);
   if (!found) return null;
-  const spot = h("span", { class: "spot", style: { top: `${100 * found.at[0]}%`, left: `${100 * found.at[1]}%` } }, label ? h("b", {}, label) : null);
+  const spot = h("span", { class: found.at[1] > .85 ? "spot late" : "spot", style: { top: `${100 * found.at[0]}%`, left: `${100 * found.at[1]}%` } }, label ? h("b", {}, label) : null);
   if (found.whole) return spot;
   const style = { top: `${100 * found.low[0]}%`, left: `${100 * found.low[1]}%`,
     height: `${100 * (found.high[0] - found.low[0])}%`, width: `${100 * (found.high[1] - found.low[1])}%` };
@@ -266,7 +266,8 @@ function card(place, unit, extra) {
   const name = named(place, unit), label = `${place.layer.name}:${unit}`;
   return h("a", { class: "card", href: unitLink(place.net.name, place.layer.name, unit), style: tone(place.net) },
     h("span", { class: "quad" }, (place.layer.tops[unit] || []).map((row) => picture(place.net, row, ""))),
-    h("span", { class: "words" }, h("span", {}, h("b", {}, extra ? label : unit), " ", h("span", { class: "concept" }, name ? name[0] : "–")),
+    extra ? h("b", { class: "label" }, label) : null,
+    h("span", { class: "words" }, h("span", {}, extra ? null : [h("b", {}, unit), " "], h("span", { class: "concept" }, name ? name[0] : "–")),
       h("span", { class: "score" }, name && name[2] !== null ? number(name[2]) : "")));
 }
 
@@ -571,7 +572,7 @@ function searchView(text) {
     classes.length ? [h("h2", {}, "Classes"), h("p", {}, classes.slice(0, 40).map(([net, one]) => `${words(one)} (${net.name} network)`).join(" · "))] : null,
     images.length ? [h("h2", {}, `Images${images.length >= 200 ? ", the first 200" : ""}`), h("div", { class: "tiles" }, images.slice(0, 200).map((row) => h("figure", { class: "tile" },
       h("a", { class: "view", href: link(["", "image", study.images.ids[row]]) }, tileOf(row)),
-      h("figcaption", {}, study.images.ids[row]))))] : null);
+      h("figcaption", { title: study.images.ids[row] }, study.images.ids[row].split("/").pop()))))] : null);
 }
 
 async function pinsView() {
