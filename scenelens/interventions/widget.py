@@ -199,6 +199,6 @@ def _bars(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         bar = f'<div style="background:#0072b2;height:10px;width:{round(160 * row["now"])}px"></div>'
         name = html.escape(words(row["class"]), quote=True)
-        cells = (name, bar, f"{percent(row['now'])}", f"with all units {percent(row['whole'])}")
+        cells = (name, bar, percent(row["now"]), f"with all units {percent(row['whole'])}")
         lines.append("".join(f'<td style="padding:0 8px 0 0">{cell}</td>' for cell in cells))
     return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

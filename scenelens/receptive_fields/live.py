@@ -241,5 +241,5 @@ class _FieldExplorer(UnitBrowser):
 
     def _lit(self, field: EmpiricalRF) -> str:
         share = self.region(field).mean()
-        said = "less than 1%" if 0 < share < 0.01 else f"{percent(share)}"
+        said = "less than 1%" if 0 < share < 0.01 else percent(share)
         return f"{said} of the image is lit at {percent(self.threshold)} of the peak or more"

@@ -58,7 +58,7 @@ def zipf(found: Emergence, names: int = 8) -> Plate:
         y = 0.25 + 0.2 * k
         plate.words(4.75, y, fit(row.object, 1.1), size=SMALL)
         plate.words(6.45, y, f"{row.instances:,}", size=SMALL, ha="right")
-        plate.words(7.05, y, f"{percent(row.share)}", size=SMALL, color=SOFT, ha="right")
+        plate.words(7.05, y, percent(row.share), size=SMALL, color=SOFT, ha="right")
     of = "of images" if found.seen.known is None else "of their sets"
     plate.words(7.05, 0.25 + 0.2 * min(names, len(shown)), of, size=SMALL, color=SOFT, ha="right")
     return plate
