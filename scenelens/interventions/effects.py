@@ -289,14 +289,14 @@ class _Plan:
         judges, chooses = np.flatnonzero(images.judges), np.flatnonzero(~images.judges)
         asked = _Asked(passes, classes, judges)
         n_units = len(passes.high)
-        with Announcer(progress).bar(0, "units switched off") as bar:
-            asked.bar = bar
-            # Every unit alone, on both halves: one half chooses the units of a category, the other judges.
+        announcer = Announcer(progress)
+        # Every unit alone, on both halves: one half chooses the units of a category, the other judges.
+        with announcer.bar(n_units * len(chooses), "each unit switched off") as asked.bar:
             fell = np.stack([asked.fell(unit, chooses) for unit in range(n_units)])
-            by_effect = _ranks_by_effect(fell, classes[chooses], np.arange(n_units))
-            runs, units = _runs(
-                {"label": self.by_label, "effect": by_effect}, self.ks, self.draws, n_units, self.seed
-            )
+        by_effect = _ranks_by_effect(fell, classes[chooses], np.arange(n_units))
+        ranks = {"label": self.by_label, "effect": by_effect}
+        runs, units = _runs(ranks, self.ks, self.draws, n_units, self.seed)
+        with announcer.bar(len(units) * len(judges), "sets of units switched off") as asked.bar:
             for row, some in zip(runs.itertuples(), units, strict=True):
                 asked.ask(some, passes.high[list(some)] if row.on else 0.0)
         arrays = {

@@ -31,7 +31,7 @@ _TAGS = re.compile(r"<[^>]*>")
 _NUMBER = re.compile(r"^(\d\d)(?:_(\d))?_")
 _MARKUP = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
 # A line of a progress bar; a sentence that says how long something takes.
-_BAR = re.compile(r"\d+%\||\d+(?:/\d+)? ?\[\d\d:|\bit/s\b")
+_BAR = re.compile(r"\d+%\||\d+(?:/\d+)?(?: [^\W\d]+)? ?\[\d\d:|\bit/s\b")
 _OUTLOOK = re.compile(r"\btakes (?:up to )?about \d| to go, about \d")
 #: A data frame as `scenelens.shown_tables` writes it. Its rules are for JupyterLab; the page has its own.
 _TABLE = re.compile(rf'<div class="{TABLE_CLASS}"><style>[^<]*</style>(.*)</div>', re.DOTALL)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from scenelens.errors import SceneLensError
-from scenelens.retraining import command, measuring, read_retraining
+from scenelens.retraining import command, edit_effects, measuring, read_retraining
 from scenelens.retraining.plan import _plan
 from scenelens.sceneworld import training
 from scenelens.sceneworld.tasks import named_task
@@ -82,7 +82,9 @@ def test_what_is_there_is_measured_once_and_written(trained, tmp_path, made_up_m
     assert tables.networks.classes.tolist() == [24, 24, 24, 3]
     assert tables.networks.held_out_right.tolist() == [150] * 4
     (edit,) = tables.edits.to_dict("records")
-    assert (edit["object"], edit["units"], edit["units_difference"], edit["seeds"]) == ("cat", 3, 1.5, 2)
+    assert (edit["object"], edit["units"]) == ("cat", 3)
+    units = edit_effects(tables).set_index("measure").loc["units"]
+    assert (units.change, len(units.before)) == (1.5, 2)
     card = json.loads((trained / "more_frequent_cat.json").read_text("utf-8"))
     about = tables.about["runs"]["more_frequent_cat"]
     assert about["weights"] == card["weights_hash"]
@@ -127,7 +129,7 @@ def test_another_machine_goes_on_with_the_tables_alone(trained, tmp_path, made_u
     ]  # fmt: skip
     kept = after.networks[after.networks.run != "unchanged_2"].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, before.networks)
-    assert after.edits.seeds.tolist() == [3]
+    assert edit_effects(after).before.map(len).tolist() == [3, 3]
     assert after.edits.units.tolist() == before.edits.units.tolist()
     assert after.about["runs"]["task_light"] == before.about["runs"]["task_light"]
     assert set(after.about["runs"]) == set(after.networks.run)

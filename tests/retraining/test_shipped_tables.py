@@ -64,7 +64,10 @@ def test_the_networks_that_come_with_the_package_are_those_that_were_measured(sh
         layers = study.networks[name].layers
         row = shipped.networks.set_index("run").loc[run]
         assert card["held_out"]["top1"] == pytest.approx(row.held_out_right / row.held_out)
-        assert (row.classes, row.units) == (len(card["classes"]), int(layers.units[layers.layer == "pool5"].iloc[0]))
+        assert (row.classes, row.units) == (
+            len(card["classes"]),
+            int(layers.units[layers.layer == "pool5"].iloc[0]),
+        )
 
 
 def test_the_networks_that_come_with_the_package_are_small():

@@ -158,6 +158,7 @@ def test_progress_bars_and_their_lines_are_no_part_of_a_page():
         "c": {"model_name": "HTMLModel", "state": {"value": "7/7"}},
     }
     said = "\rabc:  10%|#   | 1/7 [00:01<00:09]\rabc: 100%|####| 7/7 [00:09<00:00]\na warning\n"
+    said += "\runits: 0 images [00:00, ? images/s]\runits: 150 images [01:32, 328.83 images/s]\n"
     made = notebook(
         cell(
             new_output(
