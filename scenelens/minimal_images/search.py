@@ -54,7 +54,7 @@ class MinimalImage:
     regions : Regions
         The segments.
     steps : pandas.DataFrame
-        One row per removal and one before all: ``step`` (from 0), ``removed`` (a segment's number, -1 at
+        One row per removal and one before all: ``step`` (from 0), ``removed`` (a segment's number, missing at
         step 0), ``name`` (of the segment), ``score`` (the class's probability, 0..1), ``rank`` (of the class,
         from 1), ``predicted`` (the most probable class), ``correct`` (bool), ``share`` (of the pixels whose
         segments are kept, 0..1). If the last removal broke the rule, the minimal image keeps its segment.
@@ -117,7 +117,7 @@ class MinimalImage:
         if not 0 <= step < len(self.steps):
             raise SceneLensError(f"there is no step {step}: the search has steps 0 to {len(self.steps) - 1}.")
         kept = np.ones(len(self.regions), bool)
-        kept[self.steps.removed.to_numpy()[1 : step + 1]] = False
+        kept[self.steps.removed[1 : step + 1].to_numpy(int)] = False
         return kept
 
     def __str__(self) -> str:
@@ -397,7 +397,7 @@ def _steps(cut: CutImage, search: _Search) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "step": np.arange(len(gone)),
-            "removed": [-1, *removed],
+            "removed": pd.array([pd.NA, *removed], "Int64"),
             "name": ["", *(cut.regions.names[segment] for segment in removed)],
             "score": scores.score,
             "rank": scores.rank,
