@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from scenelens.microscope import write_microscope
 from scenelens.sentences import one_line
 from tests.browser.barriers import barriers
+from tests.browser.waiting import until
 from tests.hostile_names import NAMES, hostile_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -61,14 +62,14 @@ class Watched:
     def open(self, place: str) -> Watched:
         self.page.goto("about:blank")
         self.page.goto(self.index + place)
-        self.page.wait_for_function("document.title !== 'Microscope'")
+        until(self.page, "document.title !== 'Microscope'")
         return self
 
     def title(self) -> str:
         return self.page.locator("h1").inner_text()
 
     def wait(self, words: str) -> None:
-        self.page.wait_for_function("words => document.title.startsWith(words)", arg=words)
+        until(self.page, "words => document.title.startsWith(words)", arg=words)
 
 
 @pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide", "narrow"])
@@ -102,7 +103,7 @@ def test_hostile_names_are_there_to_be_read(seen):
     assert "img src=x" in shown or "script" in shown or "iframe" in shown
     image = seen.open("#scene/pool5/3").page.locator("a.view").first
     image.click()
-    seen.page.wait_for_function("location.hash.startsWith('#/image/')")
+    until(seen.page, "location.hash.startsWith('#/image/')")
     seen.page.locator(".view.big img").wait_for()
     assert "<img src=x" in seen.title()
     assert seen.did == []
@@ -114,17 +115,17 @@ def test_keys_lead_from_unit_to_unit(seen):
     seen.page.keyboard.press("ArrowRight")
     seen.wait("pool5:1 ")
     seen.page.keyboard.press("p")
-    seen.page.wait_for_function("location.hash.includes('pins=scene/pool5/1')")
+    until(seen.page, "location.hash.includes('pins=scene/pool5/1')")
     seen.page.keyboard.press("ArrowRight")
     seen.wait("pool5:2 ")
     assert "pins=scene/pool5/1" in seen.page.url  # the comparison stays in the address
-    seen.page.wait_for_function("document.activeElement.tagName === 'H1'")  # a screen reader goes on there
+    until(seen.page, "document.activeElement.tagName === 'H1'")  # a screen reader goes on there
     seen.page.keyboard.press("2")
     # Twelve images with the highest peaks, and six of the middle; those with the lowest need no map.
-    seen.page.wait_for_function("document.querySelectorAll('.view canvas').length === 12 + 6")
+    until(seen.page, "document.querySelectorAll('.view canvas').length === 12 + 6")
     assert seen.page.locator(".view .dark").count() == 6
     seen.page.keyboard.press("3")
-    seen.page.wait_for_function("document.querySelectorAll('.view .box, .view .spot').length > 12")
+    until(seen.page, "document.querySelectorAll('.view .box, .view .spot').length > 12")
     assert seen.did == []
 
 
@@ -155,7 +156,7 @@ def test_arrows_scroll_a_wide_table_and_keep_the_unit(seen):
     assert "table: Labels" in names
     tables.first.focus()
     seen.page.keyboard.press("ArrowRight")
-    seen.page.wait_for_function("document.activeElement.scrollLeft > 0")
+    until(seen.page, "document.activeElement.scrollLeft > 0")
     assert seen.page.url.endswith("#scene/pool5/3")
     assert seen.did == []
 

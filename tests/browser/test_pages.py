@@ -18,6 +18,7 @@ from scenelens.workbook.running import _WIDGET_STATE, WIDGET_VIEW, Run
 from scenelens.workbook.style import Plate
 from scenelens.workbook.widgets.steps import _Steps
 from tests.browser.barriers import barriers
+from tests.browser.waiting import until
 
 pytestmark = pytest.mark.browser
 NARROW, WIDE = 390, 1280
@@ -93,7 +94,7 @@ def test_nothing_is_wider_than_the_window_and_a_wide_table_scrolls(page, folder)
     assert inside
     table.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("before => document.querySelector('.scroll').scrollLeft > before", arg=before)
+    until(page, "before => document.querySelector('.scroll').scrollLeft > before", arg=before)
 
 
 def test_a_figure_is_enlarged_and_let_go_with_mouse_and_keyboard(page, folder):
@@ -167,11 +168,11 @@ STILL = "document.querySelector('.moving img').currentSrc === document.querySele
 
 def test_a_reader_can_stop_the_moving_picture_and_let_it_move_again(page, folder):
     page.goto((folder / "index.html").as_uri())
-    page.wait_for_function(f"() => !({STILL})")
+    until(page, f"() => !({STILL})")
     page.get_by_role("button", name="Stop").click()
-    page.wait_for_function(f"() => {STILL}")
+    until(page, f"() => {STILL}")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function(f"() => !({STILL})")
+    until(page, f"() => !({STILL})")
 
 
 def test_nothing_moves_for_a_reader_who_wants_nothing_to_move(chromium, folder):
@@ -201,12 +202,8 @@ def test_the_contents_lead_to_sections_and_say_which_one_is_read(page, folder):
     if page.viewport_size["width"] == NARROW:
         page.get_by_text("Contents", exact=True).click()
     page.locator(".contents:visible").get_by_role("link", name="Part 2").click()
-    page.wait_for_function(
-        "() => Math.abs(document.getElementById('Part-2').getBoundingClientRect().top) < 140"
-    )
-    page.wait_for_function(
-        "() => document.querySelector('.contents [aria-current]')?.textContent === 'Part 2'"
-    )
+    until(page, "() => Math.abs(document.getElementById('Part-2').getBoundingClientRect().top) < 140")
+    until(page, "() => document.querySelector('.contents [aria-current]')?.textContent === 'Part 2'")
 
 
 def test_a_word_is_found_in_all_notebooks(page, folder):
@@ -217,14 +214,12 @@ def test_a_word_is_found_in_all_notebooks(page, folder):
     else:
         page.locator("header input").fill("zebra")
         page.keyboard.press("Enter")
-    page.wait_for_function(
-        "() => document.getElementById('found')?.textContent === '2 sections with “zebra”'"
-    )
+    until(page, "() => document.getElementById('found')?.textContent === '2 sections with “zebra”'")
     titles = page.locator("#results a").all_inner_texts()
     assert titles == ["03.2 Two · Zebra <b>", "02 One · Last"]  # what has it in its title comes first
     assert page.locator("#results mark").first.inner_text() == "zebra"
     page.locator("#results a").nth(1).click()
-    page.wait_for_function("() => location.hash === '#Last'")
+    until(page, "() => location.hash === '#Last'")
     page.goto((folder / "search.html").as_uri() + "#q=%3Cimg%20src%3Dx%3E")
     assert page.locator("#found").inner_text() == "No section has “<img src=x>”."
 
