@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 
 from scenelens.microscope import write_microscope
 from scenelens.sentences import one_line
@@ -52,12 +52,16 @@ class Watched:
         own = folder.as_uri()
         inside = (f"{own}/", "data:")
         page.on("request", lambda one: None if one.url.startswith(inside) else self.did.append(one.url))
-        page.on("requestfailed", lambda one: self.did.append(f"failed: {one.url}"))
+        page.on("requestfailed", self._failed)
         page.on(
             "console", lambda one: self.did.append(one.text) if one.type in ("error", "warning") else None
         )
         page.on("pageerror", lambda error: self.did.append(str(error)))
         page.on("dialog", lambda dialog: (self.did.append(dialog.message), dialog.dismiss()))
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # that is an image which the next view did not wait for
+            self.did.append(f"failed: {request.url}")
 
     def open(self, place: str) -> Watched:
         self.page.goto("about:blank")
