@@ -61,8 +61,8 @@ const plural = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "
 const enc = encodeURIComponent;
 function dec(text) { try { return decodeURIComponent(text); } catch { return text; } }
 
-function address() {
-  const [path, query] = location.hash.slice(1).split("?");
+function address(hash = location.hash) {
+  const [path, query] = hash.slice(1).split("?");
   const values = {};
   for (const pair of (query || "").split("&")) if (pair) {
     const at = pair.indexOf("=");
@@ -644,7 +644,8 @@ function keys(event) {
   if (event.key in steps) {
     if (event.shiftKey || event.target.closest("[role=region]")) return;  // these select text, and scroll a wide table
     const to = main.querySelector(steps[event.key]);
-    if (to && !to.hasAttribute("aria-disabled")) { event.preventDefault(); location.hash = to.getAttribute("href"); }
+    // The link may be older than the last pin, which is in the address already.
+    if (to && !to.hasAttribute("aria-disabled")) { event.preventDefault(); location.hash = link(address(to.getAttribute("href")).parts); }
   } else if (!state.keys) return;  // by the rules for accessible pages (WCAG 2.1.4) a single character can be turned off
   else if (event.key === "/") { event.preventDefault(); find.focus(); }
   else if (event.key === "p") main.querySelector("#pin")?.click();
