@@ -125,7 +125,7 @@ def _value(value: float, unit: str) -> str:
 
     >>> _value(0.131, "share"), _value(31.25, "pixels"), _value(-0.131, "r")
     ('13%', '31.2 px', '-0.13')
-    >>> _value(0.9985, "share"), _value(1.0, "share")
+    >>> _value(0.9984, "share"), _value(1.0, "share")
     ('99.8%', '100%')
     """
     if unit == "share":

@@ -247,8 +247,9 @@ def _widget_errors(notebook: NotebookNode) -> Iterator[str]:
             elif _TRACEBACK in output.get("text", ""):
                 yield f"an Output widget shows a traceback: {_last_line(output['text'])}"
         if ERROR_CLASS in state.get("_dom_classes", ()) and state.get("value"):
-            # The status line is HTML: the sentence in bold, then the traceback in <details>.
-            text = html.unescape(_TAGS.sub(" ", state["value"].partition("<details")[0])).strip()
+            # The status line is HTML: a sign and the sentence in bold, then advice, then the traceback.
+            sentence = state["value"].partition("<details")[0].partition("</b>")[0]
+            text = html.unescape(_TAGS.sub(" ", sentence)).strip().removeprefix("⚠").strip()
             yield f"a widget's status line shows an error: {text}"
 
 
