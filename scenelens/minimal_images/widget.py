@@ -229,8 +229,9 @@ def _numbered(frame: np.ndarray, regions: Regions, kept: tuple[bool, ...], looke
     picture[removed] = 0.25 * picture[removed] + 0.75 * 245
     picture[find_boundaries(numbers, mode="inner")] = 255
     if looked_at >= 0:
-        picture[_ring(numbers == looked_at, 3, 6)] = 255  # white within black is seen on any photograph
-        picture[_ring(numbers == looked_at, 0, 3)] = 0
+        depth = _depth(numbers == looked_at)
+        picture[(depth > 3) & (depth <= 6)] = 255  # white within black is seen on any photograph
+        picture[(depth > 0) & (depth <= 3)] = 0
     page = Image.fromarray(picture.round().clip(0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(page)
     for segment in range(len(regions)):
@@ -240,16 +241,15 @@ def _numbered(frame: np.ndarray, regions: Regions, kept: tuple[bool, ...], looke
     return np.asarray(page)
 
 
-def _ring(mask: np.ndarray, least: float, most: float) -> np.ndarray:
-    """The pixels of a segment at a distance from its border of more than `least`, at most `most` pixels."""
-    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    return (depth > least) & (depth <= most)
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """How far each pixel of a segment is from the segment's border, in pixels; 0 outside of it."""
+    # Padded, because the border of the image is a border of the segment too.
+    return cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
 
 
 def _inside(mask: np.ndarray) -> tuple[int, int]:
     """Return (row, col) of the point of a segment that is farthest from its border: its number fits there."""
-    # Padded, because the border of the image is a border of the segment too.
-    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    depth = _depth(mask)
     y, x = np.unravel_index(int(depth.argmax()), depth.shape)
     return int(y), int(x)
 

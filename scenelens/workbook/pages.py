@@ -161,9 +161,9 @@ def _moving_picture() -> dict[str, str] | None:
     It moves, unless the reader wants nothing to move: for them there is a still one.
     """
     try:
-        words = json.loads((_MOVING.parent / f"{_MOVING.name}.json").read_bytes())
+        words = json.loads(_MOVING.with_name(f"{_MOVING.name}.json").read_bytes())
         files = {
-            name: (_MOVING.parent / f"{_MOVING.name}{ending}.webp").read_bytes()
+            name: _MOVING.with_name(f"{_MOVING.name}{ending}.webp").read_bytes()
             for name, ending in (("moving", ""), ("still", "_still"))
         }
     except OSError:
