@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import traitlets
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from scenelens.errors import SceneLensError
 from scenelens.interventions.effects import AblationEffects
 from scenelens.minimal_images import CutImage, simplify
 from scenelens.networks import ablate
 from scenelens.sentences import one_line, percent, words
+from scenelens.workbook import HAIR, SOFT
 
 _SIDE, _GAP = 400, 10  # pixels of a picture, and between the two
 _TOP = 5  # classes whose scores are shown
+_HINT = "The minimal image of the network\nas it is now: not searched for yet"
 _MOST = 20  # units of a category that can be switched off
 
 
@@ -161,6 +163,8 @@ class _LiveAblation(traitlets.HasTraits):
             if pixels is not None:
                 shown = Image.fromarray(pixels).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
                 page.paste(shown, (left, 0))
+        if known is None:
+            _write_hint(page)
         return np.asarray(page)
 
     def describe(self) -> str:
@@ -184,3 +188,11 @@ class _LiveAblation(traitlets.HasTraits):
         name = one_line(self.offered().get(self.unit, ""))
         called = f" ({words(name)})" if name else ""
         return f" · {self.found.layer}:{self.unit}{called} is {'off' if self.unit in self.off else 'on'}"
+
+
+def _write_hint(page: Image.Image) -> None:
+    """Say in the empty half of the picture what will stand there: a search takes seconds, so a reader asks."""
+    draw, left = ImageDraw.Draw(page), _SIDE + _GAP
+    draw.rectangle((left, 0, left + _SIDE - 1, _SIDE - 1), outline=HAIR)
+    place = (left + _SIDE / 2, _SIDE / 2)
+    draw.text(place, _HINT, fill=SOFT, font=ImageFont.load_default(16), anchor="mm", align="center")
