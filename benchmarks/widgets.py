@@ -21,7 +21,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import TimeoutError, sync_playwright
+from playwright.sync_api import Error, TimeoutError, sync_playwright
 
 from benchmarks.workbook import machine
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, KERNEL
@@ -103,7 +103,11 @@ def measure(page: NotebookPage, widget: Widget, moves: int) -> Times:
     page.page.locator(widget.picture).first.wait_for()
     rows = []
     for turn in range(moves + 2):
-        rows.append(page.page.evaluate(MOVE, [widget.control, widget.picture, turn]))
+        try:
+            rows.append(page.page.evaluate(MOVE, [widget.control, widget.picture, turn]))
+        except Error as error:  # its first line says what happened, the others where
+            reason = error.message.splitlines()[0].removeprefix("Page.evaluate: Error: ")
+            raise AssertionError(f"{reason} at move {turn + 1}") from error
         page.page.wait_for_timeout(widget.look)
     return rows[2:]
 
@@ -124,6 +128,7 @@ def run(study: str, chosen: dict[str, Widget], moves: int) -> tuple[dict[str, Ti
                 try:
                     page.open(lab.serve(path)).run_all(3600)
                     times[name] = measure(page, widget, moves)
+                    tell(table({name: times[name]}))
                 except AssertionError as error:  # the cell failed
                     missing[name] = str(error).strip().splitlines()[-1]
                 except TimeoutError:  # the study cannot answer, so the cell shows a sentence and no widget
@@ -132,6 +137,13 @@ def run(study: str, chosen: dict[str, Widget], moves: int) -> tuple[dict[str, Ti
                     page.close()
         browser.close()
     return times, missing
+
+
+def tell(found: pd.DataFrame) -> None:
+    """Print a table's rows; each widget's when it is measured, as all of them take minutes."""
+    for row in found.itertuples():
+        met = "met" if row.median <= MEDIAN and row.p95 <= P95 else ""
+        print(f"  {row.widget:<32} median {row.median:6.0f}   p95 {row.p95:6.0f}   {met}", flush=True)
 
 
 def table(times: dict[str, Times]) -> pd.DataFrame:
@@ -157,9 +169,6 @@ def main() -> None:
     study = str(Path(options.study).resolve()) if Path(options.study).exists() else options.study
     times, missing = run(study, {name: WIDGETS[name] for name in options.widgets}, options.moves)
     found = table(times)
-    for row in found.itertuples():
-        met = "met" if row.median <= MEDIAN and row.p95 <= P95 else ""
-        print(f"  {row.widget:<32} median {row.median:6.0f}   p95 {row.p95:6.0f}   {met}")
     for name, why in missing.items():
         print(f"  {name:<32} not measured: {why}")
     print(f"wanted: median {MEDIAN}, p95 {P95}")

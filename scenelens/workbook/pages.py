@@ -52,7 +52,8 @@ _POLICY = (
 )
 # A notebook's front: its title, section of the paper, minutes and goals.
 _TITLE = re.compile(r"^#\s+(.+)$", re.MULTILINE)
-_SECTION = re.compile(r"\b[Ss]ections?\s+([\d.]*\d)")
+_PLACE = re.compile(r"^([^#\n]*\S) · (?:about )?\d+ min", re.MULTILINE)
+_SECTION = re.compile(r"^Sections?\s+([\d.]*\d)", re.MULTILINE)
 _MINUTES = re.compile(r"\b(\d+)\s*min")
 _ITEM = r"\s*(?:[-*]|\d+\.)\s"
 _BULLET = re.compile(rf"^{_ITEM}+(.+(?:\n(?!{_ITEM}).*\S.*)*)$", re.MULTILINE)
@@ -273,7 +274,7 @@ def _card(run: Run, folder: Path) -> dict[str, Any]:
 
 
 def _read_front(notebook: NotebookNode, name: str) -> dict[str, Any]:
-    """Read title, section, minutes and goals from the markdown before the first code cell.
+    """Read title, place, section, minutes and goals from the markdown before the first code cell.
 
     Parameters
     ----------
@@ -285,15 +286,17 @@ def _read_front(notebook: NotebookNode, name: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``title`` (the first ``# heading``), ``section`` (of the paper, such as '3.1', or ''), ``minutes``
-        (int, 0 if the notebook does not say) and ``goals`` (the first list, a list of str).
+        ``title`` (the first ``# heading``), ``place`` (what it is about, in its own words, such as 'All
+        claims of the paper', or ''), ``section`` (of the paper, such as '3.1', or ''), ``minutes`` (int, 0
+        if the notebook does not say) and ``goals`` (the first list, a list of str).
 
     Examples
     --------
     >>> from nbformat.v4 import new_markdown_cell, new_notebook
     >>> text = "# Two networks\\n\\nSection 2 of the paper · 25 minutes\\n\\n- see *both* networks"
     >>> _read_front(new_notebook(cells=[new_markdown_cell(text)]), "02_two_networks")
-    {'title': '02 Two networks', 'section': '2', 'minutes': 25, 'goals': ['see both networks']}
+    {'title': '02 Two networks', 'place': 'Section 2 of the paper', 'section': '2', 'minutes': 25,
+     'goals': ['see both networks']}
     """
     text = _opening(notebook)
     title = _TITLE.search(text)
@@ -301,6 +304,7 @@ def _read_front(notebook: NotebookNode, name: str) -> dict[str, Any]:
     return {
         # As the notebooks call each other: "03.2 Receptive fields".
         "title": f"{number} {plain(title[1])}".strip() if title else name,
+        "place": _first(_PLACE, text),
         "section": _first(_SECTION, text),
         "minutes": int(_first(_MINUTES, text) or 0),
         "goals": [plain(goal) for goal in _BULLET.findall(_first_list(text))],

@@ -174,8 +174,14 @@ def test_front(text, expected):
     front = _read_front(new_notebook(cells=[new_markdown_cell(text)]), "02_name")
     assert front["title"] == expected
     if expected == "02 A b c":
-        assert (front["section"], front["minutes"]) == ("3.1", 20)
+        assert (front["place"], front["section"], front["minutes"]) == ("Section 3.1", "3.1", 20)
         assert front["goals"] == ["one", "two more", "three"]
+
+
+def test_a_notebook_that_goes_beyond_a_section_is_not_the_place_of_that_section():
+    text = "# Why\n\nBeyond section 4.1 of the paper · 50 minutes\n\n- one\n\nSection 4.1 found objects."
+    front = _read_front(new_notebook(cells=[new_markdown_cell(text)]), "05_why")
+    assert (front["place"], front["section"]) == ("Beyond section 4.1 of the paper", "")
 
 
 def test_pages_load_nothing_from_anywhere(good_run, tmp_path):

@@ -267,7 +267,7 @@ function card(place, unit, extra) {
   return h("a", { class: "card", href: unitLink(place.net.name, place.layer.name, unit), style: tone(place.net) },
     h("span", { class: "quad" }, (place.layer.tops[unit] || []).map((row) => picture(place.net, row, ""))),
     extra ? h("b", { class: "label" }, label) : null,
-    h("span", { class: "words" }, h("span", {}, extra ? null : [h("b", {}, unit), " "], h("span", { class: "concept" }, name ? name[0] : "–")),
+    h("span", { class: "words" }, h("span", {}, extra ? null : [h("b", {}, unit), " "], h("span", { class: "concept" }, name ? words(name[0]) : "–")),
       h("span", { class: "score" }, name && name[2] !== null ? number(name[2]) : "")));
 }
 
@@ -383,7 +383,7 @@ async function unitView(place, unit) {
   page(`${name} of the ${net.name} network`,
     path([`${net.name} network`, link([""]), net], [layer.name, link([net.name, layer.name])], [String(unit)]),
     h("div", { class: "head" }, h("h1", { tabindex: "-1" }, name, h("span", { class: "unseen" }, ` of the ${net.name} network`)),
-      label ? h("span", { class: "name" }, h("a", { href: link(["", "concept", label.concept]) }, label.names && label.same_name < .95 ? label.names : label.concept)) : h("span", { class: "name soft" }, "no label"),
+      label ? h("span", { class: "name" }, h("a", { href: link(["", "concept", label.concept]) }, words(label.names && label.same_name < .95 ? label.names : label.concept))) : h("span", { class: "name soft" }, "no label"),
       label ? h("span", { class: "soft" }, label.type) : null),
     h("div", { class: "tools" }, step(unit - 1, "← before", "left key", "prev"), step(unit + 1, "next →", "right key", "next"), modes(place, redraw),
       pinButton(at), copyable(() => location.href, "link")),
@@ -403,7 +403,7 @@ function labelPart(one) {
   if (!one.labels.length) return [h("h2", {}, "Labels"), h("p", { class: "soft" }, "No source names this unit.")];
   const source = (row) => row.by ? `automatic, by ${row.by === "iou" ? "IoU" : "AP"}` : row.who;
   return [h("h2", {}, "Labels"), table(["source", "name", "type", "score", "same name", "precision"], one.labels.map((row) => [h("span", { class: "brief" }, source(row)),
-    h("a", { class: "brief", href: link(["", "concept", row.concept]) }, row.names && row.same_name < .95 ? row.names : row.concept), row.type,
+    h("a", { class: "brief", href: link(["", "concept", row.concept]) }, words(row.names && row.same_name < .95 ? row.names : row.concept)), row.type,
     row.score === undefined ? "" : [number(row.score), row.chance ? h("small", {}, ` (chance ${number(row.chance)})`) : null],
     row.same_name === undefined ? "" : percent(row.same_name),
     row.precision === undefined ? "" : [percent(row.precision), h("small", {}, ` ${between(row.low, row.high)}, n = ${row.n}`)]])),
@@ -444,7 +444,7 @@ function similarPart(net, one) {
   return [h("h2", {}, "Units that respond to the same images"), h("div", { class: "beside" }, names.map((name) => h("div", {}, h("h3", {}, name === net.name ? "in this network" : `in the ${name} network`),
     table(["unit", "r", "name"], one.similar.filter((row) => row[0] === name).map(([n, l, u, r]) => {
       const place = placeOf(n, l), label = place && named(place, u);
-      return [place ? h("a", { href: unitLink(n, l, u) }, `${l}:${u}`) : `${l}:${u}`, r.toFixed(2), label ? h("span", { class: "brief" }, label[0]) : "–"];
+      return [place ? h("a", { href: unitLink(n, l, u) }, `${l}:${u}`) : `${l}:${u}`, r.toFixed(2), label ? h("span", { class: "brief" }, words(label[0])) : "–"];
     })))))];
 }
 
@@ -537,7 +537,7 @@ async function imageView(id, query) {
         const own = data.units[n][k] || [];
         return [h("h3", {}, dot(one.net), h("a", { href: link(["", "image", id], { layer: `${one.net.name}/${one.layer.name}` }), "aria-current": one === place ? "true" : null },
           `${one.net.name} ${one.layer.name}`)), own.length ? table(["unit", "name", "peak", "above"], own.map(([unit, peak, , , below]) => [
-          h("a", { href: unitLink(one.net.name, one.layer.name, unit) }, `${one.layer.name}:${unit}`), (named(one, unit) || ["–"])[0], number(peak), `${(100 * below).toFixed(1)}%`]))
+          h("a", { href: unitLink(one.net.name, one.layer.name, unit) }, `${one.layer.name}:${unit}`), words((named(one, unit) || ["–"])[0]), number(peak), `${(100 * below).toFixed(1)}%`]))
           : h("p", { class: "soft" }, "No unit responds.")];
       }))));
 }
@@ -583,7 +583,7 @@ async function pinsView() {
     if (!one) return h("section", {}, h("p", { class: "problem" }, `${n}/${l}/${u} is not in this folder.`));
     const maps = mapsOf(one), mode = state.mode === "lit" && !maps ? "plain" : state.mode, label = one.labels[0];
     return h("section", {}, h("h2", {}, dot(place.net), h("a", { href: unitLink(n, l, u) }, `${n} ${l}:${u}`)),
-      h("p", {}, label ? `${label.concept}, ${label.type}${label.score === undefined ? "" : `, ${number(label.score)}`}` : "no label", " ",
+      h("p", {}, label ? `${words(label.concept)}, ${label.type}${label.score === undefined ? "" : `, ${number(label.score)}`}` : "no label", " ",
         h("button", { type: "button", onclick: () => { location.hash = link(["", "pins"], { pins: pinText(list.filter((other) => other.join("/") !== [n, l, u].join("/"))) }); } }, "unpin")),
       h("div", { class: "tiles" }, one.top.slice(0, 12).map((shown, k) => tile(place, one, shown, k, mode, maps))), h("div", { style: tone(place.net) }, histogram(one)));
   }));
