@@ -14,6 +14,7 @@ gives all data frames of a notebook their raw view again::
   its values lie in 0..1.
 - ``share``, ``low``, ``high`` share a cell, and so do ``ap``, ``ap_low``, ``ap_high``: an estimate with its
   interval. Where low and high equal it, all there is was counted, and the number stands alone.
+- What a scene, a class, an object or a concept is called stands in words, without underscores.
 - What is missing is a dash, explained below the table. A pair of whole numbers is the size of a map, such as
   "13 × 13".
 - A function may name the units of the columns it returns, in ``table.attrs["units"]``: "share" for per cent,
@@ -36,7 +37,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scenelens.sentences import interval, one_line, percent
+from scenelens.sentences import interval, one_line, percent, words
 
 #: The class of the element around a table, by which a page finds it.
 TABLE_CLASS = "scenelens-table"
@@ -45,6 +46,8 @@ _SHARES = {
     *("share", "chance", "probability", "confidence", "accuracy", "presence", "precision"),
     *("ap", "jaccard"),
 }
+#: Last words in the name of a column that holds names of things.
+_NAMES = {"category", "class", "concept", "object", "predicted", "scene"}
 _WORDS = {"ap": "AP", "iou": "IoU", "sd": "s.d."}
 _HEADINGS = {"rf_size": "field size", "rf_stride": "field stride", "rf_start": "field start"}
 _UNITS = {"rf_size": "px", "rf_stride": "px", "rf_start": "px"}
@@ -146,7 +149,7 @@ def _index_columns(frame: pd.DataFrame) -> list[_Column]:
         return []
     columns = []
     for level, name in enumerate(index.names):
-        cells = [_text(value, "") for value in index.get_level_values(level)]
+        cells = [_text(value, str(name or "")) for value in index.get_level_values(level)]
         corner = [_heading(one) if one is not None else "" for one in frame.columns.names]
         if name is not None:
             corner[-1] = _heading(name)
@@ -299,8 +302,8 @@ def _text(value: Any, name: str) -> str:
 
     >>> [_text(one, "map") for one in (math.nan, np.True_, (55, 55), (0.1, 0.25), ["bed", "sofa"], "a_b", "")]
     ['–', 'yes', '55 × 55', '0.1 to 0.25', 'bed, sofa', 'a_b', '']
-    >>> _text((8, 11), "units"), _text(np.zeros((5, 7, 3)), "frame")
-    ('8, 11', 'an array of 5 × 7 × 3')
+    >>> _text((8, 11), "units"), _text(np.zeros((5, 7, 3)), "frame"), _text("art_gallery", "category")
+    ('8, 11', 'an array of 5 × 7 × 3', 'art gallery')
     """
     if _is_missing(value):
         return _MISSING
@@ -312,7 +315,7 @@ def _text(value: Any, name: str) -> str:
         return _members(list(value), name)
     if isinstance(value, Real) and not isinstance(value, Integral):
         return _number(float(value), _form([float(value)]))
-    return one_line(value)
+    return words(value) if name.rpartition("_")[2] in _NAMES else one_line(value)
 
 
 def _members(values: list[Any], name: str) -> str:
@@ -349,9 +352,9 @@ def _head(columns: list[_Column]) -> str:
             for one, wide in [(run[0], len(run))] if not last else [(each, 1) for each in run]:
                 right = ' class="number"' if one.number and wide == 1 else ""
                 span = f' colspan="{wide}"' if wide > 1 else ""
-                words = escape(key[-1])
+                text = escape(key[-1])
                 # An empty cell is no heading of anything: a screen reader would say it all the same.
-                cells.append(f'<th scope="col"{span}{right}>{words}</th>' if words else f"<td{span}></td>")
+                cells.append(f'<th scope="col"{span}{right}>{text}</th>' if text else f"<td{span}></td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f"<thead>{''.join(rows)}</thead>" if rows else ""
 

@@ -52,7 +52,7 @@ def edits_figure(effects: pd.DataFrame) -> Plate:
         for place, measure in enumerate(_MEASURES):
             rows = effects[effects.measure == measure]
             axes = plate.axes_at(left, 0.52 + place * (height + below), 2.75, height)
-            _objects_panel(axes, rows[rows.kind == kind], objects, _highest(rows))
+            _objects_panel(axes, rows[rows.kind == kind], objects, _highest(rows, measure))
             axes.set_xlabel(_MEASURES[measure], size=SMALL, color=SOFT)
             axes.set_yticks(
                 range(len(objects)), [fit(words(one), 0.9) if not column else "" for one in objects]
@@ -61,9 +61,13 @@ def edits_figure(effects: pd.DataFrame) -> Plate:
     return plate
 
 
-def _highest(rows: pd.DataFrame) -> float:
-    """The right end of an axis that holds all values; a band of few networks may go on beyond it."""
-    return _end([*rows.value, *(one for values in rows.before for one in values)], rows.high)
+def _highest(rows: pd.DataFrame, measure: str) -> float:
+    """The right end of an axis that holds all values; a band of few networks may go on beyond it.
+
+    An average precision is at most 1, whatever a prediction interval says.
+    """
+    end = _end([*rows.value, *(one for values in rows.before for one in values)], rows.high)
+    return min(end, 1.0) if measure == "ap" else end
 
 
 def _end(values: list[float], bands: pd.Series) -> float:

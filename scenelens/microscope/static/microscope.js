@@ -409,7 +409,8 @@ function labelPart(one) {
     row.precision === undefined ? "" : [percent(row.precision), h("small", {}, ` ${between(row.low, row.high)}, n = ${row.n}`)]])),
   one.disagree ? h("p", { class: "note" }, "The sources disagree about this unit.") : null,
   h("p", { class: "soft" }, h("small", {}, "Scores are of images that did not choose the name; same name: the share of halves of the images that choose it. " +
-    "Precision: the share of top images that fit, with its 95% interval."))];
+    "Precision: the share of top images that fit, with its 95% interval. An image fits a person's name where the person did not " +
+    "mark it as wrong, and an automatic name where more than half of the area above the threshold lies on the concept."))];
 }
 
 function categoryPart(one) {
