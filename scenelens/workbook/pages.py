@@ -53,7 +53,7 @@ _POLICY = (
 # A notebook's front: its title, section of the paper, minutes and goals.
 _TITLE = re.compile(r"^#\s+(.+)$", re.MULTILINE)
 _PLACE = re.compile(r"^([^#\n]*\S) · (?:about )?\d+ min", re.MULTILINE)
-_SECTION = re.compile(r"^Sections?\s+([\d.]*\d)", re.MULTILINE)
+_SECTION = re.compile(r"^Sections?\s+([\d.]*\d)")
 _MINUTES = re.compile(r"\b(\d+)\s*min")
 _ITEM = r"\s*(?:[-*]|\d+\.)\s"
 _BULLET = re.compile(rf"^{_ITEM}+(.+(?:\n(?!{_ITEM}).*\S.*)*)$", re.MULTILINE)
@@ -300,12 +300,12 @@ def _read_front(notebook: NotebookNode, name: str) -> dict[str, Any]:
     """
     text = _opening(notebook)
     title = _TITLE.search(text)
-    number = notebook_number(name)
+    number, place = notebook_number(name), _first(_PLACE, text)
     return {
         # As the notebooks call each other: "03.2 Receptive fields".
         "title": f"{number} {plain(title[1])}".strip() if title else name,
-        "place": _first(_PLACE, text),
-        "section": _first(_SECTION, text),
+        "place": place,
+        "section": _first(_SECTION, place),
         "minutes": int(_first(_MINUTES, text) or 0),
         "goals": [plain(goal) for goal in _BULLET.findall(_first_list(text))],
     }
