@@ -191,7 +191,7 @@ class _LiveAblation(traitlets.HasTraits):
 
 
 def _write_hint(page: Image.Image) -> None:
-    """Say in the empty half of the picture what will stand there: a search takes seconds, so a reader asks."""
+    """Say in the empty half what it is for: a search takes seconds, so a reader asks for it."""
     draw, left = ImageDraw.Draw(page), _SIDE + _GAP
     draw.rectangle((left, 0, left + _SIDE - 1, _SIDE - 1), outline=HAIR)
     place = (left + _SIDE / 2, _SIDE / 2)

@@ -1,5 +1,6 @@
 """Many passes of the same images with units changed: the layer is recorded once, and what follows runs again.
 
+Where the first step behind the layer is linear, only what the changed units give to it is computed anew.
 Where that is impossible, because the steps behind the layer cannot be followed, or where it does not give
 what whole passes give, each pass is a whole one.
 """
@@ -13,10 +14,11 @@ import torch
 from torch import Tensor
 
 from scenelens.errors import CannotAnswerError
-from scenelens.networks import Network, Untraceable, ablate, record, run_rest
+from scenelens.networks import Network, Rest, Untraceable, ablate, record
 from scenelens.progress import Announcer, read_ahead
 
-_REST = 256  # images that go through the rest of the network together
+_REST = 256  # images that go through the rest of the network together, at most
+_TOGETHER = 1 << 22  # bytes of their values: more of them would not stay in the processor's cache
 _MOST_BYTES = 1 << 30  # of recorded maps
 _CLOSE = 1e-3  # share of the highest logit by which the two ways may differ
 
@@ -65,6 +67,7 @@ class _Passes:
         size = 4 * int(np.prod(network.layer_shape(layer)))
         self.why = "the layer's maps need too much memory" if size * len(images) > _MOST_BYTES else ""
         self.images: list[int] = []
+        self._begun: Tensor | None = None
         if not self.why:
             self._record(range(len(images)), progress)
             self.why = self._differs()
@@ -99,17 +102,32 @@ class _Passes:
     def _differs(self) -> str:
         """Why the rest of the network alone is not run; '' where it gives what whole passes give."""
         try:
-            found = self._rest(self._maps)
+            self._rest = Rest(self.network, self.layer)
         except Untraceable as error:
             return str(error)
+        found = self._in_parts(self._rest, self._maps)
         apart = np.abs(found - self.logits).max()
         if not apart <= _CLOSE * np.abs(self.logits).max():
             return f"what follows {self.layer} gives other scores when it is run alone."
+        self._begun = self._begin()
         return ""
 
-    def _rest(self, maps: Tensor) -> np.ndarray:
-        device = self.network.device
-        parts = [run_rest(self.network, self.layer, part.to(device)) for part in maps.split(_REST)]
+    def _begin(self) -> Tensor | None:
+        """What the first step behind the layer gives, where it is linear and memory allows to keep it."""
+        one = self._rest.begin(self._maps[:1].to(self.network.device))
+        if one is None or 4 * one.numel() * len(self._maps) > _MOST_BYTES:
+            return None
+        parts = [self._rest.begin(part.to(self.network.device)) for part in self._maps.split(_REST)]
+        return torch.cat([part for part in parts if part is not None])
+
+    def _in_parts(self, run: Callable[..., Tensor], *values: Tensor) -> np.ndarray:
+        """Run something for some images at a time, on the network's device."""
+        device, one = self.network.device, max(4 * each[0].numel() for each in values)
+        n = min(_REST, max(1, _TOGETHER // one))
+        parts = [
+            run(*(part.to(device) for part in some))
+            for some in zip(*(each.split(n) for each in values), strict=True)
+        ]
         return torch.cat(parts).float().cpu().numpy()
 
     def changed(self, units: Sequence[int], values: Sequence[float] | float, rows: np.ndarray) -> np.ndarray:
@@ -133,10 +151,17 @@ class _Passes:
             with ablate(self.network, self.layer, units, values):
                 found = self.network(self._frames[rows], framed=True)
             return found.float().cpu().numpy()  # type: ignore[union-attr]
-        maps = self._maps[torch.as_tensor(rows)]  # a copy
+        some, these = torch.as_tensor(rows), torch.as_tensor(list(units))
         wanted = torch.as_tensor(np.broadcast_to(np.asarray(values, np.float32), len(units)).copy())
-        maps[:, list(units)] = wanted.reshape(1, -1, *(1,) * (maps.ndim - 2))
-        return self._rest(maps)
+        wanted = wanted.reshape(1, -1, *(1,) * (self._maps.ndim - 2))
+        if self._begun is not None:
+            difference = wanted - self._maps[some[:, None], these]
+            return self._in_parts(
+                lambda begun, part: self._rest.changed(begun, units, part), self._begun[some], difference
+            )
+        maps = self._maps[some]  # a copy
+        maps[:, these] = wanted
+        return self._in_parts(self._rest, maps)
 
 
 def _high_responses(maps: Tensor) -> np.ndarray:

@@ -10,7 +10,7 @@ from .hooks import record, responses, unit_maps
 from .network import Network
 from .preprocessing import PRESETS, Preprocessing
 from .reach import RF, theoretical_rf
-from .rest import run_rest
+from .rest import Rest
 from .torchvision_shim import load_torchvision
 from .undo import restoring
 from .weights import load_weights, weights_hash
@@ -26,6 +26,7 @@ __all__ = [
     "Network",
     "NonFinite",
     "Preprocessing",
+    "Rest",
     "Slide",
     "Step",
     "Untraceable",
@@ -40,7 +41,6 @@ __all__ = [
     "record",
     "responses",
     "restoring",
-    "run_rest",
     "theoretical_rf",
     "unit_maps",
     "weights_hash",

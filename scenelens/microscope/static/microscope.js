@@ -262,10 +262,25 @@ function facts(rows) {
 
 function named(place, unit) { return place.layer.names[unit] || null; }
 
+/* A layer has hundreds of cards, and a page with four images in each is slow to build: a card gets its own
+   when it comes near. */
+const near = new IntersectionObserver((seen) => seen.forEach(({ isIntersecting, target }) => {
+  if (!isIntersecting) return;
+  near.unobserve(target);
+  target.fill();
+}), { rootMargin: "600px" });
+
+function quad(place, unit) {
+  const made = h("span", { class: "quad" });
+  made.fill = () => made.append(...(place.layer.tops[unit] || []).map((row) => picture(place.net, row, "")));
+  near.observe(made);
+  return made;
+}
+
 function card(place, unit, extra) {
   const name = named(place, unit), label = `${place.layer.name}:${unit}`;
   return h("a", { class: "card", href: unitLink(place.net.name, place.layer.name, unit), style: tone(place.net) },
-    h("span", { class: "quad" }, (place.layer.tops[unit] || []).map((row) => picture(place.net, row, ""))),
+    quad(place, unit),
     extra ? h("b", { class: "label" }, label) : null,
     h("span", { class: "words" }, h("span", {}, extra ? null : [h("b", {}, unit), " "], h("span", { class: "concept" }, name ? words(name[0]) : "–")),
       h("span", { class: "score" }, name && name[2] !== null ? number(name[2]) : "")));
