@@ -76,7 +76,9 @@ MOVE = """async ([control, picture, turn]) => {
       .observe(image, {attributes: true, attributeFilter: ['src']});
     setTimeout(() => failed(new Error('the picture did not change within 60 s')), 60000);
   });
-  if (part.matches('.noUi-handle')) part.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight'}));
+  const value = name => Number(part.getAttribute('aria-value' + name));
+  const key = value('now') === value('max') ? 'Home' : 'ArrowRight';  // from the last one back to the first
+  if (part.matches('.noUi-handle')) part.dispatchEvent(new KeyboardEvent('keydown', {key}));
   else part.click();
   await changed;
   await image.decode();

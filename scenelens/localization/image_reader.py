@@ -6,8 +6,10 @@ at, and computes what there is to see. It needs no notebook; `localize_image` sh
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,8 @@ class _ImageReader(traitlets.HasTraits):
         self.paths = _image_paths(study)
         self.uploads: dict[str, np.ndarray] = {}
         self._finder: _ImageFinder | None = None
+        self._held: Localization | None = None
+        self._held_boxes: pd.DataFrame | None = None
         # A forward pass takes a while; going back to an image, or changing the layer, should not.
         self._seen = functools.lru_cache(maxsize=16)(self._localize)
         network = network or study.networks.main
@@ -189,7 +193,21 @@ class _ImageReader(traitlets.HasTraits):
     @property
     def seen(self) -> Localization:
         """What one forward pass of the chosen network says about the chosen image."""
-        return self._look(self.network, self.image)
+        return self._held or self._look(self.network, self.image)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """While this lasts, nothing that is shown changes.
+
+        Who draws asks for the boxes a dozen times, and to make sure that the network has not changed takes
+        longer than to draw some of them.
+        """
+        self._held = self.seen
+        self._held_boxes = self.boxes()
+        try:
+            yield
+        finally:
+            self._held = self._held_boxes = None
 
     def boxes(self) -> pd.DataFrame:
         """Return the boxes to show: of the chosen layer, with enough confidence.
@@ -200,6 +218,8 @@ class _ImageReader(traitlets.HasTraits):
             At most eight rows of `Localization.boxes`, the best one of each concept first, with ``doubtful``
             (see `Localization.doubtful`).
         """
+        if self._held_boxes is not None:
+            return self._held_boxes
         best = self.seen.best_boxes(self.layer, MOST, self.least)
         return best.assign(doubtful=self.seen.doubtful[best.index]).reset_index(drop=True)
 

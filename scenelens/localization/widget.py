@@ -213,15 +213,15 @@ class _LocalizeImage(WidgetRoot):
         if state == getattr(self, "_shown", None):
             return
         self._set_controls()
-        drawn = _page(model)
+        with model.held():
+            drawn, found, unit, said = _page(model), _unit_page(model), model.unit(), model.say()
+            self._set_buttons()
         with self.picture.hold_sync():
             self.picture.value = encode(drawn)
-        self._set_buttons()
-        found, unit = _unit_page(model), model.unit()
         with self.unit.hold_sync():
             self.unit.layout.display = "none" if found is None else ""
             self.unit.value = b"" if found is None else encode(found)
-        self.status.show(model.say())
+        self.status.show(said)
         self.status.busy(False)
         self._shown = state
         self.tools.note(drawn)

@@ -74,6 +74,7 @@ class _RemovalModel(traitlets.HasTraits):
         # A reader goes back and forth between choices, so their scores are kept in memory, for this image
         # only.
         self._remembered = functools.lru_cache(maxsize=512)(lambda kept: cut.scores(np.array(kept)))
+        self._numbered = _Numbered(cut.frame, cut.regions)
         # Another image may have as many segments: then `kept` alone would not tell that it is another one.
         with self.hold_trait_notifications():
             self.image += 1
@@ -183,7 +184,7 @@ class _RemovalModel(traitlets.HasTraits):
 
     def pictures(self) -> np.ndarray:
         """Return the numbered segments and the picture with the kept ones, side by side, uint8 RGB."""
-        left = _numbered(self.cut.frame, self.cut.regions, self.kept, self.segment)
+        left = self._numbered.draw(self.kept, self.segment)
         right = Image.fromarray(self.cut.picture(self.kept)).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
         page = Image.new("RGB", (2 * _SIDE + _GAP, _SIDE), "white")
         page.paste(Image.fromarray(left), (0, 0))
@@ -220,25 +221,68 @@ class _RemovalModel(traitlets.HasTraits):
         return f"{search}, you: {percent(self.best[0])}{won}"
 
 
-def _numbered(frame: np.ndarray, regions: Regions, kept: tuple[bool, ...], looked_at: int = -1) -> np.ndarray:
-    """Return the frame with its segments' borders and numbers, uint8 RGB; removed segments are pale, and the
-    one that is looked at is framed in black and white."""
-    numbers = cv2.resize(regions.segment_map, (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST_EXACT)
-    picture = cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    removed = ~np.array(kept)[numbers]
-    picture[removed] = 0.25 * picture[removed] + 0.75 * 245
-    picture[find_boundaries(numbers, mode="inner")] = 255
-    if looked_at >= 0:
-        depth = _depth(numbers == looked_at)
-        picture[(depth > 3) & (depth <= 6)] = 255  # white within black is seen on any photograph
-        picture[(depth > 0) & (depth <= 3)] = 0
-    page = Image.fromarray(picture.round().clip(0, 255).astype(np.uint8))
-    draw = ImageDraw.Draw(page)
-    for segment in range(len(regions)):
-        y, x = _inside(numbers == segment)
-        style: Any = {"fill": "black", "stroke_width": 2, "stroke_fill": "white", "anchor": "mm"}
-        draw.text((x, y), str(segment + 1), font=ImageFont.load_default(14), **style)
-    return np.asarray(page)
+class _Numbered:
+    """A frame with its segments' borders and numbers, ready to be drawn with other segments kept.
+
+    What does not depend on the choice is computed once: a reader steps through dozens of choices.
+
+    Parameters
+    ----------
+    frame : numpy.ndarray
+        uint8 RGB.
+    regions : Regions
+        Its segments.
+    """
+
+    def __init__(self, frame: np.ndarray, regions: Regions) -> None:
+        self._numbers = cv2.resize(regions.segment_map, (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST_EXACT)
+        kept = cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+        borders = find_boundaries(self._numbers, mode="inner")
+        self._versions = []  # of a pixel in a segment that is removed, and in one that is kept
+        for version in (0.25 * kept + 0.75 * 245, kept):
+            version[borders] = 255
+            self._versions.append(version.round().clip(0, 255).astype(np.uint8))
+        # The numbers' white outline, and the numbers.
+        self._masks = [Image.new("L", (_SIDE, _SIDE)) for _ in range(2)]
+        for mask, outline in zip(self._masks, (2, 0), strict=True):
+            draw = ImageDraw.Draw(mask)
+            for segment, (y, x) in enumerate(self._places(len(regions))):
+                text = str(segment + 1)
+                draw.text((x, y), text, 255, _font(), anchor="mm", stroke_width=outline)
+
+    def _places(self, n: int) -> list[tuple[int, int]]:
+        return [_inside(self._numbers == segment) for segment in range(n)]
+
+    def draw(self, kept: Sequence[bool], looked_at: int = -1) -> np.ndarray:
+        """Draw it.
+
+        Parameters
+        ----------
+        kept : sequence of bool
+            Whether each segment is kept; the others are pale.
+        looked_at : int, optional
+            The segment that is framed in black and white (default none).
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 RGB.
+        """
+        removed, whole = self._versions
+        picture = np.where(np.array(kept)[self._numbers][..., None], whole, removed)
+        if looked_at >= 0:
+            depth = _depth(self._numbers == looked_at)
+            picture[(depth > 3) & (depth <= 6)] = 255  # white within black is seen on any photograph
+            picture[(depth > 0) & (depth <= 3)] = 0
+        page = Image.fromarray(picture)
+        for color, mask in zip(("white", "black"), self._masks, strict=True):
+            page.paste(color, (0, 0), mask)
+        return np.asarray(page)
+
+
+@functools.cache
+def _font() -> Any:
+    return ImageFont.load_default(14)
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:

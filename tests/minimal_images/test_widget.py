@@ -13,7 +13,7 @@ import scenelens as sl
 from scenelens.errors import SceneLensError
 from scenelens.minimal_images.cut_image import CutImage
 from scenelens.minimal_images.search import simplify
-from scenelens.minimal_images.widget import _GAP, _SIDE, _numbered, _RemovalModel, take_apart
+from scenelens.minimal_images.widget import _GAP, _SIDE, _Numbered, _RemovalModel, take_apart
 from tests.minimal_images.test_cut_image import grid
 from tests.small_network import photograph, small_network
 
@@ -215,8 +215,9 @@ def test_an_image_that_is_not_recognised_says_so():
 
 def test_removed_segments_are_dim_and_every_number_is_inside_its_segment(cut):
     everything = (True,) * 12
-    whole = _numbered(cut.frame, cut.regions, everything)
-    less = _numbered(cut.frame, cut.regions, (False, *everything[1:]))
+    numbered = _Numbered(cut.frame, cut.regions)
+    whole = numbered.draw(everything)
+    less = numbered.draw((False, *everything[1:]))
     differs = (whole != less).any(2)
     rows, columns = np.flatnonzero(differs.any(1)), np.flatnonzero(differs.any(0))
     assert rows.max() < _SIDE / 3

@@ -366,21 +366,33 @@ def tile(top: TopImage, side: int = SIDE) -> Image.Image:
     PIL.Image.Image
         RGB.
     """
-    # Drawn at twice the size and then halved, so that lines are smooth.
-    frame = Image.fromarray(top.frame).resize((2 * side, 2 * side), Image.Resampling.BICUBIC)
+    frame = Image.fromarray(top.frame).resize((side, side), Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(frame)
     rows, columns = top.frame.shape[:2]
-    for color, width in (("black", 6), ("white", 3)):  # white on black is visible on any photograph
-        inset = (6 - width) / 2
-        if top.box is not None:
-            y0, x0, y1, x1 = (v * 2 * side / (rows, columns)[k % 2] for k, v in enumerate(top.box))
-            box = (x0 + inset, y0 + inset, max(x0, x1 - 1 - inset), max(y0, y1 - 1 - inset))
-            draw.rectangle(box, outline=color, width=width)
-        if top.ring is not None:
-            y, x = ((c + 0.5) * 2 * side / edge for c, edge in zip(top.ring, (rows, columns), strict=True))
-            r = 12 - inset
-            draw.ellipse((x - r, y - r, x + r, y + r), outline=color, width=width)
-    return frame.resize((side, side), Image.Resampling.BOX)
+    if top.box is not None:
+        y0, x0, y1, x1 = (round(v * side / (rows, columns)[k % 2]) for k, v in enumerate(top.box))
+        for inset, color, width in ((0, "black", 3), (1, "white", 1)):  # seen on any photograph
+            low, high = (x0 + inset, y0 + inset), (x1 - 1 - inset, y1 - 1 - inset)
+            ends = [max(one, other) for one, other in zip(low, high, strict=True)]
+            draw.rectangle((*low, *ends), outline=color, width=width)
+    if top.ring is not None:
+        y, x = (int((c + 0.5) * side / edge) for c, edge in zip(top.ring, (rows, columns), strict=True))
+        for color, mask in zip(("black", "white"), _ring_masks(), strict=True):
+            frame.paste(color, (x - mask.width // 2, y - mask.height // 2), mask)
+    return frame
+
+
+@functools.cache
+def _ring_masks() -> list[Image.Image]:
+    """A black ring and a white one within it; drawn at a larger size and then made smaller, so that they
+    are smooth."""
+    large, masks = 4, []
+    for width, radius in ((3, 6), (1.5, 5.25)):
+        mask = Image.new("L", (17 * large, 17 * large))
+        low, high = large * (8.5 - radius), large * (8.5 + radius) - 1
+        ImageDraw.Draw(mask).ellipse((low, low, high, high), outline=255, width=int(width * large))
+        masks.append(mask.reduce(large))
+    return masks
 
 
 def _label(draw: ImageDraw.ImageDraw, top: TopImage, left: int, y: int, side: int) -> None:
