@@ -46,12 +46,13 @@ _SHARES = {
     *("share", "chance", "probability", "confidence", "accuracy", "presence", "precision"),
     *("ap", "jaccard"),
 }
-#: Last words in the name of a column that holds names of things.
-_NAMES = {"category", "class", "concept", "object", "predicted", "scene"}
+#: First or last words in the name of a column that holds names of things.
+_NAMES = {"called", "category", "class", "concept", "kept", "object", "predicted", "scene"}
 _WORDS = {"ap": "AP", "iou": "IoU", "sd": "s.d."}
 _HEADINGS = {"rf_size": "field size", "rf_stride": "field stride", "rf_start": "field start"}
 _UNITS = {"rf_size": "px", "rf_stride": "px", "rf_start": "px"}
 _MISSING, _MORE = "–", "…"
+_LONG = 40  # characters of a cell that needs a wide column
 _MOST_DIGITS = 3  # behind the point, of values below 1
 # JupyterLab's own rule stands all cells right; the class written twice outweighs it. Its colours are kept, as
 # they are dark where the page is.
@@ -61,6 +62,7 @@ _STYLE = " ".join(
         "table :is(th, td) { text-align: left; vertical-align: top; }",
         "table .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }",
         "table tbody th { font-weight: normal; }",
+        "table .long { min-width: 14em; }",  # on a phone the table scrolls, and its rows stay low
         ".note { font-size: 90%; }",
     )
 )
@@ -315,7 +317,8 @@ def _text(value: Any, name: str) -> str:
         return _members(list(value), name)
     if isinstance(value, Real) and not isinstance(value, Integral):
         return _number(float(value), _form([float(value)]))
-    return words(value) if name.rpartition("_")[2] in _NAMES else one_line(value)
+    named = not _NAMES.isdisjoint((name.partition("_")[0], name.rpartition("_")[2]))
+    return words(value) if named else one_line(value)
 
 
 def _members(values: list[Any], name: str) -> str:
@@ -375,8 +378,9 @@ def _body(columns: list[_Column], gap: int | None) -> str:
             for one, over in zip(index, spans, strict=True)
         ]
         for column in columns[len(index) :]:
-            right = ' class="number"' if column.number else ""
-            cells.append(f"<td{right}>{escape(column.cells[row])}</td>")
+            text = column.cells[row]
+            kind = ' class="number"' if column.number else ' class="long"' if len(text) > _LONG else ""
+            cells.append(f"<td{kind}>{escape(text)}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return f"<tbody>{''.join(lines)}</tbody>"
 
