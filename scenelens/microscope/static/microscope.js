@@ -98,6 +98,8 @@ const dot = (net) => h("span", { class: "dot", style: tone(net), "aria-hidden": 
 function imageFile(net, row) { return `${net.images}/${Math.floor(row / 1000)}/${row}.webp`; }
 const categoryOf = (row) => study.images.categories[study.images.category[row]] || "";
 const words = (text) => text.replaceAll("_", " ");
+// A name that halves of the images do not agree on stands beside its rivals.
+const called = (label) => words(label.names && label.same_name < .95 ? label.names : label.concept);
 
 /* Only images that some unit is shown with are in the folder. */
 function hasImage(net, row) {
@@ -398,7 +400,7 @@ async function unitView(place, unit) {
   page(`${name} of the ${net.name} network`,
     path([`${net.name} network`, link([""]), net], [layer.name, link([net.name, layer.name])], [String(unit)]),
     h("div", { class: "head" }, h("h1", { tabindex: "-1" }, name, h("span", { class: "unseen" }, ` of the ${net.name} network`)),
-      label ? h("span", { class: "name" }, h("a", { href: link(["", "concept", label.concept]) }, words(label.names && label.same_name < .95 ? label.names : label.concept))) : h("span", { class: "name soft" }, "no label"),
+      label ? h("span", { class: "name" }, h("a", { href: link(["", "concept", label.concept]) }, called(label))) : h("span", { class: "name soft" }, "no label"),
       label ? h("span", { class: "soft" }, label.type) : null),
     h("div", { class: "tools" }, step(unit - 1, "← before", "left key", "prev"), step(unit + 1, "next →", "right key", "next"), modes(place, redraw),
       pinButton(at), copyable(() => location.href, "link")),
@@ -418,7 +420,7 @@ function labelPart(one) {
   if (!one.labels.length) return [h("h2", {}, "Labels"), h("p", { class: "soft" }, "No source names this unit.")];
   const source = (row) => row.by ? `automatic, by ${row.by === "iou" ? "IoU" : "AP"}` : row.who;
   return [h("h2", {}, "Labels"), table(["source", "name", "type", "score", "same name", "precision"], one.labels.map((row) => [h("span", { class: "brief" }, source(row)),
-    h("a", { class: "brief", href: link(["", "concept", row.concept]) }, words(row.names && row.same_name < .95 ? row.names : row.concept)), row.type,
+    h("a", { class: "brief", href: link(["", "concept", row.concept]) }, called(row)), row.type,
     row.score === undefined ? "" : [number(row.score), row.chance ? h("small", {}, ` (chance ${number(row.chance)})`) : null],
     row.same_name === undefined ? "" : percent(row.same_name),
     row.precision === undefined ? "" : [percent(row.precision), h("small", {}, ` ${between(row.low, row.high)}, n = ${row.n}`)]])),
@@ -599,7 +601,7 @@ async function pinsView() {
     if (!one) return h("section", {}, h("p", { class: "problem" }, `${n}/${l}/${u} is not in this folder.`));
     const maps = mapsOf(one), mode = state.mode === "lit" && !maps ? "plain" : state.mode, label = one.labels[0];
     return h("section", {}, h("h2", {}, dot(place.net), h("a", { href: unitLink(n, l, u) }, `${n} ${l}:${u}`)),
-      h("p", {}, label ? `${words(label.concept)}, ${label.type}${label.score === undefined ? "" : `, ${number(label.score)}`}` : "no label", " ",
+      h("p", {}, label ? `${called(label)}, ${label.type}${label.score === undefined ? "" : `, ${number(label.score)}`}` : "no label", " ",
         h("button", { type: "button", onclick: () => { location.hash = link(["", "pins"], { pins: pinText(list.filter((other) => other.join("/") !== [n, l, u].join("/"))) }); } }, "unpin")),
       h("div", { class: "tiles" }, one.top.slice(0, 12).map((shown, k) => tile(place, one, shown, k, mode, maps))), h("div", { style: tone(place.net) }, histogram(one)));
   }));
