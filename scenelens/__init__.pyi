@@ -18,7 +18,7 @@ from . import (
     verdict,
     workbook,
 )
-from .analysis import UnitAnalysis
+from .analysis import UnitAnalysis, explore
 from .annotations import parse_annotation, rasterise
 from .emergence import correlations, informative_objects, object_frequency, unit_counts
 from .errors import SceneLensError
@@ -76,6 +76,7 @@ __all__ = [
     "discrepancy_map",
     "emergence",
     "estimate_rf",
+    "explore",
     "fold_batch_norm",
     "informative_objects",
     "interventions",

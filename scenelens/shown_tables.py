@@ -78,7 +78,7 @@ def show_tables() -> None:
     if shell is not None:
         formatter = shell.display_formatter.formatters["text/html"]
         if formatter.for_type(pd.DataFrame) is None:
-            formatter.for_type(pd.DataFrame, _table_html)
+            formatter.for_type(pd.DataFrame, table_html)
 
 
 @dataclass
@@ -103,10 +103,22 @@ class _Column:
     index: bool = False
 
 
-def _table_html(frame: pd.DataFrame) -> str | None:
-    """Write a data frame as HTML; a subclass of it as it would write itself.
+def table_html(frame: pd.DataFrame) -> str | None:
+    """Write a data frame as HTML.
 
-    >>> made = _table_html(pd.DataFrame({"layer_name": ["<b>"], "mean": [10.065965]}))
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table; its ``attrs["units"]`` may name units. A subclass is written as it would write itself.
+
+    Returns
+    -------
+    str or None
+        HTML in which all text is text; None where pandas is told to write none.
+
+    Examples
+    --------
+    >>> made = table_html(pd.DataFrame({"layer_name": ["<b>"], "mean": [10.065965]}))
     >>> print(made.partition("<tbody>")[2])
     <tr><td>&lt;b&gt;</td><td class="number">10.1</td></tr></tbody></table></div>
     """

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
-from scenelens.shown_tables import _table_html, show_tables
+from scenelens.shown_tables import show_tables, table_html
 from tests.page_parts import Parts
 
 RAW = pd.DataFrame(
@@ -32,12 +32,12 @@ TAGS = {"div", "style", "table", "thead", "tbody", "tr", "th", "td", "p"}
 
 def rows(table):
     """The words of each row."""
-    lines = re.findall(r"<tr>(.*?)</tr>", _table_html(table), re.DOTALL)
+    lines = re.findall(r"<tr>(.*?)</tr>", table_html(table), re.DOTALL)
     return [[unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line)] for line in lines]
 
 
 def notes(table):
-    return re.findall(r'<p class="note">(.*?)</p>', _table_html(table))
+    return re.findall(r'<p class="note">(.*?)</p>', table_html(table))
 
 
 def test_a_raw_table_gets_one_form():
@@ -51,7 +51,7 @@ def test_a_raw_table_gets_one_form():
 
 def test_the_data_frame_keeps_its_numbers():
     table = RAW.copy()
-    _table_html(table)
+    table_html(table)
     pd.testing.assert_frame_equal(table, RAW)
 
 
@@ -112,20 +112,20 @@ def test_two_units_are_no_sides_of_a_map(units):
 
 
 def test_headings_are_headings_and_numbers_stand_right():
-    html = _table_html(RAW.groupby("layer_name")[["mean"]].mean())
+    html = table_html(RAW.groupby("layer_name")[["mean"]].mean())
     assert '<th scope="col">layer name</th><th scope="col" class="number">mean</th>' in html
     assert '<th scope="row">conv1</th><td class="number">10.1</td>' in html
     assert "<th></th>" not in html
 
 
 def test_row_numbers_go_and_an_index_that_says_something_stays():
-    assert "<th" not in _table_html(RAW).partition("<tbody>")[2]
-    assert '<th scope="row">7</th>' in _table_html(pd.Series({3: 5, 7: 2}, name="n").to_frame())
+    assert "<th" not in table_html(RAW).partition("<tbody>")[2]
+    assert '<th scope="row">7</th>' in table_html(pd.Series({3: 5, 7: 2}, name="n").to_frame())
 
 
 def test_names_in_several_levels_reach_over_their_columns_and_rows():
     wide = RAW.assign(n=1).pivot_table(index=["layer_name", "removed"], columns="fits", values=["n", "mean"])
-    html = _table_html(pd.concat([wide, wide.rename(index={-1: 5})]).sort_index())
+    html = table_html(pd.concat([wide, wide.rename(index={-1: 5})]).sort_index())
     assert '<th scope="col" colspan="2">mean</th>' in html
     assert '<th scope="rowgroup" rowspan="2">conv1</th>' in html
     assert Parts(html).text.count("conv1") == 1
@@ -152,7 +152,7 @@ def test_of_a_wide_table_both_ends_are_shown():
 @pytest.mark.parametrize("name", ["<b>x</b>", "a|b", "&amp;", "x</td></tr></table><script>1</script>"])
 def test_names_are_text(name):
     table = pd.DataFrame({name: [name, (name,)], "n": [1, 2]}, index=[name, "b"]).rename_axis(name)
-    parts = Parts(_table_html(table))
+    parts = Parts(table_html(table))
     assert parts.scripts == []
     assert parts.text.count(name) == 5
 
@@ -167,7 +167,7 @@ _VALUES = st.one_of(
 @given(st.lists(st.tuples(_VALUES, _VALUES, st.floats()), max_size=4))
 def test_any_table_can_be_shown(values):
     table = pd.DataFrame(values, columns=["low", "high", "share"])
-    assert Parts(_table_html(table)).tags <= TAGS
+    assert Parts(table_html(table)).tags <= TAGS
     assert len(rows(table)) == 1 + len(values)
 
 
@@ -190,7 +190,7 @@ def shown(shell, table):
 def test_a_notebook_shows_this_form_and_raw_values_in_other_ways(shell):
     show_tables()
     show_tables()  # opening a second study changes nothing
-    assert shown(shell, RAW) == _table_html(RAW)
+    assert shown(shell, RAW) == table_html(RAW)
     assert "10.065965" in RAW.style.to_html()
     assert "10.065965" in str(RAW)
     shell.display_formatter.formatters["text/html"].pop(pd.DataFrame)  # as the docstring says

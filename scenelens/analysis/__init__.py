@@ -16,7 +16,9 @@ because it is the best of many is judged on images that had no part in the choic
 >>> units.similar_units("pool5", 17)  # doctest: +SKIP
 >>> units.write_labels("build/labels")  # doctest: +SKIP
 
-See also `scenelens.browse_units`, a widget that goes through units by hand.
+`scenelens.explore` is a window in which all that is known of a unit can be looked at by hand: what it is
+called, units that respond to the same images, units that respond to one image, its receptive field, and pins
+to compare units. See also `scenelens.browse_units`, its upper part, which every notebook has.
 """
 
 import lazy_loader

@@ -1,3 +1,4 @@
 from .units import UnitAnalysis
+from .widget import explore
 
-__all__ = ["UnitAnalysis"]
+__all__ = ["UnitAnalysis", "explore"]

@@ -215,7 +215,7 @@ def unit_links(microscope: Microscope) -> Callable[[str, str], str]:
     return link
 
 
-def section_links(pages: Mapping[str, str]) -> Callable[[str, str], str]:
+def _section_links(pages: Mapping[str, str]) -> Callable[[str, str], str]:
     """Make the function that links "section 3.2" to the notebook about that section of the paper.
 
     Parameters
@@ -230,7 +230,7 @@ def section_links(pages: Mapping[str, str]) -> Callable[[str, str], str]:
 
     Examples
     --------
-    >>> link_texts("<p>See section 3.2.</p>", section_links({"3.2": "b.html"}))
+    >>> link_texts("<p>See section 3.2.</p>", _section_links({"3.2": "b.html"}))
     '<p>See <a href="b.html">section 3.2</a>.</p>'
     """
 
@@ -241,7 +241,7 @@ def section_links(pages: Mapping[str, str]) -> Callable[[str, str], str]:
     return lambda text, _: _SECTION.sub(one, text)
 
 
-def figure_links(places: Mapping[str, str]) -> Callable[[str, str], str]:
+def _figure_links(places: Mapping[str, str]) -> Callable[[str, str], str]:
     """Make the function that links "Figure 6" or "Table 2" of the paper to where the workbook draws it.
 
     Parameters

@@ -36,9 +36,9 @@ from scenelens.workbook.page_body import IMAGES, Body, notebook_number, outputs,
 from scenelens.workbook.page_links import (
     SEARCH_PAGE,
     Microscope,
-    figure_links,
+    _figure_links,
+    _section_links,
     link_texts,
-    section_links,
     unit_links,
 )
 from scenelens.workbook.running import Run
@@ -226,7 +226,7 @@ class _Linker(NamedTuple):
         links = [unit_links(self.units)] if self.units else []
         own = {name: address.removeprefix(page) for name, address in self.figures.items()}
         others = {number: other for number, other in self.sections.items() if other != page}
-        return link_texts(html, *links, figure_links(own), section_links(others))
+        return link_texts(html, *links, _figure_links(own), _section_links(others))
 
     def _page_link(self, found: re.Match[str]) -> str:
         page = _page(found[1])

@@ -15,7 +15,7 @@ from PIL import Image
 
 from scenelens.shown_tables import _table_html
 from scenelens.workbook.page_body import Body
-from scenelens.workbook.page_links import Microscope, link_texts, section_links, unit_links
+from scenelens.workbook.page_links import Microscope, _section_links, link_texts, unit_links
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import _WIDGET_STATE, Run
 from scenelens.workbook.style import Plate
@@ -262,7 +262,7 @@ def test_a_unit_of_both_networks_leads_to_a_search_and_what_is_linked_stays():
         '<img alt="a > fc7:1">',
         "<p>xfc7:1</p>",
     ):
-        assert link_texts(same, link, section_links({"2": "x"})) == same
+        assert link_texts(same, link, _section_links({"2": "x"})) == same
 
 
 def test_every_page_leads_to_the_one_before_and_after_at_both_ends(two_runs, tmp_path):

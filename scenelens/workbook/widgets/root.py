@@ -59,6 +59,7 @@ _SHEET = f"""
   white-space: normal;
   overflow-wrap: anywhere;
 }}
+.{_ROOT} .scenelens-table :is(th, td) {{ padding: 0 14px 0 0; line-height: 22px; }}
 .{_ROOT} .sl-code-text pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 .{_ROOT} .scenelens-busy .widget-html-content::before {{ content: "⏳ "; }}
 .{_ROOT} .scenelens-off {{
@@ -71,6 +72,7 @@ _SHEET = f"""
   color: var(--scenelens-error);
   font-weight: 600;
 }}
+.{_ROOT} .{_ROOT} > .{_LOST}.{_LOST}.{_LOST}.{_LOST} {{ display: none !important; }}
 .{_LOST} .widget-html-content {{ line-height: 20px; white-space: normal; }}
 """
 _GONE = (
