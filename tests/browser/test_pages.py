@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Browser, Page
 
-from scenelens.shown_tables import _table_html
+from scenelens.shown_tables import table_html
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import _WIDGET_STATE, WIDGET_VIEW, Run
 from scenelens.workbook.style import Plate
@@ -56,7 +56,7 @@ def folder(tmp_path_factory) -> Path:
     table = pd.DataFrame({f"a_long_heading_{k}": ["10.065965"] for k in range(14)})
     first = [new_markdown_cell("# One\n\nSection 2 of the paper"), figure("Lamps"), figure("Beds")]
     first += [new_markdown_cell(f"## Part {k}\n\n" + "Some words. " * 150) for k in range(4)]
-    first += [cell({"text/html": _table_html(table)}), new_markdown_cell("## Last\n\nA zebra. " + "x" * 200)]
+    first += [cell({"text/html": table_html(table)}), new_markdown_cell("## Last\n\nA zebra. " + "x" * 200)]
     first.append(cell({WIDGET_VIEW: {"model_id": "box"}}))
     notebook = new_notebook(cells=first)
     notebook.metadata["widgets"] = {_WIDGET_STATE: {"state": WIDGET}}

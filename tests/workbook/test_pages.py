@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from scenelens.shown_tables import _table_html
+from scenelens.shown_tables import table_html
 from scenelens.workbook.page_body import Body
 from scenelens.workbook.page_links import Microscope, _section_links, link_texts, unit_links
 from scenelens.workbook.pages import write_pages
@@ -34,7 +34,7 @@ def plate(title="Two curves", caption="n = 100 images.", photo=False):
 
 
 def frame(table):
-    return new_output("execute_result", data={"text/html": _table_html(table)}, execution_count=1)
+    return new_output("execute_result", data={"text/html": table_html(table)}, execution_count=1)
 
 
 def notebook(*cells):
@@ -125,7 +125,7 @@ def test_code_is_folded_behind_what_it_shows_and_open_where_it_shows_nothing():
 def test_a_table_is_on_the_page_as_the_notebook_shows_it():
     sizes = pd.DataFrame({"rf_size": [(11, 11)], "mean": [10.065965]})
     html = Body.of(notebook(cell(frame(sizes)))).html
-    assert re.search("<table.*</table>", _table_html(sizes))[0] in html
+    assert re.search("<table.*</table>", table_html(sizes))[0] in html
     assert "<style>" not in html  # the page has rules of its own
 
 

@@ -8,7 +8,7 @@ import re
 import pandas as pd
 import pytest
 
-from scenelens.shown_tables import _table_html
+from scenelens.shown_tables import table_html
 from scenelens.workbook.widgets.status import Status
 from tests.hostile_names import HOSTILE, mixtures
 from tests.page_parts import Parts
@@ -21,13 +21,13 @@ def test_a_table_shows_names_as_text_in_cells_and_headings():
     names = [name for name in [*HOSTILE, *mixtures(30)] if "\ud800" not in name]
     table = pd.DataFrame({name: [name] for name in names}, index=[names[0]]).rename_axis(names[1], axis=1)
     for one in (table, table.rename_axis(names[2]).T, table.set_index([names[0], names[1]])):
-        shown = Parts(_table_html(one))
+        shown = Parts(table_html(one))
         assert shown.tags <= TAGS
         assert shown.scripts == []
     pivot = pd.DataFrame({"a": names, "b": names[::-1], "n": 1}).pivot_table(
         index="a", columns="b", values="n"
     )
-    assert Parts(_table_html(pivot)).tags <= TAGS
+    assert Parts(table_html(pivot)).tags <= TAGS
 
 
 def test_no_notebook_styles_a_table_by_itself():
