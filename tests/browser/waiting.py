@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 
 def until(page: Page, condition: str, arg: Any = None, seconds: float = 20) -> None:
@@ -15,6 +15,15 @@ def until(page: Page, condition: str, arg: Any = None, seconds: float = 20) -> N
     the first answer was no. So a test that uses it there passes on a fast machine and fails on a slow one.
     """
     end = time.monotonic() + seconds
-    while not page.evaluate(condition, arg):
+    while not _is_so(page, condition, arg):
         assert time.monotonic() < end, f"not true within {seconds} s: {condition}"
         page.wait_for_timeout(20)
+
+
+def _is_so(page: Page, condition: str, arg: Any) -> bool:
+    try:
+        return bool(page.evaluate(condition, arg))
+    except Error as error:  # a click may lead to another page just while this one is asked
+        if "Execution context was destroyed" not in error.message:
+            raise
+        return False
