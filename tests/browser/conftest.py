@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.servers import Lab
@@ -26,6 +26,11 @@ KERNEL = {
     "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"},
     "language_info": {"name": "python"},
 }
+
+
+# As long as a page waits for anything else. The five seconds that are usual are too few for a page's first
+# widget while another process has the processor.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="package")
