@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -29,6 +31,11 @@ def choose(notebook, css_class, option):
     notebook.change("sl-mosaic", lambda: select.select_option(option))
 
 
+def drawn(notebook, unit):
+    """Wait until a unit's picture is there; where drawing takes long, the line names the unit before."""
+    expect(notebook.status()).to_contain_text(re.compile(f"{unit}.*peaks from"))
+
+
 def test_it_shows_the_units_images(notebook):
     expect(notebook.status()).to_contain_text("conv4:0 of the scene network · 12 of 20 images · peaks from")
     width, height, _ = pixels(notebook.widget("sl-mosaic"))
@@ -39,11 +46,11 @@ def test_the_arrows_step_through_the_units_and_back(notebook):
     picture = notebook.widget("sl-mosaic")
     first = pixels(picture)
     notebook.widget("sl-next").click()
-    expect(notebook.status()).to_contain_text("conv4:1 ")
+    drawn(notebook, "conv4:1 ")
     expect(notebook.widget("sl-unit").locator(".widget-readout")).to_have_text("1")
     assert pixels(picture) != first
     notebook.widget("sl-previous").click()
-    expect(notebook.status()).to_contain_text("conv4:0 ")
+    drawn(notebook, "conv4:0 ")
     assert pixels(picture) == first
 
 
