@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -33,10 +32,6 @@ class _Known:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-
-    @cached_property
-    def _categories(self) -> pd.Series:
-        return self.study.images.set_index("image")["category"]
 
     def has_map(self, network: str, layer: str) -> bool:
         """Whether the units of a layer have a place in the image.
@@ -82,8 +77,7 @@ class _Known:
                 automatic = self.study.automatic_labels(network)
                 for by, said in _MEASURES.items():
                     for one in _at(automatic.labels(by=by), place).to_dict("records"):
-                        sure = one["same_name"] >= 0.95
-                        name = one["concept"] if sure else names_text([str(each) for each in one["names"]])
+                        name = names_text([str(each) for each in one["names"]])  # one, where that is sure
                         rows.append(_row(f"automatic, by {said}", name, one, one[by], one["same_name"]))
         answers = current(_at(self.study.answers.labels(), place))
         rows += [_row(one["annotator"], one["concept"], one) for one in answers.to_dict("records")]
@@ -112,7 +106,7 @@ class _Known:
             share of all images).
         """
         images = self.study.index(network).top_images(layer, unit, _TOP)["image"]
-        n, everywhere = len(images), self._categories
+        n, everywhere = len(images), UnitAnalysis(self.study, network)._categories
         counts = everywhere.loc[images].value_counts().head(_CATEGORIES)
         rows = [
             (name, count / n, *wilson_interval(int(count), n), n, float((everywhere == name).mean()))
