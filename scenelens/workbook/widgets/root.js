@@ -1,6 +1,7 @@
 // Runs once for each root, as the load event of its style sheet (see root.py). It is an attribute of that sheet.
 const root = this.closest('.scenelens-widget'), name = 'data-lm-suppress-shortcuts';
-if (root.hasAttribute(name)) return;
+// A widget may be taken away again before its sheet has loaded.
+if (!root || root.hasAttribute(name)) return;
 root.tabIndex = -1;
 root.setAttribute(name, 'true');
 
