@@ -13,13 +13,15 @@ the category overlap as well. Benjamini and Hochberg's procedure corrects for th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numba import njit
 from scipy.stats import false_discovery_control
 
@@ -27,7 +29,7 @@ from scenelens.caches import cached
 from scenelens.emergence.detectors import OBJECTS, DetectorRule
 from scenelens.emergence.overlaps import _count_overlaps, _Overlaps, _Pictures, _Shown
 from scenelens.files import ArrayFile, cache_key, digest, file_name
-from scenelens.labels import LABELS_VERSION, AutomaticLabels, check_labels, judged_iou
+from scenelens.labels import LABELS_VERSION, AutomaticLabels, check_labels, judged_iou, presence_ap
 from scenelens.studies import Study, variant_parts
 
 #: The two nulls: among which images annotations are shuffled.
@@ -35,6 +37,7 @@ NULLS = ("category", "source")
 _VERSION = 2  # of the cached results
 _SHUFFLES = 20  # for the counts of detectors
 _PERMUTATIONS = 999  # for the p-values
+_BATCH = 37  # of these are given to a thread at a time
 _FEWEST = 5  # images of one category among which annotations can be shuffled
 _LEVEL = 0.05  # of the adjusted p-values
 _STRONGER = 1.5  # times the mean IoU with other images' annotations
@@ -329,7 +332,7 @@ def _of_network(name: str, one: _Overlaps, shown: _Shown, pictures: _Pictures, l
     concepts = shown.concepts.assign(pixels=pixels[1:], images=images)[kept].reset_index(drop=True)
     iou = _iou(shared, active, pixels)[:, kept]
     judged = _judged_on_scenes(folds, pictures, kept)
-    ap = _presence_ap(one.peaks[scenes], shown.present[scenes][:, kept])
+    ap = presence_ap(one.peaks[scenes], shown.present[scenes][:, kept])
     sample = _Sample(one, shown, pictures)
     why_not = {null: sample.groups(null)[1] for null in NULLS}
     rng = np.random.default_rng(0)
@@ -372,26 +375,6 @@ def _best_object(iou: np.ndarray, types: pd.Series) -> np.ndarray:
     return np.where(types.isin(OBJECTS).to_numpy()[values.argmax(1)], values.max(1), 0.0)
 
 
-def _presence_ap(peaks: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Average precision of every unit's peak for every concept's presence; equal peaks are one step.
-
-    peaks (images, units); present (images, concepts) bool; returns (units, concepts), NaN without positives.
-
-    >>> _presence_ap(np.array([[3.0], [2.0]]), np.array([[False, False], [True, False]])).tolist()
-    [[0.5, nan]]
-    """
-    with np.errstate(invalid="ignore"):
-        return np.array([_unit_ap(column, present) for column in peaks.T]).reshape(peaks.shape[1], -1)
-
-
-def _unit_ap(peaks: np.ndarray, present: np.ndarray) -> np.ndarray:
-    order = np.argsort(-peaks, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(peaks[order]) != 0, True))
-    hits = present[order].cumsum(0, dtype=float)[ends]
-    gained = np.diff(hits, axis=0, prepend=0)
-    return (gained * hits / (ends + 1)[:, None]).sum(0) / hits[-1]
-
-
 class _Sample:
     """The images on the grid of pixels, ready to be shuffled."""
 
@@ -431,8 +414,8 @@ class _Sample:
         present, scene = self.shown.present, self.pictures.scene
         often = {"scenes": present[: len(scene)][scene].sum(0) >= least, "all": present.sum(0) >= least}
         found: dict[str, list[np.ndarray]] = {name: [] for name in often}
-        for _ in range(_SHUFFLES):
-            shared = self.shared(_partners(groups, rng))
+        shuffles = [_partners(groups, rng) for _ in range(_SHUFFLES)]
+        for shared in _in_threads(self.shared, shuffles):
             for name, parts in (("scenes", slice(1, 2)), ("all", slice(0, 2))):
                 counts = (values[parts].sum(0) for values in (shared, self.active, self.pixels))
                 kept, iou = often[name], _iou(*counts)
@@ -452,15 +435,25 @@ class _Sample:
         groups, scenes = self.groups(null)[0], np.flatnonzero(self.pictures.scene)
         # Only scenes count; shuffled close-ups would only take time.
         own = np.zeros((units, len(objects) + 1), np.int64)
-        reached, total = np.zeros_like(own), np.zeros_like(own)
-        right = np.arange(len(codes))[None]
-        _reached(one.points, one.starts, codes, right, own.copy(), scenes, np.zeros_like(own), own)
-        for _ in range(_PERMUTATIONS):
-            partners = _partners(groups, rng)[None]
+
+        def compared(partners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            reached, total = np.zeros_like(own), np.zeros_like(own)
             _reached(one.points, one.starts, codes, partners, own, scenes, reached, total)
+            return reached, total
+
+        own = compared(np.arange(len(codes))[None])[1]
+        shuffles = [_partners(groups, rng) for _ in range(_PERMUTATIONS)]
+        batches = [np.stack(shuffles[k : k + _BATCH]) for k in range(0, _PERMUTATIONS, _BATCH)]
+        reached, total = (sum(parts) for parts in zip(*_in_threads(compared, batches), strict=True))
         pixels = self.pixels[1][np.append(0, objects + 1)]
         expected = _iou(total / _PERMUTATIONS, self.active[1], pixels)
         return (1 + reached[:, 1:]) / (1 + _PERMUTATIONS), expected
+
+
+def _in_threads(count: Callable[[Any], Any], shuffles: Sequence[Any]) -> list[Any]:
+    """What each shuffle gives, in their order. The kernels below let other threads run meanwhile."""
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return list(pool.map(count, shuffles))
 
 
 def _pack(found: list[_SceneCounts]) -> bytes:

@@ -11,6 +11,7 @@ from .concept_maps import SCENES, AnnotatedFrame, ConceptMaps
 from .dissect import label_networks
 from .halves import N_FOLDS, deal_folds, judged_iou
 from .layer_maps import LayerMaps, Maps
+from .peaks import presence_ap
 from .published import ROLES, read_amt, read_netdissect
 from .rules import RULES, UNIT, Rule
 from .store import LabelStore
@@ -58,6 +59,7 @@ __all__ = [
     "label_networks",
     "merge",
     "names_text",
+    "presence_ap",
     "read_amt",
     "read_netdissect",
     "score_student",

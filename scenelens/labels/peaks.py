@@ -97,6 +97,31 @@ class Peaks:
         return found
 
 
+def presence_ap(peaks: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Measure how well a unit's peak tells the images that show a concept, for all units and concepts.
+
+    Parameters
+    ----------
+    peaks : numpy.ndarray
+        (images, units) float, the highest response of each unit in each image.
+    present : numpy.ndarray
+        (images, concepts) bool, whether each image shows each concept.
+
+    Returns
+    -------
+    numpy.ndarray
+        (units, concepts) float64, the average precision 0..1; equal peaks are one step. NaN for a concept
+        that no image shows.
+
+    Examples
+    --------
+    >>> presence_ap(np.array([[3.0], [2.0]]), np.array([[False, False], [True, False]]))
+    array([[0.5, nan]])
+    """
+    starts = np.append(0, np.cumsum(present.sum(1)))
+    return _presence_ap(peaks, starts, np.nonzero(present)[1].astype(np.int32), present.shape[1])
+
+
 def _presence_ap(peaks: np.ndarray, starts: np.ndarray, shown: np.ndarray, n_concepts: int) -> np.ndarray:
     """Average precision as `metrics.average_precision`, for all units and concepts at once.
 

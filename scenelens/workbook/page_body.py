@@ -101,7 +101,7 @@ class Body:
         return _Writer(notebook, name, steps or {}).write()
 
 
-def notebook_number(name: str) -> str:
+def _notebook_number(name: str) -> str:
     """The number with which a notebook's name begins.
 
     Parameters
@@ -116,7 +116,7 @@ def notebook_number(name: str) -> str:
 
     Examples
     --------
-    >>> notebook_number("03_2_receptive_fields"), notebook_number("06_verdict"), notebook_number("mine")
+    >>> _notebook_number("03_2_receptive_fields"), _notebook_number("06_verdict"), _notebook_number("mine")
     ('03.2', '06', '')
     """
     found = _NUMBER.match(name)
@@ -144,7 +144,7 @@ class _Writer:
 
     def __init__(self, notebook: NotebookNode, name: str, steps: Mapping[str, Mapping[str, Any]]) -> None:
         self.notebook, self.models, self.steps = notebook, Run.widget_models(notebook), steps
-        self.number = notebook_number(name)
+        self.number = _notebook_number(name)
         self.counts = {"Figure": 0, "Table": 0}
         self.anchors: set[str] = set()
         self.heading, self.titled = "", False

@@ -116,7 +116,7 @@ def _units(content: bytes) -> dict[str, dict[str, int]]:
     return {str(net): {str(one): int(n) for one, n in layers.items()} for net, layers in found.items()}
 
 
-def link_texts(html: str, *links: Callable[[str, str], str]) -> str:
+def _link_texts(html: str, *links: Callable[[str, str], str]) -> str:
     """Pass every text of a page, outside of links, headings and code, through functions that add links.
 
     Parameters
@@ -158,7 +158,7 @@ def _linked(text: str, around: str, links: tuple[Callable[[str, str], str], ...]
     if done == text:
         return _linked(text, around, links[1:])
     # The next function sees what is left between the new links.
-    return link_texts(done, *links[1:])
+    return _link_texts(done, *links[1:])
 
 
 def _pieces(html: str) -> list[tuple[str, bool]]:
@@ -187,7 +187,7 @@ def _thoughts(pieces: list[tuple[str, bool]]) -> list[str]:
     return around
 
 
-def unit_links(microscope: Microscope) -> Callable[[str, str], str]:
+def _unit_links(microscope: Microscope) -> Callable[[str, str], str]:
     """Make the function that links every ``pool5:67`` of a text to its page in a microscope.
 
     Parameters
@@ -198,7 +198,7 @@ def unit_links(microscope: Microscope) -> Callable[[str, str], str]:
     Returns
     -------
     callable
-        For `link_texts`.
+        For `_link_texts`.
     """
     layers = sorted({layer for each in microscope.units.values() for layer in each}, key=len, reverse=True)
     pattern = re.compile(
@@ -226,11 +226,11 @@ def _section_links(pages: Mapping[str, str]) -> Callable[[str, str], str]:
     Returns
     -------
     callable
-        For `link_texts`.
+        For `_link_texts`.
 
     Examples
     --------
-    >>> link_texts("<p>See section 3.2.</p>", _section_links({"3.2": "b.html"}))
+    >>> _link_texts("<p>See section 3.2.</p>", _section_links({"3.2": "b.html"}))
     '<p>See <a href="b.html">section 3.2</a>.</p>'
     """
 
@@ -252,7 +252,7 @@ def _figure_links(places: Mapping[str, str]) -> Callable[[str, str], str]:
     Returns
     -------
     callable
-        For `link_texts`.
+        For `_link_texts`.
     """
     pattern = re.compile(r"\b(Figure|Table)\s(\d+)(?![\w.]*\d)")
 

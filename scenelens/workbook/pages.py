@@ -32,14 +32,14 @@ from scenelens.files import replace_file
 from scenelens.installation import HERE
 from scenelens.sentences import one_line
 from scenelens.workbook.glossary import GLOSSARY_PAGE, _source
-from scenelens.workbook.page_body import IMAGES, Body, notebook_number, outputs, plain
+from scenelens.workbook.page_body import IMAGES, Body, _notebook_number, outputs, plain
 from scenelens.workbook.page_links import (
     SEARCH_PAGE,
     Microscope,
     _figure_links,
+    _link_texts,
     _section_links,
-    link_texts,
-    unit_links,
+    _unit_links,
 )
 from scenelens.workbook.running import Run
 
@@ -223,10 +223,10 @@ class _Linker(NamedTuple):
     def link(self, html: str, page: str) -> str:
         """Add all links to a page's cells."""
         html = _PAGE_LINK.sub(self._page_link, html)
-        links = [unit_links(self.units)] if self.units else []
+        links = [_unit_links(self.units)] if self.units else []
         own = {name: address.removeprefix(page) for name, address in self.figures.items()}
         others = {number: other for number, other in self.sections.items() if other != page}
-        return link_texts(html, *links, _figure_links(own), _section_links(others))
+        return _link_texts(html, *links, _figure_links(own), _section_links(others))
 
     def _page_link(self, found: re.Match[str]) -> str:
         page = _page(found[1])
@@ -300,7 +300,7 @@ def _read_front(notebook: NotebookNode, name: str) -> dict[str, Any]:
     """
     text = _opening(notebook)
     title = _TITLE.search(text)
-    number, place = notebook_number(name), _first(_PLACE, text)
+    number, place = _notebook_number(name), _first(_PLACE, text)
     return {
         # As the notebooks call each other: "03.2 Receptive fields".
         "title": f"{number} {plain(title[1])}".strip() if title else name,

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from scenelens import progress
@@ -20,7 +22,7 @@ from scenelens.labels.concept_maps import ConceptMaps
 from scenelens.labels.dissect import label_networks
 from scenelens.labels.halves import deal_folds
 from scenelens.labels.layer_maps import _Highest
-from scenelens.labels.peaks import _presence_ap
+from scenelens.labels.peaks import _presence_ap, presence_ap
 from scenelens.labels.table import COLUMNS
 from scenelens.metrics import average_precision
 from scenelens.networks.network import Network
@@ -276,12 +278,22 @@ def test_the_ap_is_that_of_the_metrics():
     rng = np.random.default_rng(3)
     peaks = rng.integers(0, 6, (40, 3)).astype(float)  # many ties
     present = rng.random((40, 4)) < [0.1, 0.5, 0.9, 0]
-    starts = np.cumsum([0, *present.sum(1)])
-    ap = _presence_ap(peaks, starts, np.nonzero(present)[1], 4)
+    ap = presence_ap(peaks, present)
     for unit in range(3):
         for concept in range(3):
             assert ap[unit, concept] == pytest.approx(average_precision(present[:, concept], peaks[:, unit]))
         assert math.isnan(ap[unit, 3])
+
+
+@given(st.integers(0, 200))
+def test_the_ap_of_few_images_too(seed):
+    rng = np.random.default_rng(seed)
+    peaks, present = rng.integers(0, 4, (9, 2)).astype(float), rng.random((9, 3)) < 0.5
+    found = presence_ap(peaks, present)
+    for unit in range(2):
+        for concept in range(3):
+            judge = average_precision(present[:, concept], peaks[:, unit])
+            assert found[unit, concept] == pytest.approx(judge, nan_ok=True)
 
 
 @pytest.mark.parametrize("quantile", [0.005, 0.1, 0.5, 0.9])

@@ -8,7 +8,7 @@ import pytest
 from scenelens.installation import HERE
 from scenelens.notebook_files import _copy_notebooks
 from scenelens.workbook.glossary import _entries, _source
-from scenelens.workbook.page_body import notebook_number
+from scenelens.workbook.page_body import _notebook_number
 from scenelens.workbook.pages import _read_front, write_pages
 from scenelens.workbook.running import Run
 from tests.requirements_gate import ROOT
@@ -101,7 +101,7 @@ def test_a_notebook_has_one_name():
     links = [found for text in texts for found in re.findall(r"\[([^]]+)\]\((\w+)\.ipynb[)#]", text)]
     assert len(links) >= 2 * len(names)
     assert {(" ".join(said.split()), to) for said, to in links} <= {(name, to) for to, name in names.items()}
-    assert all(name.startswith(notebook_number(stem)) for stem, name in names.items())
+    assert all(name.startswith(_notebook_number(stem)) for stem, name in names.items())
 
 
 def test_a_notebook_is_named_only_where_it_exists():

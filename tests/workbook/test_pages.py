@@ -15,7 +15,7 @@ from PIL import Image
 
 from scenelens.shown_tables import table_html
 from scenelens.workbook.page_body import Body
-from scenelens.workbook.page_links import Microscope, _section_links, link_texts, unit_links
+from scenelens.workbook.page_links import Microscope, _link_texts, _section_links, _unit_links
 from scenelens.workbook.pages import write_pages
 from scenelens.workbook.running import _WIDGET_STATE, Run
 from scenelens.workbook.style import Plate
@@ -249,12 +249,12 @@ def test_a_dead_place_unit_or_image_is_found(added, dead, two_runs, microscope, 
 
 
 def test_a_unit_of_both_networks_leads_to_a_search_and_what_is_linked_stays():
-    link = unit_links(Microscope("m/index.html", {"scene": {"fc7": 9}, "object": {"fc7": 9, "conv1": 3}}))
+    link = _unit_links(Microscope("m/index.html", {"scene": {"fc7": 9}, "object": {"fc7": 9, "conv1": 3}}))
     assert (
-        link_texts("<p>fc7:1</p>", link)
+        _link_texts("<p>fc7:1</p>", link)
         == '<p><a class="unit" href="m/index.html#/search/fc7%3A1">fc7:1</a></p>'
     )
-    assert 'href="m/index.html#object/conv1/2"' in link_texts("<p>conv1:2</p>", link)
+    assert 'href="m/index.html#object/conv1/2"' in _link_texts("<p>conv1:2</p>", link)
     for same in (
         '<a href="x">fc7:1</a>',
         "<pre>fc7:1</pre>",
@@ -262,7 +262,7 @@ def test_a_unit_of_both_networks_leads_to_a_search_and_what_is_linked_stays():
         '<img alt="a > fc7:1">',
         "<p>xfc7:1</p>",
     ):
-        assert link_texts(same, link, _section_links({"2": "x"})) == same
+        assert _link_texts(same, link, _section_links({"2": "x"})) == same
 
 
 def test_every_page_leads_to_the_one_before_and_after_at_both_ends(two_runs, tmp_path):
