@@ -354,7 +354,7 @@ class InstanceAnnotations:
             bar.update(done)
             size = _PART if helpers else 1
             parts = [self.images[start : start + size] for start in range(done, len(self), size)]
-            with _frozen(), closing(_shared_out(self._read_part, parts, helpers)) as read:
+            with _seldom_collected(), closing(_shared_out(self._read_part, parts, helpers)) as read:
                 for part, (some_rows, some_notes) in zip(parts, read, strict=True):
                     rows += some_rows
                     notes += some_notes
@@ -432,16 +432,19 @@ class InstanceAnnotations:
 
 
 @contextmanager
-def _frozen() -> Iterator[None]:
-    """A block in which Python's search for garbage passes over what was in memory before.
+def _seldom_collected() -> Iterator[None]:
+    """A block in which Python looks for garbage among new objects only.
 
-    Reading makes so many objects that it would look through all of it again and again.
+    Reading makes so many objects, and keeps them, that it would look through all of memory again and again.
+    Nothing is frozen for it: `gc.unfreeze` would also thaw what others have frozen, as the notebooks' kernels
+    do with all that they share.
     """
-    gc.freeze()
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], 10_000), 1_000_000)
     try:
         yield
     finally:
-        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 # An image's size is asked for several times in a row. `changed`, its stamp, makes sure that an edited file is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -180,3 +181,12 @@ def test_a_helper_imports_nothing_that_lies_in_the_readers_folder(tmp_path, monk
     work = partial(doubled, tmp_path / "begun", os.getpid())
     assert list(_shared_out(work, JOBS, helpers=1)) == [2 * job for job in JOBS]
     assert not (tmp_path / "run").exists()
+
+
+def test_what_others_have_frozen_stays_frozen(many):
+    """The notebooks' kernels share what they have frozen, and search for garbage as often as before."""
+    gc.freeze()
+    frozen, thresholds = gc.get_freeze_count(), gc.get_threshold()
+    assert len(AnnotatedImages(many).objects()) > 0
+    assert gc.get_freeze_count() > 0.9 * frozen  # a few of these objects may have been freed
+    assert gc.get_threshold() == thresholds
