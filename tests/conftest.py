@@ -59,8 +59,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_collection_finish() -> None:
     """What was imported stays. Looking through it for garbage again and again took a tenth of all time."""
-    gc.collect()
-    gc.freeze()
+    _free_and_freeze()
     gc.set_threshold(50_000, 20, 20)
 
 
@@ -70,7 +69,13 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if nextitem is None or nextitem.path != item.path or "matrix" in item.path.parts:
         if "ipywidgets" in sys.modules:
             sys.modules["ipywidgets"].Widget.close_all()  # otherwise it keeps all widgets, and what they show
-        gc.collect()
+        _free_and_freeze()
+
+
+def _free_and_freeze() -> None:
+    """Free what nobody holds, and do not look at the rest again: most of it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

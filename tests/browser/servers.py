@@ -26,6 +26,8 @@ SETTINGS = {
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
     "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
+#: Without it, each page that is opened has the server ask node whether JupyterLab needs to be built.
+PAGE_CONFIG = {"buildCheck": False, "buildAvailable": False}
 PRIVATE_FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config",
     "JUPYTER_DATA_DIR": "data",
@@ -49,6 +51,7 @@ class Lab:
         settings = self.state / "config" / "labconfig"
         settings.mkdir()
         (settings / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+        (settings / "page_config.json").write_text(json.dumps(PAGE_CONFIG))
         self.log = (self.state / "server.log").open("wb")
         self.process = subprocess.Popen(
             self._command(),

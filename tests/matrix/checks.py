@@ -7,6 +7,7 @@ import re
 from collections import Counter
 
 from scenelens.labels import read_amt
+from scenelens.studies.networks import _load_network
 from scenelens.workbook.style import Plate
 from tests.matrix.notebook_cells import NOTEBOOKS, run_notebook, widget_errors
 from tests.matrix.small_studies import title_of, trust, write_study
@@ -31,6 +32,8 @@ def run_on(case, folder, monkeypatch):
     """Run all notebooks on a case's study; return what a reader would find wrong, one sentence each."""
     monkeypatch.setattr("scenelens.unit_semantics.sources.read_amt", _read_once)
     write_study_for(case, folder, monkeypatch)
+    # Each notebook opens the study. Its networks are built, and watched in a pass, once for all of them.
+    monkeypatch.setattr("scenelens.studies.networks._load_network", _remembered(_load_network))
     wrong = []
     for path in NOTEBOOKS:
         # Two units in each layer of the paper's architecture. The others have two to five times the layers.
@@ -40,6 +43,18 @@ def run_on(case, folder, monkeypatch):
             found += invented(cells)
         wrong += [f"{path.stem}, cell {where}: {what}" for where, what in found]
     return wrong
+
+
+def _remembered(load):
+    """A function that loads the network of a study file by its name, and each of them only once."""
+    loaded = {}
+
+    def load_once(file, name):
+        if (file.path, name) not in loaded:
+            loaded[file.path, name] = load(file, name)
+        return loaded[file.path, name]
+
+    return load_once
 
 
 def name_of(case):
