@@ -1,12 +1,14 @@
-"""The files of images, known by any of their names, and the frames that are cut from them."""
+"""The files of images, known by any of their names, the frames that are cut from them, and what is measured
+on these."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from scenelens.annotations import LabelMap
 from scenelens.image_folders import real_paths
 from scenelens.labels.scratch_space import _ScratchSpace
 from scenelens.networks import Network
@@ -69,7 +71,8 @@ class _KnownFiles:
 
 
 class _KeptFrames:
-    """Frames of images in a scratch file, for all networks that see the same frame.
+    """Frames of images, and maps that are measured on them, in a scratch file for all networks that see the
+    same frame.
 
     Parameters
     ----------
@@ -82,6 +85,8 @@ class _KeptFrames:
     def __init__(self, files: _KnownFiles, space: _ScratchSpace) -> None:
         self._files, self._space = files, space
         self._places: dict[str, tuple[int, tuple[int, ...], tuple[int, int]]] = {}
+        self._codes: dict[tuple[str, str], int] = {}
+        self._names: dict[str, Mapping[int, str]] = {}
 
     def frame(
         self, image: Path, network: Network, load: Callable[[], np.ndarray]
@@ -111,6 +116,37 @@ class _KeptFrames:
             found = network.show_input(photograph), (photograph.shape[0], photograph.shape[1])
             if keep:
                 self._add(self._files.name(image), *found)
+        return found
+
+    def measured(
+        self, image: Path, kind: str, frame: np.ndarray, measure: Callable[[np.ndarray], LabelMap]
+    ) -> LabelMap:
+        """Return a map of what needs no annotation, such as colours, which is measured once.
+
+        Parameters
+        ----------
+        image : pathlib.Path
+            The image's file.
+        kind : str
+            What the map shows, in `MEASURED_MAPS`.
+        frame : numpy.ndarray
+            uint8 RGB (H, W, 3), the image's `frame`.
+        measure : callable
+            Makes the map of the frame; its codes are at most 255, and their names the same for all images.
+
+        Returns
+        -------
+        LabelMap
+            The map.
+        """
+        keep, key = self._files.unchanged(image), (self._files.name(image), kind)
+        codes = np.empty(frame.shape[:2], np.uint8)
+        if keep and key in self._codes and self._space.read(self._codes[key], codes):
+            return LabelMap(codes.astype(np.int32), self._names[kind])
+        found = measure(frame)
+        place = self._space.add(found.codes.astype(np.uint8)) if keep else None
+        if place is not None:
+            self._codes[key], self._names[kind] = place, found.names
         return found
 
     def _add(self, name: str, frame: np.ndarray, shape: tuple[int, int]) -> None:

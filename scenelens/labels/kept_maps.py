@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from scenelens.annotations import LabelMap
 from scenelens.errors import SceneLensError
 from scenelens.labels.kept_frames import _KeptFrames, _KnownFiles
 from scenelens.labels.scratch_space import _ScratchSpace
@@ -138,6 +139,29 @@ class _KeptMaps:
             (h, w) of the photograph.
         """
         return self._frames.frame(image, self._network, load)
+
+    def measured(
+        self, image: Path, kind: str, frame: np.ndarray, measure: Callable[[np.ndarray], LabelMap]
+    ) -> LabelMap:
+        """Return a map that is measured on an image's frame, see `_KeptFrames.measured`.
+
+        Parameters
+        ----------
+        image : pathlib.Path
+            The image's file.
+        kind : str
+            What the map shows.
+        frame : numpy.ndarray
+            uint8 RGB (H, W, 3), the image's `frame`.
+        measure : callable
+            Makes the map of the frame, where it is not kept.
+
+        Returns
+        -------
+        LabelMap
+            The map.
+        """
+        return self._frames.measured(image, kind, frame, measure)
 
     def add(self, layer: str, values: torch.Tensor, images: Sequence[Path]) -> None:
         """Keep a batch's maps of one layer, as far as there is room.

@@ -11,6 +11,7 @@ from torch import nn
 
 from scenelens.images import load_image
 from scenelens.labels import concept_maps, kept_maps, layer_maps
+from scenelens.labels.colours_and_elements import MEASURED_MAPS
 from scenelens.labels.kept_maps import _KeptMaps
 from scenelens.labels.layer_maps import LayerMaps
 from scenelens.localization.study_localizers import open_localizers
@@ -92,6 +93,28 @@ def test_a_changed_file_or_network_is_computed_again(network, files, tmp_path):
         assert [kept.has(path, LAYERS) for path in files] == [True, True, False, True]
         network.silence("conv1", [0])
         assert _KeptMaps.of(network) is None
+
+
+def test_what_is_measured_on_a_frame_is_measured_once(network, files, tmp_path):
+    frame, measured = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8), []
+
+    def measure(frame):
+        measured.append(frame)
+        return MEASURED_MAPS["colours"](frame)
+
+    right = MEASURED_MAPS["colours"](frame)
+    with _KeptMaps.open([network], files[:2], tmp_path):
+        kept = _KeptMaps.of(network)
+        for path in (files[0], files[0], files[2], files[2]):  # the last one is not worth keeping
+            found = kept.measured(path, "colours", frame, measure)
+            assert np.array_equal(found.codes, right.codes)
+            assert found.codes.dtype == right.codes.dtype
+            assert found.names == right.names
+        assert len(measured) == 3
+        assert kept.measured(files[0], "others", frame, measure).names == right.names
+        files[0].write_bytes(b"another photograph")
+        other = kept.measured(files[0], "colours", 255 - frame, measure)
+        assert np.array_equal(other.codes, MEASURED_MAPS["colours"](255 - frame).codes)
 
 
 def test_there_is_a_largest_size(network, files, tmp_path, monkeypatch):
