@@ -146,7 +146,11 @@ class ConceptMaps:
             photograph = load_image(path)
             frame, shape = self.network.show_input(photograph), photograph.shape[:2]
         size = self.network.preprocessing.resized(shape)
-        maps = [self._map(kind, image, frame, size, kept) for kind in self.kinds]
+        annotated = [kind for kind in self.kinds if kind not in MEASURED_MAPS]
+        maps = [self._map(kind, image, frame, size) for kind in annotated]
+        for kind in self.kinds[len(annotated) :]:  # these come last
+            measure = MEASURED_MAPS[kind]
+            maps.append(measure(frame) if kept is None else kept.frames.measured(path, kind, frame, measure))
         places, codes = _Combinations.of_maps([one.codes for one in maps], frame.shape[:2])
         # There are few combinations and many pixels, so the combinations' codes are numbered.
         for k, (kind, found) in enumerate(zip(self.kinds, maps, strict=True)):
@@ -155,12 +159,8 @@ class ConceptMaps:
         number = self._number(SCENES, scene) if scene else 0
         return AnnotatedFrame(frame, _Combinations(places, codes), number)
 
-    def _map(self, kind: str, image: str, frame: np.ndarray, size: Shape, kept: _KeptMaps | None) -> LabelMap:
-        """One kind's label map, with the codes that its source gives."""
-        if kind in MEASURED_MAPS:
-            measure = MEASURED_MAPS[kind]
-            path = self.annotations.path(image)
-            return measure(frame) if kept is None else kept.measured(path, kind, frame, measure)
+    def _map(self, kind: str, image: str, frame: np.ndarray, size: Shape) -> LabelMap:
+        """The label map of one kind that people annotate, with the codes that its source gives."""
         found = self.annotations.label_map(image, kind, size)
         # The map takes the photograph's way to the frame: resized, then cropped.
         codes = Preprocessing.crop_centre(found.resized(size).codes, frame.shape[:2])

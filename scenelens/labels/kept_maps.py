@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scenelens.annotations import LabelMap
 from scenelens.errors import SceneLensError
 from scenelens.labels.kept_frames import _KeptFrames, _KnownFiles
 from scenelens.labels.scratch_space import _ScratchSpace
@@ -45,6 +44,11 @@ class _KeptMaps:
     frames : _KeptFrames
         The frames of the same images, shared by the networks that see the same frame.
 
+    Attributes
+    ----------
+    frames : _KeptFrames
+        As given.
+
     Raises
     ------
     SceneLensError
@@ -58,7 +62,7 @@ class _KeptMaps:
         self._shapes = {layer: shape for layer, shape in shapes.items() if shape[1:] != (1, 1)}
         self._network, self._weights = network, network.weights_hash
         self._changed = ablated(network.module)
-        self._files, self._space, self._frames = files, space, frames
+        self._files, self._space, self.frames = files, space, frames
         self._places: dict[tuple[str, str], int] = {}
 
     @staticmethod
@@ -138,30 +142,7 @@ class _KeptMaps:
         shape : tuple of int
             (h, w) of the photograph.
         """
-        return self._frames.frame(image, self._network, load)
-
-    def measured(
-        self, image: Path, kind: str, frame: np.ndarray, measure: Callable[[np.ndarray], LabelMap]
-    ) -> LabelMap:
-        """Return a map that is measured on an image's frame, see `_KeptFrames.measured`.
-
-        Parameters
-        ----------
-        image : pathlib.Path
-            The image's file.
-        kind : str
-            What the map shows.
-        frame : numpy.ndarray
-            uint8 RGB (H, W, 3), the image's `frame`.
-        measure : callable
-            Makes the map of the frame, where it is not kept.
-
-        Returns
-        -------
-        LabelMap
-            The map.
-        """
-        return self._frames.measured(image, kind, frame, measure)
+        return self.frames.frame(image, self._network, load)
 
     def add(self, layer: str, values: torch.Tensor, images: Sequence[Path]) -> None:
         """Keep a batch's maps of one layer, as far as there is room.

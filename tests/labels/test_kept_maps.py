@@ -104,7 +104,7 @@ def test_what_is_measured_on_a_frame_is_measured_once(network, files, tmp_path):
 
     right = MEASURED_MAPS["colours"](frame)
     with _KeptMaps.open([network], files[:2], tmp_path):
-        kept = _KeptMaps.of(network)
+        kept = _KeptMaps.of(network).frames
         for path in (files[0], files[0], files[2], files[2]):  # the last one is not worth keeping
             found = kept.measured(path, "colours", frame, measure)
             assert np.array_equal(found.codes, right.codes)
